@@ -1,0 +1,3 @@
+//! The `stagehost` command.
+
+fn main() {}

@@ -1,0 +1,211 @@
+//! What the host can do for a stage, as traits.
+//!
+//! The runtime links a component's imports to these and knows nothing of who implements them: S3 and MediaConvert in
+//! production, the same APIs on loopback on one machine, a recording in a replay. Grants, limits and accounting are the
+//! runtime's own business and stand in front of every implementation, so that none can forget them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
+
+/// Every capability that a host can offer. Cheap to clone.
+#[derive(Clone)]
+pub struct Capabilities {
+    /// Stored objects.
+    pub objects: Arc<dyn Objects>,
+    /// The transcoding service.
+    pub transcoder: Arc<dyn Transcoder>,
+    /// The backend's callback endpoint.
+    pub webhook: Arc<dyn Webhook>,
+    /// Other HTTP services.
+    pub http: Arc<dyn Http>,
+}
+
+/// Which call a capability is used in. Given to the implementations that need to know.
+#[derive(Clone, Debug)]
+pub struct CallScope {
+    /// The Step Functions state.
+    pub state: String,
+    /// The execution's ARN; empty outside one.
+    pub execution: String,
+    /// Retries of this state so far.
+    pub attempt: u32,
+    /// The token that ends the state, where it waits for one.
+    pub task_token: Option<String>,
+    /// The batch as it was when the call began.
+    pub batch: Arc<Batch>,
+    /// What made the objects written in this call: stored with each of them.
+    pub provenance: Arc<Provenance>,
+}
+
+/// Which bytes made an object. Answers "which version processed this batch?" years later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// The stage's name.
+    pub stage: String,
+    /// Its version.
+    pub version: String,
+    /// `sha256:…` of the component.
+    pub digest: String,
+}
+
+/// What a store knows of an object without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ObjectInfo {
+    pub key: String,
+    pub bytes: u64,
+    /// Without quotes.
+    pub etag: String,
+    pub content_type: Option<String>,
+    /// CRC-32 of the whole object, where the store keeps one.
+    pub crc32: Option<u32>,
+    pub fingerprint: Option<String>,
+}
+
+/// Digests of an object's bytes, and the entity tag of exactly those bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Digests {
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub crc32: u32,
+    pub bytes: u64,
+    pub etag: String,
+}
+
+/// An object to be written.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct NewObject {
+    pub key: String,
+    pub content_type: String,
+    pub fingerprint: Option<String>,
+    pub provenance: Arc<Provenance>,
+}
+
+/// Stored objects. Keys are within the one media bucket. Entity tags carry no quotes.
+///
+/// Errors are [`Failure`]s whose case the stage can act on: `Missing`, `Mismatch` (an `if_match` that does not),
+/// `Denied`, `Transient` for everything that a retry may cure.
+#[async_trait]
+pub trait Objects: Send + Sync + 'static {
+    /// What the store knows of `key`.
+    async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure>;
+    /// Streams the object once, in bounded memory.
+    async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure>;
+    /// Opens one version of the object; every read is from that version.
+    async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure>;
+    /// Begins an object. Nothing is visible before [`ObjectWriter::finish`].
+    async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure>;
+    /// Adds one tag, keeping the others.
+    async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
+}
+
+/// An open object.
+#[async_trait]
+pub trait ObjectReader: Send {
+    /// As of when it was opened.
+    fn info(&self) -> &ObjectInfo;
+    /// At most `len` bytes from `offset`, fewer only at the end.
+    async fn read(&mut self, offset: u64, len: u32) -> Result<Bytes, Failure>;
+}
+
+/// An object in the making. Dropping it must leave nothing behind in the store (an upload in parts is aborted in the
+/// background); [`abort`](ObjectWriter::abort) does the same and waits for it.
+#[async_trait]
+pub trait ObjectWriter: Send {
+    /// Adds bytes.
+    async fn append(&mut self, bytes: Bytes) -> Result<(), Failure>;
+    /// Adds `len` bytes of a stored object from `offset`, copied by the store itself where it can.
+    async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure>;
+    /// Makes it visible, whole. The info carries the CRC-32 where all bytes went through the host.
+    async fn finish(self: Box<Self>) -> Result<ObjectInfo, Failure>;
+    /// Gives it up.
+    async fn abort(self: Box<Self>);
+}
+
+/// One MP4 to make; see `transcoder.output` of the WIT contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TranscodeOutput {
+    pub name: String,
+    pub key: String,
+    pub pixels: PixelSize,
+    /// Bits per second, the highest.
+    pub video_bitrate: u32,
+    /// `None` for a file without sound.
+    pub audio_bitrate: Option<u32>,
+}
+
+/// A transcoding job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TranscodeJob {
+    pub source_key: String,
+    pub source_etag: String,
+    pub outputs: Vec<TranscodeOutput>,
+}
+
+/// The service's answer to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submission {
+    /// Accepted, under this id.
+    Running(String),
+    /// Made before from the same source, and still there.
+    UpToDate(Vec<Rendition>),
+}
+
+/// The transcoding service.
+#[async_trait]
+pub trait Transcoder: Send + Sync + 'static {
+    /// Submits a job; the same job in the same execution is started once.
+    async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure>;
+}
+
+/// A reply of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebhookReply {
+    /// HTTP status code.
+    pub status: u16,
+    /// From `Retry-After`, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// The backend's callback endpoint.
+#[async_trait]
+pub trait Webhook: Send + Sync + 'static {
+    /// One signed attempt. `Denied` without an address or a secret.
+    async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure>;
+}
+
+/// A request to another service.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct HttpRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    pub timeout: std::time::Duration,
+    /// The longest response body to accept, in bytes.
+    pub max_response: usize,
+}
+
+/// Its response.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+/// Other HTTP services. The runtime has checked the host against the pin's grants before it calls this.
+#[async_trait]
+pub trait Http: Send + Sync + 'static {
+    /// Sends one request; redirects are not followed.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure>;
+}
