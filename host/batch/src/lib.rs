@@ -3,19 +3,35 @@
 //! Uploads reach the pipeline in several shapes that grew over the years. They are read leniently **once**, here, into
 //! strict types; everything behind this crate works on [`Batch`] and writes the one canonical shape. The crate knows
 //! neither WebAssembly nor AWS, so that the contract can be read and tested by itself.
+//!
+//! Three ways in, by how far the document is trusted:
+//!
+//! | From | Read with | Believed |
+//! |---|---|---|
+//! | a queue message | [`parse_with_attributes`] | what an uploader can know |
+//! | a `run` file, an execution's input | [`parse`] | the same |
+//! | a state's input | [`resume`] | all of it, if an earlier state of the same execution wrote it |
 
 mod document;
 mod failure;
 mod id;
 mod input;
 mod keys;
+mod media;
 mod merge;
+mod name;
+
+#[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
+mod schema_test;
 
 pub use document::{
-    Asset, Batch, Bundle, Counts, Execution, ListingField, MediaType, PixelSize, Problem, Rendition,
+    Asset, Batch, Bundle, Counts, Execution, Listing, ListingField, PixelSize, Problem, Rendition,
 };
 pub use failure::{Case, Failure};
 pub use id::Id;
-pub use input::{Attributes, InputError, parse, parse_with_attributes};
+pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attributes, resume};
 pub use keys::{Area, KeyError, KeyParts, bundle_key, derive_key};
+pub use media::{Family, MediaType};
 pub use merge::{MergeError, merge_branches};

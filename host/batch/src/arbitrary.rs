@@ -1,0 +1,1 @@
+//! Batches for property tests: every field in every state that the types allow.

@@ -1,0 +1,284 @@
+//! The lenient reader: every shape in which a batch reaches the pipeline, into the one strict type.
+//!
+//! A document whose *shape* cannot be understood is an [`InputError`], which names the place and what is accepted there.
+//! A fault of one *file* (a key outside the layout, an unknown type, a checksum that is none) is recorded on that file and
+//! the batch goes on, because the backend must hear of each file by name.
+//!
+//! What only a stage can establish (`verified`, `renditions`, archives, picture sizes, …) is never believed from outside.
+//! A state's input comes from an earlier state or, for the first one, from whoever started the execution; the two look
+//! alike. [`resume`] tells them apart by the stamp which the host leaves in every document: `execution`, with the ARN and the
+//! millisecond at which the service began the execution. Whoever writes the input cannot know the latter, and the queue
+//! consumer drops the field anyway.
+
+mod asset;
+mod attributes;
+mod error;
+mod fields;
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+pub use attributes::Attributes;
+pub use error::InputError;
+
+use crate::keys::{LISTING_ACCEPTED, derive_key, is_listing, quote};
+use crate::{Area, Asset, Batch, Case, Execution, Listing, ListingField, Problem, merge_branches};
+use fields::Fields;
+
+/// The state in whose name a fault of the input itself is recorded: the first one, which checks the uploads.
+pub const FIRST_STATE: &str = "ValidateRawAssets";
+
+/// The state in whose name an `error` is recorded that does not say where it came from.
+const UNKNOWN_STATE: &str = "unknown";
+/// A Cause may be 32 KiB of stack trace; this much of it, in characters, is kept.
+const MESSAGE_MAX: usize = 2_000;
+
+/// Reads a batch from outside: a message body, an execution's input, a file. All shapes of the contract are accepted, the
+/// canonical one included, of which only what an uploader can know is taken over; and a list of batch documents, which is
+/// merged. An `error` object left by a Catch becomes a [`Problem`] of the batch.
+pub fn parse(body: &Value) -> Result<Batch, InputError> {
+    parse_with_attributes(body, &Attributes::default())
+}
+
+/// [`parse`] for a queue message: what its body lacks is filled in from its attributes.
+pub fn parse_with_attributes(body: &Value, attributes: &Attributes) -> Result<Batch, InputError> {
+    read(body, &|document, path| outside(document, path, attributes))
+}
+
+/// Reads the input of a state of `execution`. A document which an earlier state of this very execution wrote is believed
+/// whole; any other is read like [`parse`]. Accepts one document, the list of documents that a Parallel state makes, and
+/// `{"branches": [...]}`, which is such a list wrapped so that a Catch can add its `error` beside it; lists are merged.
+///
+/// The result carries the stamp of `execution`.
+pub fn resume(body: &Value, execution: &Execution) -> Result<Batch, InputError> {
+    let mut batch = read(body, &|document, path| {
+        if is_stamped(document, execution) {
+            canonical(document, path)
+        } else {
+            outside(document, path, &Attributes::default())
+        }
+    })?;
+    batch.execution = Some(execution.clone());
+    Ok(batch)
+}
+
+type ReadDocument<'a> = &'a dyn Fn(&Map<String, Value>, &str) -> Result<Batch, InputError>;
+
+fn read(body: &Value, document: ReadDocument) -> Result<Batch, InputError> {
+    match body {
+        Value::Array(branches) => read_branches(branches, "$", document),
+        Value::Object(fields) => match fields.get("branches") {
+            Some(Value::Array(branches)) => {
+                let mut batch = read_branches(branches, "$.branches", document)?;
+                take_error(&mut batch, fields);
+                Ok(batch)
+            }
+            _ => read_document(fields, "$", document),
+        },
+        other => Err(InputError::unexpected("$", other, BATCH_ACCEPTED)),
+    }
+}
+
+fn read_branches(
+    branches: &[Value],
+    path: &str,
+    document: ReadDocument,
+) -> Result<Batch, InputError> {
+    let read = |(index, branch): (usize, &Value)| match branch {
+        Value::Object(fields) => read_document(fields, &format!("{path}[{index}]"), document),
+        other => Err(InputError::unexpected(
+            format!("{path}[{index}]"),
+            other,
+            BATCH_ACCEPTED,
+        )),
+    };
+    let batches: Result<Vec<_>, _> = branches.iter().enumerate().map(read).collect();
+    merge_branches(batches?).map_err(|source| InputError::Merge {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_document(
+    fields: &Map<String, Value>,
+    path: &str,
+    document: ReadDocument,
+) -> Result<Batch, InputError> {
+    let mut batch = document(fields, path)?;
+    take_error(&mut batch, fields);
+    Ok(batch)
+}
+
+const BATCH_ACCEPTED: &str =
+    "a batch document is accepted: an object with listingId or listingIdentityId, and assets";
+
+fn is_stamped(document: &Map<String, Value>, execution: &Execution) -> bool {
+    document
+        .get("execution")
+        .and_then(|stamp| serde_json::from_value::<Execution>(stamp.clone()).ok())
+        .is_some_and(|stamp| stamp == *execution)
+}
+
+/// A document that the host itself wrote.
+fn canonical(document: &Map<String, Value>, path: &str) -> Result<Batch, InputError> {
+    serde_json::from_value(Value::Object(document.clone())).map_err(|source| InputError::Document {
+        path: path.to_owned(),
+        reason: source.to_string(),
+    })
+}
+
+/// A document from outside. `problems`, `bundles`, `execution`, `revision` and `counts` are not for it to say.
+fn outside(
+    document: &Map<String, Value>,
+    path: &str,
+    attributes: &Attributes,
+) -> Result<Batch, InputError> {
+    let fields = Fields::new(document, path);
+    let mut batch = Batch::new(listing(&fields, attributes)?);
+    batch.batch_id = fields
+        .id("batchId")?
+        .or_else(|| attributes.batch_id.clone());
+    batch.job_id = fields.id("jobId")?.or_else(|| attributes.job_id.clone());
+    batch.external_id = fields.text("externalId")?;
+    batch.retry = match fields.count("retry")? {
+        Some(retry) => retry,
+        None => attributes.retry()?.unwrap_or(0),
+    };
+    batch.traceparent = fields
+        .trace("traceparent")
+        .or_else(|| attributes.traceparent.clone());
+    batch.assets = assets(&fields, &batch.listing)?;
+    refuse_shared_derived_keys(&mut batch.assets);
+    batch.recount();
+    Ok(batch)
+}
+
+fn listing(fields: &Fields, attributes: &Attributes) -> Result<Listing, InputError> {
+    let in_field = |field: ListingField| {
+        let id = fields.id(field.name())?;
+        Ok(id.map(|id| Listing { id, field }))
+    };
+    let listing = match (
+        in_field(ListingField::ListingId)?,
+        in_field(ListingField::ListingIdentityId)?,
+    ) {
+        (Some(one), Some(other)) if one.id != other.id => {
+            return Err(InputError::Unexpected {
+                path: fields.path_of("listingIdentityId"),
+                found: format!("{} beside listingId {}", other.id, one.id),
+                accepted: "one of the two is accepted, or both with the same id",
+            });
+        }
+        (Some(one), _) | (None, Some(one)) => Some(one),
+        (None, None) => attributes.listing.clone(),
+    };
+    let listing = listing.ok_or_else(|| InputError::Missing {
+        path: fields.path_of("listingId"),
+        accepted: "listingId or listingIdentityId is needed, in the body or as a message attribute",
+    })?;
+    let text = listing.id.to_string();
+    if !is_listing(&text) {
+        return Err(InputError::Unexpected {
+            path: fields.path_of(listing.field.name()),
+            found: quote(&text),
+            accepted: LISTING_ACCEPTED,
+        });
+    }
+    Ok(listing)
+}
+
+/// The files in their order, one for each key.
+fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> {
+    let accepted = "a list of files is accepted, each a key or an object with a key";
+    let path = fields.path_of("assets");
+    let Some(value) = fields.get("assets") else {
+        return Err(InputError::Missing { path, accepted });
+    };
+    let Value::Array(list) = value else {
+        return Err(InputError::unexpected(path, value, accepted));
+    };
+    let mut assets: Vec<Asset> = Vec::with_capacity(list.len());
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        let mut asset = asset::read(value, &format!("{path}[{index}]"), listing)?;
+        let known = places
+            .get(&asset.key)
+            .and_then(|place| assets.get_mut(*place));
+        if let Some(known) = known {
+            // Both types were made from one key, unless the key was refused and neither means anything.
+            asset.media_type = known.media_type;
+            known
+                .merge_from(asset)
+                .map_err(|source| InputError::Merge {
+                    path: format!("{path}[{index}]"),
+                    source,
+                })?;
+        } else {
+            places.insert(asset.key.clone(), assets.len());
+            assets.push(asset);
+        }
+    }
+    Ok(assets)
+}
+
+/// `a.jpg` and `a.png` in one folder would overwrite each other's renditions: the later one is refused.
+fn refuse_shared_derived_keys(assets: &mut [Asset]) {
+    let mut owners: HashMap<String, String> = HashMap::with_capacity(assets.len());
+    for asset in assets.iter_mut().filter(|asset| asset.problem.is_none()) {
+        // Any suffix and extension will do: they are the same for both files.
+        let Ok(derived) = derive_key(&asset.key, Area::Thumb, "x", "x") else {
+            continue;
+        };
+        match owners.get(&derived) {
+            Some(owner) => {
+                asset.problem = Some(fault(format!(
+                    "{} and {} differ only in their extension, so the files made from them would have the same keys; rename one",
+                    quote(&asset.key),
+                    quote(owner)
+                )));
+            }
+            None => {
+                owners.insert(derived, asset.key.clone());
+            }
+        }
+    }
+}
+
+/// A fault of one file in the input itself.
+fn fault(message: String) -> Problem {
+    Problem {
+        state: FIRST_STATE.to_owned(),
+        code: Case::InvalidInput.name().to_owned(),
+        message,
+    }
+}
+
+/// What a Catch left in `error`: `{Error, Cause}` and, where the state machine says it, the `state`.
+fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
+    let Some(error) = document.get("error").filter(|error| !error.is_null()) else {
+        return;
+    };
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
+    let cause = match text("Cause").or(error.as_str()) {
+        Some(cause) => message_of(cause),
+        None => error.to_string(),
+    };
+    batch.add_problem(Problem {
+        state: text("state").unwrap_or(UNKNOWN_STATE).to_owned(),
+        code: text("Error").unwrap_or("States.TaskFailed").to_owned(),
+        message: cause.chars().take(MESSAGE_MAX).collect(),
+    });
+    batch.recount();
+}
+
+/// The Cause of a failed Lambda call is a JSON document of its own; people need its `errorMessage`.
+fn message_of(cause: &str) -> String {
+    serde_json::from_str::<Value>(cause)
+        .ok()
+        .and_then(|cause| Some(cause.get("errorMessage")?.as_str()?.to_owned()))
+        .unwrap_or_else(|| cause.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

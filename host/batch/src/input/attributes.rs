@@ -1,0 +1,75 @@
+//! The attributes of a queue message. They are all text, and only fill in what the body lacks.
+
+use super::error::InputError;
+use super::fields::is_traceparent;
+use crate::keys::quote;
+use crate::{Id, Listing, ListingField};
+
+/// What the attributes of a queue message say of a batch. Made by collecting their names and values:
+///
+/// ```
+/// use stagehost_batch::{Attributes, parse_with_attributes};
+///
+/// let attributes: Attributes = [("ListingId", "51"), ("JobId", "4")].into_iter().collect();
+/// let batch = parse_with_attributes(&serde_json::json!({"assets": []}), &attributes)?;
+/// assert_eq!(batch.execution_name(), "listing-51_job-4_retry-0");
+/// # Ok::<(), stagehost_batch::InputError>(())
+/// ```
+///
+/// Names are compared without regard to case, unknown ones ignored. A text that is a number becomes one: attributes
+/// cannot carry anything else, and the backend expects its numbers back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    pub(super) traceparent: Option<String>,
+    pub(super) listing: Option<Listing>,
+    pub(super) batch_id: Option<Id>,
+    pub(super) job_id: Option<Id>,
+    retry: Option<String>,
+}
+
+impl Attributes {
+    /// How often the job was sent before. Read late, because it is no fault if the body says it better.
+    pub(super) fn retry(&self) -> Result<Option<u32>, InputError> {
+        let Some(text) = &self.retry else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|_| InputError::Unexpected {
+            path: "attributes.RetryCount".into(),
+            found: quote(text),
+            accepted: "a whole number from 0 to 4294967295 is accepted",
+        })
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Attributes {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(attributes: I) -> Self {
+        let mut result = Attributes::default();
+        for (name, value) in attributes {
+            let value = value.as_ref().trim();
+            if value.is_empty() {
+                continue;
+            }
+            let listing = |field| {
+                Some(Listing {
+                    id: Id::from_text(value),
+                    field,
+                })
+            };
+            match name.as_ref().to_ascii_lowercase().as_str() {
+                "traceparent" if is_traceparent(value) => {
+                    result.traceparent = Some(value.to_owned());
+                }
+                "listingid" => result.listing = listing(ListingField::ListingId),
+                // The other name wins when both are there, whichever comes first.
+                "listingidentityid" if result.listing.is_none() => {
+                    result.listing = listing(ListingField::ListingIdentityId);
+                }
+                "batchid" => result.batch_id = Some(Id::from_text(value)),
+                "jobid" => result.job_id = Some(Id::from_text(value)),
+                "retrycount" => result.retry = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,122 @@
+//! Fields of a JSON object, read leniently: `null` is as good as absent, numbers may be written as text.
+
+use serde_json::{Map, Value};
+
+use super::error::{InputError, describe};
+use crate::Id;
+
+/// The longest id that is accepted, in bytes.
+const ID_MAX: usize = 256;
+
+/// An object and where it is in the document.
+pub(super) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    path: &'a str,
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(object: &'a Map<String, Value>, path: &'a str) -> Self {
+        Fields { object, path }
+    }
+
+    /// The JSON path of a field.
+    pub fn path_of(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+
+    /// A field that is there and not `null`.
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A number or a text, kept as the kind it is: a backend that sends `"4"` is answered with `"4"`. An empty text is as
+    /// good as absent.
+    pub fn id(&self, name: &str) -> Result<Option<Id>, InputError> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        match value {
+            Value::String(text) if text.is_empty() => Ok(None),
+            Value::String(text) if text.len() <= ID_MAX => Ok(Some(Id::Text(text.clone()))),
+            Value::Number(number) if number.is_u64() => Ok(number.as_u64().map(Id::Number)),
+            other => Err(InputError::unexpected(
+                self.path_of(name),
+                other,
+                "a whole number that is not negative, or a text of at most 256 bytes, is accepted",
+            )),
+        }
+    }
+
+    /// A text; a number is written out.
+    pub fn text(&self, name: &str) -> Result<Option<String>, InputError> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(other) => Err(InputError::unexpected(
+                self.path_of(name),
+                other,
+                "a text is accepted",
+            )),
+        }
+    }
+
+    /// A count, as a number or in digits.
+    pub fn count(&self, name: &str) -> Result<Option<u32>, InputError> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        match whole(value).map(u32::try_from) {
+            Some(Ok(count)) => Ok(Some(count)),
+            _ => Err(InputError::Unexpected {
+                path: self.path_of(name),
+                found: describe(value),
+                accepted: "a whole number from 0 to 4294967295 is accepted",
+            }),
+        }
+    }
+
+    /// A trace context that follows the W3C form. Anything else is as good as absent: a trace that cannot be continued is
+    /// no reason to refuse a batch, and the text would travel in HTTP headers.
+    pub fn trace(&self, name: &str) -> Option<String> {
+        self.get(name)
+            .and_then(Value::as_str)
+            .filter(|text| is_traceparent(text))
+            .map(str::to_owned)
+    }
+}
+
+/// A whole number that is not negative, as a number or in digits.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// `{version}-{trace id}-{parent id}-{flags}` in lower-case hexadecimal, neither id all zeros.
+pub(super) fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut hex = |digits: usize| {
+        parts.next().filter(|part| {
+            part.len() == digits
+                && part
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    };
+    let (Some(version), Some(trace), Some(parent), Some(_flags)) =
+        (hex(2), hex(32), hex(16), hex(2))
+    else {
+        return false;
+    };
+    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    // Later versions may add parts; version 00 has none.
+    version != "ff"
+        && !is_zero(trace)
+        && !is_zero(parent)
+        && (version != "00" || parts.next().is_none())
+        && text.len() <= 128
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
