@@ -1,1 +1,49 @@
-//! To be written.
+//! What the host can do for a stage, by the AWS SDK.
+//!
+//! There is one code path, in production and on one machine: where the APIs are is the SDK's configuration, and nothing
+//! in here knows the difference. The runtime has checked grants and limits before it calls; this crate keeps the
+//! promises of [`stagehost_runtime::capability`]: one version of an object per read, nothing visible before `finish`,
+//! bounded memory, typed failures, nothing sent unsigned.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `objects`, `reader`, `body` | reading: one version, streamed, taken up again where it broke |
+//! | `writer`, `upload`, `parts` | writing: objects composed of bytes and stored objects |
+//! | `transcoder`, `job`, `receipts` | MediaConvert jobs, and why a second run submits none |
+//! | `tickets`, `events` | states that wait for jobs, and what ends them |
+//! | `webhook`, `secret` | the signed callback |
+//! | `http`, `address` | other services, and where no stage may be led to |
+//! | `clients`, `options` | putting it together |
+
+mod address;
+mod body;
+mod clients;
+mod events;
+mod fault;
+mod http;
+mod ids;
+mod job;
+mod metadata;
+mod objects;
+mod options;
+mod parts;
+mod reader;
+mod receipts;
+mod secret;
+mod store;
+mod tickets;
+mod transcoder;
+mod upload;
+mod webhook;
+mod writer;
+
+pub use clients::{Clients, ConfigError};
+pub use events::{EventError, JobReport, JobStatus};
+pub use http::HttpClient;
+pub use ids::ticket_id;
+pub use objects::S3Objects;
+pub use options::{AwsOptions, Endpoints};
+pub use secret::{Secret, SecretError};
+pub use tickets::{Progress, Ticket, TicketJob, TicketOutput, Tickets};
+pub use transcoder::{MediaConvertOptions, MediaConvertTranscoder, Recorder};
+pub use webhook::{SignedWebhook, WebhookOptions};

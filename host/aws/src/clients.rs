@@ -1,0 +1,156 @@
+//! The SDK's clients, with retries and timeouts that are chosen and not inherited.
+//!
+//! | | | why |
+//! |---|---|---|
+//! | attempts | 4, standard mode | a throttled bucket recovers within seconds; beyond that the state machine retries with its own back-off |
+//! | connect | 3 s | within a region it takes milliseconds; a black hole should cost one attempt, not the call |
+//! | first byte | 30 s | the store copies up to 512 MiB before it answers |
+//! | attempt | 90 s | a part of 8 MiB at 1 MBit/s still gets through |
+//! | operation | 4 min | bounds all attempts together; bodies that are read afterwards do not count |
+//!
+//! A body that stalls is noticed by the SDK's stalled-stream protection and taken up again where it broke.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use stagehost_runtime::capability::Capabilities;
+
+use crate::http::HttpClient;
+use crate::objects::S3Objects;
+use crate::options::AwsOptions;
+use crate::secret::SecretError;
+use crate::store::Store;
+use crate::tickets::Tickets;
+use crate::transcoder::MediaConvertTranscoder;
+use crate::webhook::SignedWebhook;
+
+/// Why a host cannot be put together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Nothing works without it.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// A number was expected.
+    #[error("the environment variable {0} is {1:?}; it must be a number of seconds")]
+    NotSeconds(&'static str, String),
+    /// The name of the trace header is no header name.
+    #[error("TRACE_HEADER_KEY is {0:?}, which is no name of an HTTP header")]
+    TraceHeader(String),
+    /// The webhook's secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The HTTP client could not be made.
+    #[error("no HTTP client: {0}; is there a bundle of root certificates on this machine?")]
+    Tls(String),
+}
+
+/// The SDK's clients for one set of options. Cheap to clone.
+#[derive(Clone)]
+pub struct Clients {
+    /// Amazon S3.
+    pub s3: aws_sdk_s3::Client,
+    /// AWS Elemental MediaConvert.
+    pub mediaconvert: aws_sdk_mediaconvert::Client,
+    /// AWS Step Functions.
+    pub states: aws_sdk_sfn::Client,
+    options: Arc<AwsOptions>,
+    store: Store,
+}
+
+impl Clients {
+    /// Clients with the credentials and the region of the environment.
+    pub async fn from_env(options: AwsOptions) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            .load()
+            .await;
+        Self::new(&config, options)
+    }
+
+    /// Clients with the credentials and the region of `config`. Retries and timeouts are this module's, whatever
+    /// `config` says.
+    pub fn new(config: &SdkConfig, options: AwsOptions) -> Self {
+        let s3 = s3_config(config, &options);
+        let mut mediaconvert =
+            aws_sdk_mediaconvert::config::Builder::from(config).retry_config(retries()).timeout_config(timeouts());
+        if let Some(url) = &options.endpoints.mediaconvert {
+            mediaconvert = mediaconvert.endpoint_url(url);
+        }
+        let mut states = aws_sdk_sfn::config::Builder::from(config).retry_config(retries()).timeout_config(timeouts());
+        if let Some(url) = &options.endpoints.states {
+            states = states.endpoint_url(url);
+        }
+        let s3 = aws_sdk_s3::Client::from_conf(s3);
+        Self {
+            store: Store::new(s3.clone(), options.bucket.clone(), options.kms_key_id.clone()),
+            s3,
+            mediaconvert: aws_sdk_mediaconvert::Client::from_conf(mediaconvert.build()),
+            states: aws_sdk_sfn::Client::from_conf(states.build()),
+            options: Arc::new(options),
+        }
+    }
+
+    /// What the clients were made of.
+    pub fn options(&self) -> &AwsOptions {
+        &self.options
+    }
+
+    /// The media bucket.
+    pub fn objects(&self) -> S3Objects {
+        S3Objects::of(self.store.clone())
+    }
+
+    /// The transcoding service.
+    pub fn transcoder(&self) -> MediaConvertTranscoder {
+        MediaConvertTranscoder::new(self.store.clone(), self.mediaconvert.clone(), self.options.mediaconvert.clone())
+    }
+
+    /// The states that wait for it.
+    pub fn tickets(&self) -> Tickets {
+        Tickets::new(self.store.clone(), self.states.clone(), self.options.mediaconvert.receipt_settings())
+    }
+
+    /// Everything that the runtime asks of a host.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when an HTTP client cannot be made as the options say.
+    pub fn capabilities(&self) -> Result<Capabilities, ConfigError> {
+        Ok(Capabilities {
+            objects: Arc::new(self.objects()),
+            transcoder: Arc::new(self.transcoder()),
+            webhook: Arc::new(SignedWebhook::new(self.options.webhook.clone())?),
+            http: Arc::new(HttpClient::new()?),
+        })
+    }
+}
+
+fn s3_config(config: &SdkConfig, options: &AwsOptions) -> aws_sdk_s3::Config {
+    let elsewhere = options.endpoints.s3.is_some()
+        || config.endpoint_url().is_some()
+        || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some_and(|url| !url.is_empty());
+    let mut builder = aws_sdk_s3::config::Builder::from(config)
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .force_path_style(options.force_path_style.unwrap_or(elsewhere));
+    if let Some(url) = &options.endpoints.s3 {
+        builder = builder.endpoint_url(url);
+    }
+    builder.build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(4)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(90))
+        .operation_timeout(Duration::from_secs(240))
+        .build()
+}

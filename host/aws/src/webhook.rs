@@ -1,0 +1,158 @@
+//! The callback to the backend: signed on the way out, so that no stage ever holds the secret.
+
+use std::error::Error as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url, redirect};
+use stagehost_batch::{Case, Failure};
+use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
+
+use crate::address::{Place, place};
+use crate::clients::ConfigError;
+use crate::http::shown;
+use crate::ids::hash;
+use crate::secret::Secret;
+
+/// How long the backend may take for one attempt.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// No backend is waited for longer than this, whatever it asks for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Where the callback goes and what it is signed with.
+#[derive(Clone, Debug)]
+pub struct WebhookOptions {
+    /// `CALLBACK_URL`. Without one nothing is sent.
+    pub url: Option<String>,
+    /// Without one nothing is sent.
+    pub secret: Option<Secret>,
+    /// `TRACE_HEADER_KEY`: the header that carries the batch's trace context.
+    pub trace_header: String,
+}
+
+impl Default for WebhookOptions {
+    fn default() -> Self {
+        Self { url: None, secret: None, trace_header: "traceparent".to_owned() }
+    }
+}
+
+/// The runtime's [`Webhook`].
+#[derive(Clone, Debug)]
+pub struct SignedWebhook {
+    client: Client,
+    options: WebhookOptions,
+    trace_header: HeaderName,
+}
+
+impl SignedWebhook {
+    /// A missing address or secret is no error here but on delivery, so that a host without a backend can run every
+    /// other state.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a trace header that is none, or when the machine has no usable root certificates.
+    pub fn new(options: WebhookOptions) -> Result<Self, ConfigError> {
+        let trace_header = HeaderName::from_bytes(options.trace_header.as_bytes())
+            .map_err(|_| ConfigError::TraceHeader(options.trace_header.clone()))?;
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(TIMEOUT)
+            .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ConfigError::Tls(error.to_string()))?;
+        Ok(Self { client, options, trace_header })
+    }
+
+    /// Everything that must be there before a byte is sent.
+    fn ready(&self) -> Result<(Url, &Secret), Failure> {
+        let denied = |why: &str| Failure::new(Case::Denied, format!("the callback is not sent: {why}"));
+        let text = self.options.url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        let text = text.ok_or_else(|| denied("no address is configured; set CALLBACK_URL"))?;
+        let url = Url::parse(text).map_err(|_| denied("CALLBACK_URL is no URL"))?;
+        match (url.scheme(), place(&url)) {
+            ("https", Some(_)) | ("http", Some(Place::Loopback)) => {}
+            ("http", Some(_)) => return Err(denied("CALLBACK_URL must be https, save on this machine")),
+            _ => return Err(denied("CALLBACK_URL must be https")),
+        }
+        let secret =
+            self.options.secret.as_ref().ok_or_else(|| denied("no secret is configured, and nothing is sent unsigned"))?;
+        Ok((url, secret))
+    }
+
+    fn headers(&self, scope: &CallScope, secret: &Secret, timestamp: u64, body: &[u8]) -> HeaderMap {
+        let id = message_id(scope);
+        let timestamp = timestamp.to_string();
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        // First, so that no name which the operator chose for it can take the place of a signature.
+        if let Some(traceparent) = &scope.batch.traceparent {
+            set(self.trace_header.clone(), traceparent);
+        }
+        set(http::header::CONTENT_TYPE, "application/json");
+        set(HeaderName::from_static("x-toq-signature"), &secret.toq_signature(body));
+        set(HeaderName::from_static("webhook-signature"), &secret.webhook_signature(&id, &timestamp, body));
+        set(HeaderName::from_static("webhook-timestamp"), &timestamp);
+        set(HeaderName::from_static("webhook-id"), &id);
+        headers
+    }
+}
+
+/// Stable over attempts, so that the backend can tell a repetition: there is one message per state of an execution.
+fn message_id(scope: &CallScope) -> String {
+    let mut id = hash(["message", scope.execution.as_str(), scope.state.as_str()]);
+    id.truncate(40);
+    format!("msg_{id}")
+}
+
+#[async_trait]
+impl Webhook for SignedWebhook {
+    async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure> {
+        let (url, secret) = self.ready()?;
+        let now = SystemTime::now();
+        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let headers = self.headers(scope, secret, timestamp, &body);
+        let what = format!("the callback to {}", shown(&url));
+        let response = self.client.post(url).headers(headers).body(body).send().await.map_err(|error| {
+            let mut why = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
+            let mut source = error.source();
+            while let Some(inner) = source {
+                why = format!("{why}: {inner}");
+                source = inner.source();
+            }
+            Failure::new(Case::Transient, format!("{what}: {why}"))
+        })?;
+        let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok(WebhookReply {
+            status: response.status().as_u16(),
+            retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, SystemTime::now())),
+        })
+    }
+}
+
+/// `Retry-After` is seconds or a date.
+fn retry_after_ms(text: &str, now: SystemTime) -> Option<u64> {
+    let text = text.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => MAX_RETRY_AFTER,
+        Err(_) => {
+            let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+            SystemTime::try_from(date).ok()?.duration_since(now).unwrap_or_default()
+        }
+    };
+    u64::try_from(wait.min(MAX_RETRY_AFTER).as_millis()).ok()
+}
+
+#[cfg(test)]
+#[path = "webhook_tests.rs"]
+mod tests;
