@@ -1,0 +1,190 @@
+//! Parallel and Map: several lines of control at once, and what becomes of the others when one fails.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use serde_json::{Value, json};
+
+use super::{Branch, Run, Visit, data};
+use crate::error::{StateError, quoted};
+use crate::history::{Cursor, Detail, History};
+use crate::limits::MAP_CONCURRENCY;
+use crate::model::{Flow, Map};
+use crate::path::Scope;
+
+/// Records that an iteration was left open, when its future is dropped.
+struct OpenIteration<'a> {
+    history: &'a History,
+    cursor: &'a Cursor,
+    name: &'a str,
+    index: usize,
+    closed: bool,
+}
+
+impl Drop for OpenIteration<'_> {
+    fn drop(&mut self) {
+        if !self.closed {
+            let detail = Detail::MapIterationAborted {
+                name: self.name.to_owned(),
+                index: self.index,
+            };
+            self.history.note(self.cursor, detail);
+        }
+    }
+}
+
+impl Run {
+    /// Runs all branches with the same input; their outputs in order. The first failure drops the other branches.
+    pub(super) async fn parallel(
+        &self,
+        branches: &[Flow],
+        input: Value,
+        parent: &Branch,
+    ) -> Result<Value, StateError> {
+        self.history
+            .record(&parent.cursor, Detail::ParallelStateStarted);
+        let lines: Vec<Branch> = branches
+            .iter()
+            .map(|_| Branch {
+                cursor: parent.cursor.fork(),
+                item: parent.item.clone(),
+            })
+            .collect();
+        let mut running: FuturesUnordered<_> = branches
+            .iter()
+            .zip(&lines)
+            .enumerate()
+            .map(|(at, (flow, line))| {
+                let input = input.clone();
+                async move { (at, self.flow(flow, input, line).await, line.cursor.get()) }
+            })
+            .collect();
+        let mut outputs = vec![Value::Null; branches.len()];
+        while let Some((at, result, last)) = running.next().await {
+            // What follows the state points to the last event of the branch that ended last, or failed.
+            parent.cursor.set(last);
+            match (result, outputs.get_mut(at)) {
+                (Ok(output), Some(place)) => *place = output,
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    drop(running);
+                    return Err(error.of_branch());
+                }
+            }
+        }
+        self.history
+            .note(&parent.cursor, Detail::ParallelStateSucceeded);
+        Ok(outputs.into())
+    }
+
+    /// Runs the processor for every item; the outputs in the items' order. The first failure drops the others.
+    pub(super) async fn map(
+        &self,
+        visit: &Visit<'_>,
+        map: &Map,
+        input: &Value,
+        context: &Value,
+    ) -> Result<Value, StateError> {
+        let scope = Scope { input, context };
+        let found = match &map.items {
+            Some(path) => data::look_up(path, "ItemsPath", scope)?,
+            None => std::borrow::Cow::Borrowed(input),
+        };
+        let Some(items) = found.as_array() else {
+            let path = map.items.as_ref().map_or("$", |path| path.text());
+            let input = quoted(&found);
+            let cause =
+                format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
+            return Err(StateError::runtime(cause));
+        };
+        let most = match data::seconds(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
+            0 => MAP_CONCURRENCY,
+            most => usize::try_from(most)
+                .unwrap_or(MAP_CONCURRENCY)
+                .min(MAP_CONCURRENCY),
+        };
+        let cursor = &visit.branch.cursor;
+        self.history.record(
+            cursor,
+            Detail::MapStateStarted {
+                length: items.len(),
+            },
+        );
+        let mut outputs = vec![Value::Null; items.len()];
+        let mut waiting = items.iter().enumerate();
+        let mut running = FuturesUnordered::new();
+        loop {
+            for (index, item) in waiting.by_ref().take(most - running.len()) {
+                running.push(self.iteration(visit, map, input, index, item));
+            }
+            let Some((index, result, last)) = running.next().await else {
+                break;
+            };
+            cursor.set(last);
+            match (result, outputs.get_mut(index)) {
+                (Ok(output), Some(place)) => *place = output,
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    drop(running);
+                    return Err(error.of_branch());
+                }
+            }
+        }
+        self.history.note(cursor, Detail::MapStateSucceeded);
+        Ok(outputs.into())
+    }
+
+    /// One iteration: its index, how it ended, and the last event on its line.
+    async fn iteration(
+        &self,
+        visit: &Visit<'_>,
+        map: &Map,
+        input: &Value,
+        index: usize,
+        item: &Value,
+    ) -> (usize, Result<Value, StateError>, u64) {
+        let name = visit.state.name.as_str();
+        let branch = Branch {
+            cursor: visit.branch.cursor.fork(),
+            item: Some(Arc::new(json!({"Index": index, "Value": item}))),
+        };
+        self.history.record(
+            &branch.cursor,
+            Detail::MapIterationStarted {
+                name: name.to_owned(),
+                index,
+            },
+        );
+        let mut open = OpenIteration {
+            history: &self.history,
+            cursor: &branch.cursor,
+            name,
+            index,
+            closed: false,
+        };
+        let own = Visit {
+            branch: &branch,
+            ..*visit
+        };
+        let start = match &map.shape.parameters {
+            None => Ok(item.clone()),
+            selector => {
+                let context = self.context(&own, 0, None);
+                data::parameters(selector.as_ref(), input.clone(), &context, name)
+            }
+        };
+        let result = match start {
+            Ok(start) => self.flow(&map.processor, start, &branch).await,
+            Err(error) => Err(error.in_state(name, visit.entered)),
+        };
+        open.closed = true;
+        let name = name.to_owned();
+        let detail = match &result {
+            Ok(_) => Detail::MapIterationSucceeded { name, index },
+            Err(_) => Detail::MapIterationFailed { name, index },
+        };
+        self.history.note(&branch.cursor, detail);
+        (index, result, branch.cursor.get())
+    }
+}

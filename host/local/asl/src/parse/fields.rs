@@ -1,0 +1,231 @@
+//! Typed access to the fields of an object of the definition, with findings for what does not fit.
+
+use serde_json::{Map, Value};
+
+use crate::findings::{Code, Collector};
+use crate::limits::SECONDS;
+use crate::model::{Filter, ResultPath, Setting};
+use crate::path::{Path, ReferencePath};
+use crate::template::Template;
+
+/// Fields of the JSONata query language, wherever they stand.
+const JSONATA: [&str; 5] = ["Arguments", "Output", "Items", "Condition", "Assign"];
+
+/// An object of the definition. Every field must be asked for, or is reported as unknown in the end.
+pub(super) struct Fields<'a> {
+    fields: &'a Map<String, Value>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(fields: &'a Map<String, Value>) -> Self {
+        Self {
+            fields,
+            asked: vec!["Comment"],
+        }
+    }
+
+    /// Any value; `null` counts as one.
+    pub fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.asked.push(name);
+        self.fields.get(name)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    pub fn text(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a str> {
+        let value = self.raw(name)?;
+        let text = value.as_str();
+        if text.is_none() {
+            notes.at(name, |notes| {
+                notes.error(Code::Schema, format!("'{name}' must be a string"))
+            });
+        }
+        text
+    }
+
+    pub fn flag(&mut self, name: &'static str, notes: &mut Collector) -> Option<bool> {
+        let value = self.raw(name)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            notes.at(name, |notes| {
+                notes.error(Code::Schema, format!("'{name}' must be true or false"))
+            });
+        }
+        flag
+    }
+
+    /// A whole number within bounds.
+    pub fn whole(
+        &mut self,
+        name: &'static str,
+        least: u64,
+        most: u64,
+        notes: &mut Collector,
+    ) -> Option<u64> {
+        let number = self
+            .raw(name)?
+            .as_u64()
+            .filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            let message = format!("'{name}' must be a whole number from {least} to {most}");
+            notes.at(name, |notes| notes.error(Code::Schema, message));
+        }
+        number
+    }
+
+    pub fn number(&mut self, name: &'static str, notes: &mut Collector) -> Option<f64> {
+        let number = self.raw(name)?.as_f64();
+        if number.is_none() {
+            notes.at(name, |notes| {
+                notes.error(Code::Schema, format!("'{name}' must be a number"))
+            });
+        }
+        number
+    }
+
+    pub fn object(
+        &mut self,
+        name: &'static str,
+        notes: &mut Collector,
+    ) -> Option<&'a Map<String, Value>> {
+        let object = self.raw(name)?.as_object();
+        if object.is_none() {
+            notes.at(name, |notes| {
+                notes.error(Code::Schema, format!("'{name}' must be an object"))
+            });
+        }
+        object
+    }
+
+    /// An array with at least one entry.
+    pub fn list(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a [Value]> {
+        let list = self.raw(name)?.as_array().filter(|list| !list.is_empty());
+        if list.is_none() {
+            let message = format!("'{name}' must be an array with at least one entry");
+            notes.at(name, |notes| notes.error(Code::Schema, message));
+        }
+        list.map(Vec::as_slice)
+    }
+
+    pub fn path(&mut self, name: &'static str, notes: &mut Collector) -> Option<Path> {
+        let text = self.text(name, notes)?;
+        match Path::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                notes.at(name, |notes| {
+                    notes.error(Code::InvalidPath, error.to_string())
+                });
+                None
+            }
+        }
+    }
+
+    /// A path that can find one value only.
+    pub fn definite(&mut self, name: &'static str, notes: &mut Collector) -> Option<Path> {
+        let path = self.path(name, notes)?;
+        if !path.is_definite() {
+            let message = format!(
+                "'{name}' must be a reference path: names and indices only, not '{}'",
+                path.text()
+            );
+            notes.at(name, |notes| notes.error(Code::InvalidPath, message));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// `InputPath` or `OutputPath`.
+    pub fn filter(&mut self, name: &'static str, notes: &mut Collector) -> Filter {
+        match self.raw(name) {
+            None => Filter::Whole,
+            Some(Value::Null) => Filter::Nothing,
+            Some(_) => match self.path(name, notes) {
+                Some(path) if path.text() == "$" => Filter::Whole,
+                Some(path) => Filter::Path(path),
+                None => Filter::Whole,
+            },
+        }
+    }
+
+    /// `ResultPath`.
+    pub fn result_path(&mut self, notes: &mut Collector) -> ResultPath {
+        let name = "ResultPath";
+        match self.raw(name) {
+            None => ResultPath::Replace,
+            Some(Value::Null) => ResultPath::Discard,
+            Some(_) => match self.text(name, notes).map(ReferencePath::parse) {
+                Some(Ok(path)) if path.text() == "$" => ResultPath::Replace,
+                Some(Ok(path)) => ResultPath::Path(path),
+                Some(Err(error)) => {
+                    notes.at(name, |notes| {
+                        notes.error(Code::InvalidPath, error.to_string())
+                    });
+                    ResultPath::Replace
+                }
+                None => ResultPath::Replace,
+            },
+        }
+    }
+
+    /// A payload template.
+    pub fn template(&mut self, name: &'static str, notes: &mut Collector) -> Option<Template> {
+        self.raw(name)
+            .map(|value| notes.at(name, |notes| Template::parse(value, notes)))
+    }
+
+    /// Seconds, or a path to them; not both.
+    pub fn seconds(
+        &mut self,
+        name: &'static str,
+        path: &'static str,
+        least: u64,
+        notes: &mut Collector,
+    ) -> Option<Setting<u64>> {
+        self.exclusive(&[name, path], notes);
+        let value = self.whole(name, least, SECONDS, notes).map(Setting::Value);
+        let path = self.definite(path, notes).map(Setting::Path);
+        value.or(path)
+    }
+
+    /// At most one of these may be given.
+    pub fn exclusive(&self, names: &[&str], notes: &mut Collector) -> usize {
+        let given: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| self.has(name))
+            .collect();
+        if given.len() > 1 {
+            notes.error(
+                Code::Schema,
+                format!("only one of {} may be given", given.join(", ")),
+            );
+        }
+        given.len()
+    }
+
+    /// Reports every field that nobody asked for. `whose` is what the object is, such as "a Pass state".
+    pub fn finish(self, whose: &str, notes: &mut Collector) {
+        for name in self.fields.keys() {
+            if self.asked.contains(&name.as_str()) {
+                continue;
+            }
+            let (code, message) = if JSONATA.contains(&name.as_str()) {
+                (
+                    Code::Unsupported,
+                    format!(
+                        "the field '{name}' belongs to JSONata or to variables, which are not supported"
+                    ),
+                )
+            } else {
+                (
+                    Code::Schema,
+                    format!("the field '{name}' is not supported in {whose}"),
+                )
+            };
+            notes.at(name, |notes| notes.error(code, message));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From the text of a definition to a machine that can run, or to everything that is wrong with it.
+
+mod fields;
+mod flow;
+mod recovery;
+mod rules;
+mod state;
+
+use serde_json::Value;
+
+use crate::findings::{Code, Collector, Finding, LoadError, Severity};
+use crate::limits::{DEFINITION_BYTES, SECONDS};
+use crate::model::{Flow, Kind, StateMachine};
+use crate::task::Resources;
+use fields::Fields;
+#[cfg(test)]
+pub(crate) use rules::rule;
+
+impl StateMachine {
+    /// Reads a definition. What it asks for outside of the language (its resources) is not looked at; see
+    /// [`load`](Self::load).
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and what this interpreter lacks of the language, each with its state and place.
+    pub fn parse(definition: &str) -> Result<Self, LoadError> {
+        let mut notes = Collector::default();
+        let machine = read(definition, &mut notes);
+        let findings = notes.finish();
+        match machine {
+            Some(machine)
+                if findings
+                    .iter()
+                    .all(|finding| finding.severity == Severity::Warning) =>
+            {
+                Ok(Self {
+                    warnings: findings,
+                    ..machine
+                })
+            }
+            _ => Err(LoadError { findings }),
+        }
+    }
+
+    /// Reads a definition and asks whether all of its resources are there.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and one finding for each resource that `resources` does not support.
+    pub fn load(definition: &str, resources: &dyn Resources) -> Result<Self, LoadError> {
+        let machine = Self::parse(definition)?;
+        match machine.unsupported(resources) {
+            findings if findings.is_empty() => Ok(machine),
+            findings => Err(LoadError { findings }),
+        }
+    }
+
+    /// The Task states whose resource is not there.
+    pub fn unsupported(&self, resources: &dyn Resources) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.flow.visit(&mut |state| {
+            if let Kind::Task(task) = &state.kind
+                && let Err(unsupported) = resources.supports(&task.resource)
+            {
+                findings.push(Finding {
+                    severity: Severity::Error,
+                    code: Code::Unsupported,
+                    location: format!("{}/Resource", state.location),
+                    state: Some(state.name.clone()),
+                    message: format!(
+                        "the resource '{}' is not supported: {}",
+                        task.resource, unsupported.reason
+                    ),
+                });
+            }
+        });
+        findings.sort_by(|left, right| left.location.cmp(&right.location));
+        findings
+    }
+}
+
+fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
+    if definition.len() > DEFINITION_BYTES {
+        notes.error(
+            Code::Schema,
+            format!("the definition is longer than {DEFINITION_BYTES} bytes"),
+        );
+        return None;
+    }
+    let document: Value = match serde_json::from_str(definition) {
+        Ok(document) => document,
+        Err(error) => {
+            notes.error(
+                Code::InvalidJson,
+                format!("the definition is not JSON: {error}"),
+            );
+            return None;
+        }
+    };
+    let Some(document) = document.as_object() else {
+        notes.error(Code::Schema, "the definition must be a JSON object");
+        return None;
+    };
+    let mut fields = Fields::new(document);
+    query_language(&mut fields, notes);
+    if let Some(version) = fields.text("Version", notes)
+        && version != "1.0"
+    {
+        notes.at("Version", |notes| {
+            notes.error(
+                Code::Schema,
+                format!("the version must be '1.0', not '{version}'"),
+            )
+        });
+    }
+    let timeout = fields.whole("TimeoutSeconds", 1, SECONDS, notes);
+    let mut names = Vec::new();
+    let flow = flow::read(&mut fields, &mut names, notes);
+    fields.finish("a state machine", notes);
+    Some(StateMachine {
+        flow: flow.unwrap_or_else(Flow::default),
+        timeout,
+        warnings: Vec::new(),
+    })
+}
+
+/// `QueryLanguage`, of the machine or of a state.
+fn query_language(fields: &mut Fields<'_>, notes: &mut Collector) {
+    match fields.text("QueryLanguage", notes) {
+        None | Some("JSONPath") => {}
+        Some(other) => {
+            let message =
+                format!("the query language '{other}' is not supported; only JSONPath is");
+            notes.at("QueryLanguage", |notes| {
+                notes.error(Code::Unsupported, message)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The rules of a Choice state.
+
+use serde_json::{Map, Value};
+
+use super::fields::Fields;
+use crate::choice::{Pattern, Rule, Test, With, comparison};
+use crate::findings::{Code, Collector};
+
+/// The fields of a rule that are no comparison.
+const OTHER: [&str; 5] = ["Variable", "Next", "Comment", "Assign", "Condition"];
+
+/// The rules with the state that each leads to.
+pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Vec<(Rule, String)> {
+    if !fields.has("Choices") {
+        notes.error(Code::Schema, "'Choices' is missing");
+    }
+    let list = fields.list("Choices", notes).unwrap_or_default();
+    let mut found = Vec::new();
+    notes.at("Choices", |notes| {
+        for (at, entry) in list.iter().enumerate() {
+            notes.at(at, |notes| {
+                let next = entry.get("Next").and_then(Value::as_str);
+                if next.is_none() {
+                    notes.error(Code::Schema, "a rule needs 'Next', the name of a state");
+                }
+                if let (Some(rule), Some(next)) = (part(entry, true, notes), next) {
+                    found.push((rule, next.to_owned()));
+                }
+            });
+        }
+    });
+    found
+}
+
+/// A rule without its `Next`.
+#[cfg(test)]
+pub(crate) fn rule(value: &Value, notes: &mut Collector) -> Option<Rule> {
+    part(value, false, notes)
+}
+
+/// A rule (`top`) or a part of one.
+fn part(value: &Value, top: bool, notes: &mut Collector) -> Option<Rule> {
+    let Some(object) = value.as_object() else {
+        notes.error(Code::Schema, "a rule must be an object");
+        return None;
+    };
+    let mut fields = Fields::new(object);
+    if top {
+        fields.raw("Next");
+    } else if fields.has("Next") {
+        fields.raw("Next");
+        notes.error(Code::Schema, "'Next' belongs to the outermost rule only");
+    }
+    let rule = operator(object, &mut fields, notes);
+    fields.finish("a rule of a Choice state", notes);
+    rule
+}
+
+fn operator(
+    object: &Map<String, Value>,
+    fields: &mut Fields<'_>,
+    notes: &mut Collector,
+) -> Option<Rule> {
+    let operators: Vec<&str> = object
+        .keys()
+        .map(String::as_str)
+        .filter(|name| known(name).is_some())
+        .collect();
+    let name = match operators.as_slice() {
+        [one] => known(one)?,
+        [] => {
+            let unknown: Vec<&str> = object
+                .keys()
+                .map(String::as_str)
+                .filter(|name| !OTHER.contains(name))
+                .collect();
+            if object.contains_key("Condition") || !unknown.is_empty() {
+                // The unknown field itself is reported when the rule is finished.
+                return None;
+            }
+            notes.error(
+                Code::Schema,
+                "a rule needs a comparison, such as 'StringEquals'",
+            );
+            return None;
+        }
+        several => {
+            for name in several {
+                fields.raw(known(name)?);
+            }
+            fields.raw("Variable");
+            notes.error(
+                Code::Schema,
+                format!(
+                    "a rule has one comparison, not {}: {}",
+                    several.len(),
+                    several.join(", ")
+                ),
+            );
+            return None;
+        }
+    };
+    let parts = |fields: &mut Fields<'_>, notes: &mut Collector| {
+        let list = fields.list(name, notes).unwrap_or_default();
+        notes.at(name, |notes| {
+            list.iter()
+                .enumerate()
+                .filter_map(|(at, entry)| notes.at(at, |notes| part(entry, false, notes)))
+                .collect()
+        })
+    };
+    match name {
+        "And" => return Some(Rule::And(parts(fields, notes))),
+        "Or" => return Some(Rule::Or(parts(fields, notes))),
+        "Not" => {
+            let inner = fields.raw(name)?;
+            return notes
+                .at(name, |notes| part(inner, false, notes))
+                .map(|rule| Rule::Not(Box::new(rule)));
+        }
+        _ => {}
+    }
+    if !fields.has("Variable") {
+        notes.error(
+            Code::Schema,
+            format!("'{name}' needs 'Variable', the path of what it looks at"),
+        );
+    }
+    let variable = fields.path("Variable", notes);
+    let test = test(name, fields, notes);
+    Some(Rule::Test {
+        variable: variable?,
+        test: test?,
+    })
+}
+
+/// The static name of an operator.
+fn known(name: &str) -> Option<&'static str> {
+    const OTHERS: [&str; 10] = [
+        "And",
+        "Or",
+        "Not",
+        "IsPresent",
+        "IsNull",
+        "IsNumeric",
+        "IsString",
+        "IsBoolean",
+        "IsTimestamp",
+        "StringMatches",
+    ];
+    const COMPARISONS: [&str; 32] = [
+        "StringEquals",
+        "StringEqualsPath",
+        "StringLessThan",
+        "StringLessThanPath",
+        "StringLessThanEquals",
+        "StringLessThanEqualsPath",
+        "StringGreaterThan",
+        "StringGreaterThanPath",
+        "StringGreaterThanEquals",
+        "StringGreaterThanEqualsPath",
+        "NumericEquals",
+        "NumericEqualsPath",
+        "NumericLessThan",
+        "NumericLessThanPath",
+        "NumericLessThanEquals",
+        "NumericLessThanEqualsPath",
+        "NumericGreaterThan",
+        "NumericGreaterThanPath",
+        "NumericGreaterThanEquals",
+        "NumericGreaterThanEqualsPath",
+        "BooleanEquals",
+        "BooleanEqualsPath",
+        "TimestampEquals",
+        "TimestampEqualsPath",
+        "TimestampLessThan",
+        "TimestampLessThanPath",
+        "TimestampLessThanEquals",
+        "TimestampLessThanEqualsPath",
+        "TimestampGreaterThan",
+        "TimestampGreaterThanPath",
+        "TimestampGreaterThanEquals",
+        "TimestampGreaterThanEqualsPath",
+    ];
+    OTHERS
+        .iter()
+        .chain(&COMPARISONS)
+        .find(|known| **known == name)
+        .copied()
+}
+
+fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Test> {
+    match name {
+        "IsPresent" => return fields.flag(name, notes).map(Test::Present),
+        "IsNull" => return fields.flag(name, notes).map(Test::Null),
+        "IsNumeric" => return fields.flag(name, notes).map(Test::Number),
+        "IsString" => return fields.flag(name, notes).map(Test::String),
+        "IsBoolean" => return fields.flag(name, notes).map(Test::Boolean),
+        "IsTimestamp" => return fields.flag(name, notes).map(Test::Timestamp),
+        "StringMatches" => {
+            let pattern = Pattern::parse(fields.text(name, notes)?);
+            return match pattern {
+                Ok(pattern) => Some(Test::Matches(pattern)),
+                Err(message) => {
+                    notes.at(name, |notes| notes.error(Code::Schema, message));
+                    None
+                }
+            };
+        }
+        _ => {}
+    }
+    let (kind, order, path) = comparison(name)?;
+    let with = if path {
+        With::Path(fields.path(name, notes)?)
+    } else {
+        let value = fields.raw(name)?;
+        if !kind.accepts(value) {
+            let message =
+                format!("the value of '{name}' is not of the type that it compares: {value}");
+            notes.at(name, |notes| notes.error(Code::Schema, message));
+            return None;
+        }
+        With::Value(value.clone())
+    };
+    Some(Test::Compare { kind, order, with })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_comparison_of_the_language_has_its_meaning() {
+        let kinds = ["String", "Numeric", "Timestamp"];
+        let orders = [
+            "Equals",
+            "LessThan",
+            "LessThanEquals",
+            "GreaterThan",
+            "GreaterThanEquals",
+        ];
+        let mut names = vec!["BooleanEquals".to_owned(), "BooleanEqualsPath".to_owned()];
+        for kind in kinds {
+            for order in orders {
+                names.push(format!("{kind}{order}"));
+                names.push(format!("{kind}{order}Path"));
+            }
+        }
+        for name in names {
+            assert!(known(&name).is_some(), "{name}");
+            assert_eq!(
+                comparison(&name).map(|(_, _, path)| path),
+                Some(name.ends_with("Path")),
+                "{name}"
+            );
+        }
+        for name in [
+            "BooleanLessThan",
+            "StringStartsWith",
+            "IntegerEquals",
+            "Path",
+        ] {
+            assert!(
+                known(name).is_none() && comparison(name).is_none(),
+                "{name}"
+            );
+        }
+    }
+}

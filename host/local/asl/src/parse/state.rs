@@ -1,0 +1,360 @@
+//! One state of a definition.
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::{flow, query_language, recovery, rules};
+use crate::clock;
+use crate::findings::{Code, Collector};
+use crate::intrinsics::Expression;
+use crate::model::{Filter, Flow, Kind, Map, Next, Pass, Setting, Shape, State, Task, Wait, Words};
+use crate::resource::Resource;
+
+/// The longest name of a state, in characters.
+const MOST_NAME: usize = 80;
+/// What a Fail state may compute its words with: the functions that make strings.
+const STRING_FUNCTIONS: [&str; 7] = [
+    "States.Format",
+    "States.JsonToString",
+    "States.ArrayGetItem",
+    "States.Base64Encode",
+    "States.Base64Decode",
+    "States.Hash",
+    "States.UUID",
+];
+
+/// Reads a state. `None` when its transitions are not known.
+pub(super) fn read(
+    name: &str,
+    value: &Value,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+) -> Option<State> {
+    if name.is_empty() || name.chars().count() > MOST_NAME {
+        notes.error(
+            Code::Schema,
+            format!("a state's name must have 1 to {MOST_NAME} characters"),
+        );
+    }
+    let Some(object) = value.as_object() else {
+        notes.error(Code::Schema, "a state must be an object");
+        return None;
+    };
+    let mut fields = Fields::new(object);
+    query_language(&mut fields, notes);
+    if !fields.has("Type") {
+        notes.error(Code::Schema, "'Type' is missing");
+    }
+    let state_type = fields.text("Type", notes)?;
+    let location = notes.location();
+    let (input_path, output_path) = match state_type {
+        "Fail" => (Filter::Whole, Filter::Whole),
+        _ => (
+            fields.filter("InputPath", notes),
+            fields.filter("OutputPath", notes),
+        ),
+    };
+    let next = match state_type {
+        "Choice" | "Succeed" | "Fail" => Some(Next::End),
+        _ => next(&mut fields, notes),
+    };
+    let kind = match state_type {
+        "Task" => task(&mut fields, notes),
+        "Pass" => Some(pass(&mut fields, notes)),
+        "Choice" => Some(choice(&mut fields, notes)),
+        "Parallel" => parallel(&mut fields, names, notes),
+        "Map" => map(&mut fields, names, notes),
+        "Wait" => wait(&mut fields, notes),
+        "Succeed" => Some(Kind::Succeed),
+        "Fail" => Some(fail(&mut fields, notes)),
+        other => {
+            let message = format!(
+                "the state type '{other}' is not known: it is one of Task, Pass, Choice, Parallel, Map, Wait, Succeed, Fail"
+            );
+            notes.at("Type", |notes| notes.error(Code::Schema, message));
+            // Its other fields mean nothing.
+            return None;
+        }
+    };
+    let article = if matches!(
+        state_type,
+        "Task" | "Pass" | "Choice" | "Parallel" | "Map" | "Wait"
+    ) {
+        "a"
+    } else {
+        "the"
+    };
+    fields.finish(&format!("{article} {state_type} state"), notes);
+    Some(State {
+        name: name.to_owned(),
+        location,
+        input_path,
+        output_path,
+        next: next?,
+        kind: kind?,
+    })
+}
+
+fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
+    let ends = fields.flag("End", notes);
+    let next = fields.text("Next", notes);
+    match (next, ends) {
+        (Some(next), None) => Some(Next::State(next.to_owned())),
+        (None, Some(true)) => Some(Next::End),
+        (Some(_), Some(_)) => {
+            notes.error(Code::Schema, "only one of Next and End may be given");
+            None
+        }
+        (None, Some(false)) => {
+            notes.error(Code::Schema, "'End' must be true, or 'Next' given instead");
+            None
+        }
+        (None, None) => {
+            if !fields.has("Next") && !fields.has("End") {
+                notes.error(Code::Schema, "'Next' or 'End' is missing");
+            }
+            None
+        }
+    }
+}
+
+fn shape(parameters: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> Shape {
+    Shape {
+        parameters: fields.template(parameters, notes),
+        result_selector: fields.template("ResultSelector", notes),
+        result_path: fields.result_path(notes),
+    }
+}
+
+fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
+    let shape = shape("Parameters", fields, notes);
+    let recovery = recovery::read(fields, notes);
+    let timeout = fields.seconds("TimeoutSeconds", "TimeoutSecondsPath", 1, notes);
+    let heartbeat = fields.seconds("HeartbeatSeconds", "HeartbeatSecondsPath", 1, notes);
+    if let (Some(Setting::Value(timeout)), Some(Setting::Value(heartbeat))) = (&timeout, &heartbeat)
+        && heartbeat >= timeout
+    {
+        notes.error(
+            Code::Schema,
+            "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'",
+        );
+    }
+    if !fields.has("Resource") {
+        notes.error(Code::Schema, "'Resource' is missing");
+    }
+    let resource = match Resource::parse(fields.text("Resource", notes)?) {
+        Ok(resource) => resource,
+        Err(error) => {
+            notes.at("Resource", |notes| {
+                notes.error(Code::Unsupported, error.to_string())
+            });
+            return None;
+        }
+    };
+    Some(Kind::Task(Box::new(Task {
+        resource,
+        shape,
+        recovery,
+        timeout,
+        heartbeat,
+    })))
+}
+
+fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
+    Kind::Pass(Box::new(Pass {
+        result: fields.raw("Result").cloned(),
+        parameters: fields.template("Parameters", notes),
+        result_path: fields.result_path(notes),
+    }))
+}
+
+fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
+    let rules = rules::read(fields, notes);
+    let default = fields.text("Default", notes).map(str::to_owned);
+    if !fields.has("Default") {
+        let message = "there is no 'Default': an input that no rule matches fails with States.NoChoiceMatched";
+        notes.warning(Code::NoDefault, message);
+    }
+    Kind::Choice { rules, default }
+}
+
+fn parallel(
+    fields: &mut Fields<'_>,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+) -> Option<Kind> {
+    let shape = shape("Parameters", fields, notes);
+    let recovery = recovery::read(fields, notes);
+    if !fields.has("Branches") {
+        notes.error(Code::Schema, "'Branches' is missing");
+    }
+    let list = fields.list("Branches", notes).unwrap_or_default();
+    let mut branches = Vec::new();
+    notes.at("Branches", |notes| {
+        for (at, value) in list.iter().enumerate() {
+            branches.extend(notes.at(at, |notes| {
+                inner(value, "a branch", names, notes, |_, _| {})
+            }));
+        }
+    });
+    Some(Kind::Parallel {
+        branches,
+        shape: Box::new(shape),
+        recovery,
+    })
+}
+
+/// A flow within a state.
+fn inner(
+    value: &Value,
+    whose: &str,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+    more: impl FnOnce(&mut Fields<'_>, &mut Collector),
+) -> Option<Flow> {
+    let Some(object) = value.as_object() else {
+        notes.error(Code::Schema, format!("{whose} must be an object"));
+        return None;
+    };
+    let mut fields = Fields::new(object);
+    more(&mut fields, notes);
+    let flow = flow::read(&mut fields, names, notes);
+    fields.finish(whose, notes);
+    flow
+}
+
+fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Kind> {
+    for (name, what) in [
+        ("ItemReader", "reading items from storage"),
+        ("ItemBatcher", "batches of items"),
+        ("ResultWriter", "writing results to storage"),
+        ("Label", "labels"),
+        ("ToleratedFailureCount", "tolerated failures"),
+        ("ToleratedFailureCountPath", "tolerated failures"),
+        ("ToleratedFailurePercentage", "tolerated failures"),
+        ("ToleratedFailurePercentagePath", "tolerated failures"),
+    ] {
+        if fields.raw(name).is_some() {
+            let message = format!(
+                "'{name}' is not supported: {what} belong to distributed Map states, only inline ones run here"
+            );
+            notes.at(name, |notes| notes.error(Code::Unsupported, message));
+        }
+    }
+    let items = fields.definite("ItemsPath", notes);
+    fields.exclusive(&["ItemSelector", "Parameters"], notes);
+    // `Parameters` and `Iterator` are the older names.
+    let older = fields.has("Parameters") && !fields.has("ItemSelector");
+    let shape = shape(
+        if older { "Parameters" } else { "ItemSelector" },
+        fields,
+        notes,
+    );
+    let recovery = recovery::read(fields, notes);
+    let concurrency = fields
+        .seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes)
+        .unwrap_or(Setting::Value(0));
+    if fields.exclusive(&["ItemProcessor", "Iterator"], notes) == 0 {
+        notes.error(Code::Schema, "'ItemProcessor' is missing");
+    }
+    let (name, value) = match fields.raw("ItemProcessor") {
+        Some(value) => ("ItemProcessor", Some(value)),
+        None => ("Iterator", fields.raw("Iterator")),
+    };
+    let processor = notes.at(name, |notes| {
+        inner(value?, "an item processor", names, notes, processor_config)
+    })?;
+    Some(Kind::Map(Box::new(Map {
+        items,
+        processor,
+        shape,
+        recovery,
+        concurrency,
+    })))
+}
+
+fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
+    let name = "ProcessorConfig";
+    let Some(config) = fields.object(name, notes) else {
+        return;
+    };
+    notes.at(name, |notes| {
+        let mut fields = Fields::new(config);
+        match fields.text("Mode", notes) {
+            None | Some("INLINE") => {}
+            Some(mode) => {
+                let message = format!("the Map mode '{mode}' is not supported; only INLINE is");
+                notes.at("Mode", |notes| notes.error(Code::Unsupported, message));
+                fields.raw("ExecutionType");
+            }
+        }
+        fields.finish("a processor's configuration", notes);
+    });
+}
+
+fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
+    let given = fields.exclusive(
+        &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
+        notes,
+    );
+    if given == 0 {
+        notes.error(
+            Code::Schema,
+            "one of Seconds, SecondsPath, Timestamp, TimestampPath is missing",
+        );
+    }
+    let seconds = fields
+        .seconds("Seconds", "SecondsPath", 0, notes)
+        .map(Wait::Seconds);
+    let until = fields.text("Timestamp", notes).and_then(|text| {
+        let date = clock::parse(text);
+        if date.is_none() {
+            let message = format!("'{text}' is not a timestamp such as 2026-03-14T01:59:00Z");
+            notes.at("Timestamp", |notes| notes.error(Code::Schema, message));
+        }
+        date.map(|date| Wait::Until(Setting::Value(date)))
+    });
+    let path = fields
+        .definite("TimestampPath", notes)
+        .map(|path| Wait::Until(Setting::Path(path)));
+    seconds.or(until).or(path).map(Kind::Wait)
+}
+
+fn fail(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
+    let error = words(fields, "Error", "ErrorPath", notes);
+    let cause = words(fields, "Cause", "CausePath", notes);
+    Kind::Fail { error, cause }
+}
+
+fn words(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    path: &'static str,
+    notes: &mut Collector,
+) -> Option<Words> {
+    fields.exclusive(&[name, path], notes);
+    let text = fields
+        .text(name, notes)
+        .map(|text| Words::Text(text.to_owned()));
+    let computed = fields.text(path, notes).and_then(|text| {
+        let problem = match Expression::parse(text) {
+            Ok(Expression::Call(call)) if !STRING_FUNCTIONS.contains(&call.name()) => {
+                format!(
+                    "'{}' makes no string; '{path}' takes {}",
+                    call.name(),
+                    STRING_FUNCTIONS.join(", ")
+                )
+            }
+            Ok(expression) => {
+                return Some(Words::Computed {
+                    expression,
+                    field: path,
+                });
+            }
+            Err(message) => message,
+        };
+        notes.at(path, |notes| notes.error(Code::InvalidPath, problem));
+        None
+    });
+    text.or(computed)
+}
