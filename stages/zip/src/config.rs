@@ -1,0 +1,105 @@
+//! The stage's configuration, from its pin.
+
+use serde::Deserialize;
+
+use crate::bindings::toq::media::types::Failure;
+
+/// What may be configured. `{}` is every bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Which bundles to make, in this order.
+    pub bundles: Vec<BundleKind>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bundles: vec![
+                BundleKind::Complete,
+                BundleKind::Originals,
+                BundleKind::Thumbnails,
+            ],
+        }
+    }
+}
+
+/// The bundles there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleKind {
+    /// The uploads and everything that was made of them.
+    Complete,
+    /// The uploads as they came.
+    Originals,
+    /// The smaller pictures.
+    Thumbnails,
+}
+
+impl BundleKind {
+    /// Its name, in the batch and in its key.
+    pub fn name(self) -> &'static str {
+        match self {
+            BundleKind::Complete => "complete",
+            BundleKind::Originals => "originals",
+            BundleKind::Thumbnails => "thumbnails",
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration; a field or bundle that does not exist is refused by its name.
+    pub fn parse(json: &str) -> Result<Self, Failure> {
+        let config: Config = serde_json::from_str(json).map_err(|error| {
+            Failure::InvalidInput(format!("the zip stage's configuration: {error}"))
+        })?;
+        for (index, kind) in config.bundles.iter().enumerate() {
+            if config.bundles[..index].contains(kind) {
+                let name = kind.name();
+                return Err(Failure::InvalidInput(format!(
+                    "the zip stage's configuration: `bundles` names `{name}` twice"
+                )));
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_bundle_is_made_unless_told_otherwise() {
+        assert_eq!(
+            Config::parse("{}").unwrap().bundles,
+            [
+                BundleKind::Complete,
+                BundleKind::Originals,
+                BundleKind::Thumbnails
+            ]
+        );
+        assert_eq!(
+            Config::parse(r#"{"bundles":["thumbnails"]}"#)
+                .unwrap()
+                .bundles,
+            [BundleKind::Thumbnails]
+        );
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused_by_name() {
+        for (json, named) in [
+            (r#"{"bundels":[]}"#, "bundels"),
+            (r#"{"bundles":["everything"]}"#, "everything"),
+            (r#"{"bundles":["complete","complete"]}"#, "`complete` twice"),
+            ("", "configuration"),
+        ] {
+            match Config::parse(json) {
+                Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Names of the files inside an archive.
+//!
+//! A name comes from an upload, so it is text from outside, and it ends as a path on a desktop that nobody here knows.
+//! What one system takes for a harmless letter is a drive, a device or a parent directory on another. So a name is made
+//! safe for all of them at once: the result is a relative path with forward slashes whose every segment is allowed on
+//! Windows, macOS and Linux, and no two names of an archive fall together on a file system that ignores case.
+//!
+//! Names are not brought into a Unicode normal form: an archive keeps the spelling of the upload. Two names which differ
+//! in their normal form only are both kept, and extractors on macOS, where such names are the same, ask before they
+//! overwrite.
+
+use std::collections::{HashMap, HashSet};
+
+/// The longest segment of a path, in bytes: the limit of ext4, APFS (255 bytes) and NTFS (255 UTF-16 units).
+pub const SEGMENT_LIMIT: usize = 255;
+
+/// An extension longer than this is taken for a part of the name when a name has to be shortened, in bytes.
+const EXTENSION_LIMIT: usize = 32;
+
+/// Stands in for a name of which nothing safe is left.
+const NAMELESS: &str = "unnamed";
+
+/// Makes one segment of a path out of any text: never empty, never longer than [`SEGMENT_LIMIT`].
+pub fn safe_segment(text: &str) -> String {
+    let replaced: String = text
+        .chars()
+        .map(|c| if is_unsafe(c) { '_' } else { c })
+        .collect();
+    // Windows drops dots and spaces at the end, so that `a.` and `a` would be one file; `.` and `..` vanish here too.
+    let trimmed = trim(&replaced);
+    let mut segment = if trimmed.is_empty() {
+        NAMELESS.to_owned()
+    } else {
+        trimmed.to_owned()
+    };
+    if is_device(&segment) {
+        segment.insert(0, '_');
+    }
+    shorten(&segment, "")
+}
+
+/// Hands out the names of one archive, no two of which are equal when case is ignored.
+#[derive(Debug, Default)]
+pub struct Names {
+    taken: HashSet<String>,
+    /// The number to try next for a name that was seen before, so that ten thousand equal names cost ten thousand tries.
+    next: HashMap<String, u64>,
+}
+
+impl Names {
+    /// An archive without names.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name for the file `name` in the directory `segments`, made safe. The second file of a name gets ` (2)` before
+    /// its extension.
+    pub fn claim(&mut self, segments: &[&str], name: &str) -> String {
+        let mut directory = String::new();
+        for segment in segments {
+            directory.push_str(&safe_segment(segment));
+            directory.push('/');
+        }
+        let file = safe_segment(name);
+        let wanted = format!("{directory}{file}");
+        let folded = fold(&wanted);
+        if self.taken.insert(folded.clone()) {
+            return wanted;
+        }
+        let mut number = self.next.get(&folded).copied().unwrap_or(2);
+        loop {
+            let candidate = format!("{directory}{}", shorten(&file, &format!(" ({number})")));
+            number += 1;
+            if self.taken.insert(fold(&candidate)) {
+                self.next.insert(folded, number);
+                return candidate;
+            }
+        }
+    }
+}
+
+/// The form in which names are compared. Upper case first, so that letters with two lower-case forms (`ς` and `σ`) or
+/// with a long upper-case form (`ß`) fall together: renaming once too often does no harm.
+fn fold(name: &str) -> String {
+    name.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Characters that some desktop refuses, takes for a separator, or does not show as what they are.
+fn is_unsafe(c: char) -> bool {
+    matches!(c, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*')
+        || c.is_control()
+        // Marks that reorder the text around them, by which `gpj.exe` is shown as `exe.jpg`; line separators.
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Byte-order marks and code points that are no characters.
+        || matches!(c, '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_start()
+        .trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// Whether Windows would open a device instead of a file: the part before the first dot decides, trailing spaces apart.
+fn is_device(segment: &str) -> bool {
+    let base = segment.split('.').next().unwrap_or_default().trim_end();
+    let base = base.to_ascii_uppercase();
+    match base.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$" => true,
+        _ => match base
+            .strip_prefix("COM")
+            .or_else(|| base.strip_prefix("LPT"))
+        {
+            // The superscript digits of Latin-1 count as digits there.
+            Some(port) => {
+                let mut digits = port.chars();
+                matches!(
+                    (digits.next(), digits.next()),
+                    (Some('0'..='9' | '¹' | '²' | '³'), None)
+                )
+            }
+            None => false,
+        },
+    }
+}
+
+/// `name` with `suffix` before its extension, the stem cut so that the whole fits [`SEGMENT_LIMIT`].
+fn shorten(name: &str, suffix: &str) -> String {
+    if name.len() + suffix.len() <= SEGMENT_LIMIT && suffix.is_empty() {
+        return name.to_owned();
+    }
+    let (stem, extension) = match name.rfind('.') {
+        // `.profile` is a name without an extension.
+        Some(dot) if dot > 0 && name.len() - dot <= EXTENSION_LIMIT => name.split_at(dot),
+        _ => (name, ""),
+    };
+    let room = SEGMENT_LIMIT.saturating_sub(suffix.len() + extension.len());
+    let mut end = stem.len().min(room);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = if end < stem.len() {
+        trim(&stem[..end])
+    } else {
+        stem
+    };
+    format!("{cut}{suffix}{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The rules of the strictest desktop, written apart from the code that follows them.
+    pub(crate) fn assert_safe(name: &str) {
+        assert!(!name.starts_with('/'), "{name:?} is absolute");
+        for segment in name.split('/') {
+            assert!(!segment.is_empty(), "{name:?} has an empty segment");
+            assert!(
+                segment.len() <= 255,
+                "{name:?} has a segment of {} bytes",
+                segment.len()
+            );
+            assert!(segment != "." && segment != "..", "{name:?} climbs");
+            assert!(
+                !segment.contains(['<', '>', ':', '"', '\\', '|', '?', '*']),
+                "{name:?} has a forbidden character"
+            );
+            assert!(
+                !segment.chars().any(char::is_control),
+                "{name:?} has a control character"
+            );
+            assert!(
+                !segment.ends_with(['.', ' ']),
+                "{name:?} ends in a dot or a space"
+            );
+            let base = segment.split('.').next().unwrap().trim_end().to_uppercase();
+            for device in [
+                "CON", "PRN", "AUX", "NUL", "COM1", "COM9", "LPT1", "LPT9", "COM²",
+            ] {
+                assert_ne!(base, device, "{name:?} is a device");
+            }
+        }
+    }
+
+    #[test]
+    fn an_ordinary_name_is_kept_as_it_is() {
+        for name in [
+            "IMG_0001.jpg",
+            "Wohnzimmer Süd.jpg",
+            "居間.png",
+            "a.b.c.tar.gz",
+            ".profile",
+            "no-extension",
+        ] {
+            assert_eq!(safe_segment(name), name);
+        }
+    }
+
+    #[test]
+    fn what_some_desktop_refuses_is_replaced() {
+        for (name, safe) in [
+            ("..", "unnamed"),
+            ("", "unnamed"),
+            (" . ", "unnamed"),
+            ("../../etc/passwd", ".._.._etc_passwd"),
+            ("C:\\autoexec.bat", "C__autoexec.bat"),
+            ("what?.jpg", "what_.jpg"),
+            ("tab\there.jpg", "tab_here.jpg"),
+            ("dots...", "dots"),
+            ("photo.jpg .", "photo.jpg"),
+            ("CON", "_CON"),
+            ("nul.txt", "_nul.txt"),
+            ("com1.tar.gz", "_com1.tar.gz"),
+            ("LPT³ .x", "_LPT³ .x"),
+            ("COM10", "COM10"),
+            ("console.log", "console.log"),
+            ("\u{202e}gpj.exe", "_gpj.exe"),
+        ] {
+            assert_eq!(safe_segment(name), safe, "for {name:?}");
+            assert_safe(&safe_segment(name));
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
+        let long = format!("{}.jpeg", "é".repeat(200));
+        let safe = safe_segment(&long);
+        assert!(
+            safe.len() <= SEGMENT_LIMIT && safe.len() > SEGMENT_LIMIT - 3,
+            "{} bytes",
+            safe.len()
+        );
+        assert!(safe.ends_with("é.jpeg"));
+        let mut names = Names::new();
+        names.claim(&[], &long);
+        let second = names.claim(&[], &long);
+        assert!(
+            second.ends_with("é (2).jpeg") && second.len() <= SEGMENT_LIMIT,
+            "{second}"
+        );
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_told_apart() {
+        let mut names = Names::new();
+        assert_eq!(
+            names.claim(&["photo", "vertical"], "A.jpg"),
+            "photo/vertical/A.jpg"
+        );
+        assert_eq!(
+            names.claim(&["photo", "vertical"], "a.JPG"),
+            "photo/vertical/a (2).JPG"
+        );
+        assert_eq!(
+            names.claim(&["photo", "vertical"], "a.jpg"),
+            "photo/vertical/a (3).jpg"
+        );
+        assert_eq!(
+            names.claim(&["photo", "horizontal"], "a.jpg"),
+            "photo/horizontal/a.jpg"
+        );
+        assert_eq!(names.claim(&[], "STRASSE"), "STRASSE");
+        assert_eq!(names.claim(&[], "Straße"), "Straße (2)");
+    }
+
+    #[test]
+    fn a_number_that_an_upload_carries_itself_is_not_given_twice() {
+        let mut names = Names::new();
+        assert_eq!(names.claim(&[], "a (2).jpg"), "a (2).jpg");
+        assert_eq!(names.claim(&[], "a.jpg"), "a.jpg");
+        assert_eq!(names.claim(&[], "a.jpg"), "a (3).jpg");
+        assert_eq!(names.claim(&[], "a (2).jpg"), "a (2) (2).jpg");
+    }
+
+    #[test]
+    fn ten_thousand_equal_names_become_ten_thousand_different_ones() {
+        let mut names = Names::new();
+        let all: HashSet<String> = (0..10_000)
+            .map(|_| names.claim(&["x"], "same.jpg"))
+            .collect();
+        assert_eq!(all.len(), 10_000);
+        assert!(all.contains("x/same (10000).jpg"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_becomes_a_safe_segment_and_stays_so(text in any::<String>()) {
+            let safe = safe_segment(&text);
+            prop_assert!(!safe.contains('/'));
+            assert_safe(&safe);
+            prop_assert_eq!(safe_segment(&safe), safe.clone());
+        }
+
+        #[test]
+        fn any_names_become_different_ones(texts in prop::collection::vec("[aA.ßSs ()2é]{0,5}", 0..60)) {
+            let mut names = Names::new();
+            let mut seen = HashSet::new();
+            for text in &texts {
+                let name = names.claim(&["d"], text);
+                assert_safe(&name);
+                prop_assert!(seen.insert(name.to_lowercase()), "{} twice", name);
+            }
+        }
+    }
+}

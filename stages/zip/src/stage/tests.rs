@@ -1,0 +1,461 @@
+//! The stage against a store in memory.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::*;
+use crate::bindings::toq::media::keys::Area;
+use crate::bindings::toq::media::types::{Asset, Id, ListingField, MediaType, Rendition};
+
+#[derive(Clone)]
+struct Stored {
+    bytes: Vec<u8>,
+    etag: String,
+    fingerprint: Option<String>,
+}
+
+#[derive(Default)]
+struct Bucket {
+    objects: BTreeMap<String, Stored>,
+    /// What the guest itself sent, in bytes.
+    appended: u64,
+    digests: u32,
+    created: u32,
+}
+
+#[derive(Clone, Default)]
+struct Memory(Rc<RefCell<Bucket>>);
+
+struct MemoryWriter {
+    bucket: Rc<RefCell<Bucket>>,
+    key: String,
+    fingerprint: String,
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn put(&self, key: &str, bytes: &[u8]) -> String {
+        let etag = format!("etag-{:08x}", crc32fast::hash(bytes));
+        let stored = Stored {
+            bytes: bytes.to_vec(),
+            etag: etag.clone(),
+            fingerprint: None,
+        };
+        self.0.borrow_mut().objects.insert(key.to_owned(), stored);
+        etag
+    }
+
+    /// The names in a bundle, in order, its bytes being checked on the way.
+    fn names(&self, key: &str) -> Vec<String> {
+        let bytes = self.0.borrow().objects[key].bytes.clone();
+        let mut reader = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        (0..reader.len())
+            .map(|index| {
+                let mut file = reader.by_index(index).unwrap();
+                std::io::copy(&mut file, &mut std::io::sink()).unwrap();
+                file.name().unwrap().into_owned()
+            })
+            .collect()
+    }
+}
+
+fn fetch(bucket: &Bucket, key: &str, if_match: &str) -> Result<Stored, Failure> {
+    let stored = bucket
+        .objects
+        .get(key)
+        .ok_or_else(|| Failure::Missing(key.to_owned()))?;
+    if stored.etag == if_match {
+        Ok(stored.clone())
+    } else {
+        Err(Failure::Mismatch(key.to_owned()))
+    }
+}
+
+impl Store for Memory {
+    type Writer = MemoryWriter;
+
+    fn parse(&self, key: &str) -> Result<Parts, Failure> {
+        let parts: Vec<&str> = key.split('/').collect();
+        let [listing, area, kind, orientation, date, name] = parts[..] else {
+            return Err(Failure::InvalidInput(format!(
+                "{key} does not follow the layout"
+            )));
+        };
+        let area = match area {
+            "raw" => Area::Raw,
+            "processed" => Area::Processed,
+            _ => Area::Thumb,
+        };
+        let media_type = match (kind, orientation) {
+            ("photo", "vertical") => MediaType::PhotoVertical,
+            ("video", _) => MediaType::VideoHorizontal,
+            ("project", _) => MediaType::ProjectDoc,
+            _ => MediaType::PhotoHorizontal,
+        };
+        let (listing, date, name) = (listing.to_owned(), Some(date.to_owned()), name.to_owned());
+        Ok(Parts {
+            listing,
+            area,
+            media_type,
+            date,
+            name,
+        })
+    }
+    fn bundle_key(&self, name: &str) -> Result<String, Failure> {
+        Ok(format!("51/zip/{name}.zip"))
+    }
+    fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
+        let bucket = self.0.borrow();
+        let stored = bucket
+            .objects
+            .get(key)
+            .ok_or_else(|| Failure::Missing(key.to_owned()))?;
+        Ok(info(key, stored))
+    }
+    fn digest(&self, key: &str, if_match: &str) -> Result<Digests, Failure> {
+        let mut bucket = self.0.borrow_mut();
+        bucket.digests += 1;
+        let stored = fetch(&bucket, key, if_match)?;
+        Ok(Digests {
+            sha256: String::new(),
+            crc32: crc32fast::hash(&stored.bytes),
+            bytes: stored.bytes.len() as u64,
+            etag: stored.etag,
+        })
+    }
+    fn create(
+        &self,
+        key: &str,
+        content_type: &str,
+        fingerprint: &str,
+    ) -> Result<MemoryWriter, Failure> {
+        assert_eq!(content_type, "application/zip");
+        self.0.borrow_mut().created += 1;
+        let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
+        Ok(MemoryWriter {
+            bucket: self.0.clone(),
+            key,
+            fingerprint,
+            bytes: Vec::new(),
+        })
+    }
+    fn report(&self, done: u64, total: u64) {
+        assert!(done <= total);
+    }
+}
+
+fn info(key: &str, stored: &Stored) -> ObjectInfo {
+    ObjectInfo {
+        key: key.to_owned(),
+        bytes: stored.bytes.len() as u64,
+        etag: stored.etag.clone(),
+        content_type: None,
+        crc32: None,
+        fingerprint: stored.fingerprint.clone(),
+    }
+}
+
+impl Sink for MemoryWriter {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.bucket.borrow_mut().appended += bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+    fn append_object(&mut self, key: &str, if_match: &str, bytes: u64) -> Result<(), Failure> {
+        let stored = fetch(&self.bucket.borrow(), key, if_match)?;
+        assert_eq!(stored.bytes.len() as u64, bytes);
+        self.bytes.extend(stored.bytes);
+        Ok(())
+    }
+    fn finish(self) -> Result<ObjectInfo, Failure> {
+        let stored = Stored {
+            bytes: self.bytes,
+            etag: "zip".to_owned(),
+            fingerprint: Some(self.fingerprint),
+        };
+        let info = info(&self.key, &stored);
+        self.bucket.borrow_mut().objects.insert(self.key, stored);
+        Ok(info)
+    }
+}
+
+fn asset(store: &Memory, key: &str, bytes: &[u8]) -> Asset {
+    Asset {
+        key: key.to_owned(),
+        media_type: store.parse(key).unwrap().media_type,
+        content_type: None,
+        bytes: Some(bytes.len() as u64),
+        etag: Some(store.put(key, bytes)),
+        sha256: None,
+        crc32: Some(crc32fast::hash(bytes)),
+        pixels: None,
+        orientation: None,
+        duration_ms: None,
+        has_audio: None,
+        title: None,
+        sequence: None,
+        verified: true,
+        renditions: Vec::new(),
+        problem: None,
+    }
+}
+
+fn rendition(store: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rendition {
+    Rendition {
+        name: "any".to_owned(),
+        key: key.to_owned(),
+        content_type: "any/any".to_owned(),
+        pixels: None,
+        bytes: bytes.len() as u64,
+        etag: store.put(key, bytes),
+        crc32,
+        reused: false,
+    }
+}
+
+fn batch(assets: Vec<Asset>) -> Batch {
+    Batch {
+        listing: Id::Number(51),
+        listing_field: ListingField::ListingId,
+        batch_id: None,
+        job_id: None,
+        external_id: None,
+        traceparent: None,
+        assets,
+        bundles: Vec::new(),
+        problems: Vec::new(),
+    }
+}
+
+/// A photo with a thumbnail, a video transcoded by a service that tells no checksum, and a plan.
+fn listing(store: &Memory) -> Batch {
+    let mut photo = asset(store, "51/raw/photo/vertical/2025-11-27/a.jpg", b"photo");
+    photo.renditions = vec![rendition(
+        store,
+        "51/thumb/photo/vertical/2025-11-27/a_320x240.jpg",
+        b"small",
+        Some(crc32fast::hash(b"small")),
+    )];
+    let mut video = asset(store, "51/raw/video/horizontal/2025-11-27/v.mov", b"video");
+    video.renditions = vec![rendition(
+        store,
+        "51/processed/video/horizontal/2025-11-27/v_1080p.mp4",
+        b"hd",
+        None,
+    )];
+    let document = asset(store, "51/raw/project/doc/2025-11-27/plan.pdf", b"plan");
+    batch(vec![photo, video, document])
+}
+
+#[test]
+fn each_bundle_holds_its_files_under_names_a_person_understands() {
+    let store = Memory::default();
+    let outcome = run(&store, "{}", &listing(&store)).unwrap();
+    assert!(outcome.failures.is_empty() && outcome.assets.is_empty());
+    let facts: Vec<_> = outcome
+        .bundles
+        .iter()
+        .map(|b| (b.name.as_str(), b.entries, b.unpacked_bytes, b.reused))
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            ("complete", 5, 21, false),
+            ("originals", 3, 14, false),
+            ("thumbnails", 1, 5, false)
+        ]
+    );
+    assert_eq!(
+        store.names("51/zip/complete.zip"),
+        [
+            "photo/vertical/a.jpg",
+            "thumbnails/photo/vertical/a_320x240.jpg",
+            "video/horizontal/v.mov",
+            "processed/video/horizontal/v_1080p.mp4",
+            "project/doc/plan.pdf"
+        ]
+    );
+    assert_eq!(
+        store.names("51/zip/originals.zip"),
+        [
+            "photo/vertical/a.jpg",
+            "video/horizontal/v.mov",
+            "project/doc/plan.pdf"
+        ]
+    );
+    assert_eq!(
+        store.names("51/zip/thumbnails.zip"),
+        ["photo/vertical/a_320x240.jpg"]
+    );
+    for bundle in &outcome.bundles {
+        assert_eq!(
+            bundle.bytes,
+            store.0.borrow().objects[&bundle.key].bytes.len() as u64
+        );
+    }
+    assert_eq!(
+        store.0.borrow().digests,
+        1,
+        "only the video's rendition came without a checksum, and once is enough"
+    );
+}
+
+#[test]
+fn a_second_run_makes_nothing_and_reads_nothing() {
+    let store = Memory::default();
+    let listing = listing(&store);
+    let first = run(&store, "{}", &listing).unwrap();
+    let (created, digests) = (store.0.borrow().created, store.0.borrow().digests);
+    let second = run(&store, "{}", &listing).unwrap();
+    assert_eq!(
+        (store.0.borrow().created, store.0.borrow().digests),
+        (created, digests)
+    );
+    assert!(second.bundles.iter().all(|bundle| bundle.reused));
+    let unmarked: Vec<Bundle> = second
+        .bundles
+        .into_iter()
+        .map(|b| Bundle { reused: false, ..b })
+        .collect();
+    assert_eq!(unmarked, first.bundles);
+    assert_eq!(
+        second.note.as_deref(),
+        Some(
+            "complete: 5 files, up to date; originals: 3 files, up to date; thumbnails: 1 files, up to date"
+        )
+    );
+}
+
+#[test]
+fn a_changed_photo_makes_only_the_bundles_anew_in_which_it_is() {
+    let store = Memory::default();
+    let mut listing = listing(&store);
+    run(&store, "{}", &listing).unwrap();
+    let renditions = std::mem::take(&mut listing.assets[0].renditions);
+    listing.assets[0] = asset(&store, "51/raw/photo/vertical/2025-11-27/a.jpg", b"other");
+    listing.assets[0].renditions = renditions;
+    let outcome = run(&store, "{}", &listing).unwrap();
+    let reused: Vec<bool> = outcome.bundles.iter().map(|bundle| bundle.reused).collect();
+    assert_eq!(reused, [false, false, true]);
+}
+
+#[test]
+fn an_upload_counts_once_verified_whatever_happened_to_it_later() {
+    let store = Memory::default();
+    let mut listing = listing(&store);
+    listing.assets[0].problem = Some(crate::bindings::toq::media::types::Problem {
+        state: "GenerateThumbnails".to_owned(),
+        code: "Stage.Corrupt".to_owned(),
+        message: "x".to_owned(),
+    });
+    listing.assets[0].renditions.clear();
+    listing.assets[2].verified = false;
+    let outcome = run(
+        &store,
+        r#"{"bundles":["originals","thumbnails"]}"#,
+        &listing,
+    )
+    .unwrap();
+    assert_eq!(
+        store.names("51/zip/originals.zip"),
+        ["photo/vertical/a.jpg", "video/horizontal/v.mov"]
+    );
+    assert_eq!(outcome.bundles.len(), 1);
+    assert!(
+        outcome
+            .note
+            .unwrap()
+            .ends_with("thumbnails: nothing to bundle")
+    );
+}
+
+#[test]
+fn a_file_replaced_meanwhile_is_left_out_and_named() {
+    let store = Memory::default();
+    let listing = listing(&store);
+    store.put("51/raw/photo/vertical/2025-11-27/a.jpg", b"another photo");
+    store
+        .0
+        .borrow_mut()
+        .objects
+        .remove("51/processed/video/horizontal/2025-11-27/v_1080p.mp4");
+    let outcome = run(&store, r#"{"bundles":["complete","originals"]}"#, &listing).unwrap();
+    assert_eq!(
+        store.names("51/zip/complete.zip"),
+        [
+            "thumbnails/photo/vertical/a_320x240.jpg",
+            "video/horizontal/v.mov",
+            "project/doc/plan.pdf"
+        ]
+    );
+    let failed: Vec<_> = outcome
+        .failures
+        .iter()
+        .map(|f| (f.key.as_str(), &f.failure))
+        .collect();
+    assert!(matches!(
+        failed[..],
+        [
+            (
+                "51/raw/video/horizontal/2025-11-27/v.mov",
+                Failure::Missing(_)
+            ),
+            (
+                "51/raw/photo/vertical/2025-11-27/a.jpg",
+                Failure::Mismatch(_)
+            )
+        ]
+    ));
+}
+
+#[test]
+fn no_byte_of_a_file_passes_through_the_guest() {
+    let store = Memory::default();
+    let sent = |size: usize| {
+        let before = store.0.borrow().appended;
+        let photo = asset(
+            &store,
+            "51/raw/photo/vertical/2025-11-27/a.jpg",
+            &vec![7; size],
+        );
+        run(&store, r#"{"bundles":["originals"]}"#, &batch(vec![photo])).unwrap();
+        store.0.borrow().appended - before
+    };
+    assert_eq!(sent(10), sent(1_000_000));
+}
+
+#[test]
+fn a_batch_without_a_good_file_has_no_bundle_and_says_so() {
+    let store = Memory::default();
+    let outcome = run(&store, "{}", &batch(Vec::new())).unwrap();
+    assert!(outcome.bundles.is_empty());
+    assert_eq!(store.0.borrow().created, 0);
+    assert_eq!(
+        outcome.note.as_deref(),
+        Some(
+            "complete: nothing to bundle; originals: nothing to bundle; thumbnails: nothing to bundle"
+        )
+    );
+}
+
+#[test]
+fn an_upload_that_cannot_be_placed_is_a_failure_of_that_upload() {
+    let store = Memory::default();
+    let mut listing = listing(&store);
+    listing.assets[0].key = "nonsense".to_owned();
+    listing.assets[1].etag = None;
+    let outcome = run(&store, r#"{"bundles":["originals"]}"#, &listing).unwrap();
+    assert_eq!(
+        store.names("51/zip/originals.zip"),
+        ["project/doc/plan.pdf"]
+    );
+    assert!(
+        outcome
+            .failures
+            .iter()
+            .all(|failed| matches!(failed.failure, Failure::InvalidInput(_)))
+    );
+    assert_eq!(outcome.failures.len(), 2);
+}
