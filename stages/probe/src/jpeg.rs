@@ -1,0 +1,300 @@
+//! JPEG: segments up to the first scan (ITU-T T.81, annex B), and the EXIF orientation among them.
+
+use crate::source::Window;
+use crate::{Format, Probe, ProbeError, Source, tiff};
+
+/// End of image. Within a scan's data every 0xff is followed by 0x00 or a restart marker, so this is the real end.
+pub(crate) const END: &[u8] = b"\xff\xd9";
+
+/// Photos with depth maps carry a few hundred segments of metadata.
+const MAX_SEGMENTS: usize = 4096;
+
+/// Decoders skip stray bytes before a marker; so do we, a few.
+const MAX_STRAY_BYTES: usize = 4096;
+
+const WITHIN: &str = "the JPEG header";
+
+pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
+    let mut at = 2;
+    let mut frame: Option<Frame> = None;
+    let mut orientation = None;
+    for _ in 0..MAX_SEGMENTS {
+        at = next_marker(window, at)?;
+        let [_, marker] = window.array(at, WITHIN)?;
+        match marker {
+            // Markers without a segment: temporary use, restarts, a second start of image.
+            0x01 | 0xd0..=0xd8 => at += 2,
+            0xd9 => {
+                return Err(ProbeError::corrupt(
+                    "the picture ends before its data begins",
+                    at,
+                ));
+            }
+            _ => {
+                let length = window.u16(at + 2, WITHIN)?;
+                if length < 2 {
+                    return Err(ProbeError::corrupt(
+                        "a segment shorter than its own length",
+                        at,
+                    ));
+                }
+                let next = at + 2 + u64::from(length);
+                match marker {
+                    0xda => return finish(frame, orientation, at, next),
+                    0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+                        if frame.is_some() {
+                            return Err(ProbeError::corrupt("a second frame header", at));
+                        }
+                        frame = Some(Frame::read(window, at, marker, length)?);
+                    }
+                    0xe1 if orientation.is_none() => orientation = exif(window, at + 4, next)?,
+                    _ => {}
+                }
+                at = next;
+            }
+        }
+    }
+    Err(ProbeError::corrupt(
+        "more segments than any picture has",
+        at,
+    ))
+}
+
+/// Where the next marker begins, behind stray bytes and fill bytes.
+fn next_marker<S: Source>(
+    window: &mut Window<'_, S>,
+    at: u64,
+) -> Result<u64, ProbeError<S::Error>> {
+    let near = window.bytes(at, 2, WITHIN)?;
+    if matches!(near, [0xff, 0x01..=0xfe]) {
+        return Ok(at);
+    }
+    let near = window.up_to(at, MAX_STRAY_BYTES)?;
+    let found = near
+        .windows(2)
+        .position(|pair| matches!(pair, [0xff, 0x01..=0xfe]));
+    match found {
+        Some(skipped) => Ok(at + skipped as u64),
+        None if near.len() < MAX_STRAY_BYTES => Err(ProbeError::Truncated {
+            what: WITHIN,
+            offset: at + near.len() as u64,
+        }),
+        None => Err(ProbeError::corrupt(
+            "no marker where a segment should begin",
+            at,
+        )),
+    }
+}
+
+struct Frame {
+    width: u16,
+    height: u16,
+    progressive: bool,
+}
+
+impl Frame {
+    fn read<S: Source>(
+        window: &mut Window<'_, S>,
+        at: u64,
+        marker: u8,
+        length: u16,
+    ) -> Result<Self, ProbeError<S::Error>> {
+        let [_precision, h1, h0, w1, w0, components] = window.array(at + 4, WITHIN)?;
+        if components == 0 || u32::from(length) != 8 + 3 * u32::from(components) {
+            return Err(ProbeError::corrupt(
+                "the frame header does not list its components",
+                at,
+            ));
+        }
+        let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
+        // A height of 0 may be given after the first scan. No camera does it, and no common decoder reads it.
+        if width == 0 || height == 0 {
+            return Err(ProbeError::corrupt(
+                "the picture has no width or no height",
+                at + 5,
+            ));
+        }
+        Ok(Self {
+            width,
+            height,
+            progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce),
+        })
+    }
+}
+
+fn finish<E>(
+    frame: Option<Frame>,
+    orientation: Option<u8>,
+    at: u64,
+    body: u64,
+) -> Result<Probe, ProbeError<E>> {
+    let Some(Frame {
+        width,
+        height,
+        progressive,
+    }) = frame
+    else {
+        return Err(ProbeError::corrupt(
+            "picture data before any frame header",
+            at,
+        ));
+    };
+    let stored = (u32::from(width), u32::from(height));
+    Ok(Probe::picture(
+        Format::Jpeg,
+        stored,
+        orientation.unwrap_or(1),
+        progressive,
+        body,
+    ))
+}
+
+/// The orientation, if this APP1 segment is EXIF; XMP lives in APP1 too.
+fn exif<S: Source>(
+    window: &mut Window<'_, S>,
+    at: u64,
+    end: u64,
+) -> Result<Option<u8>, ProbeError<S::Error>> {
+    const MARK: &[u8] = b"Exif\0\0";
+    if end - at < MARK.len() as u64 || window.up_to(at, MARK.len())? != MARK {
+        return Ok(None);
+    }
+    tiff::orientation_within(window, at + MARK.len() as u64, end)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Pixels, probe, verify_end};
+
+    /// The structure of a JPEG, with EXIF before the frame; its data decodes to nothing.
+    pub(crate) fn jpeg(width: u16, height: u16, orientation: Option<u8>, sof: u8) -> Vec<u8> {
+        let mut file = b"\xff\xd8".to_vec();
+        if let Some(orientation) = orientation {
+            let tiff = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
+            file.extend(b"\xff\xe1");
+            file.extend((2 + 6 + tiff.len() as u16).to_be_bytes());
+            file.extend(b"Exif\0\0");
+            file.extend(tiff);
+        }
+        file.extend([0xff, sof, 0, 11, 8]);
+        file.extend(height.to_be_bytes());
+        file.extend(width.to_be_bytes());
+        file.extend([1, 1, 0x11, 0]);
+        file.extend(b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00");
+        file.extend(b"entropy \xff\x00 coded \xff\xd0 data");
+        file.extend(END);
+        file
+    }
+
+    #[test]
+    fn the_size_is_as_a_person_sees_it_in_all_eight_orientations() {
+        for orientation in 1..=8 {
+            let file = jpeg(4000, 3000, Some(orientation), 0xc0);
+            let found = probe(&mut file.as_slice()).unwrap();
+            let upright = if orientation <= 4 {
+                (4000, 3000)
+            } else {
+                (3000, 4000)
+            };
+            assert_eq!(
+                found.pixels,
+                Some(Pixels {
+                    width: upright.0,
+                    height: upright.1
+                }),
+                "{orientation}"
+            );
+            assert_eq!(found.orientation, orientation);
+            verify_end(&mut file.as_slice(), &found).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_exif_the_orientation_is_1_and_progressive_is_told() {
+        let found = probe(&mut jpeg(40, 30, None, 0xc2).as_slice()).unwrap();
+        assert_eq!((found.orientation, found.progressive), (1, true));
+    }
+
+    #[test]
+    fn an_orientation_beyond_8_is_ignored() {
+        assert_eq!(
+            probe(&mut jpeg(40, 30, Some(9), 0xc0).as_slice())
+                .unwrap()
+                .orientation,
+            1
+        );
+    }
+
+    #[test]
+    fn fill_bytes_and_stray_bytes_before_a_marker_are_skipped() {
+        let mut file = jpeg(40, 30, None, 0xc0);
+        file.splice(2..2, *b"\xff\xfe\x00\x02stray\xff\xff");
+        assert_eq!(
+            probe(&mut file.as_slice()).unwrap().pixels,
+            Some(Pixels {
+                width: 40,
+                height: 30
+            })
+        );
+    }
+
+    #[test]
+    fn a_picture_cut_off_in_its_data_is_probed_but_not_whole() {
+        let file = jpeg(40, 30, Some(6), 0xc0);
+        let cut = &file[..file.len() - 5];
+        let found = probe(&mut &*cut).unwrap();
+        let refused = verify_end(&mut &*cut, &found).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("it ends at byte {}, within the picture's data", cut.len())
+        );
+    }
+
+    #[test]
+    fn what_a_camera_appends_is_no_damage() {
+        let mut file = jpeg(40, 30, None, 0xc0);
+        file.extend(vec![0x55; 300_000]);
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
+    }
+
+    #[test]
+    fn broken_headers_are_refused_with_their_place() {
+        let second_frame = {
+            let mut file = jpeg(40, 30, None, 0xc0);
+            file.splice(
+                2..2,
+                *b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00",
+            );
+            file
+        };
+        let cases: [(&[u8], &str); 6] = [
+            (
+                b"\xff\xd8\xff\xd9",
+                "the picture ends before its data begins, at byte 2",
+            ),
+            (
+                b"\xff\xd8\xff\xe0\x00\x01",
+                "a segment shorter than its own length, at byte 2",
+            ),
+            (
+                b"\xff\xd8\xff\xe0\x00\x10JF",
+                "it ends at byte 8, within the JPEG header",
+            ),
+            (
+                b"\xff\xd8\xff\xda\x00\x02",
+                "picture data before any frame header, at byte 2",
+            ),
+            (
+                b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x01\x01\x01\x11\x00",
+                "the picture has no width or no height, at byte 7",
+            ),
+            (&second_frame, "a second frame header, at byte 15"),
+        ];
+        for (file, message) in cases {
+            assert_eq!(probe(&mut &*file).unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! MP4 and QuickTime: the movie header, its tracks, and how the picture is turned (ISO/IEC 14496-12, section 8).
+
+use crate::bmff::{Box, Boxes, find};
+use crate::source::Window;
+use crate::{Format, Pixels, Probe, ProbeError, Source, orientation};
+
+const WITHIN: &str = "the movie header (moov)";
+
+/// A film has two or three; some cameras add a dozen for their sensors.
+const MAX_TRACKS: usize = 64;
+
+pub(crate) fn probe<S: Source>(
+    window: &mut Window<'_, S>,
+    format: Format,
+) -> Result<Probe, ProbeError<S::Error>> {
+    let moov = find(window, b"moov", WITHIN)?;
+    let movie = Movie::read(window, moov)?;
+    let picture = movie.picture();
+    let orientation = picture.map_or(1, |track| turn(combine(track.matrix, movie.matrix)));
+    let pixels = picture.map(|track| orientation::upright(track.shown, orientation));
+    Ok(Probe {
+        format,
+        pixels,
+        orientation,
+        duration_ms: movie.duration_ms(),
+        has_audio: Some(movie.tracks.iter().any(|track| &track.handler == b"soun")),
+        progressive: false,
+        body: moov.end,
+    })
+}
+
+/// The linear part of a transformation, `[a, b, c, d]` in 16.16 fixed point: what turns and mirrors.
+type Matrix = [i32; 4];
+
+#[derive(Default)]
+struct Movie {
+    timescale: u32,
+    duration: u64,
+    fragments_duration: u64,
+    matrix: Matrix,
+    tracks: Vec<Track>,
+}
+
+#[derive(Clone, Copy)]
+struct Track {
+    enabled: bool,
+    handler: [u8; 4],
+    shown: Pixels,
+    matrix: Matrix,
+    timescale: u32,
+    duration: u64,
+}
+
+impl Movie {
+    fn read<S: Source>(
+        window: &mut Window<'_, S>,
+        moov: Box,
+    ) -> Result<Self, ProbeError<S::Error>> {
+        let mut movie = Movie::default();
+        let mut has_header = false;
+        let mut boxes = Boxes::within(moov, 0, WITHIN);
+        while let Some(found) = boxes.next(window)? {
+            match &found.kind {
+                b"mvhd" => {
+                    has_header = true;
+                    let times = Times::read(window, found, 12)?;
+                    movie.timescale = times.timescale;
+                    movie.duration = times.duration;
+                    // Rate, volume and reserved bytes come between.
+                    movie.matrix = matrix(window, found, times.end + 16)?;
+                }
+                b"mvex" => movie.fragments_duration = fragments_duration(window, found)?,
+                b"trak" if movie.tracks.len() == MAX_TRACKS => {
+                    return Err(ProbeError::corrupt(
+                        "more tracks than any film has",
+                        found.start,
+                    ));
+                }
+                b"trak" => movie.tracks.push(Track::read(window, found)?),
+                _ => {}
+            }
+        }
+        if !has_header {
+            return Err(ProbeError::corrupt(
+                "the movie header lacks its first part (mvhd)",
+                moov.start,
+            ));
+        }
+        Ok(movie)
+    }
+
+    /// The largest picture track that is switched on; phones add small ones for previews.
+    fn picture(&self) -> Option<&Track> {
+        self.tracks
+            .iter()
+            .filter(|track| &track.handler == b"vide" && track.shown.count() > 0)
+            .max_by_key(|track| (track.enabled, track.shown.count()))
+    }
+
+    fn duration_ms(&self) -> Option<u64> {
+        let of_picture = self
+            .picture()
+            .and_then(|track| milliseconds(track.duration, track.timescale));
+        milliseconds(self.duration, self.timescale)
+            .or(of_picture)
+            .or_else(|| milliseconds(self.fragments_duration, self.timescale))
+    }
+}
+
+/// `None` for 0 and for "unknown", which is all bits set.
+fn milliseconds(duration: u64, timescale: u32) -> Option<u64> {
+    if duration == 0 || duration == u64::MAX {
+        return None;
+    }
+    let precise = u128::from(duration) * 1000 / u128::from(timescale).max(1);
+    u64::try_from(precise).ok()
+}
+
+/// The clock of an `mvhd` or `mdhd` box, or of a `tkhd`, whose two versions differ in width.
+struct Times {
+    timescale: u32,
+    duration: u64,
+    /// Where the fields behind them begin.
+    end: u64,
+}
+
+impl Times {
+    /// `before_v0` is where the timescale stands, from the box's content, in version 0.
+    fn read<S: Source>(
+        window: &mut Window<'_, S>,
+        found: Box,
+        before_v0: u64,
+    ) -> Result<Self, ProbeError<S::Error>> {
+        let [version] = window.array(found.body, WITHIN)?;
+        let at = found.body + before_v0 + if version == 1 { 8 } else { 0 };
+        let timescale = window.u32(at, WITHIN)?;
+        if timescale == 0 {
+            return Err(ProbeError::corrupt(
+                "a clock that stands still (timescale 0)",
+                at,
+            ));
+        }
+        let (duration, end) = long_or_short(window, at + 4, version)?;
+        Ok(Self {
+            timescale,
+            duration,
+            end,
+        })
+    }
+}
+
+/// A duration of 8 bytes in version 1 and 4 before it, and the place behind it.
+fn long_or_short<S: Source>(
+    window: &mut Window<'_, S>,
+    at: u64,
+    version: u8,
+) -> Result<(u64, u64), ProbeError<S::Error>> {
+    if version == 1 {
+        return Ok((window.u64(at, WITHIN)?, at + 8));
+    }
+    let duration = match window.u32(at, WITHIN)? {
+        u32::MAX => u64::MAX,
+        duration => u64::from(duration),
+    };
+    Ok((duration, at + 4))
+}
+
+fn fragments_duration<S: Source>(
+    window: &mut Window<'_, S>,
+    mvex: Box,
+) -> Result<u64, ProbeError<S::Error>> {
+    let mut boxes = Boxes::within(mvex, 0, WITHIN);
+    while let Some(found) = boxes.next(window)? {
+        if &found.kind == b"mehd" {
+            let [version] = window.array(found.body, WITHIN)?;
+            return Ok(long_or_short(window, found.body + 4, version)?.0);
+        }
+    }
+    Ok(0)
+}
+
+impl Track {
+    fn read<S: Source>(
+        window: &mut Window<'_, S>,
+        trak: Box,
+    ) -> Result<Self, ProbeError<S::Error>> {
+        let none = Pixels {
+            width: 0,
+            height: 0,
+        };
+        let mut track = Track {
+            enabled: false,
+            handler: [0; 4],
+            shown: none,
+            matrix: [0; 4],
+            timescale: 1,
+            duration: 0,
+        };
+        let mut coded = none;
+        let mut boxes = Boxes::within(trak, 0, WITHIN);
+        while let Some(found) = boxes.next(window)? {
+            match &found.kind {
+                b"tkhd" => {
+                    let [version, _, _, flags] = window.array(found.body, WITHIN)?;
+                    let matrix_at = found.body + if version == 1 { 52 } else { 40 };
+                    track.enabled = flags & 1 != 0;
+                    track.matrix = matrix(window, found, matrix_at)?;
+                    track.shown = Pixels {
+                        width: rounded(window.u32(matrix_at + 36, WITHIN)?),
+                        height: rounded(window.u32(matrix_at + 40, WITHIN)?),
+                    };
+                }
+                b"mdia" => {
+                    let mut parts = Boxes::within(found, 0, WITHIN);
+                    while let Some(part) = parts.next(window)? {
+                        match &part.kind {
+                            b"mdhd" => {
+                                let times = Times::read(window, part, 12)?;
+                                (track.timescale, track.duration) =
+                                    (times.timescale, times.duration);
+                            }
+                            b"hdlr" => track.handler = window.array(part.body + 8, WITHIN)?,
+                            b"minf" => coded = coded_size(window, part)?,
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        // The track header has the size on screen, with non-square pixels accounted for; not every writer fills it in.
+        if &track.handler == b"vide" && track.shown.count() == 0 {
+            track.shown = coded;
+        }
+        Ok(track)
+    }
+}
+
+/// 16.16 fixed point to the nearest integer.
+fn rounded(fixed: u32) -> u32 {
+    (fixed >> 16) + (fixed >> 15 & 1)
+}
+
+/// The size in the first sample description. Of a sound track's it is nonsense, and not used.
+fn coded_size<S: Source>(
+    window: &mut Window<'_, S>,
+    minf: Box,
+) -> Result<Pixels, ProbeError<S::Error>> {
+    let mut boxes = Boxes::within(minf, 0, WITHIN);
+    while let Some(stbl) = boxes.next(window)? {
+        if &stbl.kind != b"stbl" {
+            continue;
+        }
+        let mut tables = Boxes::within(stbl, 0, WITHIN);
+        while let Some(stsd) = tables.next(window)? {
+            // Version and flags, the number of entries, the entry's own header, then 24 bytes to its size.
+            let at = stsd.body + 4 + 4 + 8 + 24;
+            if &stsd.kind == b"stsd" && at + 4 <= stsd.end {
+                let (width, height) = (window.u16(at, WITHIN)?, window.u16(at + 2, WITHIN)?);
+                return Ok(Pixels {
+                    width: width.into(),
+                    height: height.into(),
+                });
+            }
+        }
+    }
+    Ok(Pixels {
+        width: 0,
+        height: 0,
+    })
+}
+
+/// The matrix at `at`: nine numbers in rows of three, the third column being of no interest here.
+fn matrix<S: Source>(
+    window: &mut Window<'_, S>,
+    owner: Box,
+    at: u64,
+) -> Result<Matrix, ProbeError<S::Error>> {
+    if at + 36 > owner.end {
+        return Err(ProbeError::corrupt(
+            "a header too short for its fields",
+            owner.start,
+        ));
+    }
+    let mut read = |place: u64| window.u32(at + place, WITHIN).map(u32::cast_signed);
+    Ok([read(0)?, read(4)?, read(12)?, read(16)?])
+}
+
+/// The track's transformation, then the movie's.
+fn combine(track: Matrix, movie: Matrix) -> [i64; 4] {
+    let [a, b, c, d] = track.map(i64::from);
+    // A movie matrix of zeros is a writer's omission.
+    if movie == [0; 4] {
+        return [a, b, c, d];
+    }
+    let [e, f, g, h] = movie.map(|value| i64::from(value) >> 8);
+    let [a, b, c, d] = [a, b, c, d].map(|value| value >> 8);
+    [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
+}
+
+/// The quarter turn nearest to a transformation. A mirrored picture, as some front cameras write it, counts as turned
+/// only if it lies on its side or stands on its head with both axes.
+fn turn([a, b, c, d]: [i64; 4]) -> u8 {
+    let on_its_side = b.unsigned_abs() > a.unsigned_abs() && c.unsigned_abs() > d.unsigned_abs();
+    orientation::turned(match (on_its_side, b > 0, a < 0 && d < 0) {
+        (true, true, _) => 1,
+        (true, false, _) => 3,
+        (false, _, true) => 2,
+        (false, _, false) => 0,
+    })
+}
+
+#[cfg(test)]
+#[path = "movie_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,277 @@
+//! PNG: the IHDR chunk, and the chunks before the picture's data (W3C PNG, third edition).
+
+use crate::source::Window;
+use crate::{Format, Probe, ProbeError, Source, tiff};
+
+/// The IEND chunk's type and its checksum, which never differs.
+pub(crate) const END: &[u8] = b"IEND\xae\x42\x60\x82";
+
+const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
+const MAX_CHUNKS: usize = 4096;
+const WITHIN: &str = "the PNG header";
+
+pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
+    if window.up_to(0, 8)? != SIGNATURE {
+        return Err(ProbeError::corrupt(
+            "the PNG signature is damaged, as by a transfer that changes line endings",
+            0,
+        ));
+    }
+    let header = Header::read(window)?;
+    let mut orientation = 1;
+    let mut at = 33;
+    for _ in 0..MAX_CHUNKS {
+        let length = u64::from(window.u32(at, WITHIN)?);
+        let kind: [u8; 4] = window.array(at + 4, WITHIN)?;
+        if !kind.iter().all(u8::is_ascii_alphabetic) || length > i32::MAX as u64 {
+            return Err(ProbeError::corrupt("something that is no chunk", at));
+        }
+        match &kind {
+            b"IDAT" => {
+                let stored = (header.width, header.height);
+                return Ok(Probe::picture(
+                    Format::Png,
+                    stored,
+                    orientation,
+                    header.interlaced,
+                    at,
+                ));
+            }
+            b"IEND" => {
+                return Err(ProbeError::corrupt(
+                    "the picture ends before its data begins",
+                    at,
+                ));
+            }
+            b"eXIf" => {
+                orientation =
+                    tiff::orientation_within(window, at + 8, at + 8 + length)?.unwrap_or(1);
+            }
+            _ => {}
+        }
+        at += 12 + length;
+    }
+    Err(ProbeError::corrupt(
+        "more chunks than any picture has before its data",
+        at,
+    ))
+}
+
+struct Header {
+    width: u32,
+    height: u32,
+    interlaced: bool,
+}
+
+impl Header {
+    fn read<S: Source>(window: &mut Window<'_, S>) -> Result<Self, ProbeError<S::Error>> {
+        let chunk: [u8; 25] = window.array(8, WITHIN)?;
+        let [
+            0,
+            0,
+            0,
+            13,
+            b'I',
+            b'H',
+            b'D',
+            b'R',
+            w3,
+            w2,
+            w1,
+            w0,
+            h3,
+            h2,
+            h1,
+            h0,
+            depth,
+            colour,
+            compression,
+            filter,
+            interlace,
+            sum @ ..,
+        ] = chunk
+        else {
+            return Err(ProbeError::corrupt("the first chunk is not the header", 8));
+        };
+        if crc32(chunk.get(4..21).unwrap_or_default()) != u32::from_be_bytes(sum) {
+            return Err(ProbeError::corrupt(
+                "the PNG header's checksum is wrong",
+                29,
+            ));
+        }
+        let (width, height) = (
+            u32::from_be_bytes([w3, w2, w1, w0]),
+            u32::from_be_bytes([h3, h2, h1, h0]),
+        );
+        if width == 0 || height == 0 || width > i32::MAX as u32 || height > i32::MAX as u32 {
+            return Err(ProbeError::corrupt(
+                "the picture's width or height is out of range",
+                16,
+            ));
+        }
+        let depth_fits_colour = match colour {
+            0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
+            3 => matches!(depth, 1 | 2 | 4 | 8),
+            2 | 4 | 6 => matches!(depth, 8 | 16),
+            _ => return Err(ProbeError::corrupt("a colour type that does not exist", 25)),
+        };
+        if !depth_fits_colour {
+            return Err(ProbeError::corrupt(
+                "a bit depth that its colour type does not allow",
+                24,
+            ));
+        }
+        if compression != 0 || filter != 0 || interlace > 1 {
+            return Err(ProbeError::corrupt(
+                "a compression, filter or interlace method that does not exist",
+                26,
+            ));
+        }
+        Ok(Self {
+            width,
+            height,
+            interlaced: interlace == 1,
+        })
+    }
+}
+
+/// Bit by bit, for 17 bytes: a table would be larger than what it saves.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg())
+        })
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Pixels, probe, verify_end};
+
+    fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let mut sealed = kind.to_vec();
+        sealed.extend(body);
+        let sum = crc32(&sealed);
+        [
+            &(body.len() as u32).to_be_bytes()[..],
+            &sealed,
+            &sum.to_be_bytes(),
+        ]
+        .concat()
+    }
+
+    fn ihdr(width: u32, height: u32, depth_to_interlace: [u8; 5]) -> Vec<u8> {
+        chunk(
+            b"IHDR",
+            &[
+                &width.to_be_bytes()[..],
+                &height.to_be_bytes(),
+                &depth_to_interlace,
+            ]
+            .concat(),
+        )
+    }
+
+    /// The structure of a PNG; its data inflates to nothing.
+    pub(crate) fn png(width: u32, height: u32, orientation: u8) -> Vec<u8> {
+        let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
+        let chunks = [
+            ihdr(width, height, [8, 2, 0, 0, 1]),
+            chunk(b"eXIf", &exif),
+            chunk(b"IDAT", b"deflated"),
+            chunk(b"IEND", b""),
+        ];
+        [SIGNATURE.as_slice(), &chunks.concat()].concat()
+    }
+
+    #[test]
+    fn size_orientation_and_interlacing_come_from_the_chunks_before_the_data() {
+        let file = png(300, 200, 6);
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert_eq!(
+            found.pixels,
+            Some(Pixels {
+                width: 200,
+                height: 300
+            })
+        );
+        assert_eq!((found.orientation, found.progressive), (6, true));
+        assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
+    }
+
+    #[test]
+    fn the_end_chunk_must_be_there_but_not_be_the_last_thing() {
+        let file = png(300, 200, 1);
+        let cut = &file[..file.len() - 6];
+        let found = probe(&mut &*cut).unwrap();
+        assert!(matches!(
+            verify_end(&mut &*cut, &found),
+            Err(ProbeError::Truncated { .. })
+        ));
+        let mut longer = file.clone();
+        longer.extend(vec![7; 200_000]);
+        assert_eq!(verify_end(&mut longer.as_slice(), &found), Ok(()));
+    }
+
+    #[test]
+    fn a_header_that_lies_is_refused_with_its_place() {
+        let with = |ihdr: Vec<u8>| {
+            [
+                SIGNATURE.as_slice(),
+                &ihdr,
+                &chunk(b"IDAT", b""),
+                &chunk(b"IEND", b""),
+            ]
+            .concat()
+        };
+        let mut wrong_sum = png(300, 200, 1);
+        wrong_sum[19] ^= 1;
+        let mut text_mode = png(300, 200, 1);
+        text_mode.remove(4);
+        let no_data = [
+            SIGNATURE.as_slice(),
+            &ihdr(1, 1, [8, 2, 0, 0, 0]),
+            &chunk(b"IEND", b""),
+        ]
+        .concat();
+        let cases = [
+            (wrong_sum, "the PNG header's checksum is wrong, at byte 29"),
+            (
+                text_mode,
+                "the PNG signature is damaged, as by a transfer that changes line endings, at byte 0",
+            ),
+            (
+                with(ihdr(0, 5, [8, 2, 0, 0, 0])),
+                "the picture's width or height is out of range, at byte 16",
+            ),
+            (
+                with(ihdr(5, 1 << 31, [8, 2, 0, 0, 0])),
+                "the picture's width or height is out of range, at byte 16",
+            ),
+            (
+                with(ihdr(5, 5, [8, 5, 0, 0, 0])),
+                "a colour type that does not exist, at byte 25",
+            ),
+            (
+                with(ihdr(5, 5, [4, 2, 0, 0, 0])),
+                "a bit depth that its colour type does not allow, at byte 24",
+            ),
+            (
+                no_data,
+                "the picture ends before its data begins, at byte 33",
+            ),
+            (
+                with(ihdr(5, 5, [8, 2, 0, 0, 0]))[..30].to_vec(),
+                "it ends at byte 30, within the PNG header",
+            ),
+        ];
+        for (file, message) in cases {
+            assert_eq!(
+                probe(&mut file.as_slice()).unwrap_err().to_string(),
+                message
+            );
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Random access to a file, and a window over it that keeps reads few and memory small.
+
+use std::convert::Infallible;
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::ProbeError;
+
+/// Bytes that can be read from any place. Each read may be a request to a store, so callers make few of them.
+pub trait Source {
+    /// How a read can fail.
+    type Error;
+
+    /// The file's length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there is nothing in it.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The `len` bytes from `offset`; fewer only at the end of the file. `len` is never above 256 KiB.
+    ///
+    /// # Errors
+    /// Whatever keeps the source from being read.
+    fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Self::Error>;
+}
+
+/// A file that is in memory already.
+impl Source for &[u8] {
+    type Error = Infallible;
+
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Infallible> {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.get(offset..))
+            .unwrap_or_default();
+        Ok(rest.get(..len).unwrap_or(rest).to_vec())
+    }
+}
+
+/// A file on disk, or anything else that reads and seeks.
+#[derive(Debug)]
+pub struct Reader<R> {
+    inner: R,
+    len: u64,
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Learns the length by seeking to the end.
+    ///
+    /// # Errors
+    /// Whatever seeking gives.
+    pub fn new(mut inner: R) -> std::io::Result<Self> {
+        let len = inner.seek(SeekFrom::End(0))?;
+        Ok(Self { inner, len })
+    }
+}
+
+impl<R: Read + Seek> Source for Reader<R> {
+    type Error = std::io::Error;
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&mut self, offset: u64, len: usize) -> std::io::Result<Vec<u8>> {
+        self.inner.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        self.inner
+            .by_ref()
+            .take(len as u64)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// Covers most headers in one read; a store's answer takes longer than these bytes do.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// No honest header lies in more places. It bounds what a hostile one can cost.
+const MAX_FETCHES: u32 = 1024;
+
+/// The part of a source that was read last. What lies in it is given at once, anything else is one read.
+pub(crate) struct Window<'s, S: Source> {
+    source: &'s mut S,
+    len: u64,
+    start: u64,
+    buffer: Vec<u8>,
+    fetches: u32,
+}
+
+impl<'s, S: Source> Window<'s, S> {
+    pub(crate) fn new(source: &'s mut S) -> Self {
+        let len = source.len();
+        Self {
+            source,
+            len,
+            start: 0,
+            buffer: Vec::new(),
+            fetches: 0,
+        }
+    }
+
+    /// The file's length.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// `count` bytes from `offset`, or as many as there are.
+    pub(crate) fn up_to(
+        &mut self,
+        offset: u64,
+        count: usize,
+    ) -> Result<&[u8], ProbeError<S::Error>> {
+        let rest = self.len.saturating_sub(offset);
+        let count = usize::try_from(rest)
+            .unwrap_or(usize::MAX)
+            .min(count)
+            .min(WINDOW_BYTES);
+        if count == 0 {
+            return Ok(&[]);
+        }
+        if !self.holds(offset, count) {
+            self.fetches += 1;
+            if self.fetches > MAX_FETCHES {
+                return Err(ProbeError::corrupt(
+                    "its header is scattered over too many places",
+                    offset,
+                ));
+            }
+            self.buffer = self
+                .source
+                .read(offset, WINDOW_BYTES)
+                .map_err(ProbeError::Read)?;
+            self.start = offset;
+        }
+        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        let held = self.buffer.get(from..).unwrap_or_default();
+        Ok(held.get(..count).unwrap_or(held))
+    }
+
+    fn holds(&self, offset: u64, count: usize) -> bool {
+        offset >= self.start && offset + count as u64 <= self.start + self.buffer.len() as u64
+    }
+
+    /// Exactly `count` bytes (at most 64 KiB) from `offset`, which are part of `what`.
+    pub(crate) fn bytes(
+        &mut self,
+        offset: u64,
+        count: usize,
+        what: &'static str,
+    ) -> Result<&[u8], ProbeError<S::Error>> {
+        let bytes = self.up_to(offset, count)?;
+        // A source that changed under our hands may give less than its length promised.
+        if bytes.len() < count {
+            let end = offset.saturating_add(bytes.len() as u64);
+            return Err(ProbeError::Truncated {
+                what,
+                offset: end.min(self.len),
+            });
+        }
+        self.up_to(offset, count)
+    }
+
+    /// Exactly `N` bytes from `offset`.
+    pub(crate) fn array<const N: usize>(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<[u8; N], ProbeError<S::Error>> {
+        let bytes = self.bytes(offset, N, what)?;
+        bytes
+            .try_into()
+            .map_err(|_| ProbeError::Truncated { what, offset })
+    }
+
+    /// A big-endian number.
+    pub(crate) fn u16(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<u16, ProbeError<S::Error>> {
+        self.array(offset, what).map(u16::from_be_bytes)
+    }
+
+    /// A big-endian number.
+    pub(crate) fn u32(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<u32, ProbeError<S::Error>> {
+        self.array(offset, what).map(u32::from_be_bytes)
+    }
+
+    /// A big-endian number.
+    pub(crate) fn u64(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<u64, ProbeError<S::Error>> {
+        self.array(offset, what).map(u64::from_be_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct Counting(Vec<u8>, usize);
+
+    impl Source for Counting {
+        type Error = Infallible;
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Infallible> {
+            self.1 += 1;
+            Source::read(&mut self.0.as_slice(), offset, len)
+        }
+    }
+
+    #[test]
+    fn neighbouring_reads_cost_one_request() {
+        let mut source = Counting((0..=255).cycle().take(100_000).collect(), 0);
+        let mut window = Window::new(&mut source);
+        assert_eq!(window.u16(0, "x").unwrap(), 0x0001);
+        assert_eq!(window.u32(4, "x").unwrap(), 0x0405_0607);
+        assert_eq!(window.u16(65_000, "x").unwrap(), 0xe8e9);
+        assert_eq!(source.1, 1);
+    }
+
+    #[test]
+    fn a_read_past_the_end_says_where_the_end_is() {
+        let mut source: &[u8] = &[1, 2, 3];
+        let mut window = Window::new(&mut source);
+        let ends_at_3 = ProbeError::Truncated {
+            what: "the thing",
+            offset: 3,
+        };
+        assert_eq!(window.u32(1, "the thing").unwrap_err(), ends_at_3);
+        assert_eq!(
+            window.u32(u64::MAX - 1, "the thing").unwrap_err(),
+            ends_at_3
+        );
+    }
+
+    #[test]
+    fn a_header_in_a_thousand_places_is_refused_instead_of_followed() {
+        let mut source = Counting(vec![0; 3], 0);
+        let mut window = Window::new(&mut source);
+        window.len = u64::MAX;
+        let failed = (0..2000u64).find_map(|step| window.up_to(step * 1_000_000, 1).err());
+        assert!(
+            matches!(failed, Some(ProbeError::Corrupt { .. })),
+            "{failed:?}"
+        );
+    }
+
+    #[test]
+    fn a_reader_serves_any_place_of_a_file() {
+        let mut reader = Reader::new(std::io::Cursor::new(b"0123456789".to_vec())).unwrap();
+        assert_eq!(reader.len(), 10);
+        assert_eq!(reader.read(8, 5).unwrap(), b"89");
+        assert_eq!(reader.read(2, 3).unwrap(), b"234");
+    }
+}
