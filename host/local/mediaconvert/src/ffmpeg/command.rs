@@ -1,0 +1,117 @@
+//! The command line that does a plan.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::INPUT;
+use super::probe::Media;
+use super::process::file_argument;
+use super::size;
+use crate::settings::{Audio, Frames, Plan, RateControl, Video};
+
+/// One run that decodes once and writes every output. `outputs` are the files to write, in the plan's order. The input
+/// must have a video stream.
+pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[PathBuf], threads: u32) -> Vec<OsString> {
+    let mut line = Line(Vec::new());
+    let threads = threads.max(1).to_string();
+    line.add(&["-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-y"]);
+    line.add(&["-progress", "pipe:1", "-stats_period", "0.5", "-filter_threads", "1"]);
+    line.add(&INPUT);
+    line.add(&["-threads", &threads]);
+    let Some(stream) = &media.video else { return line.0 };
+    if !size::turn(plan.input.rotate, stream).0 {
+        line.add(&["-noautorotate"]);
+    }
+    line.0.push("-i".into());
+    line.0.push(file_argument(input).into());
+    for (output, file) in plan.outputs().zip(outputs) {
+        // The first video that is no cover picture.
+        line.add(&["-map", "0:V:0"]);
+        line.add(&["-vf", &size::filters(&output.video, plan.input.rotate, stream)]);
+        video(&mut line, &output.video);
+        match output.audio.as_ref().filter(|audio| audio.track < media.audio_tracks) {
+            Some(track) => audio(&mut line, track),
+            None => line.add(&["-an"]),
+        }
+        // Where and when it was filmed is nobody's business.
+        line.add(&["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]);
+        line.add(&["-threads", &threads]);
+        if output.progressive_download {
+            line.add(&["-movflags", "+faststart"]);
+        }
+        // Same input, same settings, same bytes.
+        line.add(&["-fflags", "+bitexact", "-f", "mp4"]);
+        line.0.push(file_argument(file).into());
+    }
+    line.0
+}
+
+struct Line(Vec<OsString>);
+
+impl Line {
+    fn add(&mut self, words: &[&str]) {
+        self.0.extend(words.iter().map(OsString::from));
+    }
+}
+
+fn video(line: &mut Line, video: &Video) {
+    line.add(&["-c:v", "libx264", "-preset", video.preset, "-profile:v", video.profile]);
+    if let Some(level) = video.level {
+        line.add(&["-level:v", level]);
+    }
+    let bits = |bits: u32| bits.to_string();
+    // A second's worth of the ceiling, unless the job says how much a decoder holds.
+    let buffer = |ceiling: u32| bits(video.buffer.unwrap_or(ceiling));
+    match video.rate {
+        RateControl::Quality { level, max } => {
+            line.add(&["-crf", &quality(level).to_string(), "-maxrate", &bits(max), "-bufsize", &buffer(max)]);
+        }
+        RateControl::Variable { average, max } => {
+            line.add(&["-b:v", &bits(average)]);
+            if let Some(max) = max {
+                line.add(&["-maxrate", &bits(max), "-bufsize", &buffer(max)]);
+            }
+        }
+        RateControl::Constant { rate } => {
+            let bits = bits(rate);
+            line.add(&["-b:v", &bits, "-minrate", &bits, "-maxrate", &bits, "-bufsize", &buffer(rate)]);
+            line.add(&["-x264-params", "nal-hrd=cbr"]);
+        }
+    }
+    if let Some((numerator, denominator)) = video.frame_rate {
+        line.add(&["-r", &format!("{numerator}/{denominator}")]);
+    }
+    match video.key_frames {
+        Frames::Auto => {}
+        Frames::Frames(count) => line.add(&["-g", &count.to_string()]),
+        Frames::Millis(millis) => {
+            line.add(&["-force_key_frames", &format!("expr:gte(t,n_forced*{})", f64::from(millis) / 1000.0)]);
+        }
+    }
+    if let Some(count) = video.b_frames {
+        line.add(&["-bf", &count.to_string()]);
+    }
+    if let Some(count) = video.references {
+        line.add(&["-refs", &count.to_string()]);
+    }
+    if !video.scene_cuts {
+        line.add(&["-sc_threshold", "0"]);
+    }
+    if video.cavlc {
+        line.add(&["-coder", "vlc"]);
+    }
+}
+
+/// x264's constant rate factor for the service's quality level: 7 and 23 are what each calls good for general viewing,
+/// and a level is about two steps.
+fn quality(level: u32) -> u32 {
+    23 + 2 * 7 - 2 * level.clamp(1, 10)
+}
+
+fn audio(line: &mut Line, audio: &Audio) {
+    line.add(&["-map", &format!("0:a:{}", audio.track)]);
+    line.add(&["-c:a", "aac", "-b:a", &audio.bitrate.to_string(), "-ar", &audio.sample_rate.to_string()]);
+    if let Some(channels) = audio.channels {
+        line.add(&["-ac", &channels.to_string()]);
+    }
+}

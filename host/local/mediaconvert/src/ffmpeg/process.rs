@@ -1,0 +1,239 @@
+//! Running one of the programs: confined, bounded in time, never left behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+/// How much of standard error is kept: its end says why it failed.
+const STDERR_TAIL: usize = 4096;
+
+/// What the process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// From start to end.
+    pub(crate) wall: Duration,
+    /// Bytes of address space (Linux).
+    pub(crate) memory: u64,
+    /// Bytes of any file that it writes (Linux).
+    pub(crate) file: u64,
+}
+
+/// Why a program did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    #[error(
+        "{program} was not found on this machine, so videos cannot be transcoded. Install ffmpeg (Debian and Ubuntu: \
+         apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install ffmpeg) or give its path in the options"
+    )]
+    Missing { program: String },
+    #[error("{program} could not be started: {source}")]
+    Start { program: String, source: std::io::Error },
+    #[error("{program} was stopped because it took longer than {} s", wall.as_secs())]
+    TimedOut { program: String, wall: Duration },
+    #[error("{program} ended with {status}{}", if stderr.is_empty() { String::new() } else { format!(": {stderr}") })]
+    Failed { program: String, status: ExitStatus, stderr: String },
+}
+
+/// Runs `program` in `folder` with nothing but the arguments; hands on what it writes to standard output. Dropping the
+/// future kills it.
+pub(crate) async fn run(
+    program: &Path,
+    arguments: &[std::ffi::OsString],
+    folder: &Path,
+    limits: &Limits,
+    mut on_stdout: impl FnMut(&[u8]) + Send,
+) -> Result<(), ToolError> {
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    // What the loader needs to find the program and its libraries; nothing of the user's own.
+    for variable in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SystemRoot"] {
+        if let Some(value) = std::env::var_os(variable) {
+            command.env(variable, value);
+        }
+    }
+    let mut child = command.spawn().map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound if folder.is_dir() => ToolError::Missing { program: name.clone() },
+        _ => ToolError::Start { program: name.clone(), source },
+    })?;
+    confine(&child, limits);
+
+    let mut tail = Tail::default();
+    let ended = tokio::time::timeout(limits.wall, follow(&mut child, &mut on_stdout, &mut tail)).await;
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(ToolError::Failed { program: name, status, stderr: tail.text(folder) }),
+        Ok(Err(source)) => Err(ToolError::Start { program: name, source }),
+        Err(_) => {
+            // Waits until it is gone, so that its folder can be removed.
+            let _ = child.kill().await;
+            Err(ToolError::TimedOut { program: name, wall: limits.wall })
+        }
+    }
+}
+
+/// Reads both outputs until the process closes them, then waits for its end.
+async fn follow(
+    child: &mut Child,
+    on_stdout: &mut (impl FnMut(&[u8]) + Send),
+    tail: &mut Tail,
+) -> std::io::Result<ExitStatus> {
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = ([0; 4096], [0; 4096]);
+    while stdout.is_some() || stderr.is_some() {
+        tokio::select! {
+            read = read_some(&mut stdout, &mut out), if stdout.is_some() => match read? {
+                0 => stdout = None,
+                count => on_stdout(out.get(..count).unwrap_or_default()),
+            },
+            read = read_some(&mut stderr, &mut err), if stderr.is_some() => match read? {
+                0 => stderr = None,
+                count => tail.push(err.get(..count).unwrap_or_default()),
+            },
+        }
+    }
+    child.wait().await
+}
+
+async fn read_some(from: &mut Option<impl AsyncReadExt + Unpin>, into: &mut [u8]) -> std::io::Result<usize> {
+    match from {
+        Some(from) => from.read(into).await,
+        None => Ok(0),
+    }
+}
+
+/// The last bytes of standard error.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        let excess = self.0.len().saturating_sub(STDERR_TAIL);
+        self.0.drain(..excess);
+    }
+
+    /// The last lines as one, without the paths of the scratch folder, which mean nothing to the reader.
+    fn text(&self, folder: &Path) -> String {
+        let text = String::from_utf8_lossy(&self.0).replace(&format!("{}/", folder.display()), "");
+        let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let last = lines.len().saturating_sub(4);
+        let joined = lines.get(last..).unwrap_or_default().join("; ");
+        joined.chars().filter(|c| !c.is_control()).take(1000).collect()
+    }
+}
+
+/// Sets the limits on a child that runs already: it has had no time to read more than its arguments.
+#[cfg(target_os = "linux")]
+fn confine(child: &Child, limits: &Limits) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else { return };
+    // Several threads use processor time at once, hence more of it than of time.
+    let cpu = limits.wall.as_secs().saturating_mul(8).max(1);
+    for (resource, most) in [
+        (Resource::As, limits.memory),
+        (Resource::Fsize, limits.file),
+        (Resource::Cpu, cpu),
+        (Resource::Core, 0),
+        (Resource::Nofile, 64),
+    ] {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        if let Err(error) = prlimit(Some(pid), resource, limit) {
+            tracing::debug!(%error, ?resource, "a limit could not be set on the process");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn confine(_: &Child, _: &Limits) {}
+
+/// A path as ffmpeg takes it without reading a protocol, an option or a pattern into it.
+pub(super) fn file_argument(path: &Path) -> PathBuf {
+    let mut argument = std::ffi::OsString::from("file:");
+    argument.push(path);
+    argument.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const LIMITS: Limits = Limits { wall: Duration::from_secs(60), memory: 1 << 32, file: 1 << 20 };
+
+    fn shell(script: &str) -> Vec<std::ffi::OsString> {
+        vec!["-c".into(), script.into()]
+    }
+
+    #[tokio::test]
+    async fn the_end_of_standard_error_says_why_it_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run(
+            Path::new("/bin/sh"),
+            &shell("i=0; while [ $i -lt 2000 ]; do echo noise >&2; i=$((i+1)); done; echo moov atom not found >&2; exit 3"),
+            folder.path(),
+            &LIMITS,
+            |_| {},
+        )
+        .await
+        .unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("exit status: 3") && text.ends_with("moov atom not found"), "{text}");
+        assert!(text.len() < 1200);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run(Path::new("/nowhere/ffmpeg"), &[], folder.path(), &LIMITS, |_| {}).await.unwrap_err();
+        assert!(matches!(error, ToolError::Missing { .. }));
+        assert!(error.to_string().contains("apt install ffmpeg"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_takes_too_long_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { wall: Duration::from_millis(50), ..LIMITS };
+        let error = run(Path::new("/bin/sh"), &shell("sleep 600"), folder.path(), &limits, |_| {}).await.unwrap_err();
+        assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_environment_is_not_handed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Vec::new();
+        run(Path::new("/usr/bin/env"), &[], folder.path(), &LIMITS, |bytes| output.extend_from_slice(bytes))
+            .await
+            .unwrap();
+        let output = String::from_utf8(output).unwrap();
+        assert!(output.lines().all(|line| line.starts_with("PATH=") || line.starts_with("LD_LIBRARY_PATH=")), "{output}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_file_cannot_grow_past_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { file: 4096, ..LIMITS };
+        // The pause lets the limits take hold before anything is written.
+        let result = run(
+            Path::new("/bin/sh"),
+            &shell("sleep 1; head -c 100000 /dev/zero > big"),
+            folder.path(),
+            &limits,
+            |_| {},
+        )
+        .await;
+        assert!(result.is_err());
+        assert!(std::fs::metadata(folder.path().join("big")).unwrap().len() <= 4096);
+    }
+}

@@ -1,0 +1,184 @@
+//! How large the output is, and the filters that make it so.
+
+use super::probe::VideoStream;
+use crate::settings::{Rotate, Scaling, Video};
+
+/// Bars this narrow, in pixels on both sides together, come from rounding to even sizes: the picture fills them.
+const ROUNDING: u32 = 2;
+
+/// Degrees clockwise that ffmpeg must still turn the picture, after it has followed the file's own metadata; whether it
+/// should follow it at all.
+pub(super) fn turn(rotate: Rotate, stream: &VideoStream) -> (bool, u16) {
+    // The service knows quarter turns only, to within a degree, and leaves any other as it is.
+    let stored = quarter(stream.rotation);
+    match (rotate, stored) {
+        (Rotate::Auto, Some(_)) => (true, 0),
+        (Rotate::Auto, None) => (false, 0),
+        (Rotate::None, Some(stored)) => (true, (360 - stored) % 360),
+        (Rotate::None, None) => (false, 0),
+        (Rotate::Fixed(degrees), Some(stored)) => (true, (degrees + 360 - stored) % 360),
+        (Rotate::Fixed(degrees), None) => (false, degrees % 360),
+    }
+}
+
+fn quarter(rotation: u16) -> Option<u16> {
+    [0, 90, 180, 270, 360].into_iter().find(|turn| rotation.abs_diff(*turn) <= 1).map(|turn| turn % 360)
+}
+
+/// The picture's size as a person sees it, with square pixels.
+pub(super) fn upright(rotate: Rotate, stream: &VideoStream) -> (f64, f64) {
+    let (width, height) = (f64::from(stream.width) * stream.pixel_aspect, f64::from(stream.height));
+    let degrees = match rotate {
+        Rotate::Auto => quarter(stream.rotation).unwrap_or(0),
+        Rotate::Fixed(degrees) => degrees,
+        Rotate::None => 0,
+    };
+    if degrees % 180 == 90 { (height, width) } else { (width, height) }
+}
+
+/// The filter chain of one output.
+pub(super) fn filters(video: &Video, rotate: Rotate, stream: &VideoStream) -> String {
+    let mut chain = Vec::new();
+    match turn(rotate, stream).1 {
+        90 => chain.push("transpose=clock".to_owned()),
+        180 => chain.push("hflip,vflip".to_owned()),
+        270 => chain.push("transpose=cclock".to_owned()),
+        _ => {}
+    }
+    let source = upright(rotate, stream);
+    let scale = |(width, height): (u32, u32)| format!("scale={width}:{height}:flags=lanczos");
+    match (video.width, video.height) {
+        (None, None) => chain.push(scale((even(source.0), even(source.1)))),
+        (Some(width), None) => chain.push(scale((width, even(f64::from(width) * source.1 / source.0)))),
+        (None, Some(height)) => chain.push(scale((even(f64::from(height) * source.0 / source.1), height))),
+        (Some(width), Some(height)) => {
+            let target = (width, height);
+            let inside = fit(source, target, f64::min);
+            let near = |size: (u32, u32)| {
+                size.0.abs_diff(target.0) <= ROUNDING && size.1.abs_diff(target.1) <= ROUNDING
+            };
+            match video.scaling {
+                Scaling::Stretch => chain.push(scale(target)),
+                _ if near(inside) && video.scaling != Scaling::FitNoUpscale => chain.push(scale(target)),
+                Scaling::Default => {
+                    chain.push(scale(inside));
+                    chain.push(format!("pad={width}:{height}:(ow-iw)/2:(oh-ih)/2"));
+                }
+                Scaling::Fit => chain.push(scale(inside)),
+                Scaling::FitNoUpscale => {
+                    let own = (even(source.0), even(source.1));
+                    chain.push(scale(if own.0 < inside.0 { own } else { inside }));
+                }
+                Scaling::Fill => {
+                    chain.push(scale(fit(source, target, f64::max)));
+                    chain.push(format!("crop={width}:{height}"));
+                }
+            }
+        }
+    }
+    chain.push("setsar=1".to_owned());
+    chain.push("format=yuv420p".to_owned());
+    chain.join(",")
+}
+
+/// `source` scaled so that both sides are within `target` (`min`) or cover it (`max`).
+fn fit(source: (f64, f64), target: (u32, u32), choose: fn(f64, f64) -> f64) -> (u32, u32) {
+    let factor = choose(f64::from(target.0) / source.0, f64::from(target.1) / source.1);
+    let (width, height) = (even(source.0 * factor), even(source.1 * factor));
+    match choose(0.0, 1.0) == 0.0 {
+        true => (width.min(target.0), height.min(target.1)),
+        false => (width.max(target.0), height.max(target.1)),
+    }
+}
+
+/// The nearest even number of pixels, at least 2.
+fn even(length: f64) -> u32 {
+    ((length / 2.0).round() as u32).clamp(1, 8192) * 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Frames, RateControl};
+
+    fn stream(width: u32, height: u32, rotation: u16) -> VideoStream {
+        VideoStream { codec: Some("h264".into()), width, height, pixel_aspect: 1.0, rotation }
+    }
+
+    fn video(width: Option<u32>, height: Option<u32>, scaling: Scaling) -> Video {
+        Video {
+            width,
+            height,
+            scaling,
+            rate: RateControl::Quality { level: 7, max: 1_000_000 },
+            buffer: None,
+            profile: "main",
+            level: None,
+            preset: "veryfast",
+            frame_rate: None,
+            key_frames: Frames::Auto,
+            b_frames: None,
+            references: None,
+            scene_cuts: true,
+            cavlc: false,
+        }
+    }
+
+    fn chain(video: &Video, rotate: Rotate, stream: &VideoStream) -> String {
+        let chain = filters(video, rotate, stream);
+        chain.trim_end_matches(",setsar=1,format=yuv420p").replace(":flags=lanczos", "")
+    }
+
+    #[test]
+    fn a_turned_video_is_sized_by_what_a_person_sees() {
+        let phone = stream(1920, 1080, 90);
+        assert_eq!(chain(&video(Some(720), Some(1280), Scaling::Default), Rotate::Auto, &phone), "scale=720:1280");
+        assert_eq!(chain(&video(Some(720), None, Scaling::Default), Rotate::Auto, &phone), "scale=720:1280");
+        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::Auto, &phone), "scale=1080:1920");
+    }
+
+    #[test]
+    fn without_auto_the_files_own_turn_is_undone() {
+        let phone = stream(1920, 1080, 90);
+        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::None, &phone), "transpose=cclock,scale=1920:1080");
+        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::Fixed(90), &phone), "scale=1080:1920");
+        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::Fixed(180), &stream(64, 32, 0)), "hflip,vflip,scale=64:32");
+    }
+
+    #[test]
+    fn a_turn_that_is_no_quarter_is_left_alone() {
+        assert_eq!(turn(Rotate::Auto, &stream(64, 32, 45)), (false, 0));
+        assert_eq!(turn(Rotate::Auto, &stream(64, 32, 359)), (true, 0));
+    }
+
+    #[test]
+    fn each_scaling_behaviour_does_what_its_name_says() {
+        let wide = stream(1920, 1080, 0);
+        let square = |scaling| chain(&video(Some(400), Some(400), scaling), Rotate::Auto, &wide);
+        assert_eq!(square(Scaling::Default), "scale=400:226,pad=400:400:(ow-iw)/2:(oh-ih)/2");
+        assert_eq!(square(Scaling::Stretch), "scale=400:400");
+        assert_eq!(square(Scaling::Fit), "scale=400:226");
+        assert_eq!(square(Scaling::Fill), "scale=712:400,crop=400:400");
+        let small = stream(64, 32, 0);
+        let large = |scaling| chain(&video(Some(640), Some(400), scaling), Rotate::Auto, &small);
+        assert_eq!(large(Scaling::FitNoUpscale), "scale=64:32");
+        assert_eq!(large(Scaling::Fit), "scale=640:320");
+    }
+
+    #[test]
+    fn rounding_to_even_sizes_leaves_no_bars() {
+        let odd = stream(1278, 719, 0);
+        assert_eq!(chain(&video(Some(1280), Some(720), Scaling::Default), Rotate::Auto, &odd), "scale=1280:720");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sizes_are_even_and_within_the_target(w in 1u32..16384, h in 1u32..16384, tw in 16u32..4096, th in 16u32..4096) {
+            let target = (tw * 2, th * 2);
+            let inside = fit((f64::from(w), f64::from(h)), target, f64::min);
+            let cover = fit((f64::from(w), f64::from(h)), target, f64::max);
+            proptest::prop_assert!(inside.0 <= target.0 && inside.1 <= target.1 && inside.0 % 2 == 0 && inside.1 % 2 == 0);
+            proptest::prop_assert!(cover.0 >= target.0 && cover.1 >= target.1);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The sound: `audioSelectors` of an input, `audioDescriptions` of an output.
+
+use std::collections::HashMap;
+
+use crate::error::ApiError;
+use crate::node::{Node, missing};
+
+/// What the service takes when an output names no selector.
+const DEFAULT_SELECTOR: &str = "Audio Selector 1";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Audio {
+    /// Which of the input's sound tracks; 0 is the first.
+    pub(crate) track: u32,
+    /// Bits per second.
+    pub(crate) bitrate: u32,
+    /// Hertz.
+    pub(crate) sample_rate: u32,
+    /// As many as the source has when absent.
+    pub(crate) channels: Option<u32>,
+}
+
+/// Reads the selectors into the track that each stands for.
+pub(super) fn read_selectors(node: Node) -> Result<HashMap<String, u32>, ApiError> {
+    node.entries()
+        .into_iter()
+        .map(|(path, name, value)| {
+            let mut selector = Node::new(path, value)?;
+            selector.indifferent(&["defaultSelection", "programSelection"]);
+            selector.number("offset", 0..=0)?;
+            selector.only("selectorType", &["TRACK"])?;
+            selector.only("audioDurationCorrection", &["DISABLED", "AUTO"])?;
+            let mut tracks = selector.list("tracks")?.into_iter();
+            let track = match tracks.next() {
+                None => 0,
+                Some((path, track)) => match track.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                    Some(track @ 1..=64) => track - 1,
+                    _ => return Err(crate::node::wrong(&path, "a track, 1 to 64", &track)),
+                },
+            };
+            if let Some((path, _)) = tracks.next() {
+                return Err(ApiError::bad_request(format!(
+                    "{path}: joining sound tracks is not supported by the local MediaConvert; select one"
+                )));
+            }
+            selector.finish()?;
+            Ok((name, track))
+        })
+        .collect()
+}
+
+/// One of `audioDescriptions`.
+pub(super) fn read(mut node: Node, selectors: &HashMap<String, u32>) -> Result<Audio, ApiError> {
+    node.indifferent(&["audioType", "audioTypeControl", "languageCode", "languageCodeControl", "customLanguageCode", "streamName"]);
+    let source = node.string("audioSourceName")?;
+    let track = match &source {
+        Some(name) => match selectors.get(name) {
+            Some(track) => *track,
+            // The console's own name for a selector that nobody spelt out.
+            None if name == DEFAULT_SELECTOR => 0,
+            None => {
+                return Err(ApiError::bad_request(format!(
+                    "{}: the input has no audio selector {name:?}",
+                    node.at("audioSourceName")
+                )));
+            }
+        },
+        None => selectors.get(DEFAULT_SELECTOR).copied().unwrap_or(0),
+    };
+    let mut codec = node.object("codecSettings")?.ok_or_else(|| missing(&node.at("codecSettings")))?;
+    codec.only("codec", &["AAC"])?;
+    let mut aac = codec.object("aacSettings")?.ok_or_else(|| missing(&codec.at("aacSettings")))?;
+    codec.finish()?;
+    node.finish()?;
+
+    aac.indifferent(&["audioDescriptionBroadcasterMix", "rawFormat", "specification"]);
+    aac.only("codecProfile", &["LC"])?;
+    aac.only("rateControlMode", &["CBR"])?;
+    let bitrate = aac.number("bitrate", 6_000..=1_024_000)?.ok_or_else(|| missing(&aac.at("bitrate")))?;
+    let sample_rate = aac.number("sampleRate", 8_000..=96_000)?.ok_or_else(|| missing(&aac.at("sampleRate")))?;
+    let channels = aac
+        .choice(
+            "codingMode",
+            &[
+                ("CODING_MODE_1_0", Some(1)),
+                ("CODING_MODE_2_0", Some(2)),
+                ("CODING_MODE_5_1", Some(6)),
+                ("CODING_MODE_AUTO", None),
+            ],
+        )?
+        .ok_or_else(|| missing(&aac.at("codingMode")))?;
+    aac.finish()?;
+    Ok(Audio { track, bitrate, sample_rate, channels })
+}

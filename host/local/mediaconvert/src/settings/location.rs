@@ -1,0 +1,116 @@
+//! `s3://bucket/key`, and the service's rule for the names of outputs.
+
+use std::fmt;
+
+use crate::error::ApiError;
+
+/// An object in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Location {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+}
+
+impl Location {
+    /// Reads the URI of an object. `path` is the setting that it stands in.
+    pub(crate) fn object(path: &str, uri: &str) -> Result<Self, ApiError> {
+        let location = Self::split(path, uri)?;
+        if location.key.is_empty() || location.key.ends_with('/') {
+            return Err(refuse(path, uri, "should name an object, s3://bucket/key"));
+        }
+        Ok(location)
+    }
+
+    /// Reads an output group's destination. Where it ends in `/`, the base name is that of the input file.
+    pub(crate) fn destination(path: &str, uri: &str, input: &Location) -> Result<Self, ApiError> {
+        let mut location = Self::split(path, uri)?;
+        if uri.contains('$') {
+            return Err(refuse(path, uri, "format identifiers ($…$) are not supported by the local MediaConvert"));
+        }
+        if location.key.is_empty() || location.key.ends_with('/') {
+            location.key.push_str(input.stem());
+        }
+        Ok(location)
+    }
+
+    /// The name of an output: destination, name modifier, extension.
+    pub(crate) fn named(&self, path: &str, modifier: &str, extension: &str) -> Result<Self, ApiError> {
+        if modifier.contains('$') || extension.contains('$') {
+            return Err(refuse(path, modifier, "format identifiers ($…$) are not supported by the local MediaConvert"));
+        }
+        let key = format!("{}{modifier}.{extension}", self.key);
+        Self::checked(path, &self.bucket, key)
+    }
+
+    fn split(path: &str, uri: &str) -> Result<Self, ApiError> {
+        let rest = uri.strip_prefix("s3://").ok_or_else(|| refuse(path, uri, "should begin with s3://"))?;
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        Self::checked(path, bucket, key.to_owned())
+    }
+
+    fn checked(path: &str, bucket: &str, key: String) -> Result<Self, ApiError> {
+        let sound = !bucket.is_empty()
+            && bucket.len() <= 63
+            && bucket.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
+        if !sound {
+            return Err(refuse(path, bucket, "is not the name of a bucket"));
+        }
+        if key.len() > 1024 || key.chars().any(char::is_control) {
+            return Err(refuse(path, &key, "is not the key of an object: at most 1,024 bytes, no control characters"));
+        }
+        Ok(Self { bucket: bucket.to_owned(), key })
+    }
+
+    /// The file's name without its directory and extension.
+    fn stem(&self) -> &str {
+        let name = self.key.rsplit('/').next().unwrap_or(&self.key);
+        match name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => name,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+fn refuse(path: &str, found: &str, reason: &str) -> ApiError {
+    let shown: String = found.chars().take(100).collect();
+    ApiError::bad_request(format!("{path}: {shown:?}: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_output_is_named_by_destination_modifier_and_extension() {
+        let input = Location::object("", "s3://b/51/raw/video/vertical/2025-11-27/clip.final.mov").unwrap();
+        let exact = Location::destination("", "s3://b/51/processed/clip", &input).unwrap();
+        assert_eq!(exact.named("", "_720p", "mp4").unwrap().to_string(), "s3://b/51/processed/clip_720p.mp4");
+        let folder = Location::destination("", "s3://b/51/processed/", &input).unwrap();
+        assert_eq!(folder.named("", "", "mp4").unwrap().to_string(), "s3://b/51/processed/clip.final.mp4");
+        let bucket = Location::destination("", "s3://b", &input).unwrap();
+        assert_eq!(bucket.named("", "-x", "mp4").unwrap().to_string(), "s3://b/clip.final-x.mp4");
+    }
+
+    #[test]
+    fn what_is_not_an_object_in_a_bucket_is_refused() {
+        for uri in ["", "http://b/k", "s3://", "s3:///k", "s3://b", "s3://b/", "s3://b/dir/", "s3://b d/k", "s3://b/\0"] {
+            assert!(Location::object("/f", uri).is_err(), "{uri:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_uri_panics_and_what_is_read_is_written_the_same(uri in "(s3://)?\\PC{0,40}") {
+            if let Ok(location) = Location::object("", &uri) {
+                proptest::prop_assert_eq!(location.to_string(), uri);
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+#![allow(clippy::unwrap_used)]
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The job that the transcoding stage sends for one rendition.
+fn settings() -> Value {
+    json!({
+        "inputs": [{
+            "fileInput": "s3://media/51/raw/clip.mov",
+            "timecodeSource": "ZEROBASED",
+            "videoSelector": {"rotate": "AUTO"},
+            "audioSelectors": {"Audio Selector 1": {"defaultSelection": "DEFAULT"}},
+        }],
+        "outputGroups": [{
+            "name": "File Group",
+            "outputGroupSettings": {
+                "type": "FILE_GROUP_SETTINGS",
+                "fileGroupSettings": {"destination": "s3://media/51/processed/clip"},
+            },
+            "outputs": [{
+                "nameModifier": "_720p",
+                "containerSettings": {"container": "MP4", "mp4Settings": {"moovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+                "videoDescription": {
+                    "width": 720, "height": 1280,
+                    "codecSettings": {"codec": "H_264", "h264Settings": {
+                        "rateControlMode": "QVBR", "maxBitrate": 3_000_000, "qvbrSettings": {"qvbrQualityLevel": 7},
+                    }},
+                },
+                "audioDescriptions": [{"codecSettings": {"codec": "AAC", "aacSettings": {
+                    "bitrate": 96_000, "sampleRate": 48_000, "codingMode": "CODING_MODE_2_0",
+                }}}],
+            }],
+        }],
+    })
+}
+
+fn with(pointer: &str, field: &str, value: Value) -> Value {
+    let mut settings = settings();
+    settings.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap().insert(field.to_owned(), value);
+    settings
+}
+
+#[test]
+fn the_settings_of_a_rendition_become_a_plan() {
+    let plan = Plan::read(&settings()).unwrap();
+    assert_eq!(plan.input.rotate, Rotate::Auto);
+    let output = plan.outputs().next().unwrap();
+    assert_eq!(output.file.to_string(), "s3://media/51/processed/clip_720p.mp4");
+    assert!(output.progressive_download);
+    assert_eq!(output.video.rate, RateControl::Quality { level: 7, max: 3_000_000 });
+    assert_eq!(output.audio, Some(Audio { track: 0, bitrate: 96_000, sample_rate: 48_000, channels: Some(2) }));
+}
+
+#[test]
+fn a_setting_that_changes_the_picture_and_is_not_known_is_refused_by_its_path() {
+    const VIDEO: &str = "/outputGroups/0/outputs/0/videoDescription";
+    for (pointer, field, value) in [
+        (VIDEO, "crop", json!({"x": 0, "y": 0, "width": 32, "height": 32})),
+        (VIDEO, "videoPreprocessors", json!({"deinterlacer": {"mode": "DEINTERLACE"}})),
+        (VIDEO, "scalingBehavior", json!("SMART_CROP")),
+        ("/inputs/0", "inputClippings", json!([{"startTimecode": "00:00:01:00"}])),
+        ("/inputs/0", "videoOverlays", json!([{"input": {}}])),
+        ("/outputGroups/0", "automatedEncodingSettings", json!({"abrSettings": {}, "x": 1})),
+        ("", "motionImageInserter", json!({"input": "s3://b/k.mov"})),
+    ] {
+        let error = Plan::read(&with(pointer, field, value)).unwrap_err();
+        assert_eq!(error.code, "BadRequestException");
+        assert!(error.message.starts_with(&format!("/settings{pointer}/{field}")), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_setting_that_only_tunes_the_encoder_is_accepted() {
+    const H264: &str = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";
+    for (field, value) in
+        [("adaptiveQuantization", json!("HIGH")), ("repeatPps", json!("DISABLED")), ("slices", json!(1))]
+    {
+        Plan::read(&with(H264, field, value)).unwrap();
+    }
+}
+
+#[test]
+fn without_a_word_on_rotation_the_picture_stays_as_stored_as_the_service_does() {
+    assert_eq!(Plan::read(&with("/inputs/0", "videoSelector", json!({}))).unwrap().input.rotate, Rotate::None);
+}
+
+#[test]
+fn two_outputs_need_names_of_their_own() {
+    let mut twice = settings();
+    let outputs = twice.pointer_mut("/outputGroups/0/outputs").and_then(Value::as_array_mut).unwrap();
+    outputs.push(outputs[0].clone());
+    assert!(Plan::read(&twice).unwrap_err().message.contains("same name"));
+    let error = {
+        twice.pointer_mut("/outputGroups/0/outputs/1").and_then(Value::as_object_mut).unwrap().remove("nameModifier");
+        Plan::read(&twice).unwrap_err()
+    };
+    assert!(error.message.starts_with("/settings/outputGroups/0/outputs/1/nameModifier"), "{}", error.message);
+}
+
+#[test]
+fn an_output_may_not_overwrite_its_input() {
+    let onto_itself = with(
+        "/outputGroups/0/outputGroupSettings/fileGroupSettings",
+        "destination",
+        json!("s3://media/51/raw/clip"),
+    );
+    let mut onto_itself = onto_itself;
+    let output = onto_itself.pointer_mut("/outputGroups/0/outputs/0").and_then(Value::as_object_mut).unwrap();
+    output.insert("nameModifier".into(), json!(""));
+    output.insert("extension".into(), json!("mov"));
+    assert!(Plan::read(&onto_itself).unwrap_err().message.contains("overwrite"));
+}
+
+#[test]
+fn odd_and_absurd_sizes_are_refused() {
+    const VIDEO: &str = "/outputGroups/0/outputs/0/videoDescription";
+    for size in [json!(719), json!(0), json!(100_000), json!(-2), json!("720"), json!(720.5)] {
+        assert!(Plan::read(&with(VIDEO, "width", size.clone())).is_err(), "{size}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_document_panics(depth in 0usize..6, value in "\\PC{0,10}", number in proptest::num::f64::ANY) {
+        // Replaces each node of a sound document in turn by something else.
+        let pointers = ["/inputs", "/inputs/0", "/outputGroups/0/outputs", "/outputGroups/0/outputs/0/videoDescription",
+            "/outputGroups/0/outputs/0/containerSettings/container", "/inputs/0/audioSelectors"];
+        for replacement in [json!(value), json!(number), json!([value]), json!({value.clone(): number}), Value::Null] {
+            let mut broken = settings();
+            *broken.pointer_mut(pointers[depth]).unwrap() = replacement;
+            let _ = Plan::read(&broken);
+        }
+    }
+}

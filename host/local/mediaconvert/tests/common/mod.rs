@@ -1,0 +1,173 @@
+//! A store in a folder, a list of events, and small videos that ffmpeg makes itself.
+#![allow(clippy::unwrap_used, missing_docs, dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stagehost_mediaconvert::{EventSink, JobEvent, MediaConvert, Options, Storage, StorageError};
+use tokio::sync::mpsc;
+
+/// Says so when ffmpeg is missing; the tests that need it then end at once.
+pub fn ffmpeg() -> bool {
+    let there = ["ffmpeg", "ffprobe"].iter().all(|tool| Command::new(tool).arg("-version").output().is_ok());
+    if !there {
+        eprintln!("SKIPPED: ffmpeg is not installed, so nothing can be transcoded here");
+    }
+    there
+}
+
+/// Objects as files in a folder.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn path(&self, bucket: &str, key: &str) -> PathBuf {
+        self.0.join(bucket).join(key)
+    }
+}
+
+#[async_trait::async_trait]
+impl Storage for Folder {
+    async fn fetch(&self, bucket: &str, key: &str, _: &Path) -> Result<PathBuf, StorageError> {
+        let path = self.path(bucket, key);
+        if path.is_file() { Ok(path) } else { Err(StorageError::NotFound(format!("{key} is not in {bucket}"))) }
+    }
+
+    async fn store(&self, file: &Path, bucket: &str, key: &str, content_type: &str) -> Result<(), StorageError> {
+        assert_eq!(content_type, "video/mp4");
+        let path = self.path(bucket, key);
+        std::fs::create_dir_all(path.parent().unwrap()).map_err(|e| StorageError::Failed(e.to_string()))?;
+        std::fs::copy(file, path).map_err(|e| StorageError::Failed(e.to_string()))?;
+        Ok(())
+    }
+}
+
+pub struct Channel(mpsc::UnboundedSender<JobEvent>);
+
+#[async_trait::async_trait]
+impl EventSink for Channel {
+    async fn publish(&self, event: JobEvent) {
+        let _ = self.0.send(event);
+    }
+}
+
+pub struct Bench {
+    pub service: MediaConvert,
+    pub store: Arc<Folder>,
+    pub folder: tempfile::TempDir,
+    events: tokio::sync::Mutex<mpsc::UnboundedReceiver<JobEvent>>,
+    pub seen: Mutex<Vec<JobEvent>>,
+}
+
+pub fn bench(options: Options) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Folder(folder.path().to_owned()));
+    std::fs::create_dir_all(folder.path().join("media/51/raw")).unwrap();
+    let (send, events) = mpsc::unbounded_channel();
+    let service = MediaConvert::new(options, store.clone(), Arc::new(Channel(send)));
+    Bench { service, store, folder, events: events.into(), seen: Mutex::default() }
+}
+
+impl Bench {
+    /// Makes `51/raw/{name}` by ffmpeg from test sources.
+    pub fn film(&self, name: &str, arguments: &[&str]) {
+        let path = self.store.path("media", &format!("51/raw/{name}"));
+        let output = Command::new("ffmpeg").args(["-loglevel", "error", "-y"]).args(arguments).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A second of landscape with sound.
+    pub fn landscape(&self, name: &str) {
+        self.film(name, &[
+            "-f", "lavfi", "-i", "testsrc=size=320x180:rate=10:duration=1",
+            "-f", "lavfi", "-i", "sine=frequency=440:duration=1",
+            "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest",
+        ]);
+    }
+
+    /// Waits for the event that ends a job; everything before it is in `seen`.
+    pub async fn end(&self, id: &str) -> JobEvent {
+        self.until(|event| event.job_id == id && matches!(event.status, "COMPLETE" | "ERROR" | "CANCELED")).await
+    }
+
+    pub async fn until(&self, wanted: impl Fn(&JobEvent) -> bool) -> JobEvent {
+        let mut events = self.events.lock().await;
+        loop {
+            // Long enough for the slowest machine: only a hang ends here.
+            let event = tokio::time::timeout(Duration::from_secs(300), events.recv()).await.unwrap().unwrap();
+            self.seen.lock().unwrap().push(event.clone());
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    pub fn submit(&self, request: Value) -> String {
+        self.service.create_job(request).unwrap()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// An output of the given size, with sound if there is any.
+pub fn output(modifier: &str, width: u32, height: u32) -> Value {
+    json!({
+        "nameModifier": modifier,
+        "containerSettings": {"container": "MP4", "mp4Settings": {"moovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+        "videoDescription": {
+            "width": width, "height": height,
+            "codecSettings": {"codec": "H_264", "h264Settings": {"rateControlMode": "QVBR", "maxBitrate": 500_000}},
+        },
+        "audioDescriptions": [{
+            "audioSourceName": "Audio Selector 1",
+            "codecSettings": {"codec": "AAC", "aacSettings": {
+                "bitrate": 64_000, "sampleRate": 44_100, "codingMode": "CODING_MODE_2_0",
+            }},
+        }],
+    })
+}
+
+/// A job for `51/raw/{name}`.
+pub fn job(name: &str, outputs: &[Value]) -> Value {
+    json!({
+        "role": "arn:aws:iam::000000000000:role/transcode",
+        "userMetadata": {"ticket": "t-1"},
+        "settings": {
+            "inputs": [{
+                "fileInput": format!("s3://media/51/raw/{name}"),
+                "videoSelector": {"rotate": "AUTO"},
+                "audioSelectors": {"Audio Selector 1": {"defaultSelection": "DEFAULT"}},
+            }],
+            "outputGroups": [{
+                "outputGroupSettings": {
+                    "type": "FILE_GROUP_SETTINGS",
+                    "fileGroupSettings": {"destination": "s3://media/51/processed/clip"},
+                },
+                "outputs": outputs,
+            }],
+        },
+    })
+}
+
+/// What ffprobe says of a file.
+pub fn probe(file: &Path) -> Value {
+    let output = Command::new("ffprobe")
+        .args(["-loglevel", "error", "-show_streams", "-show_format", "-of", "json"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// One frame as 8×8 RGB pixels, to see which way is up.
+pub fn thumbnail(file: &Path) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-i"])
+        .arg(file)
+        .args(["-frames:v", "1", "-vf", "scale=8:8:flags=area", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout.len(), 8 * 8 * 3, "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}

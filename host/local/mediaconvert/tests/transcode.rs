@@ -1,0 +1,280 @@
+//! Jobs with a real ffmpeg, on videos that the tests make themselves.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{bench, ffmpeg, job, output, probe, thumbnail};
+use serde_json::{Value, json};
+use stagehost_mediaconvert::{Options, Tools};
+
+fn streams(of: &Value, kind: &str) -> Vec<Value> {
+    of["streams"].as_array().unwrap().iter().filter(|stream| stream["codec_type"] == kind).cloned().collect()
+}
+
+#[tokio::test]
+async fn a_job_ends_with_every_output_stored_and_an_event_that_says_what_was_made() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options { update_interval: Some(Duration::ZERO), ..Options::default() });
+    bench.landscape("clip.mp4");
+    let id = bench.submit(job("clip.mp4", &[output("_90p", 160, 90), output("_45p", 80, 46)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    let detail = &end.event["detail"];
+    assert_eq!(end.event["source"], "aws.mediaconvert");
+    assert_eq!(end.event["detail-type"], "MediaConvert Job State Change");
+    assert_eq!(detail["userMetadata"], json!({"ticket": "t-1"}));
+    assert_eq!(detail["outputGroupDetails"][0]["type"], "FILE_GROUP");
+    let first = &detail["outputGroupDetails"][0]["outputDetails"][0];
+    assert_eq!(first["outputFilePaths"], json!(["s3://media/51/processed/clip_90p.mp4"]));
+    assert_eq!(first["videoDetails"], json!({"widthInPx": 160, "heightInPx": 90}));
+    assert!((900..1200).contains(&first["durationInMs"].as_u64().unwrap()), "{first}");
+
+    let made = probe(&bench.store.path("media", "51/processed/clip_90p.mp4"));
+    assert_eq!(streams(&made, "video")[0]["codec_name"], "h264");
+    assert_eq!(streams(&made, "audio")[0]["codec_name"], "aac");
+    assert!(bench.store.path("media", "51/processed/clip_45p.mp4").is_file());
+
+    let statuses: Vec<_> = bench.seen.lock().unwrap().iter().map(|event| event.status).collect();
+    assert_eq!(statuses.first(), Some(&"PROGRESSING"));
+    assert!(statuses.contains(&"STATUS_UPDATE"));
+    let shown = bench.service.get_job(&id).unwrap();
+    assert_eq!(shown["status"], "COMPLETE");
+    assert_eq!(shown["outputGroupDetails"][0]["outputDetails"][1]["videoDetails"]["heightInPx"], 46);
+}
+
+#[tokio::test]
+async fn the_index_of_a_progressive_download_is_in_front() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.landscape("clip.mp4");
+    let id = bench.submit(job("clip.mp4", &[output("_a", 160, 90)]));
+    bench.end(&id).await;
+    let bytes = std::fs::read(bench.store.path("media", "51/processed/clip_a.mp4")).unwrap();
+    let at = |name: &[u8]| bytes.windows(4).position(|window| window == name).unwrap();
+    assert!(at(b"moov") < at(b"mdat"));
+}
+
+#[tokio::test]
+async fn a_portrait_video_of_a_phone_stays_upright() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    // Red above, blue below, as a person sees it; stored lying on its side with a note to turn it, as phones do.
+    bench.film("upright.mp4", &[
+        "-f", "lavfi", "-i", "color=red:size=180x160:rate=10:duration=1",
+        "-f", "lavfi", "-i", "color=blue:size=180x160:rate=10:duration=1",
+        "-filter_complex", "vstack", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+    ]);
+    let upright = bench.store.path("media", "51/raw/upright.mp4");
+    let lying = bench.store.path("media", "51/raw/lying.mp4");
+    bench.film("lying.mp4", &["-i", upright.to_str().unwrap(), "-vf", "transpose=cclock", "-c:v", "libx264"]);
+    turn_by_90(&lying);
+    assert_eq!(streams(&probe(&lying), "video")[0]["width"], 320, "stored as landscape");
+
+    let id = bench.submit(job("lying.mp4", &[output("_small", 90, 160)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    let made = bench.store.path("media", "51/processed/clip_small.mp4");
+    let video = &streams(&probe(&made), "video")[0];
+    assert_eq!((&video["width"], &video["height"]), (&json!(90), &json!(160)));
+    assert!(video["side_data_list"].as_array().is_none_or(Vec::is_empty), "no turn is left to players: {video}");
+    let pixels = thumbnail(&made);
+    assert!(pixels[0] > 150 && pixels[2] < 100, "red above");
+    let last = &pixels[pixels.len() - 3..];
+    assert!(last[2] > 150 && last[0] < 100, "blue below");
+}
+
+/// Writes a quarter turn into the track header's matrix, the second one being the movie's first track.
+fn turn_by_90(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap();
+    // After the name: version and flags, times, id, reserved, duration; reserved, layer, group, volume, reserved.
+    let matrix = header + 4 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + 2 + 2 + 2 + 2;
+    let turn: [u32; 9] = [0, 0x10000, 0, 0xFFFF_0000, 0, 0, 0xB4_0000, 0, 0x4000_0000];
+    for (index, value) in turn.iter().enumerate() {
+        bytes[matrix + index * 4..matrix + index * 4 + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_video_without_sound_is_transcoded_without_sound() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.film("silent.mov", &["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p"]);
+    let id = bench.submit(job("silent.mov", &[output("_s", 64, 64)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    assert!(streams(&probe(&bench.store.path("media", "51/processed/clip_s.mp4")), "audio").is_empty());
+}
+
+#[tokio::test]
+async fn where_and_when_it_was_filmed_does_not_reach_the_output() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.film("located.mov", &[
+        "-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+        "-metadata", "location=+48.8577+002.295/", "-metadata", "creation_time=2020-02-02T02:02:02Z",
+    ]);
+    let source = std::fs::read(bench.store.path("media", "51/raw/located.mov")).unwrap();
+    let has = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    assert!(has(&source, b"+48.8577"), "the test's own video carries the place");
+    let id = bench.submit(job("located.mov", &[output("_l", 64, 64)]));
+    assert_eq!(bench.end(&id).await.status, "COMPLETE");
+    let made = bench.store.path("media", "51/processed/clip_l.mp4");
+    assert!(!has(&std::fs::read(&made).unwrap(), b"48.8577"));
+    assert!(!probe(&made)["format"]["tags"].to_string().contains("2020-02-02"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_video_ends_in_an_error_and_stores_nothing() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    for (name, bytes) in [
+        ("text.mp4", b"#EXTM3U\nfile:///etc/passwd\n".to_vec()),
+        ("empty.mp4", Vec::new()),
+        ("concat.mov", b"ffconcat version 1.0\nfile /etc/passwd\n".to_vec()),
+    ] {
+        std::fs::write(bench.store.path("media", &format!("51/raw/{name}")), bytes).unwrap();
+        let id = bench.submit(job(name, &[output("_x", 64, 64)]));
+        let end = bench.end(&id).await;
+        assert_eq!(end.status, "ERROR");
+        assert_eq!(end.event["detail"]["errorCode"], 1010, "{name}: {}", end.event);
+        assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains(name));
+    }
+    assert!(!bench.store.path("media", "51/processed").exists());
+}
+
+#[tokio::test]
+async fn a_video_that_breaks_off_is_an_error_and_not_a_shorter_video() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.film("whole.mp4", &[
+        "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=8", "-c:v", "libx264", "-g", "25",
+        "-pix_fmt", "yuv420p", "-movflags", "+faststart",
+    ]);
+    let bytes = std::fs::read(bench.store.path("media", "51/raw/whole.mp4")).unwrap();
+    std::fs::write(bench.store.path("media", "51/raw/cut.mp4"), &bytes[..bytes.len() / 3]).unwrap();
+    let id = bench.submit(job("cut.mp4", &[output("_c", 160, 90)]));
+    let end = bench.end(&id).await;
+    assert_eq!((end.status, &end.event["detail"]["errorCode"]), ("ERROR", &json!(1076)), "{}", end.event);
+}
+
+#[tokio::test]
+async fn an_input_that_is_not_there_is_named() {
+    let bench = bench(Options::default());
+    let id = bench.submit(job("absent.mp4", &[output("_x", 64, 64)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.event["detail"]["errorCode"], 1404);
+    assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("absent.mp4"));
+}
+
+#[tokio::test]
+async fn without_ffmpeg_the_job_is_accepted_and_ends_in_an_error_that_says_what_to_install() {
+    let tools = Tools { ffmpeg: "/nowhere/ffmpeg".into(), ffprobe: "/nowhere/ffprobe".into() };
+    let bench = bench(Options { tools, ..Options::default() });
+    std::fs::write(bench.store.path("media", "51/raw/clip.mp4"), b"any").unwrap();
+    let id = bench.submit(job("clip.mp4", &[output("_x", 64, 64)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "ERROR");
+    assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("apt install ffmpeg"), "{}", end.event);
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_stops_and_stores_nothing() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options { update_interval: Some(Duration::ZERO), ..Options::default() });
+    // Far more work than the test waits for.
+    bench.film("long.mp4", &[
+        "-f", "lavfi", "-i", "color=gray:size=64x64:rate=1:duration=20000", "-c:v", "libx264", "-preset", "ultrafast",
+        "-pix_fmt", "yuv420p",
+    ]);
+    let mut large = output("_x", 3840, 2160);
+    large["videoDescription"]["codecSettings"]["h264Settings"]["qualityTuningLevel"] = json!("MULTI_PASS_HQ");
+    let id = bench.submit(job("long.mp4", &[large]));
+    bench.until(|event| event.status == "STATUS_UPDATE").await;
+    bench.service.cancel_job(&id).unwrap();
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "CANCELED");
+    assert!(!bench.store.path("media", "51/processed").exists());
+    assert_eq!(bench.service.cancel_job(&id).unwrap_err().code, "ConflictException");
+}
+
+#[tokio::test]
+async fn shutting_down_stops_what_runs_and_what_waits() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.film("long.mp4", &[
+        "-f", "lavfi", "-i", "color=gray:size=64x64:rate=1:duration=20000", "-c:v", "libx264", "-preset", "ultrafast",
+        "-pix_fmt", "yuv420p",
+    ]);
+    let running = bench.submit(job("long.mp4", &[output("_a", 3840, 2160)]));
+    let waiting = bench.submit(job("long.mp4", &[output("_b", 3840, 2160)]));
+    bench.until(|event| event.status == "PROGRESSING").await;
+    tokio::time::timeout(Duration::from_secs(60), bench.service.shutdown()).await.unwrap();
+    for id in [running, waiting] {
+        assert_eq!(bench.service.get_job(&id).unwrap()["status"], "CANCELED");
+    }
+    let refused = bench.service.create_job(job("long.mp4", &[output("_c", 64, 64)])).unwrap_err();
+    assert!(refused.message.contains("shutting down"));
+}
+
+#[tokio::test]
+async fn a_template_gives_what_the_job_leaves_out() {
+    if !ffmpeg() {
+        return;
+    }
+    // Spelt as CloudFormation spells it.
+    let template = stagehost_mediaconvert::upper_camel(json!({
+        "inputs": [{"videoSelector": {"rotate": "AUTO"}}],
+        "outputGroups": [{
+            "outputGroupSettings": {"type": "FILE_GROUP_SETTINGS", "fileGroupSettings": {}},
+            "outputs": [output("_t", 64, 36)],
+        }],
+    }));
+    let bench = bench(Options { templates: vec![("preset".into(), template)], ..Options::default() });
+    bench.landscape("clip.mp4");
+    let id = bench.submit(json!({
+        "role": "r",
+        "jobTemplate": "preset",
+        "settings": {
+            "inputs": [{"fileInput": "s3://media/51/raw/clip.mp4"}],
+            "outputGroups": [{"outputGroupSettings": {"fileGroupSettings": {"destination": "s3://media/51/processed/"}}}],
+        },
+    }));
+    assert_eq!(bench.end(&id).await.status, "COMPLETE");
+    assert!(bench.store.path("media", "51/processed/clip_t.mp4").is_file());
+    let unknown = bench.service.create_job(json!({"role": "r", "jobTemplate": "other"})).unwrap_err();
+    assert_eq!(unknown.code, "NotFoundException");
+}
+
+#[tokio::test]
+async fn the_same_token_makes_one_job() {
+    let bench = bench(Options::default());
+    let mut request = job("absent.mp4", &[output("_x", 64, 64)]);
+    request["clientRequestToken"] = json!("once");
+    let first = bench.submit(request.clone());
+    assert_eq!(bench.submit(request.clone()), first);
+    request["userMetadata"] = json!({"ticket": "another"});
+    assert_eq!(bench.service.create_job(request).unwrap_err().code, "ConflictException");
+    assert_eq!(bench.service.list_jobs(None, None, false, 0, 20).unwrap().0.len(), 1);
+}
