@@ -69,11 +69,14 @@ impl Chunk {
     }
 }
 
+/// Width and height as stored.
+type Size = (u32, u32);
+
 /// The canvas of an extended file, and the orientation from its EXIF chunk, which comes after the picture's data.
 fn extended<S: Source>(
     window: &mut Window<'_, S>,
     header: &Chunk,
-) -> Result<((u32, u32), u8), ProbeError<S::Error>> {
+) -> Result<(Size, u8), ProbeError<S::Error>> {
     let [_, _, _, _, w0, w1, w2, h0, h1, h2]: [u8; 10] = window.array(header.body, WITHIN)?;
     let canvas = (
         1 + u32::from_le_bytes([w0, w1, w2, 0]),
@@ -108,7 +111,7 @@ fn extended<S: Source>(
 fn frame_size<S: Source>(
     window: &mut Window<'_, S>,
     chunk: &Chunk,
-) -> Result<(u32, u32), ProbeError<S::Error>> {
+) -> Result<Size, ProbeError<S::Error>> {
     let at = chunk.body;
     let (width, height) = if &chunk.kind == b"VP8L" {
         let [signature, bits @ ..]: [u8; 5] = window.array(at, WITHIN)?;

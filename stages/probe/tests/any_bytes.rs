@@ -62,9 +62,12 @@ fn samples() -> Vec<Vec<u8>> {
         .map(|entry| entry.unwrap().path())
         .collect();
     names.sort();
-    // The end of a film is where its header is, so only small pieces from the middle are left out.
+    // Long enough for every header but those of the films, which come last: those are kept whole.
     let shortened = |name: PathBuf| {
-        let whole = std::fs::read(name).unwrap();
+        let whole = std::fs::read(&name).unwrap();
+        if name.extension().is_some_and(|extension| extension == "mp4") {
+            return whole;
+        }
         whole.get(..20_000).unwrap_or(&whole).to_vec()
     };
     names.into_iter().map(shortened).collect()
@@ -221,18 +224,16 @@ fn every_file_of_the_media_collection_is_answered() {
         if good && name != "LICENSE" {
             let found = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
             verify_end(&mut source, &found).unwrap_or_else(|error| panic!("{name}: {error}"));
-            if let Some((shape, number)) = name
+            let numbered = name
                 .strip_suffix(".jpg")
-                .and_then(|stem| stem.split_once('_'))
-            {
-                if matches!(shape, "Landscape" | "Portrait") {
-                    assert_eq!(found.orientation.to_string(), number, "{name}");
-                    assert_eq!(
-                        found.pixels.unwrap().is_portrait(),
-                        shape == "Portrait",
-                        "{name}"
-                    );
-                }
+                .and_then(|stem| stem.split_once('_'));
+            if let Some((shape @ ("Landscape" | "Portrait"), number)) = numbered {
+                assert_eq!(found.orientation.to_string(), number, "{name}");
+                assert_eq!(
+                    found.pixels.unwrap().is_portrait(),
+                    shape == "Portrait",
+                    "{name}"
+                );
             }
         }
     }
