@@ -1,0 +1,165 @@
+//! The stage's configuration, from its pin.
+
+use serde::Deserialize;
+
+use crate::bindings::toq::media::types::Failure;
+
+/// What may be configured. `{}` is the two outputs of the service's job template.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What is made of every video, in this order.
+    pub outputs: Vec<OutputConfig>,
+}
+
+/// One MP4 to make of every video.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OutputConfig {
+    /// The rendition's name, which also ends the key's stem: small letters, digits and `-`.
+    pub name: String,
+    /// The longer side of the box it has to fit into, in pixels, even.
+    pub long: u32,
+    /// The shorter side.
+    pub short: u32,
+    /// Bits per second, the highest.
+    pub video_bitrate: u32,
+    /// Bits per second, for a video with sound.
+    pub audio_bitrate: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let output = |name: &str, long, short, video_bitrate, audio_bitrate| OutputConfig {
+            name: name.to_owned(),
+            long,
+            short,
+            video_bitrate,
+            audio_bitrate,
+        };
+        Self {
+            outputs: vec![
+                output("1080p", 1920, 1080, 5_000_000, 128_000),
+                output("720p", 1280, 720, 3_000_000, 96_000),
+            ],
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration; what does not exist or makes no sense is refused by its name.
+    pub fn parse(json: &str) -> Result<Self, Failure> {
+        let refuse = |text: String| {
+            Failure::InvalidInput(format!("the transcode stage's configuration: {text}"))
+        };
+        let config: Config =
+            serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
+        if config.outputs.is_empty() {
+            return Err(refuse(
+                "`outputs` is empty; leave it out for the usual ones".to_owned(),
+            ));
+        }
+        for (index, output) in config.outputs.iter().enumerate() {
+            output
+                .check()
+                .map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
+            if config.outputs[..index]
+                .iter()
+                .any(|other| other.name == output.name)
+            {
+                return Err(refuse(format!("output `{}` is there twice", output.name)));
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl OutputConfig {
+    fn check(&self) -> Result<(), &'static str> {
+        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        if self.name.is_empty() || self.name.len() > 32 || !self.name.bytes().all(plain) {
+            return Err("`name` must be 1 to 32 small letters, digits and `-`");
+        }
+        if self.short > self.long {
+            return Err("`short` is longer than `long`");
+        }
+        // The smallest and largest pictures that the service encodes.
+        if self.short < 32
+            || self.long > 4096
+            || !self.long.is_multiple_of(2)
+            || !self.short.is_multiple_of(2)
+        {
+            return Err("`long` and `short` must be even numbers from 32 to 4096");
+        }
+        if self.video_bitrate == 0 || self.audio_bitrate == 0 {
+            return Err("`videoBitrate` and `audioBitrate` must not be 0");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_usual_outputs_are_those_of_the_job_template() {
+        let outputs = Config::parse("{}").unwrap().outputs;
+        let facts: Vec<_> = outputs
+            .iter()
+            .map(|o| {
+                (
+                    o.name.as_str(),
+                    o.long,
+                    o.short,
+                    o.video_bitrate,
+                    o.audio_bitrate,
+                )
+            })
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                ("1080p", 1920, 1080, 5_000_000, 128_000),
+                ("720p", 1280, 720, 3_000_000, 96_000)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        let output = |change: &str, to: &str| {
+            let good =
+                r#"{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#;
+            assert!(good.contains(change));
+            format!(r#"{{"outputs":[{}]}}"#, good.replace(change, to))
+        };
+        assert!(Config::parse(&output("854", "854")).is_ok());
+        for (json, named) in [
+            (r#"{"output":[]}"#.to_owned(), "`output`"),
+            (r#"{"outputs":[]}"#.to_owned(), "`outputs`"),
+            (output("long", "wide"), "`wide`"),
+            (output("480p", "../x"), "`../x`"),
+            (output("854", "853"), "even"),
+            (output("854", "320"), "longer"),
+            (output("854", "8000"), "4096"),
+            (
+                output(r#""videoBitrate":1"#, r#""videoBitrate":0"#),
+                "`videoBitrate`",
+            ),
+            (
+                output(
+                    "}",
+                    r#"},{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#,
+                ),
+                "twice",
+            ),
+        ] {
+            match Config::parse(&json) {
+                Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+    }
+}
