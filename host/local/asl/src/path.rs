@@ -257,9 +257,12 @@ fn shorthand(text: &str) -> Result<(&str, &str), &'static str> {
 
 /// The inside of the bracket with which the text begins, and what follows it.
 fn bracket(text: &str) -> Result<(&str, &str), &'static str> {
+    if !text.starts_with('[') {
+        return Err("expected '.' or '['");
+    }
     let mut quote = None;
     let mut escaped = false;
-    let mut depth = 0_usize;
+    let mut closers = Vec::new();
     for (at, c) in text.char_indices() {
         match (quote, c) {
             _ if escaped => escaped = false,
@@ -267,20 +270,17 @@ fn bracket(text: &str) -> Result<(&str, &str), &'static str> {
             (Some(open), c) if c == open => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
-            (None, '[' | '(') => depth += 1,
-            (None, ']' | ')') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Ok((&text[1..at], &text[at + c.len_utf8()..]));
-                }
-            }
+            (None, '[') => closers.push(']'),
+            (None, '(') => closers.push(')'),
+            (None, ']' | ')') if closers.pop() != Some(c) => return Err("brackets do not match"),
             (None, _) => {}
         }
-        if depth > MOST_NESTING {
+        if closers.len() > MOST_NESTING {
             return Err("brackets are nested too deeply");
         }
-        if depth == 0 {
-            return Err("expected '.' or '['");
+        if closers.is_empty() {
+            let (inside, rest) = (text.get(1..at), text.get(at + 1..));
+            return Ok((inside.unwrap_or_default(), rest.unwrap_or_default()));
         }
     }
     Err("a bracket is not closed")
@@ -451,6 +451,8 @@ mod tests {
             ("$.a[", "not closed"),
             ("$.a[]", "empty brackets"),
             ("$.a[0]b", "expected '.' or '['"),
+            ("$[0])", "expected '.' or '['"),
+            ("$[?(@.a]", "brackets do not match"),
             ("$['a','b']", "only one quoted name"),
             ("$.a.length()", "use an intrinsic function"),
             ("$.a[?(@.b =~ /x/)]", "is not a path"),

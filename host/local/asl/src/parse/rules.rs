@@ -74,6 +74,7 @@ fn operator(
                 .map(String::as_str)
                 .filter(|name| !OTHER.contains(name))
                 .collect();
+            fields.raw("Variable");
             if object.contains_key("Condition") || !unknown.is_empty() {
                 // The unknown field itself is reported when the rule is finished.
                 return None;

@@ -7,6 +7,7 @@ use super::{flow, query_language, recovery, rules};
 use crate::clock;
 use crate::findings::{Code, Collector};
 use crate::intrinsics::Expression;
+use crate::limits::SECONDS;
 use crate::model::{Filter, Flow, Kind, Map, Next, Pass, Setting, Shape, State, Task, Wait, Words};
 use crate::resource::Resource;
 
@@ -304,8 +305,11 @@ fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
         );
     }
     let seconds = fields
-        .seconds("Seconds", "SecondsPath", 0, notes)
-        .map(Wait::Seconds);
+        .whole("Seconds", 0, SECONDS, notes)
+        .map(|seconds| Wait::Seconds(Setting::Value(seconds)));
+    let seconds_path = fields
+        .definite("SecondsPath", notes)
+        .map(|path| Wait::Seconds(Setting::Path(path)));
     let until = fields.text("Timestamp", notes).and_then(|text| {
         let date = clock::parse(text);
         if date.is_none() {
@@ -317,7 +321,8 @@ fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
     let path = fields
         .definite("TimestampPath", notes)
         .map(|path| Wait::Until(Setting::Path(path)));
-    seconds.or(until).or(path).map(Kind::Wait)
+    let wait = seconds.or(seconds_path).or(until).or(path);
+    wait.map(Kind::Wait)
 }
 
 fn fail(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {

@@ -1,0 +1,364 @@
+//! Errors, retries, catches, timeouts.
+
+use super::*;
+use crate::Status;
+use crate::limits::PAYLOAD_BYTES;
+
+fn task(more: Value) -> Value {
+    let mut state = json!({"Type": "Task", "Resource": INVOKE, "End": true});
+    state
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    state
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_finds_nothing_fails_the_machine_and_names_path_field_input_and_state() {
+    let states = json!({
+        "First": {"Type": "Pass", "Next": "Check"},
+        "Check": task(json!({"Parameters": {"address.$": "$.application.address"}, "Catch": [
+            {"ErrorEquals": ["States.ALL"], "Next": "Caught"}
+        ]})),
+        "Caught": {"Type": "Pass", "End": true}
+    });
+    assert_eq!(
+        failure(states, json!({"flagged": false})).await,
+        (
+            "States.Runtime".into(),
+            "An error occurred while executing the state 'Check' (entered at the event id #4). The JSONPath \
+             '$.application.address' specified for the field 'address.$' could not be found in the input \
+             '{\"flagged\":false}'"
+                .into()
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catch_can_name_a_missing_parameter_by_its_documented_name() {
+    let states = json!({
+        "S": task(json!({"Parameters": {"x.$": "$.x"}, "Catch": [
+            {"ErrorEquals": ["States.ParameterPathFailure"], "Next": "C"}
+        ]})),
+        "C": {"Type": "Pass", "End": true}
+    });
+    let caught = output(states, json!({})).await;
+    assert_eq!(caught["Error"], "States.ParameterPathFailure");
+    assert!(caught["Cause"].as_str().unwrap().contains("'$.x'"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_place_of_a_path_has_its_own_words() {
+    for (state, error, part) in [
+        (
+            json!({"Type": "Pass", "InputPath": "$.x", "End": true}),
+            "States.Runtime",
+            "Invalid path '$.x'",
+        ),
+        (
+            json!({"Type": "Succeed", "OutputPath": "$.x"}),
+            "States.Runtime",
+            "Invalid path '$.x'",
+        ),
+        (
+            json!({"Type": "Wait", "SecondsPath": "$.x", "End": true}),
+            "States.Runtime",
+            "The JSONPath '$.x' specified for the field 'SecondsPath' could not be found",
+        ),
+        (
+            json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}),
+            "States.Runtime",
+            "$.text == \"later\"",
+        ),
+        (
+            json!({"Type": "Wait", "TimestampPath": "$.text", "End": true}),
+            "States.Runtime",
+            "does not reference a valid ISO-8601 extended offset date-time format string: $.text == later",
+        ),
+        (
+            json!({"Type": "Pass", "ResultPath": "$.text.deep", "End": true}),
+            "States.ResultPathMatchFailure",
+            "ResultPath '$.text.deep'",
+        ),
+        (
+            json!({"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.text, 1)"}, "End": true}),
+            "States.IntrinsicFailure",
+            "The function 'States.MathAdd($.text, 1)' had the following error: expected an integer",
+        ),
+        (
+            task(json!({"TimeoutSecondsPath": "$.text"})),
+            "States.Runtime",
+            "The TimeoutSecondsPath parameter",
+        ),
+    ] {
+        let (found, cause) = failure(json!({"S": state}), json!({"text": "later"})).await;
+        assert_eq!(found, error, "{state}");
+        assert!(cause.starts_with(
+            "An error occurred while executing the state 'S' (entered at the event id #2). "
+        ));
+        assert!(cause.contains(part), "{state}: {cause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_nothing_matches_fails_by_name_and_the_state_around_it_can_catch_it() {
+    let choice = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "NumericEquals": 1, "Next": "P"}]});
+    let flow = json!({"C": choice, "P": {"Type": "Succeed"}});
+    let (error, cause) = failure(flow.clone(), json!({"a": 2})).await;
+    assert_eq!(error, "States.NoChoiceMatched");
+    assert!(cause.ends_with(
+        "Failed to transition out of the state. The state does not point to a next state."
+    ));
+    let states = json!({
+        "Par": {
+            "Type": "Parallel", "Branches": [{"StartAt": "C", "States": flow}], "End": true,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+        },
+        "Caught": {"Type": "Pass", "End": true}
+    });
+    assert_eq!(
+        output(states, json!({"a": 2})).await["Error"],
+        "States.NoChoiceMatched"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_wait_longer_each_time_and_the_state_sees_how_many_there_were() {
+    let script = Arc::new(
+        Script::new()
+            .fails("S", "A")
+            .fails("S", "A")
+            .fails("S", "B")
+            .reply("S", 0, Ok(json!("done"))),
+    );
+    let states = json!({"S": task(json!({
+        "Parameters": {"retries.$": "$$.State.RetryCount"},
+        "Retry": [
+            {"ErrorEquals": ["A"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 2},
+            {"ErrorEquals": ["B"], "IntervalSeconds": 10}
+        ]
+    }))});
+    let outcome = run(states, json!({}), &script).await;
+    assert_eq!(outcome.output.unwrap(), "done");
+    assert_eq!(script.times("S"), [0, 2, 8, 18]);
+    let seen: Vec<_> = script
+        .calls
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|call| (call.1["retries"].clone(), call.2))
+        .collect();
+    assert_eq!(
+        seen,
+        [(json!(0), 0), (json!(1), 1), (json!(2), 2), (json!(3), 3)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_retries_are_used_up_the_catch_gets_the_error_and_the_input() {
+    let script = Arc::new(Script::new().fails("S", "Stage.Transient"));
+    let states = json!({
+        "S": task(json!({
+            "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}],
+            "Catch": [
+                {"ErrorEquals": ["Other"], "Next": "Wrong"},
+                {"ErrorEquals": ["States.TaskFailed"], "ResultPath": "$.failure", "Next": "Caught"}
+            ]
+        })),
+        "Wrong": {"Type": "Fail"},
+        "Caught": {"Type": "Pass", "End": true}
+    });
+    let outcome = run(states, json!({"jobId": 4}), &script).await;
+    assert_eq!(
+        outcome.output.unwrap(),
+        json!({"jobId": 4, "failure": {"Error": "Stage.Transient", "Cause": "because"}})
+    );
+    assert_eq!(script.times("S"), [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_visit_to_a_state_has_all_its_retries_again() {
+    let script = Arc::new(
+        Script::new()
+            .fails("S", "A")
+            .fails("S", "A")
+            .fails("S", "A")
+            .reply("S", 0, Ok(json!({"n": 9}))),
+    );
+    let states = json!({
+        "S": {
+            "Type": "Task", "Resource": INVOKE, "Next": "Done",
+            "Retry": [{"ErrorEquals": ["A"], "MaxAttempts": 1}],
+            "Catch": [{"ErrorEquals": ["A"], "Next": "Again"}]
+        },
+        "Again": {"Type": "Pass", "Next": "S"},
+        "Done": {"Type": "Succeed"}
+    });
+    let outcome = run(states, json!({}), &script).await;
+    assert_eq!(outcome.output.unwrap(), json!({"n": 9}));
+    assert_eq!(
+        script
+            .calls
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|call| call.2)
+            .collect::<Vec<_>>(),
+        [0, 1, 0, 1]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_takes_too_long_is_dropped_and_times_out() {
+    let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
+    let outcome = run(
+        json!({"S": task(json!({"TimeoutSeconds": 5}))}),
+        json!({}),
+        &script,
+    )
+    .await;
+    assert_eq!(
+        (outcome.status, outcome.error.as_deref(), outcome.cause),
+        (Status::Failed, Some("States.Timeout"), None)
+    );
+    assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
+
+    let states = json!({
+        "S": task(json!({"TimeoutSecondsPath": "$.limit", "Catch": [
+            {"ErrorEquals": ["States.TaskFailed"], "Next": "Wrong"}, {"ErrorEquals": ["States.Timeout"], "Next": "C"}
+        ]})),
+        "Wrong": {"Type": "Fail"},
+        "C": {"Type": "Pass", "End": true}
+    });
+    let before = Instant::now();
+    let outcome = run(
+        states,
+        json!({"limit": 7}),
+        &Arc::new(Script::new().reply("S", 60, Ok(json!(1)))),
+    )
+    .await;
+    assert_eq!(
+        outcome.output.unwrap(),
+        json!({"Error": "States.Timeout", "Cause": ""})
+    );
+    assert_eq!(before.elapsed().as_secs(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_takes_too_long_times_out_as_a_whole() {
+    let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
+    let machine = json!({"TimeoutSeconds": 10, "StartAt": "S", "States": {"S": task(json!({
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
+    })), "C": {"Type": "Succeed"}}});
+    let execution = start_machine(machine, json!({}), &script, &TokenBoard::new());
+    assert_eq!(execution.wait().await.status, Status::TimedOut);
+    assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
+    assert_eq!(
+        chain(&execution.history())[4..],
+        ["5 4 TaskStateAborted", "6 5 ExecutionTimedOut"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_drops_what_runs_and_keeps_the_words() {
+    let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
+    let execution = start(
+        json!({"S": task(json!({}))}),
+        json!({}),
+        &script,
+        &TokenBoard::new(),
+    );
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(execution.status(), Status::Running);
+    assert!(execution.stop(Some("Operator".into()), Some("Enough.".into())));
+    let outcome = execution.wait().await;
+    assert_eq!(outcome.status, Status::Aborted);
+    assert_eq!(
+        (outcome.error.as_deref(), outcome.cause.as_deref()),
+        (Some("Operator"), Some("Enough."))
+    );
+    assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
+    assert!(!execution.stop(None, None), "it can be stopped once only");
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_beyond_the_payload_limit_fail_and_only_their_own_name_catches_that() {
+    let large = json!("a".repeat(PAYLOAD_BYTES));
+    for (name, caught) in [
+        ("States.ALL", false),
+        ("States.TaskFailed", false),
+        ("States.DataLimitExceeded", true),
+    ] {
+        let script = Arc::new(Script::new().reply("S", 0, Ok(large.clone())));
+        let states = json!({
+            "S": task(json!({"Catch": [{"ErrorEquals": [name], "Next": "C"}]})),
+            "C": {"Type": "Pass", "End": true}
+        });
+        let outcome = run(states, json!({}), &script).await;
+        assert_eq!(outcome.output.is_some(), caught, "{name}");
+        let cause = "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit.";
+        match outcome.output {
+            Some(output) => assert_eq!(
+                output,
+                json!({"Error": "States.DataLimitExceeded", "Cause": cause})
+            ),
+            None => assert_eq!(outcome.cause.as_deref(), Some(cause)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_beyond_the_payload_limit_names_the_state() {
+    let half = "a".repeat(PAYLOAD_BYTES / 2);
+    let states =
+        json!({"Join": {"Type": "Pass", "Parameters": {"x.$": "$.a", "y.$": "$.a"}, "End": true}});
+    let (error, cause) = failure(states, json!({"a": half})).await;
+    assert_eq!(error, "States.DataLimitExceeded");
+    assert!(cause.contains("'Join'"), "{cause}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_loops_forever_ends_at_the_history_limit() {
+    let states = json!({"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}});
+    let execution = start(
+        states,
+        json!({}),
+        &Arc::new(Script::new()),
+        &TokenBoard::new(),
+    );
+    let outcome = execution.wait().await;
+    assert!(
+        outcome
+            .cause
+            .unwrap()
+            .contains("maximum number of history events (25000)")
+    );
+    assert!(execution.history().len() <= 25_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_panics_fails_the_execution_and_nothing_else() {
+    struct Panics;
+    #[async_trait]
+    impl Resources for Panics {
+        fn supports(&self, _: &Resource) -> Result<(), Unsupported> {
+            Ok(())
+        }
+        async fn call(&self, _: TaskCall) -> Result<Value, TaskError> {
+            panic!("on purpose")
+        }
+    }
+    let machine = json!({"StartAt": "S", "States": {"S": task(json!({}))}});
+    let machine = Arc::new(StateMachine::parse(&machine.to_string()).unwrap());
+    let execution = Execution::start(
+        machine,
+        StartRequest::default(),
+        Arc::new(Panics),
+        TokenBoard::new(),
+    );
+    let outcome = execution.wait().await;
+    assert_eq!(
+        (outcome.status, outcome.error.as_deref()),
+        (Status::Failed, Some("States.Runtime"))
+    );
+}
