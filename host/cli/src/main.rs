@@ -1,3 +1,76 @@
-//! The `stagehost` command.
+//! The `stagehost` command: the whole pipeline on one machine, and the tools around stages.
+//!
+//! One file per command; what several of them need stands beside them.
 
-fn main() {}
+mod assemble;
+mod check;
+mod exit;
+mod home;
+mod intake;
+mod pinning;
+mod report;
+mod run;
+mod serve;
+mod setup;
+mod store;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+/// A WebAssembly-component plugin runtime for media stages.
+///
+/// A batch of photos, videos and documents goes through a state machine; each state runs a stage: a sandboxed component
+/// that is pinned by digest and can be swapped without touching the host.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Log level, or a filter such as `stagehost_runtime=debug`. Logs go to standard error.
+    #[arg(long, global = true, env = "STAGEHOST_LOG", default_value = "error", hide_env_values = true)]
+    log: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Process a folder of media, or a batch document, on this machine
+    Run(run::RunArgs),
+    /// Keep the pipeline's AWS endpoints up, for any AWS SDK or the AWS CLI
+    Serve(serve::ServeArgs),
+    /// Work on stages
+    #[command(subcommand)]
+    Stage(StageCommand),
+}
+
+#[derive(Subcommand)]
+enum StageCommand {
+    /// Say whether a component can serve as a stage, and what to do if it cannot
+    Check(check::CheckArgs),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log).unwrap_or_else(|error| {
+        eprintln!("stagehost: --log {:?} is no filter ({error}); logging errors only", cli.log);
+        tracing_subscriber::EnvFilter::new("error")
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let outcome = match cli.command {
+        Command::Run(args) => block_on(run::run(args)),
+        Command::Serve(args) => block_on(serve::serve(args)),
+        Command::Stage(StageCommand::Check(args)) => check::check(args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("stagehost: {error:#}");
+            exit::of_error(&error).into()
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}

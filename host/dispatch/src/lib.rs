@@ -1,1 +1,19 @@
-//! To be written.
+//! An event in, the stage that its state is pinned to, the answer out.
+//!
+//! This is the host's one brain, the same on Lambda and on a laptop: it recognises what kind of event it is given, looks
+//! up which exact component is pinned to the Step Functions state, has the runtime put the batch through it and gives
+//! the merged batch back. It decides nothing about media.
+
+mod dispatcher;
+mod error;
+mod event;
+mod limits;
+mod pins;
+mod queue;
+
+pub use dispatcher::{Dispatcher, DispatcherParts, StageSource};
+pub use error::DispatchError;
+pub use event::{Envelope, Event, ExecutionRef, QueueRecord};
+pub use limits::BatchLimits;
+pub use pins::{FilePins, Pin, PinError, PinSource, Pins};
+pub use queue::{Executions, Started};

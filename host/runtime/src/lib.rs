@@ -1,1 +1,31 @@
-//! To be written.
+//! Loads, confines and calls stage components.
+//!
+//! A component is untrusted twice over: it may be somebody else's code, and it decodes somebody else's files. So every
+//! call gets a fresh store with its own memory, a deadline and only those imports which its world and its pin grant; and
+//! everything that goes wrong inside comes out as a typed [`Failure`](stagehost_batch::Failure) while the host lives on.
+//!
+//! This crate knows no AWS and no files: what a stage may do to the outside world is given to it as
+//! [`capability`] traits.
+
+pub mod capability;
+
+mod bindings;
+mod call;
+mod convert;
+mod engine;
+mod fanout;
+mod grants;
+mod imports;
+mod limits;
+mod stage;
+mod stderr;
+mod trap;
+mod world;
+
+pub use call::{CallReport, CallRequest};
+pub use engine::{EngineError, StageEngine, engine_config};
+pub use fanout::{AssetEvent, BatchOutcome, Fanout, FanoutRequest, Observer};
+pub use grants::{GrantError, Grants};
+pub use limits::Limits;
+pub use stage::{LoadError, Stage, StageIdentity};
+pub use world::{CONTRACT_VERSION, Export, Finding, Names, World, check, names_of};

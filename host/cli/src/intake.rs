@@ -1,0 +1,168 @@
+//! From a folder or a batch document to a batch whose files are in the bucket.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use stage_probe::{Format, Kind, Pixels};
+
+use crate::exit::usage;
+
+/// A batch to be run.
+#[derive(Debug)]
+pub struct Intake {
+    /// The batch document, as the queue would deliver it.
+    pub batch: Value,
+    /// Files that must be in the bucket first, by key.
+    pub uploads: BTreeMap<String, PathBuf>,
+}
+
+/// Reads what the person named: a folder of media, or a batch document.
+///
+/// `bucket` is the bucket's folder of an earlier run, if there is one; `today` is `YYYY-MM-DD`.
+///
+/// # Errors
+/// If it is neither, or nothing is in it.
+pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
+    let metadata = std::fs::metadata(input).map_err(|e| usage!("cannot read {}: {e}", input.display()))?;
+    if metadata.is_dir() {
+        return folder(input, listing, bucket, today);
+    }
+    let text = std::fs::read(input).with_context(|| format!("cannot read {}", input.display()))?;
+    let batch: Value = serde_json::from_slice(&text)
+        .map_err(|e| usage!("{} is neither a folder nor a batch document: {e}", input.display()))?;
+    let mut uploads = BTreeMap::new();
+    if let Some(media) = media {
+        let parsed = stagehost_batch::parse(&batch).map_err(|e| usage!("{}: {e}", input.display()))?;
+        for asset in parsed.assets {
+            // A file lies in the media folder under its key, or just by its name.
+            let name = asset.key.rsplit('/').next().unwrap_or_default().to_owned();
+            let found = [asset.key.as_str(), &name].map(|part| media.join(part)).into_iter().find(|path| path.is_file());
+            if let Some(path) = found {
+                uploads.insert(asset.key, path);
+            }
+        }
+    }
+    Ok(Intake { batch, uploads })
+}
+
+fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
+    let mut files = Vec::new();
+    collect(input, &mut files)?;
+    files.sort();
+    if files.is_empty() {
+        return Err(usage!("there is no file in {}", input.display()));
+    }
+    let mut uploads = BTreeMap::new();
+    let mut assets = Vec::new();
+    for (sequence, file) in files.into_iter().enumerate() {
+        let relative = file.strip_prefix(input).unwrap_or(&file);
+        // Files of subfolders keep apart: `kitchen/1.jpg` and `bath/1.jpg` are two.
+        let name = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
+        let media = media_segment(&file);
+        let key = earlier_key(bucket, listing, media, &name)
+            .unwrap_or_else(|| format!("{listing}/raw/{media}/{today}/{name}"));
+        assets.push(json!({"key": key, "sequence": sequence + 1}));
+        uploads.insert(key, file);
+    }
+    let id = |text: &str| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number));
+    let batch = json!({"jobId": 1, "batchId": 1, "listingId": id(listing), "assets": assets, "retry": 0});
+    Ok(Intake { batch, uploads })
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            collect(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Where a file belongs, by its bytes; by its name where they say nothing. It is only a guess for the key: the validate
+/// stage decides.
+fn media_segment(file: &Path) -> &'static str {
+    let probe = File::open(file).ok().and_then(|open| {
+        let mut reader = stage_probe::Reader::new(open).ok()?;
+        stage_probe::probe(&mut reader).ok()
+    });
+    let format = probe.as_ref().map(|probe| probe.format).or_else(|| by_extension(file));
+    let portrait = probe.and_then(|probe| probe.pixels).is_some_and(Pixels::is_portrait);
+    match (format.map(Format::kind), portrait) {
+        (Some(Kind::Document), _) => "project/doc",
+        (Some(Kind::Video), true) => "video/vertical",
+        (Some(Kind::Video), false) => "video/horizontal",
+        (_, true) => "photo/vertical",
+        (_, false) => "photo/horizontal",
+    }
+}
+
+fn by_extension(file: &Path) -> Option<Format> {
+    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "mp4" | "m4v" => Some(Format::Mp4),
+        "mov" => Some(Format::QuickTime),
+        "pdf" => Some(Format::Pdf),
+        _ => None,
+    }
+}
+
+/// The key under which an earlier run stored the file, so that a later day does not make a second one of it.
+fn earlier_key(bucket: &Path, listing: &str, media: &str, name: &str) -> Option<String> {
+    let prefix = format!("{listing}/raw/{media}");
+    let dates = std::fs::read_dir(bucket.join(&prefix)).ok()?;
+    let mut found: Vec<String> = dates
+        .flatten()
+        .filter(|date| date.path().join(name).is_file())
+        .map(|date| format!("{prefix}/{}/{name}", date.file_name().to_string_lossy()))
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x20\x08\x02\0\0\0";
+
+    #[test]
+    fn a_folder_becomes_a_batch_with_keys_and_types_derived_from_the_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir_all(input.join("bath")).unwrap();
+        std::fs::write(input.join("bath/1.png"), PNG).unwrap();
+        std::fs::write(input.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        std::fs::write(input.join(".hidden"), b"x").unwrap();
+        let bucket = dir.path().join("bucket");
+        let intake = read(&input, None, "51", &bucket, "2026-01-02").unwrap();
+        let keys: Vec<_> = intake.uploads.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["51/raw/photo/vertical/2026-01-02/bath-1.png", "51/raw/project/doc/2026-01-02/plan.pdf"]);
+        assert_eq!(intake.batch["listingId"], 51);
+
+        let stored = bucket.join("51/raw/project/doc/2025-12-31");
+        std::fs::create_dir_all(&stored).unwrap();
+        std::fs::write(stored.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        let again = read(&input, None, "51", &bucket, "2026-01-02").unwrap();
+        assert!(again.uploads.contains_key("51/raw/project/doc/2025-12-31/plan.pdf"), "an earlier day's key is kept");
+    }
+
+    #[test]
+    fn an_empty_folder_and_a_missing_one_are_wrong_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        for input in [dir.path().to_owned(), dir.path().join("nowhere")] {
+            let error = read(&input, None, "1", dir.path(), "2026-01-02").unwrap_err();
+            assert!(error.downcast_ref::<crate::exit::UsageError>().is_some(), "{error}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! From an event to an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use stagehost_aws::{JobReport, Tickets};
+use stagehost_batch::{Batch, Execution};
+use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
+use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
+
+use crate::error::DispatchError;
+use crate::event::{Envelope, Event};
+use crate::pins::{Pin, PinSource};
+use crate::queue::{self, Executions};
+
+/// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
+/// `Stage.Transient` at least as often.
+const TRANSIENT_ATTEMPTS: u32 = 2;
+
+/// Gives the component that a pin names, loaded. Asked on every call, so an implementation caches.
+#[async_trait]
+pub trait StageSource: Send + Sync + 'static {
+    /// The stage with exactly the pin's digest, in exactly its world.
+    ///
+    /// # Errors
+    /// `Host.BadStage`, which names what is missing or wrong.
+    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError>;
+}
+
+/// What a dispatcher is made of.
+pub struct DispatcherParts {
+    /// What runs where.
+    pub pins: Arc<dyn PinSource>,
+    /// The components.
+    pub stages: Arc<dyn StageSource>,
+    /// What the host can do for them.
+    pub capabilities: Capabilities,
+    /// Shares the machine between calls.
+    pub fanout: Fanout,
+    /// States that wait for transcoding jobs.
+    pub tickets: Arc<Tickets>,
+    /// Starts executions for queue messages.
+    pub executions: Arc<dyn Executions>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// The host.
+pub struct Dispatcher {
+    parts: DispatcherParts,
+}
+
+impl Dispatcher {
+    /// A host made of `parts`.
+    pub fn new(parts: DispatcherParts) -> Self {
+        Self { parts }
+    }
+
+    /// Handles one event. `deadline` is when the answer must be there.
+    ///
+    /// # Errors
+    /// With a stable `error_type`; see [`DispatchError`].
+    pub async fn handle(&self, payload: &[u8], deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        match Event::parse(payload)? {
+            Event::State(envelope) => self.state(*envelope, deadline).await,
+            Event::Queue(records) => Ok(queue::consume(self.parts.executions.as_ref(), records).await),
+            Event::Transcoding(event) => self.transcoding(&event).await,
+            Event::Health => Ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
+        }
+    }
+
+    async fn state(&self, envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        let state = envelope.state.as_str();
+        let pins = self.parts.pins.current().await.map_err(|e| DispatchError::no_pin(e.to_string()))?;
+        let pin = pins.states.get(state).ok_or_else(|| {
+            let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
+            DispatchError::no_pin(format!(
+                "no stage is pinned to the state {state:?} in revision {}; pinned are {}",
+                pins.revision,
+                pinned.join(", ")
+            ))
+        })?;
+        let stage = self.parts.stages.stage(pin).await?;
+
+        let mut batch = read(&envelope, pin)?;
+        batch.execution.get_or_insert_with(|| Execution {
+            arn: envelope.execution.arn.clone(),
+            name: envelope.execution.name.clone(),
+            started_at: envelope.execution.started_at.clone(),
+        });
+        batch.revision.get_or_insert(pins.revision);
+        if pin.world == World::Transcode && envelope.task_token.is_none() {
+            return Err(DispatchError::invalid_input(format!(
+                "the state {state:?} submits jobs but passes no taskToken; use lambda:invoke.waitForTaskToken"
+            )));
+        }
+        if pin.world == World::Validate {
+            pins.batch.apply(&mut batch, state);
+        }
+
+        let request = self.request(&envelope, pin, &stage, &batch, deadline);
+        let scope = request.call.scope.clone();
+        let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await?;
+        let mut batch = outcome.batch;
+        if pin.world == World::Validate {
+            pins.batch.apply(&mut batch, state);
+        }
+        if let Some(note) = &outcome.note {
+            tracing::info!(listing = %batch.listing.id, state, stage = %pin.stage, version = %pin.version, note);
+        }
+        if let Some(token) = &envelope.task_token {
+            self.wait_for_jobs(&scope, token, &batch).await?;
+        }
+        batch.recount();
+        serde_json::to_value(&batch)
+            .map_err(|e| DispatchError::bad_event(format!("the batch document cannot be written: {e}")))
+    }
+
+    fn request(
+        &self,
+        envelope: &Envelope,
+        pin: &Pin,
+        stage: &Stage,
+        batch: &Batch,
+        deadline: Option<Instant>,
+    ) -> FanoutRequest {
+        let identity = stage.identity();
+        let scope = CallScope {
+            state: envelope.state.clone(),
+            execution: envelope.execution.arn.clone(),
+            attempt: envelope.retry,
+            task_token: envelope.task_token.clone(),
+            batch: Arc::new(batch.clone()),
+            provenance: Arc::new(Provenance {
+                stage: identity.name.clone(),
+                version: identity.version.clone(),
+                digest: identity.digest.clone(),
+            }),
+        };
+        FanoutRequest {
+            call: CallRequest {
+                scope,
+                started_at: envelope.execution.started_at.clone(),
+                config: Value::Object(pin.config.clone()).to_string(),
+                limits: pin.limits,
+                grants: pin.grants.clone(),
+                capabilities: self.parts.capabilities.clone(),
+                deadline,
+            },
+            transient_attempts: TRANSIENT_ATTEMPTS,
+        }
+    }
+
+    async fn wait_for_jobs(&self, scope: &CallScope, token: &str, batch: &Batch) -> Result<(), DispatchError> {
+        let _ = (scope, token, batch);
+        Ok(())
+    }
+
+    async fn transcoding(&self, event: &Value) -> Result<Value, DispatchError> {
+        let _ = event;
+        Ok(json!({}))
+    }
+}
+
+/// The batch of an envelope. The validate state is the one that takes what came from outside.
+fn read(envelope: &Envelope, _pin: &Pin) -> Result<Batch, DispatchError> {
+    stagehost_batch::parse(&envelope.batch)
+        .map_err(|e| DispatchError::invalid_input(format!("the batch given to {}: {e}", envelope.state)))
+}

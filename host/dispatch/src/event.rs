@@ -1,0 +1,138 @@
+//! What kind of event is this? Told apart by shape, leniently; everything else is refused by name.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::DispatchError;
+
+/// An event that the host understands.
+#[derive(Debug)]
+pub enum Event {
+    /// A state of the state machine wants its stage to run.
+    State(Box<Envelope>),
+    /// Messages of the job queue.
+    Queue(Vec<QueueRecord>),
+    /// News of a transcoding job, as EventBridge delivers it.
+    Transcoding(Box<Value>),
+    /// Somebody wants to know whether the host is well, or to keep it warm.
+    Health,
+}
+
+/// What a Task state passes as its payload.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// `$$.State.Name`: the dispatch key.
+    pub state: String,
+    /// `$$.Execution`
+    pub execution: ExecutionRef,
+    /// `$$.State.RetryCount`
+    #[serde(default)]
+    pub retry: u32,
+    /// The batch document, or an array of them behind a Parallel state, or the first input in any shape.
+    pub batch: Value,
+    /// `$$.Task.Token`, where the state waits for one.
+    #[serde(default)]
+    pub task_token: Option<String>,
+}
+
+/// The execution as the context object tells it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionRef {
+    /// `$$.Execution.Id`
+    pub arn: String,
+    /// `$$.Execution.Name`
+    #[serde(default)]
+    pub name: String,
+    /// `$$.Execution.StartTime`
+    #[serde(default)]
+    pub started_at: String,
+}
+
+/// One message of an SQS batch.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueRecord {
+    /// Names the message in `batchItemFailures`.
+    pub message_id: String,
+    /// The job, as text.
+    #[serde(default)]
+    pub body: String,
+    /// `{Name: {stringValue, dataType}}`
+    #[serde(default)]
+    pub message_attributes: serde_json::Map<String, Value>,
+}
+
+impl Event {
+    /// Tells what `payload` is.
+    ///
+    /// # Errors
+    /// `Host.BadEvent`, which says what was expected.
+    pub fn parse(payload: &[u8]) -> Result<Self, DispatchError> {
+        let value: Value = serde_json::from_slice(payload)
+            .map_err(|e| DispatchError::bad_event(format!("the event is not JSON: {e}")))?;
+        let Some(object) = value.as_object() else {
+            return Err(DispatchError::bad_event("the event is not a JSON object"));
+        };
+        if object.contains_key("state") {
+            let envelope: Envelope = serde_json::from_value(value)
+                .map_err(|e| DispatchError::bad_event(format!("the envelope of a state is broken: {e}")))?;
+            return Ok(Event::State(Box::new(envelope)));
+        }
+        if let Some(records) = object.get("Records").and_then(Value::as_array) {
+            let of_queue = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
+            if !records.iter().all(of_queue) {
+                return Err(DispatchError::bad_event("the event has Records which are not from SQS"));
+            }
+            let records = records.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>();
+            return records.map(Event::Queue).map_err(|e| DispatchError::bad_event(format!("a broken SQS record: {e}")));
+        }
+        match object.get("source").and_then(Value::as_str) {
+            Some("aws.mediaconvert") => return Ok(Event::Transcoding(Box::new(value))),
+            // A scheduled rule of EventBridge, which keeps the function warm.
+            Some("aws.events" | "stagehost.health") => return Ok(Event::Health),
+            _ => {}
+        }
+        let fields: Vec<_> = object.keys().take(8).map(String::as_str).collect();
+        Err(DispatchError::bad_event(format!(
+            "an event with the fields [{}] is none that this host knows: a state's {{state, execution, batch}}, SQS \
+             Records, or an EventBridge event of aws.mediaconvert",
+            fields.join(", ")
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(value: serde_json::Value) -> Result<Event, DispatchError> {
+        Event::parse(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn each_kind_is_told_by_its_shape() {
+        let state = serde_json::json!({"state": "S", "execution": {"arn": "a"}, "batch": {}});
+        assert!(matches!(parse(state), Ok(Event::State(_))));
+        let queue = serde_json::json!({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": "{}"}]});
+        assert!(matches!(parse(queue), Ok(Event::Queue(_))));
+        assert!(matches!(parse(serde_json::json!({"source": "aws.mediaconvert"})), Ok(Event::Transcoding(_))));
+        assert!(matches!(parse(serde_json::json!({"source": "stagehost.health"})), Ok(Event::Health)));
+    }
+
+    #[test]
+    fn anything_else_is_refused_and_says_what_was_expected() {
+        for value in [
+            serde_json::json!({"hello": 1}),
+            serde_json::json!([]),
+            serde_json::json!({"Records": [{"eventSource": "aws:s3"}]}),
+            serde_json::json!({"state": 7}),
+        ] {
+            let error = parse(value).unwrap_err();
+            assert_eq!(error.error_type, "Host.BadEvent");
+        }
+        assert!(Event::parse(b"not json").unwrap_err().error_message.contains("not JSON"));
+    }
+}

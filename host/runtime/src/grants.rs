@@ -1,0 +1,165 @@
+//! What a pin allows a stage on top of its world: which keys, which HTTP hosts.
+
+use serde::{Deserialize, Serialize};
+use stagehost_batch::{Case, Failure};
+
+/// Key prefixes and hosts, as written in a pin. `{listingId}` stands for the batch's listing, so that a stage that works
+/// for one listing cannot touch another's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Grants {
+    /// Prefixes of keys that may be read.
+    pub read: Vec<String>,
+    /// Prefixes of keys that may be written.
+    pub write: Vec<String>,
+    /// Host names that may be called over HTTP, exactly as in the URL, with the port if it is not the default.
+    pub http: Vec<String>,
+}
+
+/// A grant that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// Only `{listingId}` is known.
+    #[error("the grant \"{grant}\" has an unknown placeholder; only {{listingId}} is known")]
+    UnknownPlaceholder {
+        /// The grant as written.
+        grant: String,
+    },
+    /// An empty prefix would grant the whole bucket.
+    #[error("an empty prefix would grant every object of the bucket; name one, such as \"{{listingId}}/raw/\"")]
+    EmptyPrefix,
+    /// A prefix that does not end at a segment would also grant its neighbours.
+    #[error("the grant \"{grant}\" must end with \"/\", or it would also grant keys beside it")]
+    OpenPrefix {
+        /// The grant as written.
+        grant: String,
+    },
+}
+
+impl Grants {
+    /// Checks the texts.
+    ///
+    /// # Errors
+    /// The first grant that makes no sense.
+    pub fn check(&self) -> Result<(), GrantError> {
+        for grant in self.read.iter().chain(&self.write) {
+            if grant.is_empty() {
+                return Err(GrantError::EmptyPrefix);
+            }
+            if !grant.ends_with('/') {
+                return Err(GrantError::OpenPrefix { grant: grant.clone() });
+            }
+            let rest = grant.replace("{listingId}", "");
+            if rest.contains(['{', '}']) {
+                return Err(GrantError::UnknownPlaceholder { grant: grant.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The grants for one listing.
+    pub(crate) fn resolve(&self, listing: &str) -> Resolved {
+        let fill = |prefixes: &[String]| prefixes.iter().map(|p| p.replace("{listingId}", listing)).collect();
+        Resolved { read: fill(&self.read), write: fill(&self.write), http: self.http.clone() }
+    }
+}
+
+/// Grants with their placeholders filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    read: Vec<String>,
+    write: Vec<String>,
+    http: Vec<String>,
+}
+
+impl Resolved {
+    pub(crate) fn may_read(&self, key: &str) -> Result<(), Failure> {
+        // What a stage may write it may read back: that is how it finds out what is up to date.
+        if [&self.read, &self.write].into_iter().any(|prefixes| covers(prefixes, key)) {
+            return Ok(());
+        }
+        Err(denied("read", key, &self.read))
+    }
+
+    pub(crate) fn may_write(&self, key: &str) -> Result<(), Failure> {
+        if covers(&self.write, key) {
+            return Ok(());
+        }
+        Err(denied("write", key, &self.write))
+    }
+
+    pub(crate) fn may_call(&self, authority: &str) -> Result<(), Failure> {
+        if self.http.iter().any(|host| host.eq_ignore_ascii_case(authority)) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Case::Denied,
+            format!("the pin does not grant HTTP calls to {authority:?}; granted: {:?}", self.http),
+        ))
+    }
+}
+
+fn covers(prefixes: &[String], key: &str) -> bool {
+    prefixes.iter().any(|prefix| key.strip_prefix(prefix.as_str()).is_some_and(safe))
+}
+
+/// Keys are opaque to S3, but not to every store and not to people: nothing may look like a way out of its prefix.
+fn safe(rest: &str) -> bool {
+    !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
+    Failure::new(Case::Denied, format!("the pin does not grant to {verb} {key:?}; granted prefixes: {prefixes:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants() -> Resolved {
+        Grants {
+            read: vec!["{listingId}/raw/".into()],
+            write: vec!["{listingId}/thumb/".into()],
+            http: vec!["api.example.org".into()],
+        }
+        .resolve("51")
+    }
+
+    #[test]
+    fn a_stage_reads_only_its_listings_files() {
+        assert!(grants().may_read("51/raw/photo/vertical/a.jpg").is_ok());
+        assert!(grants().may_read("52/raw/photo/vertical/a.jpg").is_err());
+        assert!(grants().may_read("510/raw/photo/vertical/a.jpg").is_err());
+        assert!(grants().may_read("pins.json").is_err());
+    }
+
+    #[test]
+    fn what_may_be_written_may_be_read_back_but_not_the_reverse() {
+        assert!(grants().may_read("51/thumb/photo/a.jpg").is_ok());
+        assert!(grants().may_write("51/thumb/photo/a.jpg").is_ok());
+        assert!(grants().may_write("51/raw/photo/a.jpg").is_err());
+    }
+
+    #[test]
+    fn nothing_climbs_out_of_its_prefix() {
+        for key in ["51/raw/../../52/raw/a.jpg", "51/raw//a", "51/raw/./a", "51/raw/", "51/raw"] {
+            assert!(grants().may_read(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn http_hosts_are_compared_whole() {
+        assert!(grants().may_call("API.example.org").is_ok());
+        assert!(grants().may_call("api.example.org.evil.test").is_err());
+        assert!(grants().may_call("api.example.org:8080").is_err());
+    }
+
+    #[test]
+    fn grants_that_open_too_much_are_refused() {
+        let grant = |read: &str| Grants { read: vec![read.into()], ..Grants::default() }.check();
+        assert_eq!(grant(""), Err(GrantError::EmptyPrefix));
+        assert!(matches!(grant("{listingId}/raw"), Err(GrantError::OpenPrefix { .. })));
+        assert!(matches!(grant("{listing}/raw/"), Err(GrantError::UnknownPlaceholder { .. })));
+        assert_eq!(grant("{listingId}/raw/"), Ok(()));
+    }
+}

@@ -1,0 +1,108 @@
+//! `object-writer`.
+
+use stagehost_batch::{Case, Failure};
+use wasmtime::component::Resource;
+
+use crate::bindings::toq::media::{object_writer, objects, types};
+use crate::call::CallState;
+use crate::capability::{NewObject, ObjectWriter};
+use crate::imports::objects::guarded;
+
+/// Each open writer holds buffers on the host.
+const OPEN_WRITERS: usize = 16;
+/// It is stored in an HTTP header.
+const FINGERPRINT_LENGTH: usize = 512;
+
+/// What stands behind a guest's `writer` handle: a key into the call's writers.
+pub struct OpenWriter(u32);
+
+impl CallState {
+    fn writer(&mut self, this: &Resource<OpenWriter>) -> wasmtime::Result<&mut Box<dyn ObjectWriter>> {
+        let id = self.table.get(this)?.0;
+        self.writers.get_mut(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))
+    }
+}
+
+impl object_writer::Host for CallState {}
+
+impl object_writer::HostWriter for CallState {
+    async fn create(
+        &mut self,
+        key: String,
+        content_type: String,
+        fingerprint: Option<String>,
+    ) -> wasmtime::Result<Result<Resource<OpenWriter>, types::Failure>> {
+        let open = self.writers.len();
+        // The open writers are not `Sync`: nothing may hold `self` over an await here.
+        let Self { grants, capabilities, scope, .. } = self;
+        let (granted, objects) = (grants.may_write(&key), capabilities.objects.clone());
+        let provenance = scope.provenance.clone();
+        let created = guarded(async move {
+            granted?;
+            header("content type", &content_type, 128)?;
+            if let Some(fingerprint) = &fingerprint {
+                header("fingerprint", fingerprint, FINGERPRINT_LENGTH)?;
+            }
+            if open >= OPEN_WRITERS {
+                return Err(Failure::new(
+                    Case::InvalidInput,
+                    format!("{OPEN_WRITERS} objects are being written already; finish or drop one before {key:?}"),
+                ));
+            }
+            objects.create(NewObject { key, content_type, fingerprint, provenance }).await
+        })
+        .await;
+        Ok(match created {
+            Ok(writer) => {
+                let id = self.next_writer;
+                self.next_writer += 1;
+                self.writers.insert(id, writer);
+                Ok(self.table.push(OpenWriter(id))?)
+            }
+            Err(failure) => Err(failure),
+        })
+    }
+
+    async fn append(&mut self, this: Resource<OpenWriter>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), types::Failure>> {
+        self.traffic.written += bytes.len() as u64;
+        let writer = self.writer(&this)?;
+        Ok(guarded(writer.append(bytes.into())).await)
+    }
+
+    async fn append_object(
+        &mut self,
+        this: Resource<OpenWriter>,
+        key: String,
+        if_match: Option<String>,
+        offset: u64,
+        len: u64,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
+        if let Err(failure) = self.grants.may_read(&key) {
+            return Ok(Err(failure.into()));
+        }
+        self.traffic.written += len;
+        let writer = self.writer(&this)?;
+        Ok(guarded(writer.append_object(&key, if_match.as_deref(), offset, len)).await)
+    }
+
+    async fn finish(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
+        let id = self.table.delete(this)?.0;
+        let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
+        Ok(guarded(async { Ok(writer.finish().await?.into()) }).await)
+    }
+
+    async fn drop(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<()> {
+        let id = self.table.delete(this)?.0;
+        if let Some(writer) = self.writers.remove(&id) {
+            writer.abort().await;
+        }
+        Ok(())
+    }
+}
+
+fn header(what: &str, text: &str, longest: usize) -> Result<(), Failure> {
+    if text.len() <= longest && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Ok(());
+    }
+    Err(Failure::new(Case::InvalidInput, format!("a {what} is at most {longest} visible ASCII characters, not {text:?}")))
+}

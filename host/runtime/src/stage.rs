@@ -1,0 +1,190 @@
+//! A loaded component: checked against its world, linked to exactly what that grants, ready to be instantiated.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::Store;
+
+use crate::bindings::exports::toq::media::{asset_stage, batch_stage};
+use crate::bindings::toq::media;
+use crate::call::CallState;
+use crate::engine::StageEngine;
+use crate::world::{Export, Finding, Names, World, check};
+
+/// Which bytes run, and what they are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageIdentity {
+    /// `thumbnails`
+    pub name: String,
+    /// `1.4.0`
+    pub version: String,
+    /// `sha256:` and the lower-case hexadecimal digest of the component.
+    pub digest: String,
+}
+
+impl StageIdentity {
+    /// The digest of a component's bytes as it is written everywhere.
+    pub fn digest_of(component: &[u8]) -> String {
+        format!("sha256:{}", hex::encode(Sha256::digest(component)))
+    }
+}
+
+/// Why a component cannot serve as a stage.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is not a component, or this engine cannot run it.
+    #[error("the stage {stage} cannot be loaded: {reason}")]
+    Component {
+        /// The stage's name.
+        stage: String,
+        /// What wasmtime says.
+        reason: String,
+    },
+    /// It does not fit its world.
+    #[error("the stage {stage} does not fit the world {world}: {}", list(.findings))]
+    World {
+        /// The stage's name.
+        stage: String,
+        /// The world it is pinned under.
+        world: World,
+        /// Everything that is wrong.
+        findings: Vec<Finding>,
+    },
+}
+
+fn list(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A stage that can be called.
+pub struct Stage {
+    engine: StageEngine,
+    identity: Arc<StageIdentity>,
+    world: World,
+    pre: InstancePre<CallState>,
+    exports: Exports,
+}
+
+enum Exports {
+    Asset(asset_stage::GuestIndices),
+    Batch(batch_stage::GuestIndices),
+}
+
+/// An instance of it, by kind.
+pub(crate) enum Instance {
+    Asset(asset_stage::Guest),
+    Batch(batch_stage::Guest),
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("identity", &self.identity).field("world", &self.world).finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// Compiles and loads a component. Takes seconds for a large one: not for use within a request.
+    ///
+    /// # Errors
+    /// If it is no component or does not fit its world.
+    #[cfg(feature = "compiler")]
+    pub fn compile(engine: &StageEngine, identity: StageIdentity, world: World, bytes: &[u8]) -> Result<Self, LoadError> {
+        let names = crate::world::names_of(bytes)
+            .map_err(|reason| LoadError::Component { stage: identity.name.clone(), reason })?;
+        fits(&identity, world, &names)?;
+        let component = Component::from_binary(engine.wasmtime(), bytes)
+            .map_err(|e| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") })?;
+        Self::link(engine, identity, world, &component)
+    }
+
+    /// Maps a component that was compiled ahead of time.
+    ///
+    /// # Errors
+    /// If the artifact is for another engine or does not fit its world.
+    ///
+    /// # Safety
+    /// The file is native code and will be run. It must have been made by
+    /// [`StageEngine::precompile`] and not changed since: check its digest first, and let nobody else write to it.
+    pub unsafe fn load_precompiled(
+        engine: &StageEngine,
+        identity: StageIdentity,
+        world: World,
+        artifact: &Path,
+    ) -> Result<Self, LoadError> {
+        // SAFETY: the caller vouches for the file.
+        let component = unsafe { Component::deserialize_file(engine.wasmtime(), artifact) }
+            .map_err(|e| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") })?;
+        Self::link(engine, identity, world, &component)
+    }
+
+    fn link(engine: &StageEngine, identity: StageIdentity, world: World, component: &Component) -> Result<Self, LoadError> {
+        let kind = component.component_type();
+        let names = Names {
+            imports: kind.imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
+            exports: kind.exports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
+        };
+        fits(&identity, world, &names)?;
+        let broken = |e: wasmtime::Error| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") };
+        let linker = linker(engine, world).map_err(broken)?;
+        let pre = linker.instantiate_pre(component).map_err(broken)?;
+        let exports = match world.export() {
+            Export::AssetStage => Exports::Asset(asset_stage::GuestIndices::new(&pre).map_err(broken)?),
+            Export::BatchStage => Exports::Batch(batch_stage::GuestIndices::new(&pre).map_err(broken)?),
+        };
+        Ok(Self { engine: engine.clone(), identity: Arc::new(identity), world, pre, exports })
+    }
+
+    /// Which bytes these are.
+    pub fn identity(&self) -> &Arc<StageIdentity> {
+        &self.identity
+    }
+
+    /// The world it was checked against.
+    pub fn world(&self) -> World {
+        self.world
+    }
+
+    pub(crate) fn engine(&self) -> &StageEngine {
+        &self.engine
+    }
+
+    pub(crate) async fn instantiate(&self, store: &mut Store<CallState>) -> wasmtime::Result<Instance> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        Ok(match &self.exports {
+            Exports::Asset(indices) => Instance::Asset(indices.load(store, &instance)?),
+            Exports::Batch(indices) => Instance::Batch(indices.load(store, &instance)?),
+        })
+    }
+}
+
+fn fits(identity: &StageIdentity, world: World, names: &Names) -> Result<(), LoadError> {
+    let findings = check(names, world);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError::World { stage: identity.name.clone(), world, findings })
+}
+
+/// Links what the world grants and nothing else, so that even a gap in the check above could not hand out more.
+fn linker(engine: &StageEngine, world: World) -> wasmtime::Result<Linker<CallState>> {
+    type Host = HasSelf<CallState>;
+    let mut linker = Linker::new(engine.wasmtime());
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    media::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    for interface in world.imports() {
+        match *interface {
+            "progress" => media::progress::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "keys" => media::keys::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "objects" => media::objects::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "object-writer" => media::object_writer::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "tags" => media::tags::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "transcoder" => media::transcoder::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "webhook" => media::webhook::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "http" => media::http::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            other => return Err(wasmtime::format_err!("the world {world} names the unknown interface {other}")),
+        }
+    }
+    Ok(linker)
+}

@@ -1,0 +1,347 @@
+//! Worlds: what a kind of stage must export and all that it may import. Checked by name before anything runs, so that a
+//! component cannot even be instantiated with a capability that it should not have.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of `toq:media` that this host offers. Components built against any 1.x up to it are served.
+pub const CONTRACT_VERSION: &str = "1.0.0";
+
+const CONTRACT_PACKAGE: &str = "toq:media/";
+
+/// WASI 0.2 packages that every world may import. They are linked without anything behind them: no preopened
+/// directory, no environment, no address may be reached.
+const INERT_WASI: [&str; 6] = ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+
+/// One world of `wit/worlds.wit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum World {
+    /// Checks an upload.
+    Validate,
+    /// Makes smaller pictures of a photo.
+    Thumbnails,
+    /// Submits videos.
+    Transcode,
+    /// Composes archives.
+    Zip,
+    /// Tells the backend.
+    Callback,
+    /// A new state, per asset.
+    Custom,
+    /// A new state, per batch.
+    CustomBatch,
+}
+
+/// Which of the two interfaces a stage exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    /// `toq:media/asset-stage`
+    AssetStage,
+    /// `toq:media/batch-stage`
+    BatchStage,
+}
+
+impl Export {
+    fn interface(self) -> &'static str {
+        match self {
+            Export::AssetStage => "asset-stage",
+            Export::BatchStage => "batch-stage",
+        }
+    }
+}
+
+impl World {
+    /// Every world, the narrow ones first.
+    pub const ALL: [World; 7] = [
+        World::Callback,
+        World::Validate,
+        World::Thumbnails,
+        World::Zip,
+        World::Transcode,
+        World::Custom,
+        World::CustomBatch,
+    ];
+
+    /// The world's name in WIT.
+    pub fn name(self) -> &'static str {
+        match self {
+            World::Validate => "validate",
+            World::Thumbnails => "thumbnails",
+            World::Transcode => "transcode",
+            World::Zip => "zip",
+            World::Callback => "callback",
+            World::Custom => "custom",
+            World::CustomBatch => "custom-batch",
+        }
+    }
+
+    /// What its stages export.
+    pub fn export(self) -> Export {
+        match self {
+            World::Validate | World::Thumbnails | World::Custom => Export::AssetStage,
+            World::Transcode | World::Zip | World::Callback | World::CustomBatch => Export::BatchStage,
+        }
+    }
+
+    /// The contract's interfaces that it grants, besides `types`, which is only types.
+    pub fn imports(self) -> &'static [&'static str] {
+        match self {
+            World::Validate => &["progress", "keys", "objects", "tags"],
+            World::Thumbnails | World::Zip => &["progress", "keys", "objects", "object-writer"],
+            World::Transcode => &["progress", "keys", "objects", "transcoder"],
+            World::Callback => &["progress", "webhook"],
+            World::Custom | World::CustomBatch => &["progress", "keys", "objects", "object-writer", "tags", "http"],
+        }
+    }
+
+    /// The first world that a component with these names fits, trying the narrow ones first.
+    pub fn infer(names: &Names) -> Option<World> {
+        World::ALL.into_iter().find(|world| check(names, *world).is_empty())
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for World {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        World::ALL.into_iter().find(|world| world.name() == text).ok_or_else(|| {
+            let known: Vec<_> = World::ALL.iter().map(|w| w.name()).collect();
+            format!("unknown world {text:?}; the worlds are {}", known.join(", "))
+        })
+    }
+}
+
+/// The names that a component imports and exports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// `toq:media/objects@1.0.0`, `wasi:io/streams@0.2.6`, …
+    pub imports: Vec<String>,
+    /// `toq:media/asset-stage@1.0.0`, …
+    pub exports: Vec<String>,
+}
+
+/// Something that keeps a component from being used as a stage of a world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The import or export at fault.
+    pub item: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What the author can do.
+    pub fix: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.item, self.problem, self.fix)
+    }
+}
+
+/// Reads the names of a component without compiling it.
+///
+/// # Errors
+/// If the bytes are not a component: the text says what they are instead.
+pub fn names_of(component: &[u8]) -> Result<Names, String> {
+    use wasmparser::{Encoding, Parser, Payload};
+    let mut names = Names::default();
+    let mut depth = 0usize;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(|e| format!("not a WebAssembly component: {e}"))? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err("a core WebAssembly module, not a component; build with --target wasm32-wasip2".into());
+            }
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    let import = import.map_err(|e| format!("a broken import section: {e}"))?;
+                    names.imports.push(import.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    let export = export.map_err(|e| format!("a broken export section: {e}"))?;
+                    names.exports.push(export.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// Compares a component's names with a world. Empty when it fits.
+pub fn check(names: &Names, world: World) -> Vec<Finding> {
+    let mut findings: Vec<_> = names.imports.iter().filter_map(|import| check_import(import, world)).collect();
+    let wanted = world.export().interface();
+    let exported = names.exports.iter().filter_map(|name| contract_interface(name));
+    match exported.filter(|(interface, _)| *interface == wanted).map(|(_, version)| version).next() {
+        Some(version) if served(version) => {}
+        Some(version) => findings.push(Finding {
+            item: format!("export {CONTRACT_PACKAGE}{wanted}@{version}"),
+            problem: format!("this host serves version {CONTRACT_VERSION} of the contract"),
+            fix: "rebuild against the wit/ folder of this host, or use a newer host".into(),
+        }),
+        None => findings.push(Finding {
+            item: format!("export {CONTRACT_PACKAGE}{wanted}"),
+            problem: format!("missing; the world {world} requires it"),
+            fix: match names.exports.as_slice() {
+                [] => format!("generate the bindings for the world {world} and export your type with `export!`"),
+                there => format!("the component exports {}; choose the world that fits", there.join(", ")),
+            },
+        }),
+    }
+    findings
+}
+
+fn check_import(import: &str, world: World) -> Option<Finding> {
+    if INERT_WASI.iter().any(|package| import.starts_with(package)) {
+        let version = import.rsplit_once('@').map_or("", |(_, version)| version);
+        if version == "0.2" || version.starts_with("0.2.") {
+            return None;
+        }
+        return Some(Finding {
+            item: format!("import {import}"),
+            problem: "this host offers WASI 0.2 only".into(),
+            fix: "build with --target wasm32-wasip2".into(),
+        });
+    }
+    let Some((interface, version)) = contract_interface(import) else {
+        let fix = if import.starts_with("wasi:http/") {
+            "call other services through toq:media/http in the world custom; for componentize-js pass -d http -d fetch-event"
+        } else {
+            "remove what needs it"
+        };
+        return Some(Finding {
+            item: format!("import {import}"),
+            problem: format!("the world {world} does not grant it"),
+            fix: fix.into(),
+        });
+    };
+    if interface != "types" && !world.imports().contains(&interface) {
+        let others: Vec<_> = World::ALL
+            .into_iter()
+            .filter(|other| other.export() == world.export() && other.imports().contains(&interface))
+            .map(World::name)
+            .collect();
+        return Some(Finding {
+            item: format!("import {import}"),
+            problem: format!("the world {world} does not grant it"),
+            fix: if others.is_empty() {
+                "remove what needs it".into()
+            } else {
+                format!("remove what needs it, or pin the stage under a world that grants it: {}", others.join(", "))
+            },
+        });
+    }
+    if !served(version) {
+        return Some(Finding {
+            item: format!("import {import}"),
+            problem: format!("this host serves version {CONTRACT_VERSION} of the contract"),
+            fix: "rebuild against the wit/ folder of this host, or use a newer host".into(),
+        });
+    }
+    None
+}
+
+/// `toq:media/objects@1.0.0` → (`objects`, `1.0.0`)
+fn contract_interface(name: &str) -> Option<(&str, &str)> {
+    let rest = name.strip_prefix(CONTRACT_PACKAGE)?;
+    Some(rest.split_once('@').unwrap_or((rest, "")))
+}
+
+/// Same major version, and not newer than what is offered.
+fn served(version: &str) -> bool {
+    fn parts(version: &str) -> Option<(u32, u32)> {
+        let mut numbers = version.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    }
+    match (parts(version), parts(CONTRACT_VERSION)) {
+        (Some((major, minor)), Some((our_major, our_minor))) => major == our_major && minor <= our_minor,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(imports: &[&str], export: &str) -> Names {
+        Names { imports: imports.iter().map(|s| s.to_string()).collect(), exports: vec![export.to_owned()] }
+    }
+
+    #[test]
+    fn the_table_here_is_what_the_wit_says() {
+        let mut resolve = wit_parser::Resolve::default();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let (package, _) = resolve.push_dir(&path).unwrap();
+        let package = &resolve.packages[package];
+        assert_eq!(package.name.version.as_ref().unwrap().to_string(), CONTRACT_VERSION);
+        assert_eq!(package.worlds.len(), World::ALL.len());
+        for world in World::ALL {
+            let wit = &resolve.worlds[package.worlds[world.name()]];
+            let interface = |key: &wit_parser::WorldKey| resolve.name_world_key(key);
+            let mut expected: Vec<_> = world
+                .imports()
+                .iter()
+                .chain(&["types"])
+                .map(|name| format!("{CONTRACT_PACKAGE}{name}@{CONTRACT_VERSION}"))
+                .collect();
+            let mut imports: Vec<_> = wit.imports.keys().map(interface).collect();
+            expected.sort();
+            imports.sort();
+            assert_eq!(imports, expected, "world {world}");
+            let exports: Vec<_> = wit.exports.keys().map(interface).collect();
+            assert_eq!(exports, [format!("{CONTRACT_PACKAGE}{}@{CONTRACT_VERSION}", world.export().interface())]);
+        }
+    }
+
+    #[test]
+    fn an_import_beyond_the_world_is_named() {
+        let names = names(&["toq:media/objects@1.0.0", "toq:media/transcoder@1.0.0"], "toq:media/asset-stage@1.0.0");
+        let findings = check(&names, World::Thumbnails);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].item, "import toq:media/transcoder@1.0.0");
+    }
+
+    #[test]
+    fn wasi_0_2_is_there_for_all_and_wasi_http_for_none() {
+        let inert = names(&["wasi:cli/environment@0.2.6", "wasi:io/streams@0.2.0"], "toq:media/asset-stage@1.0.0");
+        assert!(check(&inert, World::Validate).is_empty());
+        let http = names(&["wasi:http/outgoing-handler@0.2.6"], "toq:media/asset-stage@1.0.0");
+        assert_eq!(check(&http, World::Custom).len(), 1);
+        let newer = names(&["wasi:io/streams@0.3.0"], "toq:media/asset-stage@1.0.0");
+        assert_eq!(check(&newer, World::Custom).len(), 1);
+    }
+
+    #[test]
+    fn a_newer_contract_is_refused_and_an_older_minor_served() {
+        assert!(served("1.0.0") && served("1.0.7"));
+        assert!(!served("1.1.0") && !served("2.0.0") && !served("0.9.0") && !served(""));
+    }
+
+    #[test]
+    fn the_narrowest_world_is_inferred() {
+        let zip = names(&["toq:media/objects@1.0.0", "toq:media/object-writer@1.0.0"], "toq:media/batch-stage@1.0.0");
+        assert_eq!(World::infer(&zip), Some(World::Zip));
+        let custom = names(&["toq:media/http@1.0.0"], "toq:media/asset-stage@1.0.0");
+        assert_eq!(World::infer(&custom), Some(World::Custom));
+    }
+
+    #[test]
+    fn what_is_not_a_component_says_what_it_is() {
+        assert!(names_of(b"\0asm\x01\0\0\0").unwrap_err().contains("core WebAssembly module"));
+        assert!(names_of(b"hello").is_err());
+        assert!(names_of(b"").is_err());
+    }
+}
