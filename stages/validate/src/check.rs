@@ -1,0 +1,219 @@
+//! The checks on one file, in the order of their cost: what needs no byte of it first, its headers last.
+
+use stage_probe::{Format, Kind, Probe, ProbeError, Source, probe, verify_end};
+
+use crate::bindings::toq::media::keys::{Area, Parts};
+use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
+use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize};
+use crate::config::Config;
+
+/// What the checks need of the host. The component's imports in the sandbox, a few objects in memory in a test.
+pub trait Host {
+    /// An object opened for reading.
+    type Object: Source<Error = Failure>;
+    /// See `keys.parse`.
+    #[allow(missing_docs)]
+    fn parse_key(&mut self, key: &str) -> Result<Parts, Failure>;
+    /// See `objects.stat`.
+    #[allow(missing_docs)]
+    fn stat(&mut self, key: &str) -> Result<ObjectInfo, Failure>;
+    /// See `objects.digest`.
+    #[allow(missing_docs)]
+    fn digest(&mut self, key: &str, etag: &str) -> Result<Digests, Failure>;
+    /// See `object.open`.
+    #[allow(missing_docs)]
+    fn open(&mut self, key: &str, etag: &str) -> Result<Self::Object, Failure>;
+    /// See `tags.set`.
+    #[allow(missing_docs)]
+    fn tag(&mut self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
+}
+
+/// Checks one file and gives it back with what its bytes are.
+///
+/// # Errors
+/// The first thing found wrong; the cases are listed in the crate's documentation. Failures of the host pass through as
+/// they are.
+pub fn validate<H: Host>(host: &mut H, config: &Config, mut asset: Asset) -> Result<Asset, Failure> {
+    let parts = host.parse_key(&asset.key)?;
+    check_key(&asset, &parts)?;
+    let info = host.stat(&asset.key)?;
+    // Refused files stay in the bucket too, and must not cost its dearest storage class for ever: the tag is for every
+    // upload that exists, whatever is found next.
+    host.tag(&asset.key, "lifecycle", "raw")?;
+
+    let name = parts.name.as_str();
+    check_size(&asset, &info, config, name)?;
+    check_etag(&asset, &info, name)?;
+    let digests = host.digest(&asset.key, &info.etag)?;
+    check_digests(&asset, &info, &digests, name)?;
+
+    let mut object = host.open(&asset.key, &info.etag)?;
+    let found = probe(&mut object).map_err(|error| unreadable(error, config, name))?;
+    check_format(found.format, config, name)?;
+    for (declared, by) in [(&asset.content_type, "uploaded"), (&info.content_type, "stored")] {
+        check_content_type(found.format, declared.as_deref(), by, name)?;
+    }
+    check_kind(found.format, parts.media_type, name)?;
+    check_picture(&found, config, name)?;
+    verify_end(&mut object, &found).map_err(|error| unreadable(error, config, name))?;
+
+    asset.content_type = Some(found.format.mime().to_owned());
+    asset.bytes = Some(info.bytes);
+    asset.etag = Some(info.etag);
+    asset.sha256 = Some(digests.sha256);
+    asset.crc32 = Some(digests.crc32);
+    asset.pixels = found.pixels.map(|size| PixelSize { width: size.width, height: size.height });
+    asset.orientation = (found.format.kind() != Kind::Document).then_some(found.orientation);
+    asset.duration_ms = found.duration_ms;
+    asset.has_audio = found.has_audio;
+    asset.verified = true;
+    Ok(asset)
+}
+
+fn check_key(asset: &Asset, parts: &Parts) -> Result<(), Failure> {
+    let key = &asset.key;
+    if parts.area != Area::Raw {
+        return Err(Failure::InvalidInput(format!("{key} is not in the raw area, so it is no upload")));
+    }
+    if parts.media_type != asset.media_type {
+        let (declared, by_key) = (media_name(asset.media_type), media_name(parts.media_type));
+        return Err(Failure::Mismatch(format!("{key} was declared as {declared}, but its key says {by_key}")));
+    }
+    Ok(())
+}
+
+fn check_size(asset: &Asset, info: &ObjectInfo, config: &Config, name: &str) -> Result<(), Failure> {
+    let (bytes, limit) = (info.bytes, config.max_file_bytes);
+    if bytes == 0 {
+        return Err(Failure::Corrupt(format!("{name} is empty")));
+    }
+    if bytes > limit {
+        return Err(Failure::TooLarge(format!("{name} has {bytes} bytes; at most {limit} are accepted")));
+    }
+    match asset.bytes {
+        Some(declared) if declared != bytes => {
+            Err(Failure::Mismatch(format!("{name} was declared with {declared} bytes, but has {bytes}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_etag(asset: &Asset, info: &ObjectInfo, name: &str) -> Result<(), Failure> {
+    // Uploaders pass on the header as they got it, quotes and all.
+    let declared = asset.etag.as_deref().map(|etag| etag.trim().trim_matches('"'));
+    match declared {
+        Some(declared) if declared != info.etag => Err(Failure::Mismatch(format!(
+            "{name} was declared with the entity tag {declared:?}, but has {:?}: it was replaced since",
+            info.etag
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn check_digests(asset: &Asset, info: &ObjectInfo, found: &Digests, name: &str) -> Result<(), Failure> {
+    if found.bytes != info.bytes {
+        let (read, said) = (found.bytes, info.bytes);
+        return Err(Failure::Mismatch(format!("{name} should have {said} bytes, but {read} were read")));
+    }
+    if let Some(declared) = asset.sha256.as_deref().filter(|declared| !declared.eq_ignore_ascii_case(&found.sha256)) {
+        let real = &found.sha256;
+        return Err(Failure::Mismatch(format!(
+            "{name} was declared with the SHA-256 checksum {declared}, but its bytes have {real}"
+        )));
+    }
+    match info.crc32 {
+        Some(stored) if stored != found.crc32 => Err(Failure::Mismatch(format!(
+            "{name} is stored with the CRC-32 checksum {stored:08x}, but its bytes have {:08x}",
+            found.crc32
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn check_format(format: Format, config: &Config, name: &str) -> Result<(), Failure> {
+    if config.accept.contains(&format) {
+        return Ok(());
+    }
+    Err(Failure::Unsupported(format!("{name} is {format}; accepted are {}", config.accepted())))
+}
+
+fn check_content_type(format: Format, declared: Option<&str>, by: &str, name: &str) -> Result<(), Failure> {
+    let Some(declared) = declared.filter(|declared| !says_nothing(declared)) else {
+        return Ok(());
+    };
+    if Format::from_mime(declared) == Some(format) {
+        return Ok(());
+    }
+    Err(Failure::Mismatch(format!("{name} is {by} as {declared:?}, but its bytes are {format} ({})", format.mime())))
+}
+
+/// Types that stores and HTTP clients fill in when nobody has stated one.
+fn says_nothing(declared: &str) -> bool {
+    const FILLED_IN: [&str; 4] =
+        ["", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    FILLED_IN.iter().any(|filled_in| filled_in.eq_ignore_ascii_case(essence))
+}
+
+fn check_kind(format: Format, media_type: MediaType, name: &str) -> Result<(), Failure> {
+    let wanted = match media_type {
+        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => Kind::Picture,
+        MediaType::VideoVertical | MediaType::VideoHorizontal => Kind::Video,
+        MediaType::ProjectDoc => Kind::Document,
+    };
+    let found = format.kind();
+    if wanted == found {
+        return Ok(());
+    }
+    let place = media_name(media_type);
+    Err(Failure::Mismatch(format!("{name} is a {found} ({format}), but {place} is for a {wanted}")))
+}
+
+fn check_picture(found: &Probe, config: &Config, name: &str) -> Result<(), Failure> {
+    let Some(pixels) = found.pixels else {
+        return match found.format.kind() {
+            Kind::Document => Ok(()),
+            _ => Err(Failure::Unsupported(format!("{name} is {} without a picture track", found.format))),
+        };
+    };
+    if pixels.count() > config.max_pixels {
+        return Err(Failure::TooLarge(format!(
+            "{name} has {} × {} pixels; at most {} in all are accepted",
+            pixels.width, pixels.height, config.max_pixels
+        )));
+    }
+    Ok(())
+}
+
+/// A file that could not be read to its end, as a failure of the contract.
+fn unreadable(error: ProbeError<Failure>, config: &Config, name: &str) -> Failure {
+    match error {
+        ProbeError::NotRecognised { looks_like } => {
+            Failure::Unsupported(format!("{name} is {looks_like}; accepted are {}", config.accepted()))
+        }
+        ProbeError::Truncated { what, offset } => {
+            Failure::Corrupt(format!("{name} is cut off: it ends at byte {offset}, within {what}"))
+        }
+        ProbeError::Corrupt { what, offset } => {
+            Failure::Corrupt(format!("{name} is damaged: {what}, at byte {offset}"))
+        }
+        ProbeError::Read(failure) => failure,
+        _ => Failure::Internal(format!("{name} could not be probed")),
+    }
+}
+
+/// As the backend and the keys write it.
+fn media_name(media_type: MediaType) -> &'static str {
+    match media_type {
+        MediaType::PhotoVertical => "photo/vertical",
+        MediaType::PhotoHorizontal => "photo/horizontal",
+        MediaType::VideoVertical => "video/vertical",
+        MediaType::VideoHorizontal => "video/horizontal",
+        MediaType::ProjectDoc => "project/doc",
+        MediaType::ProjectRender => "project/render",
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;
