@@ -1,0 +1,256 @@
+//! Copies inside the store. Bytes go from file to file; they are hashed again only where their digests are not known.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use s3s::dto::*;
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::objects::{attributes, check_version, etag, only, put_encryption, refuse_customer_key};
+use super::{Api, tags};
+use crate::body::blocking;
+use crate::condition::ReadCondition;
+use crate::digest::{Algorithm, BUFFER, Digests, Hasher, Wanted, put_checksums};
+use crate::failure::{AtPath, refuse};
+use crate::record::{Attributes, ChecksumKind, Stamp};
+use crate::store::{NewObject, Opened, WriteCondition};
+use crate::uploads::PART_NUMBER_MAX;
+
+impl Api {
+    pub(super) async fn copy_object(
+        &self,
+        request: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        let (store, input) = (self.store.clone(), request.input);
+        refuse_customer_key!(input);
+        let (source_bucket, source_key) = source(&input.copy_source)?;
+        let replace =
+            input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+        let retag =
+            input.tagging_directive.as_ref().is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
+        let own: Attributes = attributes!(input);
+        let unchanged = !replace && !retag && own.storage_class.is_none() && own.encryption.is_none();
+        if unchanged && source_bucket == input.bucket && source_key == input.key {
+            let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
+                           the object's metadata, storage class, website redirect location or encryption attributes.";
+            return refuse(S3ErrorCode::InvalidRequest, message);
+        }
+        let tags = tags::from_header(input.tagging.as_deref())?;
+        let named = input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
+        let condition = ReadCondition {
+            if_match: input.copy_source_if_match,
+            if_none_match: input.copy_source_if_none_match,
+            if_modified_since: input.copy_source_if_modified_since,
+            if_unmodified_since: input.copy_source_if_unmodified_since,
+        };
+
+        blocking(move || {
+            store.bucket(&input.bucket)?;
+            let opened = store.read(&source_bucket, &source_key)?;
+            condition.check_source(&opened.record)?;
+            let algorithms: Vec<Algorithm> = match named {
+                Some(named) => vec![named],
+                None => opened.record.checksums.0.keys().copied().collect(),
+            };
+            let (mut file, scratch) = store.scratch()?;
+            let digests = copy(&opened, None, &algorithms, &mut file)?;
+            let attributes = if replace {
+                own
+            } else {
+                Attributes {
+                    storage_class: own.storage_class,
+                    encryption: own.encryption,
+                    kms_key_id: own.kms_key_id,
+                    bucket_key: own.bucket_key,
+                    ..opened.record.attributes.clone()
+                }
+            };
+            let object = NewObject {
+                etag: digests.md5,
+                checksums: only(&digests.checksums, algorithms),
+                checksum_kind: ChecksumKind::FullObject,
+                crc32: digests.crc32,
+                attributes,
+                tags: if retag { tags } else { opened.record.tags.clone() },
+                parts: Vec::new(),
+            };
+            let record = store.publish(&input.bucket, &input.key, &scratch, object, &WriteCondition::default())?;
+            let mut result = CopyObjectResult {
+                checksum_type: Some(ChecksumType::from_static(record.checksum_kind.name())),
+                e_tag: Some(etag(&record.etag)),
+                last_modified: Some(record.stamp.modified_second().into()),
+                ..Default::default()
+            };
+            put_checksums!(result, &record.checksums);
+            let mut output = CopyObjectOutput { copy_object_result: Some(result), ..Default::default() };
+            put_encryption!(output, &record.attributes);
+            Ok(S3Response::new(output))
+        })
+        .await
+    }
+
+    pub(super) async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let (store, input) = (self.store.clone(), request.input);
+        refuse_customer_key!(input);
+        check_part_number(input.part_number)?;
+        let (source_bucket, source_key) = source(&input.copy_source)?;
+        let condition = ReadCondition {
+            if_match: input.copy_source_if_match,
+            if_none_match: input.copy_source_if_none_match,
+            if_modified_since: input.copy_source_if_modified_since,
+            if_unmodified_since: input.copy_source_if_unmodified_since,
+        };
+        blocking(move || {
+            let upload = store.uploads.get(&input.upload_id, &input.bucket, &input.key)?;
+            let opened = store.read(&source_bucket, &source_key)?;
+            condition.check_source(&opened.record)?;
+            let range = input
+                .copy_source_range
+                .as_deref()
+                .map(|range| copy_range(range, opened.record.stamp.size))
+                .transpose()?;
+            let (mut file, scratch) = store.scratch()?;
+            let algorithms: Vec<Algorithm> = upload.algorithm.into_iter().collect();
+            let mut digests = copy(&opened, range, &algorithms, &mut file)?;
+            digests.checksums = only(&digests.checksums, algorithms);
+            let part = store.uploads.add_part(&upload, input.part_number, &scratch, digests)?;
+            let mut result = CopyPartResult {
+                e_tag: Some(etag(&part.md5)),
+                last_modified: Some(part.modified.into()),
+                ..Default::default()
+            };
+            put_checksums!(result, &part.checksums);
+            let mut output = UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() };
+            put_encryption!(output, &upload.attributes);
+            Ok(S3Response::new(output))
+        })
+        .await
+    }
+}
+
+/// The one bucket and key that a copy can come from here.
+fn source(source: &CopySource) -> S3Result<(String, String)> {
+    match source {
+        CopySource::Bucket { bucket, key, version_id } => {
+            check_version(version_id.as_deref())?;
+            Ok((bucket.to_string(), key.to_string()))
+        }
+        _ => refuse(S3ErrorCode::NotImplemented, "A copy's source is a bucket and a key here, not an access point"),
+    }
+}
+
+/// `bytes=first-last`, both of which must be there and inside the object.
+fn copy_range(range: &str, size: u64) -> S3Result<Range<u64>> {
+    let bounds = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let parse = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match bounds.and_then(|(first, last)| Some((parse(first)?, parse(last)?))) {
+        Some((first, last)) if first <= last && last < size => Ok(first..last + 1),
+        Some((first, last)) if first <= last => {
+            refuse(S3ErrorCode::InvalidRange, format!("The range {range} is not in the source object of {size} bytes"))
+        }
+        _ => refuse(
+            S3ErrorCode::InvalidArgument,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last",
+        ),
+    }
+}
+
+/// A part's number is between 1 and 10,000.
+pub fn check_part_number(number: i32) -> S3Result<()> {
+    if (1..=PART_NUMBER_MAX).contains(&number) {
+        return Ok(());
+    }
+    refuse(S3ErrorCode::InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
+}
+
+/// Copies an open object, or a range of it, to a new file.
+fn copy(opened: &Opened, range: Option<Range<u64>>, algorithms: &[Algorithm], target: &mut File) -> S3Result<Digests> {
+    let record = &opened.record;
+    let size = record.stamp.size;
+    let whole = range.as_ref().is_none_or(|range| *range == (0..size));
+    let full = record.checksum_kind == ChecksumKind::FullObject;
+    let known =
+        |algorithm: &Algorithm| *algorithm == Algorithm::CRC32 || full && record.checksums.0.contains_key(algorithm);
+    let key = record.key.as_ref();
+    let digests = if whole && record.etag_is_md5() && algorithms.iter().all(known) {
+        // All that would be computed is known: the kernel moves the bytes, where it can without touching them.
+        let mut source = &opened.file;
+        let copied = io::copy(&mut source, target).at(key)?;
+        let mut checksums = crate::digest::Checksums::crc32(record.crc32);
+        if full {
+            checksums.0.extend(record.checksums.0.clone());
+        }
+        Digests { size: copied, md5: record.etag.clone(), crc32: record.crc32, checksums }
+    } else {
+        let range = range.unwrap_or(0..size);
+        copy_hashed(&opened.file, range, Wanted::of(algorithms.iter().copied()), target).at(key)?
+    };
+    // Objects are replaced, never changed; a person's editor may do otherwise.
+    if Stamp::of(&opened.file.metadata().at(key)?) != record.stamp {
+        return refuse(
+            S3ErrorCode::ServiceUnavailable,
+            format!("{} was changed while it was copied; try again", record.key),
+        );
+    }
+    Ok(digests)
+}
+
+fn copy_hashed(source: &File, range: Range<u64>, wanted: Wanted, target: &mut File) -> io::Result<Digests> {
+    let mut hasher = Hasher::new(wanted);
+    let mut buffer = vec![0; BUFFER];
+    let mut at = range.start;
+    while at < range.end {
+        let length = usize::try_from(range.end - at).unwrap_or(BUFFER).min(BUFFER);
+        let piece = &mut buffer[..length];
+        source.read_exact_at(piece, at)?;
+        hasher.update(piece);
+        target.write_all(piece)?;
+        at += length as u64;
+    }
+    Ok(hasher.finish())
+}
+
+/// Hashes a file again, for the checksums that cannot be combined from those of its parts.
+pub fn rehash(file: &File, algorithm: Algorithm) -> S3Result<Option<String>> {
+    io::Seek::rewind(&mut &*file).at("an upload".as_ref())?;
+    let digests = crate::digest::hash(file, Wanted::of([algorithm])).at("an upload".as_ref())?;
+    Ok(digests.checksums.get(algorithm))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_range_to_copy_names_both_its_ends_within_the_object() {
+        assert_eq!(copy_range("bytes=0-9", 10).unwrap(), 0..10);
+        assert_eq!(copy_range("bytes=3-3", 10).unwrap(), 3..4);
+        for (range, code) in [
+            ("bytes=0-10", S3ErrorCode::InvalidRange),
+            ("bytes=-5", S3ErrorCode::InvalidArgument),
+            ("bytes=5-", S3ErrorCode::InvalidArgument),
+            ("bytes=5-4", S3ErrorCode::InvalidArgument),
+            ("bytes=+1-2", S3ErrorCode::InvalidArgument),
+            ("0-1", S3ErrorCode::InvalidArgument),
+        ] {
+            assert_eq!(copy_range(range, 10).unwrap_err().code(), &code, "{range}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_range_is_inside_the_object_or_refused(range in "(bytes=)?[0-9+-]{0,25}", size in any::<u64>()) {
+            if let Ok(range) = copy_range(&range, size) {
+                prop_assert!(range.start < range.end && range.end <= size);
+            }
+        }
+    }
+}

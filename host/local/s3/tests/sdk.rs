@@ -1,0 +1,602 @@
+//! The service as the AWS SDK for Rust sees it, over loopback.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
+    ObjectAttributes, ObjectIdentifier, ServerSideEncryption, Tag, Tagging,
+};
+use support::{BUCKET, Server, crc32_base64, md5_hex};
+
+const MIB: usize = 1024 * 1024;
+
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    error.code().unwrap_or("none").to_owned()
+}
+
+fn status<E>(error: &SdkError<E>) -> u16 {
+    error.raw_response().unwrap().status().as_u16()
+}
+
+fn pattern(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+async fn put(server: &Server, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+    let put = server.client.put_object().bucket(BUCKET).key(key).body(ByteStream::from(bytes.into()));
+    put.send().await.unwrap().e_tag.unwrap()
+}
+
+async fn get(server: &Server, key: &str) -> Vec<u8> {
+    let got = server.client.get_object().bucket(BUCKET).key(key).send().await.unwrap();
+    got.body.collect().await.unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn an_object_is_stored_with_all_that_was_said_about_it_and_its_file_is_the_bytes() {
+    let server = Server::start().await;
+    let put = server
+        .client
+        .put_object()
+        .bucket(BUCKET)
+        .key("51/raw/photo one.jpg")
+        .body(ByteStream::from_static(b"bytes"))
+        .content_type("image/jpeg")
+        .cache_control("max-age=60")
+        .metadata("fingerprint", "naïve ✓")
+        .tagging("stage=raw&a=b")
+        .server_side_encryption(ServerSideEncryption::AwsKms)
+        .ssekms_key_id("alias/key")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(put.e_tag.unwrap(), format!("\"{}\"", md5_hex(b"bytes")));
+    assert_eq!(put.server_side_encryption.unwrap(), ServerSideEncryption::AwsKms);
+    assert_eq!(put.ssekms_key_id.unwrap(), "alias/key");
+    assert_eq!(std::fs::read(server.root.join("media/51/raw/photo one.jpg")).unwrap(), b"bytes");
+
+    let head =
+        server.client.head_object().bucket(BUCKET).key("51/raw/photo one.jpg").checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    assert_eq!(head.content_length, Some(5));
+    assert_eq!(head.content_type.as_deref(), Some("image/jpeg"));
+    assert_eq!(head.cache_control.as_deref(), Some("max-age=60"));
+    assert_eq!(head.metadata.unwrap()["fingerprint"], "naïve ✓");
+    assert_eq!(head.checksum_crc32.unwrap(), crc32_base64(b"bytes"));
+    assert_eq!(head.checksum_type.unwrap(), ChecksumType::FullObject);
+    assert_eq!(head.server_side_encryption.unwrap(), ServerSideEncryption::AwsKms);
+    assert_eq!(get(&server, "51/raw/photo one.jpg").await, b"bytes");
+}
+
+#[tokio::test]
+async fn streamed_bodies_arrive_whole_with_their_trailing_checksums_verified() {
+    let server = Server::start().await;
+    let bytes = pattern(3 * MIB + 17);
+    let file = server.folder.path().join("body");
+    std::fs::write(&file, &bytes).unwrap();
+    for algorithm in [
+        ChecksumAlgorithm::Crc32,
+        ChecksumAlgorithm::Crc32C,
+        ChecksumAlgorithm::Crc64Nvme,
+        ChecksumAlgorithm::Sha1,
+        ChecksumAlgorithm::Sha256,
+    ] {
+        let body = ByteStream::from_path(&file).await.unwrap();
+        let put = server.client.put_object().bucket(BUCKET).key("k").body(body).checksum_algorithm(algorithm.clone());
+        let put = put.send().await.unwrap();
+        assert_eq!(put.e_tag.unwrap(), format!("\"{}\"", md5_hex(&bytes)), "{algorithm:?}");
+        let got = server.client.get_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled);
+        // The SDK compares what it receives with the checksum in the answer.
+        assert!(got.send().await.unwrap().body.collect().await.unwrap().to_vec() == bytes, "{algorithm:?}");
+    }
+    assert!(server.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_what_was_declared_is_refused_and_leaves_nothing() {
+    let server = Server::start().await;
+    let put = || server.client.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(b"bytes"));
+    let error = put().content_md5("1B2M2Y8AsgTpgAmY7PhCfg==").send().await.unwrap_err();
+    assert_eq!(code(&error), "BadDigest");
+    let error = put().content_md5("nonsense").send().await.unwrap_err();
+    assert_eq!(code(&error), "InvalidDigest");
+    let error = put().checksum_crc32(crc32_base64(b"other")).send().await.unwrap_err();
+    assert_eq!(code(&error), "BadDigest");
+    let error = put().checksum_sha256("AAAA").send().await.unwrap_err();
+    assert_eq!(code(&error), "InvalidRequest");
+    assert!(server.client.head_object().bucket(BUCKET).key("k").send().await.is_err());
+    assert!(server.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn writes_are_conditional() {
+    let server = Server::start().await;
+    let put =
+        |text: &'static [u8]| server.client.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(text));
+    let first = put(b"1").if_none_match("*").send().await.unwrap().e_tag.unwrap();
+    assert_eq!(code(&put(b"2").if_none_match("*").send().await.unwrap_err()), "PreconditionFailed");
+    put(b"3").if_match(&first).send().await.unwrap();
+    let error = put(b"4").if_match(&first).send().await.unwrap_err();
+    assert_eq!((code(&error), status(&error)), ("PreconditionFailed".to_owned(), 412));
+    assert_eq!(get(&server, "k").await, b"3");
+    let missing = server.client.put_object().bucket(BUCKET).key("none").if_match("\"0\"").send().await.unwrap_err();
+    assert_eq!(code(&missing), "NoSuchKey");
+}
+
+#[tokio::test]
+async fn one_of_many_concurrent_writers_creates_the_object() {
+    let server = Server::start().await;
+    let writers = (0..12).map(|number: u8| {
+        let put = server.client.put_object().bucket(BUCKET).key("k").if_none_match("*");
+        put.body(ByteStream::from(vec![number; 300_000])).send()
+    });
+    let results = futures::future::join_all(writers).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    let bytes = get(&server, "k").await;
+    assert!(bytes.len() == 300_000 && bytes.iter().all(|byte| *byte == bytes[0]));
+}
+
+#[tokio::test]
+async fn ranges_are_read_and_impossible_ones_refused() {
+    let server = Server::start().await;
+    let bytes = pattern(MIB);
+    put(&server, "k", bytes.clone()).await;
+    let range = |range: &str| server.client.get_object().bucket(BUCKET).key("k").range(range).send();
+    for (asked, from, to) in
+        [("bytes=0-0", 0, 1), ("bytes=700000-", 700_000, MIB), ("bytes=-5", MIB - 5, MIB), ("bytes=9-99999999", 9, MIB)]
+    {
+        let got = range(asked).await.unwrap();
+        assert_eq!(got.content_range.as_deref(), Some(format!("bytes {from}-{}/{MIB}", to - 1).as_str()));
+        assert_eq!(got.content_length, Some((to - from) as i64));
+        assert!(got.body.collect().await.unwrap().to_vec() == bytes[from..to], "{asked}");
+    }
+    let error = range("bytes=1048576-").await.unwrap_err();
+    assert_eq!((code(&error), status(&error)), ("InvalidRange".to_owned(), 416));
+    let whole = range("bytes=0-").await.unwrap();
+    assert_eq!(whole.content_length, Some(MIB as i64));
+}
+
+#[tokio::test]
+async fn reads_are_conditional() {
+    let server = Server::start().await;
+    let etag = put(&server, "k", *b"1").await;
+    let get = || server.client.get_object().bucket(BUCKET).key("k");
+    assert!(get().if_match(&etag).send().await.is_ok());
+    assert_eq!(status(&get().if_match("\"other\"").send().await.unwrap_err()), 412);
+    assert_eq!(status(&get().if_none_match(&etag).send().await.unwrap_err()), 304);
+    assert!(get().if_modified_since(DateTime::from_secs(1)).send().await.is_ok());
+    assert_eq!(status(&get().if_modified_since(DateTime::from_secs(4_000_000_000)).send().await.unwrap_err()), 304);
+    assert_eq!(status(&get().if_unmodified_since(DateTime::from_secs(1)).send().await.unwrap_err()), 412);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let server = Server::start().await;
+    let c = &server.client;
+    assert_eq!(code(&c.get_object().bucket(BUCKET).key("none").send().await.unwrap_err()), "NoSuchKey");
+    assert_eq!(code(&c.get_object().bucket("no-bucket").key("k").send().await.unwrap_err()), "NoSuchBucket");
+    assert_eq!(code(&c.list_objects_v2().bucket("no-bucket").send().await.unwrap_err()), "NoSuchBucket");
+    assert_eq!(status(&c.head_object().bucket(BUCKET).key("none").send().await.unwrap_err()), 404);
+    assert_eq!(status(&c.head_bucket().bucket("no-bucket").send().await.unwrap_err()), 404);
+    let part = c.upload_part().bucket(BUCKET).key("k").part_number(1).upload_id("none").send().await.unwrap_err();
+    assert_eq!(code(&part), "NoSuchUpload");
+    assert_eq!(code(&c.get_bucket_acl().bucket(BUCKET).send().await.unwrap_err()), "NotImplemented");
+}
+
+#[tokio::test]
+async fn buckets_come_and_go() {
+    let server = Server::start().await;
+    let c = &server.client;
+    c.create_bucket().bucket("second").send().await.unwrap();
+    assert_eq!(code(&c.create_bucket().bucket("second").send().await.unwrap_err()), "BucketAlreadyOwnedByYou");
+    let names = c.list_buckets().send().await.unwrap().buckets.unwrap();
+    assert_eq!(names.iter().map(|bucket| bucket.name.clone().unwrap()).collect::<Vec<_>>(), [BUCKET, "second"]);
+    assert!(c.get_bucket_location().bucket("second").send().await.unwrap().location_constraint.is_none());
+    c.head_bucket().bucket("second").send().await.unwrap();
+    c.put_object().bucket("second").key("a/b").send().await.unwrap();
+    assert_eq!(code(&c.delete_bucket().bucket("second").send().await.unwrap_err()), "BucketNotEmpty");
+    c.delete_object().bucket("second").key("a/b").send().await.unwrap();
+    c.delete_bucket().bucket("second").send().await.unwrap();
+    assert!(!server.root.join("second").exists());
+}
+
+#[tokio::test]
+async fn awkward_keys_survive_the_way_through_http_and_the_disk() {
+    let server = Server::start().await;
+    let long = "long/".to_owned() + &"ä".repeat(400);
+    let keys = ["a b+c&d=e?f#g", "%41%2F", "dot/.hidden", "trailing/", "x//y", "🎉", "a", "a/b", "100%", &long];
+    for key in keys {
+        put(&server, key, key.as_bytes()).await;
+    }
+    for key in keys {
+        assert_eq!(get(&server, key).await, key.as_bytes(), "{key}");
+    }
+    let listed = server.client.list_objects_v2().bucket(BUCKET).encoding_type(aws_sdk_s3::types::EncodingType::Url);
+    let listed = listed.send().await.unwrap().contents.unwrap();
+    assert_eq!(listed.len(), keys.len());
+    let plain = server.client.list_objects_v2().bucket(BUCKET).send().await.unwrap().contents.unwrap();
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(plain.iter().map(|object| object.key.as_deref().unwrap()).collect::<Vec<_>>(), sorted);
+    assert!(std::fs::read_dir(server.folder.path()).unwrap().count() == 1, "nothing is written beside the root");
+}
+
+#[tokio::test]
+async fn a_request_for_a_path_outside_the_bucket_stays_inside() {
+    let server = Server::start().await;
+    std::fs::write(server.folder.path().join("secret"), "secret").unwrap();
+    for path in [
+        "/media/../../secret",
+        "/media/%2e%2e/%2e%2e/secret",
+        "/media/..%2f..%2fsecret",
+        "/media/../.stagehost/s3/lock",
+        "/.stagehost/s3/lock",
+    ] {
+        let answer = server.raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 40"), "{path}: {answer}");
+    }
+    server.raw("PUT /media/%2e%2e/%2e%2e/new HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx").await;
+    assert!(!server.folder.path().join("new").exists());
+    assert!(server.root.join("media/%2E%2E/%2E%2E/new").exists());
+}
+
+#[tokio::test]
+async fn listings_have_pages_prefixes_and_both_versions() {
+    let server = Server::start().await;
+    for number in 0..7 {
+        put(&server, &format!("51/raw/{number}"), "x").await;
+    }
+    put(&server, "51/zip/a", "x").await;
+    put(&server, "52/raw/a", "x").await;
+    let mut pages = server.client.list_objects_v2().bucket(BUCKET).prefix("51/").into_paginator().page_size(3).send();
+    let mut keys = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        assert!(page.contents().len() <= 3);
+        keys.extend(page.contents.unwrap_or_default().into_iter().map(|object| object.key.unwrap()));
+    }
+    assert_eq!(keys.len(), 8);
+    assert!(keys.is_sorted());
+    let grouped = server.client.list_objects_v2().bucket(BUCKET).prefix("51/").delimiter("/").send().await.unwrap();
+    let prefixes: Vec<_> = grouped.common_prefixes().iter().map(|prefix| prefix.prefix().unwrap()).collect();
+    assert_eq!(prefixes, ["51/raw/", "51/zip/"]);
+    assert_eq!(grouped.key_count, Some(2));
+    let first = server.client.list_objects().bucket(BUCKET).delimiter("/").max_keys(1).send().await.unwrap();
+    assert_eq!(first.next_marker.as_deref(), Some("51/"));
+    let second = server.client.list_objects().bucket(BUCKET).delimiter("/").marker("51/").send().await.unwrap();
+    assert_eq!(second.common_prefixes()[0].prefix(), Some("52/"));
+    let etag =
+        &server.client.list_objects().bucket(BUCKET).send().await.unwrap().contents.unwrap()[0].e_tag.clone().unwrap();
+    assert_eq!(*etag, format!("\"{}\"", md5_hex(b"x")));
+}
+
+#[tokio::test]
+async fn a_file_put_into_the_folder_by_hand_is_an_object() {
+    let server = Server::start().await;
+    std::fs::create_dir_all(server.root.join("media/by/hand")).unwrap();
+    std::fs::write(server.root.join("media/by/hand/photo.HEIC"), "dropped").unwrap();
+    let head =
+        server.client.head_object().bucket(BUCKET).key("by/hand/photo.HEIC").checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    assert_eq!(head.content_type.as_deref(), Some("image/heic"));
+    assert_eq!(head.e_tag.unwrap(), format!("\"{}\"", md5_hex(b"dropped")));
+    assert_eq!(head.checksum_crc32.unwrap(), crc32_base64(b"dropped"));
+    assert_eq!(get(&server, "by/hand/photo.HEIC").await, b"dropped");
+}
+
+#[tokio::test]
+async fn tags_are_kept_apart_from_the_object() {
+    let server = Server::start().await;
+    let c = &server.client;
+    c.put_object().bucket(BUCKET).key("k").tagging("stage=raw").send().await.unwrap();
+    let etag = c.head_object().bucket(BUCKET).key("k").send().await.unwrap().e_tag;
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().unwrap();
+    let tagging = Tagging::builder().tag_set(tag("stage", "ready")).tag_set(tag("tier", "cold")).build().unwrap();
+    c.put_object_tagging().bucket(BUCKET).key("k").tagging(tagging).send().await.unwrap();
+    let tags = c.get_object_tagging().bucket(BUCKET).key("k").send().await.unwrap().tag_set;
+    assert_eq!(tags, [tag("stage", "ready"), tag("tier", "cold")]);
+    assert_eq!(c.get_object().bucket(BUCKET).key("k").send().await.unwrap().tag_count, Some(2));
+    assert_eq!(c.head_object().bucket(BUCKET).key("k").send().await.unwrap().e_tag, etag);
+    c.delete_object_tagging().bucket(BUCKET).key("k").send().await.unwrap();
+    assert!(c.get_object_tagging().bucket(BUCKET).key("k").send().await.unwrap().tag_set.is_empty());
+}
+
+#[tokio::test]
+async fn copies_keep_or_replace_metadata_as_they_say() {
+    let server = Server::start().await;
+    let c = &server.client;
+    c.put_object()
+        .bucket(BUCKET)
+        .key("from é")
+        .content_type("image/png")
+        .metadata("a", "1")
+        .tagging("t=1")
+        .body(ByteStream::from_static(b"bytes"))
+        .send()
+        .await
+        .unwrap();
+    let copy = || c.copy_object().bucket(BUCKET).copy_source("media/from%20%C3%A9");
+    let copied = copy().key("kept").send().await.unwrap().copy_object_result.unwrap();
+    assert_eq!(copied.e_tag.unwrap(), format!("\"{}\"", md5_hex(b"bytes")));
+    let kept = c.get_object().bucket(BUCKET).key("kept").send().await.unwrap();
+    assert_eq!((kept.content_type.as_deref(), kept.tag_count), (Some("image/png"), Some(1)));
+    copy()
+        .key("replaced")
+        .metadata_directive(MetadataDirective::Replace)
+        .content_type("text/plain")
+        .metadata("b", "2")
+        .send()
+        .await
+        .unwrap();
+    let replaced = c.head_object().bucket(BUCKET).key("replaced").send().await.unwrap();
+    assert_eq!(replaced.content_type.as_deref(), Some("text/plain"));
+    assert!(!replaced.metadata.unwrap().contains_key("a"));
+    assert_eq!(code(&copy().key("from é").send().await.unwrap_err()), "InvalidRequest");
+    let error = copy().key("x").copy_source_if_match("\"other\"").send().await.unwrap_err();
+    assert_eq!(code(&error), "PreconditionFailed");
+    let rehashed = copy().key("sha").checksum_algorithm(ChecksumAlgorithm::Sha256).send().await.unwrap();
+    assert!(rehashed.copy_object_result.unwrap().checksum_sha256.is_some());
+}
+
+#[tokio::test]
+async fn deleting_is_idempotent_one_or_many_at_a_time() {
+    let server = Server::start().await;
+    let c = &server.client;
+    for key in ["a", "b/c", "d"] {
+        put(&server, key, key).await;
+    }
+    c.delete_object().bucket(BUCKET).key("a").send().await.unwrap();
+    c.delete_object().bucket(BUCKET).key("a").send().await.unwrap();
+    let object = |key: &str| ObjectIdentifier::builder().key(key).build().unwrap();
+    let delete = Delete::builder().objects(object("b/c")).objects(object("none")).build().unwrap();
+    let deleted = c.delete_objects().bucket(BUCKET).delete(delete).send().await.unwrap();
+    assert_eq!(deleted.deleted().len(), 2);
+    assert!(deleted.errors().is_empty());
+    assert_eq!(c.list_objects_v2().bucket(BUCKET).send().await.unwrap().key_count, Some(1));
+    assert!(!server.root.join("media/b").exists());
+}
+
+mod multipart {
+    use super::*;
+
+    async fn begin(server: &Server, key: &str, kind: Option<ChecksumType>) -> String {
+        let create = server.client.create_multipart_upload().bucket(BUCKET).key(key).content_type("application/zip");
+        let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32).set_checksum_type(kind);
+        create.send().await.unwrap().upload_id.unwrap()
+    }
+
+    async fn part(server: &Server, key: &str, id: &str, number: i32, bytes: &[u8]) -> CompletedPart {
+        let part = server.client.upload_part().bucket(BUCKET).key(key).upload_id(id).part_number(number);
+        let done = part.body(ByteStream::from(bytes.to_vec())).send().await.unwrap();
+        CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(done.e_tag)
+            .set_checksum_crc32(done.checksum_crc32)
+            .build()
+    }
+
+    fn list(parts: impl IntoIterator<Item = CompletedPart>) -> CompletedMultipartUpload {
+        CompletedMultipartUpload::builder().set_parts(Some(parts.into_iter().collect())).build()
+    }
+
+    #[tokio::test]
+    async fn parts_sent_and_copied_become_one_object_with_the_crc32_of_the_whole() {
+        let server = Server::start().await;
+        let c = &server.client;
+        let source = pattern(12 * MIB);
+        put(&server, "source", source.clone()).await;
+        let etag = c.head_object().bucket(BUCKET).key("source").send().await.unwrap().e_tag.unwrap();
+        let id = begin(&server, "zip", Some(ChecksumType::FullObject)).await;
+
+        let head = pattern(5 * MIB);
+        let last = part(&server, "zip", &id, 9, b"the end").await;
+        let first = part(&server, "zip", &id, 1, &head).await;
+        let copy = |number, range: &str| {
+            c.upload_part_copy()
+                .bucket(BUCKET)
+                .key("zip")
+                .upload_id(&id)
+                .part_number(number)
+                .copy_source("media/source")
+                .copy_source_range(range)
+                .copy_source_if_match(&etag)
+                .send()
+        };
+        let mut parts = vec![first];
+        for (number, range) in [(2, format!("bytes=0-{}", 12 * MIB - 1)), (5, format!("bytes=1000-{}", 6 * MIB))] {
+            let copied = copy(number, &range).await.unwrap().copy_part_result.unwrap();
+            assert!(copied.checksum_crc32.is_some());
+            parts.push(CompletedPart::builder().part_number(number).set_e_tag(copied.e_tag).build());
+        }
+        parts.push(last);
+        let whole = [&head[..], &source, &source[1000..=6 * MIB], b"the end"].concat();
+
+        let listed = c.list_parts().bucket(BUCKET).key("zip").upload_id(&id).max_parts(3).send().await.unwrap();
+        assert_eq!(listed.parts().iter().map(|part| part.part_number.unwrap()).collect::<Vec<_>>(), [1, 2, 5]);
+        assert_eq!(listed.is_truncated, Some(true));
+        assert!(!server.root.join("media/zip").exists(), "nothing is visible before the end");
+
+        let complete = || {
+            c.complete_multipart_upload()
+                .bucket(BUCKET)
+                .key("zip")
+                .upload_id(&id)
+                .checksum_type(ChecksumType::FullObject)
+        };
+        let wrong = complete().multipart_upload(list(parts.clone())).checksum_crc32(crc32_base64(b"x")).send().await;
+        assert_eq!(code(&wrong.unwrap_err()), "BadDigest");
+        let done = complete().multipart_upload(list(parts)).checksum_crc32(crc32_base64(&whole)).if_none_match("*");
+        let done = done.mpu_object_size(whole.len() as i64).send().await.unwrap();
+        assert_eq!(done.checksum_crc32.unwrap(), crc32_base64(&whole));
+        assert!(done.e_tag.as_deref().unwrap().ends_with("-4\""));
+        assert!(std::fs::read(server.root.join("media/zip")).unwrap() == whole);
+
+        let head = c.head_object().bucket(BUCKET).key("zip").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+        assert_eq!(head.checksum_crc32.unwrap(), crc32_base64(&whole));
+        assert_eq!(head.content_type.as_deref(), Some("application/zip"));
+        assert_eq!(head.e_tag, done.e_tag);
+        let part = c.get_object().bucket(BUCKET).key("zip").part_number(9).send().await.unwrap();
+        assert_eq!(part.parts_count, Some(4));
+        assert_eq!(part.body.collect().await.unwrap().to_vec(), b"the end");
+        let attributes = c
+            .get_object_attributes()
+            .bucket(BUCKET)
+            .key("zip")
+            .object_attributes(ObjectAttributes::Checksum)
+            .object_attributes(ObjectAttributes::ObjectParts)
+            .object_attributes(ObjectAttributes::ObjectSize)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(attributes.object_size, Some(whole.len() as i64));
+        assert_eq!(attributes.checksum.unwrap().checksum_crc32.unwrap(), crc32_base64(&whole));
+        assert_eq!(attributes.object_parts.unwrap().total_parts_count, Some(4));
+        assert_eq!(code(&complete().send().await.unwrap_err()), "NoSuchUpload");
+        assert!(server.unfinished().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_together_is_refused_and_the_upload_stays() {
+        let server = Server::start().await;
+        let c = &server.client;
+        put(&server, "k", "there").await;
+        let id = begin(&server, "k", Some(ChecksumType::FullObject)).await;
+        let small = part(&server, "k", &id, 1, b"too small").await;
+        let last = part(&server, "k", &id, 2, b"last").await;
+        let complete = |parts: Vec<CompletedPart>| {
+            c.complete_multipart_upload().bucket(BUCKET).key("k").upload_id(&id).multipart_upload(list(parts))
+        };
+        let refused = [
+            (complete(vec![small.clone(), last.clone()]), "EntityTooSmall"),
+            (complete(vec![last.clone(), small.clone()]), "InvalidPartOrder"),
+            (complete(vec![CompletedPart::builder().part_number(3).e_tag("\"0\"").build()]), "InvalidPart"),
+            (complete(vec![CompletedPart::builder().part_number(2).e_tag("\"0\"").build()]), "InvalidPart"),
+            (complete(vec![last.clone()]).if_none_match("*"), "PreconditionFailed"),
+            (complete(vec![last.clone()]).mpu_object_size(5), "InvalidRequest"),
+        ];
+        for (request, expected) in refused {
+            assert_eq!(code(&request.send().await.unwrap_err()), expected);
+        }
+        assert_eq!(get(&server, "k").await, b"there");
+        let etag = c.head_object().bucket(BUCKET).key("k").send().await.unwrap().e_tag.unwrap();
+        complete(vec![last]).if_match(etag).send().await.unwrap();
+        assert_eq!(get(&server, "k").await, b"last");
+        let missing = c.upload_part_copy().bucket(BUCKET).key("k").upload_id(&id).part_number(1).copy_source("media/k");
+        assert_eq!(code(&missing.send().await.unwrap_err()), "NoSuchUpload");
+    }
+
+    #[tokio::test]
+    async fn a_composite_checksum_is_that_of_the_parts_checksums_which_must_be_named() {
+        use base64::Engine;
+        let server = Server::start().await;
+        let id = begin(&server, "k", Some(ChecksumType::Composite)).await;
+        let first = part(&server, "k", &id, 1, &pattern(5 * MIB)).await;
+        let last = part(&server, "k", &id, 2, b"last").await;
+        let complete = |parts: Vec<CompletedPart>| {
+            server
+                .client
+                .complete_multipart_upload()
+                .bucket(BUCKET)
+                .key("k")
+                .upload_id(&id)
+                .multipart_upload(list(parts))
+        };
+        let unnamed = CompletedPart::builder().part_number(1).set_e_tag(first.e_tag.clone()).build();
+        assert_eq!(code(&complete(vec![unnamed, last.clone()]).send().await.unwrap_err()), "InvalidRequest");
+        let done = complete(vec![first, last]).send().await.unwrap();
+        let crc32s =
+            [crc32fast::hash(&pattern(5 * MIB)).to_be_bytes(), crc32fast::hash(b"last").to_be_bytes()].concat();
+        let expected = base64::engine::general_purpose::STANDARD.encode(crc32fast::hash(&crc32s).to_be_bytes());
+        assert_eq!(done.checksum_crc32.unwrap(), format!("{expected}-2"));
+        assert_eq!(done.checksum_type.unwrap(), ChecksumType::Composite);
+    }
+
+    #[tokio::test]
+    async fn uploads_are_listed_until_they_are_given_up() {
+        let server = Server::start().await;
+        let c = &server.client;
+        let first = begin(&server, "a", None).await;
+        begin(&server, "b", None).await;
+        begin(&server, "b", None).await;
+        let listed = c.list_multipart_uploads().bucket(BUCKET).max_uploads(2).send().await.unwrap();
+        assert_eq!(listed.uploads().len(), 2);
+        let rest = c
+            .list_multipart_uploads()
+            .bucket(BUCKET)
+            .key_marker(listed.next_key_marker().unwrap())
+            .upload_id_marker(listed.next_upload_id_marker().unwrap())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(rest.uploads().len(), 1);
+        c.abort_multipart_upload().bucket(BUCKET).key("a").upload_id(&first).send().await.unwrap();
+        let again = c.abort_multipart_upload().bucket(BUCKET).key("a").upload_id(&first).send().await.unwrap_err();
+        assert_eq!(code(&again), "NoSuchUpload");
+        server.service.abort_all_uploads().unwrap();
+        assert!(c.list_multipart_uploads().bucket(BUCKET).send().await.unwrap().uploads().is_empty());
+        assert!(server.unfinished().is_empty());
+    }
+}
+
+mod credentials {
+    use super::*;
+    use stagehost_s3::{Credentials, Options};
+
+    #[tokio::test]
+    async fn a_fixed_pair_is_verified() {
+        let credentials = Credentials::Fixed { access_key: "right".to_owned(), secret_key: "secret".to_owned() };
+        let options = Options { credentials, ..Options::default() };
+        let server = Server::with(options).await;
+        let right = server.client_as("right", "secret");
+        right.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(b"x")).send().await.unwrap();
+        let file = server.folder.path().join("body");
+        std::fs::write(&file, pattern(MIB)).unwrap();
+        let body = ByteStream::from_path(&file).await.unwrap();
+        right.put_object().bucket(BUCKET).key("streamed").body(body).send().await.unwrap();
+        assert!(std::fs::read(server.root.join("media/streamed")).unwrap() == pattern(MIB));
+        let wrong = server.client_as("right", "guess").get_object().bucket(BUCKET).key("k").send().await.unwrap_err();
+        assert_eq!(code(&wrong), "SignatureDoesNotMatch");
+        assert!(server.client_as("wrong", "secret").get_object().bucket(BUCKET).key("k").send().await.is_err());
+        let answer = server.raw("GET /media/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn without_one_a_presigned_url_works_for_anybody() {
+        let server = Server::start().await;
+        put(&server, "k v", "presigned").await;
+        let config = aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60)).unwrap();
+        let url = server.client.get_object().bucket(BUCKET).key("k v").presigned(config).await.unwrap();
+        let path = url.uri().splitn(4, '/').nth(3).unwrap().to_owned();
+        let answer = server.raw(&format!("GET /{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("presigned"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_payload_that_is_not_the_signed_one_is_refused_even_when_nobody_checks_the_signature() {
+        let server = Server::start().await;
+        let sha256 = "0".repeat(64);
+        let answer = server.raw(&format!("PUT /media/k HTTP/1.1\r\nhost: localhost\r\nx-amz-content-sha256: {sha256}\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx")).await;
+        assert!(answer.contains("XAmzContentSHA256Mismatch"), "{answer}");
+        assert!(!server.root.join("media/k").exists());
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_breaks_off_leaves_nothing() {
+        let server = Server::start().await;
+        let chunked = "PUT /media/k HTTP/1.1\r\nhost: localhost\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 5\r\ncontent-length: 9\r\nconnection: close\r\n\r\n5\r\nhello\n";
+        let answer = server.raw(chunked).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        server
+            .raw(
+                "PUT /media/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\nconnection: close\r\n\r\nfew bytes",
+            )
+            .await;
+        server.settled().await;
+        assert!(!server.root.join("media/k").exists());
+        assert!(server.unfinished().is_empty());
+    }
+}

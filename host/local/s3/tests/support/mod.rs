@@ -1,0 +1,110 @@
+//! A server on a free port of loopback, and the SDK's client for it.
+#![allow(dead_code)]
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Region};
+use base64::Engine;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use stagehost_s3::{Options, S3Service};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub const BUCKET: &str = "media";
+
+pub struct Server {
+    pub folder: tempfile::TempDir,
+    pub root: PathBuf,
+    pub service: S3Service,
+    pub client: Client,
+    address: std::net::SocketAddr,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        let service = S3Service::new(&root, options).unwrap();
+        service.ensure_bucket(BUCKET).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = service.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let served = served.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let served = served.clone();
+                        async move { Ok::<_, Infallible>(served.handle(request).await) }
+                    });
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        let client = client(address, "any", "thing");
+        Self { folder, root, service, client, address }
+    }
+
+    pub fn client_as(&self, access_key: &str, secret_key: &str) -> Client {
+        client(self.address, access_key, secret_key)
+    }
+
+    /// One request as it goes over the wire; the answer up to the end of the connection.
+    pub async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// What is left of unfinished work in the hidden folder.
+    pub fn unfinished(&self) -> Vec<PathBuf> {
+        let hidden = self.root.join(".stagehost/s3");
+        let entries = ["tmp", "uploads"].map(|name| std::fs::read_dir(hidden.join(name)).unwrap());
+        entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Waits until the server has noticed that a client is gone.
+    pub async fn settled(&self) {
+        for _ in 0..500 {
+            if self.unfinished().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn client(address: std::net::SocketAddr, access_key: &str, secret_key: &str) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{address}"))
+        .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
+        .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
+        .force_path_style(true)
+        .build();
+    Client::from_conf(config)
+}
+
+pub fn md5_hex(bytes: &[u8]) -> String {
+    use s3s::crypto::Checksum;
+    hex::encode(s3s::crypto::Md5::checksum(bytes))
+}
+
+pub fn crc32_base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(crc32fast::hash(bytes).to_be_bytes())
+}
