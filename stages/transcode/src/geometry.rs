@@ -99,7 +99,7 @@ mod tests {
             width in 1u32.., height in 1u32.., (long, short) in prop_oneof![Just((1920, 1080)), Just((1280, 720))],
         ) {
             let size = fit(PixelSize { width, height }, long, short).unwrap();
-            prop_assert!(size.width % 2 == 0 && size.height % 2 == 0);
+            prop_assert!(size.width.is_multiple_of(2) && size.height.is_multiple_of(2));
             prop_assert!(size.width.max(size.height) <= long && size.width.min(size.height) <= short);
             prop_assert!(size.width <= width.max(2) && size.height <= height.max(2));
             // Off by at most one pixel (two at the smallest size) on the side that was rounded.

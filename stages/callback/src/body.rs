@@ -1,0 +1,283 @@
+//! The document that the backend receives: `callback.schema.json` in words of Rust.
+//!
+//! Field names, their order and the kinds of the ids are what the backend reads today. What is not known is left out,
+//! never `null`. The counts, `outputs`, every file's own `outputs` and `zipBundles` are always there.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::bindings::toq::media::types::{
+    Asset, Batch, Context, Failure, Id, ListingField, MediaType, Rendition,
+};
+use crate::verdict::Verdict;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    execution_arn: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    started_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing_identity_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+    status: &'static str,
+    provider: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
+    outputs: Vec<Output<'a>>,
+    /// Files in the largest bundle.
+    assets_zipped: u32,
+    /// The keys of the bundles.
+    zip_bundles: Vec<&'a str>,
+    /// The length of all bundles together, in bytes.
+    zip_size_bytes: u64,
+    /// The length of the files in all bundles, in bytes.
+    unzipped_size_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Error<'a>>,
+}
+
+/// One uploaded file.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Output<'a> {
+    raw_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processed_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbnail_key: Option<&'a str>,
+    outputs: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: &'a str,
+    message: &'a str,
+    details: Vec<Detail<'a>>,
+}
+
+/// One failure; without a key it is a whole state's.
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    code: &'a str,
+    message: &'a str,
+    state: &'a str,
+}
+
+/// Composes the document about `batch`.
+pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String, Failure> {
+    let listing = |field| (batch.listing_field == field).then(|| id(&batch.listing));
+    let body = Body {
+        execution_arn: &ctx.execution,
+        started_at: &ctx.started_at,
+        job_id: batch.job_id.as_ref().map(id),
+        listing_identity_id: listing(ListingField::ListingIdentityId),
+        listing_id: listing(ListingField::ListingId),
+        batch_id: batch.batch_id.as_ref().map(id),
+        external_id: batch.external_id.as_deref(),
+        status: verdict.status.name(),
+        provider: "STEP_FUNCTIONS",
+        traceparent: batch.traceparent.as_deref(),
+        outputs: batch.assets.iter().map(output).collect(),
+        assets_zipped: batch
+            .bundles
+            .iter()
+            .map(|bundle| bundle.entries)
+            .max()
+            .unwrap_or(0),
+        zip_bundles: batch
+            .bundles
+            .iter()
+            .map(|bundle| bundle.key.as_str())
+            .collect(),
+        zip_size_bytes: batch
+            .bundles
+            .iter()
+            .map(|bundle| bundle.bytes)
+            .fold(0, u64::saturating_add),
+        unzipped_size_bytes: batch
+            .bundles
+            .iter()
+            .map(|bundle| bundle.unpacked_bytes)
+            .fold(0, u64::saturating_add),
+        failure_reason: verdict.fault.as_ref().map(|fault| fault.reason.as_str()),
+        error: verdict.fault.as_ref().map(|fault| Error {
+            code: &fault.code,
+            message: &fault.message,
+            details: details(batch),
+        }),
+    };
+    serde_json::to_string(&body)
+        .map_err(|error| Failure::Internal(format!("the callback's body: {error}")))
+}
+
+/// Numbers stay numbers: the backend fails to parse them otherwise.
+fn id(id: &Id) -> Value {
+    match id {
+        Id::Number(number) => Value::from(*number),
+        Id::Text(text) => Value::from(text.as_str()),
+    }
+}
+
+fn output(asset: &Asset) -> Output<'_> {
+    Output {
+        raw_key: &asset.key,
+        processed_key: processed(asset).map(|rendition| rendition.key.as_str()),
+        thumbnail_key: thumbnail(asset).map(|rendition| rendition.key.as_str()),
+        outputs: asset
+            .renditions
+            .iter()
+            .map(|made| (made.name.clone(), Value::from(made.key.as_str())))
+            .collect(),
+        error_code: asset.problem.as_ref().map(|problem| problem.code.as_str()),
+        error_message: asset
+            .problem
+            .as_ref()
+            .map(|problem| problem.message.as_str()),
+    }
+}
+
+/// The largest rendition of the asset's own kind: a photo's is a picture, a video's is a video. Never one for the other.
+fn processed(asset: &Asset) -> Option<&Rendition> {
+    let kind = match asset.media_type {
+        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => {
+            "image/"
+        }
+        MediaType::VideoVertical | MediaType::VideoHorizontal => "video/",
+        MediaType::ProjectDoc => "application/",
+    };
+    asset
+        .renditions
+        .iter()
+        .filter(|made| made.content_type.starts_with(kind))
+        .max_by_key(|made| size(made))
+}
+
+/// The smallest picture made of the asset.
+fn thumbnail(asset: &Asset) -> Option<&Rendition> {
+    asset
+        .renditions
+        .iter()
+        .filter(|made| made.content_type.starts_with("image/"))
+        .min_by_key(|made| size(made))
+}
+
+/// What renditions are compared by: their pixels, and where these are equal (a small source is never enlarged) the size
+/// that their names speak of: `320x240`, `1080p`.
+fn size(rendition: &Rendition) -> (u64, u64) {
+    let pixels = rendition
+        .pixels
+        .map_or(0, |size| u64::from(size.width) * u64::from(size.height));
+    let numbers = rendition
+        .name
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse::<u32>().ok());
+    let nominal = numbers
+        .map(u64::from)
+        .take(2)
+        .reduce(|width, height| width * height);
+    (pixels, nominal.unwrap_or(0))
+}
+
+fn details(batch: &Batch) -> Vec<Detail<'_>> {
+    let states = batch.problems.iter().map(|problem| (None, problem));
+    let files = batch
+        .assets
+        .iter()
+        .filter_map(|asset| Some((Some(asset.key.as_str()), asset.problem.as_ref()?)));
+    states
+        .chain(files)
+        .map(|(key, problem)| Detail {
+            key,
+            code: &problem.code,
+            message: &problem.message,
+            state: &problem.state,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures {
+    use super::*;
+    use crate::bindings::toq::media::types::{PixelSize, Problem};
+
+    pub fn problem(state: &str, code: &str) -> Problem {
+        Problem {
+            state: state.to_owned(),
+            code: code.to_owned(),
+            message: "it went wrong".to_owned(),
+        }
+    }
+
+    pub fn asset(key: &str) -> Asset {
+        Asset {
+            key: key.to_owned(),
+            media_type: MediaType::PhotoVertical,
+            content_type: None,
+            bytes: None,
+            etag: None,
+            sha256: None,
+            crc32: None,
+            pixels: None,
+            orientation: None,
+            duration_ms: None,
+            has_audio: None,
+            title: None,
+            sequence: None,
+            verified: true,
+            renditions: Vec::new(),
+            problem: None,
+        }
+    }
+
+    pub fn rendition(
+        name: &str,
+        key: &str,
+        content_type: &str,
+        pixels: Option<(u32, u32)>,
+    ) -> Rendition {
+        Rendition {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            content_type: content_type.to_owned(),
+            pixels: pixels.map(|(width, height)| PixelSize { width, height }),
+            bytes: 1,
+            etag: "e".to_owned(),
+            crc32: None,
+            reused: false,
+        }
+    }
+
+    pub fn batch(assets: Vec<Asset>) -> Batch {
+        Batch {
+            listing: Id::Number(51),
+            listing_field: ListingField::ListingId,
+            batch_id: None,
+            job_id: None,
+            external_id: None,
+            traceparent: None,
+            assets,
+            bundles: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! The stage's configuration, from its pin.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::bindings::toq::media::types::Failure;
+use crate::delivery::ATTEMPT_LIMIT;
+
+/// How long to keep trying. The state machine tries the whole state again later, so this need not outlast an outage.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Config {
+    /// Attempts in one call, at most.
+    pub attempts: u32,
+    /// The wait after the first attempt, in milliseconds; each later one is twice as long.
+    pub first_delay_ms: u64,
+    /// The longest wait, in milliseconds, whatever the backend's `Retry-After` asks for.
+    pub max_delay_ms: u64,
+    /// The longest that all attempts and waits may take together, in milliseconds. Must be shorter than the deadline in
+    /// the pin.
+    pub total_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            first_delay_ms: 500,
+            max_delay_ms: 10_000,
+            total_ms: 30_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration; what does not exist or makes no sense is refused by its name.
+    pub fn parse(json: &str) -> Result<Self, Failure> {
+        let refuse = |text: String| {
+            Failure::InvalidInput(format!("the callback stage's configuration: {text}"))
+        };
+        let config: Config =
+            serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
+        let one_attempt = ATTEMPT_LIMIT.as_millis() as u64;
+        if !(1..=20).contains(&config.attempts) {
+            return Err(refuse("`attempts` must be from 1 to 20".to_owned()));
+        }
+        if config.first_delay_ms == 0 || config.first_delay_ms > config.max_delay_ms {
+            return Err(refuse(
+                "`firstDelayMs` must be from 1 to `maxDelayMs`".to_owned(),
+            ));
+        }
+        if config.max_delay_ms > 300_000 {
+            return Err(refuse("`maxDelayMs` must be at most 300000".to_owned()));
+        }
+        if !(one_attempt..=840_000).contains(&config.total_ms) {
+            let text =
+                format!("`totalMs` must be from {one_attempt}, which is one attempt, to 840000");
+            return Err(refuse(text));
+        }
+        Ok(config)
+    }
+
+    /// [`Self::total_ms`] as a duration.
+    pub fn total(&self) -> Duration {
+        Duration::from_millis(self.total_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn four_attempts_in_thirty_seconds_unless_told_otherwise() {
+        let config = Config::parse("{}").unwrap();
+        assert_eq!((config.attempts, config.total_ms), (4, 30_000));
+        assert_eq!(
+            Config::parse(r#"{"attempts":1}"#).unwrap(),
+            Config {
+                attempts: 1,
+                ..config
+            }
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        for (json, named) in [
+            (r#"{"url":"https://example.org"}"#, "`url`"),
+            (r#"{"attempts":0}"#, "`attempts`"),
+            (r#"{"attempts":21}"#, "`attempts`"),
+            (r#"{"firstDelayMs":0}"#, "`firstDelayMs`"),
+            (r#"{"firstDelayMs":20000}"#, "`firstDelayMs`"),
+            (r#"{"maxDelayMs":300001}"#, "`maxDelayMs`"),
+            (r#"{"totalMs":9999}"#, "`totalMs`"),
+            ("[", "configuration"),
+        ] {
+            match Config::parse(json) {
+                Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! How a batch ended, in one word and one sentence.
+//!
+//! The earlier system called a batch a success although files of it had failed. So the verdict is drawn from the
+//! document alone, by rules that can be read off here.
+
+use crate::bindings::toq::media::types::{Asset, Batch, Problem};
+
+/// The words which the backend knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No file and no state failed.
+    Succeeded,
+    /// Some files failed, at least one is fine.
+    PartialSuccess,
+    /// Files were found good, but every single one failed later on.
+    Failed,
+    /// Not one file was found good.
+    ValidationFailed,
+    /// A state failed as a whole.
+    ProcessingFailed,
+    /// A state failed as a whole because it took too long.
+    TimedOut,
+}
+
+impl Status {
+    /// As the backend spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Succeeded => "SUCCEEDED",
+            Status::PartialSuccess => "PARTIAL_SUCCESS",
+            Status::Failed => "FAILED",
+            Status::ValidationFailed => "VALIDATION_FAILED",
+            Status::ProcessingFailed => "PROCESSING_FAILED",
+            Status::TimedOut => "TIMED_OUT",
+        }
+    }
+}
+
+/// How the batch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// In one word.
+    pub status: Status,
+    /// Why, unless it succeeded.
+    pub fault: Option<Fault>,
+}
+
+/// Why a batch did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// One sentence for people.
+    pub reason: String,
+    /// The stable name of the first failure: of a state, or else of a file.
+    pub code: String,
+    /// What that failure said.
+    pub message: String,
+}
+
+/// The codes of a state that took too long.
+const TIMEOUTS: [&str; 3] = ["States.Timeout", "States.HeartbeatTimeout", "Stage.Timeout"];
+
+/// How many failed files the reason names.
+const NAMED: usize = 3;
+
+/// Draws the verdict. Where several states failed the first one counts: the others may have failed because of it.
+pub fn judge(batch: &Batch) -> Verdict {
+    if let Some(problem) = batch.problems.first() {
+        let (status, what) = if TIMEOUTS.contains(&problem.code.as_str()) {
+            (Status::TimedOut, "did not end in time")
+        } else {
+            (Status::ProcessingFailed, "failed")
+        };
+        let reason = format!("{} {what}: {}", problem.state, problem.message);
+        return Verdict {
+            status,
+            fault: Some(fault(reason, problem)),
+        };
+    }
+    let total = batch.assets.len();
+    let failed: Vec<&Asset> = batch
+        .assets
+        .iter()
+        .filter(|asset| !is_fine(asset))
+        .collect();
+    let (status, opening) = if total == 0 {
+        (
+            Status::ValidationFailed,
+            "The batch has no files".to_owned(),
+        )
+    } else if failed.is_empty() {
+        return Verdict {
+            status: Status::Succeeded,
+            fault: None,
+        };
+    } else if failed.len() < total {
+        (
+            Status::PartialSuccess,
+            format!("{} of {total} files failed", failed.len()),
+        )
+    } else if batch.assets.iter().any(|asset| asset.verified) {
+        (
+            Status::Failed,
+            format!("All of the {total} files failed, though not all in validation"),
+        )
+    } else {
+        (
+            Status::ValidationFailed,
+            format!("None of the {total} files is valid"),
+        )
+    };
+    let reason = format!("{opening}{}", list(&failed));
+    let fault = match failed.iter().find_map(|asset| asset.problem.as_ref()) {
+        Some(problem) => fault(reason, problem),
+        None => Fault {
+            message: reason.clone(),
+            code: "Stage.InvalidInput".to_owned(),
+            reason,
+        },
+    };
+    Verdict {
+        status,
+        fault: Some(fault),
+    }
+}
+
+/// Whether a file came through: found good, and no stage failed on it.
+pub fn is_fine(asset: &Asset) -> bool {
+    asset.verified && asset.problem.is_none()
+}
+
+fn fault(reason: String, problem: &Problem) -> Fault {
+    Fault {
+        reason,
+        code: problem.code.clone(),
+        message: problem.message.clone(),
+    }
+}
+
+/// `: a.jpg (Stage.Corrupt), b.jpg (Stage.Missing) and 2 more`
+fn list(failed: &[&Asset]) -> String {
+    let named: Vec<String> = failed
+        .iter()
+        .take(NAMED)
+        .map(|asset| {
+            let name = asset.key.rsplit('/').next().unwrap_or(&asset.key);
+            let code = asset
+                .problem
+                .as_ref()
+                .map_or("not validated", |problem| problem.code.as_str());
+            format!("{name} ({code})")
+        })
+        .collect();
+    match failed.len().saturating_sub(NAMED) {
+        _ if failed.is_empty() => String::new(),
+        0 => format!(": {}", named.join(", ")),
+        more => format!(": {} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::body::fixtures::{asset, batch, problem};
+
+    fn status(batch: &Batch) -> &'static str {
+        judge(batch).status.name()
+    }
+
+    fn reason(batch: &Batch) -> String {
+        judge(batch).fault.unwrap().reason
+    }
+
+    fn bad(key: &str, code: &str) -> Asset {
+        Asset {
+            problem: Some(problem("ValidateRawAssets", code)),
+            verified: false,
+            ..asset(key)
+        }
+    }
+
+    fn late(key: &str) -> Asset {
+        Asset {
+            problem: Some(problem("GenerateThumbnails", "Stage.Corrupt")),
+            ..asset(key)
+        }
+    }
+
+    #[test]
+    fn a_batch_succeeds_only_if_every_file_did() {
+        let good = batch(vec![asset("1/raw/a.jpg"), asset("1/raw/b.jpg")]);
+        assert_eq!(
+            judge(&good),
+            Verdict {
+                status: Status::Succeeded,
+                fault: None
+            }
+        );
+        let partial = batch(vec![
+            asset("1/raw/a.jpg"),
+            bad("1/raw/b.jpg", "Stage.Mismatch"),
+        ]);
+        assert_eq!(status(&partial), "PARTIAL_SUCCESS");
+        assert_eq!(
+            reason(&partial),
+            "1 of 2 files failed: b.jpg (Stage.Mismatch)"
+        );
+        let unchecked = batch(vec![
+            asset("1/raw/a.jpg"),
+            Asset {
+                verified: false,
+                ..asset("1/raw/b.jpg")
+            },
+        ]);
+        assert_eq!(status(&unchecked), "PARTIAL_SUCCESS");
+        assert_eq!(
+            reason(&unchecked),
+            "1 of 2 files failed: b.jpg (not validated)"
+        );
+    }
+
+    #[test]
+    fn a_batch_without_a_good_file_failed_in_validation() {
+        let none = batch(
+            (1..=5)
+                .map(|n| bad(&format!("1/raw/{n}.jpg"), "Stage.Missing"))
+                .collect(),
+        );
+        assert_eq!(status(&none), "VALIDATION_FAILED");
+        assert_eq!(
+            reason(&none),
+            "None of the 5 files is valid: 1.jpg (Stage.Missing), 2.jpg (Stage.Missing), 3.jpg (Stage.Missing) and 2 more"
+        );
+        assert_eq!(status(&batch(Vec::new())), "VALIDATION_FAILED");
+        assert_eq!(reason(&batch(Vec::new())), "The batch has no files");
+    }
+
+    #[test]
+    fn a_batch_whose_good_files_all_failed_later_failed() {
+        let all = batch(vec![
+            late("1/raw/a.jpg"),
+            bad("1/raw/b.jpg", "Stage.Missing"),
+        ]);
+        assert_eq!(status(&all), "FAILED");
+        assert_eq!(judge(&all).fault.unwrap().code, "Stage.Corrupt");
+    }
+
+    #[test]
+    fn a_failed_state_outweighs_its_files_and_the_first_one_counts() {
+        let with = |codes: &[&str]| Batch {
+            problems: codes
+                .iter()
+                .map(|code| problem("ProcessVideos", code))
+                .collect(),
+            ..batch(vec![asset("1/raw/a.jpg")])
+        };
+        assert_eq!(
+            status(&with(&["Stage.OutOfMemory", "States.Timeout"])),
+            "PROCESSING_FAILED"
+        );
+        assert_eq!(
+            reason(&with(&["Stage.OutOfMemory"])),
+            "ProcessVideos failed: it went wrong"
+        );
+        for code in ["States.Timeout", "States.HeartbeatTimeout", "Stage.Timeout"] {
+            assert_eq!(status(&with(&[code, "Stage.Internal"])), "TIMED_OUT");
+        }
+        assert_eq!(
+            reason(&with(&["Stage.Timeout"])),
+            "ProcessVideos did not end in time: it went wrong"
+        );
+    }
+}
