@@ -92,14 +92,8 @@ impl TryFrom<ListingFields> for Listing {
 
     fn try_from(fields: ListingFields) -> Result<Self, Self::Error> {
         match (fields.listing_id, fields.listing_identity_id) {
-            (Some(id), None) => Ok(Listing {
-                id,
-                field: ListingField::ListingId,
-            }),
-            (None, Some(id)) => Ok(Listing {
-                id,
-                field: ListingField::ListingIdentityId,
-            }),
+            (Some(id), None) => Ok(Listing { id, field: ListingField::ListingId }),
+            (None, Some(id)) => Ok(Listing { id, field: ListingField::ListingIdentityId }),
             _ => Err("exactly one of `listingId` and `listingIdentityId` is needed"),
         }
     }
@@ -108,14 +102,10 @@ impl TryFrom<ListingFields> for Listing {
 impl From<Listing> for ListingFields {
     fn from(listing: Listing) -> Self {
         match listing.field {
-            ListingField::ListingId => ListingFields {
-                listing_id: Some(listing.id),
-                listing_identity_id: None,
-            },
-            ListingField::ListingIdentityId => ListingFields {
-                listing_id: None,
-                listing_identity_id: Some(listing.id),
-            },
+            ListingField::ListingId => ListingFields { listing_id: Some(listing.id), listing_identity_id: None },
+            ListingField::ListingIdentityId => {
+                ListingFields { listing_id: None, listing_identity_id: Some(listing.id) }
+            }
         }
     }
 }

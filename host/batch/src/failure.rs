@@ -88,9 +88,6 @@ pub struct Failure {
 impl Failure {
     /// A failure of `case`, told as `message`.
     pub fn new(case: Case, message: impl Into<String>) -> Self {
-        Self {
-            case,
-            message: message.into(),
-        }
+        Self { case, message: message.into() }
     }
 }

@@ -31,3 +31,34 @@ impl std::fmt::Display for Id {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_a_number_becomes_one_and_nothing_else_does() {
+        assert_eq!(Id::from_text("4"), Id::Number(4));
+        for text in ["", "007", "+4", " 4", "4.0", "18446744073709551616", "٤"] {
+            assert_eq!(Id::from_text(text), Id::Text(text.into()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_written_as_it_was_read(text in ".*") {
+            prop_assert_eq!(Id::from_text(&text).to_string(), text);
+        }
+
+        #[test]
+        fn an_id_keeps_its_kind_in_json(number: u64, text in ".*") {
+            for id in [Id::Number(number), Id::Text(text), Id::Text(number.to_string())] {
+                let json = serde_json::to_string(&id).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Id>(&json).unwrap(), id);
+            }
+        }
+    }
+}

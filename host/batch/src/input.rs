@@ -80,38 +80,22 @@ fn read(body: &Value, document: ReadDocument) -> Result<Batch, InputError> {
     }
 }
 
-fn read_branches(
-    branches: &[Value],
-    path: &str,
-    document: ReadDocument,
-) -> Result<Batch, InputError> {
+fn read_branches(branches: &[Value], path: &str, document: ReadDocument) -> Result<Batch, InputError> {
     let read = |(index, branch): (usize, &Value)| match branch {
         Value::Object(fields) => read_document(fields, &format!("{path}[{index}]"), document),
-        other => Err(InputError::unexpected(
-            format!("{path}[{index}]"),
-            other,
-            BATCH_ACCEPTED,
-        )),
+        other => Err(InputError::unexpected(format!("{path}[{index}]"), other, BATCH_ACCEPTED)),
     };
     let batches: Result<Vec<_>, _> = branches.iter().enumerate().map(read).collect();
-    merge_branches(batches?).map_err(|source| InputError::Merge {
-        path: path.to_owned(),
-        source,
-    })
+    merge_branches(batches?).map_err(|source| InputError::Merge { path: path.to_owned(), source })
 }
 
-fn read_document(
-    fields: &Map<String, Value>,
-    path: &str,
-    document: ReadDocument,
-) -> Result<Batch, InputError> {
+fn read_document(fields: &Map<String, Value>, path: &str, document: ReadDocument) -> Result<Batch, InputError> {
     let mut batch = document(fields, path)?;
     take_error(&mut batch, fields);
     Ok(batch)
 }
 
-const BATCH_ACCEPTED: &str =
-    "a batch document is accepted: an object with listingId or listingIdentityId, and assets";
+const BATCH_ACCEPTED: &str = "a batch document is accepted: an object with listingId or listingIdentityId, and assets";
 
 fn is_stamped(document: &Map<String, Value>, execution: &Execution) -> bool {
     document
@@ -122,32 +106,22 @@ fn is_stamped(document: &Map<String, Value>, execution: &Execution) -> bool {
 
 /// A document that the host itself wrote.
 fn canonical(document: &Map<String, Value>, path: &str) -> Result<Batch, InputError> {
-    serde_json::from_value(Value::Object(document.clone())).map_err(|source| InputError::Document {
-        path: path.to_owned(),
-        reason: source.to_string(),
-    })
+    serde_json::from_value(Value::Object(document.clone()))
+        .map_err(|source| InputError::Document { path: path.to_owned(), reason: source.to_string() })
 }
 
 /// A document from outside. `problems`, `bundles`, `execution`, `revision` and `counts` are not for it to say.
-fn outside(
-    document: &Map<String, Value>,
-    path: &str,
-    attributes: &Attributes,
-) -> Result<Batch, InputError> {
+fn outside(document: &Map<String, Value>, path: &str, attributes: &Attributes) -> Result<Batch, InputError> {
     let fields = Fields::new(document, path);
     let mut batch = Batch::new(listing(&fields, attributes)?);
-    batch.batch_id = fields
-        .id("batchId")?
-        .or_else(|| attributes.batch_id.clone());
+    batch.batch_id = fields.id("batchId")?.or_else(|| attributes.batch_id.clone());
     batch.job_id = fields.id("jobId")?.or_else(|| attributes.job_id.clone());
     batch.external_id = fields.text("externalId")?;
     batch.retry = match fields.count("retry")? {
         Some(retry) => retry,
         None => attributes.retry()?.unwrap_or(0),
     };
-    batch.traceparent = fields
-        .trace("traceparent")
-        .or_else(|| attributes.traceparent.clone());
+    batch.traceparent = fields.trace("traceparent").or_else(|| attributes.traceparent.clone());
     batch.assets = assets(&fields, &batch.listing)?;
     refuse_shared_derived_keys(&mut batch.assets);
     batch.recount();
@@ -159,10 +133,7 @@ fn listing(fields: &Fields, attributes: &Attributes) -> Result<Listing, InputErr
         let id = fields.id(field.name())?;
         Ok(id.map(|id| Listing { id, field }))
     };
-    let listing = match (
-        in_field(ListingField::ListingId)?,
-        in_field(ListingField::ListingIdentityId)?,
-    ) {
+    let listing = match (in_field(ListingField::ListingId)?, in_field(ListingField::ListingIdentityId)?) {
         (Some(one), Some(other)) if one.id != other.id => {
             return Err(InputError::Unexpected {
                 path: fields.path_of("listingIdentityId"),
@@ -202,18 +173,11 @@ fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> 
     let mut places: HashMap<String, usize> = HashMap::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
         let mut asset = asset::read(value, &format!("{path}[{index}]"), listing)?;
-        let known = places
-            .get(&asset.key)
-            .and_then(|place| assets.get_mut(*place));
+        let known = places.get(&asset.key).and_then(|place| assets.get_mut(*place));
         if let Some(known) = known {
             // Both types were made from one key, unless the key was refused and neither means anything.
             asset.media_type = known.media_type;
-            known
-                .merge_from(asset)
-                .map_err(|source| InputError::Merge {
-                    path: format!("{path}[{index}]"),
-                    source,
-                })?;
+            known.merge_from(asset).map_err(|source| InputError::Merge { path: format!("{path}[{index}]"), source })?;
         } else {
             places.insert(asset.key.clone(), assets.len());
             assets.push(asset);
@@ -247,11 +211,7 @@ fn refuse_shared_derived_keys(assets: &mut [Asset]) {
 
 /// A fault of one file in the input itself.
 fn fault(message: String) -> Problem {
-    Problem {
-        state: FIRST_STATE.to_owned(),
-        code: Case::InvalidInput.name().to_owned(),
-        message,
-    }
+    Problem { state: FIRST_STATE.to_owned(), code: Case::InvalidInput.name().to_owned(), message }
 }
 
 /// What a Catch left in `error`: `{Error, Cause}` and, where the state machine says it, the `state`.

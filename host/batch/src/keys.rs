@@ -81,9 +81,7 @@ pub enum KeyError {
         accepted: &'static str,
     },
     /// Only uploads are in the area `raw`.
-    #[error(
-        "a key cannot be derived into the area `raw`: it belongs to the uploads; use processed, thumb or zip"
-    )]
+    #[error("a key cannot be derived into the area `raw`: it belongs to the uploads; use processed, thumb or zip")]
     IntoRaw,
     /// The key would be longer than S3 allows.
     #[error("the key derived from {key} would have {bytes} bytes; S3 takes at most 1024")]
@@ -113,10 +111,7 @@ pub struct KeyParts {
 impl KeyParts {
     /// Takes `key` apart; an error if it does not follow the layout.
     pub fn parse(key: &str) -> Result<Self, KeyError> {
-        let fault = |fault| KeyError::Layout {
-            key: quote(key),
-            fault,
-        };
+        let fault = |fault| KeyError::Layout { key: quote(key), fault };
         if key.len() > KEY_MAX {
             return Err(fault("it is longer than 1024 bytes"));
         }
@@ -124,9 +119,7 @@ impl KeyParts {
         if let Some(wrong) = segments.iter().find_map(|segment| segment_fault(segment)) {
             return Err(fault(wrong));
         }
-        let (head, tail) = segments
-            .split_at_checked(4)
-            .ok_or_else(|| fault("it has too few segments"))?;
+        let (head, tail) = segments.split_at_checked(4).ok_or_else(|| fault("it has too few segments"))?;
         let [listing, area, first, second] = head else {
             return Err(fault("it has too few segments"));
         };
@@ -138,9 +131,7 @@ impl KeyParts {
             _ => return Err(fault("it has too many segments")),
         };
         if !is_listing(listing) {
-            return Err(fault(
-                "its listing is not made of letters, digits, `-` and `_`",
-            ));
+            return Err(fault("its listing is not made of letters, digits, `-` and `_`"));
         }
         Ok(KeyParts {
             listing: (*listing).to_owned(),
@@ -171,13 +162,7 @@ impl KeyParts {
 
 impl fmt::Display for KeyParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let KeyParts {
-            listing,
-            area,
-            media_type,
-            date,
-            name,
-        } = self;
+        let KeyParts { listing, area, media_type, date, name } = self;
         write!(f, "{listing}/{area}/{}/", media_type.segment())?;
         if let Some(date) = date {
             write!(f, "{date}/")?;
@@ -193,12 +178,7 @@ impl fmt::Display for KeyParts {
 /// derived name always separates the suffix: different sources or suffixes never share a key within one extension,
 /// unless only the sources' extensions differ). `extension` is 1 to 10 letters or digits without the dot; it is written
 /// in lower case.
-pub fn derive_key(
-    source: &str,
-    area: Area,
-    suffix: &str,
-    extension: &str,
-) -> Result<String, KeyError> {
+pub fn derive_key(source: &str, area: Area, suffix: &str, extension: &str) -> Result<String, KeyError> {
     if area == Area::Raw {
         return Err(KeyError::IntoRaw);
     }
@@ -209,8 +189,8 @@ pub fn derive_key(
             accepted: "1 to 64 letters, digits, `-` and inner dots are accepted, such as 320x240",
         });
     }
-    let extension_fits = (1..=EXTENSION_MAX).contains(&extension.len())
-        && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let extension_fits =
+        (1..=EXTENSION_MAX).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !extension_fits {
         return Err(KeyError::Word {
             what: "extension",
@@ -219,15 +199,8 @@ pub fn derive_key(
         });
     }
     let parts = KeyParts::parse(source)?;
-    let derived = KeyParts {
-        name: format!(
-            "{}_{suffix}.{}",
-            parts.stem(),
-            extension.to_ascii_lowercase()
-        ),
-        area,
-        ..parts
-    };
+    let derived =
+        KeyParts { name: format!("{}_{suffix}.{}", parts.stem(), extension.to_ascii_lowercase()), area, ..parts };
     within_limit(derived.to_string(), source)
 }
 
@@ -236,9 +209,7 @@ pub fn derive_key(
 /// digits and `-`.
 pub fn bundle_key(batch: &Batch, name: &str) -> Result<String, KeyError> {
     let fits = (1..=WORD_MAX).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !fits {
         return Err(KeyError::Word {
             what: "bundle name",
@@ -248,11 +219,7 @@ pub fn bundle_key(batch: &Batch, name: &str) -> Result<String, KeyError> {
     }
     let listing = batch.listing.id.to_string();
     if !is_listing(&listing) {
-        return Err(KeyError::Word {
-            what: "listing",
-            text: quote(&listing),
-            accepted: LISTING_ACCEPTED,
-        });
+        return Err(KeyError::Word { what: "listing", text: quote(&listing), accepted: LISTING_ACCEPTED });
     }
     let folder = batch.bundle_folder();
     within_limit(format!("{listing}/zip/{folder}/{name}.zip"), &listing)
@@ -265,9 +232,7 @@ pub(crate) const LISTING_ACCEPTED: &str =
 /// Whether a listing's id can begin a key.
 pub(crate) fn is_listing(text: &str) -> bool {
     (1..=WORD_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// `text` in quotes, for a message: control characters escaped, at most 120 characters.
@@ -282,19 +247,14 @@ fn within_limit(key: String, source: &str) -> Result<String, KeyError> {
     if key.len() <= KEY_MAX {
         return Ok(key);
     }
-    Err(KeyError::TooLong {
-        key: quote(source),
-        bytes: key.len(),
-    })
+    Err(KeyError::TooLong { key: quote(source), bytes: key.len() })
 }
 
 fn is_suffix(text: &str) -> bool {
     (1..=WORD_MAX).contains(&text.len())
         && !text.starts_with('.')
         && !text.ends_with('.')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
 }
 
 fn segment_fault(segment: &str) -> Option<&'static str> {
@@ -325,9 +285,7 @@ mod tests {
     fn is_clean(key: &str) -> bool {
         key.len() <= KEY_MAX
             && !key.contains(char::is_control)
-            && key
-                .split('/')
-                .all(|segment| !["", ".", ".."].contains(&segment))
+            && key.split('/').all(|segment| !["", ".", ".."].contains(&segment))
     }
 
     #[test]
@@ -338,10 +296,7 @@ mod tests {
         assert_eq!(parts.media_type, MediaType::PhotoVertical);
         assert_eq!(parts.date.as_deref(), Some("2025-11-27"));
         assert_eq!(parts.name, "photo-001.jpg");
-        assert_eq!(
-            (parts.stem(), parts.extension()),
-            ("photo-001", Some("jpg"))
-        );
+        assert_eq!((parts.stem(), parts.extension()), ("photo-001", Some("jpg")));
     }
 
     #[test]
@@ -407,25 +362,16 @@ mod tests {
 
     #[test]
     fn nothing_is_derived_into_the_uploads() {
-        assert_eq!(
-            derive_key(DATED, Area::Raw, "small", "jpg"),
-            Err(KeyError::IntoRaw)
-        );
+        assert_eq!(derive_key(DATED, Area::Raw, "small", "jpg"), Err(KeyError::IntoRaw));
     }
 
     #[test]
     fn a_suffix_or_extension_cannot_leave_its_place_in_the_name() {
         for suffix in ["", "a/b", "../x", "a_b", ".", "x.", "é", "a\0", "a b"] {
-            assert!(
-                derive_key(DATED, Area::Thumb, suffix, "jpg").is_err(),
-                "{suffix:?}"
-            );
+            assert!(derive_key(DATED, Area::Thumb, suffix, "jpg").is_err(), "{suffix:?}");
         }
         for extension in ["", ".jpg", "jp/g", "tar.gz", "verylongextension"] {
-            assert!(
-                derive_key(DATED, Area::Thumb, "s", extension).is_err(),
-                "{extension:?}"
-            );
+            assert!(derive_key(DATED, Area::Thumb, "s", extension).is_err(), "{extension:?}");
         }
     }
 
@@ -438,25 +384,16 @@ mod tests {
     }
 
     fn batch(listing: Id) -> Batch {
-        Batch::new(Listing {
-            id: listing,
-            field: ListingField::ListingId,
-        })
+        Batch::new(Listing { id: listing, field: ListingField::ListingId })
     }
 
     #[test]
     fn archives_have_a_folder_for_each_batch() {
         let mut one = batch(Id::Number(51));
         one.job_id = Some(Id::Number(4));
-        assert_eq!(
-            bundle_key(&one, "complete").unwrap(),
-            "51/zip/job-4/complete.zip"
-        );
+        assert_eq!(bundle_key(&one, "complete").unwrap(), "51/zip/job-4/complete.zip");
         one.batch_id = Some(Id::Number(5));
-        assert_eq!(
-            bundle_key(&one, "complete").unwrap(),
-            "51/zip/batch-5/complete.zip"
-        );
+        assert_eq!(bundle_key(&one, "complete").unwrap(), "51/zip/batch-5/complete.zip");
         assert!(bundle_key(&one, "../complete").is_err());
         assert!(bundle_key(&batch(Id::Text("a/b".into())), "complete").is_err());
     }
@@ -465,8 +402,7 @@ mod tests {
     fn archives_of_a_batch_without_ids_are_kept_apart_by_its_files() {
         let mut one = batch(Id::Number(51));
         let empty = bundle_key(&one, "complete").unwrap();
-        one.assets
-            .push(crate::Asset::new(DATED, MediaType::PhotoVertical));
+        one.assets.push(crate::Asset::new(DATED, MediaType::PhotoVertical));
         assert_ne!(bundle_key(&one, "complete").unwrap(), empty);
     }
 
@@ -543,8 +479,7 @@ mod tests {
     #[test]
     fn well_known_naughty_strings_make_a_clean_key_or_none() {
         // A public list; not part of the repository, so its absence is told and is no failure.
-        let path = std::env::var("NAUGHTY_STRINGS")
-            .unwrap_or_else(|_| "/usr/share/blns/naughty-strings.txt".into());
+        let path = std::env::var("NAUGHTY_STRINGS").unwrap_or_else(|_| "/usr/share/blns/naughty-strings.txt".into());
         let Ok(list) = std::fs::read(&path) else {
             eprintln!("skipped: no list of naughty strings at {path} (set NAUGHTY_STRINGS to one)");
             return;

@@ -26,9 +26,7 @@ mod arbitrary;
 #[cfg(test)]
 mod schema_test;
 
-pub use document::{
-    Asset, Batch, Bundle, Counts, Execution, Listing, ListingField, PixelSize, Problem, Rendition,
-};
+pub use document::{Asset, Batch, Bundle, Counts, Execution, Listing, ListingField, PixelSize, Problem, Rendition};
 pub use failure::{Case, Failure};
 pub use id::Id;
 pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attributes, resume};

@@ -73,9 +73,7 @@ impl MediaType {
 
     /// The type whose keys contain `first/second`, if there is one.
     pub fn from_segments(first: &str, second: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|one| one.segment().split_once('/') == Some((first, second)))
+        Self::ALL.into_iter().find(|one| one.segment().split_once('/') == Some((first, second)))
     }
 
     /// Its first word.

@@ -10,9 +10,7 @@ use crate::{Asset, Batch, Bundle, Problem, Rendition};
 #[non_exhaustive]
 pub enum MergeError {
     /// A stage answered with another file than it was given.
-    #[error(
-        "`{returned}` was returned in place of `{key}`: a stage must give an asset's key back unchanged"
-    )]
+    #[error("`{returned}` was returned in place of `{key}`: a stage must give an asset's key back unchanged")]
     KeyChanged {
         /// The file it was given.
         key: String,
@@ -20,9 +18,7 @@ pub enum MergeError {
         returned: String,
     },
     /// A stage changed what a file was uploaded as.
-    #[error(
-        "`{key}` was uploaded as {was} and returned as {returned}: its media type follows from its key"
-    )]
+    #[error("`{key}` was uploaded as {was} and returned as {returned}: its media type follows from its key")]
     TypeChanged {
         /// The file.
         key: String,
@@ -35,9 +31,7 @@ pub enum MergeError {
     #[error("there is no branch to merge: the list of batch documents is empty")]
     NoBranches,
     /// The branches do not belong to one batch.
-    #[error(
-        "branch {branch} has another {field} than branch 0: only branches of one batch can be merged"
-    )]
+    #[error("branch {branch} has another {field} than branch 0: only branches of one batch can be merged")]
     OtherBatch {
         /// Counted from 0.
         branch: usize,
@@ -53,10 +47,7 @@ impl Asset {
     /// Fails, and changes nothing, if `additions` is about another file or another media type.
     pub fn merge_from(&mut self, additions: Asset) -> Result<(), MergeError> {
         if additions.key != self.key {
-            return Err(MergeError::KeyChanged {
-                key: self.key.clone(),
-                returned: additions.key,
-            });
+            return Err(MergeError::KeyChanged { key: self.key.clone(), returned: additions.key });
         }
         if additions.media_type != self.media_type {
             return Err(MergeError::TypeChanged {
@@ -117,8 +108,16 @@ impl Asset {
             self.problem = Some(problem);
             return;
         };
-        let same_kind = first.state == problem.state && first.code == problem.code;
-        if same_kind && problem.message.starts_with(&first.message) {
+        let told = |longer: &Problem, shorter: &Problem| {
+            let rest = longer.message.strip_prefix(&shorter.message);
+            longer.state == shorter.state
+                && longer.code == shorter.code
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("; then "))
+        };
+        if told(first, &problem) {
+            return;
+        }
+        if told(&problem, first) {
             *first = problem;
             return;
         }
@@ -147,10 +146,7 @@ impl Batch {
     pub fn merge_asset(&mut self, additions: Asset) -> Result<(), MergeError> {
         match self.assets.iter_mut().find(|one| one.key == additions.key) {
             Some(asset) => asset.merge_from(additions),
-            None => Err(MergeError::KeyChanged {
-                key: "any file of the batch".into(),
-                returned: additions.key,
-            }),
+            None => Err(MergeError::KeyChanged { key: "any file of the batch".into(), returned: additions.key }),
         }
     }
 }
@@ -191,10 +187,7 @@ fn merge_branch(merged: &mut Batch, branch: Batch, index: usize) -> Result<(), M
         ("retry", retry == merged.retry),
     ];
     if let Some((field, _)) = same.into_iter().find(|(_, same)| !same) {
-        return Err(MergeError::OtherBatch {
-            branch: index,
-            field,
-        });
+        return Err(MergeError::OtherBatch { branch: index, field });
     }
     set(&mut merged.external_id, external_id);
     set(&mut merged.traceparent, traceparent);
@@ -225,5 +218,173 @@ fn replace_or_push<T>(list: &mut Vec<T>, item: T, name: impl Fn(&T) -> &str) {
     match list.iter_mut().find(|one| name(one) == name(&item)) {
         Some(place) => *place = item,
         None => list.push(item),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::{MediaType, arbitrary};
+
+    const KEY: &str = "51/raw/photo/vertical/a.jpg";
+
+    fn photo() -> Asset {
+        Asset::new(KEY, MediaType::PhotoVertical)
+    }
+
+    fn rendition(name: &str, bytes: u64) -> Rendition {
+        Rendition {
+            name: name.into(),
+            key: format!("51/thumb/photo/vertical/a_{name}.jpg"),
+            content_type: "image/jpeg".into(),
+            pixels: None,
+            bytes,
+            etag: "e".into(),
+            crc32: None,
+            reused: false,
+        }
+    }
+
+    fn problem(state: &str, message: &str) -> Problem {
+        Problem { state: state.into(), code: "Stage.Corrupt".into(), message: message.into() }
+    }
+
+    #[test]
+    fn a_field_that_is_set_replaces_and_one_that_is_not_leaves() {
+        let mut asset = photo();
+        (asset.bytes, asset.title) = (Some(1), Some("Kitchen".into()));
+        let mut additions = photo();
+        (additions.bytes, additions.crc32) = (Some(2), Some(3));
+        asset.merge_from(additions).unwrap();
+        assert_eq!((asset.bytes, asset.crc32), (Some(2), Some(3)));
+        assert_eq!(asset.title.as_deref(), Some("Kitchen"));
+    }
+
+    #[test]
+    fn renditions_are_matched_by_name() {
+        let mut asset = photo();
+        asset.renditions = vec![rendition("320x240", 1), rendition("640x480", 1)];
+        let mut additions = photo();
+        additions.renditions = vec![rendition("640x480", 2), rendition("1280x960", 2)];
+        asset.merge_from(additions).unwrap();
+        let made: Vec<_> = asset.renditions.iter().map(|one| (one.name.as_str(), one.bytes)).collect();
+        assert_eq!(made, [("320x240", 1), ("640x480", 2), ("1280x960", 2)]);
+    }
+
+    #[test]
+    fn no_stage_takes_back_that_a_file_was_verified_or_failed() {
+        let mut asset = photo();
+        (asset.verified, asset.problem) = (true, Some(problem("A", "one")));
+        asset.merge_from(photo()).unwrap();
+        assert!(asset.verified);
+        assert_eq!(asset.problem, Some(problem("A", "one")));
+    }
+
+    #[test]
+    fn a_second_problem_is_told_after_the_first_and_only_once() {
+        let mut asset = photo();
+        asset.add_problem(problem("A", "one"));
+        for _ in 0..2 {
+            asset.add_problem(problem("A", "one"));
+            asset.add_problem(problem("B", "two"));
+        }
+        let told = problem("A", "one; then B: Stage.Corrupt: two");
+        assert_eq!(asset.problem, Some(told.clone()));
+
+        let mut untouched = photo();
+        untouched.add_problem(problem("A", "one"));
+        untouched.merge_from(asset).unwrap();
+        assert_eq!(untouched.problem, Some(told));
+    }
+
+    #[test]
+    fn another_key_or_type_is_refused_and_changes_nothing() {
+        let mut asset = photo();
+        for mut wrong in [
+            Asset::new("51/raw/photo/vertical/b.jpg", MediaType::PhotoVertical),
+            Asset::new(KEY, MediaType::ProjectDoc),
+        ] {
+            wrong.verified = true;
+            let error = asset.merge_from(wrong).unwrap_err().to_string();
+            assert!(error.contains(KEY), "{error}");
+        }
+        assert_eq!(asset, photo());
+    }
+
+    #[test]
+    fn a_file_that_is_not_in_the_batch_is_not_added_to_it() {
+        let mut batch = branch(51, 4);
+        let error = batch.merge_asset(photo()).unwrap_err();
+        assert!(matches!(error, MergeError::KeyChanged { .. }));
+        batch.assets.push(photo());
+        let mut additions = photo();
+        additions.verified = true;
+        batch.merge_asset(additions).unwrap();
+        assert!(batch.assets[0].verified);
+    }
+
+    fn branch(listing: u64, job: u64) -> Batch {
+        let mut batch =
+            Batch::new(crate::Listing { id: crate::Id::Number(listing), field: crate::ListingField::ListingId });
+        batch.job_id = Some(crate::Id::Number(job));
+        batch
+    }
+
+    #[test]
+    fn only_branches_of_one_batch_are_merged() {
+        assert_eq!(merge_branches(Vec::new()), Err(MergeError::NoBranches));
+        for (other, field) in [(branch(52, 4), "listing"), (branch(51, 5), "jobId")] {
+            let error = merge_branches(vec![branch(51, 4), branch(51, 4), other]).unwrap_err();
+            assert_eq!(error, MergeError::OtherBatch { branch: 2, field });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn merging_a_batch_with_itself_changes_nothing(batch in arbitrary::batch()) {
+            let merged = merge_branches(vec![batch.clone(), batch.clone()]).unwrap();
+            prop_assert_eq!(merged, batch);
+        }
+
+        #[test]
+        fn a_branch_that_did_nothing_takes_nothing_away(
+            worked in arbitrary::batch(),
+            first in any::<bool>(),
+        ) {
+            let mut idle = worked.clone();
+            for asset in &mut idle.assets {
+                *asset = Asset::new(asset.key.clone(), asset.media_type);
+            }
+            (idle.bundles, idle.problems) = (Vec::new(), Vec::new());
+            let branches = if first { vec![idle, worked.clone()] } else { vec![worked.clone(), idle] };
+            prop_assert_eq!(merge_branches(branches).unwrap(), worked);
+        }
+
+        #[test]
+        fn what_branches_made_of_different_files_is_all_there(
+            batch in arbitrary::batch(),
+            made in proptest::collection::vec((any::<Index>(), arbitrary::rendition()), 0..6),
+        ) {
+            prop_assume!(!batch.assets.is_empty());
+            let mut expected = batch.clone();
+            let mut branches = vec![batch.clone(), batch];
+            for (index, rendition) in made {
+                let place = index.index(expected.assets.len());
+                expected.assets[place].add_rendition(rendition.clone());
+                branches[place % 2].assets[place].add_rendition(rendition);
+            }
+            let by_name = |batch: &Batch| {
+                let mut renditions: Vec<_> = batch.assets.iter().flat_map(|one| one.renditions.clone()).collect();
+                renditions.sort_by(|one, other| (&one.name, &one.key).cmp(&(&other.name, &other.key)));
+                renditions
+            };
+            let made = by_name(&expected);
+            let merged = merge_branches(branches).unwrap();
+            prop_assert_eq!(by_name(&merged).len(), made.len());
+        }
     }
 }

@@ -31,20 +31,13 @@ impl Batch {
         parts.push(("retry", self.retry.to_string()));
 
         let plain = parts.iter().all(|(_, value)| is_plain(value));
-        let name = parts
-            .iter()
-            .map(|(label, value)| format!("{label}-{}", plain_part(value)))
-            .collect::<Vec<_>>()
-            .join("_");
+        let name =
+            parts.iter().map(|(label, value)| format!("{label}-{}", plain_part(value))).collect::<Vec<_>>().join("_");
         if plain && name.len() <= EXECUTION_NAME_MAX {
             return name;
         }
         // A plain name ends in `_retry-N`, this one in `_sha-…`: the two kinds never meet.
-        let exact = digest(
-            parts
-                .iter()
-                .flat_map(|(label, value)| [*label, value.as_str()]),
-        );
+        let exact = digest(parts.iter().flat_map(|(label, value)| [*label, value.as_str()]));
         let room = EXECUTION_NAME_MAX - "_sha-".len() - exact.len();
         let start: String = name.chars().take(room).collect();
         format!("{start}_sha-{exact}")
@@ -79,10 +72,7 @@ fn key_part(id: &Id) -> String {
 
 /// Letters, digits and `-`. Not `_`, which separates the parts of a name.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn plain_part(text: &str) -> String {
@@ -111,19 +101,13 @@ mod tests {
     use crate::{Asset, Listing, ListingField, MediaType};
 
     fn batch(listing: Id, batch: Option<Id>, job: Option<Id>, retry: u32) -> Batch {
-        let mut result = Batch::new(Listing {
-            id: listing,
-            field: ListingField::ListingId,
-        });
+        let mut result = Batch::new(Listing { id: listing, field: ListingField::ListingId });
         (result.batch_id, result.job_id, result.retry) = (batch, job, retry);
         result
     }
 
     fn is_execution_name(name: &str) -> bool {
-        (1..=80).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        (1..=80).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
     }
 
     #[test]
@@ -134,14 +118,7 @@ mod tests {
 
     #[test]
     fn an_id_that_does_not_fit_is_shortened_and_told_apart_by_a_digest() {
-        let long = |tail: &str| {
-            batch(
-                Id::Number(51),
-                Some(Id::Text("x".repeat(200) + tail)),
-                None,
-                0,
-            )
-        };
+        let long = |tail: &str| batch(Id::Number(51), Some(Id::Text("x".repeat(200) + tail)), None, 0);
         let (one, other) = (long("a").execution_name(), long("b").execution_name());
         assert!(is_execution_name(&one), "{one}");
         assert!(one.starts_with("listing-51_batch-xxx"), "{one}");
@@ -152,10 +129,7 @@ mod tests {
     fn without_batch_and_job_the_files_tell_two_deliveries_apart_in_any_order() {
         let with = |keys: &[&str]| {
             let mut batch = batch(Id::Number(51), None, None, 0);
-            batch.assets = keys
-                .iter()
-                .map(|key| Asset::new(*key, MediaType::ProjectDoc))
-                .collect();
+            batch.assets = keys.iter().map(|key| Asset::new(*key, MediaType::ProjectDoc)).collect();
             batch.execution_name()
         };
         assert_eq!(with(&["a", "b"]), with(&["b", "a"]));

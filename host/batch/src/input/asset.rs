@@ -47,11 +47,7 @@ fn key_of(fields: &Fields, faults: &mut Vec<String>) -> Result<String, InputErro
     let text = |name: &str| match fields.get(name) {
         None => Ok(None),
         Some(Value::String(key)) => Ok(Some(key.clone())),
-        Some(other) => Err(InputError::unexpected(
-            fields.path_of(name),
-            other,
-            "the file's key is accepted, as text",
-        )),
+        Some(other) => Err(InputError::unexpected(fields.path_of(name), other, "the file's key is accepted, as text")),
     };
     let is_raw = |key: &str| KeyParts::parse(key).is_ok_and(|parts| parts.area == Area::Raw);
     match (text("key")?, text("sourceKey")?) {
@@ -59,34 +55,18 @@ fn key_of(fields: &Fields, faults: &mut Vec<String>) -> Result<String, InputErro
         (Some(key), Some(source)) if key == source => Ok(key),
         (Some(key), Some(source)) if is_raw(&source) && !is_raw(&key) => Ok(source),
         (Some(key), Some(source)) => {
-            faults.push(format!(
-                "it has key {} and sourceKey {}: one upload is accepted",
-                quote(&key),
-                quote(&source)
-            ));
+            faults.push(format!("it has key {} and sourceKey {}: one upload is accepted", quote(&key), quote(&source)));
             Ok(key)
         }
-        (None, None) => Err(InputError::Missing {
-            path: fields.path_of("key"),
-            accepted: ACCEPTED,
-        }),
+        (None, None) => Err(InputError::Missing { path: fields.path_of("key"), accepted: ACCEPTED }),
     }
 }
 
-fn from_key(
-    key: &str,
-    declared: Option<&Value>,
-    listing: &Listing,
-    faults: &mut Vec<String>,
-) -> Asset {
+fn from_key(key: &str, declared: Option<&Value>, listing: &Listing, faults: &mut Vec<String>) -> Asset {
     let by_key = match KeyParts::parse(key) {
         Ok(parts) => {
             if parts.area != Area::Raw {
-                faults.push(format!(
-                    "key {} is in the area `{}`: uploads are in `raw`",
-                    quote(key),
-                    parts.area
-                ));
+                faults.push(format!("key {} is in the area `{}`: uploads are in `raw`", quote(key), parts.area));
             }
             if parts.listing != listing.id.to_string() {
                 faults.push(format!(
@@ -109,40 +89,23 @@ fn from_key(
 
 /// The declared type. The key says where a file belongs, so it wins over an orientation that contradicts it; a video
 /// declared as a photo is a mistake that somebody must look at.
-fn read_type(
-    declared: &Value,
-    by_key: Option<MediaType>,
-    faults: &mut Vec<String>,
-) -> Option<MediaType> {
+fn read_type(declared: &Value, by_key: Option<MediaType>, faults: &mut Vec<String>) -> Option<MediaType> {
     const KNOWN: &str = "PHOTO_VERTICAL, PHOTO_HORIZONTAL, VIDEO_VERTICAL, VIDEO_HORIZONTAL, PROJECT_DOC and PROJECT_RENDER are accepted";
     let Value::String(text) = declared else {
         faults.push(format!("type is {}: {KNOWN}", describe(declared)));
         return None;
     };
-    let name = text
-        .trim()
-        .to_ascii_uppercase()
-        .replace(['/', '-', ' '], "_");
+    let name = text.trim().to_ascii_uppercase().replace(['/', '-', ' '], "_");
     let exact = MediaType::from_name(&name);
-    let Some(family) = exact
-        .map(MediaType::family)
-        .or_else(|| Family::from_name(&name))
-    else {
+    let Some(family) = exact.map(MediaType::family).or_else(|| Family::from_name(&name)) else {
         let made = matches!(name.as_str(), "THUMBNAIL" | "ZIP");
-        let why = if made {
-            " is made here, never uploaded"
-        } else {
-            " is unknown"
-        };
+        let why = if made { " is made here, never uploaded" } else { " is unknown" };
         faults.push(format!("type {}{why}: {KNOWN}", quote(text)));
         return None;
     };
     match by_key {
         Some(by_key) if by_key.family() != family => {
-            faults.push(format!(
-                "type {} contradicts the key, which says {by_key}",
-                quote(text)
-            ));
+            faults.push(format!("type {} contradicts the key, which says {by_key}", quote(text)));
             None
         }
         Some(_) => exact,
@@ -179,15 +142,10 @@ fn text(fields: &Fields, name: &str, faults: &mut Vec<String>) -> Option<String>
 }
 
 fn number<T: TryFrom<u64>>(fields: &Fields, names: &[&str], faults: &mut Vec<String>) -> Option<T> {
-    let (name, value) = names
-        .iter()
-        .find_map(|name| Some((name, fields.get(name)?)))?;
+    let (name, value) = names.iter().find_map(|name| Some((name, fields.get(name)?)))?;
     let number = whole(value).and_then(|number| T::try_from(number).ok());
     if number.is_none() {
-        faults.push(format!(
-            "{name} is {}: a whole number that is not negative is accepted",
-            describe(value)
-        ));
+        faults.push(format!("{name} is {}: a whole number that is not negative is accepted", describe(value)));
     }
     number
 }
@@ -208,9 +166,7 @@ fn checksum(fields: &Fields, faults: &mut Vec<String>) -> Option<String> {
         };
         match &found {
             Some(other) if *other != digest => {
-                faults.push(format!(
-                    "{name} contradicts the other checksum: one SHA-256 is accepted"
-                ));
+                faults.push(format!("{name} contradicts the other checksum: one SHA-256 is accepted"));
             }
             _ => found = Some(digest),
         }

@@ -28,6 +28,27 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// Takes one attribute. Unknown names, empty values and a trace context that is none are ignored.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        let id = Id::from_text(value);
+        match name.to_ascii_lowercase().as_str() {
+            "traceparent" if is_traceparent(value) => self.traceparent = Some(value.to_owned()),
+            "listingid" => self.listing = Some(Listing { id, field: ListingField::ListingId }),
+            // `ListingId` wins when both are there, whichever comes first.
+            "listingidentityid" if self.listing.is_none() => {
+                self.listing = Some(Listing { id, field: ListingField::ListingIdentityId });
+            }
+            "batchid" => self.batch_id = Some(id),
+            "jobid" => self.job_id = Some(id),
+            "retrycount" => self.retry = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
     /// How often the job was sent before. Read late, because it is no fault if the body says it better.
     pub(super) fn retry(&self) -> Result<Option<u32>, InputError> {
         let Some(text) = &self.retry else {
@@ -45,30 +66,7 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(attributes: I) -> Self {
         let mut result = Attributes::default();
         for (name, value) in attributes {
-            let value = value.as_ref().trim();
-            if value.is_empty() {
-                continue;
-            }
-            let listing = |field| {
-                Some(Listing {
-                    id: Id::from_text(value),
-                    field,
-                })
-            };
-            match name.as_ref().to_ascii_lowercase().as_str() {
-                "traceparent" if is_traceparent(value) => {
-                    result.traceparent = Some(value.to_owned());
-                }
-                "listingid" => result.listing = listing(ListingField::ListingId),
-                // The other name wins when both are there, whichever comes first.
-                "listingidentityid" if result.listing.is_none() => {
-                    result.listing = listing(ListingField::ListingIdentityId);
-                }
-                "batchid" => result.batch_id = Some(Id::from_text(value)),
-                "jobid" => result.job_id = Some(Id::from_text(value)),
-                "retrycount" => result.retry = Some(value.to_owned()),
-                _ => {}
-            }
+            result.set(name.as_ref(), value.as_ref());
         }
         result
     }

@@ -28,9 +28,7 @@ pub enum InputError {
         accepted: &'static str,
     },
     /// A document with the stamp of this execution that is not canonical.
-    #[error(
-        "{path} was written by an earlier state of this execution, but is no batch document: {reason}"
-    )]
+    #[error("{path} was written by an earlier state of this execution, but is no batch document: {reason}")]
     Document {
         /// Where it is.
         path: String,
@@ -58,16 +56,8 @@ impl InputError {
         }
     }
 
-    pub(super) fn unexpected(
-        path: impl Into<String>,
-        found: &Value,
-        accepted: &'static str,
-    ) -> Self {
-        InputError::Unexpected {
-            path: path.into(),
-            found: describe(found),
-            accepted,
-        }
+    pub(super) fn unexpected(path: impl Into<String>, found: &Value, accepted: &'static str) -> Self {
+        InputError::Unexpected { path: path.into(), found: describe(found), accepted }
     }
 }
 

@@ -53,11 +53,7 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(other) => Err(InputError::unexpected(
-                self.path_of(name),
-                other,
-                "a text is accepted",
-            )),
+            Some(other) => Err(InputError::unexpected(self.path_of(name), other, "a text is accepted")),
         }
     }
 
@@ -79,10 +75,7 @@ impl<'a> Fields<'a> {
     /// A trace context that follows the W3C form. Anything else is as good as absent: a trace that cannot be continued is
     /// no reason to refuse a batch, and the text would travel in HTTP headers.
     pub fn trace(&self, name: &str) -> Option<String> {
-        self.get(name)
-            .and_then(Value::as_str)
-            .filter(|text| is_traceparent(text))
-            .map(str::to_owned)
+        self.get(name).and_then(Value::as_str).filter(|text| is_traceparent(text)).map(str::to_owned)
     }
 }
 
@@ -99,16 +92,11 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 pub(super) fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut hex = |digits: usize| {
-        parts.next().filter(|part| {
-            part.len() == digits
-                && part
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
+        parts
+            .next()
+            .filter(|part| part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
     };
-    let (Some(version), Some(trace), Some(parent), Some(_flags)) =
-        (hex(2), hex(32), hex(16), hex(2))
-    else {
+    let (Some(version), Some(trace), Some(parent), Some(_flags)) = (hex(2), hex(32), hex(16), hex(2)) else {
         return false;
     };
     let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
