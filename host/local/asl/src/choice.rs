@@ -33,11 +33,7 @@ pub(crate) enum Test {
     Boolean(bool),
     Timestamp(bool),
     Matches(Pattern),
-    Compare {
-        kind: Kind,
-        order: Order,
-        with: With,
-    },
+    Compare { kind: Kind, order: Order, with: With },
 }
 
 /// What is compared with.
@@ -92,11 +88,7 @@ impl Kind {
     fn order(self, left: &Value, right: &Value) -> Option<Ordering> {
         match self {
             // The service's strings are Java's: ordered by UTF-16 units.
-            Self::String => Some(
-                left.as_str()?
-                    .encode_utf16()
-                    .cmp(right.as_str()?.encode_utf16()),
-            ),
+            Self::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
             Self::Numeric => compare(number(left)?, number(right)?),
             Self::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
             Self::Timestamp => Some(date(left)?.cmp(&date(right)?)),
@@ -139,10 +131,7 @@ impl Rule {
                 Ok(false)
             }
             Self::Not(rule) => Ok(!rule.holds(scope)?),
-            Self::Test {
-                variable,
-                test: Test::Present(wanted),
-            } => Ok(variable.find(scope).is_some() == *wanted),
+            Self::Test { variable, test: Test::Present(wanted) } => Ok(variable.find(scope).is_some() == *wanted),
             Self::Test { variable, test } => test.holds(look_up(variable, scope)?.as_ref(), scope),
         }
     }
@@ -172,8 +161,7 @@ impl Test {
                     With::Value(value) => Cow::Borrowed(value),
                     With::Path(path) => look_up(path, scope)?,
                 };
-                kind.order(value, &with)
-                    .is_some_and(|found| order.holds(found))
+                kind.order(value, &with).is_some_and(|found| order.holds(found))
             }
         })
     }
@@ -200,9 +188,7 @@ impl Pattern {
                 '\\' => match chars.next() {
                     Some(c @ ('*' | '\\')) => c,
                     _ => {
-                        return Err(format!(
-                            "in the pattern '{text}', a backslash must be followed by * or \\"
-                        ));
+                        return Err(format!("in the pattern '{text}', a backslash must be followed by * or \\"));
                     }
                 },
                 c => c,
@@ -219,9 +205,8 @@ impl Pattern {
             [] => text.is_empty(),
             [only] => only == text,
             [first, middle @ .., last] => {
-                let Some(mut rest) = text
-                    .strip_prefix(first.as_str())
-                    .and_then(|rest| rest.strip_suffix(last.as_str()))
+                let Some(mut rest) =
+                    text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
                 else {
                     return false;
                 };
@@ -240,18 +225,14 @@ impl Pattern {
 
 /// The comparison that a field's name stands for: its type, its order, and whether the other side is a path.
 pub(crate) fn comparison(field: &str) -> Option<(Kind, Order, bool)> {
-    let (field, path) = field
-        .strip_suffix("Path")
-        .map_or((field, false), |field| (field, true));
+    let (field, path) = field.strip_suffix("Path").map_or((field, false), |field| (field, true));
     let kinds = [
         ("String", Kind::String),
         ("Numeric", Kind::Numeric),
         ("Boolean", Kind::Boolean),
         ("Timestamp", Kind::Timestamp),
     ];
-    let (kind, order) = kinds
-        .iter()
-        .find_map(|(prefix, kind)| Some((*kind, field.strip_prefix(prefix)?)))?;
+    let (kind, order) = kinds.iter().find_map(|(prefix, kind)| Some((*kind, field.strip_prefix(prefix)?)))?;
     let order = match order {
         "Equals" => Order::Equals,
         _ if kind == Kind::Boolean => return None,
@@ -279,11 +260,7 @@ mod tests {
         let rule = crate::parse::rule(&rule, &mut notes).unwrap();
         assert_eq!(notes.finish(), []);
         let context = json!({"Execution": {"Name": "run-1"}});
-        rule.holds(Scope {
-            input,
-            context: &context,
-        })
-        .map_err(|error| error.cause.unwrap())
+        rule.holds(Scope { input, context: &context }).map_err(|error| error.cause.unwrap())
     }
 
     #[test]
@@ -319,26 +296,11 @@ mod tests {
         for (rule, wanted) in [
             (json!({"Variable": "$.t", "BooleanEquals": true}), true),
             (json!({"Variable": "$.t", "BooleanEquals": false}), false),
-            (
-                json!({"Variable": "$.t", "BooleanEqualsPath": "$.t1"}),
-                true,
-            ),
-            (
-                json!({"Variable": "$.s", "StringGreaterThanPath": "$.s1"}),
-                true,
-            ),
-            (
-                json!({"Variable": "$.n", "NumericLessThanEqualsPath": "$.n1"}),
-                false,
-            ),
-            (
-                json!({"Variable": "$.d", "TimestampEqualsPath": "$.d1"}),
-                true,
-            ),
-            (
-                json!({"Variable": "$$.Execution.Name", "StringEquals": "run-1"}),
-                true,
-            ),
+            (json!({"Variable": "$.t", "BooleanEqualsPath": "$.t1"}), true),
+            (json!({"Variable": "$.s", "StringGreaterThanPath": "$.s1"}), true),
+            (json!({"Variable": "$.n", "NumericLessThanEqualsPath": "$.n1"}), false),
+            (json!({"Variable": "$.d", "TimestampEqualsPath": "$.d1"}), true),
+            (json!({"Variable": "$$.Execution.Name", "StringEquals": "run-1"}), true),
         ] {
             assert_eq!(holds(rule.clone(), &input), Ok(wanted), "{rule}");
         }
@@ -361,8 +323,7 @@ mod tests {
 
     #[test]
     fn the_is_tests_tell_what_a_value_is() {
-        let input =
-            json!({"s": "x", "n": 1, "b": false, "null": null, "d": "2026-01-01T00:00:00Z"});
+        let input = json!({"s": "x", "n": 1, "b": false, "null": null, "d": "2026-01-01T00:00:00Z"});
         for (field, yes) in [
             ("IsNull", vec!["null"]),
             ("IsString", vec!["s", "d"]),
@@ -378,10 +339,7 @@ mod tests {
                 assert_eq!(holds(rule(false), &input), Ok(!is), "not {field} {name}");
             }
         }
-        assert_eq!(
-            holds(json!({"Variable": "$.missing", "IsPresent": false}), &input),
-            Ok(true)
-        );
+        assert_eq!(holds(json!({"Variable": "$.missing", "IsPresent": false}), &input), Ok(true));
     }
 
     #[test]
@@ -409,10 +367,7 @@ mod tests {
         assert_eq!(holds(json!({"And": [no, broken]}), &input), Ok(false));
         assert_eq!(holds(json!({"Or": [yes, broken]}), &input), Ok(true));
         assert_eq!(holds(json!({"Or": [no, no]}), &input), Ok(false));
-        assert_eq!(
-            holds(json!({"Not": {"And": [yes, {"Not": yes}]}}), &input),
-            Ok(true)
-        );
+        assert_eq!(holds(json!({"Not": {"And": [yes, {"Not": yes}]}}), &input), Ok(true));
         assert!(holds(json!({"And": [yes, broken]}), &input).is_err());
     }
 
@@ -433,11 +388,7 @@ mod tests {
             (r"a\\*", r"a\x", true),
             ("*.*", "a.b.c", true),
         ] {
-            assert_eq!(
-                Pattern::parse(pattern).unwrap().matches(text),
-                wanted,
-                "{pattern} {text}"
-            );
+            assert_eq!(Pattern::parse(pattern).unwrap().matches(text), wanted, "{pattern} {text}");
         }
         assert!(Pattern::parse(r"a\b").is_err());
         assert!(Pattern::parse(r"a\").is_err());

@@ -19,17 +19,12 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that shows the present date.
     pub fn new() -> Self {
-        Self {
-            date: OffsetDateTime::now_utc(),
-            instant: Instant::now(),
-        }
+        Self { date: OffsetDateTime::now_utc(), instant: Instant::now() }
     }
 
     /// The date, to the millisecond as the service gives it.
     pub fn now(&self) -> OffsetDateTime {
-        let date = self
-            .date
-            .checked_add(time::Duration::try_from(self.instant.elapsed()).unwrap_or_default());
+        let date = self.date.checked_add(time::Duration::try_from(self.instant.elapsed()).unwrap_or_default());
         let date = date.unwrap_or(self.date);
         date.replace_millisecond(date.millisecond()).unwrap_or(date)
     }
@@ -42,20 +37,15 @@ impl Clock {
 
 /// `2026-03-14T01:59:00.000Z`
 pub(crate) fn text(date: OffsetDateTime) -> String {
-    let format = time::macros::format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    );
-    date.to_offset(time::UtcOffset::UTC)
-        .format(&format)
-        .unwrap_or_default()
+    let format =
+        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    date.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
 }
 
 /// A timestamp of the language: RFC 3339 with a capital `T`, and a capital `Z` where there is no offset.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     let capital = text.as_bytes().get(10) == Some(&b'T') && !text.ends_with('z');
-    OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .filter(|_| capital)
+    OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| capital)
 }
 
 #[cfg(test)]
@@ -71,14 +61,7 @@ mod tests {
 
     #[test]
     fn only_the_languages_own_form_is_a_timestamp() {
-        for wrong in [
-            "2026-03-14 01:59:00Z",
-            "2026-03-14t01:59:00Z",
-            "2026-03-14T01:59:00z",
-            "2026-03-14",
-            "",
-            "ä",
-        ] {
+        for wrong in ["2026-03-14 01:59:00Z", "2026-03-14t01:59:00Z", "2026-03-14T01:59:00z", "2026-03-14", "", "ä"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

@@ -41,10 +41,7 @@ pub struct TaskError {
 impl TaskError {
     /// An error with a cause.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self {
-            error: error.into(),
-            cause: Some(cause.into()),
-        }
+        Self { error: error.into(), cause: Some(cause.into()) }
     }
 }
 
@@ -63,23 +60,13 @@ pub(crate) struct StateError {
 impl StateError {
     /// A failure that the interpreter itself finds; its cause will name the state.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        Self {
-            error: error.to_owned(),
-            cause: Some(cause.into()),
-            aliases: Vec::new(),
-            placed: false,
-        }
+        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), placed: false }
     }
 
     /// A failure whose error and cause are somebody else's words.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
-        Self {
-            error,
-            cause: cause.map(|cause| clip(cause, MOST_CAUSE)),
-            aliases: Vec::new(),
-            placed: true,
-        }
+        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), placed: true }
     }
 
     /// The machine cannot go on: nothing catches this by a wildcard.
@@ -89,10 +76,7 @@ impl StateError {
 
     /// A path found nothing.
     pub fn parameter_path(cause: impl Into<String>) -> Self {
-        Self {
-            aliases: vec![names::PARAMETER_PATH_FAILURE],
-            ..Self::runtime(cause)
-        }
+        Self { aliases: vec![names::PARAMETER_PATH_FAILURE], ..Self::runtime(cause) }
     }
 
     /// A `ResultPath` that does not fit the input.
@@ -102,16 +86,12 @@ impl StateError {
 
     /// An intrinsic function refused its arguments.
     pub fn intrinsic(call: &str, reason: &str) -> Self {
-        Self::found(
-            names::INTRINSIC_FAILURE,
-            format!("The function '{call}' had the following error: {reason}"),
-        )
+        Self::found(names::INTRINSIC_FAILURE, format!("The function '{call}' had the following error: {reason}"))
     }
 
     /// No rule of a Choice state holds, and there is no Default.
     pub fn no_choice() -> Self {
-        let cause =
-            "Failed to transition out of the state. The state does not point to a next state.";
+        let cause = "Failed to transition out of the state. The state does not point to a next state.";
         Self::found(names::NO_CHOICE_MATCHED, cause)
     }
 
@@ -130,10 +110,7 @@ impl StateError {
 
     /// No sign of life in time. The service reports it as a timeout; Retry and Catch know the finer name.
     pub fn heartbeat() -> Self {
-        Self {
-            aliases: vec![names::HEARTBEAT_TIMEOUT],
-            ..Self::timeout()
-        }
+        Self { aliases: vec![names::HEARTBEAT_TIMEOUT], ..Self::timeout() }
     }
 
     /// Whether the machine itself failed.
@@ -151,9 +128,8 @@ impl StateError {
         if !self.placed {
             self.placed = true;
             let cause = self.cause.unwrap_or_default();
-            let place = format!(
-                "An error occurred while executing the state '{name}' (entered at the event id #{entered}). "
-            );
+            let place =
+                format!("An error occurred while executing the state '{name}' (entered at the event id #{entered}). ");
             self.cause = Some(clip(place + &cause, MOST_CAUSE));
         }
         self
@@ -194,9 +170,7 @@ mod tests {
 
     #[test]
     fn a_cause_names_the_state_once_however_many_states_it_passes_through() {
-        let error = StateError::runtime("Broken.")
-            .in_state("Inner", 7)
-            .in_state("Outer", 2);
+        let error = StateError::runtime("Broken.").in_state("Inner", 7).in_state("Outer", 2);
         assert_eq!(
             error.cause.unwrap(),
             "An error occurred while executing the state 'Inner' (entered at the event id #7). Broken."
@@ -206,10 +180,7 @@ mod tests {
     #[test]
     fn what_a_task_reports_is_passed_on_word_for_word() {
         let error = StateError::from(TaskError::new("Stage.Corrupt", "{}")).in_state("Work", 2);
-        assert_eq!(
-            (error.error.as_str(), error.cause.as_deref()),
-            ("Stage.Corrupt", Some("{}"))
-        );
+        assert_eq!((error.error.as_str(), error.cause.as_deref()), ("Stage.Corrupt", Some("{}")));
     }
 
     #[test]

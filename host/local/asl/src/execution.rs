@@ -130,26 +130,12 @@ impl Execution {
             started_at: clock.now(),
         });
         let history = Arc::new(History::new(clock));
-        let started = Detail::ExecutionStarted {
-            input: info.input.clone(),
-            role_arn: info.role_arn.clone(),
-        };
+        let started = Detail::ExecutionStarted { input: info.input.clone(), role_arn: info.role_arn.clone() };
         // What follows does not point to it, nor does the service's.
         history.record(&Cursor::default(), started);
         let (stop, stopped) = watch::channel(None);
-        let execution = Self {
-            info: info.clone(),
-            history: history.clone(),
-            stop,
-        };
-        let run = Run {
-            machine,
-            info,
-            resources,
-            tokens,
-            history,
-            clock,
-        };
+        let execution = Self { info: info.clone(), history: history.clone(), stop };
+        let run = Run { machine, info, resources, tokens, history, clock };
         tokio::spawn(supervise(run, stopped));
         execution
     }
@@ -161,8 +147,7 @@ impl Execution {
 
     /// How far it is.
     pub fn status(&self) -> Status {
-        self.outcome()
-            .map_or(Status::Running, |outcome| outcome.status)
+        self.outcome().map_or(Status::Running, |outcome| outcome.status)
     }
 
     /// How it ended, when it has.
@@ -177,11 +162,7 @@ impl Execution {
 
     /// All events, from the first one, as they happen.
     pub fn subscribe(&self) -> Events {
-        Events {
-            history: self.history.clone(),
-            count: self.history.watch(),
-            next: 0,
-        }
+        Events { history: self.history.clone(), count: self.history.watch(), next: 0 }
     }
 
     /// Waits for the end.
@@ -215,12 +196,7 @@ pub struct Events {
 impl Events {
     /// The next event; `None` after the one that ends the execution.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
-        if self
-            .next
-            .checked_sub(1)
-            .and_then(|last| self.history.get(last))
-            .is_some_and(|event| event.is_last())
-        {
+        if self.next.checked_sub(1).and_then(|last| self.history.get(last)).is_some_and(|event| event.is_last()) {
             return None;
         }
         loop {
@@ -235,38 +211,20 @@ impl Events {
 
 fn outcome(event: &Event) -> Option<Outcome> {
     let (status, output, error, cause) = match &event.detail {
-        Detail::ExecutionSucceeded { output } => {
-            (Status::Succeeded, Some(output.clone()), None, None)
-        }
-        Detail::ExecutionFailed { error, cause } => {
-            (Status::Failed, None, error.clone(), cause.clone())
-        }
-        Detail::ExecutionTimedOut { error, cause } => {
-            (Status::TimedOut, None, error.clone(), cause.clone())
-        }
-        Detail::ExecutionAborted { error, cause } => {
-            (Status::Aborted, None, error.clone(), cause.clone())
-        }
+        Detail::ExecutionSucceeded { output } => (Status::Succeeded, Some(output.clone()), None, None),
+        Detail::ExecutionFailed { error, cause } => (Status::Failed, None, error.clone(), cause.clone()),
+        Detail::ExecutionTimedOut { error, cause } => (Status::TimedOut, None, error.clone(), cause.clone()),
+        Detail::ExecutionAborted { error, cause } => (Status::Aborted, None, error.clone(), cause.clone()),
         _ => return None,
     };
-    Some(Outcome {
-        status,
-        output,
-        error,
-        cause,
-        stopped_at: event.timestamp,
-    })
+    Some(Outcome { status, output, error, cause, stopped_at: event.timestamp })
 }
 
 /// Runs the machine until it ends, is stopped, or its time is over; then records the one last event.
 async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
     let cursor = Cursor::default();
     let stop = async {
-        let stop = stopped
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|stop| stop.clone());
+        let stop = stopped.wait_for(Option::is_some).await.ok().and_then(|stop| stop.clone());
         match stop {
             Some(stop) => stop,
             // Every handle is gone: nobody can stop it any more.
@@ -299,8 +257,5 @@ fn failed(error: StateError, cursor: &Cursor) -> Detail {
         // The service does not say what led to a failure of the machine itself.
         cursor.set(0);
     }
-    Detail::ExecutionFailed {
-        error: Some(error.error).filter(|name| !name.is_empty()),
-        cause: error.cause,
-    }
+    Detail::ExecutionFailed { error: Some(error.error).filter(|name| !name.is_empty()), cause: error.cause }
 }

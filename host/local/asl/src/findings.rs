@@ -70,11 +70,7 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
-            Some(state) => write!(
-                out,
-                "state '{state}': {} (at {})",
-                self.message, self.location
-            ),
+            Some(state) => write!(out, "state '{state}': {} (at {})", self.message, self.location),
             None => write!(out, "{} (at {})", self.message, self.location),
         }
     }
@@ -134,13 +130,7 @@ impl Collector {
     fn push(&mut self, severity: Severity, code: Code, message: String) {
         if self.findings.len() < MOST {
             let location = pointer(&self.location);
-            self.findings.push(Finding {
-                severity,
-                code,
-                location,
-                state: self.states.last().cloned(),
-                message,
-            });
+            self.findings.push(Finding { severity, code, location, state: self.states.last().cloned(), message });
         }
     }
 

@@ -256,13 +256,7 @@ impl Event {
                 details.insert("name".into(), name.as_str().into());
                 payload(&mut details, "output", output);
             }
-            Detail::TaskScheduled {
-                resource,
-                region,
-                parameters,
-                timeout,
-                heartbeat,
-            } => {
+            Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat } => {
                 place(&mut details, resource);
                 match resource {
                     Resource::LambdaFunction { arn } => {
@@ -272,40 +266,20 @@ impl Event {
                     Resource::Service { .. } => {
                         details.insert("region".into(), region.as_str().into());
                         // Not an input or output, but the service hides it all the same; the member is required.
-                        let text = if data {
-                            parameters.to_string()
-                        } else {
-                            String::new()
-                        };
+                        let text = if data { parameters.to_string() } else { String::new() };
                         details.insert("parameters".into(), text.into());
                     }
                 }
                 optional(&mut details, "timeoutInSeconds", timeout.map(Value::from));
-                optional(
-                    &mut details,
-                    "heartbeatInSeconds",
-                    heartbeat.map(Value::from),
-                );
+                optional(&mut details, "heartbeatInSeconds", heartbeat.map(Value::from));
             }
-            Detail::TaskStarted {
-                resource: Resource::LambdaFunction { .. },
-            } => return None,
+            Detail::TaskStarted { resource: Resource::LambdaFunction { .. } } => return None,
             Detail::TaskStarted { resource } => place(&mut details, resource),
-            Detail::TaskSubmitted { resource, output }
-            | Detail::TaskSucceeded { resource, output } => {
+            Detail::TaskSubmitted { resource, output } | Detail::TaskSucceeded { resource, output } => {
                 place(&mut details, resource);
                 payload(&mut details, "output", output);
             }
-            Detail::TaskFailed {
-                resource,
-                error,
-                cause,
-            }
-            | Detail::TaskTimedOut {
-                resource,
-                error,
-                cause,
-            } => {
+            Detail::TaskFailed { resource, error, cause } | Detail::TaskTimedOut { resource, error, cause } => {
                 place(&mut details, resource);
                 details.insert("error".into(), error.as_str().into());
                 optional(&mut details, "cause", cause.as_deref().map(Value::from));
@@ -368,11 +342,7 @@ pub(crate) struct History {
 
 impl History {
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            events: Mutex::default(),
-            count: watch::Sender::new(0),
-        }
+        Self { clock, events: Mutex::default(), count: watch::Sender::new(0) }
     }
 
     /// Adds an event that the branch stands on from now.
@@ -412,12 +382,7 @@ impl History {
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
         let mut events = self.events();
         let id = events.len() as u64 + 1;
-        events.push(Arc::new(Event {
-            id,
-            previous_event_id,
-            timestamp: self.clock.now(),
-            detail,
-        }));
+        events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));
         let count = events.len();
         drop(events);
         self.count.send_replace(count);
@@ -436,12 +401,7 @@ mod tests {
     use super::*;
 
     fn event(detail: Detail) -> Event {
-        Event {
-            id: 3,
-            previous_event_id: 2,
-            timestamp: OffsetDateTime::from_unix_timestamp(12).unwrap(),
-            detail,
-        }
+        Event { id: 3, previous_event_id: 2, timestamp: OffsetDateTime::from_unix_timestamp(12).unwrap(), detail }
     }
 
     #[test]
@@ -479,11 +439,7 @@ mod tests {
 
     #[test]
     fn entering_and_leaving_share_one_member_for_all_state_types() {
-        let entered = event(Detail::StateEntered {
-            state: StateType::Map,
-            name: "Each".into(),
-            input: json!([1]),
-        });
+        let entered = event(Detail::StateEntered { state: StateType::Map, name: "Each".into(), input: json!([1]) });
         let json = entered.to_json(true);
         assert_eq!(json["type"], "MapStateEntered");
         assert_eq!(
@@ -494,14 +450,8 @@ mod tests {
 
     #[test]
     fn without_data_inputs_and_outputs_are_left_out() {
-        let json = event(Detail::ExecutionSucceeded {
-            output: json!("secret"),
-        })
-        .to_json(false);
-        assert_eq!(
-            json["executionSucceededEventDetails"],
-            json!({"outputDetails": {"truncated": false}})
-        );
+        let json = event(Detail::ExecutionSucceeded { output: json!("secret") }).to_json(false);
+        assert_eq!(json["executionSucceededEventDetails"], json!({"outputDetails": {"truncated": false}}));
     }
 
     #[test]
@@ -511,11 +461,7 @@ mod tests {
         history.record(&cursor, Detail::ParallelStateStarted);
         history.note(&cursor, Detail::ParallelStateSucceeded);
         history.record(&cursor, Detail::ParallelStateFailed);
-        let chain: Vec<_> = history
-            .from(0)
-            .iter()
-            .map(|event| (event.id, event.previous_event_id))
-            .collect();
+        let chain: Vec<_> = history.from(0).iter().map(|event| (event.id, event.previous_event_id)).collect();
         assert_eq!(chain, [(1, 0), (2, 1), (3, 1)]);
     }
 }

@@ -47,11 +47,7 @@ mod tests {
 
     #[test]
     fn the_size_is_that_of_the_text() {
-        for value in [
-            json!(null),
-            json!({"ä": [1, 2.5, "x\n"]}),
-            json!("é".repeat(100)),
-        ] {
+        for value in [json!(null), json!({"ä": [1, 2.5, "x\n"]}), json!("é".repeat(100))] {
             assert_eq!(json_bytes(&value), value.to_string().len());
         }
     }

@@ -82,22 +82,12 @@ pub(crate) enum Setting<T> {
 pub(crate) enum Kind {
     Task(Box<Task>),
     Pass(Box<Pass>),
-    Choice {
-        rules: Vec<(Rule, String)>,
-        default: Option<String>,
-    },
-    Parallel {
-        branches: Vec<Flow>,
-        shape: Box<Shape>,
-        recovery: Recovery,
-    },
+    Choice { rules: Vec<(Rule, String)>, default: Option<String> },
+    Parallel { branches: Vec<Flow>, shape: Box<Shape>, recovery: Recovery },
     Map(Box<Map>),
     Wait(Wait),
     Succeed,
-    Fail {
-        error: Option<Words>,
-        cause: Option<Words>,
-    },
+    Fail { error: Option<Words>, cause: Option<Words> },
 }
 
 impl Kind {
@@ -167,10 +157,7 @@ pub(crate) enum Wait {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Words {
     Text(String),
-    Computed {
-        expression: Expression,
-        field: &'static str,
-    },
+    Computed { expression: Expression, field: &'static str },
 }
 
 impl StateMachine {
@@ -182,8 +169,7 @@ impl StateMachine {
     /// The names and types of all states, those of branches and iterations too, in no particular order.
     pub fn states(&self) -> Vec<(&str, StateType)> {
         let mut found = Vec::new();
-        self.flow
-            .visit(&mut |state| found.push((state.name.as_str(), state.kind.state_type())));
+        self.flow.visit(&mut |state| found.push((state.name.as_str(), state.kind.state_type())));
         found
     }
 
@@ -205,9 +191,7 @@ impl Flow {
         for state in self.states.values() {
             see(state);
             match &state.kind {
-                Kind::Parallel { branches, .. } => {
-                    branches.iter().for_each(|branch| branch.visit(see))
-                }
+                Kind::Parallel { branches, .. } => branches.iter().for_each(|branch| branch.visit(see)),
                 Kind::Map(map) => map.processor.visit(see),
                 _ => {}
             }

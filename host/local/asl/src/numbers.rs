@@ -6,12 +6,7 @@ use serde_json::Number;
 
 /// Compares two numbers by value: integers exactly, everything else as floating point.
 pub(crate) fn compare(left: &Number, right: &Number) -> Option<Ordering> {
-    let whole = |number: &Number| {
-        number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from))
-    };
+    let whole = |number: &Number| number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
     match (whole(left), whole(right)) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
@@ -36,11 +31,7 @@ mod tests {
             ("1.5", "2", Ordering::Less),
         ];
         for (left, right, order) in cases {
-            assert_eq!(
-                compare(&number(left), &number(right)),
-                Some(order),
-                "{left} {right}"
-            );
+            assert_eq!(compare(&number(left), &number(right)), Some(order), "{left} {right}");
         }
     }
 }

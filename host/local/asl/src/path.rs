@@ -67,10 +67,7 @@ pub(crate) struct PathError {
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        let fail = |reason: Cow<'static, str>| PathError {
-            text: text.chars().take(200).collect(),
-            reason,
-        };
+        let fail = |reason: Cow<'static, str>| PathError { text: text.chars().take(200).collect(), reason };
         if text.len() > MOST_BYTES {
             return Err(fail(format!("longer than {MOST_BYTES} bytes").into()));
         }
@@ -80,9 +77,7 @@ impl Path {
             (None, None) => return Err(fail("it does not begin with '$'".into())),
         };
         if !left.is_empty() && !left.starts_with(['.', '[']) {
-            return Err(fail(
-                "'$' is followed by neither '.' nor '['; variables are not supported".into(),
-            ));
+            return Err(fail("'$' is followed by neither '.' nor '['; variables are not supported".into()));
         }
         let mut steps = Vec::new();
         let mut query = String::from("$");
@@ -93,10 +88,7 @@ impl Path {
             match token {
                 Token::Step(step) if query.len() == 1 => steps.push(step),
                 Token::Step(step) => query.push_str(&step.to_string()),
-                Token::Many {
-                    text,
-                    array: only_array,
-                } => {
+                Token::Many { text, array: only_array } => {
                     array |= query.len() == 1 && only_array;
                     query.push_str(&text);
                 }
@@ -109,12 +101,7 @@ impl Path {
                 Err(error) => return Err(fail(error.message().to_owned().into())),
             },
         };
-        Ok(Self {
-            text: text.to_owned(),
-            root,
-            steps,
-            rest,
-        })
+        Ok(Self { text: text.to_owned(), root, steps, rest })
     }
 
     /// As written.
@@ -142,18 +129,14 @@ impl Path {
         for step in &self.steps {
             value = match (step, value) {
                 (Step::Name(name), Value::Object(fields)) => fields.get(name)?,
-                (Step::Index(index), Value::Array(items)) => {
-                    items.get(position(*index, items.len())?)?
-                }
+                (Step::Index(index), Value::Array(items)) => items.get(position(*index, items.len())?)?,
                 _ => return None,
             };
         }
         match &self.rest {
             None => Some(Cow::Borrowed(value)),
             Some(rest) if rest.array && !value.is_array() => None,
-            Some(rest) => Some(Cow::Owned(
-                rest.query.query(value).into_iter().cloned().collect(),
-            )),
+            Some(rest) => Some(Cow::Owned(rest.query.query(value).into_iter().cloned().collect())),
         }
     }
 }
@@ -198,10 +181,7 @@ impl Token {
                 }
                 None => {
                     let (name, rest) = shorthand(rest)?;
-                    Ok((
-                        Self::many(format!("..{}", Step::Name(name.to_owned()))),
-                        rest,
-                    ))
+                    Ok((Self::many(format!("..{}", Step::Name(name.to_owned()))), rest))
                 }
             };
         }
@@ -225,20 +205,11 @@ impl Token {
             return Err("empty brackets");
         }
         let array = !inside.starts_with(['*', '?']);
-        Ok((
-            Self::Many {
-                text: format!("[{inside}]"),
-                array,
-            },
-            rest,
-        ))
+        Ok((Self::Many { text: format!("[{inside}]"), array }, rest))
     }
 
     fn many(text: impl Into<String>) -> Self {
-        Self::Many {
-            text: text.into(),
-            array: false,
-        }
+        Self::Many { text: text.into(), array: false }
     }
 }
 
@@ -319,22 +290,11 @@ impl ReferencePath {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let path = Path::parse(text)?;
         let reason = match path {
-            Path {
-                root: Root::Context,
-                ..
-            } => "the context object cannot be written to",
+            Path { root: Root::Context, .. } => "the context object cannot be written to",
             Path { rest: Some(_), .. } => "only names and indices may stand in a reference path",
-            Path {
-                root: Root::Input,
-                steps,
-                rest: None,
-                text,
-            } => return Ok(Self { text, steps }),
+            Path { root: Root::Input, steps, rest: None, text } => return Ok(Self { text, steps }),
         };
-        Err(PathError {
-            text: text.to_owned(),
-            reason: reason.into(),
-        })
+        Err(PathError { text: text.to_owned(), reason: reason.into() })
     }
 
     /// As written.
@@ -347,13 +307,11 @@ impl ReferencePath {
         let mut document = document;
         let mut place = &mut document;
         for step in &self.steps {
-            let fail = || NoPlace {
-                step: step.to_string(),
-            };
+            let fail = || NoPlace { step: step.to_string() };
             place = match (step, place) {
-                (Step::Name(name), Value::Object(fields)) => fields
-                    .entry(name.clone())
-                    .or_insert_with(|| Value::Object(Map::new())),
+                (Step::Name(name), Value::Object(fields)) => {
+                    fields.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()))
+                }
                 (Step::Index(index), Value::Array(items)) => {
                     let at = position(*index, items.len()).ok_or_else(fail)?;
                     items.get_mut(at).ok_or_else(fail)?
@@ -370,10 +328,7 @@ impl ReferencePath {
 pub(crate) fn pointer(steps: &[String]) -> String {
     match steps {
         [] => "/".to_owned(),
-        _ => steps
-            .iter()
-            .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
-            .collect(),
+        _ => steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect(),
     }
 }
 
@@ -387,13 +342,7 @@ mod tests {
 
     fn find(path: &str, input: &Value) -> Option<Value> {
         let context = json!({"State": {"Name": "Here"}});
-        Path::parse(path)
-            .unwrap()
-            .find(Scope {
-                input,
-                context: &context,
-            })
-            .map(Cow::into_owned)
+        Path::parse(path).unwrap().find(Scope { input, context: &context }).map(Cow::into_owned)
     }
 
     #[test]
@@ -467,26 +416,17 @@ mod tests {
     #[test]
     fn a_reference_path_makes_the_names_that_are_missing_and_keeps_the_rest() {
         let path = ReferencePath::parse("$.a.b.c").unwrap();
-        assert_eq!(
-            path.write(json!({"a": {"x": 1}}), json!(2)).unwrap(),
-            json!({"a": {"x": 1, "b": {"c": 2}}})
-        );
+        assert_eq!(path.write(json!({"a": {"x": 1}}), json!(2)).unwrap(), json!({"a": {"x": 1, "b": {"c": 2}}}));
         let path = ReferencePath::parse("$").unwrap();
         assert_eq!(path.write(json!({"a": 1}), json!([2])).unwrap(), json!([2]));
         let path = ReferencePath::parse("$.list[1]").unwrap();
-        assert_eq!(
-            path.write(json!({"list": [1, 2]}), json!(9)).unwrap(),
-            json!({"list": [1, 9]})
-        );
+        assert_eq!(path.write(json!({"list": [1, 2]}), json!(9)).unwrap(), json!({"list": [1, 9]}));
     }
 
     #[test]
     fn a_reference_path_cannot_step_into_what_is_no_container() {
         let path = ReferencePath::parse("$.a.b").unwrap();
-        assert_eq!(
-            path.write(json!({"a": 5}), json!(1)).unwrap_err().step,
-            "[\"b\"]"
-        );
+        assert_eq!(path.write(json!({"a": 5}), json!(1)).unwrap_err().step, "[\"b\"]");
         let path = ReferencePath::parse("$.list[2]").unwrap();
         assert!(path.write(json!({"list": [1, 2]}), json!(9)).is_err());
         assert!(path.write(json!("text"), json!(9)).is_err());

@@ -50,9 +50,7 @@ pub enum ResourceError {
     #[error("'{0}' still holds a ${{…}} placeholder: give its value as a definition substitution")]
     Placeholder(String),
     /// `arn:aws:states:…:activity:NAME`.
-    #[error(
-        "'{0}' is an activity; activities are not supported, use a service integration with .waitForTaskToken"
-    )]
+    #[error("'{0}' is an activity; activities are not supported, use a service integration with .waitForTaskToken")]
     Activity(String),
     /// Something else behind the action's dot.
     #[error(
@@ -80,24 +78,16 @@ impl Resource {
         let [arn, partition, service, region, account, rest @ ..] = parts.as_slice() else {
             return Err(fail());
         };
-        if *arn != "arn"
-            || partition.is_empty()
-            || rest.is_empty()
-            || rest.iter().any(|part| part.is_empty())
-        {
+        if *arn != "arn" || partition.is_empty() || rest.is_empty() || rest.iter().any(|part| part.is_empty()) {
             return Err(fail());
         }
         match (*service, *region, *account, rest) {
             ("lambda", region, account, ["function", _name, ..])
                 if !region.is_empty() && !account.is_empty() && rest.len() <= 3 =>
             {
-                Ok(Self::LambdaFunction {
-                    arn: text.to_owned(),
-                })
+                Ok(Self::LambdaFunction { arn: text.to_owned() })
             }
-            ("states", region, account, ["activity", ..])
-                if !region.is_empty() && !account.is_empty() =>
-            {
+            ("states", region, account, ["activity", ..]) if !region.is_empty() && !account.is_empty() => {
                 Err(ResourceError::Activity(text.to_owned()))
             }
             ("states", "", "", rest) => Self::integration(text, rest),
@@ -108,9 +98,7 @@ impl Resource {
     fn integration(text: &str, rest: &[&str]) -> Result<Self, ResourceError> {
         // `.sync:2` holds a colon of its own.
         let (rest, version) = match rest {
-            [head @ .., "2"] if head.last().is_some_and(|part| part.ends_with(".sync")) => {
-                (head, ":2")
-            }
+            [head @ .., "2"] if head.last().is_some_and(|part| part.ends_with(".sync")) => (head, ":2"),
             _ => (rest, ""),
         };
         let (service, action) = match rest {
@@ -125,21 +113,13 @@ impl Resource {
             ("waitForTaskToken", "") => Pattern::WaitForTaskToken,
             _ => {
                 let pattern = format!("{pattern}{version}");
-                return Err(ResourceError::UnknownPattern {
-                    arn: text.to_owned(),
-                    pattern,
-                });
+                return Err(ResourceError::UnknownPattern { arn: text.to_owned(), pattern });
             }
         };
         if action.is_empty() {
             return Err(ResourceError::NotAnArn(text.to_owned()));
         }
-        Ok(Self::Service {
-            service,
-            action: action.to_owned(),
-            pattern,
-            arn: text.to_owned(),
-        })
+        Ok(Self::Service { service, action: action.to_owned(), pattern, arn: text.to_owned() })
     }
 
     /// The ARN as written.
@@ -169,9 +149,7 @@ impl Resource {
     pub fn resource_name(&self) -> &str {
         match self {
             Self::LambdaFunction { arn } => arn,
-            Self::Service { action, arn, .. } => arn
-                .rfind(&format!(":{action}"))
-                .map_or(arn, |at| &arn[at + 1..]),
+            Self::Service { action, arn, .. } => arn.rfind(&format!(":{action}")).map_or(arn, |at| &arn[at + 1..]),
         }
     }
 }
@@ -193,10 +171,7 @@ mod tests {
             "arn:aws:lambda:us-east-1:111122223333:function:host",
             "arn:aws-cn:lambda:cn-north-1:111122223333:function:host:live",
         ] {
-            assert_eq!(
-                Resource::parse(arn).unwrap(),
-                Resource::LambdaFunction { arn: arn.into() }
-            );
+            assert_eq!(Resource::parse(arn).unwrap(), Resource::LambdaFunction { arn: arn.into() });
         }
     }
 
@@ -208,16 +183,10 @@ mod tests {
         assert_eq!(seen.pattern(), Pattern::WaitForTaskToken);
 
         let seen = Resource::parse("arn:aws:states:::states:startExecution.sync:2").unwrap();
-        assert_eq!(
-            (seen.resource_name(), seen.pattern()),
-            ("startExecution.sync:2", Pattern::Sync)
-        );
+        assert_eq!((seen.resource_name(), seen.pattern()), ("startExecution.sync:2", Pattern::Sync));
 
         let seen = Resource::parse("arn:aws:states:::aws-sdk:s3:getObject").unwrap();
-        assert_eq!(
-            (seen.resource_type(), seen.resource_name()),
-            ("aws-sdk:s3", "getObject")
-        );
+        assert_eq!((seen.resource_type(), seen.resource_name()), ("aws-sdk:s3", "getObject"));
     }
 
     #[test]
@@ -229,10 +198,7 @@ mod tests {
             ("arn:aws:states:::lambda:.sync", "is not a resource"),
             ("arn:aws:lambda:::function:host", "is not a resource"),
             ("${HostFunctionArn}", "placeholder"),
-            (
-                "arn:aws:states:us-east-1:111122223333:activity:wait",
-                "activities are not supported",
-            ),
+            ("arn:aws:states:us-east-1:111122223333:activity:wait", "activities are not supported"),
             ("arn:aws:states:::lambda:invoke.later", "'.later'"),
         ] {
             let error = Resource::parse(text).unwrap_err().to_string();

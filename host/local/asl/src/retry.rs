@@ -72,10 +72,7 @@ pub(crate) struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     pub fn new(retriers: &'a [Retrier]) -> Self {
-        Self {
-            retriers,
-            done: vec![0; retriers.len()],
-        }
+        Self { retriers, done: vec![0; retriers.len()] }
     }
 
     /// How many retries there were, whatever for.
@@ -86,21 +83,14 @@ impl<'a> Attempts<'a> {
     /// Counts a retry and says how long to wait; `None` when the failure stands. Only the first retrier that means the
     /// failure is asked.
     pub fn next(&mut self, error: &StateError) -> Option<Duration> {
-        let (retrier, done) = self
-            .retriers
-            .iter()
-            .zip(&mut self.done)
-            .find(|(retrier, _)| retrier.errors.matching(error).is_some())?;
+        let (retrier, done) =
+            self.retriers.iter().zip(&mut self.done).find(|(retrier, _)| retrier.errors.matching(error).is_some())?;
         if *done >= retrier.max_attempts {
             return None;
         }
         let delay = retrier.delay(*done);
         *done += 1;
-        Some(if retrier.jitter {
-            delay.mul_f64(rand::rng().random_range(0.0..=1.0))
-        } else {
-            delay
-        })
+        Some(if retrier.jitter { delay.mul_f64(rand::rng().random_range(0.0..=1.0)) } else { delay })
     }
 }
 
@@ -113,14 +103,7 @@ mod tests {
     }
 
     fn retrier(names: &[&str], max_attempts: u64) -> Retrier {
-        Retrier {
-            errors: equals(names),
-            interval: 1,
-            max_attempts,
-            backoff: 2.0,
-            max_delay: None,
-            jitter: false,
-        }
+        Retrier { errors: equals(names), interval: 1, max_attempts, backoff: 2.0, max_delay: None, jitter: false }
     }
 
     fn task(name: &str) -> StateError {
@@ -130,18 +113,10 @@ mod tests {
     #[test]
     fn all_means_everything_that_is_not_terminal() {
         let all = equals(&["States.ALL"]);
-        for error in [
-            task("Stage.Corrupt"),
-            StateError::timeout(),
-            StateError::no_choice(),
-        ] {
+        for error in [task("Stage.Corrupt"), StateError::timeout(), StateError::no_choice()] {
             assert!(all.matching(&error).is_some(), "{error:?}");
         }
-        for error in [
-            StateError::runtime("x"),
-            StateError::data_limit("x"),
-            StateError::parameter_path("x"),
-        ] {
+        for error in [StateError::runtime("x"), StateError::data_limit("x"), StateError::parameter_path("x")] {
             assert!(all.matching(&error).is_none(), "{error:?}");
         }
     }
@@ -151,51 +126,23 @@ mod tests {
         let failed = equals(&["States.TaskFailed"]);
         assert!(failed.matching(&task("Lambda.Unknown")).is_some());
         assert!(failed.matching(&task("States.Permissions")).is_some());
-        for error in [
-            StateError::timeout(),
-            StateError::heartbeat(),
-            StateError::runtime("x"),
-        ] {
+        for error in [StateError::timeout(), StateError::heartbeat(), StateError::runtime("x")] {
             assert!(failed.matching(&error).is_none(), "{error:?}");
         }
     }
 
     #[test]
     fn a_missed_heartbeat_is_a_timeout_with_a_name_of_its_own() {
-        assert!(
-            equals(&["States.HeartbeatTimeout"])
-                .matching(&StateError::heartbeat())
-                .is_some()
-        );
-        assert!(
-            equals(&["States.Timeout"])
-                .matching(&StateError::heartbeat())
-                .is_some()
-        );
-        assert!(
-            equals(&["States.HeartbeatTimeout"])
-                .matching(&StateError::timeout())
-                .is_none()
-        );
+        assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::heartbeat()).is_some());
+        assert!(equals(&["States.Timeout"]).matching(&StateError::heartbeat()).is_some());
+        assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::timeout()).is_none());
     }
 
     #[test]
     fn terminal_errors_are_meant_by_their_own_names() {
-        assert!(
-            equals(&["States.DataLimitExceeded"])
-                .matching(&StateError::data_limit("x"))
-                .is_some()
-        );
-        assert!(
-            equals(&["States.ParameterPathFailure"])
-                .matching(&StateError::parameter_path("x"))
-                .is_some()
-        );
-        assert!(
-            equals(&["States.BranchFailed"])
-                .matching(&task("X").of_branch())
-                .is_some()
-        );
+        assert!(equals(&["States.DataLimitExceeded"]).matching(&StateError::data_limit("x")).is_some());
+        assert!(equals(&["States.ParameterPathFailure"]).matching(&StateError::parameter_path("x")).is_some());
+        assert!(equals(&["States.BranchFailed"]).matching(&task("X").of_branch()).is_some());
     }
 
     #[test]
@@ -216,10 +163,7 @@ mod tests {
     fn no_attempts_means_no_retry_even_if_a_later_retrier_would() {
         let retriers = [retrier(&["ErrorA"], 0), retrier(&["States.ALL"], 3)];
         assert_eq!(Attempts::new(&retriers).next(&task("ErrorA")), None);
-        assert_eq!(
-            Attempts::new(&retriers).next(&task("ErrorB")),
-            Some(Duration::from_secs(1))
-        );
+        assert_eq!(Attempts::new(&retriers).next(&task("ErrorB")), Some(Duration::from_secs(1)));
     }
 
     #[test]
@@ -235,18 +179,10 @@ mod tests {
 
     #[test]
     fn full_jitter_waits_anything_up_to_the_delay() {
-        let retriers = [Retrier {
-            jitter: true,
-            interval: 100,
-            ..retrier(&["States.ALL"], 50)
-        }];
+        let retriers = [Retrier { jitter: true, interval: 100, ..retrier(&["States.ALL"], 50) }];
         for _ in 0..50 {
             let mut attempts = Attempts::new(&retriers);
-            assert!(
-                attempts
-                    .next(&task("X"))
-                    .is_some_and(|delay| delay <= Duration::from_secs(100))
-            );
+            assert!(attempts.next(&task("X")).is_some_and(|delay| delay <= Duration::from_secs(100)));
         }
     }
 }

@@ -38,23 +38,17 @@ impl Template {
             Value::Object(fields) => {
                 let fields: Vec<Field> = fields
                     .iter()
-                    .filter_map(|(name, value)| {
-                        notes.at(name, |notes| Field::parse(name, value, fields, notes))
-                    })
+                    .filter_map(|(name, value)| notes.at(name, |notes| Field::parse(name, value, fields, notes)))
                     .collect();
-                let literal =
-                    |field: &Field| matches!(field.value, FieldValue::Template(Self::Literal(_)));
+                let literal = |field: &Field| matches!(field.value, FieldValue::Template(Self::Literal(_)));
                 match fields.iter().all(literal) {
                     true => Self::Literal(value.clone()),
                     false => Self::Object(fields),
                 }
             }
             Value::Array(items) => {
-                let items: Vec<Self> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(at, item)| notes.at(at, |notes| Self::parse(item, notes)))
-                    .collect();
+                let items: Vec<Self> =
+                    items.iter().enumerate().map(|(at, item)| notes.at(at, |notes| Self::parse(item, notes))).collect();
                 match items.iter().all(|item| matches!(item, Self::Literal(_))) {
                     true => Self::Literal(value.clone()),
                     false => Self::Array(items),
@@ -72,12 +66,9 @@ impl Template {
     fn fill(&self, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
-            Self::Array(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|item| item.fill(scope, budget))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Self::Array(items) => {
+                Value::Array(items.iter().map(|item| item.fill(scope, budget)).collect::<Result<_, _>>()?)
+            }
             Self::Object(fields) => {
                 let mut filled = Map::new();
                 for field in fields {
@@ -101,27 +92,14 @@ impl Template {
 }
 
 impl Field {
-    fn parse(
-        name: &str,
-        value: &Value,
-        all: &Map<String, Value>,
-        notes: &mut Collector,
-    ) -> Option<Self> {
+    fn parse(name: &str, value: &Value, all: &Map<String, Value>, notes: &mut Collector) -> Option<Self> {
         let Some(bare) = name.strip_suffix(".$") else {
-            return Some(Self {
-                name: name.to_owned(),
-                value: FieldValue::Template(Template::parse(value, notes)),
-            });
+            return Some(Self { name: name.to_owned(), value: FieldValue::Template(Template::parse(value, notes)) });
         };
         if all.contains_key(bare) {
-            notes.error(
-                Code::Schema,
-                format!("the fields '{bare}' and '{name}' have the same name"),
-            );
+            notes.error(Code::Schema, format!("the fields '{bare}' and '{name}' have the same name"));
         }
-        let text = value
-            .as_str()
-            .filter(|text| text.starts_with('$') || text.starts_with("States."));
+        let text = value.as_str().filter(|text| text.starts_with('$') || text.starts_with("States."));
         let Some(text) = text else {
             let message = format!(
                 "the value for the field '{name}' must be a string that is a path ('$…') or an intrinsic function call ('States.…')"
@@ -130,10 +108,7 @@ impl Field {
             return None;
         };
         match Expression::parse(text) {
-            Ok(expression) => Some(Self {
-                name: bare.to_owned(),
-                value: FieldValue::Computed(expression),
-            }),
+            Ok(expression) => Some(Self { name: bare.to_owned(), value: FieldValue::Computed(expression) }),
             Err(message) => {
                 notes.error(Code::InvalidPath, format!("the field '{name}': {message}"));
                 None
@@ -160,10 +135,7 @@ mod tests {
 
     fn fill(template: &Value, input: &Value) -> Result<Value, StateError> {
         let context = json!({"Task": {"Token": "T"}});
-        parse(template).unwrap().evaluate(Scope {
-            input,
-            context: &context,
-        })
+        parse(template).unwrap().evaluate(Scope { input, context: &context })
     }
 
     #[test]
@@ -180,14 +152,8 @@ mod tests {
 
     #[test]
     fn a_number_stays_a_number_and_null_stays_null() {
-        assert_eq!(
-            fill(&json!({"id.$": "$.id"}), &json!({"id": 4})).unwrap(),
-            json!({"id": 4})
-        );
-        assert_eq!(
-            fill(&json!({"id.$": "$.id"}), &json!({"id": null})).unwrap(),
-            json!({"id": null})
-        );
+        assert_eq!(fill(&json!({"id.$": "$.id"}), &json!({"id": 4})).unwrap(), json!({"id": 4}));
+        assert_eq!(fill(&json!({"id.$": "$.id"}), &json!({"id": null})).unwrap(), json!({"id": null}));
     }
 
     #[test]
@@ -203,23 +169,14 @@ mod tests {
 
     #[test]
     fn a_template_without_computed_fields_is_kept_whole() {
-        assert!(
-            parse(&json!({"a": [1, {"b": "$.c"}]}))
-                .unwrap()
-                .is_literal()
-        );
+        assert!(parse(&json!({"a": [1, {"b": "$.c"}]})).unwrap().is_literal());
     }
 
     #[test]
     fn wrong_fields_are_refused_with_their_place() {
-        let findings =
-            parse(&json!({"a": {"b.$": 1, "c.$": "x", "d.$": "$.", "e": 1, "e.$": "$"}}))
-                .unwrap_err();
+        let findings = parse(&json!({"a": {"b.$": 1, "c.$": "x", "d.$": "$.", "e": 1, "e.$": "$"}})).unwrap_err();
         assert_eq!(findings.len(), 4, "{findings:?}");
-        assert!(
-            findings[0].contains("'b.$' must be a string") && findings[0].contains("/a/b.$"),
-            "{findings:?}"
-        );
+        assert!(findings[0].contains("'b.$' must be a string") && findings[0].contains("/a/b.$"), "{findings:?}");
         assert!(findings[3].contains("'e' and 'e.$'"), "{findings:?}");
     }
 }

@@ -46,10 +46,7 @@ impl TokenError {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Success(Value),
-    Failure {
-        error: Option<String>,
-        cause: Option<String>,
-    },
+    Failure { error: Option<String>, cause: Option<String> },
 }
 
 /// All tokens. Cheap to clone; clones share everything.
@@ -87,12 +84,7 @@ impl TokenBoard {
     ///
     /// # Errors
     /// [`TokenError`]
-    pub fn send_failure(
-        &self,
-        token: &str,
-        error: Option<String>,
-        cause: Option<String>,
-    ) -> Result<(), TokenError> {
+    pub fn send_failure(&self, token: &str, error: Option<String>, cause: Option<String>) -> Result<(), TokenError> {
         self.answer(token, Answer::Failure { error, cause })
     }
 
@@ -104,8 +96,7 @@ impl TokenBoard {
         let board = self.board();
         match board.waiting.get(token) {
             Some(slot) => {
-                slot.beats
-                    .send_modify(|beats| *beats = beats.wrapping_add(1));
+                slot.beats.send_modify(|beats| *beats = beats.wrapping_add(1));
                 Ok(())
             }
             None => Err(board.why_not(token)),
@@ -121,12 +112,7 @@ impl TokenBoard {
         let token = STANDARD.encode(bytes);
         let (answer, receiver) = oneshot::channel();
         let beats = watch::Sender::new(0);
-        let ticket = Ticket {
-            token: token.clone(),
-            answer: receiver,
-            beats: beats.subscribe(),
-            board: self.clone(),
-        };
+        let ticket = Ticket { token: token.clone(), answer: receiver, beats: beats.subscribe(), board: self.clone() };
         self.board().waiting.insert(token, Slot { answer, beats });
         ticket
     }
@@ -137,9 +123,7 @@ impl TokenBoard {
             return Err(board.why_not(token));
         };
         drop(board);
-        slot.answer
-            .send(answer)
-            .map_err(|_| TokenError::TaskTimedOut)
+        slot.answer.send(answer).map_err(|_| TokenError::TaskTimedOut)
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -226,10 +210,7 @@ mod tests {
         board.send_heartbeat(&token).unwrap();
         board.send_success(&token, json!(1)).unwrap();
         assert_eq!(ticket.answer().await, Answer::Success(json!(1)));
-        assert_eq!(
-            board.send_success(&token, json!(2)),
-            Err(TokenError::TaskTimedOut)
-        );
+        assert_eq!(board.send_success(&token, json!(2)), Err(TokenError::TaskTimedOut));
         assert_eq!(board.send_heartbeat(&token), Err(TokenError::TaskTimedOut));
     }
 
@@ -239,26 +220,16 @@ mod tests {
         let ticket = board.issue();
         let token = ticket.token().to_owned();
         drop(ticket);
-        assert_eq!(
-            board.send_failure(&token, None, None),
-            Err(TokenError::TaskTimedOut)
-        );
+        assert_eq!(board.send_failure(&token, None, None), Err(TokenError::TaskTimedOut));
     }
 
     #[test]
     fn a_token_from_elsewhere_does_not_exist_and_anything_else_is_invalid() {
         let board = TokenBoard::new();
         let foreign = TokenBoard::new().issue().token().to_owned();
-        assert_eq!(
-            board.send_success(&foreign, json!(1)),
-            Err(TokenError::TaskDoesNotExist)
-        );
+        assert_eq!(board.send_success(&foreign, json!(1)), Err(TokenError::TaskDoesNotExist));
         for wrong in ["", "token", "AAAA", "ä"] {
-            assert_eq!(
-                board.send_success(wrong, json!(1)),
-                Err(TokenError::InvalidToken),
-                "{wrong}"
-            );
+            assert_eq!(board.send_success(wrong, json!(1)), Err(TokenError::InvalidToken), "{wrong}");
         }
     }
 }

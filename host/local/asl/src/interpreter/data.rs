@@ -13,24 +13,15 @@ use crate::path::{Path, Scope};
 use crate::template::Template;
 
 /// Applies `InputPath` or `OutputPath`.
-pub(super) fn filter(
-    filter: &Filter,
-    document: &Value,
-    context: &Value,
-) -> Result<Value, StateError> {
+pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Result<Value, StateError> {
     match filter {
         Filter::Whole => Ok(document.clone()),
         Filter::Nothing => Ok(Value::Object(Map::new())),
         Filter::Path(path) => {
-            let scope = Scope {
-                input: document,
-                context,
-            };
+            let scope = Scope { input: document, context };
             let found = path.find(scope).ok_or_else(|| {
                 let (text, input) = (path.text(), quoted(path.base(scope)));
-                StateError::runtime(format!(
-                    "Invalid path '{text}' : No results for path in the input '{input}'"
-                ))
+                StateError::runtime(format!("Invalid path '{text}' : No results for path in the input '{input}'"))
             })?;
             Ok(found.into_owned())
         }
@@ -45,10 +36,7 @@ pub(super) fn parameters(
     state: &str,
 ) -> Result<Value, StateError> {
     let payload = match template {
-        Some(template) => template.evaluate(Scope {
-            input: &input,
-            context,
-        })?,
+        Some(template) => template.evaluate(Scope { input: &input, context })?,
         None => input,
     };
     limit(payload, state)
@@ -86,46 +74,26 @@ pub(super) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<V
 
 /// Refuses what is larger than a payload may be.
 pub(super) fn limit(value: Value, state: &str) -> Result<Value, StateError> {
-    if fits(&value) {
-        Ok(value)
-    } else {
-        Err(StateError::data_limit(state))
-    }
+    if fits(&value) { Ok(value) } else { Err(StateError::data_limit(state)) }
 }
 
 /// Computes a field's value.
-pub(super) fn compute(
-    expression: &Expression,
-    field: &str,
-    scope: Scope<'_>,
-) -> Result<Value, StateError> {
+pub(super) fn compute(expression: &Expression, field: &str, scope: Scope<'_>) -> Result<Value, StateError> {
     expression.evaluate(field, scope, &Budget::new())
 }
 
 /// The value of a path in `field`.
-pub(super) fn look_up<'a>(
-    path: &Path,
-    field: &str,
-    scope: Scope<'a>,
-) -> Result<Cow<'a, Value>, StateError> {
-    path.find(scope)
-        .ok_or_else(|| not_found(path, field, scope))
+pub(super) fn look_up<'a>(path: &Path, field: &str, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
+    path.find(scope).ok_or_else(|| not_found(path, field, scope))
 }
 
 /// The whole number that a setting stands for. `field` is the name of its `…Path`.
-pub(super) fn seconds(
-    setting: &Setting<u64>,
-    field: &str,
-    least: u64,
-    scope: Scope<'_>,
-) -> Result<u64, StateError> {
+pub(super) fn seconds(setting: &Setting<u64>, field: &str, least: u64, scope: Scope<'_>) -> Result<u64, StateError> {
     match setting {
         Setting::Value(number) => Ok(*number),
         Setting::Path(path) => {
             let value = look_up(path, field, scope)?;
-            let number = value
-                .as_u64()
-                .filter(|number| (least..=SECONDS).contains(number));
+            let number = value.as_u64().filter(|number| (least..=SECONDS).contains(number));
             number.ok_or_else(|| {
                 let path = path.text();
                 StateError::runtime(format!(

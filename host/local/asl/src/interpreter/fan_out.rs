@@ -25,10 +25,7 @@ struct OpenIteration<'a> {
 impl Drop for OpenIteration<'_> {
     fn drop(&mut self) {
         if !self.closed {
-            let detail = Detail::MapIterationAborted {
-                name: self.name.to_owned(),
-                index: self.index,
-            };
+            let detail = Detail::MapIterationAborted { name: self.name.to_owned(), index: self.index };
             self.history.note(self.cursor, detail);
         }
     }
@@ -36,21 +33,10 @@ impl Drop for OpenIteration<'_> {
 
 impl Run {
     /// Runs all branches with the same input; their outputs in order. The first failure drops the other branches.
-    pub(super) async fn parallel(
-        &self,
-        branches: &[Flow],
-        input: Value,
-        parent: &Branch,
-    ) -> Result<Value, StateError> {
-        self.history
-            .record(&parent.cursor, Detail::ParallelStateStarted);
-        let lines: Vec<Branch> = branches
-            .iter()
-            .map(|_| Branch {
-                cursor: parent.cursor.fork(),
-                item: parent.item.clone(),
-            })
-            .collect();
+    pub(super) async fn parallel(&self, branches: &[Flow], input: Value, parent: &Branch) -> Result<Value, StateError> {
+        self.history.record(&parent.cursor, Detail::ParallelStateStarted);
+        let lines: Vec<Branch> =
+            branches.iter().map(|_| Branch { cursor: parent.cursor.fork(), item: parent.item.clone() }).collect();
         let mut running: FuturesUnordered<_> = branches
             .iter()
             .zip(&lines)
@@ -73,8 +59,7 @@ impl Run {
                 }
             }
         }
-        self.history
-            .note(&parent.cursor, Detail::ParallelStateSucceeded);
+        self.history.note(&parent.cursor, Detail::ParallelStateSucceeded);
         Ok(outputs.into())
     }
 
@@ -94,23 +79,15 @@ impl Run {
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
             let input = quoted(&found);
-            let cause =
-                format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
+            let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
         let most = match data::seconds(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
             0 => MAP_CONCURRENCY,
-            most => usize::try_from(most)
-                .unwrap_or(MAP_CONCURRENCY)
-                .min(MAP_CONCURRENCY),
+            most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
         let cursor = &visit.branch.cursor;
-        self.history.record(
-            cursor,
-            Detail::MapStateStarted {
-                length: items.len(),
-            },
-        );
+        self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
         let mut outputs = vec![Value::Null; items.len()];
         let mut waiting = items.iter().enumerate();
         let mut running = FuturesUnordered::new();
@@ -145,28 +122,11 @@ impl Run {
         item: &Value,
     ) -> (usize, Result<Value, StateError>, u64) {
         let name = visit.state.name.as_str();
-        let branch = Branch {
-            cursor: visit.branch.cursor.fork(),
-            item: Some(Arc::new(json!({"Index": index, "Value": item}))),
-        };
-        self.history.record(
-            &branch.cursor,
-            Detail::MapIterationStarted {
-                name: name.to_owned(),
-                index,
-            },
-        );
-        let mut open = OpenIteration {
-            history: &self.history,
-            cursor: &branch.cursor,
-            name,
-            index,
-            closed: false,
-        };
-        let own = Visit {
-            branch: &branch,
-            ..*visit
-        };
+        let branch =
+            Branch { cursor: visit.branch.cursor.fork(), item: Some(Arc::new(json!({"Index": index, "Value": item}))) };
+        self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
+        let mut open = OpenIteration { history: &self.history, cursor: &branch.cursor, name, index, closed: false };
+        let own = Visit { branch: &branch, ..*visit };
         let start = match &map.shape.parameters {
             None => Ok(item.clone()),
             selector => {

@@ -67,12 +67,8 @@ struct Open<'a> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if let Some(
-            state @ (StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map),
-        ) = self.state
-        {
-            self.history
-                .record(self.cursor, Detail::StateAborted { state });
+        if let Some(state @ (StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map)) = self.state {
+            self.history.record(self.cursor, Detail::StateAborted { state });
         }
     }
 }
@@ -80,12 +76,8 @@ impl Drop for Open<'_> {
 impl Run {
     /// Runs the machine. `cursor` follows the outermost line of control.
     pub async fn execute(&self, cursor: &Cursor) -> Result<Value, StateError> {
-        let branch = Branch {
-            cursor: cursor.clone(),
-            item: None,
-        };
-        self.flow(&self.machine.flow, self.info.input.clone(), &branch)
-            .await
+        let branch = Branch { cursor: cursor.clone(), item: None };
+        self.flow(&self.machine.flow, self.info.input.clone(), &branch).await
     }
 
     /// Runs a flow to its end.
@@ -97,10 +89,7 @@ impl Run {
     ) -> BoxFuture<'a, Result<Value, StateError>> {
         async move {
             let missing = |name: &str| StateError::runtime(format!("There is no state '{name}'."));
-            let mut state = flow
-                .states
-                .get(&flow.start_at)
-                .ok_or_else(|| missing(&flow.start_at))?;
+            let mut state = flow.states.get(&flow.start_at).ok_or_else(|| missing(&flow.start_at))?;
             let mut input = input;
             for visits in 1_usize.. {
                 let (output, next) = self.state(state, &input, branch).await?;
@@ -119,45 +108,20 @@ impl Run {
         .boxed()
     }
 
-    async fn state(
-        &self,
-        state: &State,
-        input: &Value,
-        branch: &Branch,
-    ) -> Result<Exit, StateError> {
+    async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<Exit, StateError> {
         if self.history.is_full() {
-            let cause = format!(
-                "The execution reached the maximum number of history events ({HISTORY_EVENTS})."
-            );
+            let cause = format!("The execution reached the maximum number of history events ({HISTORY_EVENTS}).");
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
-        let detail = Detail::StateEntered {
-            state: kind,
-            name: state.name.clone(),
-            input: input.clone(),
-        };
+        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: input.clone() };
         let entered = self.history.record(&branch.cursor, detail);
-        let mut open = Open {
-            history: &self.history,
-            cursor: &branch.cursor,
-            state: Some(kind),
-        };
-        let visit = Visit {
-            state,
-            branch,
-            input,
-            entered,
-            entered_at: self.clock.now(),
-        };
+        let mut open = Open { history: &self.history, cursor: &branch.cursor, state: Some(kind) };
+        let visit = Visit { state, branch, input, entered, entered_at: self.clock.now() };
         let result = self.work(&visit).await;
         open.state = None;
         let (output, next) = result.map_err(|error| error.in_state(&state.name, entered))?;
-        let detail = Detail::StateExited {
-            state: kind,
-            name: state.name.clone(),
-            output: output.clone(),
-        };
+        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: output.clone() };
         self.history.record(&branch.cursor, detail);
         Ok((output, next))
     }
@@ -167,24 +131,17 @@ impl Run {
         let output = match &visit.state.kind {
             Kind::Task(task) => return self.recover(visit, &task.recovery, None).await,
             Kind::Parallel { recovery, .. } => {
-                return self
-                    .recover(visit, recovery, Some(Detail::ParallelStateFailed))
-                    .await;
+                return self.recover(visit, recovery, Some(Detail::ParallelStateFailed)).await;
             }
             Kind::Map(map) => {
-                return self
-                    .recover(visit, &map.recovery, Some(Detail::MapStateFailed))
-                    .await;
+                return self.recover(visit, &map.recovery, Some(Detail::MapStateFailed)).await;
             }
             Kind::Pass(pass) => {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
                 let result = match (&pass.result, &pass.parameters) {
                     (Some(result), _) => result.clone(),
-                    (None, Some(template)) => template.evaluate(Scope {
-                        input: &input,
-                        context: &context,
-                    })?,
+                    (None, Some(template)) => template.evaluate(Scope { input: &input, context: &context })?,
                     (None, None) => input,
                 };
                 data::output(visit, &pass.result_path, result, &context)?
@@ -192,10 +149,7 @@ impl Run {
             Kind::Choice { rules, default } => {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope {
-                    input: &input,
-                    context: &context,
-                };
+                let scope = Scope { input: &input, context: &context };
                 let mut next = default.as_ref();
                 for (rule, target) in rules {
                     if rule.holds(scope)? {
@@ -210,14 +164,7 @@ impl Run {
             Kind::Wait(wait) => {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                tokio::time::sleep(self.wait(
-                    wait,
-                    Scope {
-                        input: &input,
-                        context: &context,
-                    },
-                )?)
-                .await;
+                tokio::time::sleep(self.wait(wait, Scope { input: &input, context: &context })?).await;
                 data::filter(&visit.state.output_path, &input, &context)?
             }
             Kind::Succeed => {
@@ -227,15 +174,8 @@ impl Run {
             }
             Kind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
-                let scope = Scope {
-                    input: visit.input,
-                    context: &context,
-                };
-                let error = error
-                    .as_ref()
-                    .map(|words| say(words, scope))
-                    .transpose()?
-                    .unwrap_or_default();
+                let scope = Scope { input: visit.input, context: &context };
+                let error = error.as_ref().map(|words| say(words, scope)).transpose()?.unwrap_or_default();
                 let cause = cause.as_ref().map(|words| say(words, scope)).transpose()?;
                 return Err(StateError::reported(error, cause));
             }
@@ -265,25 +205,16 @@ impl Run {
         if let Some(failed) = failed {
             self.history.record(&visit.branch.cursor, failed);
         }
-        let caught = recovery
-            .catch
-            .iter()
-            .find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
+        let caught = recovery.catch.iter().find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
         let Some((catcher, name)) = caught else {
             return Err(error);
         };
         // A documented name by which it was caught is the name that the next state expects.
-        let alias = error
-            .aliases
-            .iter()
-            .find(|alias| **alias == name && name != names::BRANCH_FAILED);
+        let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
         let result = json!({"Error": name, "Cause": error.cause.as_deref().unwrap_or_default()});
         let output = data::place(&catcher.result_path, visit.input, result)?;
-        Ok((
-            data::limit(output, &visit.state.name)?,
-            Next::State(catcher.next.clone()),
-        ))
+        Ok((data::limit(output, &visit.state.name)?, Next::State(catcher.next.clone())))
     }
 
     async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<Value, StateError> {
@@ -292,31 +223,16 @@ impl Run {
                 let (result, context) = self.task(visit, task, retries).await?;
                 (&task.shape, result, context)
             }
-            Kind::Parallel {
-                branches, shape, ..
-            } => {
+            Kind::Parallel { branches, shape, .. } => {
                 let context = self.context(visit, retries, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let input = data::parameters(
-                    shape.parameters.as_ref(),
-                    input,
-                    &context,
-                    &visit.state.name,
-                )?;
-                (
-                    shape.as_ref(),
-                    self.parallel(branches, input, visit.branch).await?,
-                    context,
-                )
+                let input = data::parameters(shape.parameters.as_ref(), input, &context, &visit.state.name)?;
+                (shape.as_ref(), self.parallel(branches, input, visit.branch).await?, context)
             }
             Kind::Map(map) => {
                 let context = self.context(visit, retries, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                (
-                    &map.shape,
-                    self.map(visit, map, &input, &context).await?,
-                    context,
-                )
+                (&map.shape, self.map(visit, map, &input, &context).await?, context)
             }
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
         };
@@ -324,10 +240,7 @@ impl Run {
             return Err(StateError::data_limit(&visit.state.name));
         }
         let result = match &shape.result_selector {
-            Some(template) => template.evaluate(Scope {
-                input: &result,
-                context: &context,
-            })?,
+            Some(template) => template.evaluate(Scope { input: &result, context: &context })?,
             None => result,
         };
         let output = data::output(visit, &shape.result_path, result, &context)?;
@@ -336,9 +249,7 @@ impl Run {
 
     fn wait(&self, wait: &Wait, scope: Scope<'_>) -> Result<Duration, StateError> {
         match wait {
-            Wait::Seconds(setting) => {
-                data::seconds(setting, "SecondsPath", 0, scope).map(Duration::from_secs)
-            }
+            Wait::Seconds(setting) => data::seconds(setting, "SecondsPath", 0, scope).map(Duration::from_secs),
             Wait::Until(Setting::Value(date)) => Ok(self.clock.until(*date)),
             Wait::Until(Setting::Path(path)) => {
                 let value = data::look_up(path, "TimestampPath", scope)?;
@@ -385,9 +296,7 @@ fn say(words: &Words, scope: Scope<'_>) -> Result<String, StateError> {
         Words::Text(text) => Ok(text.clone()),
         Words::Computed { expression, field } => match data::compute(expression, field, scope)? {
             Value::String(text) => Ok(text),
-            other => Err(StateError::runtime(format!(
-                "The '{field}' field must give a string but gave {other}."
-            ))),
+            other => Err(StateError::runtime(format!("The '{field}' field must give a string but gave {other}."))),
         },
     }
 }

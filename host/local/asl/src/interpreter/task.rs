@@ -25,29 +25,17 @@ impl Run {
         task: &Task,
         retries: u64,
     ) -> Result<(Value, Value), StateError> {
-        let ticket =
-            (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
+        let ticket = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
         let token = ticket.as_ref().map(|ticket| ticket.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
         let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-        let scope = Scope {
-            input: &input,
-            context: &context,
-        };
+        let scope = Scope { input: &input, context: &context };
         let setting = |setting: &Option<_>, field| {
-            setting
-                .as_ref()
-                .map(|setting| data::seconds(setting, field, 1, scope))
-                .transpose()
+            setting.as_ref().map(|setting| data::seconds(setting, field, 1, scope)).transpose()
         };
         let limit = setting(&task.timeout, "TimeoutSecondsPath")?;
         let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
-        let parameters = data::parameters(
-            task.shape.parameters.as_ref(),
-            input,
-            &context,
-            &visit.state.name,
-        )?;
+        let parameters = data::parameters(task.shape.parameters.as_ref(), input, &context, &visit.state.name)?;
 
         let resource = &task.resource;
         let cursor = &visit.branch.cursor;
@@ -59,12 +47,7 @@ impl Run {
             heartbeat,
         };
         self.history.record(cursor, scheduled);
-        self.history.record(
-            cursor,
-            Detail::TaskStarted {
-                resource: resource.clone(),
-            },
-        );
+        self.history.record(cursor, Detail::TaskStarted { resource: resource.clone() });
         let call = TaskCall {
             resource: resource.clone(),
             parameters,
@@ -75,10 +58,7 @@ impl Run {
             execution: self.info.clone(),
         };
         // Only a task that waits for a token can give signs of life.
-        let beats = ticket
-            .as_ref()
-            .map(Ticket::beats)
-            .zip(heartbeat.map(Duration::from_secs));
+        let beats = ticket.as_ref().map(Ticket::beats).zip(heartbeat.map(Duration::from_secs));
         let result = tokio::select! {
             biased;
             result = self.run_call(call, ticket, resource, cursor) => result,
@@ -95,28 +75,14 @@ impl Run {
         let resource = resource.clone();
         match result {
             Ok(output) => {
-                self.history.record(
-                    cursor,
-                    Detail::TaskSucceeded {
-                        resource,
-                        output: output.clone(),
-                    },
-                );
+                self.history.record(cursor, Detail::TaskSucceeded { resource, output: output.clone() });
                 Ok((output, context))
             }
             Err(error) => {
                 let (name, cause) = (error.error.clone(), error.cause.clone());
                 let detail = match error.is_timeout() {
-                    true => Detail::TaskTimedOut {
-                        resource,
-                        error: name,
-                        cause,
-                    },
-                    false => Detail::TaskFailed {
-                        resource,
-                        error: name,
-                        cause,
-                    },
+                    true => Detail::TaskTimedOut { resource, error: name, cause },
+                    false => Detail::TaskFailed { resource, error: name, cause },
                 };
                 self.history.record(cursor, detail);
                 Err(error)
@@ -138,13 +104,7 @@ impl Run {
         };
         let answer = match submitted {
             Ok(output) => {
-                self.history.record(
-                    cursor,
-                    Detail::TaskSubmitted {
-                        resource: resource.clone(),
-                        output,
-                    },
-                );
+                self.history.record(cursor, Detail::TaskSubmitted { resource: resource.clone(), output });
                 ticket.answer().await
             }
             // Whoever was called may have answered before it failed: then the answer counts.

@@ -34,12 +34,8 @@ pub(super) fn apply(
         (Function::JsonToString, [value]) => Ok(value.to_string().into()),
         (Function::Array, values) => Ok(values.iter().map(|value| (*value).clone()).collect()),
         (Function::ArrayPartition, [items, size]) => partition(array(items)?, integer(size)?),
-        (Function::ArrayContains, [items, wanted]) => {
-            Ok(array(items)?.iter().any(|item| same(item, wanted)).into())
-        }
-        (Function::ArrayRange, [first, last, step]) => {
-            range(integer(first)?, integer(last)?, integer(step)?)
-        }
+        (Function::ArrayContains, [items, wanted]) => Ok(array(items)?.iter().any(|item| same(item, wanted)).into()),
+        (Function::ArrayRange, [first, last, step]) => range(integer(first)?, integer(last)?, integer(step)?),
         (Function::ArrayGetItem, [items, index]) => item(array(items)?, integer(index)?),
         (Function::ArrayLength, [items]) => Ok(array(items)?.len().into()),
         (Function::ArrayUnique, [items]) => Ok(unique(array(items)?)),
@@ -48,9 +44,7 @@ pub(super) fn apply(
         (Function::Hash, [data, algorithm]) => hash(data, string(algorithm)?),
         (Function::JsonMerge, [left, right, deep]) => merge(object(left)?, object(right)?, deep),
         (Function::MathRandom, [start, end]) => random(integer(start)?, integer(end)?, None),
-        (Function::MathRandom, [start, end, seed]) => {
-            random(integer(start)?, integer(end)?, Some(integer(seed)?))
-        }
+        (Function::MathRandom, [start, end, seed]) => random(integer(start)?, integer(end)?, Some(integer(seed)?)),
         (Function::MathAdd, [left, right]) => add(integer(left)?, integer(right)?),
         (Function::StringSplit, [text, splitter]) => Ok(split(string(text)?, string(splitter)?)),
         (Function::Uuid, []) => Ok(uuid::Uuid::new_v4().to_string().into()),
@@ -59,22 +53,15 @@ pub(super) fn apply(
 }
 
 fn string(value: &Value) -> Result<&str, String> {
-    value
-        .as_str()
-        .ok_or_else(|| format!("expected a string but got {}", kind(value)))
+    value.as_str().ok_or_else(|| format!("expected a string but got {}", kind(value)))
 }
 
 fn array(value: &Value) -> Result<&[Value], String> {
-    value
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| format!("expected an array but got {}", kind(value)))
+    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("expected an array but got {}", kind(value)))
 }
 
 fn object(value: &Value) -> Result<&Map<String, Value>, String> {
-    value
-        .as_object()
-        .ok_or_else(|| format!("expected a JSON object but got {}", kind(value)))
+    value.as_object().ok_or_else(|| format!("expected a JSON object but got {}", kind(value)))
 }
 
 /// A number, rounded to the nearest integer as the service does.
@@ -106,30 +93,20 @@ fn kind(value: &Value) -> String {
 fn short(text: &str) -> Result<&str, String> {
     match text.chars().nth(MOST_CHARACTERS) {
         None => Ok(text),
-        Some(_) => Err(format!(
-            "the string is longer than {MOST_CHARACTERS} characters"
-        )),
+        Some(_) => Err(format!("the string is longer than {MOST_CHARACTERS} characters")),
     }
 }
 
 /// Equality as in JSON: `1` and `1.0` are the same number.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            compare(left, right) == Some(Ordering::Equal)
-        }
+        (Value::Number(left), Value::Number(right)) => compare(left, right) == Some(Ordering::Equal),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(name, value)| right.get(name).is_some_and(|other| same(value, other)))
+                && left.iter().all(|(name, value)| right.get(name).is_some_and(|other| same(value, other)))
         }
         _ => left == right,
     }
@@ -142,10 +119,7 @@ fn format(template: Option<&[String]>, first: &Value, values: &[&Value]) -> Resu
     };
     let places = pieces.len() - 1;
     if places != values.len() {
-        return Err(format!(
-            "the template has {places} placeholders but there are {} values",
-            values.len()
-        ));
+        return Err(format!("the template has {places} placeholders but there are {} values", values.len()));
     }
     let mut text = String::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -171,9 +145,7 @@ fn string_to_json(text: &str) -> Result<Value, String> {
 fn partition(items: &[Value], size: i64) -> Result<Value, String> {
     match usize::try_from(size) {
         Ok(size) if size > 0 => Ok(items.chunks(size).map(Value::from).collect()),
-        _ => Err(format!(
-            "the chunk size must be a positive integer but was {size}"
-        )),
+        _ => Err(format!("the chunk size must be a positive integer but was {size}")),
     }
 }
 
@@ -195,15 +167,8 @@ fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
 }
 
 fn item(items: &[Value], index: i64) -> Result<Value, String> {
-    let found = usize::try_from(index)
-        .ok()
-        .and_then(|index| items.get(index));
-    found.cloned().ok_or_else(|| {
-        format!(
-            "the index {index} is outside of the array of {} items",
-            items.len()
-        )
-    })
+    let found = usize::try_from(index).ok().and_then(|index| items.get(index));
+    found.cloned().ok_or_else(|| format!("the index {index} is outside of the array of {} items", items.len()))
 }
 
 fn unique(items: &[Value]) -> Value {
@@ -212,8 +177,7 @@ fn unique(items: &[Value]) -> Value {
     for item in items {
         // Equal texts are equal values; only then the slow comparison, for 1 and 1.0.
         let numeric = item.is_number() || item.is_array() || item.is_object();
-        if seen.insert(item.to_string()) && !(numeric && kept.iter().any(|other| same(other, item)))
-        {
+        if seen.insert(item.to_string()) && !(numeric && kept.iter().any(|other| same(other, item))) {
             kept.push(item);
         }
     }
@@ -221,12 +185,8 @@ fn unique(items: &[Value]) -> Value {
 }
 
 fn decode(text: &str) -> Result<Value, String> {
-    let bytes = STANDARD
-        .decode(text)
-        .map_err(|error| format!("the string is not Base64: {error}"))?;
-    String::from_utf8(bytes)
-        .map(Value::from)
-        .map_err(|_| "the decoded bytes are not UTF-8".into())
+    let bytes = STANDARD.decode(text).map_err(|error| format!("the string is not Base64: {error}"))?;
+    String::from_utf8(bytes).map(Value::from).map_err(|_| "the decoded bytes are not UTF-8".into())
 }
 
 fn hash(data: &Value, algorithm: &str) -> Result<Value, String> {
@@ -250,21 +210,14 @@ fn hash(data: &Value, algorithm: &str) -> Result<Value, String> {
     Ok(digest.into())
 }
 
-fn merge(
-    left: &Map<String, Value>,
-    right: &Map<String, Value>,
-    deep: &Value,
-) -> Result<Value, String> {
+fn merge(left: &Map<String, Value>, right: &Map<String, Value>, deep: &Value) -> Result<Value, String> {
     match deep {
         Value::Bool(false) => {}
         Value::Bool(true) => {
             return Err("only the shallow merging mode (false) is supported".into());
         }
         other => {
-            return Err(format!(
-                "the merging mode must be a boolean but was {}",
-                kind(other)
-            ));
+            return Err(format!("the merging mode must be a boolean but was {}", kind(other)));
         }
     }
     let mut merged = left.clone();
@@ -276,24 +229,18 @@ fn merge(
 
 fn random(start: i64, end: i64, seed: Option<i64>) -> Result<Value, String> {
     if start >= end {
-        return Err(format!(
-            "the start number {start} must be less than the end number {end}"
-        ));
+        return Err(format!("the start number {start} must be less than the end number {end}"));
     }
     Ok(match seed {
         #[allow(clippy::cast_sign_loss)]
-        Some(seed) => StdRng::seed_from_u64(seed as u64)
-            .random_range(start..end)
-            .into(),
+        Some(seed) => StdRng::seed_from_u64(seed as u64).random_range(start..end).into(),
         None => rand::rng().random_range(start..end).into(),
     })
 }
 
 fn add(left: i64, right: i64) -> Result<Value, String> {
     let bounded = |number: i64| {
-        i32::try_from(number)
-            .map(i64::from)
-            .map_err(|_| format!("{number} is outside of -2147483648 to 2147483647"))
+        i32::try_from(number).map(i64::from).map_err(|_| format!("{number} is outside of -2147483648 to 2147483647"))
     };
     bounded(bounded(left)? + bounded(right)?).map(Value::from)
 }
@@ -303,10 +250,7 @@ fn split(text: &str, splitter: &str) -> Value {
     if splitter.is_empty() {
         return Value::Array(vec![text.into()]);
     }
-    text.split(|c| splitter.contains(c))
-        .filter(|part| !part.is_empty())
-        .map(Value::from)
-        .collect()
+    text.split(|c| splitter.contains(c)).filter(|part| !part.is_empty()).map(Value::from).collect()
 }
 
 #[cfg(test)]
@@ -322,14 +266,7 @@ mod tests {
     fn run(call: &str, input: Value) -> Result<Value, String> {
         let context = json!({"Execution": {"Name": "run-1"}});
         Expression::parse(call)?
-            .evaluate(
-                "x.$",
-                Scope {
-                    input: &input,
-                    context: &context,
-                },
-                &Budget::new(),
-            )
+            .evaluate("x.$", Scope { input: &input, context: &context }, &Budget::new())
             .map_err(|error| format!("{}: {}", error.error, error.cause.unwrap()))
     }
 
@@ -341,30 +278,15 @@ mod tests {
             "left": {"a": {"a1": 1, "a2": 2}, "b": 2}, "right": {"a": {"a3": 1}, "c": 3}, "one": 111, "step": -1
         });
         for (call, value) in [
-            (
-                "States.Format('Hello, {}.', $.name)",
-                json!("Hello, Arnav."),
-            ),
+            ("States.Format('Hello, {}.', $.name)", json!("Hello, Arnav.")),
             ("States.Format($.template, $.name)", json!("Hello, Arnav.")),
-            (
-                "States.Format('{}-{}-{}', 1, null, $.object)",
-                json!("1-null-{\"foo\":\"bar\"}"),
-            ),
-            (
-                r"States.Format('\{{}\}', $$.Execution.Name)",
-                json!("{run-1}"),
-            ),
+            ("States.Format('{}-{}-{}', 1, null, $.object)", json!("1-null-{\"foo\":\"bar\"}")),
+            (r"States.Format('\{{}\}', $$.Execution.Name)", json!("{run-1}")),
             ("States.StringToJson($.text)", json!({"foo": "bar"})),
             ("States.JsonToString($.object)", json!("{\"foo\":\"bar\"}")),
             ("States.Array()", json!([])),
-            (
-                "States.Array('x', 1, null, true, $.object)",
-                json!(["x", 1, null, true, {"foo": "bar"}]),
-            ),
-            (
-                "States.ArrayPartition($.list, 4)",
-                json!([[1, 2, 3, 4], [5, 6, 7, 8], [9]]),
-            ),
+            ("States.Array('x', 1, null, true, $.object)", json!(["x", 1, null, true, {"foo": "bar"}])),
+            ("States.ArrayPartition($.list, 4)", json!([[1, 2, 3, 4], [5, 6, 7, 8], [9]])),
             ("States.ArrayContains($.list, 5)", json!(true)),
             ("States.ArrayContains($.list, 5.0)", json!(true)),
             ("States.ArrayContains($.list, '5')", json!(false)),
@@ -375,37 +297,16 @@ mod tests {
             ("States.ArrayGetItem($.list, 5)", json!(6)),
             ("States.ArrayLength($.list)", json!(9)),
             ("States.ArrayUnique($.same)", json!([1, 2, "a", {"k": 1}])),
-            (
-                "States.Base64Encode('Data to encode')",
-                json!("RGF0YSB0byBlbmNvZGU="),
-            ),
-            (
-                "States.Base64Decode('RGF0YSB0byBkZWNvZGU=')",
-                json!("Data to decode"),
-            ),
-            (
-                "States.Hash('input data', 'SHA-1')",
-                json!("aaff4a450a104cd177d28d18d74485e8cae074b7"),
-            ),
-            (
-                "States.Hash('', 'MD5')",
-                json!("d41d8cd98f00b204e9800998ecf8427e"),
-            ),
-            (
-                "States.JsonMerge($.left, $.right, false)",
-                json!({"a": {"a3": 1}, "b": 2, "c": 3}),
-            ),
+            ("States.Base64Encode('Data to encode')", json!("RGF0YSB0byBlbmNvZGU=")),
+            ("States.Base64Decode('RGF0YSB0byBkZWNvZGU=')", json!("Data to decode")),
+            ("States.Hash('input data', 'SHA-1')", json!("aaff4a450a104cd177d28d18d74485e8cae074b7")),
+            ("States.Hash('', 'MD5')", json!("d41d8cd98f00b204e9800998ecf8427e")),
+            ("States.JsonMerge($.left, $.right, false)", json!({"a": {"a3": 1}, "b": 2, "c": 3})),
             ("States.MathAdd($.one, $.step)", json!(110)),
             ("States.MathAdd(1.4, 1.6)", json!(3)),
             ("States.StringSplit('1,2,,3', ',')", json!(["1", "2", "3"])),
-            (
-                "States.StringSplit('This.is+a,test=string', '.+,=')",
-                json!(["This", "is", "a", "test", "string"]),
-            ),
-            (
-                "States.ArrayGetItem(States.StringSplit(States.Format('{}/{}', 'a', $.name), '/'), 1)",
-                json!("Arnav"),
-            ),
+            ("States.StringSplit('This.is+a,test=string', '.+,=')", json!(["This", "is", "a", "test", "string"])),
+            ("States.ArrayGetItem(States.StringSplit(States.Format('{}/{}', 'a', $.name), '/'), 1)", json!("Arnav")),
         ] {
             assert_eq!(run(call, input.clone()), Ok(value), "{call}");
         }
@@ -413,13 +314,7 @@ mod tests {
 
     #[test]
     fn hashes_have_the_length_of_their_algorithm() {
-        for (algorithm, length) in [
-            ("MD5", 32),
-            ("SHA-1", 40),
-            ("SHA-256", 64),
-            ("SHA-384", 96),
-            ("SHA-512", 128),
-        ] {
+        for (algorithm, length) in [("MD5", 32), ("SHA-1", 40), ("SHA-256", 64), ("SHA-384", 96), ("SHA-512", 128)] {
             let value = run(&format!("States.Hash($, '{algorithm}')"), json!({"a": 1})).unwrap();
             assert_eq!(value.as_str().unwrap().len(), length);
         }
@@ -428,14 +323,7 @@ mod tests {
     #[test]
     fn random_numbers_are_within_their_bounds_and_repeat_with_a_seed() {
         for _ in 0..50 {
-            assert!(
-                (1..4).contains(
-                    &run("States.MathRandom(1, 4)", json!({}))
-                        .unwrap()
-                        .as_i64()
-                        .unwrap()
-                )
-            );
+            assert!((1..4).contains(&run("States.MathRandom(1, 4)", json!({})).unwrap().as_i64().unwrap()));
         }
         let seeded = || run("States.MathRandom(1, 1000000, 42)", json!({})).unwrap();
         assert_eq!(seeded(), seeded());
@@ -443,31 +331,17 @@ mod tests {
 
     #[test]
     fn a_uuid_is_new_and_of_version_4() {
-        let (one, two) = (
-            run("States.UUID()", json!({})).unwrap(),
-            run("States.UUID()", json!({})).unwrap(),
-        );
+        let (one, two) = (run("States.UUID()", json!({})).unwrap(), run("States.UUID()", json!({})).unwrap());
         assert_ne!(one, two);
-        assert_eq!(
-            uuid::Uuid::parse_str(one.as_str().unwrap())
-                .unwrap()
-                .get_version_num(),
-            4
-        );
+        assert_eq!(uuid::Uuid::parse_str(one.as_str().unwrap()).unwrap().get_version_num(), 4);
     }
 
     #[test]
     fn a_refused_argument_is_an_intrinsic_failure_that_quotes_the_call() {
         for (call, part) in [
             ("States.ArrayGetItem($, 0)", "expected an array"),
-            (
-                "States.ArrayGetItem(States.Array(1), 1)",
-                "outside of the array",
-            ),
-            (
-                "States.ArrayPartition(States.Array(1), 0)",
-                "positive integer",
-            ),
+            ("States.ArrayGetItem(States.Array(1), 1)", "outside of the array"),
+            ("States.ArrayPartition(States.Array(1), 0)", "positive integer"),
             ("States.ArrayRange(1, 5000, 1)", "more than 1000"),
             ("States.ArrayRange(1, 5, 0)", "must not be 0"),
             ("States.StringToJson('nope')", "not valid JSON"),
@@ -482,18 +356,11 @@ mod tests {
             ("States.Base64Decode('*')", "not Base64"),
         ] {
             let error = run(call, json!({})).unwrap_err();
-            assert!(
-                error.starts_with("States.IntrinsicFailure: The function 'States."),
-                "{call}: {error}"
-            );
+            assert!(error.starts_with("States.IntrinsicFailure: The function 'States."), "{call}: {error}");
             assert!(error.contains(part), "{call}: {error}");
         }
         let long = "a".repeat(10_001);
-        assert!(
-            run("States.Base64Encode($.t)", json!({"t": long}))
-                .unwrap_err()
-                .contains("longer than 10000")
-        );
+        assert!(run("States.Base64Encode($.t)", json!({"t": long})).unwrap_err().contains("longer than 10000"));
     }
 
     #[test]

@@ -98,10 +98,7 @@ impl Function {
     ];
 
     fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, function)| *function)
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
     }
 
     /// How many arguments it takes: at least, at most.
@@ -142,8 +139,7 @@ impl Budget {
     pub fn charge(&self, value: &Value) -> Result<(), StateError> {
         let left = self.0.get().checked_sub(json_bytes(value));
         self.0.set(left.unwrap_or(0));
-        left.map(drop)
-            .ok_or_else(|| StateError::data_limit("States.Payload"))
+        left.map(drop).ok_or_else(|| StateError::data_limit("States.Payload"))
     }
 }
 
@@ -154,20 +150,13 @@ impl Expression {
     /// A sentence for a finding.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with('$') {
-            return Path::parse(text)
-                .map(Self::Path)
-                .map_err(|error| error.to_string());
+            return Path::parse(text).map(Self::Path).map_err(|error| error.to_string());
         }
         parse::call(text).map(Self::Call)
     }
 
     /// Computes the value. `field` is the name of the field that holds the expression.
-    pub fn evaluate(
-        &self,
-        field: &str,
-        scope: Scope<'_>,
-        budget: &Budget,
-    ) -> Result<Value, StateError> {
+    pub fn evaluate(&self, field: &str, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
         match self {
             Self::Path(path) => {
                 let Some(value) = path.find(scope) else {
@@ -193,10 +182,7 @@ pub(crate) fn not_found(path: &Path, field: &str, scope: Scope<'_>) -> StateErro
 impl Call {
     /// The function's name.
     pub fn name(&self) -> &'static str {
-        Function::ALL
-            .iter()
-            .find(|(_, function)| *function == self.function)
-            .map_or("", |(name, _)| name)
+        Function::ALL.iter().find(|(_, function)| *function == self.function).map_or("", |(name, _)| name)
     }
 
     fn evaluate(&self, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
@@ -216,11 +202,7 @@ impl Call {
 }
 
 impl Argument {
-    fn evaluate<'a>(
-        &self,
-        scope: Scope<'a>,
-        budget: &Budget,
-    ) -> Result<Cow<'a, Value>, StateError> {
+    fn evaluate<'a>(&self, scope: Scope<'a>, budget: &Budget) -> Result<Cow<'a, Value>, StateError> {
         Ok(match self {
             Self::Path(path) => path.find(scope).ok_or_else(|| {
                 StateError::parameter_path(format!(

@@ -13,18 +13,14 @@ const MOST_BYTES: usize = 10_000;
 /// Reads a call that fills the whole text.
 pub(super) fn call(text: &str) -> Result<Call, String> {
     if text.len() > MOST_BYTES {
-        return Err(format!(
-            "an intrinsic function call is longer than {MOST_BYTES} bytes"
-        ));
+        return Err(format!("an intrinsic function call is longer than {MOST_BYTES} bytes"));
     }
     let mut reader = Reader { text, at: 0 };
     let call = reader.call(0)?;
     reader.spaces();
     match reader.rest() {
         "" => Ok(call),
-        rest => Err(format!(
-            "'{text}': nothing may follow the call, but '{rest}' does"
-        )),
+        rest => Err(format!("'{text}': nothing may follow the call, but '{rest}' does")),
     }
 }
 
@@ -54,15 +50,8 @@ impl<'a> Reader<'a> {
     }
 
     fn fail<T>(&self, what: &str) -> Result<T, String> {
-        let column = self
-            .text
-            .get(..self.at)
-            .map_or(0, |before| before.chars().count())
-            + 1;
-        Err(format!(
-            "'{}' is not an intrinsic function call: {what} (character {column})",
-            self.text
-        ))
+        let column = self.text.get(..self.at).map_or(0, |before| before.chars().count()) + 1;
+        Err(format!("'{}' is not an intrinsic function call: {what} (character {column})", self.text))
     }
 
     fn call(&mut self, depth: usize) -> Result<Call, String> {
@@ -72,9 +61,7 @@ impl<'a> Reader<'a> {
         self.spaces();
         let start = self.at;
         let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
         let (name, _) = rest.split_at(end);
         let Some(function) = Function::named(name) else {
             return match name {
@@ -105,17 +92,10 @@ impl<'a> Reader<'a> {
                 (least, most) if least == most => least.to_string(),
                 (least, most) => format!("{least} to {most}"),
             };
-            return self.fail(&format!(
-                "{name} takes {wanted} arguments, not {}",
-                arguments.len()
-            ));
+            return self.fail(&format!("{name} takes {wanted} arguments, not {}", arguments.len()));
         }
         let text = self.text.get(start..self.at).unwrap_or_default().to_owned();
-        Ok(Call {
-            text,
-            function,
-            arguments,
-        })
+        Ok(Call { text, function, arguments })
     }
 
     fn argument(&mut self, depth: usize) -> Result<Argument, String> {
@@ -147,13 +127,10 @@ impl<'a> Reader<'a> {
                 '\\' => match chars.next() {
                     Some((_, c @ ('\'' | '{' | '}' | '\\'))) => piece.push(c),
                     _ => {
-                        return self
-                            .fail("in a string, a backslash must be followed by ', {, } or \\");
+                        return self.fail("in a string, a backslash must be followed by ', {, } or \\");
                     }
                 },
-                '{' if chars.next_if(|(_, next)| *next == '}').is_some() => {
-                    pieces.push(String::new())
-                }
+                '{' if chars.next_if(|(_, next)| *next == '}').is_some() => pieces.push(String::new()),
                 c => piece.push(c),
             }
         }
@@ -197,9 +174,7 @@ impl<'a> Reader<'a> {
     /// A number, `true`, `false` or `null`.
     fn literal(&mut self) -> Result<Argument, String> {
         let rest = self.rest();
-        let end = rest
-            .find(|c: char| c == ',' || c == ')' || c.is_whitespace())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c == ',' || c == ')' || c.is_whitespace()).unwrap_or(rest.len());
         let (word, _) = rest.split_at(end);
         let argument = match serde_json::from_str(word) {
             Ok(Value::Number(number)) => Argument::Number(number),
@@ -225,34 +200,18 @@ mod tests {
 
     #[test]
     fn a_call_is_read_with_its_arguments_and_nested_calls() {
-        let call =
-            call("States.Format( 'a{}b' , $.x['y,)'][?(@.n > 1)] , States.Array(1, true, null) )")
-                .unwrap();
+        let call = call("States.Format( 'a{}b' , $.x['y,)'][?(@.n > 1)] , States.Array(1, true, null) )").unwrap();
         assert_eq!(call.function, Function::Format);
         assert_eq!(call.arguments.len(), 3);
-        assert_eq!(
-            call.arguments[0],
-            Argument::Text(Text {
-                pieces: vec!["a".into(), "b".into()]
-            })
-        );
-        assert!(
-            matches!(&call.arguments[1], Argument::Path(path) if path.text() == "$.x['y,)'][?(@.n > 1)]")
-        );
-        assert!(
-            matches!(&call.arguments[2], Argument::Call(inner) if inner.text == "States.Array(1, true, null)")
-        );
+        assert_eq!(call.arguments[0], Argument::Text(Text { pieces: vec!["a".into(), "b".into()] }));
+        assert!(matches!(&call.arguments[1], Argument::Path(path) if path.text() == "$.x['y,)'][?(@.n > 1)]"));
+        assert!(matches!(&call.arguments[2], Argument::Call(inner) if inner.text == "States.Array(1, true, null)"));
     }
 
     #[test]
     fn escaped_characters_stand_for_themselves_and_an_escaped_brace_is_no_placeholder() {
         let call = call(r"States.Format('it\'s \{\} {} \\')").unwrap();
-        assert_eq!(
-            call.arguments[0],
-            Argument::Text(Text {
-                pieces: vec!["it's {} ".into(), " \\".into()]
-            })
-        );
+        assert_eq!(call.arguments[0], Argument::Text(Text { pieces: vec!["it's {} ".into(), " \\".into()] }));
     }
 
     #[test]
@@ -274,10 +233,7 @@ mod tests {
             ("States.Array(\"a\")", "is no argument"),
             ("States.Array(,)", "is no argument"),
             ("States.Array($.a.)", "a name is missing"),
-            (
-                &format!("{}1{}", "States.Array(".repeat(11), ")".repeat(11)),
-                "more than 10",
-            ),
+            (&format!("{}1{}", "States.Array(".repeat(11), ")".repeat(11)), "more than 10"),
         ] {
             let error = call(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
@@ -286,12 +242,7 @@ mod tests {
 
     #[test]
     fn ten_calls_within_each_other_are_allowed() {
-        call(&format!(
-            "{}1{}",
-            "States.Array(".repeat(10),
-            ")".repeat(10)
-        ))
-        .unwrap();
+        call(&format!("{}1{}", "States.Array(".repeat(10), ")".repeat(10))).unwrap();
     }
 
     proptest! {

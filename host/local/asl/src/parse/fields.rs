@@ -19,10 +19,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub fn new(fields: &'a Map<String, Value>) -> Self {
-        Self {
-            fields,
-            asked: vec!["Comment"],
-        }
+        Self { fields, asked: vec!["Comment"] }
     }
 
     /// Any value; `null` counts as one.
@@ -39,9 +36,7 @@ impl<'a> Fields<'a> {
         let value = self.raw(name)?;
         let text = value.as_str();
         if text.is_none() {
-            notes.at(name, |notes| {
-                notes.error(Code::Schema, format!("'{name}' must be a string"))
-            });
+            notes.at(name, |notes| notes.error(Code::Schema, format!("'{name}' must be a string")));
         }
         text
     }
@@ -50,25 +45,14 @@ impl<'a> Fields<'a> {
         let value = self.raw(name)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            notes.at(name, |notes| {
-                notes.error(Code::Schema, format!("'{name}' must be true or false"))
-            });
+            notes.at(name, |notes| notes.error(Code::Schema, format!("'{name}' must be true or false")));
         }
         flag
     }
 
     /// A whole number within bounds.
-    pub fn whole(
-        &mut self,
-        name: &'static str,
-        least: u64,
-        most: u64,
-        notes: &mut Collector,
-    ) -> Option<u64> {
-        let number = self
-            .raw(name)?
-            .as_u64()
-            .filter(|number| (least..=most).contains(number));
+    pub fn whole(&mut self, name: &'static str, least: u64, most: u64, notes: &mut Collector) -> Option<u64> {
+        let number = self.raw(name)?.as_u64().filter(|number| (least..=most).contains(number));
         if number.is_none() {
             let message = format!("'{name}' must be a whole number from {least} to {most}");
             notes.at(name, |notes| notes.error(Code::Schema, message));
@@ -79,23 +63,15 @@ impl<'a> Fields<'a> {
     pub fn number(&mut self, name: &'static str, notes: &mut Collector) -> Option<f64> {
         let number = self.raw(name)?.as_f64();
         if number.is_none() {
-            notes.at(name, |notes| {
-                notes.error(Code::Schema, format!("'{name}' must be a number"))
-            });
+            notes.at(name, |notes| notes.error(Code::Schema, format!("'{name}' must be a number")));
         }
         number
     }
 
-    pub fn object(
-        &mut self,
-        name: &'static str,
-        notes: &mut Collector,
-    ) -> Option<&'a Map<String, Value>> {
+    pub fn object(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a Map<String, Value>> {
         let object = self.raw(name)?.as_object();
         if object.is_none() {
-            notes.at(name, |notes| {
-                notes.error(Code::Schema, format!("'{name}' must be an object"))
-            });
+            notes.at(name, |notes| notes.error(Code::Schema, format!("'{name}' must be an object")));
         }
         object
     }
@@ -115,9 +91,7 @@ impl<'a> Fields<'a> {
         match Path::parse(text) {
             Ok(path) => Some(path),
             Err(error) => {
-                notes.at(name, |notes| {
-                    notes.error(Code::InvalidPath, error.to_string())
-                });
+                notes.at(name, |notes| notes.error(Code::InvalidPath, error.to_string()));
                 None
             }
         }
@@ -127,10 +101,7 @@ impl<'a> Fields<'a> {
     pub fn definite(&mut self, name: &'static str, notes: &mut Collector) -> Option<Path> {
         let path = self.path(name, notes)?;
         if !path.is_definite() {
-            let message = format!(
-                "'{name}' must be a reference path: names and indices only, not '{}'",
-                path.text()
-            );
+            let message = format!("'{name}' must be a reference path: names and indices only, not '{}'", path.text());
             notes.at(name, |notes| notes.error(Code::InvalidPath, message));
             return None;
         }
@@ -160,9 +131,7 @@ impl<'a> Fields<'a> {
                 Some(Ok(path)) if path.text() == "$" => ResultPath::Replace,
                 Some(Ok(path)) => ResultPath::Path(path),
                 Some(Err(error)) => {
-                    notes.at(name, |notes| {
-                        notes.error(Code::InvalidPath, error.to_string())
-                    });
+                    notes.at(name, |notes| notes.error(Code::InvalidPath, error.to_string()));
                     ResultPath::Replace
                 }
                 None => ResultPath::Replace,
@@ -172,8 +141,7 @@ impl<'a> Fields<'a> {
 
     /// A payload template.
     pub fn template(&mut self, name: &'static str, notes: &mut Collector) -> Option<Template> {
-        self.raw(name)
-            .map(|value| notes.at(name, |notes| Template::parse(value, notes)))
+        self.raw(name).map(|value| notes.at(name, |notes| Template::parse(value, notes)))
     }
 
     /// Seconds, or a path to them; not both.
@@ -192,16 +160,9 @@ impl<'a> Fields<'a> {
 
     /// At most one of these may be given.
     pub fn exclusive(&self, names: &[&str], notes: &mut Collector) -> usize {
-        let given: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| self.has(name))
-            .collect();
+        let given: Vec<&str> = names.iter().copied().filter(|name| self.has(name)).collect();
         if given.len() > 1 {
-            notes.error(
-                Code::Schema,
-                format!("only one of {} may be given", given.join(", ")),
-            );
+            notes.error(Code::Schema, format!("only one of {} may be given", given.join(", ")));
         }
         given.len()
     }
@@ -215,15 +176,10 @@ impl<'a> Fields<'a> {
             let (code, message) = if JSONATA.contains(&name.as_str()) {
                 (
                     Code::Unsupported,
-                    format!(
-                        "the field '{name}' belongs to JSONata or to variables, which are not supported"
-                    ),
+                    format!("the field '{name}' belongs to JSONata or to variables, which are not supported"),
                 )
             } else {
-                (
-                    Code::Schema,
-                    format!("the field '{name}' is not supported in {whose}"),
-                )
+                (Code::Schema, format!("the field '{name}' is not supported in {whose}"))
             };
             notes.at(name, |notes| notes.error(code, message));
         }

@@ -8,34 +8,23 @@ use crate::findings::{Code, Collector};
 use crate::model::{Flow, Kind, Next, State};
 
 /// Reads a flow. `names` are those of all states so far: they are unique in the whole machine.
-pub(super) fn read(
-    fields: &mut Fields<'_>,
-    names: &mut Vec<String>,
-    notes: &mut Collector,
-) -> Option<Flow> {
-    let missing: Vec<&str> = ["States", "StartAt"]
-        .into_iter()
-        .filter(|name| !fields.has(name))
-        .collect();
+pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Flow> {
+    let missing: Vec<&str> = ["States", "StartAt"].into_iter().filter(|name| !fields.has(name)).collect();
     if !missing.is_empty() {
-        notes.error(
-            Code::Schema,
-            format!("These fields are required: [{}]", missing.join(", ")),
-        );
+        notes.error(Code::Schema, format!("These fields are required: [{}]", missing.join(", ")));
     }
     let start_at = fields.text("StartAt", notes);
     let definitions = fields.object("States", notes)?;
     if definitions.is_empty() {
-        notes.at("States", |notes| {
-            notes.error(Code::Schema, "'States' must hold at least one state")
-        });
+        notes.at("States", |notes| notes.error(Code::Schema, "'States' must hold at least one state"));
     }
     let mut states = HashMap::new();
     let mut complete = true;
     notes.at("States", |notes| {
         for (name, definition) in definitions {
             if names.contains(name) {
-                let message = format!("more than one state is named '{name}'; names are unique in the whole state machine");
+                let message =
+                    format!("more than one state is named '{name}'; names are unique in the whole state machine");
                 notes.at(name, |notes| notes.error(Code::DuplicateStateName, message));
             }
             names.push(name.clone());
@@ -47,8 +36,7 @@ pub(super) fn read(
     });
     let start_at = start_at?;
     if !definitions.contains_key(start_at) {
-        let message =
-            format!("'StartAt' names the state '{start_at}', which is not among 'States'");
+        let message = format!("'StartAt' names the state '{start_at}', which is not among 'States'");
         notes.at("StartAt", |notes| notes.error(Code::Transition, message));
         return None;
     }
@@ -57,10 +45,7 @@ pub(super) fn read(
         let order: Vec<&str> = definitions.keys().map(String::as_str).collect();
         notes.at("States", |notes| check(start_at, &order, &states, notes));
     }
-    Some(Flow {
-        start_at: start_at.to_owned(),
-        states,
-    })
+    Some(Flow { start_at: start_at.to_owned(), states })
 }
 
 /// A transition: the field that makes it, and where it goes.
@@ -72,13 +57,8 @@ fn targets(state: &State) -> Vec<(String, &str)> {
     let recovery = match &state.kind {
         Kind::Choice { rules, default } => {
             let rules = rules.iter().enumerate();
-            found
-                .extend(rules.map(|(at, (_, next))| (format!("Choices/{at}/Next"), next.as_str())));
-            found.extend(
-                default
-                    .iter()
-                    .map(|next| ("Default".to_owned(), next.as_str())),
-            );
+            found.extend(rules.map(|(at, (_, next))| (format!("Choices/{at}/Next"), next.as_str())));
+            found.extend(default.iter().map(|next| ("Default".to_owned(), next.as_str())));
             None
         }
         Kind::Task(task) => Some(&task.recovery),
@@ -88,21 +68,15 @@ fn targets(state: &State) -> Vec<(String, &str)> {
     };
     if let Some(recovery) = recovery {
         let catch = recovery.catch.iter().enumerate();
-        found
-            .extend(catch.map(|(at, catcher)| (format!("Catch/{at}/Next"), catcher.next.as_str())));
+        found.extend(catch.map(|(at, catcher)| (format!("Catch/{at}/Next"), catcher.next.as_str())));
     }
     found
 }
 
 fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes: &mut Collector) {
     for state in order.iter().filter_map(|name| states.get(*name)) {
-        for (field, next) in targets(state)
-            .into_iter()
-            .filter(|(_, next)| !states.contains_key(*next))
-        {
-            let message = format!(
-                "'{field}' names the state '{next}', which is not among the states beside it"
-            );
+        for (field, next) in targets(state).into_iter().filter(|(_, next)| !states.contains_key(*next)) {
+            let message = format!("'{field}' names the state '{next}', which is not among the states beside it");
             notes.in_state(&state.name, |notes| notes.error(Code::Transition, message));
         }
     }
@@ -117,16 +91,10 @@ fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes:
         );
     }
     for name in order.iter().filter(|name| !reached.contains(**name)) {
-        notes.in_state(name, |notes| {
-            notes.error(Code::Transition, "no transition leads to this state")
-        });
+        notes.in_state(name, |notes| notes.error(Code::Transition, "no transition leads to this state"));
     }
-    let ends =
-        |state: &State| state.next == Next::End && !matches!(state.kind, Kind::Choice { .. });
+    let ends = |state: &State| state.next == Next::End && !matches!(state.kind, Kind::Choice { .. });
     if !states.values().any(ends) {
-        notes.warning(
-            Code::NoEnd,
-            "no state ends: give one '\"End\": true', or a Succeed or Fail state",
-        );
+        notes.warning(Code::NoEnd, "no state ends: give one '\"End\": true', or a Succeed or Fail state");
     }
 }

@@ -27,15 +27,8 @@ impl StateMachine {
         let machine = read(definition, &mut notes);
         let findings = notes.finish();
         match machine {
-            Some(machine)
-                if findings
-                    .iter()
-                    .all(|finding| finding.severity == Severity::Warning) =>
-            {
-                Ok(Self {
-                    warnings: findings,
-                    ..machine
-                })
+            Some(machine) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
+                Ok(Self { warnings: findings, ..machine })
             }
             _ => Err(LoadError { findings }),
         }
@@ -65,10 +58,7 @@ impl StateMachine {
                     code: Code::Unsupported,
                     location: format!("{}/Resource", state.location),
                     state: Some(state.name.clone()),
-                    message: format!(
-                        "the resource '{}' is not supported: {}",
-                        task.resource, unsupported.reason
-                    ),
+                    message: format!("the resource '{}' is not supported: {}", task.resource, unsupported.reason),
                 });
             }
         });
@@ -79,19 +69,13 @@ impl StateMachine {
 
 fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     if definition.len() > DEFINITION_BYTES {
-        notes.error(
-            Code::Schema,
-            format!("the definition is longer than {DEFINITION_BYTES} bytes"),
-        );
+        notes.error(Code::Schema, format!("the definition is longer than {DEFINITION_BYTES} bytes"));
         return None;
     }
     let document: Value = match serde_json::from_str(definition) {
         Ok(document) => document,
         Err(error) => {
-            notes.error(
-                Code::InvalidJson,
-                format!("the definition is not JSON: {error}"),
-            );
+            notes.error(Code::InvalidJson, format!("the definition is not JSON: {error}"));
             return None;
         }
     };
@@ -104,22 +88,13 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     if let Some(version) = fields.text("Version", notes)
         && version != "1.0"
     {
-        notes.at("Version", |notes| {
-            notes.error(
-                Code::Schema,
-                format!("the version must be '1.0', not '{version}'"),
-            )
-        });
+        notes.at("Version", |notes| notes.error(Code::Schema, format!("the version must be '1.0', not '{version}'")));
     }
     let timeout = fields.whole("TimeoutSeconds", 1, SECONDS, notes);
     let mut names = Vec::new();
     let flow = flow::read(&mut fields, &mut names, notes);
     fields.finish("a state machine", notes);
-    Some(StateMachine {
-        flow: flow.unwrap_or_else(Flow::default),
-        timeout,
-        warnings: Vec::new(),
-    })
+    Some(StateMachine { flow: flow.unwrap_or_else(Flow::default), timeout, warnings: Vec::new() })
 }
 
 /// `QueryLanguage`, of the machine or of a state.
@@ -127,11 +102,8 @@ fn query_language(fields: &mut Fields<'_>, notes: &mut Collector) {
     match fields.text("QueryLanguage", notes) {
         None | Some("JSONPath") => {}
         Some(other) => {
-            let message =
-                format!("the query language '{other}' is not supported; only JSONPath is");
-            notes.at("QueryLanguage", |notes| {
-                notes.error(Code::Unsupported, message)
-            });
+            let message = format!("the query language '{other}' is not supported; only JSONPath is");
+            notes.at("QueryLanguage", |notes| notes.error(Code::Unsupported, message));
         }
     }
 }

@@ -13,10 +13,7 @@ use crate::retry::{Catcher, ErrorEquals, Retrier};
 const MOST_DELAY: u64 = 31_622_399;
 
 pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Recovery {
-    Recovery {
-        retry: entries(fields, "Retry", notes, retrier),
-        catch: entries(fields, "Catch", notes, catcher),
-    }
+    Recovery { retry: entries(fields, "Retry", notes, retrier), catch: entries(fields, "Catch", notes, catcher) }
 }
 
 /// The entries of one of the two lists. `States.ALL` means everything: it stands alone, and last.
@@ -30,9 +27,7 @@ fn entries<T>(
         None => return Vec::new(),
         Some(Value::Array(list)) => list,
         Some(_) => {
-            notes.at(name, |notes| {
-                notes.error(Code::Schema, format!("'{name}' must be an array"))
-            });
+            notes.at(name, |notes| notes.error(Code::Schema, format!("'{name}' must be an array")));
             return Vec::new();
         }
     };
@@ -41,10 +36,7 @@ fn entries<T>(
         notes.at(name, |notes| {
             notes.at(at, |notes| {
                 let Some(entry) = entry.as_object() else {
-                    notes.error(
-                        Code::Schema,
-                        format!("an entry of '{name}' must be an object"),
-                    );
+                    notes.error(Code::Schema, format!("an entry of '{name}' must be an object"));
                     return;
                 };
                 let mut fields = Fields::new(entry);
@@ -64,24 +56,14 @@ fn error_equals(fields: &mut Fields<'_>, last: bool, notes: &mut Collector) -> E
         return ErrorEquals::default();
     }
     let list = fields.list(name, notes).unwrap_or_default();
-    let errors: Vec<String> = list
-        .iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
+    let errors: Vec<String> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     notes.at(name, |notes| {
         if errors.len() != list.len() {
-            notes.error(
-                Code::Schema,
-                "'ErrorEquals' must hold error names, which are strings",
-            );
+            notes.error(Code::Schema, "'ErrorEquals' must hold error names, which are strings");
         }
         if errors.iter().any(|error| error == names::ALL) {
             if errors.len() > 1 {
-                notes.error(
-                    Code::Schema,
-                    "'States.ALL' must be the only name in its 'ErrorEquals'",
-                );
+                notes.error(Code::Schema, "'States.ALL' must be the only name in its 'ErrorEquals'");
             }
             if !last {
                 notes.error(Code::Schema, "'States.ALL' must stand in the last entry");
@@ -92,22 +74,16 @@ fn error_equals(fields: &mut Fields<'_>, last: bool, notes: &mut Collector) -> E
 }
 
 fn retrier(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) -> Option<Retrier> {
-    let interval = fields
-        .whole("IntervalSeconds", 1, SECONDS, notes)
-        .unwrap_or(1);
+    let interval = fields.whole("IntervalSeconds", 1, SECONDS, notes).unwrap_or(1);
     let max_attempts = fields.whole("MaxAttempts", 0, SECONDS, notes).unwrap_or(3);
     let backoff = fields.number("BackoffRate", notes).unwrap_or(2.0);
     if !(1.0..=f64::MAX).contains(&backoff) {
-        notes.at("BackoffRate", |notes| {
-            notes.error(Code::Schema, "'BackoffRate' must be at least 1.0")
-        });
+        notes.at("BackoffRate", |notes| notes.error(Code::Schema, "'BackoffRate' must be at least 1.0"));
     }
     let max_delay = fields.whole("MaxDelaySeconds", 1, MOST_DELAY, notes);
     if max_delay.is_some_and(|delay| delay <= interval) {
         let message = "'MaxDelaySeconds' must be greater than 'IntervalSeconds'";
-        notes.at("MaxDelaySeconds", |notes| {
-            notes.error(Code::Schema, message)
-        });
+        notes.at("MaxDelaySeconds", |notes| notes.error(Code::Schema, message));
     }
     let jitter = match fields.text("JitterStrategy", notes) {
         None | Some("NONE") => false,
@@ -118,14 +94,7 @@ fn retrier(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) 
             false
         }
     };
-    Some(Retrier {
-        errors,
-        interval,
-        max_attempts,
-        backoff,
-        max_delay,
-        jitter,
-    })
+    Some(Retrier { errors, interval, max_attempts, backoff, max_delay, jitter })
 }
 
 fn catcher(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) -> Option<Catcher> {
@@ -134,9 +103,5 @@ fn catcher(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) 
         notes.error(Code::Schema, "'Next' is missing");
     }
     let next = fields.text("Next", notes)?.to_owned();
-    Some(Catcher {
-        errors,
-        next,
-        result_path,
-    })
+    Some(Catcher { errors, next, result_path })
 }

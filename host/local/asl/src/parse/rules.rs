@@ -56,33 +56,18 @@ fn part(value: &Value, top: bool, notes: &mut Collector) -> Option<Rule> {
     rule
 }
 
-fn operator(
-    object: &Map<String, Value>,
-    fields: &mut Fields<'_>,
-    notes: &mut Collector,
-) -> Option<Rule> {
-    let operators: Vec<&str> = object
-        .keys()
-        .map(String::as_str)
-        .filter(|name| known(name).is_some())
-        .collect();
+fn operator(object: &Map<String, Value>, fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Rule> {
+    let operators: Vec<&str> = object.keys().map(String::as_str).filter(|name| known(name).is_some()).collect();
     let name = match operators.as_slice() {
         [one] => known(one)?,
         [] => {
-            let unknown: Vec<&str> = object
-                .keys()
-                .map(String::as_str)
-                .filter(|name| !OTHER.contains(name))
-                .collect();
+            let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !OTHER.contains(name)).collect();
             fields.raw("Variable");
             if object.contains_key("Condition") || !unknown.is_empty() {
                 // The unknown field itself is reported when the rule is finished.
                 return None;
             }
-            notes.error(
-                Code::Schema,
-                "a rule needs a comparison, such as 'StringEquals'",
-            );
+            notes.error(Code::Schema, "a rule needs a comparison, such as 'StringEquals'");
             return None;
         }
         several => {
@@ -92,11 +77,7 @@ fn operator(
             fields.raw("Variable");
             notes.error(
                 Code::Schema,
-                format!(
-                    "a rule has one comparison, not {}: {}",
-                    several.len(),
-                    several.join(", ")
-                ),
+                format!("a rule has one comparison, not {}: {}", several.len(), several.join(", ")),
             );
             return None;
         }
@@ -104,10 +85,7 @@ fn operator(
     let parts = |fields: &mut Fields<'_>, notes: &mut Collector| {
         let list = fields.list(name, notes).unwrap_or_default();
         notes.at(name, |notes| {
-            list.iter()
-                .enumerate()
-                .filter_map(|(at, entry)| notes.at(at, |notes| part(entry, false, notes)))
-                .collect()
+            list.iter().enumerate().filter_map(|(at, entry)| notes.at(at, |notes| part(entry, false, notes))).collect()
         })
     };
     match name {
@@ -115,24 +93,16 @@ fn operator(
         "Or" => return Some(Rule::Or(parts(fields, notes))),
         "Not" => {
             let inner = fields.raw(name)?;
-            return notes
-                .at(name, |notes| part(inner, false, notes))
-                .map(|rule| Rule::Not(Box::new(rule)));
+            return notes.at(name, |notes| part(inner, false, notes)).map(|rule| Rule::Not(Box::new(rule)));
         }
         _ => {}
     }
     if !fields.has("Variable") {
-        notes.error(
-            Code::Schema,
-            format!("'{name}' needs 'Variable', the path of what it looks at"),
-        );
+        notes.error(Code::Schema, format!("'{name}' needs 'Variable', the path of what it looks at"));
     }
     let variable = fields.path("Variable", notes);
     let test = test(name, fields, notes);
-    Some(Rule::Test {
-        variable: variable?,
-        test: test?,
-    })
+    Some(Rule::Test { variable: variable?, test: test? })
 }
 
 /// The static name of an operator.
@@ -183,11 +153,7 @@ fn known(name: &str) -> Option<&'static str> {
         "TimestampGreaterThanEquals",
         "TimestampGreaterThanEqualsPath",
     ];
-    OTHERS
-        .iter()
-        .chain(&COMPARISONS)
-        .find(|known| **known == name)
-        .copied()
+    OTHERS.iter().chain(&COMPARISONS).find(|known| **known == name).copied()
 }
 
 fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Test> {
@@ -216,8 +182,7 @@ fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> O
     } else {
         let value = fields.raw(name)?;
         if !kind.accepts(value) {
-            let message =
-                format!("the value of '{name}' is not of the type that it compares: {value}");
+            let message = format!("the value of '{name}' is not of the type that it compares: {value}");
             notes.at(name, |notes| notes.error(Code::Schema, message));
             return None;
         }
@@ -233,13 +198,7 @@ mod tests {
     #[test]
     fn every_comparison_of_the_language_has_its_meaning() {
         let kinds = ["String", "Numeric", "Timestamp"];
-        let orders = [
-            "Equals",
-            "LessThan",
-            "LessThanEquals",
-            "GreaterThan",
-            "GreaterThanEquals",
-        ];
+        let orders = ["Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"];
         let mut names = vec!["BooleanEquals".to_owned(), "BooleanEqualsPath".to_owned()];
         for kind in kinds {
             for order in orders {
@@ -249,22 +208,10 @@ mod tests {
         }
         for name in names {
             assert!(known(&name).is_some(), "{name}");
-            assert_eq!(
-                comparison(&name).map(|(_, _, path)| path),
-                Some(name.ends_with("Path")),
-                "{name}"
-            );
+            assert_eq!(comparison(&name).map(|(_, _, path)| path), Some(name.ends_with("Path")), "{name}");
         }
-        for name in [
-            "BooleanLessThan",
-            "StringStartsWith",
-            "IntegerEquals",
-            "Path",
-        ] {
-            assert!(
-                known(name).is_none() && comparison(name).is_none(),
-                "{name}"
-            );
+        for name in ["BooleanLessThan", "StringStartsWith", "IntegerEquals", "Path"] {
+            assert!(known(name).is_none() && comparison(name).is_none(), "{name}");
         }
     }
 }

@@ -25,17 +25,9 @@ const STRING_FUNCTIONS: [&str; 7] = [
 ];
 
 /// Reads a state. `None` when its transitions are not known.
-pub(super) fn read(
-    name: &str,
-    value: &Value,
-    names: &mut Vec<String>,
-    notes: &mut Collector,
-) -> Option<State> {
+pub(super) fn read(name: &str, value: &Value, names: &mut Vec<String>, notes: &mut Collector) -> Option<State> {
     if name.is_empty() || name.chars().count() > MOST_NAME {
-        notes.error(
-            Code::Schema,
-            format!("a state's name must have 1 to {MOST_NAME} characters"),
-        );
+        notes.error(Code::Schema, format!("a state's name must have 1 to {MOST_NAME} characters"));
     }
     let Some(object) = value.as_object() else {
         notes.error(Code::Schema, "a state must be an object");
@@ -50,10 +42,7 @@ pub(super) fn read(
     let location = notes.location();
     let (input_path, output_path) = match state_type {
         "Fail" => (Filter::Whole, Filter::Whole),
-        _ => (
-            fields.filter("InputPath", notes),
-            fields.filter("OutputPath", notes),
-        ),
+        _ => (fields.filter("InputPath", notes), fields.filter("OutputPath", notes)),
     };
     let next = match state_type {
         "Choice" | "Succeed" | "Fail" => Some(Next::End),
@@ -77,23 +66,10 @@ pub(super) fn read(
             return None;
         }
     };
-    let article = if matches!(
-        state_type,
-        "Task" | "Pass" | "Choice" | "Parallel" | "Map" | "Wait"
-    ) {
-        "a"
-    } else {
-        "the"
-    };
+    let article =
+        if matches!(state_type, "Task" | "Pass" | "Choice" | "Parallel" | "Map" | "Wait") { "a" } else { "the" };
     fields.finish(&format!("{article} {state_type} state"), notes);
-    Some(State {
-        name: name.to_owned(),
-        location,
-        input_path,
-        output_path,
-        next: next?,
-        kind: kind?,
-    })
+    Some(State { name: name.to_owned(), location, input_path, output_path, next: next?, kind: kind? })
 }
 
 fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
@@ -135,10 +111,7 @@ fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
     if let (Some(Setting::Value(timeout)), Some(Setting::Value(heartbeat))) = (&timeout, &heartbeat)
         && heartbeat >= timeout
     {
-        notes.error(
-            Code::Schema,
-            "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'",
-        );
+        notes.error(Code::Schema, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
     }
     if !fields.has("Resource") {
         notes.error(Code::Schema, "'Resource' is missing");
@@ -146,19 +119,11 @@ fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
     let resource = match Resource::parse(fields.text("Resource", notes)?) {
         Ok(resource) => resource,
         Err(error) => {
-            notes.at("Resource", |notes| {
-                notes.error(Code::Unsupported, error.to_string())
-            });
+            notes.at("Resource", |notes| notes.error(Code::Unsupported, error.to_string()));
             return None;
         }
     };
-    Some(Kind::Task(Box::new(Task {
-        resource,
-        shape,
-        recovery,
-        timeout,
-        heartbeat,
-    })))
+    Some(Kind::Task(Box::new(Task { resource, shape, recovery, timeout, heartbeat })))
 }
 
 fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
@@ -179,11 +144,7 @@ fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
     Kind::Choice { rules, default }
 }
 
-fn parallel(
-    fields: &mut Fields<'_>,
-    names: &mut Vec<String>,
-    notes: &mut Collector,
-) -> Option<Kind> {
+fn parallel(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Kind> {
     let shape = shape("Parameters", fields, notes);
     let recovery = recovery::read(fields, notes);
     if !fields.has("Branches") {
@@ -193,16 +154,10 @@ fn parallel(
     let mut branches = Vec::new();
     notes.at("Branches", |notes| {
         for (at, value) in list.iter().enumerate() {
-            branches.extend(notes.at(at, |notes| {
-                inner(value, "a branch", names, notes, |_, _| {})
-            }));
+            branches.extend(notes.at(at, |notes| inner(value, "a branch", names, notes, |_, _| {})));
         }
     });
-    Some(Kind::Parallel {
-        branches,
-        shape: Box::new(shape),
-        recovery,
-    })
+    Some(Kind::Parallel { branches, shape: Box::new(shape), recovery })
 }
 
 /// A flow within a state.
@@ -246,15 +201,9 @@ fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) 
     fields.exclusive(&["ItemSelector", "Parameters"], notes);
     // `Parameters` and `Iterator` are the older names.
     let older = fields.has("Parameters") && !fields.has("ItemSelector");
-    let shape = shape(
-        if older { "Parameters" } else { "ItemSelector" },
-        fields,
-        notes,
-    );
+    let shape = shape(if older { "Parameters" } else { "ItemSelector" }, fields, notes);
     let recovery = recovery::read(fields, notes);
-    let concurrency = fields
-        .seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes)
-        .unwrap_or(Setting::Value(0));
+    let concurrency = fields.seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes).unwrap_or(Setting::Value(0));
     if fields.exclusive(&["ItemProcessor", "Iterator"], notes) == 0 {
         notes.error(Code::Schema, "'ItemProcessor' is missing");
     }
@@ -262,16 +211,8 @@ fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) 
         Some(value) => ("ItemProcessor", Some(value)),
         None => ("Iterator", fields.raw("Iterator")),
     };
-    let processor = notes.at(name, |notes| {
-        inner(value?, "an item processor", names, notes, processor_config)
-    })?;
-    Some(Kind::Map(Box::new(Map {
-        items,
-        processor,
-        shape,
-        recovery,
-        concurrency,
-    })))
+    let processor = notes.at(name, |notes| inner(value?, "an item processor", names, notes, processor_config))?;
+    Some(Kind::Map(Box::new(Map { items, processor, shape, recovery, concurrency })))
 }
 
 fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
@@ -294,22 +235,12 @@ fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
 }
 
 fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
-    let given = fields.exclusive(
-        &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
-        notes,
-    );
+    let given = fields.exclusive(&["Seconds", "SecondsPath", "Timestamp", "TimestampPath"], notes);
     if given == 0 {
-        notes.error(
-            Code::Schema,
-            "one of Seconds, SecondsPath, Timestamp, TimestampPath is missing",
-        );
+        notes.error(Code::Schema, "one of Seconds, SecondsPath, Timestamp, TimestampPath is missing");
     }
-    let seconds = fields
-        .whole("Seconds", 0, SECONDS, notes)
-        .map(|seconds| Wait::Seconds(Setting::Value(seconds)));
-    let seconds_path = fields
-        .definite("SecondsPath", notes)
-        .map(|path| Wait::Seconds(Setting::Path(path)));
+    let seconds = fields.whole("Seconds", 0, SECONDS, notes).map(|seconds| Wait::Seconds(Setting::Value(seconds)));
+    let seconds_path = fields.definite("SecondsPath", notes).map(|path| Wait::Seconds(Setting::Path(path)));
     let until = fields.text("Timestamp", notes).and_then(|text| {
         let date = clock::parse(text);
         if date.is_none() {
@@ -318,9 +249,7 @@ fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
         }
         date.map(|date| Wait::Until(Setting::Value(date)))
     });
-    let path = fields
-        .definite("TimestampPath", notes)
-        .map(|path| Wait::Until(Setting::Path(path)));
+    let path = fields.definite("TimestampPath", notes).map(|path| Wait::Until(Setting::Path(path)));
     let wait = seconds.or(seconds_path).or(until).or(path);
     wait.map(Kind::Wait)
 }
@@ -331,30 +260,16 @@ fn fail(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
     Kind::Fail { error, cause }
 }
 
-fn words(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    path: &'static str,
-    notes: &mut Collector,
-) -> Option<Words> {
+fn words(fields: &mut Fields<'_>, name: &'static str, path: &'static str, notes: &mut Collector) -> Option<Words> {
     fields.exclusive(&[name, path], notes);
-    let text = fields
-        .text(name, notes)
-        .map(|text| Words::Text(text.to_owned()));
+    let text = fields.text(name, notes).map(|text| Words::Text(text.to_owned()));
     let computed = fields.text(path, notes).and_then(|text| {
         let problem = match Expression::parse(text) {
             Ok(Expression::Call(call)) if !STRING_FUNCTIONS.contains(&call.name()) => {
-                format!(
-                    "'{}' makes no string; '{path}' takes {}",
-                    call.name(),
-                    STRING_FUNCTIONS.join(", ")
-                )
+                format!("'{}' makes no string; '{path}' takes {}", call.name(), STRING_FUNCTIONS.join(", "))
             }
             Ok(expression) => {
-                return Some(Words::Computed {
-                    expression,
-                    field: path,
-                });
+                return Some(Words::Computed { expression, field: path });
             }
             Err(message) => message,
         };

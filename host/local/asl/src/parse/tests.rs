@@ -5,13 +5,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{
-    Code, Finding, Resource, Resources, Severity, StateMachine, TaskCall, TaskError, Unsupported,
-};
+use crate::{Code, Finding, Resource, Resources, Severity, StateMachine, TaskCall, TaskError, Unsupported};
 
 fn findings(definition: &Value) -> Vec<Finding> {
-    StateMachine::parse(&definition.to_string())
-        .map_or_else(|error| error.findings, |machine| machine.warnings)
+    StateMachine::parse(&definition.to_string()).map_or_else(|error| error.findings, |machine| machine.warnings)
 }
 
 /// The findings of a machine whose only state is this one, named `S`; a state `T` stands beside it.
@@ -21,7 +18,7 @@ fn of_state(state: Value) -> Vec<Finding> {
     if !next && state.get("Next").is_none() && state.get("End").is_none() {
         state["Next"] = "T".into();
     }
-    let found = findings(&json!({
+    findings(&json!({
         "StartAt": "Ask",
         "States": {
             "Ask": {
@@ -29,24 +26,15 @@ fn of_state(state: Value) -> Vec<Finding> {
             },
             "S": state, "T": {"Type": "Succeed"}
         }
-    }));
-    found
+    }))
 }
 
 /// Whether exactly one finding is there, with this code, place and part of the message; and it names the state.
 fn one(state: Value, code: Code, location: &str, part: &str) {
     let found = of_state(state.clone());
     assert_eq!(found.len(), 1, "{state}: {found:#?}");
-    assert_eq!(
-        (found[0].code, found[0].location.as_str()),
-        (code, format!("/States/S{location}").as_str()),
-        "{state}"
-    );
-    assert!(
-        found[0].message.contains(part),
-        "{state}: {}",
-        found[0].message
-    );
+    assert_eq!((found[0].code, found[0].location.as_str()), (code, format!("/States/S{location}").as_str()), "{state}");
+    assert!(found[0].message.contains(part), "{state}: {}", found[0].message);
     assert_eq!(found[0].state.as_deref(), Some("S"));
 }
 
@@ -56,14 +44,8 @@ const TASK: &str = "arn:aws:states:::lambda:invoke";
 fn a_definition_must_be_an_object_with_states_and_a_start() {
     let parse = |text: &str| StateMachine::parse(text).unwrap_err().findings;
     assert_eq!(parse("").first().unwrap().code, Code::InvalidJson);
-    assert_eq!(
-        parse("not a definition").first().unwrap().code,
-        Code::InvalidJson
-    );
-    assert_eq!(
-        parse("[]").first().unwrap().message,
-        "the definition must be a JSON object"
-    );
+    assert_eq!(parse("not a definition").first().unwrap().code, Code::InvalidJson);
+    assert_eq!(parse("[]").first().unwrap().message, "the definition must be a JSON object");
     let found = parse("{}");
     assert_eq!(
         (found[0].location.as_str(), found[0].message.as_str()),
@@ -128,28 +110,13 @@ fn transitions_that_lead_nowhere_and_states_that_nothing_leads_to_are_named() {
     }));
     let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), 3, "{texts:#?}");
-    assert!(
-        texts[0].starts_with("state 'A': 'Next' names the state 'Gone'"),
-        "{}",
-        texts[0]
-    );
-    assert!(
-        texts[1].starts_with("state 'B': 'Catch/0/Next' names the state 'Lost'"),
-        "{}",
-        texts[1]
-    );
-    assert!(
-        texts[2].starts_with("state 'B': no transition leads to this state"),
-        "{}",
-        texts[2]
-    );
+    assert!(texts[0].starts_with("state 'A': 'Next' names the state 'Gone'"), "{}", texts[0]);
+    assert!(texts[1].starts_with("state 'B': 'Catch/0/Next' names the state 'Lost'"), "{}", texts[1]);
+    assert!(texts[2].starts_with("state 'B': no transition leads to this state"), "{}", texts[2]);
 
     let found = findings(&json!({"StartAt": "Nope", "States": {"A": {"Type": "Succeed"}}}));
     assert!(found[0].message.contains("'Nope'"));
-    assert_eq!(
-        (found[0].code, found[0].location.as_str()),
-        (Code::Transition, "/StartAt")
-    );
+    assert_eq!((found[0].code, found[0].location.as_str()), (Code::Transition, "/StartAt"));
 }
 
 #[test]
@@ -163,45 +130,22 @@ fn a_branch_cannot_leave_itself_and_names_are_unique_in_the_whole_machine() {
     }));
     assert_eq!(found[0].code, Code::Transition);
     assert_eq!(found[0].location, "/States/S/Branches/0/States/B");
-    assert!(
-        found
-            .iter()
-            .any(|finding| finding.code == Code::DuplicateStateName),
-        "{found:#?}"
-    );
+    assert!(found.iter().any(|finding| finding.code == Code::DuplicateStateName), "{found:#?}");
 }
 
 #[test]
 fn what_belongs_to_jsonata_or_to_variables_is_refused_by_name() {
-    for (field, value) in [
-        ("Arguments", json!({})),
-        ("Output", json!("{% 1 %}")),
-        ("Assign", json!({"x": 1})),
-    ] {
+    for (field, value) in [("Arguments", json!({})), ("Output", json!("{% 1 %}")), ("Assign", json!({"x": 1}))] {
         let mut state = json!({"Type": "Task", "Resource": TASK});
         state[field] = value;
-        one(
-            state,
-            Code::Unsupported,
-            &format!("/{field}"),
-            &format!("'{field}'"),
-        );
+        one(state, Code::Unsupported, &format!("/{field}"), &format!("'{field}'"));
     }
-    one(
-        json!({"Type": "Pass", "QueryLanguage": "JSONata"}),
-        Code::Unsupported,
-        "/QueryLanguage",
-        "'JSONata'",
-    );
-    let machine =
-        json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}});
+    one(json!({"Type": "Pass", "QueryLanguage": "JSONata"}), Code::Unsupported, "/QueryLanguage", "'JSONata'");
+    let machine = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}});
     assert!(findings(&machine)[0].message.contains("'JSONata'"));
-    let found = of_state(
-        json!({"Type": "Choice", "Default": "T", "Choices": [{"Condition": "{% true %}", "Next": "T"}]}),
-    );
-    assert!(found.iter().any(
-        |finding| finding.code == Code::Unsupported && finding.message.contains("'Condition'")
-    ));
+    let found =
+        of_state(json!({"Type": "Choice", "Default": "T", "Choices": [{"Condition": "{% true %}", "Next": "T"}]}));
+    assert!(found.iter().any(|finding| finding.code == Code::Unsupported && finding.message.contains("'Condition'")));
     one(
         json!({"Type": "Pass", "Parameters": {"x.$": "$variable"}}),
         Code::InvalidPath,
@@ -221,13 +165,9 @@ fn distributed_maps_are_refused_by_name() {
         "/ItemProcessor/ProcessorConfig/Mode",
         "'DISTRIBUTED'",
     );
-    for field in [
-        "ItemReader",
-        "ItemBatcher",
-        "ResultWriter",
-        "ToleratedFailureCount",
-        "ToleratedFailurePercentagePath",
-    ] {
+    for field in
+        ["ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailurePercentagePath"]
+    {
         let mut state = json!({"Type": "Map", "ItemProcessor": processor});
         state[field] = json!({});
         one(state, Code::Unsupported, &format!("/{field}"), field);
@@ -237,64 +177,19 @@ fn distributed_maps_are_refused_by_name() {
 #[test]
 fn unknown_types_fields_and_resources_are_refused_by_name() {
     one(json!({"Type": "Loop"}), Code::Schema, "/Type", "'Loop'");
-    one(
-        json!({"Type": "Pass", "Timeout": 5}),
-        Code::Schema,
-        "/Timeout",
-        "'Timeout' is not supported in a Pass state",
-    );
-    one(
-        json!({"Type": "Pass", "Retry": []}),
-        Code::Schema,
-        "/Retry",
-        "'Retry'",
-    );
-    one(
-        json!({"Type": "Succeed", "Next": "T"}),
-        Code::Schema,
-        "/Next",
-        "the Succeed state",
-    );
-    one(
-        json!({"Type": "Task", "Resource": TASK, "Credentials": {}}),
-        Code::Schema,
-        "/Credentials",
-        "'Credentials'",
-    );
-    one(
-        json!({"Type": "Task", "Resource": "${F}"}),
-        Code::Unsupported,
-        "/Resource",
-        "placeholder",
-    );
-    one(
-        json!({"Type": "Task", "Resource": "lambda"}),
-        Code::Unsupported,
-        "/Resource",
-        "'lambda' is not a resource",
-    );
+    one(json!({"Type": "Pass", "Timeout": 5}), Code::Schema, "/Timeout", "'Timeout' is not supported in a Pass state");
+    one(json!({"Type": "Pass", "Retry": []}), Code::Schema, "/Retry", "'Retry'");
+    one(json!({"Type": "Succeed", "Next": "T"}), Code::Schema, "/Next", "the Succeed state");
+    one(json!({"Type": "Task", "Resource": TASK, "Credentials": {}}), Code::Schema, "/Credentials", "'Credentials'");
+    one(json!({"Type": "Task", "Resource": "${F}"}), Code::Unsupported, "/Resource", "placeholder");
+    one(json!({"Type": "Task", "Resource": "lambda"}), Code::Unsupported, "/Resource", "'lambda' is not a resource");
 }
 
 #[test]
 fn missing_and_contradicting_fields_are_named() {
-    one(
-        json!({"Type": "Task"}),
-        Code::Schema,
-        "",
-        "'Resource' is missing",
-    );
-    one(
-        json!({"Type": "Parallel"}),
-        Code::Schema,
-        "",
-        "'Branches' is missing",
-    );
-    one(
-        json!({"Type": "Map"}),
-        Code::Schema,
-        "",
-        "'ItemProcessor' is missing",
-    );
+    one(json!({"Type": "Task"}), Code::Schema, "", "'Resource' is missing");
+    one(json!({"Type": "Parallel"}), Code::Schema, "", "'Branches' is missing");
+    one(json!({"Type": "Map"}), Code::Schema, "", "'ItemProcessor' is missing");
     one(json!({"Type": "Wait"}), Code::Schema, "", "one of Seconds");
     one(
         json!({"Type": "Wait", "Seconds": 1, "SecondsPath": "$.s"}),
@@ -302,24 +197,9 @@ fn missing_and_contradicting_fields_are_named() {
         "",
         "only one of Seconds, SecondsPath",
     );
-    one(
-        json!({"Type": "Pass", "Next": "T", "End": true}),
-        Code::Schema,
-        "",
-        "only one of Next and End",
-    );
-    one(
-        json!({"Type": "Pass", "End": false}),
-        Code::Schema,
-        "",
-        "'End' must be true",
-    );
-    one(
-        json!({"Type": "Fail", "Error": "A", "ErrorPath": "$.e"}),
-        Code::Schema,
-        "",
-        "only one of Error, ErrorPath",
-    );
+    one(json!({"Type": "Pass", "Next": "T", "End": true}), Code::Schema, "", "only one of Next and End");
+    one(json!({"Type": "Pass", "End": false}), Code::Schema, "", "'End' must be true");
+    one(json!({"Type": "Fail", "Error": "A", "ErrorPath": "$.e"}), Code::Schema, "", "only one of Error, ErrorPath");
     let found = findings(&json!({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}));
     assert_eq!(found[0].message, "'Next' or 'End' is missing");
     let found = findings(&json!({"StartAt": "A", "States": {"A": {}}}));
@@ -328,30 +208,10 @@ fn missing_and_contradicting_fields_are_named() {
 
 #[test]
 fn paths_and_calls_that_cannot_be_read_are_refused_where_they_stand() {
-    one(
-        json!({"Type": "Pass", "InputPath": "$.a["}),
-        Code::InvalidPath,
-        "/InputPath",
-        "not closed",
-    );
-    one(
-        json!({"Type": "Pass", "ResultPath": "$.a[*]"}),
-        Code::InvalidPath,
-        "/ResultPath",
-        "reference path",
-    );
-    one(
-        json!({"Type": "Pass", "ResultPath": "$$.Task"}),
-        Code::InvalidPath,
-        "/ResultPath",
-        "cannot be written",
-    );
-    one(
-        json!({"Type": "Wait", "SecondsPath": "$..s"}),
-        Code::InvalidPath,
-        "/SecondsPath",
-        "reference path",
-    );
+    one(json!({"Type": "Pass", "InputPath": "$.a["}), Code::InvalidPath, "/InputPath", "not closed");
+    one(json!({"Type": "Pass", "ResultPath": "$.a[*]"}), Code::InvalidPath, "/ResultPath", "reference path");
+    one(json!({"Type": "Pass", "ResultPath": "$$.Task"}), Code::InvalidPath, "/ResultPath", "cannot be written");
+    one(json!({"Type": "Wait", "SecondsPath": "$..s"}), Code::InvalidPath, "/SecondsPath", "reference path");
     one(
         json!({"Type": "Pass", "Parameters": {"deep": [{"x.$": "States.Nothing()"}]}}),
         Code::InvalidPath,
@@ -374,35 +234,16 @@ fn retries_are_checked_value_by_value() {
         ("MaxAttempts", json!(-1), "from 0 to 99999999"),
         ("MaxAttempts", json!(1.5), "whole number"),
         ("BackoffRate", json!(0.9), "at least 1.0"),
-        (
-            "MaxDelaySeconds",
-            json!(1),
-            "greater than 'IntervalSeconds'",
-        ),
+        ("MaxDelaySeconds", json!(1), "greater than 'IntervalSeconds'"),
         ("JitterStrategy", json!("HALF"), "'HALF'"),
         ("Jitter", json!("FULL"), "'Jitter' is not supported"),
     ] {
         let mut entry = json!({"ErrorEquals": ["X"]});
         entry[field] = value;
-        one(
-            retry(entry),
-            Code::Schema,
-            &format!("/Retry/0/{field}"),
-            part,
-        );
+        one(retry(entry), Code::Schema, &format!("/Retry/0/{field}"), part);
     }
-    one(
-        retry(json!({})),
-        Code::Schema,
-        "/Retry/0",
-        "'ErrorEquals' is missing",
-    );
-    one(
-        retry(json!({"ErrorEquals": []})),
-        Code::Schema,
-        "/Retry/0/ErrorEquals",
-        "at least one entry",
-    );
+    one(retry(json!({})), Code::Schema, "/Retry/0", "'ErrorEquals' is missing");
+    one(retry(json!({"ErrorEquals": []})), Code::Schema, "/Retry/0/ErrorEquals", "at least one entry");
 }
 
 #[test]
@@ -414,46 +255,20 @@ fn states_all_stands_alone_and_last() {
         };
         let mut state = json!({"Type": "Task", "Resource": TASK});
         state[field] = json!([entry(json!(["States.ALL"])), entry(json!(["X"]))]);
-        one(
-            state.clone(),
-            Code::Schema,
-            &format!("/{field}/0/ErrorEquals"),
-            "last entry",
-        );
+        one(state.clone(), Code::Schema, &format!("/{field}/0/ErrorEquals"), "last entry");
         state[field] = json!([entry(json!(["X", "States.ALL"]))]);
-        one(
-            state,
-            Code::Schema,
-            &format!("/{field}/0/ErrorEquals"),
-            "only name",
-        );
+        one(state, Code::Schema, &format!("/{field}/0/ErrorEquals"), "only name");
     }
 }
 
 #[test]
 fn timeouts_are_within_their_bounds_and_the_heartbeat_within_the_timeout() {
-    let task =
-        |field: &str, value: Value| json!({"Type": "Task", "Resource": TASK, (field): value});
-    one(
-        task("TimeoutSeconds", json!(0)),
-        Code::Schema,
-        "/TimeoutSeconds",
-        "from 1 to 99999999",
-    );
-    one(
-        task("HeartbeatSeconds", json!("5")),
-        Code::Schema,
-        "/HeartbeatSeconds",
-        "whole number",
-    );
+    let task = |field: &str, value: Value| json!({"Type": "Task", "Resource": TASK, (field): value});
+    one(task("TimeoutSeconds", json!(0)), Code::Schema, "/TimeoutSeconds", "from 1 to 99999999");
+    one(task("HeartbeatSeconds", json!("5")), Code::Schema, "/HeartbeatSeconds", "whole number");
     let mut state = task("TimeoutSeconds", json!(5));
     state["HeartbeatSeconds"] = json!(5);
-    one(
-        state,
-        Code::Schema,
-        "",
-        "must be smaller than 'TimeoutSeconds'",
-    );
+    one(state, Code::Schema, "", "must be smaller than 'TimeoutSeconds'");
 }
 
 #[test]
@@ -461,88 +276,30 @@ fn rules_have_one_comparison_of_the_right_type() {
     let choice = |rule: Value| json!({"Type": "Choice", "Default": "T", "Choices": [rule]});
     for (rule, place, part) in [
         (json!({"Next": "T"}), "", "needs a comparison"),
-        (
-            json!({"Variable": "$.a", "Next": "T"}),
-            "",
-            "needs a comparison",
-        ),
-        (
-            json!({"Variable": "$.a", "IsNull": true}),
-            "",
-            "needs 'Next'",
-        ),
+        (json!({"Variable": "$.a", "Next": "T"}), "", "needs a comparison"),
+        (json!({"Variable": "$.a", "IsNull": true}), "", "needs 'Next'"),
         (json!({"IsNull": true, "Next": "T"}), "", "needs 'Variable'"),
-        (
-            json!({"Variable": "$.a", "IsNull": true, "IsString": true, "Next": "T"}),
-            "",
-            "one comparison, not 2",
-        ),
-        (
-            json!({"Variable": "$.a", "StringStartsWith": "x", "Next": "T"}),
-            "/StringStartsWith",
-            "'StringStartsWith'",
-        ),
-        (
-            json!({"Variable": "$.a", "NumericEquals": "5", "Next": "T"}),
-            "/NumericEquals",
-            "not of the type",
-        ),
-        (
-            json!({"Variable": "$.a", "TimestampEquals": "noon", "Next": "T"}),
-            "/TimestampEquals",
-            "not of the type",
-        ),
-        (
-            json!({"Variable": "$.a", "IsNull": "yes", "Next": "T"}),
-            "/IsNull",
-            "true or false",
-        ),
-        (
-            json!({"Variable": "$.a", "StringMatches": "a\\b", "Next": "T"}),
-            "/StringMatches",
-            "backslash",
-        ),
-        (
-            json!({"And": [], "Next": "T"}),
-            "/And",
-            "at least one entry",
-        ),
-        (
-            json!({"Not": {"Variable": "$.a", "IsNull": true, "Next": "T"}, "Next": "T"}),
-            "/Not",
-            "outermost rule",
-        ),
+        (json!({"Variable": "$.a", "IsNull": true, "IsString": true, "Next": "T"}), "", "one comparison, not 2"),
+        (json!({"Variable": "$.a", "StringStartsWith": "x", "Next": "T"}), "/StringStartsWith", "'StringStartsWith'"),
+        (json!({"Variable": "$.a", "NumericEquals": "5", "Next": "T"}), "/NumericEquals", "not of the type"),
+        (json!({"Variable": "$.a", "TimestampEquals": "noon", "Next": "T"}), "/TimestampEquals", "not of the type"),
+        (json!({"Variable": "$.a", "IsNull": "yes", "Next": "T"}), "/IsNull", "true or false"),
+        (json!({"Variable": "$.a", "StringMatches": "a\\b", "Next": "T"}), "/StringMatches", "backslash"),
+        (json!({"And": [], "Next": "T"}), "/And", "at least one entry"),
+        (json!({"Not": {"Variable": "$.a", "IsNull": true, "Next": "T"}, "Next": "T"}), "/Not", "outermost rule"),
     ] {
-        one(
-            choice(rule),
-            Code::Schema,
-            &format!("/Choices/0{place}"),
-            part,
-        );
+        one(choice(rule), Code::Schema, &format!("/Choices/0{place}"), part);
     }
-    one(
-        json!({"Type": "Choice", "Default": "T", "Choices": []}),
-        Code::Schema,
-        "/Choices",
-        "at least one entry",
-    );
+    one(json!({"Type": "Choice", "Default": "T", "Choices": []}), Code::Schema, "/Choices", "at least one entry");
 }
 
 #[test]
 fn a_choice_without_default_and_a_machine_without_end_are_noted_but_run() {
-    let found = of_state(
-        json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "T"}]}),
-    );
-    assert_eq!(
-        (found[0].severity, found[0].code),
-        (Severity::Warning, Code::NoDefault)
-    );
+    let found = of_state(json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "T"}]}));
+    assert_eq!((found[0].severity, found[0].code), (Severity::Warning, Code::NoDefault));
     assert_eq!(found[0].state.as_deref(), Some("S"));
     let found = findings(&json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}}));
-    assert_eq!(
-        (found[0].severity, found[0].code),
-        (Severity::Warning, Code::NoEnd)
-    );
+    assert_eq!((found[0].severity, found[0].code), (Severity::Warning, Code::NoEnd));
 }
 
 #[test]
@@ -553,9 +310,7 @@ fn a_resource_that_is_not_there_is_refused_with_the_state_that_wants_it() {
         fn supports(&self, resource: &Resource) -> Result<(), Unsupported> {
             match resource.resource_type() {
                 "lambda" => Ok(()),
-                other => Err(Unsupported {
-                    reason: format!("there is no '{other}' here"),
-                }),
+                other => Err(Unsupported { reason: format!("there is no '{other}' here") }),
             }
         }
         async fn call(&self, _: TaskCall) -> Result<Value, TaskError> {
@@ -581,26 +336,15 @@ fn a_resource_that_is_not_there_is_refused_with_the_state_that_wants_it() {
 
 #[test]
 fn all_findings_are_given_at_once_but_not_without_end() {
-    let states: serde_json::Map<String, Value> = (0..500)
-        .map(|at| (format!("S{at}"), json!({"Type": "Nope"})))
-        .collect();
-    assert_eq!(
-        findings(&json!({"StartAt": "S0", "States": states})).len(),
-        100
-    );
+    let states: serde_json::Map<String, Value> =
+        (0..500).map(|at| (format!("S{at}"), json!({"Type": "Nope"}))).collect();
+    assert_eq!(findings(&json!({"StartAt": "S0", "States": states})).len(), 100);
 }
 
 #[test]
 fn a_definition_beyond_the_services_size_is_refused_unread() {
-    let text = format!(
-        "{{\"Comment\": \"{}\"",
-        "a".repeat(crate::limits::DEFINITION_BYTES)
-    );
-    assert!(
-        StateMachine::parse(&text).unwrap_err().findings[0]
-            .message
-            .contains("longer than")
-    );
+    let text = format!("{{\"Comment\": \"{}\"", "a".repeat(crate::limits::DEFINITION_BYTES));
+    assert!(StateMachine::parse(&text).unwrap_err().findings[0].message.contains("longer than"));
 }
 
 /// Something like a definition: known fields with values of any kind.
@@ -665,16 +409,9 @@ fn anything() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((prop::sample::select(names.clone()), inner), 0..8).prop_map(
-                |fields| {
-                    Value::Object(
-                        fields
-                            .into_iter()
-                            .map(|(name, value)| (name.to_owned(), value))
-                            .collect(),
-                    )
-                }
-            ),
+            prop::collection::vec((prop::sample::select(names.clone()), inner), 0..8).prop_map(|fields| {
+                Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+            }),
         ]
     })
 }

@@ -6,10 +6,7 @@ use crate::limits::PAYLOAD_BYTES;
 
 fn task(more: Value) -> Value {
     let mut state = json!({"Type": "Task", "Resource": INVOKE, "End": true});
-    state
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     state
 }
 
@@ -50,26 +47,14 @@ async fn a_catch_can_name_a_missing_parameter_by_its_documented_name() {
 #[tokio::test(start_paused = true)]
 async fn each_place_of_a_path_has_its_own_words() {
     for (state, error, part) in [
-        (
-            json!({"Type": "Pass", "InputPath": "$.x", "End": true}),
-            "States.Runtime",
-            "Invalid path '$.x'",
-        ),
-        (
-            json!({"Type": "Succeed", "OutputPath": "$.x"}),
-            "States.Runtime",
-            "Invalid path '$.x'",
-        ),
+        (json!({"Type": "Pass", "InputPath": "$.x", "End": true}), "States.Runtime", "Invalid path '$.x'"),
+        (json!({"Type": "Succeed", "OutputPath": "$.x"}), "States.Runtime", "Invalid path '$.x'"),
         (
             json!({"Type": "Wait", "SecondsPath": "$.x", "End": true}),
             "States.Runtime",
             "The JSONPath '$.x' specified for the field 'SecondsPath' could not be found",
         ),
-        (
-            json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}),
-            "States.Runtime",
-            "$.text == \"later\"",
-        ),
+        (json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}), "States.Runtime", "$.text == \"later\""),
         (
             json!({"Type": "Wait", "TimestampPath": "$.text", "End": true}),
             "States.Runtime",
@@ -85,17 +70,11 @@ async fn each_place_of_a_path_has_its_own_words() {
             "States.IntrinsicFailure",
             "The function 'States.MathAdd($.text, 1)' had the following error: expected an integer",
         ),
-        (
-            task(json!({"TimeoutSecondsPath": "$.text"})),
-            "States.Runtime",
-            "The TimeoutSecondsPath parameter",
-        ),
+        (task(json!({"TimeoutSecondsPath": "$.text"})), "States.Runtime", "The TimeoutSecondsPath parameter"),
     ] {
         let (found, cause) = failure(json!({"S": state}), json!({"text": "later"})).await;
         assert_eq!(found, error, "{state}");
-        assert!(cause.starts_with(
-            "An error occurred while executing the state 'S' (entered at the event id #2). "
-        ));
+        assert!(cause.starts_with("An error occurred while executing the state 'S' (entered at the event id #2). "));
         assert!(cause.contains(part), "{state}: {cause}");
     }
 }
@@ -106,9 +85,7 @@ async fn a_choice_that_nothing_matches_fails_by_name_and_the_state_around_it_can
     let flow = json!({"C": choice, "P": {"Type": "Succeed"}});
     let (error, cause) = failure(flow.clone(), json!({"a": 2})).await;
     assert_eq!(error, "States.NoChoiceMatched");
-    assert!(cause.ends_with(
-        "Failed to transition out of the state. The state does not point to a next state."
-    ));
+    assert!(cause.ends_with("Failed to transition out of the state. The state does not point to a next state."));
     let states = json!({
         "Par": {
             "Type": "Parallel", "Branches": [{"StartAt": "C", "States": flow}], "End": true,
@@ -116,21 +93,13 @@ async fn a_choice_that_nothing_matches_fails_by_name_and_the_state_around_it_can
         },
         "Caught": {"Type": "Pass", "End": true}
     });
-    assert_eq!(
-        output(states, json!({"a": 2})).await["Error"],
-        "States.NoChoiceMatched"
-    );
+    assert_eq!(output(states, json!({"a": 2})).await["Error"], "States.NoChoiceMatched");
 }
 
 #[tokio::test(start_paused = true)]
 async fn retries_wait_longer_each_time_and_the_state_sees_how_many_there_were() {
-    let script = Arc::new(
-        Script::new()
-            .fails("S", "A")
-            .fails("S", "A")
-            .fails("S", "B")
-            .reply("S", 0, Ok(json!("done"))),
-    );
+    let script =
+        Arc::new(Script::new().fails("S", "A").fails("S", "A").fails("S", "B").reply("S", 0, Ok(json!("done"))));
     let states = json!({"S": task(json!({
         "Parameters": {"retries.$": "$$.State.RetryCount"},
         "Retry": [
@@ -141,17 +110,8 @@ async fn retries_wait_longer_each_time_and_the_state_sees_how_many_there_were() 
     let outcome = run(states, json!({}), &script).await;
     assert_eq!(outcome.output.unwrap(), "done");
     assert_eq!(script.times("S"), [0, 2, 8, 18]);
-    let seen: Vec<_> = script
-        .calls
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|call| (call.1["retries"].clone(), call.2))
-        .collect();
-    assert_eq!(
-        seen,
-        [(json!(0), 0), (json!(1), 1), (json!(2), 2), (json!(3), 3)]
-    );
+    let seen: Vec<_> = script.calls.lock().unwrap().iter().map(|call| (call.1["retries"].clone(), call.2)).collect();
+    assert_eq!(seen, [(json!(0), 0), (json!(1), 1), (json!(2), 2), (json!(3), 3)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,13 +138,8 @@ async fn when_the_retries_are_used_up_the_catch_gets_the_error_and_the_input() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_visit_to_a_state_has_all_its_retries_again() {
-    let script = Arc::new(
-        Script::new()
-            .fails("S", "A")
-            .fails("S", "A")
-            .fails("S", "A")
-            .reply("S", 0, Ok(json!({"n": 9}))),
-    );
+    let script =
+        Arc::new(Script::new().fails("S", "A").fails("S", "A").fails("S", "A").reply("S", 0, Ok(json!({"n": 9}))));
     let states = json!({
         "S": {
             "Type": "Task", "Resource": INVOKE, "Next": "Done",
@@ -196,27 +151,13 @@ async fn a_new_visit_to_a_state_has_all_its_retries_again() {
     });
     let outcome = run(states, json!({}), &script).await;
     assert_eq!(outcome.output.unwrap(), json!({"n": 9}));
-    assert_eq!(
-        script
-            .calls
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|call| call.2)
-            .collect::<Vec<_>>(),
-        [0, 1, 0, 1]
-    );
+    assert_eq!(script.calls.lock().unwrap().iter().map(|call| call.2).collect::<Vec<_>>(), [0, 1, 0, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_takes_too_long_is_dropped_and_times_out() {
     let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
-    let outcome = run(
-        json!({"S": task(json!({"TimeoutSeconds": 5}))}),
-        json!({}),
-        &script,
-    )
-    .await;
+    let outcome = run(json!({"S": task(json!({"TimeoutSeconds": 5}))}), json!({}), &script).await;
     assert_eq!(
         (outcome.status, outcome.error.as_deref(), outcome.cause),
         (Status::Failed, Some("States.Timeout"), None)
@@ -231,16 +172,8 @@ async fn a_task_that_takes_too_long_is_dropped_and_times_out() {
         "C": {"Type": "Pass", "End": true}
     });
     let before = Instant::now();
-    let outcome = run(
-        states,
-        json!({"limit": 7}),
-        &Arc::new(Script::new().reply("S", 60, Ok(json!(1)))),
-    )
-    .await;
-    assert_eq!(
-        outcome.output.unwrap(),
-        json!({"Error": "States.Timeout", "Cause": ""})
-    );
+    let outcome = run(states, json!({"limit": 7}), &Arc::new(Script::new().reply("S", 60, Ok(json!(1))))).await;
+    assert_eq!(outcome.output.unwrap(), json!({"Error": "States.Timeout", "Cause": ""}));
     assert_eq!(before.elapsed().as_secs(), 7);
 }
 
@@ -253,30 +186,19 @@ async fn a_machine_that_takes_too_long_times_out_as_a_whole() {
     let execution = start_machine(machine, json!({}), &script, &TokenBoard::new());
     assert_eq!(execution.wait().await.status, Status::TimedOut);
     assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
-    assert_eq!(
-        chain(&execution.history())[4..],
-        ["5 4 TaskStateAborted", "6 5 ExecutionTimedOut"]
-    );
+    assert_eq!(chain(&execution.history())[4..], ["5 4 TaskStateAborted", "6 5 ExecutionTimedOut"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn stopping_drops_what_runs_and_keeps_the_words() {
     let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
-    let execution = start(
-        json!({"S": task(json!({}))}),
-        json!({}),
-        &script,
-        &TokenBoard::new(),
-    );
+    let execution = start(json!({"S": task(json!({}))}), json!({}), &script, &TokenBoard::new());
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(execution.status(), Status::Running);
     assert!(execution.stop(Some("Operator".into()), Some("Enough.".into())));
     let outcome = execution.wait().await;
     assert_eq!(outcome.status, Status::Aborted);
-    assert_eq!(
-        (outcome.error.as_deref(), outcome.cause.as_deref()),
-        (Some("Operator"), Some("Enough."))
-    );
+    assert_eq!((outcome.error.as_deref(), outcome.cause.as_deref()), (Some("Operator"), Some("Enough.")));
     assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
     assert!(!execution.stop(None, None), "it can be stopped once only");
 }
@@ -284,11 +206,7 @@ async fn stopping_drops_what_runs_and_keeps_the_words() {
 #[tokio::test(start_paused = true)]
 async fn results_beyond_the_payload_limit_fail_and_only_their_own_name_catches_that() {
     let large = json!("a".repeat(PAYLOAD_BYTES));
-    for (name, caught) in [
-        ("States.ALL", false),
-        ("States.TaskFailed", false),
-        ("States.DataLimitExceeded", true),
-    ] {
+    for (name, caught) in [("States.ALL", false), ("States.TaskFailed", false), ("States.DataLimitExceeded", true)] {
         let script = Arc::new(Script::new().reply("S", 0, Ok(large.clone())));
         let states = json!({
             "S": task(json!({"Catch": [{"ErrorEquals": [name], "Next": "C"}]})),
@@ -298,10 +216,7 @@ async fn results_beyond_the_payload_limit_fail_and_only_their_own_name_catches_t
         assert_eq!(outcome.output.is_some(), caught, "{name}");
         let cause = "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit.";
         match outcome.output {
-            Some(output) => assert_eq!(
-                output,
-                json!({"Error": "States.DataLimitExceeded", "Cause": cause})
-            ),
+            Some(output) => assert_eq!(output, json!({"Error": "States.DataLimitExceeded", "Cause": cause})),
             None => assert_eq!(outcome.cause.as_deref(), Some(cause)),
         }
     }
@@ -310,8 +225,7 @@ async fn results_beyond_the_payload_limit_fail_and_only_their_own_name_catches_t
 #[tokio::test(start_paused = true)]
 async fn an_output_beyond_the_payload_limit_names_the_state() {
     let half = "a".repeat(PAYLOAD_BYTES / 2);
-    let states =
-        json!({"Join": {"Type": "Pass", "Parameters": {"x.$": "$.a", "y.$": "$.a"}, "End": true}});
+    let states = json!({"Join": {"Type": "Pass", "Parameters": {"x.$": "$.a", "y.$": "$.a"}, "End": true}});
     let (error, cause) = failure(states, json!({"a": half})).await;
     assert_eq!(error, "States.DataLimitExceeded");
     assert!(cause.contains("'Join'"), "{cause}");
@@ -320,19 +234,9 @@ async fn an_output_beyond_the_payload_limit_names_the_state() {
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_loops_forever_ends_at_the_history_limit() {
     let states = json!({"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}});
-    let execution = start(
-        states,
-        json!({}),
-        &Arc::new(Script::new()),
-        &TokenBoard::new(),
-    );
+    let execution = start(states, json!({}), &Arc::new(Script::new()), &TokenBoard::new());
     let outcome = execution.wait().await;
-    assert!(
-        outcome
-            .cause
-            .unwrap()
-            .contains("maximum number of history events (25000)")
-    );
+    assert!(outcome.cause.unwrap().contains("maximum number of history events (25000)"));
     assert!(execution.history().len() <= 25_000);
 }
 
@@ -350,15 +254,7 @@ async fn a_resource_that_panics_fails_the_execution_and_nothing_else() {
     }
     let machine = json!({"StartAt": "S", "States": {"S": task(json!({}))}});
     let machine = Arc::new(StateMachine::parse(&machine.to_string()).unwrap());
-    let execution = Execution::start(
-        machine,
-        StartRequest::default(),
-        Arc::new(Panics),
-        TokenBoard::new(),
-    );
+    let execution = Execution::start(machine, StartRequest::default(), Arc::new(Panics), TokenBoard::new());
     let outcome = execution.wait().await;
-    assert_eq!(
-        (outcome.status, outcome.error.as_deref()),
-        (Status::Failed, Some("States.Runtime"))
-    );
+    assert_eq!((outcome.status, outcome.error.as_deref()), (Status::Failed, Some("States.Runtime")));
 }

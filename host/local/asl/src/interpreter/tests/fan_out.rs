@@ -13,11 +13,7 @@ fn call() -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn branches_run_at_once_and_their_outputs_stand_in_the_branches_order() {
-    let script = Arc::new(Script::new().reply("Slow", 9, Ok(json!("slow"))).reply(
-        "Fast",
-        1,
-        Ok(json!("fast")),
-    ));
+    let script = Arc::new(Script::new().reply("Slow", 9, Ok(json!("slow"))).reply("Fast", 1, Ok(json!("fast"))));
     let before = Instant::now();
     let states = json!({"P": {
         "Type": "Parallel", "Parameters": {"x.$": "$.a"}, "ResultSelector": {"all.$": "$", "first.$": "$[0]"},
@@ -25,21 +21,13 @@ async fn branches_run_at_once_and_their_outputs_stand_in_the_branches_order() {
         "Branches": [branch("Slow", call()), branch("Fast", call()), branch("Same", json!({"Type": "Pass", "End": true}))]
     }});
     let outcome = run(states, json!({"a": 1}), &script).await;
-    assert_eq!(
-        outcome.output.unwrap(),
-        json!({"a": 1, "r": {"all": ["slow", "fast", {"x": 1}], "first": "slow"}})
-    );
+    assert_eq!(outcome.output.unwrap(), json!({"a": 1, "r": {"all": ["slow", "fast", {"x": 1}], "first": "slow"}}));
     assert_eq!(before.elapsed().as_secs(), 9);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_branch_to_fail_drops_the_others_and_the_state_can_catch_it() {
-    for name in [
-        "Stage.Corrupt",
-        "States.BranchFailed",
-        "States.TaskFailed",
-        "States.ALL",
-    ] {
+    for name in ["Stage.Corrupt", "States.BranchFailed", "States.TaskFailed", "States.ALL"] {
         let script = Arc::new(Script::new().reply("Slow", 60, Ok(json!(1))).reply(
             "Bad",
             2,
@@ -65,19 +53,12 @@ async fn the_first_branch_to_fail_drops_the_others_and_the_state_can_catch_it() 
 
 #[tokio::test(start_paused = true)]
 async fn a_parallel_state_retries_all_of_its_branches() {
-    let script = Arc::new(
-        Script::new()
-            .fails("Bad", "A")
-            .reply("Bad", 0, Ok(json!("good"))),
-    );
+    let script = Arc::new(Script::new().fails("Bad", "A").reply("Bad", 0, Ok(json!("good"))));
     let states = json!({"P": {
         "Type": "Parallel", "Branches": [branch("Bad", call()), branch("Other", call())], "End": true,
         "Retry": [{"ErrorEquals": ["A"], "IntervalSeconds": 3}]
     }});
-    assert_eq!(
-        run(states, json!(1), &script).await.output.unwrap(),
-        json!(["good", 1])
-    );
+    assert_eq!(run(states, json!(1), &script).await.output.unwrap(), json!(["good", 1]));
     assert_eq!(script.times("Bad"), [0, 3]);
 }
 
@@ -94,9 +75,7 @@ async fn what_fails_the_machine_inside_a_branch_is_not_caught_by_all_outside() {
     let (error, cause) = failure(states, json!({})).await;
     assert_eq!(error, "States.Runtime");
     assert!(
-        cause.starts_with(
-            "An error occurred while executing the state 'In' (entered at the event id #4). "
-        ),
+        cause.starts_with("An error occurred while executing the state 'In' (entered at the event id #4). "),
         "{cause}"
     );
 }
@@ -106,35 +85,21 @@ fn each(more: Value) -> Value {
         "Type": "Map", "End": true,
         "ItemProcessor": branch("Item", json!({"Type": "Task", "Resource": INVOKE, "End": true}))
     });
-    state
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"M": state})
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_map_runs_its_processor_for_each_item() {
     let script = Arc::new(Script::new());
-    assert_eq!(
-        run(each(json!({})), json!([1, "a", null]), &script)
-            .await
-            .output
-            .unwrap(),
-        json!([1, "a", null])
-    );
+    assert_eq!(run(each(json!({})), json!([1, "a", null]), &script).await.output.unwrap(), json!([1, "a", null]));
     let states = each(json!({
         "InputPath": "$.in", "ItemsPath": "$.list", "ResultPath": "$.out",
         "ItemSelector": {
             "v.$": "$$.Map.Item.Value.v", "i.$": "$$.Map.Item.Index", "common.$": "$.common", "run.$": "$$.Execution.Name"
         }
     }));
-    let outcome = run(
-        states,
-        json!({"in": {"list": [{"v": 7}, {"v": 8}], "common": true}}),
-        &script,
-    )
-    .await;
+    let outcome = run(states, json!({"in": {"list": [{"v": 7}, {"v": 8}], "common": true}}), &script).await;
     assert_eq!(
         outcome.output.unwrap()["out"],
         json!([
@@ -157,17 +122,9 @@ async fn a_map_of_nothing_gives_nothing_and_of_no_array_fails() {
     assert_eq!(output(each(json!({})), json!([])).await, json!([]));
     let (error, cause) = failure(each(json!({"ItemsPath": "$.list"})), json!({"list": "x"})).await;
     assert_eq!(error, "States.Runtime");
-    assert!(
-        cause.contains("Reference path \"$.list\" must point to array"),
-        "{cause}"
-    );
+    assert!(cause.contains("Reference path \"$.list\" must point to array"), "{cause}");
     let (_, cause) = failure(each(json!({"ItemsPath": "$.gone"})), json!({})).await;
-    assert!(
-        cause.contains(
-            "The JSONPath '$.gone' specified for the field 'ItemsPath' could not be found"
-        ),
-        "{cause}"
-    );
+    assert!(cause.contains("The JSONPath '$.gone' specified for the field 'ItemsPath' could not be found"), "{cause}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,10 +142,7 @@ async fn no_more_iterations_run_at_once_than_allowed() {
         let mut states = each(more.clone());
         states["M"]["ItemsPath"] = "$.items".into();
         let before = Instant::now();
-        run(states, json!({"items": items, "most": 2}), &script)
-            .await
-            .output
-            .unwrap();
+        run(states, json!({"items": items, "most": 2}), &script).await.output.unwrap();
         assert_eq!(before.elapsed().as_secs(), seconds, "{more}");
     }
 }
@@ -201,10 +155,7 @@ async fn the_first_iteration_to_fail_fails_the_map() {
         Err(TaskError::new("Stage.Corrupt", "x")),
     ));
     let outcome = run(each(json!({})), json!([1, 2]), &script).await;
-    assert_eq!(
-        (outcome.status, outcome.error.as_deref()),
-        (Status::Failed, Some("Stage.Corrupt"))
-    );
+    assert_eq!((outcome.status, outcome.error.as_deref()), (Status::Failed, Some("Stage.Corrupt")));
     assert_eq!(*script.dropped.lock().unwrap(), ["Item"]);
 }
 
@@ -217,11 +168,7 @@ async fn maps_nest_and_the_inner_item_is_the_inner_ones() {
             "all.$": "States.Format('{}{}{}', $.outer, $.inner, $$.Map.Item.Index)"
         }, "OutputPath": "$.all", "End": true}))
     });
-    let states =
-        json!({"Outer": {"Type": "Map", "End": true, "ItemProcessor": branch("Inner", inner)}});
+    let states = json!({"Outer": {"Type": "Map", "End": true, "ItemProcessor": branch("Inner", inner)}});
     let input = json!([{"name": "a", "list": [1, 2]}, {"name": "b", "list": [3]}]);
-    assert_eq!(
-        output(states, input).await,
-        json!([["a10", "a21"], ["b30"]])
-    );
+    assert_eq!(output(states, input).await, json!([["a10", "a21"], ["b30"]]));
 }

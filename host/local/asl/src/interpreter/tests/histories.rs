@@ -15,8 +15,7 @@ fn last_is(events: &[Arc<Event>], kind: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_is_entered_scheduled_started_and_left() {
-    let states =
-        json!({"S": {"Type": "Task", "Resource": INVOKE, "Next": "D"}, "D": {"Type": "Succeed"}});
+    let states = json!({"S": {"Type": "Task", "Resource": INVOKE, "Next": "D"}, "D": {"Type": "Succeed"}});
     assert_eq!(
         chain(&history(states, json!({}), Script::new()).await),
         [
@@ -40,14 +39,7 @@ async fn a_plain_function_has_its_own_events_and_a_retry_follows_the_failure() {
         "Retry": [{"ErrorEquals": ["A"]}]
     }});
     assert_eq!(
-        chain(
-            &history(
-                states,
-                json!({}),
-                Script::new().fails("S", "A").reply("S", 0, Ok(json!(1)))
-            )
-            .await
-        ),
+        chain(&history(states, json!({}), Script::new().fails("S", "A").reply("S", 0, Ok(json!(1)))).await),
         [
             "1 0 ExecutionStarted",
             "2 0 TaskStateEntered",
@@ -72,25 +64,15 @@ async fn a_failure_that_is_caught_leaves_the_state_with_the_error_as_its_output(
     let events = history(states, json!({}), Script::new().fails("S", "A")).await;
     assert_eq!(
         chain(&events)[4..],
-        [
-            "5 4 TaskFailed",
-            "6 5 TaskStateExited",
-            "7 6 FailStateEntered",
-            "8 7 ExecutionFailed"
-        ]
+        ["5 4 TaskFailed", "6 5 TaskStateExited", "7 6 FailStateEntered", "8 7 ExecutionFailed"]
     );
-    assert!(
-        matches!(&events[5].detail, Detail::StateExited { output, .. } if output["Error"] == "A")
-    );
+    assert!(matches!(&events[5].detail, Detail::StateExited { output, .. } if output["Error"] == "A"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_begin_where_the_parallel_state_started_and_what_follows_points_to_the_last_branch()
- {
-    let branch =
-        |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
-    let states =
-        json!({"P": {"Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true}});
+async fn branches_begin_where_the_parallel_state_started_and_what_follows_points_to_the_last_branch() {
+    let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
+    let states = json!({"P": {"Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true}});
     assert_eq!(
         chain(&history(states, json!({}), Script::new()).await),
         [
@@ -187,19 +169,12 @@ async fn a_map_that_is_retried_starts_again_and_fails_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_iteration_is_followed_by_the_aborted_ones() {
-    let script =
-        Script::new()
-            .reply("T", 9, Ok(json!(1)))
-            .reply("T", 1, Err(TaskError::new("E", "x")));
+    let script = Script::new().reply("T", 9, Ok(json!(1))).reply("T", 1, Err(TaskError::new("E", "x")));
     let states = json!({"M": {
         "Type": "Map", "End": true,
         "ItemProcessor": {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": INVOKE, "End": true}}}
     }});
-    let kinds: Vec<_> = history(states, json!([1, 2]), script)
-        .await
-        .iter()
-        .map(|event| event.event_type())
-        .collect();
+    let kinds: Vec<_> = history(states, json!([1, 2]), script).await.iter().map(|event| event.event_type()).collect();
     assert_eq!(
         kinds[kinds.len() - 6..],
         [
@@ -215,31 +190,15 @@ async fn a_failed_iteration_is_followed_by_the_aborted_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_of_the_machine_itself_points_to_nothing() {
-    let events = history(
-        json!({"P": {"Type": "Pass", "InputPath": "$.x", "End": true}}),
-        json!({}),
-        Script::new(),
-    )
-    .await;
-    assert_eq!(
-        chain(&events),
-        [
-            "1 0 ExecutionStarted",
-            "2 0 PassStateEntered",
-            "3 0 ExecutionFailed"
-        ]
-    );
+    let events =
+        history(json!({"P": {"Type": "Pass", "InputPath": "$.x", "End": true}}), json!({}), Script::new()).await;
+    assert_eq!(chain(&events), ["1 0 ExecutionStarted", "2 0 PassStateEntered", "3 0 ExecutionFailed"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_sees_every_event_in_order_and_then_the_end() {
     let states = json!({"W": {"Type": "Wait", "Seconds": 5, "End": true}});
-    let execution = start(
-        states,
-        json!({}),
-        &Arc::new(Script::new()),
-        &TokenBoard::new(),
-    );
+    let execution = start(states, json!({}), &Arc::new(Script::new()), &TokenBoard::new());
     let (mut early, mut seen) = (execution.subscribe(), Vec::new());
     while let Some(event) = early.next().await {
         seen.push(event);

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    Event, Execution, Outcome, Resource, Resources, StartRequest, StateMachine, TaskCall,
-    TaskError, TokenBoard, Unsupported,
+    Event, Execution, Outcome, Resource, Resources, StartRequest, StateMachine, TaskCall, TaskError, TokenBoard,
+    Unsupported,
 };
 
 pub(super) const INVOKE: &str = "arn:aws:states:::lambda:invoke";
@@ -44,17 +44,11 @@ pub(super) struct Script {
 
 impl Script {
     pub fn new() -> Self {
-        Self {
-            started: Some(Instant::now()),
-            ..Self::default()
-        }
+        Self { started: Some(Instant::now()), ..Self::default() }
     }
 
     pub fn reply(mut self, state: &str, after: u64, answer: Result<Value, TaskError>) -> Self {
-        self.replies
-            .entry(state.to_owned())
-            .or_default()
-            .push(Reply { after, answer });
+        self.replies.entry(state.to_owned()).or_default().push(Reply { after, answer });
         self
     }
 
@@ -64,13 +58,7 @@ impl Script {
 
     /// When each call of the state began, in seconds.
     pub fn times(&self, state: &str) -> Vec<u64> {
-        self.calls
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|call| call.0 == state)
-            .map(|call| call.3)
-            .collect()
+        self.calls.lock().unwrap().iter().filter(|call| call.0 == state).map(|call| call.3).collect()
     }
 }
 
@@ -93,22 +81,13 @@ impl Resources for Script {
         let seconds = self.started.unwrap().elapsed().as_secs();
         let earlier = {
             let mut calls = self.calls.lock().unwrap();
-            let earlier = calls
-                .iter()
-                .filter(|earlier| earlier.0 == call.state)
-                .count();
-            calls.push((
-                call.state.clone(),
-                call.parameters.clone(),
-                call.retry_count,
-                seconds,
-            ));
+            let earlier = calls.iter().filter(|earlier| earlier.0 == call.state).count();
+            calls.push((call.state.clone(), call.parameters.clone(), call.retry_count, seconds));
             earlier
         };
         self.tokens.lock().unwrap().extend(call.task_token);
         let replies = self.replies.get(&call.state);
-        let Some(reply) = replies.and_then(|replies| replies.get(earlier).or(replies.last()))
-        else {
+        let Some(reply) = replies.and_then(|replies| replies.get(earlier).or(replies.last())) else {
             return Ok(call.parameters);
         };
         let mut dropped = Dropped(self.dropped.clone(), Some(call.state));
@@ -118,29 +97,13 @@ impl Resources for Script {
     }
 }
 
-pub(super) fn start(
-    states: Value,
-    input: Value,
-    script: &Arc<Script>,
-    tokens: &TokenBoard,
-) -> Execution {
+pub(super) fn start(states: Value, input: Value, script: &Arc<Script>, tokens: &TokenBoard) -> Execution {
     let start_at = states.as_object().unwrap().keys().next().unwrap().clone();
-    start_machine(
-        json!({"StartAt": start_at, "States": states}),
-        input,
-        script,
-        tokens,
-    )
+    start_machine(json!({"StartAt": start_at, "States": states}), input, script, tokens)
 }
 
-pub(super) fn start_machine(
-    machine: Value,
-    input: Value,
-    script: &Arc<Script>,
-    tokens: &TokenBoard,
-) -> Execution {
-    let machine =
-        StateMachine::parse(&machine.to_string()).unwrap_or_else(|error| panic!("{error}"));
+pub(super) fn start_machine(machine: Value, input: Value, script: &Arc<Script>, tokens: &TokenBoard) -> Execution {
+    let machine = StateMachine::parse(&machine.to_string()).unwrap_or_else(|error| panic!("{error}"));
     let request = StartRequest {
         arn: "arn:aws:states:eu-west-1:111122223333:execution:machine:run-1".into(),
         name: "run-1".into(),
@@ -155,41 +118,23 @@ pub(super) fn start_machine(
 
 /// Runs the states (the first one first) to the end.
 pub(super) async fn run(states: Value, input: Value, script: &Arc<Script>) -> Outcome {
-    start(states, input, script, &TokenBoard::new())
-        .wait()
-        .await
+    start(states, input, script, &TokenBoard::new()).wait().await
 }
 
 /// The output of a machine that must succeed and calls nothing.
 pub(super) async fn output(states: Value, input: Value) -> Value {
     let outcome = run(states, input, &Arc::new(Script::new())).await;
-    outcome
-        .output
-        .clone()
-        .unwrap_or_else(|| panic!("{outcome:?}"))
+    outcome.output.clone().unwrap_or_else(|| panic!("{outcome:?}"))
 }
 
 /// The error and cause of a machine that must fail and calls nothing.
 pub(super) async fn failure(states: Value, input: Value) -> (String, String) {
     let outcome = run(states, input, &Arc::new(Script::new())).await;
     assert_eq!(outcome.status, crate::Status::Failed, "{outcome:?}");
-    (
-        outcome.error.unwrap_or_default(),
-        outcome.cause.unwrap_or_default(),
-    )
+    (outcome.error.unwrap_or_default(), outcome.cause.unwrap_or_default())
 }
 
 /// `id previous type` of each event.
 pub(super) fn chain(events: &[Arc<Event>]) -> Vec<String> {
-    events
-        .iter()
-        .map(|event| {
-            format!(
-                "{} {} {}",
-                event.id,
-                event.previous_event_id,
-                event.event_type()
-            )
-        })
-        .collect()
+    events.iter().map(|event| format!("{} {} {}", event.id, event.previous_event_id, event.event_type())).collect()
 }

@@ -7,10 +7,7 @@ fn waiting(more: Value) -> Value {
     let mut state = json!({
         "Type": "Task", "Resource": CALLBACK, "End": true, "Parameters": {"token.$": "$$.Task.Token"}
     });
-    state
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"W": state})
 }
 
@@ -32,44 +29,25 @@ async fn the_state_ends_with_what_is_sent_for_its_token() {
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(execution.status(), Status::Running);
     tokens.send_success(&token, json!({"done": true})).unwrap();
-    assert_eq!(
-        execution.wait().await.output.unwrap(),
-        json!({"jobId": 4, "r": {"done": true}})
-    );
-    assert_eq!(
-        tokens.send_success(&token, json!(1)),
-        Err(TokenError::TaskTimedOut)
-    );
+    assert_eq!(execution.wait().await.output.unwrap(), json!({"jobId": 4, "r": {"done": true}}));
+    assert_eq!(tokens.send_success(&token, json!(1)), Err(TokenError::TaskTimedOut));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_is_sent_is_the_states_failure() {
     let (execution, tokens, token, _) = begin(json!({}), Script::new()).await;
-    tokens
-        .send_failure(&token, Some("Stage.Transcode".into()), Some("no".into()))
-        .unwrap();
+    tokens.send_failure(&token, Some("Stage.Transcode".into()), Some("no".into())).unwrap();
     let outcome = execution.wait().await;
-    assert_eq!(
-        (outcome.error.as_deref(), outcome.cause.as_deref()),
-        (Some("Stage.Transcode"), Some("no"))
-    );
+    assert_eq!((outcome.error.as_deref(), outcome.cause.as_deref()), (Some("Stage.Transcode"), Some("no")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_before_the_call_returns_waits_for_the_call() {
-    let (execution, tokens, token, _) =
-        begin(json!({}), Script::new().reply("W", 5, Ok(json!("ack")))).await;
+    let (execution, tokens, token, _) = begin(json!({}), Script::new().reply("W", 5, Ok(json!("ack")))).await;
     tokens.send_success(&token, json!("answer")).unwrap();
     assert_eq!(execution.wait().await.output.unwrap(), "answer");
-    let kinds: Vec<_> = execution
-        .history()
-        .iter()
-        .map(|event| event.event_type())
-        .collect();
-    assert_eq!(
-        kinds[3..6],
-        ["TaskStarted", "TaskSubmitted", "TaskSucceeded"]
-    );
+    let kinds: Vec<_> = execution.history().iter().map(|event| event.event_type()).collect();
+    assert_eq!(kinds[3..6], ["TaskStarted", "TaskSubmitted", "TaskSucceeded"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,14 +62,8 @@ async fn an_answer_before_the_call_fails_still_counts() {
 async fn a_call_that_fails_ends_the_state_and_its_token() {
     let script = Script::new().reply("W", 5, Err(TaskError::new("Lambda.Unknown", "killed")));
     let (execution, tokens, token, _) = begin(json!({}), script).await;
-    assert_eq!(
-        execution.wait().await.error.as_deref(),
-        Some("Lambda.Unknown")
-    );
-    assert_eq!(
-        tokens.send_success(&token, json!(1)),
-        Err(TokenError::TaskTimedOut)
-    );
+    assert_eq!(execution.wait().await.error.as_deref(), Some("Lambda.Unknown"));
+    assert_eq!(tokens.send_success(&token, json!(1)), Err(TokenError::TaskTimedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,11 +79,8 @@ async fn the_timeout_bounds_the_wait_and_ends_the_token() {
 #[tokio::test(start_paused = true)]
 async fn heartbeats_keep_the_state_alive_and_their_absence_ends_it() {
     let before = Instant::now();
-    let (execution, tokens, token, _) = begin(
-        json!({"TimeoutSeconds": 600, "HeartbeatSeconds": 10}),
-        Script::new(),
-    )
-    .await;
+    let (execution, tokens, token, _) =
+        begin(json!({"TimeoutSeconds": 600, "HeartbeatSeconds": 10}), Script::new()).await;
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_secs(9)).await;
         tokens.send_heartbeat(&token).unwrap();
@@ -120,10 +89,7 @@ async fn heartbeats_keep_the_state_alive_and_their_absence_ends_it() {
     assert_eq!(before.elapsed().as_secs(), 55);
     // As the service reports it: the finer name is for Retry and Catch.
     assert_eq!(outcome.error.as_deref(), Some("States.Timeout"));
-    assert_eq!(
-        chain(&execution.history())[5..],
-        ["6 5 TaskTimedOut", "7 6 ExecutionFailed"]
-    );
+    assert_eq!(chain(&execution.history())[5..], ["6 5 TaskTimedOut", "7 6 ExecutionFailed"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,19 +101,12 @@ async fn a_catch_can_tell_a_missed_heartbeat_from_a_timeout() {
     }));
     states["C"] = json!({"Type": "Pass", "End": true});
     let outcome = run(states, json!({"beat": 10}), &script).await;
-    assert_eq!(
-        outcome.output.unwrap(),
-        json!({"Error": "States.HeartbeatTimeout", "Cause": ""})
-    );
+    assert_eq!(outcome.output.unwrap(), json!({"Error": "States.HeartbeatTimeout", "Cause": ""}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_attempt_has_a_token_of_its_own() {
-    let script = Arc::new(
-        Script::new()
-            .fails("W", "A")
-            .reply("W", 0, Ok(json!("ack"))),
-    );
+    let script = Arc::new(Script::new().fails("W", "A").reply("W", 0, Ok(json!("ack"))));
     let tokens = TokenBoard::new();
     let states = waiting(json!({"Retry": [{"ErrorEquals": ["A"]}]}));
     let execution = start(states, json!({}), &script, &tokens);
@@ -155,10 +114,7 @@ async fn each_attempt_has_a_token_of_its_own() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let seen = script.tokens.lock().unwrap().clone();
-    assert_eq!(
-        tokens.send_success(&seen[0], json!(1)),
-        Err(TokenError::TaskTimedOut)
-    );
+    assert_eq!(tokens.send_success(&seen[0], json!(1)), Err(TokenError::TaskTimedOut));
     tokens.send_success(&seen[1], json!(2)).unwrap();
     assert_eq!(execution.wait().await.output.unwrap(), 2);
 }
@@ -168,8 +124,5 @@ async fn a_stopped_execution_ends_its_token() {
     let (execution, tokens, token, _) = begin(json!({}), Script::new()).await;
     execution.stop(None, None);
     assert_eq!(execution.wait().await.status, Status::Aborted);
-    assert_eq!(
-        tokens.send_success(&token, json!(1)),
-        Err(TokenError::TaskTimedOut)
-    );
+    assert_eq!(tokens.send_success(&token, json!(1)), Err(TokenError::TaskTimedOut));
 }

@@ -1,0 +1,52 @@
+//! `${Name}` placeholders of a definition.
+//!
+//! The deployed template fills them with names that only the deployment knows (function ARNs, queue URLs); here the
+//! options do. They stand inside JSON strings, so a value is put in as the inside of one.
+
+use std::collections::BTreeMap;
+
+/// Fills every placeholder that has a value. Others stay: a resource that still holds one is refused when the machine is
+/// loaded, and a `${` anywhere else may be meant.
+pub(crate) fn fill(definition: &str, values: &BTreeMap<String, String>) -> String {
+    let mut filled = String::with_capacity(definition.len());
+    let mut rest = definition;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let value = after.split_once('}').and_then(|(name, end)| Some((values.get(name)?, end)));
+        match value {
+            Some((value, end)) => {
+                let quoted = serde_json::Value::from(value.as_str()).to_string();
+                filled.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+                rest = end;
+            }
+            None => {
+                filled.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn known_placeholders_are_filled_and_others_stay() {
+        let values = values(&[("A", "1"), ("B", "x-y")]);
+        assert_eq!(fill("\"${A}/${B}/${C}/${A\"", &values), "\"1/x-y/${C}/${A\"");
+        assert_eq!(fill("${${A}", &values), "${1");
+    }
+
+    #[test]
+    fn a_value_cannot_break_out_of_its_string() {
+        assert_eq!(fill("\"${A}\"", &values(&[("A", "a\"b\\")])), r#""a\"b\\""#);
+        assert_eq!(fill("\"${A}\"", &values(&[("A", "\"")])), r#""\"""#);
+    }
+}
