@@ -39,7 +39,7 @@ mod writer;
 
 pub use clients::{Clients, ConfigError};
 pub use events::{EventError, JobReport, JobStatus};
-pub use http::HttpClient;
+pub use crate::http::HttpClient;
 pub use ids::ticket_id;
 pub use objects::S3Objects;
 pub use options::{AwsOptions, Endpoints};

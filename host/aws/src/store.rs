@@ -122,12 +122,12 @@ impl Store {
             Err(failure) if failure.case == Case::Missing => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        let etag = unquoted(output.e_tag().unwrap_or_default());
+        let etag = unquoted(output.e_tag().unwrap_or_default()).to_owned();
         let length = length_of(key, output.content_length())?;
         if length > MAX_DOCUMENT {
             return Err(Failure::new(Case::TooLarge, format!("{key}: {length} bytes is no document of this host")));
         }
-        let mut body = ResumingBody::begun(self.clone(), key, etag, 0..length, output.body);
+        let mut body = ResumingBody::begun(self.clone(), key, &etag, 0..length, output.body);
         let mut all = Vec::new();
         while let Some(chunk) = body.next().await? {
             all.extend_from_slice(&chunk);

@@ -1,0 +1,19 @@
+#![allow(clippy::unwrap_used, dead_code, missing_docs)]
+//! What the tests of this crate share.
+
+pub mod bucket;
+pub mod services;
+pub mod store;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+/// Credentials and a region, and nothing from this machine's environment.
+pub fn sdk_config() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("test", "test-secret", None)))
+        .build()
+}

@@ -1,0 +1,76 @@
+//! An S3 that keeps S3's rules: the one of this project on a folder, or, with `STAGEHOST_TEST_S3` set to an endpoint,
+//! any other (`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` are then taken from the environment).
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper::server::conn::http1;
+use stagehost_aws::{AwsOptions, Clients, Endpoints};
+use stagehost_s3::{Options, S3Service};
+
+/// The bucket of a test.
+pub struct Store {
+    pub clients: Clients,
+    pub bucket: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Store {
+    pub async fn start(test: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = super::sdk_config();
+        let endpoint = match std::env::var("STAGEHOST_TEST_S3") {
+            Ok(endpoint) => {
+                let variable = |name| std::env::var(name).unwrap();
+                let keys =
+                    Credentials::from_keys(variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), None);
+                config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(keys)).build();
+                endpoint
+            }
+            Err(_) => serve(folder.path()).await,
+        };
+        let bucket = format!("test-{test}-{}", std::process::id());
+        let endpoints = Endpoints { s3: Some(endpoint), ..Endpoints::default() };
+        let options = AwsOptions { bucket: bucket.clone(), endpoints, ..AwsOptions::default() };
+        let clients = Clients::new(&config, options);
+        clients.s3.create_bucket().bucket(&bucket).send().await.unwrap();
+        Self { clients, bucket, _folder: folder }
+    }
+
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> String {
+        let output =
+            self.clients.s3.put_object().bucket(&self.bucket).key(key).body(bytes.into()).send().await.unwrap();
+        output.e_tag().unwrap().trim_matches('"').to_owned()
+    }
+
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let output = self.clients.s3.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
+        Some(output.body.collect().await.unwrap().to_vec())
+    }
+
+    /// Uploads in parts that are neither completed nor aborted.
+    pub async fn unfinished(&self) -> usize {
+        let output = self.clients.s3.list_multipart_uploads().bucket(&self.bucket).send().await.unwrap();
+        output.uploads().len()
+    }
+}
+
+async fn serve(folder: &std::path::Path) -> String {
+    let s3 = S3Service::new(folder, Options::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let s3 = s3.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let s3 = s3.clone();
+                    async move { Ok::<_, std::convert::Infallible>(s3.handle(request).await) }
+                });
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    url
+}
