@@ -16,7 +16,6 @@
 //! - Pixels come out square, and what the aspect ratio of `DEFAULT` scaling would leave as a bar of up to two pixels is
 //!   filled instead.
 //! - `qualityTuningLevel` chooses an x264 preset; there is one pass.
-//! - Where a job names a template and gives outputs of its own for a group, they replace the template's of that group.
 
 mod error;
 mod events;

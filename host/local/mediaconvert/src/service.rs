@@ -21,6 +21,8 @@ use crate::wire;
 
 /// Finished jobs beyond this number are forgotten, the oldest first.
 const REMEMBERED: usize = 10_000;
+/// Characters of a key or value of a job's metadata.
+const LONGEST_METADATA: usize = 256;
 /// Jobs that may wait.
 const WAITING: usize = 1_000;
 
@@ -430,7 +432,15 @@ fn interval(word: Option<String>) -> Result<u64, ApiError> {
 fn metadata(node: &mut Node) -> Result<Map<String, Value>, ApiError> {
     match node.take("userMetadata") {
         None => Ok(Map::new()),
-        Some(Value::Object(fields)) if fields.values().all(Value::is_string) => Ok(fields),
+        Some(Value::Object(fields)) if fields.values().all(Value::is_string) => {
+            let long = |text: &str| text.chars().count() > LONGEST_METADATA;
+            match fields.iter().find(|(name, value)| long(name) || value.as_str().is_some_and(long)) {
+                None => Ok(fields),
+                Some((name, _)) => Err(ApiError::bad_request(format!(
+                    "/userMetadata/{name}: keys and values have at most {LONGEST_METADATA} characters"
+                ))),
+            }
+        }
         Some(other) => Err(crate::node::wrong("/userMetadata", "an object of strings", &other)),
     }
 }

@@ -65,32 +65,24 @@ fn first(name: &str, change: impl Fn(char) -> char) -> String {
     chars.next().map(change).into_iter().chain(chars).collect()
 }
 
-/// Lays a job's settings over its template's: field by field, except that a list of outputs which the job gives stands
-/// alone. Inputs and output groups are matched by their position.
+/// Lays a job's settings over its template's, field by field. Lists of objects (inputs, output groups, outputs, …) are
+/// matched by position: what the job leaves out of an element, or out of the list, is the template's. AWS does not write
+/// this down; its Video on Demand solution (`source/encode/index.js` of aws-solutions/video-on-demand-on-aws) relies on
+/// it when it sends an empty list of outputs.
 pub(crate) fn overlay(template: Value, job: Value) -> Value {
-    merge(template, job, "")
-}
-
-fn merge(below: Value, above: Value, name: &str) -> Value {
-    match (below, above) {
+    match (template, job) {
         (below, Value::Null) => below,
         (Value::Object(mut below), Value::Object(above)) => {
             for (name, value) in above {
                 let under = below.shift_remove(&name).unwrap_or(Value::Null);
-                let value = merge(under, value, &name);
-                below.insert(name, value);
+                below.insert(name, overlay(under, value));
             }
             Value::Object(below)
         }
-        (Value::Array(below), Value::Array(above)) if matches!(name, "inputs" | "outputGroups") => {
+        (Value::Array(below), Value::Array(above)) if above.iter().all(Value::is_object) => {
             let mut below = below.into_iter();
-            let mut merged: Vec<_> = above
-                .into_iter()
-                .map(|value| match below.next() {
-                    Some(under) => merge(under, value, ""),
-                    None => value,
-                })
-                .collect();
+            let mut merged: Vec<_> =
+                above.into_iter().map(|value| overlay(below.next().unwrap_or(Value::Null), value)).collect();
             merged.extend(below);
             Value::Array(merged)
         }
@@ -133,12 +125,17 @@ mod tests {
     }
 
     #[test]
-    fn outputs_that_a_job_gives_replace_those_of_its_template() {
-        let merged = overlay(
-            json!({"outputGroups": [{"outputs": [{"nameModifier": "_1080p", "audioDescriptions": [{}]}, {"nameModifier": "_720p"}]}]}),
-            json!({"outputGroups": [{"outputs": [{"nameModifier": "_540p"}]}]}),
-        );
-        assert_eq!(merged["outputGroups"][0]["outputs"], json!([{"nameModifier": "_540p"}]));
+    fn outputs_are_merged_by_position_and_an_empty_list_leaves_the_templates() {
+        let template = json!({"outputGroups": [{"outputs": [{"nameModifier": "_1080p", "extension": "mp4"}, {"nameModifier": "_720p"}]}]});
+        let merged = overlay(template.clone(), json!({"outputGroups": [{"outputs": [{"nameModifier": "_big"}]}]}));
+        let outputs = &merged["outputGroups"][0]["outputs"];
+        assert_eq!(*outputs, json!([{"extension": "mp4", "nameModifier": "_big"}, {"nameModifier": "_720p"}]));
+        assert_eq!(overlay(template.clone(), json!({"outputGroups": [{"outputs": []}]})), template);
+    }
+
+    #[test]
+    fn a_list_of_plain_values_is_replaced() {
+        assert_eq!(overlay(json!({"tracks": [1, 2]}), json!({"tracks": [3]})), json!({"tracks": [3]}));
     }
 
     proptest::proptest! {

@@ -1,0 +1,252 @@
+//! The receiver as the pipeline and the backend's clients meet it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use stagehost_local::receiver::{BatchStarter, Receiver, ReceiverOptions, WebhookSecret, router};
+use time::OffsetDateTime;
+use tower::ServiceExt as _;
+
+fn receiver() -> Receiver {
+    Receiver::open(ReceiverOptions {
+        database: None,
+        secret: WebhookSecret::new("s3cret").unwrap(),
+        trace_header: "traceparent".into(),
+    })
+    .unwrap()
+}
+
+async fn send(receiver: &Receiver, request: Request<Body>) -> (StatusCode, Value) {
+    let response = router(receiver.clone()).oneshot(request).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+async fn get(receiver: &Receiver, path: &str) -> Value {
+    let (status, body) = send(receiver, Request::get(path).body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    body
+}
+
+async fn post_batch(receiver: &Receiver, listing: &str, body: &Value) -> (StatusCode, Value) {
+    let path = format!("/api/v1/listings/{listing}/media/batch");
+    send(receiver, Request::post(path).body(Body::from(body.to_string())).unwrap()).await
+}
+
+fn signed(secret: &str, id: &str, body: &str) -> Request<Body> {
+    let secret = WebhookSecret::new(secret).unwrap();
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    Request::post("/internal/media-processing/callback")
+        .header("content-type", "application/json")
+        .header("x-toq-signature", secret.sign_body(body.as_bytes()))
+        .header("webhook-id", id)
+        .header("webhook-timestamp", now.to_string())
+        .header("webhook-signature", secret.sign_message(id, now, body.as_bytes()))
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+
+fn report() -> Value {
+    json!({
+        "executionArn": EXECUTION, "startedAt": "2026-01-02T03:04:05Z", "jobId": 4, "batchId": 5, "listingId": 51,
+        "status": "PARTIAL_SUCCESS", "provider": "STEP_FUNCTIONS",
+        "outputs": [
+            {"rawKey": "51/raw/photo/vertical/2025-11-27/photo-001.jpg", "thumbnailKey": "t",
+             "outputs": {"320x240": "t"}},
+            {"rawKey": "51/raw/photo/vertical/2025-11-27/photo-002.jpg", "errorCode": "Stage.Corrupt", "errorMessage": "m"},
+        ],
+        "assetsZipped": 1, "zipBundles": ["51/zip/complete.zip"], "zipSizeBytes": 10, "unzippedSizeBytes": 12,
+    })
+}
+
+fn batch() -> Value {
+    json!({"jobId": 4, "batchId": 5, "listingId": 51, "retry": 0, "assets": [
+        "51/raw/photo/vertical/2025-11-27/photo-001.jpg", "51/raw/photo/vertical/2025-11-27/photo-002.jpg",
+    ]})
+}
+
+/// Counts, and fails while it is told to.
+#[derive(Default)]
+struct Starter {
+    started: AtomicU32,
+    down: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl BatchStarter for Starter {
+    async fn start(&self, batch: Value) -> Result<String, String> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err("Step Functions does not answer".into());
+        }
+        assert!(batch["jobId"].is_u64() || batch["jobId"].is_string(), "{batch}");
+        self.started.fetch_add(1, Ordering::SeqCst);
+        Ok(EXECUTION.into())
+    }
+}
+
+fn with_starter() -> (Receiver, Arc<Starter>) {
+    let (receiver, starter) = (receiver(), Arc::new(Starter::default()));
+    receiver.set_starter(starter.clone());
+    (receiver, starter)
+}
+
+#[tokio::test]
+async fn a_batch_goes_from_received_to_reported_in_all_three_tables() {
+    let (receiver, starter) = with_starter();
+    let (status, answer) = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    assert_eq!((&answer["jobId"], &answer["executionArn"]), (&json!(4), &json!(EXECUTION)));
+    assert_eq!(starter.started.load(Ordering::SeqCst), 1);
+    let jobs = get(&receiver, "/api/v1/listings/51/media/jobs").await;
+    assert_eq!(jobs["jobs"][0]["status"], "STARTED");
+
+    let (status, answer) = send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("accepted")));
+    let batches = get(&receiver, "/api/v1/listings/51/media/batches").await;
+    assert_eq!(batches["batches"][0]["status"], "PARTIAL_SUCCESS");
+    assert_eq!(batches["batches"][0]["body"], batch().to_string(), "kept as received");
+    let jobs = get(&receiver, "/internal/media-processing/jobs").await;
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(jobs["jobs"][0]["job_id"], 4);
+    assert_eq!(jobs["jobs"][0]["zip_bundles"], json!(["51/zip/complete.zip"]));
+    let assets = get(&receiver, "/api/v1/listings/51/media/assets").await;
+    let statuses: Vec<_> = assets["assets"].as_array().unwrap().iter().map(|asset| asset["status"].clone()).collect();
+    assert_eq!(statuses, [json!("FAILED"), json!("PROCESSED")]);
+    assert_eq!(assets["assets"][0]["error_code"], "Stage.Corrupt");
+    assert_eq!(get(&receiver, "/api/v1/listings/52/media/jobs").await["jobs"], json!([]));
+}
+
+#[tokio::test]
+async fn the_same_batch_again_is_the_same_job() {
+    let (receiver, starter) = with_starter();
+    let first = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!(post_batch(&receiver, "51", &batch()).await, first);
+    assert_eq!(starter.started.load(Ordering::SeqCst), 1);
+    let mut again = batch();
+    again["retry"] = json!(1);
+    assert_eq!(post_batch(&receiver, "51", &again).await.0, StatusCode::ACCEPTED);
+    assert_eq!(starter.started.load(Ordering::SeqCst), 2, "a retry that the backend counts is another run");
+}
+
+#[tokio::test]
+async fn a_batch_that_could_not_be_started_is_kept_and_started_when_it_is_sent_again() {
+    let (receiver, starter) = with_starter();
+    starter.down.store(true, Ordering::SeqCst);
+    let (status, answer) = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("START_FAILED")));
+    assert!(answer["error"].as_str().unwrap().contains("does not answer"));
+    starter.down.store(false, Ordering::SeqCst);
+    let (status, answer) = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::ACCEPTED, &json!("STARTED")));
+    assert_eq!(get(&receiver, "/api/v1/listings/51/media/batches").await["batches"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn every_shape_of_a_batch_is_accepted_and_numbered_if_it_has_no_number() {
+    let (receiver, _) = with_starter();
+    let second = json!({"jobId": 21, "listingIdentityId": 28, "retry": 0, "assets": [
+        {"key": "28/raw/photo/horizontal/horizontal-01-IMG.jpg", "type": "PHOTO_HORIZONTAL"},
+    ]});
+    assert_eq!(post_batch(&receiver, "28", &second).await.0, StatusCode::ACCEPTED);
+    let bare = json!({"assets": ["77/raw/project/doc/2025-11-27/plan.pdf"]});
+    let (status, answer) = post_batch(&receiver, "77", &bare).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    assert!(answer["jobId"].is_u64() && answer["batchId"].is_u64(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_batch_of_another_listing_or_none_at_all_is_refused() {
+    let (receiver, starter) = with_starter();
+    assert_eq!(post_batch(&receiver, "52", &batch()).await.0, StatusCode::BAD_REQUEST);
+    for body in [json!([]), json!("x"), json!({"assets": 5})] {
+        assert_eq!(post_batch(&receiver, "51", &body).await.0, StatusCode::BAD_REQUEST, "{body}");
+    }
+    assert_eq!(starter.started.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_twice_counts_once() {
+    let receiver = receiver();
+    let mut arrivals = receiver.arrivals();
+    let body = report().to_string();
+    assert_eq!(send(&receiver, signed("s3cret", "msg_1", &body)).await.1["status"], "accepted");
+    let (status, answer) = send(&receiver, signed("s3cret", "msg_1", &body)).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("duplicate")));
+    assert_eq!(*arrivals.borrow_and_update(), 1);
+    let callbacks = receiver.callbacks();
+    assert_eq!((callbacks.len(), callbacks[0].raw.as_str()), (1, body.as_str()));
+    assert!(callbacks[0].traceparent.as_ref().unwrap().starts_with("00-0af7"));
+    assert_eq!(get(&receiver, "/internal/media-processing/callbacks").await["callbacks"][0]["webhook_id"], "msg_1");
+    // Of a run that nobody posted, the tables tell nevertheless.
+    assert_eq!(get(&receiver, "/internal/media-processing/jobs").await["jobs"][0]["status"], "PARTIAL_SUCCESS");
+}
+
+#[tokio::test]
+async fn a_callback_by_another_secret_is_turned_away_and_nothing_is_kept() {
+    let receiver = receiver();
+    let body = report().to_string();
+    assert_eq!(send(&receiver, signed("other", "msg_1", &body)).await.0, StatusCode::UNAUTHORIZED);
+    let bare = Request::post("/internal/media-processing/callback").body(Body::from(body)).unwrap();
+    assert_eq!(send(&receiver, bare).await.0, StatusCode::UNAUTHORIZED);
+    assert!(receiver.callbacks().is_empty());
+    assert_eq!(get(&receiver, "/internal/media-processing/callbacks").await["callbacks"], json!([]));
+}
+
+#[tokio::test]
+async fn a_signed_callback_outside_the_contract_is_refused_with_the_fields_name() {
+    let receiver = receiver();
+    let mut body = report();
+    body["jobIdentifier"] = json!(4);
+    let (status, answer) = send(&receiver, signed("s3cret", "msg_1", &body.to_string())).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer["error"].as_str().unwrap().contains("jobIdentifier"), "{answer}");
+    assert!(receiver.callbacks().is_empty());
+    // Corrected, it may come under the same id.
+    assert_eq!(send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await.1["status"], "accepted");
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_to_its_end() {
+    let receiver = receiver();
+    let large = " ".repeat((4 << 20) + 1);
+    assert_eq!(send(&receiver, signed("s3cret", "msg_1", &large)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_callback_gets_it() {
+    let receiver = receiver();
+    let waiting = receiver.clone();
+    let waiter = tokio::spawn(async move { waiting.wait_for(|callback| callback.body.execution_arn == EXECUTION).await });
+    send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await;
+    assert_eq!(waiter.await.unwrap().webhook_id, "msg_1");
+}
+
+#[tokio::test]
+async fn the_tables_outlive_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        Receiver::open(ReceiverOptions {
+            database: Some(folder.path().join("receiver.sqlite")),
+            secret: WebhookSecret::new("s3cret").unwrap(),
+            trace_header: "traceparent".into(),
+        })
+        .unwrap()
+    };
+    let first = open();
+    send(&first, signed("s3cret", "msg_1", &report().to_string())).await;
+    first.keep_dead_letter("https://queue", "{}", json!({})).await.unwrap();
+    drop(first);
+    let second = open();
+    assert_eq!(second.jobs(Some("51")).await.unwrap().len(), 1);
+    assert_eq!(second.dead_letters().await.unwrap()[0]["queue"], "https://queue");
+    assert_eq!(send(&second, signed("s3cret", "msg_1", &report().to_string())).await.1["status"], "duplicate");
+}
