@@ -1,0 +1,188 @@
+//! Colours come out as sRGB.
+//!
+//! The conversion runs on the small picture, after the first resize: resizing works on gamma-encoded samples anyway, and
+//! a rendition has a tenth of the pixels of a photo.
+
+use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, TransformOptions};
+
+use crate::error::PictureError;
+use crate::raster::{Layout, Raster};
+
+/// No real profile is larger; a CMYK one with fine tables is 2 to 3 MiB.
+pub const MAX_PROFILE: usize = 4 << 20;
+
+/// The picture in sRGB, gray or RGB, with its opacity if it had one.
+///
+/// A profile that cannot be read, or that is for another kind of samples, is passed over, as browsers do: the picture is
+/// still there, and its colours are then taken as sRGB (or as plain ink coverage).
+pub fn to_srgb(picture: Raster, profile: Option<&[u8]>) -> Result<Raster, PictureError> {
+    match profile.and_then(|bytes| Conversion::new(bytes, picture.layout())) {
+        Some(conversion) => conversion.apply(picture),
+        None if picture.layout() == Layout::Cmyk => plain_cmyk(picture),
+        None => Ok(picture),
+    }
+}
+
+struct Conversion {
+    transform: std::sync::Arc<moxcms::Transform8BitExecutor>,
+    to: Layout,
+}
+
+impl Conversion {
+    /// `None` if there is nothing to do or the profile is of no use.
+    fn new(profile: &[u8], from: Layout) -> Option<Self> {
+        if profile.len() > MAX_PROFILE {
+            return None;
+        }
+        let source = ColorProfile::new_from_slice(profile).ok()?;
+        let (expected, icc, icc_to, to) = match from {
+            Layout::Gray => (DataColorSpace::Gray, IccLayout::Gray, IccLayout::Rgb, Layout::Rgb),
+            Layout::GrayAlpha => (DataColorSpace::Gray, IccLayout::GrayAlpha, IccLayout::Rgba, Layout::Rgba),
+            Layout::Rgb => (DataColorSpace::Rgb, IccLayout::Rgb, IccLayout::Rgb, Layout::Rgb),
+            Layout::Rgba => (DataColorSpace::Rgb, IccLayout::Rgba, IccLayout::Rgba, Layout::Rgba),
+            Layout::Cmyk => (DataColorSpace::Cmyk, IccLayout::Rgba, IccLayout::Rgb, Layout::Rgb),
+        };
+        if source.color_space != expected {
+            return None;
+        }
+        let transform =
+            source.create_transform_8bit(icc, &ColorProfile::new_srgb(), icc_to, TransformOptions::default()).ok()?;
+        let conversion = Self { transform, to };
+        (!conversion.changes_nothing(from)).then_some(conversion)
+    }
+
+    /// Whether the profile is sRGB by another name, as in most photos that have one. Told by what it does and not by
+    /// what it is called: a grid of colours comes out as it went in.
+    fn changes_nothing(&self, from: Layout) -> bool {
+        const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
+        if from != Layout::Rgb && from != Layout::Rgba {
+            return false;
+        }
+        let opaque = (from == Layout::Rgba).then_some(255);
+        let mut grid = Vec::with_capacity(216 * from.channels());
+        for r in STEPS {
+            for g in STEPS {
+                for b in STEPS {
+                    grid.extend([r, g, b].into_iter().chain(opaque));
+                }
+            }
+        }
+        let mut out = vec![0; grid.len()];
+        self.transform.transform(&grid, &mut out).is_ok() && grid.iter().zip(&out).all(|(a, b)| a.abs_diff(*b) <= 1)
+    }
+
+    fn apply(&self, picture: Raster) -> Result<Raster, PictureError> {
+        let (size, from) = (picture.size(), picture.layout());
+        let mut out = vec![0; picture.samples().len() / from.channels() * self.to.channels()];
+        self.transform
+            .transform(picture.samples(), &mut out)
+            .map_err(|e| PictureError::Internal(format!("converting {size} pixels to sRGB failed: {e}")))?;
+        // A gray picture stays one: all three samples are alike, and one is enough.
+        match from {
+            Layout::Gray => Raster::new(size, Layout::Gray, out.into_iter().step_by(3).collect()),
+            Layout::GrayAlpha => {
+                let (pixels, _) = out.as_chunks::<4>();
+                Raster::new(size, Layout::GrayAlpha, pixels.iter().flat_map(|&[gray, _, _, a]| [gray, a]).collect())
+            }
+            _ => Raster::new(size, self.to, out),
+        }
+    }
+}
+
+/// Inks without a profile: each takes away its share of the light.
+fn plain_cmyk(picture: Raster) -> Result<Raster, PictureError> {
+    let size = picture.size();
+    let samples = picture.into_samples();
+    let (pixels, _) = samples.as_chunks::<4>();
+    let light = |ink: u8, black: u8| {
+        let product = u32::from(255 - ink) * u32::from(255 - black);
+        // At most 255.
+        ((product + 127) / 255) as u8
+    };
+    let rgb = pixels.iter().flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)]).collect();
+    Raster::new(size, Layout::Rgb, rgb)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::geometry::Size;
+    use proptest::prelude::*;
+
+    fn one(layout: Layout, pixel: &[u8]) -> Raster {
+        Raster::new(Size::new(1, 1), layout, pixel.to_vec()).unwrap()
+    }
+
+    fn profile(p: ColorProfile) -> Vec<u8> {
+        p.encode().unwrap()
+    }
+
+    #[test]
+    fn display_p3_becomes_srgb() {
+        let p3 = profile(ColorProfile::new_display_p3());
+        // P3 (200, 100, 50) is sRGB (214, 96, 33), by the matrices of both standards.
+        let converted = to_srgb(one(Layout::Rgb, &[200, 100, 50]), Some(&p3)).unwrap();
+        for (got, want) in converted.samples().iter().zip([214u8, 96, 33]) {
+            assert!(got.abs_diff(want) <= 2, "{:?}", converted.samples());
+        }
+        // White stays white, and the most saturated red is clipped and does not wrap round.
+        assert_eq!(to_srgb(one(Layout::Rgb, &[255; 3]), Some(&p3)).unwrap().samples(), [255; 3]);
+        assert_eq!(to_srgb(one(Layout::Rgb, &[255, 0, 0]), Some(&p3)).unwrap().samples(), [255, 0, 0]);
+    }
+
+    #[test]
+    fn opacity_is_no_colour() {
+        let p3 = profile(ColorProfile::new_display_p3());
+        let converted = to_srgb(one(Layout::Rgba, &[200, 100, 50, 77]), Some(&p3)).unwrap();
+        assert_eq!(converted.samples()[3], 77);
+        assert!(converted.samples()[0].abs_diff(214) <= 2);
+    }
+
+    #[test]
+    fn srgb_by_any_name_is_left_exactly_as_it_is() {
+        let srgb = profile(ColorProfile::new_srgb());
+        assert!(Conversion::new(&srgb, Layout::Rgb).is_none());
+        assert!(Conversion::new(&profile(ColorProfile::new_display_p3()), Layout::Rgb).is_some());
+    }
+
+    #[test]
+    fn gray_with_another_gamma_stays_gray_and_is_converted() {
+        let linear = profile(ColorProfile::new_gray_with_gamma(1.0));
+        let converted = to_srgb(one(Layout::Gray, &[55]), Some(&linear)).unwrap();
+        // Linear 55/255 is sRGB 128.
+        assert_eq!(converted.layout(), Layout::Gray);
+        assert!(converted.samples()[0].abs_diff(128) <= 2, "{:?}", converted.samples());
+    }
+
+    #[test]
+    fn a_profile_for_other_samples_or_none_at_all_is_passed_over() {
+        let gray = profile(ColorProfile::new_gray_with_gamma(1.0));
+        let pixel = one(Layout::Rgb, &[1, 2, 3]);
+        assert_eq!(to_srgb(pixel.clone(), Some(&gray)).unwrap(), pixel);
+        assert_eq!(to_srgb(pixel.clone(), Some(b"no profile")).unwrap(), pixel);
+        assert_eq!(to_srgb(pixel.clone(), Some(&vec![0; MAX_PROFILE + 1])).unwrap(), pixel);
+    }
+
+    #[test]
+    fn plain_inks_become_the_light_they_leave() {
+        let rgb = |inks: &[u8]| to_srgb(one(Layout::Cmyk, inks), None).unwrap().samples().to_vec();
+        assert_eq!(rgb(&[0, 0, 0, 0]), [255; 3]);
+        assert_eq!(rgb(&[0, 0, 0, 255]), [0; 3]);
+        assert_eq!(rgb(&[255, 0, 0, 0]), [0, 255, 255]);
+        assert_eq!(rgb(&[0, 255, 255, 0]), [255, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_to_a_profile_stops_a_picture(at in 0usize..600, value: u8, cut in 0usize..800, p3: bool) {
+            let mut bytes = profile(if p3 { ColorProfile::new_display_p3() } else { ColorProfile::new_srgb() });
+            if let Some(byte) = bytes.get_mut(at) { *byte = value; }
+            bytes.truncate(bytes.len().saturating_sub(cut / 2));
+            for layout in [Layout::Gray, Layout::Rgb, Layout::Rgba, Layout::Cmyk] {
+                let picture = one(layout, &vec![100; layout.channels()]);
+                prop_assert!(to_srgb(picture, Some(&bytes)).is_ok());
+            }
+        }
+    }
+}

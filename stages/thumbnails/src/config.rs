@@ -1,0 +1,239 @@
+//! The stage's settings, from its pin. Read strictly: a misspelt setting is an error and not a default.
+
+use serde::Deserialize;
+
+use crate::geometry::{Bounds, Size};
+
+/// The formats in which renditions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// Progressive JPEG, 4:2:0, with Huffman tables made for the picture.
+    #[default]
+    Jpeg,
+    /// Lossless WebP; see [`crate::encode`].
+    Webp,
+}
+
+impl OutputFormat {
+    /// The extension of a rendition's key, which tells its real format.
+    pub fn extension(self) -> &'static str {
+        match self {
+            OutputFormat::Jpeg => "jpg",
+            OutputFormat::Webp => "webp",
+        }
+    }
+
+    /// The MIME type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            OutputFormat::Jpeg => "image/jpeg",
+            OutputFormat::Webp => "image/webp",
+        }
+    }
+}
+
+/// What to make, and how large a source may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// One rendition each; never empty, no two alike.
+    pub renditions: Vec<Bounds>,
+    /// The format of all of them.
+    pub format: OutputFormat,
+    /// JPEG quality, 1 to 100.
+    pub quality: u8,
+    /// The most pixels that a source may have. Checked from its header, before anything is decoded.
+    pub max_pixels: u64,
+    /// The most bytes of memory that decoding may take, as estimated from the header.
+    pub max_memory: u64,
+    /// The largest source file, in bytes. It is held in memory while it is decoded.
+    pub max_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            renditions: [(320, 240), (640, 480), (1280, 960)].map(|(w, h)| Bounds::Box(Size::new(w, h))).to_vec(),
+            format: OutputFormat::Jpeg,
+            quality: 85,
+            max_pixels: 100_000_000,
+            max_memory: 768 << 20,
+            max_bytes: 256 << 20,
+        }
+    }
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No JSON object of the known settings.
+    #[error("the configuration of the thumbnails stage cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A setting out of its range.
+    #[error("the configuration of the thumbnails stage is wrong at `{setting}`: {problem}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong with it, and what is allowed.
+        problem: String,
+    },
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Written {
+    boxes: Option<Vec<String>>,
+    widths: Option<Vec<u32>>,
+    #[serde(default)]
+    format: OutputFormat,
+    quality: Option<u8>,
+    max_pixels: Option<u64>,
+    max_memory: Option<u64>,
+    max_bytes: Option<u64>,
+}
+
+/// The largest side that a rendition may be asked for; also what WebP can hold.
+const MAX_SIDE: u32 = 16_383;
+/// More renditions than anyone needs, few enough for one call.
+const MAX_RENDITIONS: usize = 32;
+
+impl Config {
+    /// Reads the settings from JSON. Every setting may be left out; with neither `boxes` nor `widths`, the boxes
+    /// 320×240, 640×480 and 1280×960 are made.
+    ///
+    /// ```json
+    /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85,
+    ///  "maxPixels": 100000000, "maxMemory": 805306368, "maxBytes": 268435456}
+    /// ```
+    pub fn parse(json: &str) -> Result<Self, ConfigError> {
+        let written: Written = serde_json::from_str(json)?;
+        let defaults = Config::default();
+        let renditions = if written.boxes.is_none() && written.widths.is_none() {
+            defaults.renditions
+        } else {
+            renditions(&written.boxes.unwrap_or_default(), &written.widths.unwrap_or_default())?
+        };
+        let quality = written.quality.unwrap_or(defaults.quality);
+        if !(1..=100).contains(&quality) {
+            return Err(wrong("quality", format!("{quality} is not within 1 to 100")));
+        }
+        if written.format == OutputFormat::Webp && written.quality.is_some() {
+            return Err(wrong("quality", "WebP renditions are lossless and have none; leave it out".to_owned()));
+        }
+        Ok(Self {
+            renditions,
+            format: written.format,
+            quality,
+            max_pixels: positive("maxPixels", written.max_pixels, defaults.max_pixels)?,
+            max_memory: positive("maxMemory", written.max_memory, defaults.max_memory)?,
+            max_bytes: positive("maxBytes", written.max_bytes, defaults.max_bytes)?,
+        })
+    }
+}
+
+fn wrong(setting: &'static str, problem: String) -> ConfigError {
+    ConfigError::Setting { setting, problem }
+}
+
+fn positive(setting: &'static str, value: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+    match value {
+        Some(0) => Err(wrong(setting, "0 would refuse every file; give a positive number".to_owned())),
+        Some(value) => Ok(value),
+        None => Ok(default),
+    }
+}
+
+fn renditions(boxes: &[String], widths: &[u32]) -> Result<Vec<Bounds>, ConfigError> {
+    let mut all = Vec::new();
+    for text in boxes {
+        all.push(("boxes", Bounds::Box(parse_box(text)?)));
+    }
+    for &width in widths {
+        if !(1..=MAX_SIDE).contains(&width) {
+            return Err(wrong("widths", format!("{width} is not within 1 to {MAX_SIDE}")));
+        }
+        all.push(("widths", Bounds::Width(width)));
+    }
+    let mut kept = Vec::with_capacity(all.len());
+    for (setting, bounds) in all {
+        if kept.contains(&bounds) {
+            return Err(wrong(setting, format!("{bounds} is there twice")));
+        }
+        kept.push(bounds);
+    }
+    if kept.is_empty() {
+        return Err(wrong("boxes", "there is no rendition to make".to_owned()));
+    }
+    if kept.len() > MAX_RENDITIONS {
+        return Err(wrong("boxes", format!("{} renditions are more than {MAX_RENDITIONS}", kept.len())));
+    }
+    Ok(kept)
+}
+
+/// `320x240`, written exactly so: it becomes part of keys.
+fn parse_box(text: &str) -> Result<Size, ConfigError> {
+    let bad = || wrong("boxes", format!("{text:?} is no box such as \"320x240\" with sides of 1 to {MAX_SIDE} pixels"));
+    let (w, h) = text.split_once('x').ok_or_else(bad)?;
+    let size = Size::new(w.parse().map_err(|_| bad())?, h.parse().map_err(|_| bad())?);
+    let in_range = |side| (1..=MAX_SIDE).contains(&side);
+    // The comparison refuses "+320x240" and "0320x240", which parse but would name another key.
+    if in_range(size.width) && in_range(size.height) && size.to_string() == text { Ok(size) } else { Err(bad()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(config: &Config) -> Vec<String> {
+        config.renditions.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_settings_the_first_generation_is_made() {
+        let config = Config::parse("{}").unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(names(&config), ["320x240", "640x480", "1280x960"]);
+        assert_eq!((config.format, config.quality), (OutputFormat::Jpeg, 85));
+    }
+
+    #[test]
+    fn the_second_generation_is_a_list_of_widths() {
+        let config = Config::parse(r#"{"widths":[200,400,800,1200],"quality":80}"#).unwrap();
+        assert_eq!(names(&config), ["w200", "w400", "w800", "w1200"]);
+    }
+
+    #[test]
+    fn every_mistake_names_its_setting() {
+        for (json, word) in [
+            (r#"{"box":["1x1"]}"#, "box"),
+            (r#"{"boxes":["320*240"]}"#, "320*240"),
+            (r#"{"boxes":["0x240"]}"#, "0x240"),
+            (r#"{"boxes":["+320x240"]}"#, "+320x240"),
+            (r#"{"boxes":["320x240","320x240"]}"#, "twice"),
+            (r#"{"boxes":[]}"#, "no rendition"),
+            (r#"{"widths":[0]}"#, "widths"),
+            (r#"{"widths":[99999]}"#, "99999"),
+            (r#"{"format":"avif"}"#, "avif"),
+            (r#"{"quality":0}"#, "quality"),
+            (r#"{"quality":101}"#, "quality"),
+            (r#"{"format":"webp","quality":80}"#, "lossless"),
+            (r#"{"maxPixels":0}"#, "maxPixels"),
+            (r#"[]"#, "configuration"),
+            ("", "configuration"),
+        ] {
+            let message = Config::parse(json).unwrap_err().to_string();
+            assert!(message.contains(word), "{json} gave: {message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_parser(text in ".*") {
+            let _ = Config::parse(&text);
+            let _ = parse_box(&text);
+        }
+    }
+}

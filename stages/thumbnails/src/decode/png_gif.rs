@@ -1,0 +1,91 @@
+//! PNG and GIF. Of an animation, the first frame.
+
+use std::io::Cursor;
+
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::error::{ImageError, LimitErrorKind};
+use image::{ColorType, ImageDecoder};
+
+use super::{Decoded, Limits, exif_orientation, narrow};
+use crate::error::PictureError;
+use crate::format::Format;
+use crate::geometry::Size;
+use crate::raster::{Layout, Raster};
+
+pub(super) fn decode_png(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+    // Signature, the length and name of IHDR, and then width and height.
+    if let Some([w0, w1, w2, w3, h0, h1, h2, h3]) = source.get(16..24).and_then(|b| <&[u8; 8]>::try_from(b).ok()) {
+        let size = Size::new(u32::from_be_bytes([*w0, *w1, *w2, *w3]), u32::from_be_bytes([*h0, *h1, *h2, *h3]));
+        limits.check_size(Format::Png, size)?;
+    }
+    let length = source.len();
+    let decoder = PngDecoder::with_limits(Cursor::new(source), image_limits(limits))
+        .map_err(|e| explain(Format::Png, &e, length))?;
+    read(Format::Png, decoder, limits, length)
+}
+
+pub(super) fn decode_gif(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+    let length = source.len();
+    let mut decoder = GifDecoder::new(Cursor::new(source)).map_err(|e| explain(Format::Gif, &e, length))?;
+    let (width, height) = decoder.dimensions();
+    limits.check_size(Format::Gif, Size::new(width, height))?;
+    // A frame may claim to be larger than the screen that it is shown on; its pixels count too.
+    decoder.set_limits(image_limits(limits)).map_err(|e| explain(Format::Gif, &e, length))?;
+    read(Format::Gif, decoder, limits, length)
+}
+
+fn image_limits(limits: Limits) -> image::Limits {
+    let mut bounds = image::Limits::no_limits();
+    bounds.max_alloc = Some(limits.memory.min(limits.pixels.saturating_mul(8)));
+    bounds
+}
+
+fn read(
+    format: Format,
+    mut decoder: impl ImageDecoder,
+    limits: Limits,
+    length: usize,
+) -> Result<Decoded, PictureError> {
+    let (width, height) = decoder.dimensions();
+    let size = Size::new(width, height);
+    limits.check_size(format, size)?;
+    let (layout, wide) = match decoder.color_type() {
+        ColorType::L8 => (Layout::Gray, false),
+        ColorType::La8 => (Layout::GrayAlpha, false),
+        ColorType::Rgb8 => (Layout::Rgb, false),
+        ColorType::Rgba8 => (Layout::Rgba, false),
+        ColorType::L16 => (Layout::Gray, true),
+        ColorType::La16 => (Layout::GrayAlpha, true),
+        ColorType::Rgb16 => (Layout::Rgb, true),
+        ColorType::Rgba16 => (Layout::Rgba, true),
+        other => return Err(PictureError::Unsupported(format!("{}: {other:?} is not rendered", format.name()))),
+    };
+    let bytes = decoder.total_bytes();
+    limits.check_memory(format, size, bytes.saturating_add(length as u64))?;
+    let profile = decoder.icc_profile().ok().flatten();
+    let orientation = decoder.exif_metadata().ok().flatten().map(|e| exif_orientation(&e)).unwrap_or_default();
+    let bytes = usize::try_from(bytes).map_err(|_| PictureError::TooLarge(format!("{}: {size}", format.name())))?;
+    let mut samples = vec![0; bytes];
+    decoder.read_image(&mut samples).map_err(|e| explain(format, &e, length))?;
+    let samples = if wide { narrow(samples) } else { samples };
+    Ok(Decoded::whole(Raster::new(size, layout, samples)?, orientation, profile))
+}
+
+fn explain(format: Format, error: &ImageError, bytes: usize) -> PictureError {
+    let name = format.name();
+    match error {
+        ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::DimensionError) => {
+            PictureError::TooLarge(format!("{name}: {e}"))
+        }
+        ImageError::Limits(_) => {
+            PictureError::TooLarge(format!("{name}: decoding takes more memory than `maxPixels` and `maxMemory` allow"))
+        }
+        ImageError::Unsupported(e) => PictureError::Unsupported(format!("{name}: {e}")),
+        ImageError::IoError(_) => {
+            PictureError::Corrupt(format!("{name}: the file ends after {bytes} bytes, before the picture does"))
+        }
+        ImageError::Parameter(_) => PictureError::Corrupt(format!("{name}: there is no frame in the file")),
+        other => PictureError::Corrupt(format!("{name}: {other}")),
+    }
+}

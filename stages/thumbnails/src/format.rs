@@ -1,0 +1,92 @@
+//! Which files are rendered. What a file is, its first bytes say; names and declared types are not looked at.
+
+use stage_probe::{SNIFF_BYTES, describe, sniff};
+
+use crate::error::PictureError;
+
+/// A picture format that the stage reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG, ITU-T T.81.
+    Jpeg,
+    /// PNG, ISO/IEC 15948.
+    Png,
+    /// WebP, RFC 9649.
+    WebP,
+    /// GIF87a or GIF89a.
+    Gif,
+    /// TIFF 6.0.
+    Tiff,
+}
+
+impl Format {
+    /// The format's name for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+            Format::WebP => "WebP",
+            Format::Gif => "GIF",
+            Format::Tiff => "TIFF",
+        }
+    }
+}
+
+/// Tells a file's format from its beginning; more bytes than are needed do no harm.
+pub fn recognise(file: &[u8]) -> Result<Format, PictureError> {
+    use stage_probe::Format as Known;
+    if file.is_empty() {
+        return Err(PictureError::Corrupt("the file is empty".to_owned()));
+    }
+    let head = file.get(..SNIFF_BYTES).unwrap_or(file);
+    let other = match sniff(head) {
+        Some(Known::Jpeg) => return Ok(Format::Jpeg),
+        Some(Known::Png) => return Ok(Format::Png),
+        Some(Known::WebP) => return Ok(Format::WebP),
+        Some(Known::Gif) => return Ok(Format::Gif),
+        Some(Known::Tiff) => return Ok(Format::Tiff),
+        Some(known @ (Known::Heic | Known::Avif)) => {
+            format!("is {known}, which cannot be decoded in the sandbox")
+        }
+        Some(known) => format!("is {known}, a {} and no photo", known.kind()),
+        None => format!("is {}", describe(head)),
+    };
+    Err(PictureError::Unsupported(format!("the file {other}; JPEG, PNG, WebP, GIF and TIFF are rendered")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_format_is_known_by_its_first_bytes() {
+        assert_eq!(recognise(b"\xFF\xD8\xFF\xE0").unwrap(), Format::Jpeg);
+        assert_eq!(recognise(b"\x89PNG\r\n\x1a\n....").unwrap(), Format::Png);
+        assert_eq!(recognise(b"RIFF\x10\0\0\0WEBPVP8 ").unwrap(), Format::WebP);
+        assert_eq!(recognise(b"GIF89a").unwrap(), Format::Gif);
+        assert_eq!(recognise(b"II*\0").unwrap(), Format::Tiff);
+        assert_eq!(recognise(b"MM\0*").unwrap(), Format::Tiff);
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_named() {
+        for (bytes, word) in [
+            (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF"),
+            (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "MP4"),
+            (b"%PDF-1.7", "PDF, a document"),
+            (b"PK\x03\x04", "ZIP"),
+        ] {
+            match recognise(bytes) {
+                Err(PictureError::Unsupported(message)) => assert!(message.contains(word), "{message}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_corrupt() {
+        assert!(matches!(recognise(b""), Err(PictureError::Corrupt(_))));
+    }
+}

@@ -1,0 +1,221 @@
+//! Pictures in memory: 8 bits a sample, samples interleaved, rows without padding.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+
+use crate::error::PictureError;
+use crate::geometry::{Orientation, Size};
+
+/// What the samples of a pixel mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Lightness.
+    Gray,
+    /// Lightness, opacity.
+    GrayAlpha,
+    /// Red, green, blue.
+    Rgb,
+    /// Red, green, blue, opacity. Not premultiplied.
+    Rgba,
+    /// Cyan, magenta, yellow, black; 255 is full ink.
+    Cmyk,
+}
+
+impl Layout {
+    /// Samples, and so bytes, a pixel.
+    pub const fn channels(self) -> usize {
+        match self {
+            Layout::Gray => 1,
+            Layout::GrayAlpha => 2,
+            Layout::Rgb => 3,
+            Layout::Rgba | Layout::Cmyk => 4,
+        }
+    }
+
+    /// Whether the last sample is opacity.
+    pub const fn has_alpha(self) -> bool {
+        matches!(self, Layout::GrayAlpha | Layout::Rgba)
+    }
+
+    const fn pixel_type(self) -> PixelType {
+        match self {
+            Layout::Gray => PixelType::U8,
+            Layout::GrayAlpha => PixelType::U8x2,
+            Layout::Rgb => PixelType::U8x3,
+            Layout::Rgba | Layout::Cmyk => PixelType::U8x4,
+        }
+    }
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raster {
+    size: Size,
+    layout: Layout,
+    samples: Vec<u8>,
+}
+
+impl Raster {
+    /// A picture of `samples`; an error if there are not exactly as many as size and layout ask for.
+    pub fn new(size: Size, layout: Layout, samples: Vec<u8>) -> Result<Self, PictureError> {
+        let expected = size.pixels().checked_mul(layout.channels() as u64);
+        if size.pixels() == 0 || expected != Some(samples.len() as u64) {
+            return Err(PictureError::Internal(format!(
+                "a decoder gave {} bytes for a picture of {size} pixels of {} bytes",
+                samples.len(),
+                layout.channels()
+            )));
+        }
+        Ok(Self { size, layout, samples })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// What the samples mean.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// All samples, row by row from the top.
+    pub fn samples(&self) -> &[u8] {
+        &self.samples
+    }
+
+    /// Gives the samples away.
+    pub fn into_samples(self) -> Vec<u8> {
+        self.samples
+    }
+
+    /// The picture shrunk to `target`, with Lanczos' filter over three lobes.
+    ///
+    /// `extent` is how much of this picture to take, from the top left corner: a picture that was decoded at a fraction
+    /// of its size may end within its last column and row.
+    pub fn resized(&self, target: Size, extent: (f64, f64), resizer: &mut Resizer) -> Result<Raster, PictureError> {
+        let internal = |what: &dyn std::fmt::Display| {
+            PictureError::Internal(format!("resizing {} to {target} pixels failed: {what}", self.size))
+        };
+        let source = ImageRef::new(self.size.width, self.size.height, &self.samples, self.layout.pixel_type())
+            .map_err(|e| internal(&e))?;
+        let mut out = Image::new(target.width, target.height, self.layout.pixel_type());
+        let options = ResizeOptions::new().crop(0.0, 0.0, extent.0, extent.1).use_alpha(self.layout.has_alpha());
+        resizer.resize(&source, &mut out, &options).map_err(|e| internal(&e))?;
+        Raster::new(target, self.layout, out.into_vec())
+    }
+
+    /// The whole picture shrunk to `target`.
+    pub fn shrunk(&self, target: Size, resizer: &mut Resizer) -> Result<Raster, PictureError> {
+        self.resized(target, (f64::from(self.size.width), f64::from(self.size.height)), resizer)
+    }
+
+    /// The picture turned upright.
+    pub fn oriented(self, orientation: Orientation) -> Raster {
+        if orientation == Orientation::Upright {
+            return self;
+        }
+        match self.layout.channels() {
+            1 => self.turned::<1>(orientation),
+            2 => self.turned::<2>(orientation),
+            3 => self.turned::<3>(orientation),
+            _ => self.turned::<4>(orientation),
+        }
+    }
+
+    fn turned<const N: usize>(self, orientation: Orientation) -> Raster {
+        let (w, h) = (self.size.width as usize, self.size.height as usize);
+        let (source, _) = self.samples.as_chunks::<N>();
+        let mut out: Vec<[u8; N]> = Vec::with_capacity(w * h);
+        let rows = source.chunks_exact(w);
+        // Where the row or the column of the result comes from.
+        let column = |x: usize| source.iter().skip(x).step_by(w);
+        match orientation {
+            Orientation::Upright => out.extend_from_slice(source),
+            Orientation::MirrorHorizontal => rows.for_each(|row| out.extend(row.iter().rev())),
+            Orientation::Turn180 => out.extend(source.iter().rev()),
+            Orientation::MirrorVertical => rows.rev().for_each(|row| out.extend_from_slice(row)),
+            Orientation::Transpose => (0..w).for_each(|x| out.extend(column(x))),
+            Orientation::Turn90 => (0..w).for_each(|x| out.extend(column(x).rev())),
+            Orientation::Transverse => (0..w).rev().for_each(|x| out.extend(column(x).rev())),
+            Orientation::Turn270 => (0..w).rev().for_each(|x| out.extend(column(x))),
+        }
+        Raster { size: orientation.apply(self.size), layout: self.layout, samples: out.into_flattened() }
+    }
+
+    /// The picture laid on white, for a format without opacity.
+    pub fn on_white(self) -> Raster {
+        match self.layout {
+            Layout::GrayAlpha => self.flattened::<2, 1>(Layout::Gray),
+            Layout::Rgba => self.flattened::<4, 3>(Layout::Rgb),
+            Layout::Gray | Layout::Rgb | Layout::Cmyk => self,
+        }
+    }
+
+    fn flattened<const N: usize, const M: usize>(self, layout: Layout) -> Raster {
+        let (pixels, _) = self.samples.as_chunks::<N>();
+        let mut samples = Vec::with_capacity(pixels.len() * M);
+        for pixel in pixels {
+            let alpha = u32::from(pixel[N - 1]);
+            for &sample in pixel.iter().take(M) {
+                // At most 255 × 255 + 127, so the quotient is a byte.
+                samples.push(((u32::from(sample) * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+            }
+        }
+        Raster { size: self.size, layout, samples }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Two by three, every pixel different.
+    fn little() -> Raster {
+        Raster::new(Size::new(2, 3), Layout::Gray, vec![1, 2, 3, 4, 5, 6]).unwrap()
+    }
+
+    #[test]
+    fn every_orientation_puts_the_stored_corner_where_exif_says() {
+        // EXIF 2.32, 4.6.4: which side of the scene the 0th row and the 0th column are.
+        for (value, width, upright) in [
+            (1, 2, [1, 2, 3, 4, 5, 6]),
+            (2, 2, [2, 1, 4, 3, 6, 5]),
+            (3, 2, [6, 5, 4, 3, 2, 1]),
+            (4, 2, [5, 6, 3, 4, 1, 2]),
+            (5, 3, [1, 3, 5, 2, 4, 6]),
+            (6, 3, [5, 3, 1, 6, 4, 2]),
+            (7, 3, [6, 4, 2, 5, 3, 1]),
+            (8, 3, [2, 4, 6, 1, 3, 5]),
+        ] {
+            let turned = little().oriented(Orientation::from_exif(value));
+            assert_eq!(turned.size().width, width, "orientation {value}");
+            assert_eq!(turned.samples(), upright, "orientation {value}");
+        }
+    }
+
+    #[test]
+    fn a_transparent_pixel_becomes_white_and_an_opaque_one_stays() {
+        let picture =
+            Raster::new(Size::new(3, 1), Layout::Rgba, vec![10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 255, 128]).unwrap();
+        assert_eq!(picture.on_white().samples(), [10, 20, 30, 255, 255, 255, 127, 177, 255]);
+        let gray = Raster::new(Size::new(2, 1), Layout::GrayAlpha, vec![7, 255, 7, 0]).unwrap();
+        assert_eq!(gray.on_white().samples(), [7, 255]);
+    }
+
+    #[test]
+    fn what_is_invisible_does_not_bleed_into_what_is_seen() {
+        // Transparent black beside opaque white: shrunk without regard to opacity it would give a gray fringe.
+        let row: Vec<u8> = (0..8).flat_map(|x| if x < 4 { [0, 0, 0, 0] } else { [255, 255, 255, 255] }).collect();
+        let picture = Raster::new(Size::new(8, 8), Layout::Rgba, row.repeat(8)).unwrap();
+        let small = picture.shrunk(Size::new(3, 3), &mut Resizer::new()).unwrap().on_white();
+        assert!(small.samples().iter().all(|&s| s >= 254), "{:?}", small.samples());
+    }
+
+    #[test]
+    fn a_picture_with_too_few_samples_is_refused() {
+        assert!(Raster::new(Size::new(2, 2), Layout::Rgb, vec![0; 11]).is_err());
+        assert!(Raster::new(Size::new(0, 2), Layout::Rgb, vec![]).is_err());
+    }
+}
