@@ -31,6 +31,8 @@ pub const FIRST_STATE: &str = "ValidateRawAssets";
 
 /// The state in whose name an `error` is recorded that does not say where it came from.
 const UNKNOWN_STATE: &str = "unknown";
+/// Stands in for a Cause that the service did not give.
+const NO_CAUSE: &str = "no cause was given";
 /// A Cause may be 32 KiB of stack trace; this much of it, in characters, is kept.
 const MESSAGE_MAX: usize = 2_000;
 
@@ -221,7 +223,10 @@ fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
     };
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     let cause = match text("Cause").or(error.as_str()) {
+        Some("") => NO_CAUSE.to_owned(),
         Some(cause) => message_of(cause),
+        // A timeout has none.
+        None if error.get("Error").is_some() => NO_CAUSE.to_owned(),
         None => error.to_string(),
     };
     batch.add_problem(Problem {

@@ -478,7 +478,10 @@ mod between_states {
 
     #[test]
     fn an_error_says_what_it_can() {
-        assert_eq!(failed(json!({"Error": "States.Timeout", "Cause": ""})).code, "States.Timeout");
+        assert_eq!(failed(json!({"Error": "States.Timeout"})).code, "States.Timeout");
+        for timeout in [json!({"Error": "States.Timeout"}), json!({"Error": "States.Timeout", "Cause": ""})] {
+            assert_eq!(failed(timeout).message, "no cause was given");
+        }
         assert_eq!(failed(json!("it broke")).message, "it broke");
         assert_eq!(failed(json!({"Cause": "c"})).code, "States.TaskFailed");
         let long = failed(json!({"Error": "E", "Cause": "é".repeat(40_000)}));
