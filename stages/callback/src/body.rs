@@ -6,9 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::bindings::toq::media::types::{
-    Asset, Batch, Context, Failure, Id, ListingField, MediaType, Rendition,
-};
+use crate::bindings::toq::media::types::{Asset, Batch, Context, Failure, Id, ListingField, MediaType, Rendition};
 use crate::verdict::Verdict;
 
 #[derive(Serialize)]
@@ -95,27 +93,10 @@ pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String
         provider: "STEP_FUNCTIONS",
         traceparent: batch.traceparent.as_deref(),
         outputs: batch.assets.iter().map(output).collect(),
-        assets_zipped: batch
-            .bundles
-            .iter()
-            .map(|bundle| bundle.entries)
-            .max()
-            .unwrap_or(0),
-        zip_bundles: batch
-            .bundles
-            .iter()
-            .map(|bundle| bundle.key.as_str())
-            .collect(),
-        zip_size_bytes: batch
-            .bundles
-            .iter()
-            .map(|bundle| bundle.bytes)
-            .fold(0, u64::saturating_add),
-        unzipped_size_bytes: batch
-            .bundles
-            .iter()
-            .map(|bundle| bundle.unpacked_bytes)
-            .fold(0, u64::saturating_add),
+        assets_zipped: batch.bundles.iter().map(|bundle| bundle.entries).max().unwrap_or(0),
+        zip_bundles: batch.bundles.iter().map(|bundle| bundle.key.as_str()).collect(),
+        zip_size_bytes: batch.bundles.iter().map(|bundle| bundle.bytes).fold(0, u64::saturating_add),
+        unzipped_size_bytes: batch.bundles.iter().map(|bundle| bundle.unpacked_bytes).fold(0, u64::saturating_add),
         failure_reason: verdict.fault.as_ref().map(|fault| fault.reason.as_str()),
         error: verdict.fault.as_ref().map(|fault| Error {
             code: &fault.code,
@@ -123,8 +104,7 @@ pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String
             details: details(batch),
         }),
     };
-    serde_json::to_string(&body)
-        .map_err(|error| Failure::Internal(format!("the callback's body: {error}")))
+    serde_json::to_string(&body).map_err(|error| Failure::Internal(format!("the callback's body: {error}")))
 }
 
 /// Numbers stay numbers: the backend fails to parse them otherwise.
@@ -140,75 +120,42 @@ fn output(asset: &Asset) -> Output<'_> {
         raw_key: &asset.key,
         processed_key: processed(asset).map(|rendition| rendition.key.as_str()),
         thumbnail_key: thumbnail(asset).map(|rendition| rendition.key.as_str()),
-        outputs: asset
-            .renditions
-            .iter()
-            .map(|made| (made.name.clone(), Value::from(made.key.as_str())))
-            .collect(),
+        outputs: asset.renditions.iter().map(|made| (made.name.clone(), Value::from(made.key.as_str()))).collect(),
         error_code: asset.problem.as_ref().map(|problem| problem.code.as_str()),
-        error_message: asset
-            .problem
-            .as_ref()
-            .map(|problem| problem.message.as_str()),
+        error_message: asset.problem.as_ref().map(|problem| problem.message.as_str()),
     }
 }
 
 /// The largest rendition of the asset's own kind: a photo's is a picture, a video's is a video. Never one for the other.
 fn processed(asset: &Asset) -> Option<&Rendition> {
     let kind = match asset.media_type {
-        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => {
-            "image/"
-        }
+        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => "image/",
         MediaType::VideoVertical | MediaType::VideoHorizontal => "video/",
         MediaType::ProjectDoc => "application/",
     };
-    asset
-        .renditions
-        .iter()
-        .filter(|made| made.content_type.starts_with(kind))
-        .max_by_key(|made| size(made))
+    asset.renditions.iter().filter(|made| made.content_type.starts_with(kind)).max_by_key(|made| size(made))
 }
 
 /// The smallest picture made of the asset.
 fn thumbnail(asset: &Asset) -> Option<&Rendition> {
-    asset
-        .renditions
-        .iter()
-        .filter(|made| made.content_type.starts_with("image/"))
-        .min_by_key(|made| size(made))
+    asset.renditions.iter().filter(|made| made.content_type.starts_with("image/")).min_by_key(|made| size(made))
 }
 
 /// What renditions are compared by: their pixels, and where these are equal (a small source is never enlarged) the size
 /// that their names speak of: `320x240`, `1080p`.
 fn size(rendition: &Rendition) -> (u64, u64) {
-    let pixels = rendition
-        .pixels
-        .map_or(0, |size| u64::from(size.width) * u64::from(size.height));
-    let numbers = rendition
-        .name
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|digits| digits.parse::<u32>().ok());
-    let nominal = numbers
-        .map(u64::from)
-        .take(2)
-        .reduce(|width, height| width * height);
+    let pixels = rendition.pixels.map_or(0, |size| u64::from(size.width) * u64::from(size.height));
+    let numbers = rendition.name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u32>().ok());
+    let nominal = numbers.map(u64::from).take(2).reduce(|width, height| width * height);
     (pixels, nominal.unwrap_or(0))
 }
 
 fn details(batch: &Batch) -> Vec<Detail<'_>> {
     let states = batch.problems.iter().map(|problem| (None, problem));
-    let files = batch
-        .assets
-        .iter()
-        .filter_map(|asset| Some((Some(asset.key.as_str()), asset.problem.as_ref()?)));
+    let files = batch.assets.iter().filter_map(|asset| Some((Some(asset.key.as_str()), asset.problem.as_ref()?)));
     states
         .chain(files)
-        .map(|(key, problem)| Detail {
-            key,
-            code: &problem.code,
-            message: &problem.message,
-            state: &problem.state,
-        })
+        .map(|(key, problem)| Detail { key, code: &problem.code, message: &problem.message, state: &problem.state })
         .collect()
 }
 
@@ -218,11 +165,7 @@ pub(crate) mod fixtures {
     use crate::bindings::toq::media::types::{PixelSize, Problem};
 
     pub fn problem(state: &str, code: &str) -> Problem {
-        Problem {
-            state: state.to_owned(),
-            code: code.to_owned(),
-            message: "it went wrong".to_owned(),
-        }
+        Problem { state: state.to_owned(), code: code.to_owned(), message: "it went wrong".to_owned() }
     }
 
     pub fn asset(key: &str) -> Asset {
@@ -246,12 +189,7 @@ pub(crate) mod fixtures {
         }
     }
 
-    pub fn rendition(
-        name: &str,
-        key: &str,
-        content_type: &str,
-        pixels: Option<(u32, u32)>,
-    ) -> Rendition {
+    pub fn rendition(name: &str, key: &str, content_type: &str, pixels: Option<(u32, u32)>) -> Rendition {
         Rendition {
             name: name.to_owned(),
             key: key.to_owned(),

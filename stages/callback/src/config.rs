@@ -24,38 +24,27 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            attempts: 4,
-            first_delay_ms: 500,
-            max_delay_ms: 10_000,
-            total_ms: 30_000,
-        }
+        Self { attempts: 4, first_delay_ms: 500, max_delay_ms: 10_000, total_ms: 30_000 }
     }
 }
 
 impl Config {
     /// Reads the configuration; what does not exist or makes no sense is refused by its name.
     pub fn parse(json: &str) -> Result<Self, Failure> {
-        let refuse = |text: String| {
-            Failure::InvalidInput(format!("the callback stage's configuration: {text}"))
-        };
-        let config: Config =
-            serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
+        let refuse = |text: String| Failure::InvalidInput(format!("the callback stage's configuration: {text}"));
+        let config: Config = serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
         let one_attempt = ATTEMPT_LIMIT.as_millis() as u64;
         if !(1..=20).contains(&config.attempts) {
             return Err(refuse("`attempts` must be from 1 to 20".to_owned()));
         }
         if config.first_delay_ms == 0 || config.first_delay_ms > config.max_delay_ms {
-            return Err(refuse(
-                "`firstDelayMs` must be from 1 to `maxDelayMs`".to_owned(),
-            ));
+            return Err(refuse("`firstDelayMs` must be from 1 to `maxDelayMs`".to_owned()));
         }
         if config.max_delay_ms > 300_000 {
             return Err(refuse("`maxDelayMs` must be at most 300000".to_owned()));
         }
         if !(one_attempt..=840_000).contains(&config.total_ms) {
-            let text =
-                format!("`totalMs` must be from {one_attempt}, which is one attempt, to 840000");
+            let text = format!("`totalMs` must be from {one_attempt}, which is one attempt, to 840000");
             return Err(refuse(text));
         }
         Ok(config)
@@ -76,13 +65,7 @@ mod tests {
     fn four_attempts_in_thirty_seconds_unless_told_otherwise() {
         let config = Config::parse("{}").unwrap();
         assert_eq!((config.attempts, config.total_ms), (4, 30_000));
-        assert_eq!(
-            Config::parse(r#"{"attempts":1}"#).unwrap(),
-            Config {
-                attempts: 1,
-                ..config
-            }
-        );
+        assert_eq!(Config::parse(r#"{"attempts":1}"#).unwrap(), Config { attempts: 1, ..config });
     }
 
     #[test]

@@ -61,14 +61,9 @@ pub fn next_wait(
         return None;
     }
     let doublings = attempts.saturating_sub(1).min(32);
-    let full = config
-        .first_delay_ms
-        .saturating_mul(1 << doublings)
-        .min(config.max_delay_ms);
+    let full = config.first_delay_ms.saturating_mul(1 << doublings).min(config.max_delay_ms);
     let backoff = full / 2 + random % (full - full / 2 + 1);
-    let asked = asked
-        .unwrap_or_default()
-        .min(Duration::from_millis(config.max_delay_ms));
+    let asked = asked.unwrap_or_default().min(Duration::from_millis(config.max_delay_ms));
     let wait = Duration::from_millis(backoff).max(asked);
     let end = elapsed.saturating_add(wait).saturating_add(ATTEMPT_LIMIT);
     (end <= config.total()).then_some(wait)
@@ -95,16 +90,10 @@ pub fn deliver(world: &impl World, config: &Config, body: &str) -> Result<Delive
     loop {
         attempts += 1;
         let (trouble, asked) = match world.attempt(body) {
-            Ok(Reply {
-                status,
-                retry_after_ms,
-            }) => match sort(status) {
+            Ok(Reply { status, retry_after_ms }) => match sort(status) {
                 Meaning::Delivered => return Ok(Delivered { status, attempts }),
                 Meaning::Never => return Err(refusal(status, attempts)),
-                Meaning::Later => (
-                    format!("the backend answered {status}"),
-                    retry_after_ms.map(Duration::from_millis),
-                ),
+                Meaning::Later => (format!("the backend answered {status}"), retry_after_ms.map(Duration::from_millis)),
             },
             Err(Failure::Transient(text)) => (text, None),
             Err(failure) => return Err(failure),
@@ -112,10 +101,7 @@ pub fn deliver(world: &impl World, config: &Config, body: &str) -> Result<Delive
         match next_wait(config, attempts, world.elapsed(), asked, world.random()) {
             Some(wait) => world.sleep(wait),
             None => {
-                let text = format!(
-                    "the callback was not delivered in {}: {trouble}",
-                    counted(attempts)
-                );
+                let text = format!("the callback was not delivered in {}: {trouble}", counted(attempts));
                 return Err(Failure::Transient(text));
             }
         }
@@ -132,18 +118,12 @@ fn refusal(status: u16, attempts: u32) -> Failure {
             "the backend redirected the callback with {status} after {attempts}, and redirects are not followed: \
              check the callback's address"
         )),
-        _ => Failure::InvalidInput(format!(
-            "the backend refused the callback with {status} after {attempts}"
-        )),
+        _ => Failure::InvalidInput(format!("the backend refused the callback with {status} after {attempts}")),
     }
 }
 
 fn counted(attempts: u32) -> String {
-    if attempts == 1 {
-        "1 attempt".to_owned()
-    } else {
-        format!("{attempts} attempts")
-    }
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
 #[cfg(test)]

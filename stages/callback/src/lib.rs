@@ -41,17 +41,10 @@ impl Guest for Component {
         let config = config::Config::parse(&ctx.config)?;
         let verdict = verdict::judge(&batch);
         let body = body::compose(&ctx, &batch, &verdict)?;
-        let host = Host {
-            began: Instant::now(),
-        };
+        let host = Host { began: Instant::now() };
         let delivered = delivery::deliver(&host, &config, &body)?;
         let note = format!("delivered {} {delivered}", verdict.status.name());
-        Ok(Outcome {
-            assets: Vec::new(),
-            bundles: Vec::new(),
-            failures: Vec::new(),
-            note: Some(note),
-        })
+        Ok(Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: Some(note) })
     }
 }
 

@@ -71,56 +71,27 @@ pub fn judge(batch: &Batch) -> Verdict {
             (Status::ProcessingFailed, "failed")
         };
         let reason = format!("{} {what}: {}", problem.state, problem.message);
-        return Verdict {
-            status,
-            fault: Some(fault(reason, problem)),
-        };
+        return Verdict { status, fault: Some(fault(reason, problem)) };
     }
     let total = batch.assets.len();
-    let failed: Vec<&Asset> = batch
-        .assets
-        .iter()
-        .filter(|asset| !is_fine(asset))
-        .collect();
+    let failed: Vec<&Asset> = batch.assets.iter().filter(|asset| !is_fine(asset)).collect();
     let (status, opening) = if total == 0 {
-        (
-            Status::ValidationFailed,
-            "The batch has no files".to_owned(),
-        )
+        (Status::ValidationFailed, "The batch has no files".to_owned())
     } else if failed.is_empty() {
-        return Verdict {
-            status: Status::Succeeded,
-            fault: None,
-        };
+        return Verdict { status: Status::Succeeded, fault: None };
     } else if failed.len() < total {
-        (
-            Status::PartialSuccess,
-            format!("{} of {total} files failed", failed.len()),
-        )
+        (Status::PartialSuccess, format!("{} of {total} files failed", failed.len()))
     } else if batch.assets.iter().any(|asset| asset.verified) {
-        (
-            Status::Failed,
-            format!("All of the {total} files failed, though not all in validation"),
-        )
+        (Status::Failed, format!("All of the {total} files failed, though not all in validation"))
     } else {
-        (
-            Status::ValidationFailed,
-            format!("None of the {total} files is valid"),
-        )
+        (Status::ValidationFailed, format!("None of the {total} files is valid"))
     };
     let reason = format!("{opening}{}", list(&failed));
     let fault = match failed.iter().find_map(|asset| asset.problem.as_ref()) {
         Some(problem) => fault(reason, problem),
-        None => Fault {
-            message: reason.clone(),
-            code: "Stage.InvalidInput".to_owned(),
-            reason,
-        },
+        None => Fault { message: reason.clone(), code: "Stage.InvalidInput".to_owned(), reason },
     };
-    Verdict {
-        status,
-        fault: Some(fault),
-    }
+    Verdict { status, fault: Some(fault) }
 }
 
 /// Whether a file came through: found good, and no stage failed on it.
@@ -129,11 +100,7 @@ pub fn is_fine(asset: &Asset) -> bool {
 }
 
 fn fault(reason: String, problem: &Problem) -> Fault {
-    Fault {
-        reason,
-        code: problem.code.clone(),
-        message: problem.message.clone(),
-    }
+    Fault { reason, code: problem.code.clone(), message: problem.message.clone() }
 }
 
 /// `: a.jpg (Stage.Corrupt), b.jpg (Stage.Missing) and 2 more`
@@ -143,10 +110,7 @@ fn list(failed: &[&Asset]) -> String {
         .take(NAMED)
         .map(|asset| {
             let name = asset.key.rsplit('/').next().unwrap_or(&asset.key);
-            let code = asset
-                .problem
-                .as_ref()
-                .map_or("not validated", |problem| problem.code.as_str());
+            let code = asset.problem.as_ref().map_or("not validated", |problem| problem.code.as_str());
             format!("{name} ({code})")
         })
         .collect();
@@ -172,60 +136,28 @@ mod tests {
     }
 
     fn bad(key: &str, code: &str) -> Asset {
-        Asset {
-            problem: Some(problem("ValidateRawAssets", code)),
-            verified: false,
-            ..asset(key)
-        }
+        Asset { problem: Some(problem("ValidateRawAssets", code)), verified: false, ..asset(key) }
     }
 
     fn late(key: &str) -> Asset {
-        Asset {
-            problem: Some(problem("GenerateThumbnails", "Stage.Corrupt")),
-            ..asset(key)
-        }
+        Asset { problem: Some(problem("GenerateThumbnails", "Stage.Corrupt")), ..asset(key) }
     }
 
     #[test]
     fn a_batch_succeeds_only_if_every_file_did() {
         let good = batch(vec![asset("1/raw/a.jpg"), asset("1/raw/b.jpg")]);
-        assert_eq!(
-            judge(&good),
-            Verdict {
-                status: Status::Succeeded,
-                fault: None
-            }
-        );
-        let partial = batch(vec![
-            asset("1/raw/a.jpg"),
-            bad("1/raw/b.jpg", "Stage.Mismatch"),
-        ]);
+        assert_eq!(judge(&good), Verdict { status: Status::Succeeded, fault: None });
+        let partial = batch(vec![asset("1/raw/a.jpg"), bad("1/raw/b.jpg", "Stage.Mismatch")]);
         assert_eq!(status(&partial), "PARTIAL_SUCCESS");
-        assert_eq!(
-            reason(&partial),
-            "1 of 2 files failed: b.jpg (Stage.Mismatch)"
-        );
-        let unchecked = batch(vec![
-            asset("1/raw/a.jpg"),
-            Asset {
-                verified: false,
-                ..asset("1/raw/b.jpg")
-            },
-        ]);
+        assert_eq!(reason(&partial), "1 of 2 files failed: b.jpg (Stage.Mismatch)");
+        let unchecked = batch(vec![asset("1/raw/a.jpg"), Asset { verified: false, ..asset("1/raw/b.jpg") }]);
         assert_eq!(status(&unchecked), "PARTIAL_SUCCESS");
-        assert_eq!(
-            reason(&unchecked),
-            "1 of 2 files failed: b.jpg (not validated)"
-        );
+        assert_eq!(reason(&unchecked), "1 of 2 files failed: b.jpg (not validated)");
     }
 
     #[test]
     fn a_batch_without_a_good_file_failed_in_validation() {
-        let none = batch(
-            (1..=5)
-                .map(|n| bad(&format!("1/raw/{n}.jpg"), "Stage.Missing"))
-                .collect(),
-        );
+        let none = batch((1..=5).map(|n| bad(&format!("1/raw/{n}.jpg"), "Stage.Missing")).collect());
         assert_eq!(status(&none), "VALIDATION_FAILED");
         assert_eq!(
             reason(&none),
@@ -237,10 +169,7 @@ mod tests {
 
     #[test]
     fn a_batch_whose_good_files_all_failed_later_failed() {
-        let all = batch(vec![
-            late("1/raw/a.jpg"),
-            bad("1/raw/b.jpg", "Stage.Missing"),
-        ]);
+        let all = batch(vec![late("1/raw/a.jpg"), bad("1/raw/b.jpg", "Stage.Missing")]);
         assert_eq!(status(&all), "FAILED");
         assert_eq!(judge(&all).fault.unwrap().code, "Stage.Corrupt");
     }
@@ -248,26 +177,14 @@ mod tests {
     #[test]
     fn a_failed_state_outweighs_its_files_and_the_first_one_counts() {
         let with = |codes: &[&str]| Batch {
-            problems: codes
-                .iter()
-                .map(|code| problem("ProcessVideos", code))
-                .collect(),
+            problems: codes.iter().map(|code| problem("ProcessVideos", code)).collect(),
             ..batch(vec![asset("1/raw/a.jpg")])
         };
-        assert_eq!(
-            status(&with(&["Stage.OutOfMemory", "States.Timeout"])),
-            "PROCESSING_FAILED"
-        );
-        assert_eq!(
-            reason(&with(&["Stage.OutOfMemory"])),
-            "ProcessVideos failed: it went wrong"
-        );
+        assert_eq!(status(&with(&["Stage.OutOfMemory", "States.Timeout"])), "PROCESSING_FAILED");
+        assert_eq!(reason(&with(&["Stage.OutOfMemory"])), "ProcessVideos failed: it went wrong");
         for code in ["States.Timeout", "States.HeartbeatTimeout", "Stage.Timeout"] {
             assert_eq!(status(&with(&[code, "Stage.Internal"])), "TIMED_OUT");
         }
-        assert_eq!(
-            reason(&with(&["Stage.Timeout"])),
-            "ProcessVideos did not end in time: it went wrong"
-        );
+        assert_eq!(reason(&with(&["Stage.Timeout"])), "ProcessVideos did not end in time: it went wrong");
     }
 }

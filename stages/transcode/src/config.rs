@@ -49,24 +49,14 @@ impl Default for Config {
 impl Config {
     /// Reads the configuration; what does not exist or makes no sense is refused by its name.
     pub fn parse(json: &str) -> Result<Self, Failure> {
-        let refuse = |text: String| {
-            Failure::InvalidInput(format!("the transcode stage's configuration: {text}"))
-        };
-        let config: Config =
-            serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
+        let refuse = |text: String| Failure::InvalidInput(format!("the transcode stage's configuration: {text}"));
+        let config: Config = serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
         if config.outputs.is_empty() {
-            return Err(refuse(
-                "`outputs` is empty; leave it out for the usual ones".to_owned(),
-            ));
+            return Err(refuse("`outputs` is empty; leave it out for the usual ones".to_owned()));
         }
         for (index, output) in config.outputs.iter().enumerate() {
-            output
-                .check()
-                .map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
-            if config.outputs[..index]
-                .iter()
-                .any(|other| other.name == output.name)
-            {
+            output.check().map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
+            if config.outputs[..index].iter().any(|other| other.name == output.name) {
                 return Err(refuse(format!("output `{}` is there twice", output.name)));
             }
         }
@@ -84,11 +74,7 @@ impl OutputConfig {
             return Err("`short` is longer than `long`");
         }
         // The smallest and largest pictures that the service encodes.
-        if self.short < 32
-            || self.long > 4096
-            || !self.long.is_multiple_of(2)
-            || !self.short.is_multiple_of(2)
-        {
+        if self.short < 32 || self.long > 4096 || !self.long.is_multiple_of(2) || !self.short.is_multiple_of(2) {
             return Err("`long` and `short` must be even numbers from 32 to 4096");
         }
         if self.video_bitrate == 0 || self.audio_bitrate == 0 {
@@ -106,32 +92,15 @@ mod tests {
     #[test]
     fn the_usual_outputs_are_those_of_the_job_template() {
         let outputs = Config::parse("{}").unwrap().outputs;
-        let facts: Vec<_> = outputs
-            .iter()
-            .map(|o| {
-                (
-                    o.name.as_str(),
-                    o.long,
-                    o.short,
-                    o.video_bitrate,
-                    o.audio_bitrate,
-                )
-            })
-            .collect();
-        assert_eq!(
-            facts,
-            [
-                ("1080p", 1920, 1080, 5_000_000, 128_000),
-                ("720p", 1280, 720, 3_000_000, 96_000)
-            ]
-        );
+        let facts: Vec<_> =
+            outputs.iter().map(|o| (o.name.as_str(), o.long, o.short, o.video_bitrate, o.audio_bitrate)).collect();
+        assert_eq!(facts, [("1080p", 1920, 1080, 5_000_000, 128_000), ("720p", 1280, 720, 3_000_000, 96_000)]);
     }
 
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         let output = |change: &str, to: &str| {
-            let good =
-                r#"{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#;
+            let good = r#"{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#;
             assert!(good.contains(change));
             format!(r#"{{"outputs":[{}]}}"#, good.replace(change, to))
         };
@@ -144,17 +113,8 @@ mod tests {
             (output("854", "853"), "even"),
             (output("854", "320"), "longer"),
             (output("854", "8000"), "4096"),
-            (
-                output(r#""videoBitrate":1"#, r#""videoBitrate":0"#),
-                "`videoBitrate`",
-            ),
-            (
-                output(
-                    "}",
-                    r#"},{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#,
-                ),
-                "twice",
-            ),
+            (output(r#""videoBitrate":1"#, r#""videoBitrate":0"#), "`videoBitrate`"),
+            (output("}", r#"},{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#), "twice"),
         ] {
             match Config::parse(&json) {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),

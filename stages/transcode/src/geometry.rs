@@ -14,11 +14,7 @@ pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
         return None;
     }
     let (long, short) = (u64::from(long), u64::from(short));
-    let (box_width, box_height) = if height > width {
-        (short, long)
-    } else {
-        (long, short)
-    };
+    let (box_width, box_height) = if height > width { (short, long) } else { (long, short) };
     let (fitted_width, fitted_height) = if width <= box_width && height <= box_height {
         (width & !1, height & !1)
     } else if width * box_height >= height * box_width {
@@ -27,10 +23,7 @@ pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
         (nearest_even(width * box_height, height), box_height)
     };
     let side = |length: u64| u32::try_from(length.max(2)).ok();
-    Some(PixelSize {
-        width: side(fitted_width)?,
-        height: side(fitted_height)?,
-    })
+    Some(PixelSize { width: side(fitted_width)?, height: side(fitted_height)? })
 }
 
 /// The even number nearest to `numerator / denominator`.
@@ -69,28 +62,8 @@ mod tests {
 
     #[test]
     fn a_video_without_pixels_has_no_size() {
-        assert_eq!(
-            fit(
-                PixelSize {
-                    width: 0,
-                    height: 1080
-                },
-                1920,
-                1080
-            ),
-            None
-        );
-        assert_eq!(
-            fit(
-                PixelSize {
-                    width: 1920,
-                    height: 0
-                },
-                1920,
-                1080
-            ),
-            None
-        );
+        assert_eq!(fit(PixelSize { width: 0, height: 1080 }, 1920, 1080), None);
+        assert_eq!(fit(PixelSize { width: 1920, height: 0 }, 1920, 1080), None);
     }
 
     proptest! {

@@ -24,12 +24,7 @@ pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcom
     let config = Config::parse(config)?;
     let videos: Vec<&Asset> = batch.assets.iter().filter(|asset| is_due(asset)).collect();
     let total = videos.len() as u64;
-    let mut outcome = Outcome {
-        assets: Vec::new(),
-        bundles: Vec::new(),
-        failures: Vec::new(),
-        note: None,
-    };
+    let mut outcome = Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None };
     let (mut submitted, mut up_to_date) = (0_u64, 0_u64);
     for (done, video) in (1..).zip(videos) {
         match job(service, &config, video).and_then(|job| service.submit(&job)) {
@@ -39,10 +34,7 @@ pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcom
                 outcome.assets.push(with_reused(video, renditions));
             }
             Err(transient @ Failure::Transient(_)) => return Err(transient),
-            Err(failure) => outcome.failures.push(AssetFailure {
-                key: video.key.clone(),
-                failure,
-            }),
+            Err(failure) => outcome.failures.push(AssetFailure { key: video.key.clone(), failure }),
         }
         service.report(done, total);
     }
@@ -56,32 +48,20 @@ pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcom
 
 /// Videos whose bytes were checked and on which no stage failed.
 fn is_due(asset: &Asset) -> bool {
-    let is_video = matches!(
-        asset.media_type,
-        MediaType::VideoVertical | MediaType::VideoHorizontal
-    );
+    let is_video = matches!(asset.media_type, MediaType::VideoVertical | MediaType::VideoHorizontal);
     is_video && asset.verified && asset.problem.is_none()
 }
 
 fn job(service: &impl Service, config: &Config, video: &Asset) -> Result<Job, Failure> {
     let key = &video.key;
-    if let Some(other) = video
-        .content_type
-        .as_deref()
-        .filter(|kind| !kind.starts_with("video/"))
-    {
-        return Err(Failure::Unsupported(format!(
-            "{key} was uploaded as a video but is {other}"
-        )));
+    if let Some(other) = video.content_type.as_deref().filter(|kind| !kind.starts_with("video/")) {
+        return Err(Failure::Unsupported(format!("{key} was uploaded as a video but is {other}")));
     }
     let Some(etag) = &video.etag else {
-        return Err(Failure::InvalidInput(format!(
-            "{key} is verified but has no entity tag"
-        )));
+        return Err(Failure::InvalidInput(format!("{key} is verified but has no entity tag")));
     };
-    let pixels = video
-        .pixels
-        .ok_or_else(|| Failure::Corrupt(format!("{key} does not tell the size of its picture")))?;
+    let pixels =
+        video.pixels.ok_or_else(|| Failure::Corrupt(format!("{key} does not tell the size of its picture")))?;
     let mut outputs = Vec::with_capacity(config.outputs.len());
     for output in &config.outputs {
         let fitted = fit(pixels, output.long, output.short);
@@ -89,35 +69,19 @@ fn job(service: &impl Service, config: &Config, video: &Asset) -> Result<Job, Fa
             name: output.name.clone(),
             key: service.derive(key, &output.name, "mp4")?,
             pixels: fitted.ok_or_else(|| {
-                Failure::Corrupt(format!(
-                    "{key} has a picture of {}x{} pixels",
-                    pixels.width, pixels.height
-                ))
+                Failure::Corrupt(format!("{key} has a picture of {}x{} pixels", pixels.width, pixels.height))
             })?,
             video_bitrate: output.video_bitrate,
             // Not knowing is no reason to drop the sound.
             audio_bitrate: (video.has_audio != Some(false)).then_some(output.audio_bitrate),
         });
     }
-    Ok(Job {
-        source_key: key.clone(),
-        source_etag: etag.clone(),
-        outputs,
-    })
+    Ok(Job { source_key: key.clone(), source_etag: etag.clone(), outputs })
 }
 
 fn with_reused(video: &Asset, renditions: Vec<Rendition>) -> Asset {
-    let renditions = renditions
-        .into_iter()
-        .map(|rendition| Rendition {
-            reused: true,
-            ..rendition
-        })
-        .collect();
-    Asset {
-        renditions,
-        ..video.clone()
-    }
+    let renditions = renditions.into_iter().map(|rendition| Rendition { reused: true, ..rendition }).collect();
+    Asset { renditions, ..video.clone() }
 }
 
 #[cfg(test)]
@@ -138,20 +102,15 @@ mod tests {
 
     impl Service for Fake {
         fn derive(&self, source: &str, suffix: &str, extension: &str) -> Result<String, Failure> {
-            let stem = source.strip_suffix(".mov").ok_or_else(|| {
-                Failure::InvalidInput(format!("{source} does not follow the layout"))
-            })?;
-            Ok(format!(
-                "{}_{suffix}.{extension}",
-                stem.replace("/raw/", "/processed/")
-            ))
+            let stem = source
+                .strip_suffix(".mov")
+                .ok_or_else(|| Failure::InvalidInput(format!("{source} does not follow the layout")))?;
+            Ok(format!("{}_{suffix}.{extension}", stem.replace("/raw/", "/processed/")))
         }
         fn submit(&self, job: &Job) -> Result<Submission, Failure> {
             self.jobs.borrow_mut().push(job.clone());
             let laid_down = self.answers.iter().find(|(key, _)| *key == job.source_key);
-            laid_down.map_or(Ok(Submission::Running("job".to_owned())), |(_, answer)| {
-                answer.clone()
-            })
+            laid_down.map_or(Ok(Submission::Running("job".to_owned())), |(_, answer)| answer.clone())
         }
         fn report(&self, done: u64, total: u64) {
             self.reported.set((done, total));
@@ -161,11 +120,7 @@ mod tests {
     fn video(key: &str, width: u32, height: u32) -> Asset {
         Asset {
             key: key.to_owned(),
-            media_type: if height > width {
-                MediaType::VideoVertical
-            } else {
-                MediaType::VideoHorizontal
-            },
+            media_type: if height > width { MediaType::VideoVertical } else { MediaType::VideoHorizontal },
             content_type: Some("video/quicktime".to_owned()),
             bytes: Some(1),
             etag: Some("tag".to_owned()),
@@ -213,61 +168,28 @@ mod tests {
     #[test]
     fn every_video_of_the_batch_is_submitted_not_only_the_first() {
         let service = Fake::default();
-        let photo = Asset {
-            media_type: MediaType::PhotoVertical,
-            ..video("51/raw/p.mov", 10, 20)
-        };
-        let unverified = Asset {
-            verified: false,
-            ..video("51/raw/u.mov", 10, 20)
-        };
-        let problem = Some(Problem {
-            state: "x".to_owned(),
-            code: "y".to_owned(),
-            message: "z".to_owned(),
-        });
-        let failed = Asset {
-            problem,
-            ..video("51/raw/f.mov", 10, 20)
-        };
-        let videos = [
-            video("51/raw/a.mov", 3840, 2160),
-            video("51/raw/b.mov", 1080, 1920),
-        ];
+        let photo = Asset { media_type: MediaType::PhotoVertical, ..video("51/raw/p.mov", 10, 20) };
+        let unverified = Asset { verified: false, ..video("51/raw/u.mov", 10, 20) };
+        let problem = Some(Problem { state: "x".to_owned(), code: "y".to_owned(), message: "z".to_owned() });
+        let failed = Asset { problem, ..video("51/raw/f.mov", 10, 20) };
+        let videos = [video("51/raw/a.mov", 3840, 2160), video("51/raw/b.mov", 1080, 1920)];
         let [a, b] = videos;
-        let outcome = run(
-            &service,
-            "{}",
-            &batch(vec![photo, a, unverified, failed, b]),
-        )
-        .unwrap();
+        let outcome = run(&service, "{}", &batch(vec![photo, a, unverified, failed, b])).unwrap();
         let jobs = service.jobs.borrow();
         assert_eq!(
-            jobs.iter()
-                .map(|job| job.source_key.as_str())
-                .collect::<Vec<_>>(),
+            jobs.iter().map(|job| job.source_key.as_str()).collect::<Vec<_>>(),
             ["51/raw/a.mov", "51/raw/b.mov"]
         );
         assert!(jobs.iter().all(|job| job.source_etag == "tag"));
         assert_eq!(outcome.note.as_deref(), Some("2 submitted, 0 up to date"));
         assert_eq!(service.reported.get(), (2, 2));
-        assert!(
-            outcome.assets.is_empty() && outcome.failures.is_empty() && outcome.bundles.is_empty()
-        );
+        assert!(outcome.assets.is_empty() && outcome.failures.is_empty() && outcome.bundles.is_empty());
     }
 
     #[test]
     fn portrait_stays_portrait_and_both_outputs_are_made_of_a_small_video_too() {
         let service = Fake::default();
-        run(
-            &service,
-            "{}",
-            &batch(vec![
-                video("51/raw/a.mov", 2160, 3840),
-                video("51/raw/s.mov", 640, 360),
-            ]),
-        )
-        .unwrap();
+        run(&service, "{}", &batch(vec![video("51/raw/a.mov", 2160, 3840), video("51/raw/s.mov", 640, 360)])).unwrap();
         let jobs = service.jobs.borrow();
         let output = |name: &str, key: &str, width, height, video_bitrate, audio| Output {
             name: name.to_owned(),
@@ -279,89 +201,37 @@ mod tests {
         assert_eq!(
             jobs[0].outputs,
             [
-                output(
-                    "1080p",
-                    "51/processed/a_1080p.mp4",
-                    1080,
-                    1920,
-                    5_000_000,
-                    128_000
-                ),
-                output(
-                    "720p",
-                    "51/processed/a_720p.mp4",
-                    720,
-                    1280,
-                    3_000_000,
-                    96_000
-                )
+                output("1080p", "51/processed/a_1080p.mp4", 1080, 1920, 5_000_000, 128_000),
+                output("720p", "51/processed/a_720p.mp4", 720, 1280, 3_000_000, 96_000)
             ]
         );
         assert_eq!(
             jobs[1].outputs,
             [
-                output(
-                    "1080p",
-                    "51/processed/s_1080p.mp4",
-                    640,
-                    360,
-                    5_000_000,
-                    128_000
-                ),
-                output(
-                    "720p",
-                    "51/processed/s_720p.mp4",
-                    640,
-                    360,
-                    3_000_000,
-                    96_000
-                )
+                output("1080p", "51/processed/s_1080p.mp4", 640, 360, 5_000_000, 128_000),
+                output("720p", "51/processed/s_720p.mp4", 640, 360, 3_000_000, 96_000)
             ]
         );
     }
 
     #[test]
     fn a_video_without_sound_is_submitted_without_sound() {
-        for (has_audio, expected) in [
-            (Some(false), None),
-            (Some(true), Some(128_000)),
-            (None, Some(128_000)),
-        ] {
+        for (has_audio, expected) in [(Some(false), None), (Some(true), Some(128_000)), (None, Some(128_000))] {
             let service = Fake::default();
-            run(
-                &service,
-                "{}",
-                &batch(vec![Asset {
-                    has_audio,
-                    ..video("51/raw/a.mov", 10, 10)
-                }]),
-            )
-            .unwrap();
+            run(&service, "{}", &batch(vec![Asset { has_audio, ..video("51/raw/a.mov", 10, 10) }])).unwrap();
             assert_eq!(service.jobs.borrow()[0].outputs[0].audio_bitrate, expected);
         }
     }
 
     #[test]
     fn what_is_up_to_date_comes_back_as_reused() {
-        let answer = Ok(Submission::UpToDate(vec![
-            rendition("1080p"),
-            rendition("720p"),
-        ]));
-        let service = Fake {
-            answers: vec![("51/raw/a.mov", answer)],
-            ..Fake::default()
-        };
+        let answer = Ok(Submission::UpToDate(vec![rendition("1080p"), rendition("720p")]));
+        let service = Fake { answers: vec![("51/raw/a.mov", answer)], ..Fake::default() };
         let outcome = run(&service, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)])).unwrap();
-        let [asset] = &outcome.assets[..] else {
-            panic!("{outcome:?}")
-        };
+        let [asset] = &outcome.assets[..] else { panic!("{outcome:?}") };
         assert_eq!(asset.key, "51/raw/a.mov");
         assert_eq!(
-            asset
-                .renditions
-                .iter()
-                .map(|r| (r.name.as_str(), r.reused))
-                .collect::<Vec<_>>(),
+            asset.renditions.iter().map(|r| (r.name.as_str(), r.reused)).collect::<Vec<_>>(),
             [("1080p", true), ("720p", true)]
         );
         assert_eq!(outcome.note.as_deref(), Some("0 submitted, 1 up to date"));
@@ -370,31 +240,13 @@ mod tests {
     #[test]
     fn a_video_that_cannot_be_submitted_fails_alone() {
         let refusal = Err(Failure::Unsupported("codec".to_owned()));
-        let service = Fake {
-            answers: vec![("51/raw/c.mov", refusal)],
-            ..Fake::default()
-        };
+        let service = Fake { answers: vec![("51/raw/c.mov", refusal)], ..Fake::default() };
         let assets = vec![
-            Asset {
-                pixels: None,
-                ..video("51/raw/a.mov", 10, 10)
-            },
-            Asset {
-                pixels: Some(PixelSize {
-                    width: 0,
-                    height: 9,
-                }),
-                ..video("51/raw/b.mov", 10, 10)
-            },
+            Asset { pixels: None, ..video("51/raw/a.mov", 10, 10) },
+            Asset { pixels: Some(PixelSize { width: 0, height: 9 }), ..video("51/raw/b.mov", 10, 10) },
             video("51/raw/c.mov", 10, 10),
-            Asset {
-                content_type: Some("image/jpeg".to_owned()),
-                ..video("51/raw/d.mov", 10, 10)
-            },
-            Asset {
-                etag: None,
-                ..video("51/raw/e.mov", 10, 10)
-            },
+            Asset { content_type: Some("image/jpeg".to_owned()), ..video("51/raw/d.mov", 10, 10) },
+            Asset { etag: None, ..video("51/raw/e.mov", 10, 10) },
             video("elsewhere", 10, 10),
             video("51/raw/good.mov", 10, 10),
         ];
@@ -404,10 +256,7 @@ mod tests {
             .iter()
             .map(|failed| {
                 let case = format!("{:?}", failed.failure);
-                (
-                    failed.key.as_str(),
-                    case[..case.find('(').unwrap()].to_owned(),
-                )
+                (failed.key.as_str(), case[..case.find('(').unwrap()].to_owned())
             })
             .collect();
         let expected = [
@@ -419,19 +268,13 @@ mod tests {
             ("elsewhere", "Failure::InvalidInput"),
         ];
         assert_eq!(cases, expected.map(|(key, case)| (key, case.to_owned())));
-        assert_eq!(
-            outcome.note.as_deref(),
-            Some("1 submitted, 0 up to date, 6 failed")
-        );
+        assert_eq!(outcome.note.as_deref(), Some("1 submitted, 0 up to date, 6 failed"));
     }
 
     #[test]
     fn a_busy_service_fails_the_call_so_that_the_state_is_tried_again() {
         let answers = vec![("51/raw/a.mov", Err(Failure::Transient("busy".to_owned())))];
-        let service = Fake {
-            answers,
-            ..Fake::default()
-        };
+        let service = Fake { answers, ..Fake::default() };
         let result = run(&service, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)]));
         assert!(matches!(result, Err(Failure::Transient(_))), "{result:?}");
     }

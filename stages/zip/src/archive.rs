@@ -35,26 +35,20 @@ impl DosDate {
     pub fn parse(text: &str) -> Option<DosDate> {
         let digits = |range: std::ops::Range<usize>| -> Option<u16> {
             let field = text.get(range)?;
-            if field.bytes().all(|b| b.is_ascii_digit()) {
-                field.parse().ok()
-            } else {
-                None
-            }
+            if field.bytes().all(|b| b.is_ascii_digit()) { field.parse().ok() } else { None }
         };
         if text.len() != 10 || text.get(4..5) != Some("-") || text.get(7..8) != Some("-") {
             return None;
         }
         let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
-        let leap =
-            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let last = match month {
             4 | 6 | 9 | 11 => 30,
             2 if leap => 29,
             2 => 28,
             _ => 31,
         };
-        let valid =
-            (1980..=2107).contains(&year) && (1..=12).contains(&month) && (1..=last).contains(&day);
+        let valid = (1980..=2107).contains(&year) && (1..=12).contains(&month) && (1..=last).contains(&day);
         valid.then(|| DosDate::pack(year, month, day))
     }
 
@@ -116,25 +110,14 @@ impl<'a> Archive<'a> {
             at += (LOCAL_HEADER + entry.name.len() + local_extra(entry).len()) as u64 + entry.bytes;
         }
         let directory_bytes = iter::zip(entries, &offsets)
-            .map(|(entry, offset)| {
-                (CENTRAL_HEADER + entry.name.len() + central_extra(entry, *offset).len()) as u64
-            })
+            .map(|(entry, offset)| (CENTRAL_HEADER + entry.name.len() + central_extra(entry, *offset).len()) as u64)
             .sum();
-        Self {
-            entries,
-            offsets,
-            directory: at,
-            directory_bytes,
-        }
+        Self { entries, offsets, directory: at, directory_bytes }
     }
 
     /// The archive's length in bytes.
     pub fn bytes(&self) -> u64 {
-        let zip64 = if self.is_zip64() {
-            ZIP64_END + ZIP64_LOCATOR
-        } else {
-            0
-        };
+        let zip64 = if self.is_zip64() { ZIP64_END + ZIP64_LOCATOR } else { 0 };
         self.directory + self.directory_bytes + (zip64 + END) as u64
     }
 
@@ -149,27 +132,21 @@ impl<'a> Archive<'a> {
             let body = (entry.bytes > 0).then_some(Part::File(index));
             iter::once(Part::Bytes(local_header(entry))).chain(body)
         });
-        let directory = self
-            .entries
-            .chunks(HEADERS_PER_PART)
-            .zip(self.offsets.chunks(HEADERS_PER_PART))
-            .map(|(entries, offsets)| {
+        let directory = self.entries.chunks(HEADERS_PER_PART).zip(self.offsets.chunks(HEADERS_PER_PART)).map(
+            |(entries, offsets)| {
                 let mut bytes = Vec::new();
                 for (entry, offset) in iter::zip(entries, offsets) {
                     central_header(&mut bytes, entry, *offset);
                 }
                 Part::Bytes(bytes)
-            });
-        files
-            .chain(directory)
-            .chain(iter::once_with(|| Part::Bytes(self.end())))
+            },
+        );
+        files.chain(directory).chain(iter::once_with(|| Part::Bytes(self.end())))
     }
 
     /// Whether the end of the archive needs 64-bit numbers. That is independent of what single entries need.
     fn is_zip64(&self) -> bool {
-        self.entries.len() as u64 >= MARK_16
-            || self.directory >= MARK_32
-            || self.directory_bytes >= MARK_32
+        self.entries.len() as u64 >= MARK_16 || self.directory >= MARK_32 || self.directory_bytes >= MARK_32
     }
 
     /// The end of the central directory (4.3.16), behind its 64-bit form (4.3.14) and the locator of that (4.3.15).
@@ -248,30 +225,18 @@ fn common(out: &mut Vec<u8>, entry: &Entry, extra: &[u8]) {
 }
 
 fn version(extra: &[u8]) -> u16 {
-    if extra.is_empty() {
-        VERSION_STORED
-    } else {
-        VERSION_ZIP64
-    }
+    if extra.is_empty() { VERSION_STORED } else { VERSION_ZIP64 }
 }
 
 /// The ZIP64 extra field (4.5.3) of a local header: both lengths or nothing.
 fn local_extra(entry: &Entry) -> Vec<u8> {
-    let lengths = if entry.bytes >= MARK_32 {
-        vec![entry.bytes, entry.bytes]
-    } else {
-        Vec::new()
-    };
+    let lengths = if entry.bytes >= MARK_32 { vec![entry.bytes, entry.bytes] } else { Vec::new() };
     zip64_extra(&lengths)
 }
 
 /// The ZIP64 extra field of a header in the central directory: whichever of lengths and offset the header has no room for.
 fn central_extra(entry: &Entry, offset: u64) -> Vec<u8> {
-    let mut values = if entry.bytes >= MARK_32 {
-        vec![entry.bytes, entry.bytes]
-    } else {
-        Vec::new()
-    };
+    let mut values = if entry.bytes >= MARK_32 { vec![entry.bytes, entry.bytes] } else { Vec::new() };
     if offset >= MARK_32 {
         values.push(offset);
     }
@@ -313,12 +278,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, bytes: u64) -> Entry {
-        Entry {
-            name: name.to_owned(),
-            bytes,
-            crc32: 0x1234_5678,
-            date: DosDate::EPOCH,
-        }
+        Entry { name: name.to_owned(), bytes, crc32: 0x1234_5678, date: DosDate::EPOCH }
     }
 
     fn length(entries: &[Entry]) -> u64 {
@@ -336,35 +296,13 @@ mod tests {
     fn a_day_is_packed_as_the_format_says_and_nonsense_is_no_day() {
         assert_eq!(DosDate::parse("1980-01-01"), Some(DosDate::EPOCH));
         assert_eq!(DosDate::EPOCH.0, 0b0000000_0001_00001);
-        assert_eq!(
-            DosDate::parse("2025-11-27").unwrap().0,
-            0b0101101_1011_11011
-        );
-        assert_eq!(
-            DosDate::parse("2107-12-31").unwrap().0,
-            0b1111111_1100_11111
-        );
+        assert_eq!(DosDate::parse("2025-11-27").unwrap().0, 0b0101101_1011_11011);
+        assert_eq!(DosDate::parse("2107-12-31").unwrap().0, 0b1111111_1100_11111);
         assert!(DosDate::parse("2024-02-29").is_some());
-        for text in [
-            "1979-12-31",
-            "2108-01-01",
-            "2025-02-29",
-            "2025-04-31",
-            "2025-13-01",
-            "2025-00-01",
-            "2025-01-00",
-        ] {
+        for text in ["1979-12-31", "2108-01-01", "2025-02-29", "2025-04-31", "2025-13-01", "2025-00-01", "2025-01-00"] {
             assert_eq!(DosDate::parse(text), None, "{text}");
         }
-        for text in [
-            "",
-            "2025-1-1",
-            "2025/01/01",
-            "+025-01-01",
-            "2025-01-01T",
-            "２０25-1",
-            "éé-01-01-",
-        ] {
+        for text in ["", "2025-1-1", "2025/01/01", "+025-01-01", "2025-01-01T", "２０25-1", "éé-01-01-"] {
             assert_eq!(DosDate::parse(text), None, "{text}");
         }
     }
@@ -379,12 +317,7 @@ mod tests {
         let end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x30\0\0\0\x23\0\0\0\0\0";
         assert_eq!(
             parts,
-            [
-                Part::Bytes(local.to_vec()),
-                Part::File(0),
-                Part::Bytes(central.to_vec()),
-                Part::Bytes(end.to_vec())
-            ]
+            [Part::Bytes(local.to_vec()), Part::File(0), Part::Bytes(central.to_vec()), Part::Bytes(end.to_vec())]
         );
     }
 
@@ -395,16 +328,9 @@ mod tests {
             vec![entry("a", 0)],
             vec![entry("a", 1), entry("bb", 2)],
             vec![entry("a", MARK_32 - 1), entry("b", MARK_32), entry("c", 7)],
-            (0..70_000)
-                .map(|index| entry(&index.to_string(), index))
-                .collect(),
+            (0..70_000).map(|index| entry(&index.to_string(), index)).collect(),
         ] {
-            assert_eq!(
-                Archive::new(&entries).bytes(),
-                length(&entries),
-                "{} entries",
-                entries.len()
-            );
+            assert_eq!(Archive::new(&entries).bytes(), length(&entries), "{} entries", entries.len());
         }
     }
 
@@ -412,10 +338,7 @@ mod tests {
     fn sixty_four_bit_numbers_are_used_exactly_where_needed() {
         let extras = |bytes, offset| {
             let entry = entry("a", bytes);
-            (
-                local_extra(&entry).len(),
-                central_extra(&entry, offset).len(),
-            )
+            (local_extra(&entry).len(), central_extra(&entry, offset).len())
         };
         assert_eq!(extras(MARK_32 - 1, MARK_32 - 1), (0, 0));
         assert_eq!(extras(MARK_32, 0), (20, 20));

@@ -14,13 +14,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            bundles: vec![
-                BundleKind::Complete,
-                BundleKind::Originals,
-                BundleKind::Thumbnails,
-            ],
-        }
+        Self { bundles: vec![BundleKind::Complete, BundleKind::Originals, BundleKind::Thumbnails] }
     }
 }
 
@@ -50,9 +44,8 @@ impl BundleKind {
 impl Config {
     /// Reads the configuration; a field or bundle that does not exist is refused by its name.
     pub fn parse(json: &str) -> Result<Self, Failure> {
-        let config: Config = serde_json::from_str(json).map_err(|error| {
-            Failure::InvalidInput(format!("the zip stage's configuration: {error}"))
-        })?;
+        let config: Config = serde_json::from_str(json)
+            .map_err(|error| Failure::InvalidInput(format!("the zip stage's configuration: {error}")))?;
         for (index, kind) in config.bundles.iter().enumerate() {
             if config.bundles[..index].contains(kind) {
                 let name = kind.name();
@@ -74,18 +67,9 @@ mod tests {
     fn every_bundle_is_made_unless_told_otherwise() {
         assert_eq!(
             Config::parse("{}").unwrap().bundles,
-            [
-                BundleKind::Complete,
-                BundleKind::Originals,
-                BundleKind::Thumbnails
-            ]
+            [BundleKind::Complete, BundleKind::Originals, BundleKind::Thumbnails]
         );
-        assert_eq!(
-            Config::parse(r#"{"bundles":["thumbnails"]}"#)
-                .unwrap()
-                .bundles,
-            [BundleKind::Thumbnails]
-        );
+        assert_eq!(Config::parse(r#"{"bundles":["thumbnails"]}"#).unwrap().bundles, [BundleKind::Thumbnails]);
     }
 
     #[test]

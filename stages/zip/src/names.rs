@@ -22,17 +22,10 @@ const NAMELESS: &str = "unnamed";
 
 /// Makes one segment of a path out of any text: never empty, never longer than [`SEGMENT_LIMIT`].
 pub fn safe_segment(text: &str) -> String {
-    let replaced: String = text
-        .chars()
-        .map(|c| if is_unsafe(c) { '_' } else { c })
-        .collect();
+    let replaced: String = text.chars().map(|c| if is_unsafe(c) { '_' } else { c }).collect();
     // Windows drops dots and spaces at the end, so that `a.` and `a` would be one file; `.` and `..` vanish here too.
     let trimmed = trim(&replaced);
-    let mut segment = if trimmed.is_empty() {
-        NAMELESS.to_owned()
-    } else {
-        trimmed.to_owned()
-    };
+    let mut segment = if trimmed.is_empty() { NAMELESS.to_owned() } else { trimmed.to_owned() };
     if is_device(&segment) {
         segment.insert(0, '_');
     }
@@ -82,10 +75,7 @@ impl Names {
 /// The form in which names are compared. Upper case first, so that letters with two lower-case forms (`ς` and `σ`) or
 /// with a long upper-case form (`ß`) fall together: renaming once too often does no harm.
 fn fold(name: &str) -> String {
-    name.chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Characters that some desktop refuses, takes for a separator, or does not show as what they are.
@@ -100,8 +90,7 @@ fn is_unsafe(c: char) -> bool {
 }
 
 fn trim(text: &str) -> &str {
-    text.trim_start()
-        .trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+    text.trim_start().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
 /// Whether Windows would open a device instead of a file: the part before the first dot decides, trailing spaces apart.
@@ -110,17 +99,11 @@ fn is_device(segment: &str) -> bool {
     let base = base.to_ascii_uppercase();
     match base.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$" => true,
-        _ => match base
-            .strip_prefix("COM")
-            .or_else(|| base.strip_prefix("LPT"))
-        {
+        _ => match base.strip_prefix("COM").or_else(|| base.strip_prefix("LPT")) {
             // The superscript digits of Latin-1 count as digits there.
             Some(port) => {
                 let mut digits = port.chars();
-                matches!(
-                    (digits.next(), digits.next()),
-                    (Some('0'..='9' | '¹' | '²' | '³'), None)
-                )
+                matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
             }
             None => false,
         },
@@ -142,11 +125,7 @@ fn shorten(name: &str, suffix: &str) -> String {
     while !stem.is_char_boundary(end) {
         end -= 1;
     }
-    let cut = if end < stem.len() {
-        trim(&stem[..end])
-    } else {
-        stem
-    };
+    let cut = if end < stem.len() { trim(&stem[..end]) } else { stem };
     format!("{cut}{suffix}{extension}")
 }
 
@@ -163,28 +142,13 @@ mod tests {
         assert!(!name.starts_with('/'), "{name:?} is absolute");
         for segment in name.split('/') {
             assert!(!segment.is_empty(), "{name:?} has an empty segment");
-            assert!(
-                segment.len() <= 255,
-                "{name:?} has a segment of {} bytes",
-                segment.len()
-            );
+            assert!(segment.len() <= 255, "{name:?} has a segment of {} bytes", segment.len());
             assert!(segment != "." && segment != "..", "{name:?} climbs");
-            assert!(
-                !segment.contains(['<', '>', ':', '"', '\\', '|', '?', '*']),
-                "{name:?} has a forbidden character"
-            );
-            assert!(
-                !segment.chars().any(char::is_control),
-                "{name:?} has a control character"
-            );
-            assert!(
-                !segment.ends_with(['.', ' ']),
-                "{name:?} ends in a dot or a space"
-            );
+            assert!(!segment.contains(['<', '>', ':', '"', '\\', '|', '?', '*']), "{name:?} has a forbidden character");
+            assert!(!segment.chars().any(char::is_control), "{name:?} has a control character");
+            assert!(!segment.ends_with(['.', ' ']), "{name:?} ends in a dot or a space");
             let base = segment.split('.').next().unwrap().trim_end().to_uppercase();
-            for device in [
-                "CON", "PRN", "AUX", "NUL", "COM1", "COM9", "LPT1", "LPT9", "COM²",
-            ] {
+            for device in ["CON", "PRN", "AUX", "NUL", "COM1", "COM9", "LPT1", "LPT9", "COM²"] {
                 assert_ne!(base, device, "{name:?} is a device");
             }
         }
@@ -192,14 +156,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_name_is_kept_as_it_is() {
-        for name in [
-            "IMG_0001.jpg",
-            "Wohnzimmer Süd.jpg",
-            "居間.png",
-            "a.b.c.tar.gz",
-            ".profile",
-            "no-extension",
-        ] {
+        for name in ["IMG_0001.jpg", "Wohnzimmer Süd.jpg", "居間.png", "a.b.c.tar.gz", ".profile", "no-extension"] {
             assert_eq!(safe_segment(name), name);
         }
     }
@@ -233,40 +190,21 @@ mod tests {
     fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
         let long = format!("{}.jpeg", "é".repeat(200));
         let safe = safe_segment(&long);
-        assert!(
-            safe.len() <= SEGMENT_LIMIT && safe.len() > SEGMENT_LIMIT - 3,
-            "{} bytes",
-            safe.len()
-        );
+        assert!(safe.len() <= SEGMENT_LIMIT && safe.len() > SEGMENT_LIMIT - 3, "{} bytes", safe.len());
         assert!(safe.ends_with("é.jpeg"));
         let mut names = Names::new();
         names.claim(&[], &long);
         let second = names.claim(&[], &long);
-        assert!(
-            second.ends_with("é (2).jpeg") && second.len() <= SEGMENT_LIMIT,
-            "{second}"
-        );
+        assert!(second.ends_with("é (2).jpeg") && second.len() <= SEGMENT_LIMIT, "{second}");
     }
 
     #[test]
     fn names_that_differ_in_case_only_are_told_apart() {
         let mut names = Names::new();
-        assert_eq!(
-            names.claim(&["photo", "vertical"], "A.jpg"),
-            "photo/vertical/A.jpg"
-        );
-        assert_eq!(
-            names.claim(&["photo", "vertical"], "a.JPG"),
-            "photo/vertical/a (2).JPG"
-        );
-        assert_eq!(
-            names.claim(&["photo", "vertical"], "a.jpg"),
-            "photo/vertical/a (3).jpg"
-        );
-        assert_eq!(
-            names.claim(&["photo", "horizontal"], "a.jpg"),
-            "photo/horizontal/a.jpg"
-        );
+        assert_eq!(names.claim(&["photo", "vertical"], "A.jpg"), "photo/vertical/A.jpg");
+        assert_eq!(names.claim(&["photo", "vertical"], "a.JPG"), "photo/vertical/a (2).JPG");
+        assert_eq!(names.claim(&["photo", "vertical"], "a.jpg"), "photo/vertical/a (3).jpg");
+        assert_eq!(names.claim(&["photo", "horizontal"], "a.jpg"), "photo/horizontal/a.jpg");
         assert_eq!(names.claim(&[], "STRASSE"), "STRASSE");
         assert_eq!(names.claim(&[], "Straße"), "Straße (2)");
     }
@@ -283,9 +221,7 @@ mod tests {
     #[test]
     fn ten_thousand_equal_names_become_ten_thousand_different_ones() {
         let mut names = Names::new();
-        let all: HashSet<String> = (0..10_000)
-            .map(|_| names.claim(&["x"], "same.jpg"))
-            .collect();
+        let all: HashSet<String> = (0..10_000).map(|_| names.claim(&["x"], "same.jpg")).collect();
         assert_eq!(all.len(), 10_000);
         assert!(all.contains("x/same (10000).jpg"));
     }

@@ -63,24 +63,15 @@ pub fn sources(
         match sources_of(asset, parse) {
             Ok(found) => sources.extend(found),
             Err(transient @ Failure::Transient(_)) => return Err(transient),
-            Err(failure) => failures.push(AssetFailure {
-                key: asset.key.clone(),
-                failure,
-            }),
+            Err(failure) => failures.push(AssetFailure { key: asset.key.clone(), failure }),
         }
     }
     Ok((sources, failures))
 }
 
-fn sources_of(
-    asset: &Asset,
-    parse: &dyn Fn(&str) -> Result<Parts, Failure>,
-) -> Result<Vec<Source>, Failure> {
+fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> Result<Vec<Source>, Failure> {
     let (Some(bytes), Some(etag)) = (asset.bytes, asset.etag.as_ref()) else {
-        return Err(Failure::InvalidInput(format!(
-            "{} is verified but has no size or no entity tag",
-            asset.key
-        )));
+        return Err(Failure::InvalidInput(format!("{} is verified but has no size or no entity tag", asset.key)));
     };
     let source = |role, key: &str, etag: &str, bytes, crc32, parts: Parts| Source {
         asset: asset.key.clone(),
@@ -91,30 +82,13 @@ fn sources_of(
         crc32,
         directory: segments(parts.media_type),
         name: parts.name,
-        date: parts
-            .date
-            .as_deref()
-            .and_then(DosDate::parse)
-            .unwrap_or(DosDate::EPOCH),
+        date: parts.date.as_deref().and_then(DosDate::parse).unwrap_or(DosDate::EPOCH),
     };
-    let mut found = vec![source(
-        Role::Original,
-        &asset.key,
-        etag,
-        bytes,
-        asset.crc32,
-        parse(&asset.key)?,
-    )];
+    let mut found = vec![source(Role::Original, &asset.key, etag, bytes, asset.crc32, parse(&asset.key)?)];
     for made in &asset.renditions {
         let parts = parse(&made.key)?;
-        let role = if parts.area == Area::Thumb {
-            Role::Thumbnail
-        } else {
-            Role::Processed
-        };
-        found.push(source(
-            role, &made.key, &made.etag, made.bytes, made.crc32, parts,
-        ));
+        let role = if parts.area == Area::Thumb { Role::Thumbnail } else { Role::Processed };
+        found.push(source(role, &made.key, &made.etag, made.bytes, made.crc32, parts));
     }
     Ok(found)
 }
@@ -126,12 +100,8 @@ pub fn names<'a>(kind: BundleKind, chosen: impl Iterator<Item = &'a Source>) -> 
         .map(|source| {
             let [first, second] = source.directory;
             match (kind, source.role) {
-                (BundleKind::Complete, Role::Thumbnail) => {
-                    names.claim(&["thumbnails", first, second], &source.name)
-                }
-                (BundleKind::Complete, Role::Processed) => {
-                    names.claim(&["processed", first, second], &source.name)
-                }
+                (BundleKind::Complete, Role::Thumbnail) => names.claim(&["thumbnails", first, second], &source.name),
+                (BundleKind::Complete, Role::Processed) => names.claim(&["processed", first, second], &source.name),
                 _ => names.claim(&[first, second], &source.name),
             }
         })
@@ -160,11 +130,7 @@ pub fn fingerprint<'a>(files: impl Iterator<Item = (&'a str, &'a Source)>) -> St
         }
         hash.update(source.bytes.to_le_bytes());
     }
-    hash.finalize()
-        .iter()
-        .fold(String::from("zip/1 "), |text, byte| {
-            text + &format!("{byte:02x}")
-        })
+    hash.finalize().iter().fold(String::from("zip/1 "), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn segments(media_type: MediaType) -> [&'static str; 2] {

@@ -22,12 +22,7 @@ pub trait Store {
     /// `objects.digest`
     fn digest(&self, key: &str, if_match: &str) -> Result<Digests, Failure>;
     /// `writer.create`
-    fn create(
-        &self,
-        key: &str,
-        content_type: &str,
-        fingerprint: &str,
-    ) -> Result<Self::Writer, Failure>;
+    fn create(&self, key: &str, content_type: &str, fingerprint: &str) -> Result<Self::Writer, Failure>;
     /// `progress.report`, in bytes.
     fn report(&self, done: u64, total: u64);
 }
@@ -49,53 +44,27 @@ pub trait Sink {
 pub fn run<S: Store>(store: &S, config: &str, batch: &Batch) -> Result<Outcome, Failure> {
     let config = Config::parse(config)?;
     let (sources, failures) = plan::sources(batch, &|key| store.parse(key))?;
-    let total = config
-        .bundles
-        .iter()
-        .map(|kind| bytes_of(*kind, &sources))
-        .sum();
-    let mut work = Work {
-        store,
-        sources,
-        failures,
-        done: 0,
-        total,
-    };
+    let total = config.bundles.iter().map(|kind| bytes_of(*kind, &sources)).sum();
+    let mut work = Work { store, sources, failures, done: 0, total };
     let mut bundles = Vec::new();
     let mut notes = Vec::new();
     for kind in config.bundles {
-        let made = work
-            .bundle(kind)
-            .map_err(|failure| at(&format!("bundle `{}`", kind.name()), failure))?;
+        let made = work.bundle(kind).map_err(|failure| at(&format!("bundle `{}`", kind.name()), failure))?;
         notes.push(match &made {
             None => format!("{}: nothing to bundle", kind.name()),
             Some(bundle) if bundle.reused => {
                 format!("{}: {} files, up to date", kind.name(), bundle.entries)
             }
-            Some(bundle) => format!(
-                "{}: {} files, {} bytes",
-                kind.name(),
-                bundle.entries,
-                bundle.bytes
-            ),
+            Some(bundle) => format!("{}: {} files, {} bytes", kind.name(), bundle.entries, bundle.bytes),
         });
         bundles.extend(made);
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    Ok(Outcome {
-        assets: Vec::new(),
-        bundles,
-        failures: work.failures,
-        note,
-    })
+    Ok(Outcome { assets: Vec::new(), bundles, failures: work.failures, note })
 }
 
 fn bytes_of(kind: BundleKind, sources: &[Source]) -> u64 {
-    sources
-        .iter()
-        .filter(|source| plan::belongs(kind, source.role))
-        .map(|source| source.bytes)
-        .sum()
+    sources.iter().filter(|source| plan::belongs(kind, source.role)).map(|source| source.bytes).sum()
 }
 
 /// One call's state.
@@ -139,10 +108,7 @@ impl<S: Store> Work<'_, S> {
                     let gone = self.sources.remove(index);
                     self.done = before;
                     if !self.failures.iter().any(|known| known.key == gone.asset) {
-                        self.failures.push(AssetFailure {
-                            key: gone.asset,
-                            failure,
-                        });
+                        self.failures.push(AssetFailure { key: gone.asset, failure });
                     }
                 }
             }
@@ -150,29 +116,20 @@ impl<S: Store> Work<'_, S> {
     }
 
     fn attempt(&mut self, kind: BundleKind) -> Result<Option<Bundle>, Trouble> {
-        let chosen: Vec<usize> = (0..self.sources.len())
-            .filter(|index| plan::belongs(kind, self.sources[*index].role))
-            .collect();
+        let chosen: Vec<usize> =
+            (0..self.sources.len()).filter(|index| plan::belongs(kind, self.sources[*index].role)).collect();
         if chosen.is_empty() {
             return Ok(None);
         }
         let names = plan::names(kind, chosen.iter().map(|index| &self.sources[*index]));
-        let named = names
-            .iter()
-            .map(String::as_str)
-            .zip(chosen.iter().map(|index| &self.sources[*index]));
+        let named = names.iter().map(String::as_str).zip(chosen.iter().map(|index| &self.sources[*index]));
         let fingerprint = plan::fingerprint(named);
         let key = self.store.bundle_key(kind.name())?;
 
         let mut entries: Vec<Entry> = std::iter::zip(names, &chosen)
             .map(|(name, index)| {
                 let source = &self.sources[*index];
-                Entry {
-                    name,
-                    bytes: source.bytes,
-                    crc32: source.crc32.unwrap_or_default(),
-                    date: source.date,
-                }
+                Entry { name, bytes: source.bytes, crc32: source.crc32.unwrap_or_default(), date: source.date }
             })
             .collect();
         let bundle = |entries: &[Entry], reused| {
@@ -190,9 +147,7 @@ impl<S: Store> Work<'_, S> {
         match self.store.stat(&key) {
             Ok(there) => {
                 let expected = bundle(&entries, true);
-                if there.fingerprint.as_deref() == Some(&fingerprint)
-                    && there.bytes == expected.bytes
-                {
+                if there.fingerprint.as_deref() == Some(&fingerprint) && there.bytes == expected.bytes {
                     return Ok(Some(expected));
                 }
             }
@@ -206,10 +161,7 @@ impl<S: Store> Work<'_, S> {
         let made = bundle(&entries, false);
         let info = self.compose(&key, &fingerprint, &entries, &chosen)?;
         if info.bytes != made.bytes {
-            let text = format!(
-                "{key} came out as {} bytes instead of {}",
-                info.bytes, made.bytes
-            );
+            let text = format!("{key} came out as {} bytes instead of {}", info.bytes, made.bytes);
             return Err(Failure::Internal(text).into());
         }
         Ok(Some(made))
@@ -221,15 +173,9 @@ impl<S: Store> Work<'_, S> {
         if let Some(known) = source.crc32 {
             return Ok(known);
         }
-        let digests = self
-            .store
-            .digest(&source.key, &source.etag)
-            .map_err(|failure| blame(index, failure))?;
+        let digests = self.store.digest(&source.key, &source.etag).map_err(|failure| blame(index, failure))?;
         if digests.bytes != source.bytes {
-            let text = format!(
-                "{} has {} bytes instead of {}",
-                source.key, digests.bytes, source.bytes
-            );
+            let text = format!("{} has {} bytes instead of {}", source.key, digests.bytes, source.bytes);
             return Err(Trouble::Source(index, Failure::Mismatch(text)));
         }
         source.crc32 = Some(digests.crc32);

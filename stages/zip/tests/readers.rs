@@ -63,35 +63,20 @@ const TOOLS: [(&str, &[&str]); 5] = [
     ("7zz", &["t", "-bd"]),
     ("bsdtar", &["-tf"]),
     ("busybox", &["unzip", "-t"]),
-    (
-        "python3",
-        &[
-            "-c",
-            "import sys,zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)",
-        ],
-    ),
+    ("python3", &["-c", "import sys,zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"]),
 ];
 
 /// Has every installed tool test the archive at `path`.
 fn test_with_tools(path: &Path) {
     for (tool, arguments) in TOOLS {
         // A name of many non-ASCII letters is no reason to complain, whatever the machine's locale is.
-        let result = Command::new(tool)
-            .args(arguments)
-            .arg(path)
-            .env("LC_ALL", "C.UTF-8")
-            .output();
+        let result = Command::new(tool).args(arguments).arg(path).env("LC_ALL", "C.UTF-8").output();
         match result {
             Err(error) => println!("{tool}: not tested, {error}"),
             Ok(output) => {
-                let told = String::from_utf8_lossy(&output.stdout).into_owned()
-                    + &String::from_utf8_lossy(&output.stderr);
-                assert!(
-                    output.status.success(),
-                    "{tool} {}: {}",
-                    path.display(),
-                    &told[..told.len().min(2_000)]
-                );
+                let told =
+                    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{tool} {}: {}", path.display(), &told[..told.len().min(2_000)]);
                 println!("{tool}: accepts {}", path.display());
             }
         }
@@ -151,8 +136,7 @@ fn naughty_names() -> Vec<String> {
     match std::env::var_os("STAGEHOST_MEDIA") {
         None => println!("naughty-strings.txt: not tested, STAGEHOST_MEDIA is not set"),
         Some(directory) => {
-            let list =
-                std::fs::read_to_string(Path::new(&directory).join("naughty-strings.txt")).unwrap();
+            let list = std::fs::read_to_string(Path::new(&directory).join("naughty-strings.txt")).unwrap();
             names.extend(list.lines().map(str::to_owned));
         }
     }
@@ -161,16 +145,12 @@ fn naughty_names() -> Vec<String> {
 
 #[test]
 fn every_reader_opens_an_archive_of_naughty_names() {
-    let files: Vec<(String, Vec<u8>)> = naughty_names()
-        .into_iter()
-        .enumerate()
-        .map(|(index, name)| (name, vec![index as u8; index]))
-        .collect();
+    let files: Vec<(String, Vec<u8>)> =
+        naughty_names().into_iter().enumerate().map(|(index, name)| (name, vec![index as u8; index])).collect();
     let entries = entries(&files);
     let archive = compose(&entries, &files);
-    let expected: Vec<_> = std::iter::zip(&entries, &files)
-        .map(|(entry, file)| (entry.name.clone(), file.1.clone()))
-        .collect();
+    let expected: Vec<_> =
+        std::iter::zip(&entries, &files).map(|(entry, file)| (entry.name.clone(), file.1.clone())).collect();
     assert_eq!(read_back(&archive), expected);
     let file = on_disk(&archive);
     test_with_tools(file.path());
@@ -178,18 +158,11 @@ fn every_reader_opens_an_archive_of_naughty_names() {
     // And they land on a disk: as many files as there are names, none outside.
     let directory = tempfile::tempdir().unwrap();
     let script = "import sys,zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
-    match Command::new("python3")
-        .args(["-c", script])
-        .arg(file.path())
-        .arg(directory.path())
-        .status()
-    {
+    match Command::new("python3").args(["-c", script]).arg(file.path()).arg(directory.path()).status() {
         Err(error) => println!("python3: not tested, {error}"),
         Ok(status) => {
             assert!(status.success());
-            let landed = std::fs::read_dir(directory.path().join("photo/vertical"))
-                .unwrap()
-                .count();
+            let landed = std::fs::read_dir(directory.path().join("photo/vertical")).unwrap().count();
             assert_eq!(landed, files.len());
         }
     }
@@ -197,20 +170,13 @@ fn every_reader_opens_an_archive_of_naughty_names() {
 
 #[test]
 fn every_reader_opens_an_archive_of_seventy_thousand_files() {
-    let files: Vec<(String, Vec<u8>)> = (0..70_000_u32)
-        .map(|index| (format!("{index}.jpg"), index.to_le_bytes().to_vec()))
-        .collect();
+    let files: Vec<(String, Vec<u8>)> =
+        (0..70_000_u32).map(|index| (format!("{index}.jpg"), index.to_le_bytes().to_vec())).collect();
     let entries = entries(&files);
     let archive = compose(&entries, &files);
     let read = read_back(&archive);
     assert_eq!(read.len(), 70_000);
-    assert_eq!(
-        read[69_999],
-        (
-            "photo/vertical/69999.jpg".to_owned(),
-            69_999_u32.to_le_bytes().to_vec()
-        )
-    );
+    assert_eq!(read[69_999], ("photo/vertical/69999.jpg".to_owned(), 69_999_u32.to_le_bytes().to_vec()));
     test_with_tools(on_disk(&archive).path());
 }
 
@@ -223,11 +189,7 @@ struct Sparse {
 
 impl Sparse {
     fn compose(entries: &[Entry]) -> Self {
-        let mut sparse = Sparse {
-            parts: BTreeMap::new(),
-            length: 0,
-            at: 0,
-        };
+        let mut sparse = Sparse { parts: BTreeMap::new(), length: 0, at: 0 };
         for part in Archive::new(entries).parts() {
             match part {
                 Part::Bytes(bytes) => {
@@ -254,11 +216,7 @@ impl Read for Sparse {
                 length
             }
             _ => {
-                let next = self
-                    .parts
-                    .range(self.at + 1..)
-                    .next()
-                    .map_or(self.length, |(start, _)| *start);
+                let next = self.parts.range(self.at + 1..).next().map_or(self.length, |(start, _)| *start);
                 let length = left.min((next - self.at) as usize);
                 out[..length].fill(0);
                 length
@@ -299,16 +257,9 @@ fn crc32_of_zeros(length: u64) -> u32 {
 #[test]
 fn every_reader_finds_its_way_past_four_gibibytes() {
     const GIB: u64 = 1 << 30;
-    let entry = |name: &str, bytes| Entry {
-        name: name.to_owned(),
-        bytes,
-        crc32: crc32_of_zeros(bytes),
-        date: DosDate::EPOCH,
-    };
-    assert_eq!(
-        crc32_of_zeros(1_000_003),
-        crc32fast::hash(&vec![0; 1_000_003])
-    );
+    let entry =
+        |name: &str, bytes| Entry { name: name.to_owned(), bytes, crc32: crc32_of_zeros(bytes), date: DosDate::EPOCH };
+    assert_eq!(crc32_of_zeros(1_000_003), crc32fast::hash(&vec![0; 1_000_003]));
     // Lengths around the largest 32-bit number, which is itself the mark of a 64-bit one; a small file behind them.
     let entries = [
         entry("below.mp4", 0xffff_fffe),
@@ -331,19 +282,10 @@ fn every_reader_finds_its_way_past_four_gibibytes() {
         ("7zz", &["e", "-so", "-bd"], &["small.jpg"]),
         ("python3", &["-c", PYTHON_READ], &["small.jpg"]),
     ] {
-        match Command::new(tool)
-            .args(arguments)
-            .arg(file.path())
-            .args(after)
-            .output()
-        {
+        match Command::new(tool).args(arguments).arg(file.path()).args(after).output() {
             Err(error) => println!("{tool}: not tested, {error}"),
             Ok(output) => {
-                assert!(
-                    output.status.success(),
-                    "{tool}: {}",
-                    String::from_utf8_lossy(&output.stderr)
-                );
+                assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
                 assert_eq!(output.stdout, vec![0; 1_234], "{tool}");
                 println!("{tool}: reads behind 12 GiB");
             }
@@ -353,17 +295,10 @@ fn every_reader_finds_its_way_past_four_gibibytes() {
     let mut reader = ZipArchive::new(&mut sparse).unwrap();
     for (index, entry) in entries.iter().enumerate() {
         let file = reader.by_index(index).unwrap();
-        assert_eq!(
-            (&*file.name().unwrap(), file.size(), file.crc32()),
-            (&*entry.name, entry.bytes, entry.crc32)
-        );
+        assert_eq!((&*file.name().unwrap(), file.size(), file.crc32()), (&*entry.name, entry.bytes, entry.crc32));
     }
     let mut last = Vec::new();
-    reader
-        .by_name("small.jpg")
-        .unwrap()
-        .read_to_end(&mut last)
-        .unwrap();
+    reader.by_name("small.jpg").unwrap().read_to_end(&mut last).unwrap();
     assert_eq!(last, vec![0; 1_234]);
 }
 

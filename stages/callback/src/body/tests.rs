@@ -22,32 +22,15 @@ fn composed(batch: &Batch) -> Value {
 
 fn bundle(name: &str, bytes: u64, entries: u32, unpacked_bytes: u64) -> Bundle {
     let (name, key) = (name.to_owned(), format!("28/zip/{name}.zip"));
-    Bundle {
-        name,
-        key,
-        bytes,
-        entries,
-        unpacked_bytes,
-        reused: false,
-    }
+    Bundle { name, key, bytes, entries, unpacked_bytes, reused: false }
 }
 
 #[test]
 fn a_partial_success_is_told_in_these_very_words() {
     let mut photo = asset("28/raw/photo/vertical/a.jpg");
     photo.renditions = vec![
-        rendition(
-            "320x240",
-            "28/thumb/photo/vertical/a_320x240.jpg",
-            "image/jpeg",
-            Some((180, 240)),
-        ),
-        rendition(
-            "1280x960",
-            "28/thumb/photo/vertical/a_1280x960.jpg",
-            "image/jpeg",
-            Some((720, 960)),
-        ),
+        rendition("320x240", "28/thumb/photo/vertical/a_320x240.jpg", "image/jpeg", Some((180, 240))),
+        rendition("1280x960", "28/thumb/photo/vertical/a_1280x960.jpg", "image/jpeg", Some((720, 960))),
     ];
     let mut broken = asset("28/raw/photo/vertical/b.jpg");
     broken.verified = false;
@@ -59,10 +42,7 @@ fn a_partial_success_is_told_in_these_very_words() {
         job_id: Some(Id::Number(21)),
         external_id: Some("ext".to_owned()),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
-        bundles: vec![
-            bundle("complete", 1000, 3, 900),
-            bundle("originals", 500, 1, 450),
-        ],
+        bundles: vec![bundle("complete", 1000, 3, 900), bundle("originals", 500, 1, 450)],
         ..batch(vec![photo, broken])
     };
     let expected = concat!(
@@ -84,19 +64,12 @@ fn a_partial_success_is_told_in_these_very_words() {
         r#""details":[{"key":"28/raw/photo/vertical/b.jpg","code":"Stage.Corrupt","#,
         r#""message":"it went wrong","state":"ValidateRawAssets"}]}}"#,
     );
-    assert_eq!(
-        compose(&context(), &batch, &judge(&batch)).unwrap(),
-        expected
-    );
+    assert_eq!(compose(&context(), &batch, &judge(&batch)).unwrap(), expected);
 }
 
 #[test]
 fn a_success_names_no_failure_and_leaves_out_what_is_not_known() {
-    let context = Context {
-        execution: String::new(),
-        started_at: String::new(),
-        ..context()
-    };
+    let context = Context { execution: String::new(), started_at: String::new(), ..context() };
     let batch = batch(vec![asset("51/raw/project/doc/plan.pdf")]);
     assert_eq!(
         compose(&context, &batch, &judge(&batch)).unwrap(),
@@ -128,49 +101,23 @@ fn the_processed_key_of_a_video_is_a_video_and_the_better_one() {
     let hd = |pixels| rendition("1080p", "v_1080p.mp4", "video/mp4", pixels);
     let sd = |pixels| rendition("720p", "v_720p.mp4", "video/mp4", pixels);
     for renditions in [
-        vec![
-            poster.clone(),
-            sd(Some((1280, 720))),
-            hd(Some((1920, 1080))),
-        ],
+        vec![poster.clone(), sd(Some((1280, 720))), hd(Some((1920, 1080)))],
         vec![poster.clone(), hd(None), sd(None)],
         // A small source: both have its size.
         vec![poster.clone(), sd(Some((640, 360))), hd(Some((640, 360)))],
     ] {
-        let video = Asset {
-            media_type: MediaType::VideoVertical,
-            renditions,
-            ..asset("v.mov")
-        };
+        let video = Asset { media_type: MediaType::VideoVertical, renditions, ..asset("v.mov") };
         let body = composed(&batch(vec![video]));
         assert_eq!(body["outputs"][0]["processedKey"], "v_1080p.mp4");
     }
-    let only_poster = Asset {
-        media_type: MediaType::VideoVertical,
-        renditions: vec![poster],
-        ..asset("v.mov")
-    };
-    assert!(
-        composed(&batch(vec![only_poster]))["outputs"][0]
-            .get("processedKey")
-            .is_none()
-    );
+    let only_poster = Asset { media_type: MediaType::VideoVertical, renditions: vec![poster], ..asset("v.mov") };
+    assert!(composed(&batch(vec![only_poster]))["outputs"][0].get("processedKey").is_none());
 }
 
 #[test]
 fn a_photo_smaller_than_its_boxes_still_has_a_large_and_a_small_rendition() {
-    let made = |name: &str| {
-        rendition(
-            name,
-            &format!("p_{name}.jpg"),
-            "image/jpeg",
-            Some((100, 50)),
-        )
-    };
-    let photo = Asset {
-        renditions: vec![made("640x480"), made("1280x960"), made("320x240")],
-        ..asset("p.jpg")
-    };
+    let made = |name: &str| rendition(name, &format!("p_{name}.jpg"), "image/jpeg", Some((100, 50)));
+    let photo = Asset { renditions: vec![made("640x480"), made("1280x960"), made("320x240")], ..asset("p.jpg") };
     let body = composed(&batch(vec![photo]));
     assert_eq!(body["outputs"][0]["processedKey"], "p_1280x960.jpg");
     assert_eq!(body["outputs"][0]["thumbnailKey"], "p_320x240.jpg");
@@ -178,14 +125,8 @@ fn a_photo_smaller_than_its_boxes_still_has_a_large_and_a_small_rendition() {
 
 #[test]
 fn a_failed_state_is_the_error_and_failed_files_follow_in_the_details() {
-    let bad = Asset {
-        problem: Some(problem("GenerateThumbnails", "Stage.Corrupt")),
-        ..asset("1/raw/a.jpg")
-    };
-    let body = composed(&Batch {
-        problems: vec![problem("ProcessVideos", "Stage.Denied")],
-        ..batch(vec![bad])
-    });
+    let bad = Asset { problem: Some(problem("GenerateThumbnails", "Stage.Corrupt")), ..asset("1/raw/a.jpg") };
+    let body = composed(&Batch { problems: vec![problem("ProcessVideos", "Stage.Denied")], ..batch(vec![bad]) });
     assert_eq!(body["status"], "PROCESSING_FAILED");
     assert_eq!(body["error"]["code"], "Stage.Denied");
     assert_eq!(

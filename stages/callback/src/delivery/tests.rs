@@ -19,11 +19,7 @@ struct Script {
 impl World for Script {
     fn attempt(&self, body: &str) -> Result<Reply, Failure> {
         assert_eq!(body, "{}");
-        let (took, answer) = self
-            .answers
-            .borrow_mut()
-            .pop_front()
-            .expect("no attempt more than scripted");
+        let (took, answer) = self.answers.borrow_mut().pop_front().expect("no attempt more than scripted");
         self.now.set(self.now.get() + Duration::from_millis(took));
         answer
     }
@@ -49,68 +45,29 @@ fn script(answers: Vec<(u64, Result<Reply, Failure>)>) -> Script {
 }
 
 fn reply(status: u16) -> (u64, Result<Reply, Failure>) {
-    (
-        10,
-        Ok(Reply {
-            status,
-            retry_after_ms: None,
-        }),
-    )
+    (10, Ok(Reply { status, retry_after_ms: None }))
 }
 
 fn silence() -> (u64, Result<Reply, Failure>) {
-    (
-        10_000,
-        Err(Failure::Transient("no reply in 10 s".to_owned())),
-    )
+    (10_000, Err(Failure::Transient("no reply in 10 s".to_owned())))
 }
 
 #[test]
 fn a_success_is_delivered_once() {
     for status in [200, 202, 204, 299] {
         let world = script(vec![reply(status)]);
-        assert_eq!(
-            deliver(&world, &Config::default(), "{}"),
-            Ok(Delivered {
-                status,
-                attempts: 1
-            })
-        );
+        assert_eq!(deliver(&world, &Config::default(), "{}"), Ok(Delivered { status, attempts: 1 }));
         assert!(world.waits.borrow().is_empty());
     }
-    assert_eq!(
-        Delivered {
-            status: 200,
-            attempts: 1
-        }
-        .to_string(),
-        "(200) after 1 attempt"
-    );
-    assert_eq!(
-        Delivered {
-            status: 202,
-            attempts: 3
-        }
-        .to_string(),
-        "(202) after 3 attempts"
-    );
+    assert_eq!(Delivered { status: 200, attempts: 1 }.to_string(), "(200) after 1 attempt");
+    assert_eq!(Delivered { status: 202, attempts: 3 }.to_string(), "(202) after 3 attempts");
 }
 
 #[test]
 fn a_busy_backend_is_tried_again_after_waits_that_double() {
     let world = script(vec![reply(503), reply(429), reply(500), reply(200)]);
-    assert_eq!(
-        deliver(&world, &Config::default(), "{}"),
-        Ok(Delivered {
-            status: 200,
-            attempts: 4
-        })
-    );
-    assert_eq!(
-        *world.waits.borrow(),
-        [250, 500, 1000],
-        "half of 500, 1000 and 2000, chance adding nothing here"
-    );
+    assert_eq!(deliver(&world, &Config::default(), "{}"), Ok(Delivered { status: 200, attempts: 4 }));
+    assert_eq!(*world.waits.borrow(), [250, 500, 1000], "half of 500, 1000 and 2000, chance adding nothing here");
     for status in [408, 425, 429, 500, 502, 503, 504, 599] {
         assert_eq!(sort(status), Meaning::Later, "{status}");
     }
@@ -118,23 +75,12 @@ fn a_busy_backend_is_tried_again_after_waits_that_double() {
 
 #[test]
 fn every_other_status_is_final() {
-    for status in [
-        100, 199, 300, 301, 302, 307, 308, 400, 401, 403, 404, 409, 410, 422, 451, 600, 0,
-    ] {
+    for status in [100, 199, 300, 301, 302, 307, 308, 400, 401, 403, 404, 409, 410, 422, 451, 600, 0] {
         let world = script(vec![reply(status)]);
         let failure = deliver(&world, &Config::default(), "{}").unwrap_err();
-        let (Failure::Denied(text) | Failure::InvalidInput(text)) = &failure else {
-            panic!("{failure:?}")
-        };
-        assert!(
-            text.contains(&format!(" {status} ")) && text.contains("1 attempt"),
-            "{text}"
-        );
-        assert_eq!(
-            matches!(failure, Failure::Denied(_)),
-            matches!(status, 401 | 403),
-            "{status}"
-        );
+        let (Failure::Denied(text) | Failure::InvalidInput(text)) = &failure else { panic!("{failure:?}") };
+        assert!(text.contains(&format!(" {status} ")) && text.contains("1 attempt"), "{text}");
+        assert_eq!(matches!(failure, Failure::Denied(_)), matches!(status, 401 | 403), "{status}");
     }
 }
 
@@ -149,51 +95,23 @@ fn a_host_that_refuses_to_send_is_not_asked_twice() {
 fn attempts_run_out_as_a_transient_failure_that_says_what_happened_last() {
     let world = script(vec![reply(500), reply(500), reply(500), reply(503)]);
     let text = "the callback was not delivered in 4 attempts: the backend answered 503".to_owned();
-    assert_eq!(
-        deliver(&world, &Config::default(), "{}"),
-        Err(Failure::Transient(text))
-    );
+    assert_eq!(deliver(&world, &Config::default(), "{}"), Err(Failure::Transient(text)));
 }
 
 #[test]
 fn a_silent_backend_does_not_hold_the_call_beyond_its_time() {
     let world = script(vec![silence(), silence()]);
     let text = "the callback was not delivered in 2 attempts: no reply in 10 s".to_owned();
-    assert_eq!(
-        deliver(&world, &Config::default(), "{}"),
-        Err(Failure::Transient(text))
-    );
+    assert_eq!(deliver(&world, &Config::default(), "{}"), Err(Failure::Transient(text)));
     assert!(world.elapsed() <= Duration::from_secs(30));
 }
 
 #[test]
 fn retry_after_is_honoured_up_to_the_longest_wait() {
-    let asking = |ms| {
-        (
-            10,
-            Ok(Reply {
-                status: 429,
-                retry_after_ms: Some(ms),
-            }),
-        )
-    };
-    let world = script(vec![
-        asking(3_000),
-        asking(3_600_000),
-        asking(1),
-        reply(200),
-    ]);
-    let config = Config {
-        total_ms: 60_000,
-        ..Config::default()
-    };
-    assert_eq!(
-        deliver(&world, &config, "{}"),
-        Ok(Delivered {
-            status: 200,
-            attempts: 4
-        })
-    );
+    let asking = |ms| (10, Ok(Reply { status: 429, retry_after_ms: Some(ms) }));
+    let world = script(vec![asking(3_000), asking(3_600_000), asking(1), reply(200)]);
+    let config = Config { total_ms: 60_000, ..Config::default() };
+    assert_eq!(deliver(&world, &config, "{}"), Ok(Delivered { status: 200, attempts: 4 }));
     assert_eq!(*world.waits.borrow(), [3_000, 10_000, 1_000]);
 }
 

@@ -38,11 +38,7 @@ struct MemoryWriter {
 impl Memory {
     fn put(&self, key: &str, bytes: &[u8]) -> String {
         let etag = format!("etag-{:08x}", crc32fast::hash(bytes));
-        let stored = Stored {
-            bytes: bytes.to_vec(),
-            etag: etag.clone(),
-            fingerprint: None,
-        };
+        let stored = Stored { bytes: bytes.to_vec(), etag: etag.clone(), fingerprint: None };
         self.0.borrow_mut().objects.insert(key.to_owned(), stored);
         etag
     }
@@ -62,15 +58,8 @@ impl Memory {
 }
 
 fn fetch(bucket: &Bucket, key: &str, if_match: &str) -> Result<Stored, Failure> {
-    let stored = bucket
-        .objects
-        .get(key)
-        .ok_or_else(|| Failure::Missing(key.to_owned()))?;
-    if stored.etag == if_match {
-        Ok(stored.clone())
-    } else {
-        Err(Failure::Mismatch(key.to_owned()))
-    }
+    let stored = bucket.objects.get(key).ok_or_else(|| Failure::Missing(key.to_owned()))?;
+    if stored.etag == if_match { Ok(stored.clone()) } else { Err(Failure::Mismatch(key.to_owned())) }
 }
 
 impl Store for Memory {
@@ -79,9 +68,7 @@ impl Store for Memory {
     fn parse(&self, key: &str) -> Result<Parts, Failure> {
         let parts: Vec<&str> = key.split('/').collect();
         let [listing, area, kind, orientation, date, name] = parts[..] else {
-            return Err(Failure::InvalidInput(format!(
-                "{key} does not follow the layout"
-            )));
+            return Err(Failure::InvalidInput(format!("{key} does not follow the layout")));
         };
         let area = match area {
             "raw" => Area::Raw,
@@ -95,23 +82,14 @@ impl Store for Memory {
             _ => MediaType::PhotoHorizontal,
         };
         let (listing, date, name) = (listing.to_owned(), Some(date.to_owned()), name.to_owned());
-        Ok(Parts {
-            listing,
-            area,
-            media_type,
-            date,
-            name,
-        })
+        Ok(Parts { listing, area, media_type, date, name })
     }
     fn bundle_key(&self, name: &str) -> Result<String, Failure> {
         Ok(format!("51/zip/{name}.zip"))
     }
     fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
         let bucket = self.0.borrow();
-        let stored = bucket
-            .objects
-            .get(key)
-            .ok_or_else(|| Failure::Missing(key.to_owned()))?;
+        let stored = bucket.objects.get(key).ok_or_else(|| Failure::Missing(key.to_owned()))?;
         Ok(info(key, stored))
     }
     fn digest(&self, key: &str, if_match: &str) -> Result<Digests, Failure> {
@@ -125,21 +103,11 @@ impl Store for Memory {
             etag: stored.etag,
         })
     }
-    fn create(
-        &self,
-        key: &str,
-        content_type: &str,
-        fingerprint: &str,
-    ) -> Result<MemoryWriter, Failure> {
+    fn create(&self, key: &str, content_type: &str, fingerprint: &str) -> Result<MemoryWriter, Failure> {
         assert_eq!(content_type, "application/zip");
         self.0.borrow_mut().created += 1;
         let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
-        Ok(MemoryWriter {
-            bucket: self.0.clone(),
-            key,
-            fingerprint,
-            bytes: Vec::new(),
-        })
+        Ok(MemoryWriter { bucket: self.0.clone(), key, fingerprint, bytes: Vec::new() })
     }
     fn report(&self, done: u64, total: u64) {
         assert!(done <= total);
@@ -170,11 +138,7 @@ impl Sink for MemoryWriter {
         Ok(())
     }
     fn finish(self) -> Result<ObjectInfo, Failure> {
-        let stored = Stored {
-            bytes: self.bytes,
-            etag: "zip".to_owned(),
-            fingerprint: Some(self.fingerprint),
-        };
+        let stored = Stored { bytes: self.bytes, etag: "zip".to_owned(), fingerprint: Some(self.fingerprint) };
         let info = info(&self.key, &stored);
         self.bucket.borrow_mut().objects.insert(self.key, stored);
         Ok(info)
@@ -239,12 +203,7 @@ fn listing(store: &Memory) -> Batch {
         Some(crc32fast::hash(b"small")),
     )];
     let mut video = asset(store, "51/raw/video/horizontal/2025-11-27/v.mov", b"video");
-    video.renditions = vec![rendition(
-        store,
-        "51/processed/video/horizontal/2025-11-27/v_1080p.mp4",
-        b"hd",
-        None,
-    )];
+    video.renditions = vec![rendition(store, "51/processed/video/horizontal/2025-11-27/v_1080p.mp4", b"hd", None)];
     let document = asset(store, "51/raw/project/doc/2025-11-27/plan.pdf", b"plan");
     batch(vec![photo, video, document])
 }
@@ -254,19 +213,9 @@ fn each_bundle_holds_its_files_under_names_a_person_understands() {
     let store = Memory::default();
     let outcome = run(&store, "{}", &listing(&store)).unwrap();
     assert!(outcome.failures.is_empty() && outcome.assets.is_empty());
-    let facts: Vec<_> = outcome
-        .bundles
-        .iter()
-        .map(|b| (b.name.as_str(), b.entries, b.unpacked_bytes, b.reused))
-        .collect();
-    assert_eq!(
-        facts,
-        [
-            ("complete", 5, 21, false),
-            ("originals", 3, 14, false),
-            ("thumbnails", 1, 5, false)
-        ]
-    );
+    let facts: Vec<_> =
+        outcome.bundles.iter().map(|b| (b.name.as_str(), b.entries, b.unpacked_bytes, b.reused)).collect();
+    assert_eq!(facts, [("complete", 5, 21, false), ("originals", 3, 14, false), ("thumbnails", 1, 5, false)]);
     assert_eq!(
         store.names("51/zip/complete.zip"),
         [
@@ -279,27 +228,13 @@ fn each_bundle_holds_its_files_under_names_a_person_understands() {
     );
     assert_eq!(
         store.names("51/zip/originals.zip"),
-        [
-            "photo/vertical/a.jpg",
-            "video/horizontal/v.mov",
-            "project/doc/plan.pdf"
-        ]
+        ["photo/vertical/a.jpg", "video/horizontal/v.mov", "project/doc/plan.pdf"]
     );
-    assert_eq!(
-        store.names("51/zip/thumbnails.zip"),
-        ["photo/vertical/a_320x240.jpg"]
-    );
+    assert_eq!(store.names("51/zip/thumbnails.zip"), ["photo/vertical/a_320x240.jpg"]);
     for bundle in &outcome.bundles {
-        assert_eq!(
-            bundle.bytes,
-            store.0.borrow().objects[&bundle.key].bytes.len() as u64
-        );
+        assert_eq!(bundle.bytes, store.0.borrow().objects[&bundle.key].bytes.len() as u64);
     }
-    assert_eq!(
-        store.0.borrow().digests,
-        1,
-        "only the video's rendition came without a checksum, and once is enough"
-    );
+    assert_eq!(store.0.borrow().digests, 1, "only the video's rendition came without a checksum, and once is enough");
 }
 
 #[test]
@@ -309,22 +244,13 @@ fn a_second_run_makes_nothing_and_reads_nothing() {
     let first = run(&store, "{}", &listing).unwrap();
     let (created, digests) = (store.0.borrow().created, store.0.borrow().digests);
     let second = run(&store, "{}", &listing).unwrap();
-    assert_eq!(
-        (store.0.borrow().created, store.0.borrow().digests),
-        (created, digests)
-    );
+    assert_eq!((store.0.borrow().created, store.0.borrow().digests), (created, digests));
     assert!(second.bundles.iter().all(|bundle| bundle.reused));
-    let unmarked: Vec<Bundle> = second
-        .bundles
-        .into_iter()
-        .map(|b| Bundle { reused: false, ..b })
-        .collect();
+    let unmarked: Vec<Bundle> = second.bundles.into_iter().map(|b| Bundle { reused: false, ..b }).collect();
     assert_eq!(unmarked, first.bundles);
     assert_eq!(
         second.note.as_deref(),
-        Some(
-            "complete: 5 files, up to date; originals: 3 files, up to date; thumbnails: 1 files, up to date"
-        )
+        Some("complete: 5 files, up to date; originals: 3 files, up to date; thumbnails: 1 files, up to date")
     );
 }
 
@@ -352,23 +278,10 @@ fn an_upload_counts_once_verified_whatever_happened_to_it_later() {
     });
     listing.assets[0].renditions.clear();
     listing.assets[2].verified = false;
-    let outcome = run(
-        &store,
-        r#"{"bundles":["originals","thumbnails"]}"#,
-        &listing,
-    )
-    .unwrap();
-    assert_eq!(
-        store.names("51/zip/originals.zip"),
-        ["photo/vertical/a.jpg", "video/horizontal/v.mov"]
-    );
+    let outcome = run(&store, r#"{"bundles":["originals","thumbnails"]}"#, &listing).unwrap();
+    assert_eq!(store.names("51/zip/originals.zip"), ["photo/vertical/a.jpg", "video/horizontal/v.mov"]);
     assert_eq!(outcome.bundles.len(), 1);
-    assert!(
-        outcome
-            .note
-            .unwrap()
-            .ends_with("thumbnails: nothing to bundle")
-    );
+    assert!(outcome.note.unwrap().ends_with("thumbnails: nothing to bundle"));
 }
 
 #[test]
@@ -376,36 +289,18 @@ fn a_file_replaced_meanwhile_is_left_out_and_named() {
     let store = Memory::default();
     let listing = listing(&store);
     store.put("51/raw/photo/vertical/2025-11-27/a.jpg", b"another photo");
-    store
-        .0
-        .borrow_mut()
-        .objects
-        .remove("51/processed/video/horizontal/2025-11-27/v_1080p.mp4");
+    store.0.borrow_mut().objects.remove("51/processed/video/horizontal/2025-11-27/v_1080p.mp4");
     let outcome = run(&store, r#"{"bundles":["complete","originals"]}"#, &listing).unwrap();
     assert_eq!(
         store.names("51/zip/complete.zip"),
-        [
-            "thumbnails/photo/vertical/a_320x240.jpg",
-            "video/horizontal/v.mov",
-            "project/doc/plan.pdf"
-        ]
+        ["thumbnails/photo/vertical/a_320x240.jpg", "video/horizontal/v.mov", "project/doc/plan.pdf"]
     );
-    let failed: Vec<_> = outcome
-        .failures
-        .iter()
-        .map(|f| (f.key.as_str(), &f.failure))
-        .collect();
+    let failed: Vec<_> = outcome.failures.iter().map(|f| (f.key.as_str(), &f.failure)).collect();
     assert!(matches!(
         failed[..],
         [
-            (
-                "51/raw/video/horizontal/2025-11-27/v.mov",
-                Failure::Missing(_)
-            ),
-            (
-                "51/raw/photo/vertical/2025-11-27/a.jpg",
-                Failure::Mismatch(_)
-            )
+            ("51/raw/video/horizontal/2025-11-27/v.mov", Failure::Missing(_)),
+            ("51/raw/photo/vertical/2025-11-27/a.jpg", Failure::Mismatch(_))
         ]
     ));
 }
@@ -415,11 +310,7 @@ fn no_byte_of_a_file_passes_through_the_guest() {
     let store = Memory::default();
     let sent = |size: usize| {
         let before = store.0.borrow().appended;
-        let photo = asset(
-            &store,
-            "51/raw/photo/vertical/2025-11-27/a.jpg",
-            &vec![7; size],
-        );
+        let photo = asset(&store, "51/raw/photo/vertical/2025-11-27/a.jpg", &vec![7; size]);
         run(&store, r#"{"bundles":["originals"]}"#, &batch(vec![photo])).unwrap();
         store.0.borrow().appended - before
     };
@@ -434,9 +325,7 @@ fn a_batch_without_a_good_file_has_no_bundle_and_says_so() {
     assert_eq!(store.0.borrow().created, 0);
     assert_eq!(
         outcome.note.as_deref(),
-        Some(
-            "complete: nothing to bundle; originals: nothing to bundle; thumbnails: nothing to bundle"
-        )
+        Some("complete: nothing to bundle; originals: nothing to bundle; thumbnails: nothing to bundle")
     );
 }
 
@@ -447,15 +336,7 @@ fn an_upload_that_cannot_be_placed_is_a_failure_of_that_upload() {
     listing.assets[0].key = "nonsense".to_owned();
     listing.assets[1].etag = None;
     let outcome = run(&store, r#"{"bundles":["originals"]}"#, &listing).unwrap();
-    assert_eq!(
-        store.names("51/zip/originals.zip"),
-        ["project/doc/plan.pdf"]
-    );
-    assert!(
-        outcome
-            .failures
-            .iter()
-            .all(|failed| matches!(failed.failure, Failure::InvalidInput(_)))
-    );
+    assert_eq!(store.names("51/zip/originals.zip"), ["project/doc/plan.pdf"]);
+    assert!(outcome.failures.iter().all(|failed| matches!(failed.failure, Failure::InvalidInput(_))));
     assert_eq!(outcome.failures.len(), 2);
 }
