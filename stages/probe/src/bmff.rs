@@ -29,29 +29,16 @@ pub(crate) struct Boxes {
 impl Boxes {
     /// The children of `parent`, of which the children's list begins `skip` bytes into its content.
     pub(crate) fn within(parent: Box, skip: u64, within: &'static str) -> Self {
-        Self {
-            at: parent.body.saturating_add(skip),
-            end: parent.end,
-            left: MAX_SIBLINGS,
-            within,
-        }
+        Self { at: parent.body.saturating_add(skip), end: parent.end, left: MAX_SIBLINGS, within }
     }
 
     /// The outermost boxes of a file. They may claim to end behind it.
     fn of_file() -> Self {
-        Self {
-            at: 0,
-            end: u64::MAX,
-            left: MAX_SIBLINGS,
-            within: "a box header",
-        }
+        Self { at: 0, end: u64::MAX, left: MAX_SIBLINGS, within: "a box header" }
     }
 
     /// The next one, or `None` at the end. A child that hangs over its parent's end is corrupt.
-    pub(crate) fn next<S: Source>(
-        &mut self,
-        window: &mut Window<'_, S>,
-    ) -> Result<Option<Box>, ProbeError<S::Error>> {
+    pub(crate) fn next<S: Source>(&mut self, window: &mut Window<'_, S>) -> Result<Option<Box>, ProbeError<S::Error>> {
         // QuickTime closes some lists with four zero bytes.
         if self.at >= window.len() && self.end == u64::MAX || self.end.saturating_sub(self.at) < 8 {
             return Ok(None);
@@ -68,19 +55,12 @@ impl Boxes {
             1 => (16, window.u64(start + 8, self.within)?),
             size => (8, size),
         };
-        let end = start
-            .checked_add(size)
-            .filter(|end| size >= header && *end <= self.end);
+        let end = start.checked_add(size).filter(|end| size >= header && *end <= self.end);
         let Some(end) = end else {
             return Err(ProbeError::corrupt("a box of an impossible length", start));
         };
         self.at = end;
-        Ok(Some(Box {
-            kind,
-            start,
-            body: start + header,
-            end,
-        }))
+        Ok(Some(Box { kind, start, body: start + header, end }))
     }
 }
 
@@ -94,10 +74,7 @@ pub(crate) fn find<S: Source>(
     while let Some(found) = boxes.next(window)? {
         // Either the wanted box is cut off, or it would have come behind the one that is.
         if found.end > window.len() {
-            return Err(ProbeError::Truncated {
-                what,
-                offset: window.len(),
-            });
+            return Err(ProbeError::Truncated { what, offset: window.len() });
         }
         if &found.kind == kind {
             return Ok(found);
@@ -114,24 +91,16 @@ fn what_is_missing(kind: &[u8; 4]) -> &'static str {
 }
 
 /// Every outermost box that holds content fits into the file. What comes after them and is no box is somebody's trailer.
-pub(crate) fn verify_end<S: Source>(
-    window: &mut Window<'_, S>,
-) -> Result<(), ProbeError<S::Error>> {
+pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>) -> Result<(), ProbeError<S::Error>> {
     let mut boxes = Boxes::of_file();
     let mut content = false;
     loop {
         match boxes.next(window) {
             Ok(None) => return Ok(()),
             Ok(Some(found)) => {
-                let known = matches!(
-                    &found.kind,
-                    b"mdat" | b"moov" | b"moof" | b"meta" | b"idat" | b"mfra" | b"sidx"
-                );
+                let known = matches!(&found.kind, b"mdat" | b"moov" | b"moof" | b"meta" | b"idat" | b"mfra" | b"sidx");
                 if found.end > window.len() && (known || !content) {
-                    return Err(ProbeError::Truncated {
-                        what: "its media data",
-                        offset: window.len(),
-                    });
+                    return Err(ProbeError::Truncated { what: "its media data", offset: window.len() });
                 }
                 content |= matches!(&found.kind, b"mdat" | b"moof");
             }
@@ -148,10 +117,7 @@ pub(crate) fn sniff(first: &[u8]) -> Option<Format> {
     if kind != b"ftyp" {
         // Four letters prove little, so the length before them must be one that such a box can have.
         let plausible = first.first().is_some_and(|high| *high < 0x10);
-        let old = matches!(
-            kind,
-            b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot"
-        );
+        let old = matches!(kind, b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot");
         return (plausible && old).then_some(Format::QuickTime);
     }
     let size = u32::from_be_bytes(first.first_chunk().copied()?) as usize;
@@ -169,8 +135,9 @@ pub(crate) fn sniff(first: &[u8]) -> Option<Format> {
         b"mif1" | b"msf1" | b"miaf" => Some(Format::Heic),
         [b'h', b'e', b'i' | b'v', _] => Some(Format::Heic),
         b"qt  " => Some(Format::QuickTime),
-        b"isom" | b"avc1" | b"MSNV" | b"NDSC" | b"dash" | b"f4v " | b"F4V " | b"XAVC" | b"M4V "
-        | b"M4VH" | b"M4VP" => Some(Format::Mp4),
+        b"isom" | b"avc1" | b"MSNV" | b"NDSC" | b"dash" | b"f4v " | b"F4V " | b"XAVC" | b"M4V " | b"M4VH" | b"M4VP" => {
+            Some(Format::Mp4)
+        }
         [b'i', b's', b'o', b'2'..=b'9' | b'a'..=b'c'] => Some(Format::Mp4),
         [b'm', b'p', b'4', b'1' | b'2' | b'v'] => Some(Format::Mp4),
         [b'3', b'g', b'p' | b'2' | b'e' | b's' | b'r', _] => Some(Format::Mp4),
@@ -186,12 +153,7 @@ pub(crate) mod tests {
     /// A box around its parts.
     pub(crate) fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
         let body = parts.concat();
-        [
-            &(8 + body.len() as u32).to_be_bytes(),
-            kind.as_slice(),
-            &body,
-        ]
-        .concat()
+        [&(8 + body.len() as u32).to_be_bytes(), kind.as_slice(), &body].concat()
     }
 
     #[test]
@@ -211,50 +173,24 @@ pub(crate) mod tests {
 
     #[test]
     fn a_box_shorter_than_its_header_or_longer_than_its_parent_is_refused() {
-        for bytes in [
-            b"\0\0\0\x07abcd".as_slice(),
-            b"\0\0\0\x09abcd",
-            b"\0\0\0\x01abcd\xff\xff\xff\xff\xff\xff\xff\xff",
-        ] {
+        for bytes in
+            [b"\0\0\0\x07abcd".as_slice(), b"\0\0\0\x09abcd", b"\0\0\0\x01abcd\xff\xff\xff\xff\xff\xff\xff\xff"]
+        {
             let mut source = bytes;
-            let parent = Box {
-                kind: *b"moov",
-                start: 0,
-                body: 0,
-                end: bytes.len() as u64,
-            };
-            let refused = Boxes::within(parent, 0, "x")
-                .next(&mut Window::new(&mut source))
-                .unwrap_err();
-            assert_eq!(
-                refused,
-                ProbeError::corrupt("a box of an impossible length", 0)
-            );
+            let parent = Box { kind: *b"moov", start: 0, body: 0, end: bytes.len() as u64 };
+            let refused = Boxes::within(parent, 0, "x").next(&mut Window::new(&mut source)).unwrap_err();
+            assert_eq!(refused, ProbeError::corrupt("a box of an impossible length", 0));
         }
     }
 
     #[test]
     fn trailing_bytes_are_tolerated_but_cut_media_is_not() {
-        let whole = [
-            boxed(b"ftyp", &[b"isom"]),
-            boxed(b"moov", &[]),
-            boxed(b"mdat", &[b"media"]),
-        ]
-        .concat();
+        let whole = [boxed(b"ftyp", &[b"isom"]), boxed(b"moov", &[]), boxed(b"mdat", &[b"media"])].concat();
         let verify = |bytes: &[u8]| verify_end(&mut Window::new(&mut &*bytes));
         assert_eq!(verify(&whole), Ok(()));
         assert_eq!(verify(&[whole.as_slice(), &[0; 100]].concat()), Ok(()));
-        assert_eq!(
-            verify(&[whole.as_slice(), b"a note of the camera's own"].concat()),
-            Ok(())
-        );
+        assert_eq!(verify(&[whole.as_slice(), b"a note of the camera's own"].concat()), Ok(()));
         let cut = &whole[..whole.len() - 1];
-        assert_eq!(
-            verify(cut),
-            Err(ProbeError::Truncated {
-                what: "its media data",
-                offset: cut.len() as u64
-            })
-        );
+        assert_eq!(verify(cut), Err(ProbeError::Truncated { what: "its media data", offset: cut.len() as u64 }));
     }
 }

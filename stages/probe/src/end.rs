@@ -19,15 +19,10 @@ pub(crate) fn marked<S: Source>(
     what: &'static str,
 ) -> Result<(), ProbeError<S::Error>> {
     let tail = source.len().saturating_sub(TAIL_BYTES).max(body);
-    if found(source, tail, source.len(), mark)?
-        || found(source, body, tail + mark.len() as u64, mark)?
-    {
+    if found(source, tail, source.len(), mark)? || found(source, body, tail + mark.len() as u64, mark)? {
         return Ok(());
     }
-    Err(ProbeError::Truncated {
-        what,
-        offset: source.len(),
-    })
+    Err(ProbeError::Truncated { what, offset: source.len() })
 }
 
 /// `mark` stands within the last `tail` bytes.
@@ -45,19 +40,12 @@ pub(crate) fn marked_in_tail<S: Source>(
 }
 
 /// Whether `mark` occurs between `from` and `to`. Pieces overlap so that none is missed on a seam.
-fn found<S: Source>(
-    source: &mut S,
-    from: u64,
-    to: u64,
-    mark: &[u8],
-) -> Result<bool, ProbeError<S::Error>> {
+fn found<S: Source>(source: &mut S, from: u64, to: u64, mark: &[u8]) -> Result<bool, ProbeError<S::Error>> {
     let overlap = mark.len().saturating_sub(1);
     let to = to.min(source.len());
     let mut at = from;
     while at < to {
-        let want = usize::try_from(to - at)
-            .unwrap_or(usize::MAX)
-            .min(PIECE_BYTES);
+        let want = usize::try_from(to - at).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let piece = source.read(at, want).map_err(ProbeError::Read)?;
         if piece.windows(mark.len()).any(|bytes| bytes == mark) {
             return Ok(true);
@@ -77,31 +65,14 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_wherever_it_stands_and_only_if_it_does() {
-        for place in [
-            0,
-            1,
-            PIECE_BYTES - 1,
-            PIECE_BYTES,
-            2 * PIECE_BYTES - 2,
-            900_000 - 2,
-        ] {
+        for place in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, 2 * PIECE_BYTES - 2, 900_000 - 2] {
             let mut file = vec![0; 900_000];
             file[place] = 0xff;
             file[place + 1] = 0xd9;
-            assert_eq!(
-                marked(&mut file.as_slice(), 0, b"\xff\xd9", "x"),
-                Ok(()),
-                "at {place}"
-            );
+            assert_eq!(marked(&mut file.as_slice(), 0, b"\xff\xd9", "x"), Ok(()), "at {place}");
         }
         let refused = marked(&mut [0; 900_000].as_slice(), 0, b"\xff\xd9", "x").unwrap_err();
-        assert_eq!(
-            refused,
-            ProbeError::Truncated {
-                what: "x",
-                offset: 900_000
-            }
-        );
+        assert_eq!(refused, ProbeError::Truncated { what: "x", offset: 900_000 });
     }
 
     #[test]

@@ -5,20 +5,13 @@ pub fn describe(first: &[u8]) -> &'static str {
     if first.is_empty() {
         return "an empty file";
     }
-    let signature = SIGNATURES
-        .iter()
-        .find(|(offset, magic, _)| first.get(*offset..).is_some_and(|at| at.starts_with(magic)));
+    let signature =
+        SIGNATURES.iter().find(|(offset, magic, _)| first.get(*offset..).is_some_and(|at| at.starts_with(magic)));
     if let Some((_, _, name)) = signature {
         return name;
     }
-    let text = first
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(first)
-        .trim_ascii_start();
-    let begins = |tag: &[u8]| {
-        text.get(..tag.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(tag))
-    };
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
+    let begins = |tag: &[u8]| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
     if begins(b"<!doctype html") || begins(b"<html") {
         "an HTML page"
     } else if begins(b"<svg") || begins(b"<?xml") && contains(text, b"<svg") {
@@ -43,15 +36,11 @@ fn looks_like_text(first: &[u8]) -> bool {
     let valid = match std::str::from_utf8(first) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(first.get(..error.valid_up_to()).unwrap_or_default())
-                .unwrap_or_default()
+            std::str::from_utf8(first.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
         }
         Err(_) => return false,
     };
-    !valid.is_empty()
-        && !valid
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\x0c'))
+    !valid.is_empty() && !valid.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\x0c'))
 }
 
 /// Offset, magic bytes, name. The first that fits wins, so longer ones come first.
@@ -76,31 +65,19 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"BLP", "a Blizzard texture"),
     (0, b"\x01\xda", "an SGI picture"),
     (0, b"%!PS", "a PostScript document"),
-    (
-        0,
-        b"\xc5\xd0\xd3\xc6",
-        "an encapsulated PostScript document",
-    ),
+    (0, b"\xc5\xd0\xd3\xc6", "an encapsulated PostScript document"),
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM film"),
     (8, b"AVI LIST", "an AVI film"),
     (8, b"WAVE", "a WAV audio file"),
     (0, b"RIFF", "a RIFF file of an unknown kind"),
-    (
-        0,
-        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-        "a Windows Media film",
-    ),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media film"),
     (0, b"FLV\x01", "a Flash film"),
     (0, b"\0\0\x01\xba", "an MPEG film"),
     (0, b"\0\0\x01\xb3", "an MPEG film"),
     (0, b"OggS", "an Ogg file"),
     (0, b"fLaC", "a FLAC audio file"),
     (0, b"ID3", "an MP3 audio file"),
-    (
-        0,
-        b"PK\x03\x04",
-        "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)",
-    ),
+    (0, b"PK\x03\x04", "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)"),
     (0, b"PK\x05\x06", "an empty ZIP archive"),
     (0, b"Rar!\x1a\x07", "a RAR archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -109,11 +86,7 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\xfd7zXZ\0", "an xz file"),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard file"),
     (257, b"ustar", "a tar archive"),
-    (
-        0,
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an old Microsoft Office document",
-    ),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document"),
     (0, b"{\\rtf", "an RTF document"),
     (0, b"AC10", "an AutoCAD drawing"),
     (0, b"\x7fELF", "a program (ELF)"),
@@ -129,30 +102,18 @@ mod tests {
     #[test]
     fn what_people_upload_by_mistake_is_named() {
         assert_eq!(describe(b""), "an empty file");
-        assert_eq!(
-            describe(b"PK\x03\x04\x14\0"),
-            "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)"
-        );
+        assert_eq!(describe(b"PK\x03\x04\x14\0"), "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)");
         assert_eq!(describe(b"\x1a\x45\xdf\xa3\x01"), "a Matroska or WebM film");
         assert_eq!(describe(b"\n<!DOCTYPE html><title>403"), "an HTML page");
         assert_eq!(describe(b"<?xml version='1.0'?><svg>"), "an SVG drawing");
         assert_eq!(describe("Grüße aus dem Haus\n".as_bytes()), "plain text");
-        assert_eq!(
-            describe(&[0; 64]),
-            "nothing but zero bytes at its beginning"
-        );
-        assert_eq!(
-            describe(&[0xde, 0xad, 0xbe, 0xef]),
-            "in no format that is known here"
-        );
+        assert_eq!(describe(&[0; 64]), "nothing but zero bytes at its beginning");
+        assert_eq!(describe(&[0xde, 0xad, 0xbe, 0xef]), "in no format that is known here");
     }
 
     #[test]
     fn a_character_cut_by_the_end_is_still_text() {
         assert_eq!(describe(&"Grüße".as_bytes()[..3]), "plain text");
-        assert_eq!(
-            describe(&"ü".as_bytes()[..1]),
-            "in no format that is known here"
-        );
+        assert_eq!(describe(&"ü".as_bytes()[..1]), "in no format that is known here");
     }
 }

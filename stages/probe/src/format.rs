@@ -86,25 +86,16 @@ impl Format {
     /// The format that a MIME type means, in any case and with any parameters; also under the unregistered names which
     /// browsers and phones have used for it. `None` for every other type.
     pub fn from_mime(mime: &str) -> Option<Format> {
-        let essence = mime
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let essence = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Some(match essence.as_str() {
             "image/jpeg" | "image/jpg" | "image/pjpeg" => Format::Jpeg,
             "image/png" | "image/x-png" | "image/apng" => Format::Png,
             "image/gif" => Format::Gif,
             "image/webp" => Format::WebP,
             "image/tiff" | "image/tif" | "image/x-tiff" => Format::Tiff,
-            "image/heic" | "image/heif" | "image/heic-sequence" | "image/heif-sequence" => {
-                Format::Heic
-            }
+            "image/heic" | "image/heif" | "image/heic-sequence" | "image/heif-sequence" => Format::Heic,
             "image/avif" => Format::Avif,
-            "video/mp4" | "video/x-m4v" | "video/m4v" | "video/3gpp" | "application/mp4" => {
-                Format::Mp4
-            }
+            "video/mp4" | "video/x-m4v" | "video/m4v" | "video/3gpp" | "application/mp4" => Format::Mp4,
             "video/quicktime" | "video/mov" | "video/x-quicktime" => Format::QuickTime,
             "application/pdf" | "application/x-pdf" => Format::Pdf,
             _ => return None,
@@ -141,21 +132,7 @@ pub fn sniff(first: &[u8]) -> Option<Format> {
         [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Some(Format::WebP),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(Format::Tiff),
         _ if is_pdf(first) => Some(Format::Pdf),
         _ => bmff::sniff(first),
@@ -184,10 +161,7 @@ mod tests {
     fn mime_types_are_read_as_people_write_them() {
         assert_eq!(Format::from_mime("image/jpg"), Some(Format::Jpeg));
         assert_eq!(Format::from_mime("Image/PJPEG"), Some(Format::Jpeg));
-        assert_eq!(
-            Format::from_mime(" video/mp4; codecs=\"avc1.42E01E\""),
-            Some(Format::Mp4)
-        );
+        assert_eq!(Format::from_mime(" video/mp4; codecs=\"avc1.42E01E\""), Some(Format::Mp4));
         assert_eq!(Format::from_mime("image/heif"), Some(Format::Heic));
         assert_eq!(Format::from_mime("text/html"), None);
         assert_eq!(Format::from_mime(""), None);
@@ -220,14 +194,8 @@ mod tests {
 
     #[test]
     fn old_quicktime_has_no_brands() {
-        assert_eq!(
-            sniff(b"\0\0\0\x08wide\0\x12\0\0mdat"),
-            Some(Format::QuickTime)
-        );
-        assert_eq!(
-            sniff(b"\0\0\x10\0moov\0\0\0\x6cmvhd"),
-            Some(Format::QuickTime)
-        );
+        assert_eq!(sniff(b"\0\0\0\x08wide\0\x12\0\0mdat"), Some(Format::QuickTime));
+        assert_eq!(sniff(b"\0\0\x10\0moov\0\0\0\x6cmvhd"), Some(Format::QuickTime));
         assert_eq!(sniff(b"get free beer"), None);
     }
 

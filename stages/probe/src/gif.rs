@@ -15,8 +15,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         match window.array(at, WITHIN)? {
             [0x21] => at = skip_sub_blocks(window, at + 2, WITHIN)?,
             [0x2c] => {
-                let [x0, x1, y0, y1, w0, w1, h0, h1, flags]: [u8; 9] =
-                    window.array(at + 1, WITHIN)?;
+                let [x0, x1, y0, y1, w0, w1, h0, h1, flags]: [u8; 9] = window.array(at + 1, WITHIN)?;
                 let reach = |start: [u8; 2], length: [u8; 2]| {
                     u32::from(u16::from_le_bytes(start)) + u32::from(u16::from_le_bytes(length))
                 };
@@ -24,39 +23,21 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 let width = reach([x0, x1], [w0, w1]).max(u32::from(screen.0));
                 let height = reach([y0, y1], [h0, h1]).max(u32::from(screen.1));
                 if width == 0 || height == 0 {
-                    return Err(ProbeError::corrupt(
-                        "the picture has no width or no height",
-                        at,
-                    ));
+                    return Err(ProbeError::corrupt("the picture has no width or no height", at));
                 }
-                return Ok(Probe::picture(
-                    Format::Gif,
-                    (width, height),
-                    1,
-                    flags & 0x40 != 0,
-                    body,
-                ));
+                return Ok(Probe::picture(Format::Gif, (width, height), 1, flags & 0x40 != 0, body));
             }
             [0x3b] => {
-                return Err(ProbeError::corrupt(
-                    "the file ends before its first picture",
-                    at,
-                ));
+                return Err(ProbeError::corrupt("the file ends before its first picture", at));
             }
             _ => return Err(ProbeError::corrupt("something that is no block", at)),
         }
     }
-    Err(ProbeError::corrupt(
-        "more blocks than any picture has before its data",
-        at,
-    ))
+    Err(ProbeError::corrupt("more blocks than any picture has before its data", at))
 }
 
 /// Follows the blocks from `at` to the trailer.
-pub(crate) fn verify_end<S: Source>(
-    window: &mut Window<'_, S>,
-    mut at: u64,
-) -> Result<(), ProbeError<S::Error>> {
+pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>, mut at: u64) -> Result<(), ProbeError<S::Error>> {
     const WITHIN: &str = "the picture's data";
     loop {
         at = match window.array(at, WITHIN)? {
@@ -74,11 +55,7 @@ pub(crate) fn verify_end<S: Source>(
 
 /// Length in bytes of the colour table that these flags announce.
 fn colour_table(flags: u8) -> u64 {
-    if flags & 0x80 == 0 {
-        0
-    } else {
-        3 << ((flags & 7) + 1)
-    }
+    if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
 /// Sub-blocks are a length and as many bytes, until a length of 0. Every step goes forward, so the file's end is a bound.
@@ -115,22 +92,10 @@ pub(crate) mod tests {
     #[test]
     fn the_size_is_the_screen_or_whatever_the_first_picture_needs_beyond_it() {
         let found = probe(&mut gif((64, 48), (10, 10)).as_slice()).unwrap();
-        assert_eq!(
-            found.pixels,
-            Some(Pixels {
-                width: 64,
-                height: 48
-            })
-        );
+        assert_eq!(found.pixels, Some(Pixels { width: 64, height: 48 }));
         assert!(found.progressive);
         let bomb = probe(&mut gif((1, 1), (60000, 60000)).as_slice()).unwrap();
-        assert_eq!(
-            bomb.pixels,
-            Some(Pixels {
-                width: 60002,
-                height: 60003
-            })
-        );
+        assert_eq!(bomb.pixels, Some(Pixels { width: 60002, height: 60003 }));
     }
 
     #[test]
@@ -141,19 +106,24 @@ pub(crate) mod tests {
         file.extend(b"appended");
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
         let cut = &file[..file.len() - 9];
-        assert!(matches!(
-            verify_end(&mut &*cut, &found),
-            Err(ProbeError::Truncated { .. })
-        ));
+        assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
+    }
+
+    #[test]
+    fn a_long_animation_is_followed_to_its_end() {
+        let frame = b"\x2c\0\0\0\0\x40\0\x30\0\0\x02".to_vec();
+        let block = [vec![255], vec![7; 255]].concat();
+        let mut file = gif((64, 48), (10, 10));
+        file.pop();
+        file.extend([frame, block.repeat(400_000), vec![0, 0x3b]].concat());
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
     }
 
     #[test]
     fn a_screen_without_a_picture_is_refused() {
         let empty = b"GIF89a\x01\0\x01\0\0\0\0\x3b";
         let refused = probe(&mut empty.as_slice()).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "the file ends before its first picture, at byte 13"
-        );
+        assert_eq!(refused.to_string(), "the file ends before its first picture, at byte 13");
     }
 }

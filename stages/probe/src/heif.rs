@@ -11,10 +11,7 @@ const WITHIN: &str = "the header of the pictures (meta)";
 /// A picture in tiles has a few properties and one entry per tile.
 const MAX_ENTRIES: u32 = 64 * 1024;
 
-pub(crate) fn probe<S: Source>(
-    window: &mut Window<'_, S>,
-    format: Format,
-) -> Result<Probe, ProbeError<S::Error>> {
+pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Result<Probe, ProbeError<S::Error>> {
     let meta = find(window, b"meta", WITHIN)?;
     let (mut primary, mut containers, mut associations) = (None, None, Vec::new());
     let mut boxes = Boxes::within(meta, 4, WITHIN);
@@ -35,10 +32,7 @@ pub(crate) fn probe<S: Source>(
         }
     }
     let (Some(primary), Some(container)) = (primary, containers) else {
-        return Err(ProbeError::corrupt(
-            "no primary picture, or no properties of it",
-            meta.start,
-        ));
+        return Err(ProbeError::corrupt("no primary picture, or no properties of it", meta.start));
     };
     let mut indices = Vec::new();
     for part in associations {
@@ -48,34 +42,15 @@ pub(crate) fn probe<S: Source>(
         }
     }
     let properties = Properties::read(window, container, &indices)?;
-    let Some(stored) = properties
-        .size
-        .filter(|(width, height)| *width > 0 && *height > 0)
-    else {
-        return Err(ProbeError::corrupt(
-            "the primary picture has no size",
-            container.start,
-        ));
+    let Some(stored) = properties.size.filter(|(width, height)| *width > 0 && *height > 0) else {
+        return Err(ProbeError::corrupt("the primary picture has no size", container.start));
     };
-    Ok(Probe::picture(
-        format,
-        stored,
-        properties.orientation(),
-        false,
-        meta.end,
-    ))
+    Ok(Probe::picture(format, stored, properties.orientation(), false, meta.end))
 }
 
-fn primary_item<S: Source>(
-    window: &mut Window<'_, S>,
-    pitm: Box,
-) -> Result<u32, ProbeError<S::Error>> {
+fn primary_item<S: Source>(window: &mut Window<'_, S>, pitm: Box) -> Result<u32, ProbeError<S::Error>> {
     let [version] = window.array(pitm.body, WITHIN)?;
-    if version == 0 {
-        window.u16(pitm.body + 4, WITHIN).map(u32::from)
-    } else {
-        window.u32(pitm.body + 4, WITHIN)
-    }
+    if version == 0 { window.u16(pitm.body + 4, WITHIN).map(u32::from) } else { window.u32(pitm.body + 4, WITHIN) }
 }
 
 /// The numbers of the properties that `item` has, counted from 1, if this box knows of it.
@@ -91,11 +66,7 @@ fn associated<S: Source>(
         if at >= ipma.end {
             break;
         }
-        let id = if version == 0 {
-            u32::from(window.u16(at, WITHIN)?)
-        } else {
-            window.u32(at, WITHIN)?
-        };
+        let id = if version == 0 { u32::from(window.u16(at, WITHIN)?) } else { window.u32(at, WITHIN)? };
         at += if version == 0 { 2 } else { 4 };
         let [count] = window.array(at, WITHIN)?;
         at += 1;
@@ -107,9 +78,7 @@ fn associated<S: Source>(
         // The highest bit says that a reader must understand the property.
         return (0..u64::from(count))
             .map(|index| match width {
-                1 => window
-                    .array(at + index, WITHIN)
-                    .map(|[byte]| u16::from(byte & 0x7f)),
+                1 => window.array(at + index, WITHIN).map(|[byte]| u16::from(byte & 0x7f)),
                 _ => window.u16(at + 2 * index, WITHIN).map(|word| word & 0x7fff),
             })
             .collect::<Result<_, _>>()
@@ -128,11 +97,7 @@ struct Properties {
 }
 
 impl Properties {
-    fn read<S: Source>(
-        window: &mut Window<'_, S>,
-        ipco: Box,
-        indices: &[u16],
-    ) -> Result<Self, ProbeError<S::Error>> {
+    fn read<S: Source>(window: &mut Window<'_, S>, ipco: Box, indices: &[u16]) -> Result<Self, ProbeError<S::Error>> {
         let mut properties = Properties::default();
         let mut boxes = Boxes::within(ipco, 0, WITHIN);
         let mut number = 0u32;
@@ -143,17 +108,10 @@ impl Properties {
             };
             match &found.kind {
                 b"ispe" => {
-                    properties.size = Some((
-                        window.u32(found.body + 4, WITHIN)?,
-                        window.u32(found.body + 8, WITHIN)?,
-                    ));
+                    properties.size = Some((window.u32(found.body + 4, WITHIN)?, window.u32(found.body + 8, WITHIN)?));
                 }
-                b"irot" => {
-                    properties.turn = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 3))
-                }
-                b"imir" => {
-                    properties.mirror = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 1))
-                }
+                b"irot" => properties.turn = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 3)),
+                b"imir" => properties.mirror = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 1)),
                 _ => {}
             }
         }
@@ -162,19 +120,13 @@ impl Properties {
 
     /// HEIF turns against the clock, EXIF with it.
     fn orientation(&self) -> u8 {
-        let (turned_at, quarters) = self
-            .turn
-            .map_or((0, 0), |(place, quarters)| (place, (4 - quarters) % 4));
+        let (turned_at, quarters) = self.turn.map_or((0, 0), |(place, quarters)| (place, (4 - quarters) % 4));
         match self.mirror {
             None => orientation::turned(quarters),
             Some((mirrored_at, axis)) => {
                 // A mirror before a turn is the opposite turn before the same mirror; exchanging top and bottom is
                 // exchanging left and right, and half a turn.
-                let quarters = if mirrored_at < turned_at {
-                    4 - quarters
-                } else {
-                    quarters
-                };
+                let quarters = if mirrored_at < turned_at { 4 - quarters } else { quarters };
                 orientation::turned_then_mirrored(quarters + if axis == 0 { 2 } else { 0 })
             }
         }
@@ -192,43 +144,16 @@ pub(crate) mod tests {
     pub(crate) fn heic(brand: &[u8; 4], properties: &[Vec<u8>]) -> Vec<u8> {
         let thumbnail_size = size(320, 240);
         let ipco = boxed(b"ipco", &[&thumbnail_size, &properties.concat()]);
-        let mut entries = vec![
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            2,
-            0,
-            1,
-            1,
-            0x81,
-            0,
-            2,
-            properties.len() as u8,
-        ];
+        let mut entries = vec![0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 1, 0x81, 0, 2, properties.len() as u8];
         entries.extend((0..properties.len() as u8).map(|index| 0x80 | (index + 2)));
         let iprp = boxed(b"iprp", &[&ipco, &boxed(b"ipma", &[&entries])]);
         let pitm = boxed(b"pitm", &[&[0, 0, 0, 0, 0, 2]]);
-        let meta = boxed(
-            b"meta",
-            &[&[0; 4], &boxed(b"hdlr", &[&[0; 20]]), &pitm, &iprp],
-        );
-        [
-            boxed(b"ftyp", &[brand, &[0; 4], b"mif1"]),
-            meta,
-            boxed(b"mdat", &[&[9; 40]]),
-        ]
-        .concat()
+        let meta = boxed(b"meta", &[&[0; 4], &boxed(b"hdlr", &[&[0; 20]]), &pitm, &iprp]);
+        [boxed(b"ftyp", &[brand, &[0; 4], b"mif1"]), meta, boxed(b"mdat", &[&[9; 40]])].concat()
     }
 
     pub(crate) fn size(width: u32, height: u32) -> Vec<u8> {
-        boxed(
-            b"ispe",
-            &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()],
-        )
+        boxed(b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()])
     }
 
     #[test]
@@ -236,21 +161,10 @@ pub(crate) mod tests {
         let file = heic(b"heic", &[size(4032, 3024)]);
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(found.format, Format::Heic);
-        assert_eq!(
-            found.pixels,
-            Some(Pixels {
-                width: 4032,
-                height: 3024
-            })
-        );
+        assert_eq!(found.pixels, Some(Pixels { width: 4032, height: 3024 }));
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
         assert!(verify_end(&mut &file[..file.len() - 3], &found).is_err());
-        assert_eq!(
-            probe(&mut heic(b"avif", &[size(1, 1)]).as_slice())
-                .unwrap()
-                .format,
-            Format::Avif
-        );
+        assert_eq!(probe(&mut heic(b"avif", &[size(1, 1)]).as_slice()).unwrap().format, Format::Avif);
     }
 
     #[test]
@@ -281,11 +195,6 @@ pub(crate) mod tests {
     #[test]
     fn a_primary_picture_without_a_size_is_refused() {
         let refused = probe(&mut heic(b"heic", &[]).as_slice()).unwrap_err();
-        assert!(
-            refused
-                .to_string()
-                .starts_with("the primary picture has no size"),
-            "{refused}"
-        );
+        assert!(refused.to_string().starts_with("the primary picture has no size"), "{refused}");
     }
 }

@@ -25,18 +25,12 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             // Markers without a segment: temporary use, restarts, a second start of image.
             0x01 | 0xd0..=0xd8 => at += 2,
             0xd9 => {
-                return Err(ProbeError::corrupt(
-                    "the picture ends before its data begins",
-                    at,
-                ));
+                return Err(ProbeError::corrupt("the picture ends before its data begins", at));
             }
             _ => {
                 let length = window.u16(at + 2, WITHIN)?;
                 if length < 2 {
-                    return Err(ProbeError::corrupt(
-                        "a segment shorter than its own length",
-                        at,
-                    ));
+                    return Err(ProbeError::corrupt("a segment shorter than its own length", at));
                 }
                 let next = at + 2 + u64::from(length);
                 match marker {
@@ -54,35 +48,23 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             }
         }
     }
-    Err(ProbeError::corrupt(
-        "more segments than any picture has",
-        at,
-    ))
+    Err(ProbeError::corrupt("more segments than any picture has", at))
 }
 
 /// Where the next marker begins, behind stray bytes and fill bytes.
-fn next_marker<S: Source>(
-    window: &mut Window<'_, S>,
-    at: u64,
-) -> Result<u64, ProbeError<S::Error>> {
+fn next_marker<S: Source>(window: &mut Window<'_, S>, at: u64) -> Result<u64, ProbeError<S::Error>> {
     let near = window.bytes(at, 2, WITHIN)?;
     if matches!(near, [0xff, 0x01..=0xfe]) {
         return Ok(at);
     }
     let near = window.up_to(at, MAX_STRAY_BYTES)?;
-    let found = near
-        .windows(2)
-        .position(|pair| matches!(pair, [0xff, 0x01..=0xfe]));
+    let found = near.windows(2).position(|pair| matches!(pair, [0xff, 0x01..=0xfe]));
     match found {
         Some(skipped) => Ok(at + skipped as u64),
-        None if near.len() < MAX_STRAY_BYTES => Err(ProbeError::Truncated {
-            what: WITHIN,
-            offset: at + near.len() as u64,
-        }),
-        None => Err(ProbeError::corrupt(
-            "no marker where a segment should begin",
-            at,
-        )),
+        None if near.len() < MAX_STRAY_BYTES => {
+            Err(ProbeError::Truncated { what: WITHIN, offset: at + near.len() as u64 })
+        }
+        None => Err(ProbeError::corrupt("no marker where a segment should begin", at)),
     }
 }
 
@@ -101,60 +83,27 @@ impl Frame {
     ) -> Result<Self, ProbeError<S::Error>> {
         let [_precision, h1, h0, w1, w0, components] = window.array(at + 4, WITHIN)?;
         if components == 0 || u32::from(length) != 8 + 3 * u32::from(components) {
-            return Err(ProbeError::corrupt(
-                "the frame header does not list its components",
-                at,
-            ));
+            return Err(ProbeError::corrupt("the frame header does not list its components", at));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
         // A height of 0 may be given after the first scan. No camera does it, and no common decoder reads it.
         if width == 0 || height == 0 {
-            return Err(ProbeError::corrupt(
-                "the picture has no width or no height",
-                at + 5,
-            ));
+            return Err(ProbeError::corrupt("the picture has no width or no height", at + 5));
         }
-        Ok(Self {
-            width,
-            height,
-            progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce),
-        })
+        Ok(Self { width, height, progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce) })
     }
 }
 
-fn finish<E>(
-    frame: Option<Frame>,
-    orientation: Option<u8>,
-    at: u64,
-    body: u64,
-) -> Result<Probe, ProbeError<E>> {
-    let Some(Frame {
-        width,
-        height,
-        progressive,
-    }) = frame
-    else {
-        return Err(ProbeError::corrupt(
-            "picture data before any frame header",
-            at,
-        ));
+fn finish<E>(frame: Option<Frame>, orientation: Option<u8>, at: u64, body: u64) -> Result<Probe, ProbeError<E>> {
+    let Some(Frame { width, height, progressive }) = frame else {
+        return Err(ProbeError::corrupt("picture data before any frame header", at));
     };
     let stored = (u32::from(width), u32::from(height));
-    Ok(Probe::picture(
-        Format::Jpeg,
-        stored,
-        orientation.unwrap_or(1),
-        progressive,
-        body,
-    ))
+    Ok(Probe::picture(Format::Jpeg, stored, orientation.unwrap_or(1), progressive, body))
 }
 
 /// The orientation, if this APP1 segment is EXIF; XMP lives in APP1 too.
-fn exif<S: Source>(
-    window: &mut Window<'_, S>,
-    at: u64,
-    end: u64,
-) -> Result<Option<u8>, ProbeError<S::Error>> {
+fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<Option<u8>, ProbeError<S::Error>> {
     const MARK: &[u8] = b"Exif\0\0";
     if end - at < MARK.len() as u64 || window.up_to(at, MARK.len())? != MARK {
         return Ok(None);
@@ -193,19 +142,8 @@ pub(crate) mod tests {
         for orientation in 1..=8 {
             let file = jpeg(4000, 3000, Some(orientation), 0xc0);
             let found = probe(&mut file.as_slice()).unwrap();
-            let upright = if orientation <= 4 {
-                (4000, 3000)
-            } else {
-                (3000, 4000)
-            };
-            assert_eq!(
-                found.pixels,
-                Some(Pixels {
-                    width: upright.0,
-                    height: upright.1
-                }),
-                "{orientation}"
-            );
+            let upright = if orientation <= 4 { (4000, 3000) } else { (3000, 4000) };
+            assert_eq!(found.pixels, Some(Pixels { width: upright.0, height: upright.1 }), "{orientation}");
             assert_eq!(found.orientation, orientation);
             verify_end(&mut file.as_slice(), &found).unwrap();
         }
@@ -219,25 +157,14 @@ pub(crate) mod tests {
 
     #[test]
     fn an_orientation_beyond_8_is_ignored() {
-        assert_eq!(
-            probe(&mut jpeg(40, 30, Some(9), 0xc0).as_slice())
-                .unwrap()
-                .orientation,
-            1
-        );
+        assert_eq!(probe(&mut jpeg(40, 30, Some(9), 0xc0).as_slice()).unwrap().orientation, 1);
     }
 
     #[test]
     fn fill_bytes_and_stray_bytes_before_a_marker_are_skipped() {
         let mut file = jpeg(40, 30, None, 0xc0);
         file.splice(2..2, *b"\xff\xfe\x00\x02stray\xff\xff");
-        assert_eq!(
-            probe(&mut file.as_slice()).unwrap().pixels,
-            Some(Pixels {
-                width: 40,
-                height: 30
-            })
-        );
+        assert_eq!(probe(&mut file.as_slice()).unwrap().pixels, Some(Pixels { width: 40, height: 30 }));
     }
 
     #[test]
@@ -246,10 +173,7 @@ pub(crate) mod tests {
         let cut = &file[..file.len() - 5];
         let found = probe(&mut &*cut).unwrap();
         let refused = verify_end(&mut &*cut, &found).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            format!("it ends at byte {}, within the picture's data", cut.len())
-        );
+        assert_eq!(refused.to_string(), format!("it ends at byte {}, within the picture's data", cut.len()));
     }
 
     #[test]
@@ -264,29 +188,14 @@ pub(crate) mod tests {
     fn broken_headers_are_refused_with_their_place() {
         let second_frame = {
             let mut file = jpeg(40, 30, None, 0xc0);
-            file.splice(
-                2..2,
-                *b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00",
-            );
+            file.splice(2..2, *b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00");
             file
         };
         let cases: [(&[u8], &str); 6] = [
-            (
-                b"\xff\xd8\xff\xd9",
-                "the picture ends before its data begins, at byte 2",
-            ),
-            (
-                b"\xff\xd8\xff\xe0\x00\x01",
-                "a segment shorter than its own length, at byte 2",
-            ),
-            (
-                b"\xff\xd8\xff\xe0\x00\x10JF",
-                "it ends at byte 8, within the JPEG header",
-            ),
-            (
-                b"\xff\xd8\xff\xda\x00\x02",
-                "picture data before any frame header, at byte 2",
-            ),
+            (b"\xff\xd8\xff\xd9", "the picture ends before its data begins, at byte 2"),
+            (b"\xff\xd8\xff\xe0\x00\x01", "a segment shorter than its own length, at byte 2"),
+            (b"\xff\xd8\xff\xe0\x00\x10JF", "it ends at byte 8, within the JPEG header"),
+            (b"\xff\xd8\xff\xda\x00\x02", "picture data before any frame header, at byte 2"),
             (
                 b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x01\x01\x01\x11\x00",
                 "the picture has no width or no height, at byte 7",

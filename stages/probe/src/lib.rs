@@ -91,23 +91,9 @@ pub struct Probe {
 
 impl Probe {
     /// A still picture whose stored size is `width` by `height`.
-    fn picture(
-        format: Format,
-        (width, height): (u32, u32),
-        orientation: u8,
-        progressive: bool,
-        body: u64,
-    ) -> Self {
+    fn picture(format: Format, (width, height): (u32, u32), orientation: u8, progressive: bool, body: u64) -> Self {
         let pixels = orientation::upright(Pixels { width, height }, orientation);
-        Probe {
-            format,
-            pixels: Some(pixels),
-            orientation,
-            duration_ms: None,
-            has_audio: None,
-            progressive,
-            body,
-        }
+        Probe { format, pixels: Some(pixels), orientation, duration_ms: None, has_audio: None, progressive, body }
     }
 }
 
@@ -121,9 +107,7 @@ pub fn probe<S: Source>(source: &mut S) -> Result<Probe, ProbeError<S::Error>> {
     let mut window = Window::new(source);
     let first = window.up_to(0, SNIFF_BYTES)?;
     let Some(format) = sniff(first) else {
-        return Err(ProbeError::NotRecognised {
-            looks_like: describe(first),
-        });
+        return Err(ProbeError::NotRecognised { looks_like: describe(first) });
     };
     match format {
         Format::Jpeg => jpeg::probe(&mut window),
@@ -151,11 +135,9 @@ pub fn verify_end<S: Source>(source: &mut S, probe: &Probe) -> Result<(), ProbeE
         Format::Jpeg => end::marked(source, probe.body, jpeg::END, "the picture's data"),
         Format::Png => end::marked(source, probe.body, png::END, "the picture's data"),
         Format::Pdf => end::marked_in_tail(source, pdf::END, pdf::TAIL_BYTES, "the document"),
-        Format::Gif => gif::verify_end(&mut Window::new(source), probe.body),
+        Format::Gif => gif::verify_end(&mut Window::to_read_through(source), probe.body),
         Format::WebP => webp::verify_end(&mut Window::new(source)),
-        Format::Heic | Format::Avif | Format::Mp4 | Format::QuickTime => {
-            bmff::verify_end(&mut Window::new(source))
-        }
+        Format::Heic | Format::Avif | Format::Mp4 | Format::QuickTime => bmff::verify_end(&mut Window::new(source)),
         Format::Tiff => Ok(()),
     }
 }

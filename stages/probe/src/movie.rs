@@ -9,10 +9,7 @@ const WITHIN: &str = "the movie header (moov)";
 /// A film has two or three; some cameras add a dozen for their sensors.
 const MAX_TRACKS: usize = 64;
 
-pub(crate) fn probe<S: Source>(
-    window: &mut Window<'_, S>,
-    format: Format,
-) -> Result<Probe, ProbeError<S::Error>> {
+pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Result<Probe, ProbeError<S::Error>> {
     let moov = find(window, b"moov", WITHIN)?;
     let movie = Movie::read(window, moov)?;
     let picture = movie.picture();
@@ -52,10 +49,7 @@ struct Track {
 }
 
 impl Movie {
-    fn read<S: Source>(
-        window: &mut Window<'_, S>,
-        moov: Box,
-    ) -> Result<Self, ProbeError<S::Error>> {
+    fn read<S: Source>(window: &mut Window<'_, S>, moov: Box) -> Result<Self, ProbeError<S::Error>> {
         let mut movie = Movie::default();
         let mut has_header = false;
         let mut boxes = Boxes::within(moov, 0, WITHIN);
@@ -71,20 +65,14 @@ impl Movie {
                 }
                 b"mvex" => movie.fragments_duration = fragments_duration(window, found)?,
                 b"trak" if movie.tracks.len() == MAX_TRACKS => {
-                    return Err(ProbeError::corrupt(
-                        "more tracks than any film has",
-                        found.start,
-                    ));
+                    return Err(ProbeError::corrupt("more tracks than any film has", found.start));
                 }
                 b"trak" => movie.tracks.push(Track::read(window, found)?),
                 _ => {}
             }
         }
         if !has_header {
-            return Err(ProbeError::corrupt(
-                "the movie header lacks its first part (mvhd)",
-                moov.start,
-            ));
+            return Err(ProbeError::corrupt("the movie header lacks its first part (mvhd)", moov.start));
         }
         Ok(movie)
     }
@@ -98,9 +86,7 @@ impl Movie {
     }
 
     fn duration_ms(&self) -> Option<u64> {
-        let of_picture = self
-            .picture()
-            .and_then(|track| milliseconds(track.duration, track.timescale));
+        let of_picture = self.picture().and_then(|track| milliseconds(track.duration, track.timescale));
         milliseconds(self.duration, self.timescale)
             .or(of_picture)
             .or_else(|| milliseconds(self.fragments_duration, self.timescale))
@@ -126,26 +112,15 @@ struct Times {
 
 impl Times {
     /// `before_v0` is where the timescale stands, from the box's content, in version 0.
-    fn read<S: Source>(
-        window: &mut Window<'_, S>,
-        found: Box,
-        before_v0: u64,
-    ) -> Result<Self, ProbeError<S::Error>> {
+    fn read<S: Source>(window: &mut Window<'_, S>, found: Box, before_v0: u64) -> Result<Self, ProbeError<S::Error>> {
         let [version] = window.array(found.body, WITHIN)?;
         let at = found.body + before_v0 + if version == 1 { 8 } else { 0 };
         let timescale = window.u32(at, WITHIN)?;
         if timescale == 0 {
-            return Err(ProbeError::corrupt(
-                "a clock that stands still (timescale 0)",
-                at,
-            ));
+            return Err(ProbeError::corrupt("a clock that stands still (timescale 0)", at));
         }
         let (duration, end) = long_or_short(window, at + 4, version)?;
-        Ok(Self {
-            timescale,
-            duration,
-            end,
-        })
+        Ok(Self { timescale, duration, end })
     }
 }
 
@@ -165,10 +140,7 @@ fn long_or_short<S: Source>(
     Ok((duration, at + 4))
 }
 
-fn fragments_duration<S: Source>(
-    window: &mut Window<'_, S>,
-    mvex: Box,
-) -> Result<u64, ProbeError<S::Error>> {
+fn fragments_duration<S: Source>(window: &mut Window<'_, S>, mvex: Box) -> Result<u64, ProbeError<S::Error>> {
     let mut boxes = Boxes::within(mvex, 0, WITHIN);
     while let Some(found) = boxes.next(window)? {
         if &found.kind == b"mehd" {
@@ -180,22 +152,10 @@ fn fragments_duration<S: Source>(
 }
 
 impl Track {
-    fn read<S: Source>(
-        window: &mut Window<'_, S>,
-        trak: Box,
-    ) -> Result<Self, ProbeError<S::Error>> {
-        let none = Pixels {
-            width: 0,
-            height: 0,
-        };
-        let mut track = Track {
-            enabled: false,
-            handler: [0; 4],
-            shown: none,
-            matrix: [0; 4],
-            timescale: 1,
-            duration: 0,
-        };
+    fn read<S: Source>(window: &mut Window<'_, S>, trak: Box) -> Result<Self, ProbeError<S::Error>> {
+        let none = Pixels { width: 0, height: 0 };
+        let mut track =
+            Track { enabled: false, handler: [0; 4], shown: none, matrix: [0; 4], timescale: 1, duration: 0 };
         let mut coded = none;
         let mut boxes = Boxes::within(trak, 0, WITHIN);
         while let Some(found) = boxes.next(window)? {
@@ -216,8 +176,7 @@ impl Track {
                         match &part.kind {
                             b"mdhd" => {
                                 let times = Times::read(window, part, 12)?;
-                                (track.timescale, track.duration) =
-                                    (times.timescale, times.duration);
+                                (track.timescale, track.duration) = (times.timescale, times.duration);
                             }
                             b"hdlr" => track.handler = window.array(part.body + 8, WITHIN)?,
                             b"minf" => coded = coded_size(window, part)?,
@@ -242,10 +201,7 @@ fn rounded(fixed: u32) -> u32 {
 }
 
 /// The size in the first sample description. Of a sound track's it is nonsense, and not used.
-fn coded_size<S: Source>(
-    window: &mut Window<'_, S>,
-    minf: Box,
-) -> Result<Pixels, ProbeError<S::Error>> {
+fn coded_size<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Pixels, ProbeError<S::Error>> {
     let mut boxes = Boxes::within(minf, 0, WITHIN);
     while let Some(stbl) = boxes.next(window)? {
         if &stbl.kind != b"stbl" {
@@ -257,30 +213,17 @@ fn coded_size<S: Source>(
             let at = stsd.body + 4 + 4 + 8 + 24;
             if &stsd.kind == b"stsd" && at + 4 <= stsd.end {
                 let (width, height) = (window.u16(at, WITHIN)?, window.u16(at + 2, WITHIN)?);
-                return Ok(Pixels {
-                    width: width.into(),
-                    height: height.into(),
-                });
+                return Ok(Pixels { width: width.into(), height: height.into() });
             }
         }
     }
-    Ok(Pixels {
-        width: 0,
-        height: 0,
-    })
+    Ok(Pixels { width: 0, height: 0 })
 }
 
 /// The matrix at `at`: nine numbers in rows of three, the third column being of no interest here.
-fn matrix<S: Source>(
-    window: &mut Window<'_, S>,
-    owner: Box,
-    at: u64,
-) -> Result<Matrix, ProbeError<S::Error>> {
+fn matrix<S: Source>(window: &mut Window<'_, S>, owner: Box, at: u64) -> Result<Matrix, ProbeError<S::Error>> {
     if at + 36 > owner.end {
-        return Err(ProbeError::corrupt(
-            "a header too short for its fields",
-            owner.start,
-        ));
+        return Err(ProbeError::corrupt("a header too short for its fields", owner.start));
     }
     let mut read = |place: u64| window.u32(at + place, WITHIN).map(u32::cast_signed);
     Ok([read(0)?, read(4)?, read(12)?, read(16)?])

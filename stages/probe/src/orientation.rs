@@ -5,10 +5,7 @@ use crate::Pixels;
 /// The size after `orientation` is applied: 5 to 8 lie on their side.
 pub(crate) fn upright(stored: Pixels, orientation: u8) -> Pixels {
     match orientation {
-        5..=8 => Pixels {
-            width: stored.height,
-            height: stored.width,
-        },
+        5..=8 => Pixels { width: stored.height, height: stored.width },
         _ => stored,
     }
 }

@@ -11,10 +11,7 @@ pub(crate) const TAIL_BYTES: u64 = 4096;
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
     let first = window.up_to(0, crate::SNIFF_BYTES)?;
-    let at = first
-        .windows(5)
-        .position(|bytes| bytes == b"%PDF-")
-        .unwrap_or_default() as u64;
+    let at = first.windows(5).position(|bytes| bytes == b"%PDF-").unwrap_or_default() as u64;
     match window.array(at + 5, "the PDF header")? {
         [b'1' | b'2', b'.', b'0'..=b'9'] => Ok(Probe {
             format: Format::Pdf,
@@ -25,10 +22,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             progressive: false,
             body: at + 8,
         }),
-        _ => Err(ProbeError::corrupt(
-            "a PDF version that does not exist",
-            at + 5,
-        )),
+        _ => Err(ProbeError::corrupt("a PDF version that does not exist", at + 5)),
     }
 }
 

@@ -12,10 +12,7 @@ const WITHIN: &str = "the PNG header";
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
     if window.up_to(0, 8)? != SIGNATURE {
-        return Err(ProbeError::corrupt(
-            "the PNG signature is damaged, as by a transfer that changes line endings",
-            0,
-        ));
+        return Err(ProbeError::corrupt("the PNG signature is damaged, as by a transfer that changes line endings", 0));
     }
     let header = Header::read(window)?;
     let mut orientation = 1;
@@ -29,32 +26,19 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         match &kind {
             b"IDAT" => {
                 let stored = (header.width, header.height);
-                return Ok(Probe::picture(
-                    Format::Png,
-                    stored,
-                    orientation,
-                    header.interlaced,
-                    at,
-                ));
+                return Ok(Probe::picture(Format::Png, stored, orientation, header.interlaced, at));
             }
             b"IEND" => {
-                return Err(ProbeError::corrupt(
-                    "the picture ends before its data begins",
-                    at,
-                ));
+                return Err(ProbeError::corrupt("the picture ends before its data begins", at));
             }
             b"eXIf" => {
-                orientation =
-                    tiff::orientation_within(window, at + 8, at + 8 + length)?.unwrap_or(1);
+                orientation = tiff::orientation_within(window, at + 8, at + 8 + length)?.unwrap_or(1);
             }
             _ => {}
         }
         at += 12 + length;
     }
-    Err(ProbeError::corrupt(
-        "more chunks than any picture has before its data",
-        at,
-    ))
+    Err(ProbeError::corrupt("more chunks than any picture has before its data", at))
 }
 
 struct Header {
@@ -94,20 +78,11 @@ impl Header {
             return Err(ProbeError::corrupt("the first chunk is not the header", 8));
         };
         if crc32(chunk.get(4..21).unwrap_or_default()) != u32::from_be_bytes(sum) {
-            return Err(ProbeError::corrupt(
-                "the PNG header's checksum is wrong",
-                29,
-            ));
+            return Err(ProbeError::corrupt("the PNG header's checksum is wrong", 29));
         }
-        let (width, height) = (
-            u32::from_be_bytes([w3, w2, w1, w0]),
-            u32::from_be_bytes([h3, h2, h1, h0]),
-        );
+        let (width, height) = (u32::from_be_bytes([w3, w2, w1, w0]), u32::from_be_bytes([h3, h2, h1, h0]));
         if width == 0 || height == 0 || width > i32::MAX as u32 || height > i32::MAX as u32 {
-            return Err(ProbeError::corrupt(
-                "the picture's width or height is out of range",
-                16,
-            ));
+            return Err(ProbeError::corrupt("the picture's width or height is out of range", 16));
         }
         let depth_fits_colour = match colour {
             0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
@@ -116,31 +91,19 @@ impl Header {
             _ => return Err(ProbeError::corrupt("a colour type that does not exist", 25)),
         };
         if !depth_fits_colour {
-            return Err(ProbeError::corrupt(
-                "a bit depth that its colour type does not allow",
-                24,
-            ));
+            return Err(ProbeError::corrupt("a bit depth that its colour type does not allow", 24));
         }
         if compression != 0 || filter != 0 || interlace > 1 {
-            return Err(ProbeError::corrupt(
-                "a compression, filter or interlace method that does not exist",
-                26,
-            ));
+            return Err(ProbeError::corrupt("a compression, filter or interlace method that does not exist", 26));
         }
-        Ok(Self {
-            width,
-            height,
-            interlaced: interlace == 1,
-        })
+        Ok(Self { width, height, interlaced: interlace == 1 })
     }
 }
 
 /// Bit by bit, for 17 bytes: a table would be larger than what it saves.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg())
-        })
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
     })
 }
 
@@ -154,24 +117,11 @@ pub(crate) mod tests {
         let mut sealed = kind.to_vec();
         sealed.extend(body);
         let sum = crc32(&sealed);
-        [
-            &(body.len() as u32).to_be_bytes()[..],
-            &sealed,
-            &sum.to_be_bytes(),
-        ]
-        .concat()
+        [&(body.len() as u32).to_be_bytes()[..], &sealed, &sum.to_be_bytes()].concat()
     }
 
     fn ihdr(width: u32, height: u32, depth_to_interlace: [u8; 5]) -> Vec<u8> {
-        chunk(
-            b"IHDR",
-            &[
-                &width.to_be_bytes()[..],
-                &height.to_be_bytes(),
-                &depth_to_interlace,
-            ]
-            .concat(),
-        )
+        chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &depth_to_interlace].concat())
     }
 
     /// The structure of a PNG; its data inflates to nothing.
@@ -190,13 +140,7 @@ pub(crate) mod tests {
     fn size_orientation_and_interlacing_come_from_the_chunks_before_the_data() {
         let file = png(300, 200, 6);
         let found = probe(&mut file.as_slice()).unwrap();
-        assert_eq!(
-            found.pixels,
-            Some(Pixels {
-                width: 200,
-                height: 300
-            })
-        );
+        assert_eq!(found.pixels, Some(Pixels { width: 200, height: 300 }));
         assert_eq!((found.orientation, found.progressive), (6, true));
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
     }
@@ -206,10 +150,7 @@ pub(crate) mod tests {
         let file = png(300, 200, 1);
         let cut = &file[..file.len() - 6];
         let found = probe(&mut &*cut).unwrap();
-        assert!(matches!(
-            verify_end(&mut &*cut, &found),
-            Err(ProbeError::Truncated { .. })
-        ));
+        assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
         let mut longer = file.clone();
         longer.extend(vec![7; 200_000]);
         assert_eq!(verify_end(&mut longer.as_slice(), &found), Ok(()));
@@ -217,61 +158,24 @@ pub(crate) mod tests {
 
     #[test]
     fn a_header_that_lies_is_refused_with_its_place() {
-        let with = |ihdr: Vec<u8>| {
-            [
-                SIGNATURE.as_slice(),
-                &ihdr,
-                &chunk(b"IDAT", b""),
-                &chunk(b"IEND", b""),
-            ]
-            .concat()
-        };
+        let with = |ihdr: Vec<u8>| [SIGNATURE.as_slice(), &ihdr, &chunk(b"IDAT", b""), &chunk(b"IEND", b"")].concat();
         let mut wrong_sum = png(300, 200, 1);
         wrong_sum[19] ^= 1;
         let mut text_mode = png(300, 200, 1);
         text_mode.remove(4);
-        let no_data = [
-            SIGNATURE.as_slice(),
-            &ihdr(1, 1, [8, 2, 0, 0, 0]),
-            &chunk(b"IEND", b""),
-        ]
-        .concat();
+        let no_data = [SIGNATURE.as_slice(), &ihdr(1, 1, [8, 2, 0, 0, 0]), &chunk(b"IEND", b"")].concat();
         let cases = [
             (wrong_sum, "the PNG header's checksum is wrong, at byte 29"),
-            (
-                text_mode,
-                "the PNG signature is damaged, as by a transfer that changes line endings, at byte 0",
-            ),
-            (
-                with(ihdr(0, 5, [8, 2, 0, 0, 0])),
-                "the picture's width or height is out of range, at byte 16",
-            ),
-            (
-                with(ihdr(5, 1 << 31, [8, 2, 0, 0, 0])),
-                "the picture's width or height is out of range, at byte 16",
-            ),
-            (
-                with(ihdr(5, 5, [8, 5, 0, 0, 0])),
-                "a colour type that does not exist, at byte 25",
-            ),
-            (
-                with(ihdr(5, 5, [4, 2, 0, 0, 0])),
-                "a bit depth that its colour type does not allow, at byte 24",
-            ),
-            (
-                no_data,
-                "the picture ends before its data begins, at byte 33",
-            ),
-            (
-                with(ihdr(5, 5, [8, 2, 0, 0, 0]))[..30].to_vec(),
-                "it ends at byte 30, within the PNG header",
-            ),
+            (text_mode, "the PNG signature is damaged, as by a transfer that changes line endings, at byte 0"),
+            (with(ihdr(0, 5, [8, 2, 0, 0, 0])), "the picture's width or height is out of range, at byte 16"),
+            (with(ihdr(5, 1 << 31, [8, 2, 0, 0, 0])), "the picture's width or height is out of range, at byte 16"),
+            (with(ihdr(5, 5, [8, 5, 0, 0, 0])), "a colour type that does not exist, at byte 25"),
+            (with(ihdr(5, 5, [4, 2, 0, 0, 0])), "a bit depth that its colour type does not allow, at byte 24"),
+            (no_data, "the picture ends before its data begins, at byte 33"),
+            (with(ihdr(5, 5, [8, 2, 0, 0, 0]))[..30].to_vec(), "it ends at byte 30, within the PNG header"),
         ];
         for (file, message) in cases {
-            assert_eq!(
-                probe(&mut file.as_slice()).unwrap_err().to_string(),
-                message
-            );
+            assert_eq!(probe(&mut file.as_slice()).unwrap_err().to_string(), message);
         }
     }
 }

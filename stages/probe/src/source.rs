@@ -34,10 +34,7 @@ impl Source for &[u8] {
     }
 
     fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Infallible> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.get(offset..))
-            .unwrap_or_default();
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
         Ok(rest.get(..len).unwrap_or(rest).to_vec())
     }
 }
@@ -70,10 +67,7 @@ impl<R: Read + Seek> Source for Reader<R> {
     fn read(&mut self, offset: u64, len: usize) -> std::io::Result<Vec<u8>> {
         self.inner.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
-        self.inner
-            .by_ref()
-            .take(len as u64)
-            .read_to_end(&mut bytes)?;
+        self.inner.by_ref().take(len as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
@@ -82,7 +76,7 @@ impl<R: Read + Seek> Source for Reader<R> {
 const WINDOW_BYTES: usize = 64 * 1024;
 
 /// No honest header lies in more places. It bounds what a hostile one can cost.
-const MAX_FETCHES: u32 = 1024;
+const MAX_FETCHES: u64 = 1024;
 
 /// The part of a source that was read last. What lies in it is given at once, anything else is one read.
 pub(crate) struct Window<'s, S: Source> {
@@ -90,19 +84,20 @@ pub(crate) struct Window<'s, S: Source> {
     len: u64,
     start: u64,
     buffer: Vec<u8>,
-    fetches: u32,
+    fetches_left: u64,
 }
 
 impl<'s, S: Source> Window<'s, S> {
     pub(crate) fn new(source: &'s mut S) -> Self {
         let len = source.len();
-        Self {
-            source,
-            len,
-            start: 0,
-            buffer: Vec::new(),
-            fetches: 0,
-        }
+        Self { source, len, start: 0, buffer: Vec::new(), fetches_left: MAX_FETCHES }
+    }
+
+    /// For a parser that follows a file from its beginning to its end and never turns back.
+    pub(crate) fn to_read_through(source: &'s mut S) -> Self {
+        let mut window = Self::new(source);
+        window.fetches_left += window.len / (WINDOW_BYTES as u64 / 2);
+        window
     }
 
     /// The file's length.
@@ -111,31 +106,18 @@ impl<'s, S: Source> Window<'s, S> {
     }
 
     /// `count` bytes from `offset`, or as many as there are.
-    pub(crate) fn up_to(
-        &mut self,
-        offset: u64,
-        count: usize,
-    ) -> Result<&[u8], ProbeError<S::Error>> {
+    pub(crate) fn up_to(&mut self, offset: u64, count: usize) -> Result<&[u8], ProbeError<S::Error>> {
         let rest = self.len.saturating_sub(offset);
-        let count = usize::try_from(rest)
-            .unwrap_or(usize::MAX)
-            .min(count)
-            .min(WINDOW_BYTES);
+        let count = usize::try_from(rest).unwrap_or(usize::MAX).min(count).min(WINDOW_BYTES);
         if count == 0 {
             return Ok(&[]);
         }
         if !self.holds(offset, count) {
-            self.fetches += 1;
-            if self.fetches > MAX_FETCHES {
-                return Err(ProbeError::corrupt(
-                    "its header is scattered over too many places",
-                    offset,
-                ));
-            }
-            self.buffer = self
-                .source
-                .read(offset, WINDOW_BYTES)
-                .map_err(ProbeError::Read)?;
+            self.fetches_left = self
+                .fetches_left
+                .checked_sub(1)
+                .ok_or_else(|| ProbeError::corrupt("its header is scattered over too many places", offset))?;
+            self.buffer = self.source.read(offset, WINDOW_BYTES).map_err(ProbeError::Read)?;
             self.start = offset;
         }
         let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
@@ -158,10 +140,7 @@ impl<'s, S: Source> Window<'s, S> {
         // A source that changed under our hands may give less than its length promised.
         if bytes.len() < count {
             let end = offset.saturating_add(bytes.len() as u64);
-            return Err(ProbeError::Truncated {
-                what,
-                offset: end.min(self.len),
-            });
+            return Err(ProbeError::Truncated { what, offset: end.min(self.len) });
         }
         self.up_to(offset, count)
     }
@@ -173,35 +152,21 @@ impl<'s, S: Source> Window<'s, S> {
         what: &'static str,
     ) -> Result<[u8; N], ProbeError<S::Error>> {
         let bytes = self.bytes(offset, N, what)?;
-        bytes
-            .try_into()
-            .map_err(|_| ProbeError::Truncated { what, offset })
+        bytes.try_into().map_err(|_| ProbeError::Truncated { what, offset })
     }
 
     /// A big-endian number.
-    pub(crate) fn u16(
-        &mut self,
-        offset: u64,
-        what: &'static str,
-    ) -> Result<u16, ProbeError<S::Error>> {
+    pub(crate) fn u16(&mut self, offset: u64, what: &'static str) -> Result<u16, ProbeError<S::Error>> {
         self.array(offset, what).map(u16::from_be_bytes)
     }
 
     /// A big-endian number.
-    pub(crate) fn u32(
-        &mut self,
-        offset: u64,
-        what: &'static str,
-    ) -> Result<u32, ProbeError<S::Error>> {
+    pub(crate) fn u32(&mut self, offset: u64, what: &'static str) -> Result<u32, ProbeError<S::Error>> {
         self.array(offset, what).map(u32::from_be_bytes)
     }
 
     /// A big-endian number.
-    pub(crate) fn u64(
-        &mut self,
-        offset: u64,
-        what: &'static str,
-    ) -> Result<u64, ProbeError<S::Error>> {
+    pub(crate) fn u64(&mut self, offset: u64, what: &'static str) -> Result<u64, ProbeError<S::Error>> {
         self.array(offset, what).map(u64::from_be_bytes)
     }
 }
@@ -238,15 +203,9 @@ mod tests {
     fn a_read_past_the_end_says_where_the_end_is() {
         let mut source: &[u8] = &[1, 2, 3];
         let mut window = Window::new(&mut source);
-        let ends_at_3 = ProbeError::Truncated {
-            what: "the thing",
-            offset: 3,
-        };
+        let ends_at_3 = ProbeError::Truncated { what: "the thing", offset: 3 };
         assert_eq!(window.u32(1, "the thing").unwrap_err(), ends_at_3);
-        assert_eq!(
-            window.u32(u64::MAX - 1, "the thing").unwrap_err(),
-            ends_at_3
-        );
+        assert_eq!(window.u32(u64::MAX - 1, "the thing").unwrap_err(), ends_at_3);
     }
 
     #[test]
@@ -255,10 +214,7 @@ mod tests {
         let mut window = Window::new(&mut source);
         window.len = u64::MAX;
         let failed = (0..2000u64).find_map(|step| window.up_to(step * 1_000_000, 1).err());
-        assert!(
-            matches!(failed, Some(ProbeError::Corrupt { .. })),
-            "{failed:?}"
-        );
+        assert!(matches!(failed, Some(ProbeError::Corrupt { .. })), "{failed:?}");
     }
 
     #[test]

@@ -13,9 +13,7 @@ const WITHIN: &str = "the TIFF directory";
 pub fn exif_orientation(exif: &[u8]) -> Option<u8> {
     let mut block = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let end = block.len() as u64;
-    orientation_within(&mut Window::new(&mut block), 0, end)
-        .ok()
-        .flatten()
+    orientation_within(&mut Window::new(&mut block), 0, end).ok().flatten()
 }
 
 /// The same for EXIF that lies between `base` and `end` of a file. Only the source itself can fail.
@@ -25,11 +23,7 @@ pub(crate) fn orientation_within<S: Source>(
     end: u64,
 ) -> Result<Option<u8>, ProbeError<S::Error>> {
     // Some writers of WebP keep JPEG's prefix.
-    let base = if window.up_to(base, 6)? == b"Exif\0\0" {
-        base + 6
-    } else {
-        base
-    };
+    let base = if window.up_to(base, 6)? == b"Exif\0\0" { base + 6 } else { base };
     match Directory::read(window, base, end) {
         Ok(directory) => Ok(directory.orientation),
         Err(ProbeError::Read(error)) => Err(ProbeError::Read(error)),
@@ -42,18 +36,9 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
     match (directory.width, directory.height) {
         (Some(width @ 1..), Some(height @ 1..)) => {
             let orientation = directory.orientation.unwrap_or(1);
-            Ok(Probe::picture(
-                Format::Tiff,
-                (width, height),
-                orientation,
-                false,
-                directory.at,
-            ))
+            Ok(Probe::picture(Format::Tiff, (width, height), orientation, false, directory.at))
         }
-        _ => Err(ProbeError::corrupt(
-            "the first directory has no width or no height",
-            directory.at,
-        )),
+        _ => Err(ProbeError::corrupt("the first directory has no width or no height", directory.at)),
     }
 }
 
@@ -67,11 +52,7 @@ struct Directory {
 
 impl Directory {
     /// Reads the TIFF whose own offsets count from `base`, and which ends at `end`.
-    fn read<S: Source>(
-        window: &mut Window<'_, S>,
-        base: u64,
-        end: u64,
-    ) -> Result<Self, ProbeError<S::Error>> {
+    fn read<S: Source>(window: &mut Window<'_, S>, base: u64, end: u64) -> Result<Self, ProbeError<S::Error>> {
         let header: [u8; 8] = window.array(base, WITHIN)?;
         let (big_endian, offset) = match header {
             [b'I', b'I', 42, 0, offset @ ..] => (false, u32::from_le_bytes(offset)),
@@ -79,35 +60,19 @@ impl Directory {
             _ => return Err(ProbeError::corrupt("no TIFF header", base)),
         };
         let short = |bytes: [u8; 2]| {
-            if big_endian {
-                u16::from_be_bytes(bytes)
-            } else {
-                u16::from_le_bytes(bytes)
-            }
+            if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
         };
         let long = |bytes: [u8; 4]| {
-            if big_endian {
-                u32::from_be_bytes(bytes)
-            } else {
-                u32::from_le_bytes(bytes)
-            }
+            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
         };
 
         let at = base + u64::from(offset);
-        let mut found = Directory {
-            at,
-            width: None,
-            height: None,
-            orientation: None,
-        };
+        let mut found = Directory { at, width: None, height: None, orientation: None };
         let entries = short(window.array(at, WITHIN)?);
         for index in 0..u64::from(entries) {
             let entry = at + 2 + 12 * index;
             if entry + 12 > end {
-                return Err(ProbeError::Truncated {
-                    what: WITHIN,
-                    offset: end,
-                });
+                return Err(ProbeError::Truncated { what: WITHIN, offset: end });
             }
             let [t0, t1, k0, k1, _, _, _, _, value @ ..]: [u8; 12] = window.array(entry, WITHIN)?;
             let [v0, v1, _, _] = value;
@@ -120,11 +85,7 @@ impl Directory {
             match short([t0, t1]) {
                 WIDTH => found.width = Some(value),
                 HEIGHT => found.height = Some(value),
-                ORIENTATION => {
-                    found.orientation = u8::try_from(value)
-                        .ok()
-                        .filter(|value| (1..=8).contains(value))
-                }
+                ORIENTATION => found.orientation = u8::try_from(value).ok().filter(|value| (1..=8).contains(value)),
                 _ => {}
             }
         }
@@ -156,13 +117,7 @@ pub(crate) mod tests {
     fn size_and_orientation_are_in_the_first_directory() {
         let file = tiff(&[(WIDTH, 3, 640), (HEIGHT, 4, 480), (ORIENTATION, 3, 8)]);
         let found = probe(&mut file.as_slice()).unwrap();
-        assert_eq!(
-            found.pixels,
-            Some(Pixels {
-                width: 480,
-                height: 640
-            })
-        );
+        assert_eq!(found.pixels, Some(Pixels { width: 480, height: 640 }));
         assert_eq!(found.orientation, 8);
     }
 
@@ -173,13 +128,7 @@ pub(crate) mod tests {
             \x01\x01\0\x04\0\0\0\x01\0\0\x01\xe0\
             \x01\x12\0\x03\0\0\0\x01\0\x03\0\0";
         let found = probe(&mut file.as_slice()).unwrap();
-        assert_eq!(
-            found.pixels,
-            Some(Pixels {
-                width: 640,
-                height: 480
-            })
-        );
+        assert_eq!(found.pixels, Some(Pixels { width: 640, height: 480 }));
         assert_eq!(exif_orientation(file), Some(3));
     }
 
@@ -188,11 +137,7 @@ pub(crate) mod tests {
         assert_eq!(exif_orientation(b""), None);
         assert_eq!(exif_orientation(b"Exif\0\0"), None);
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 0)])), None);
-        assert_eq!(
-            exif_orientation(&tiff(&[(ORIENTATION, 2, 6)])),
-            None,
-            "a text is no number"
-        );
+        assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 2, 6)])), None, "a text is no number");
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 6)])), Some(6));
         assert_eq!(exif_orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
     }
@@ -200,14 +145,8 @@ pub(crate) mod tests {
     #[test]
     fn a_directory_without_a_size_or_beyond_the_end_is_refused() {
         let no_size = tiff(&[(WIDTH, 3, 640)]);
-        assert!(matches!(
-            probe(&mut no_size.as_slice()),
-            Err(ProbeError::Corrupt { offset: 8, .. })
-        ));
+        assert!(matches!(probe(&mut no_size.as_slice()), Err(ProbeError::Corrupt { offset: 8, .. })));
         let beyond = b"II\x2a\0\xf0\xff\xff\xff";
-        assert!(matches!(
-            probe(&mut beyond.as_slice()),
-            Err(ProbeError::Truncated { offset: 8, .. })
-        ));
+        assert!(matches!(probe(&mut beyond.as_slice()), Err(ProbeError::Truncated { offset: 8, .. })));
     }
 }

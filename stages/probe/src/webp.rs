@@ -14,30 +14,16 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         b"VP8 " | b"VP8L" => (frame_size(window, &first)?, 1),
         b"VP8X" => extended(window, &first)?,
         _ => {
-            return Err(ProbeError::corrupt(
-                "the first chunk is no picture",
-                FIRST_CHUNK,
-            ));
+            return Err(ProbeError::corrupt("the first chunk is no picture", FIRST_CHUNK));
         }
     };
-    Ok(Probe::picture(
-        Format::WebP,
-        stored,
-        orientation,
-        false,
-        first.body,
-    ))
+    Ok(Probe::picture(Format::WebP, stored, orientation, false, first.body))
 }
 
 /// The container says how long it is; it must fit into the file.
-pub(crate) fn verify_end<S: Source>(
-    window: &mut Window<'_, S>,
-) -> Result<(), ProbeError<S::Error>> {
+pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>) -> Result<(), ProbeError<S::Error>> {
     if container_end(window)? > window.len() {
-        return Err(ProbeError::Truncated {
-            what: "the picture's data",
-            offset: window.len(),
-        });
+        return Err(ProbeError::Truncated { what: "the picture's data", offset: window.len() });
     }
     Ok(())
 }
@@ -56,11 +42,7 @@ impl Chunk {
     fn read<S: Source>(window: &mut Window<'_, S>, at: u64) -> Result<Self, ProbeError<S::Error>> {
         let kind = window.array(at, WITHIN)?;
         let length = u64::from(u32::from_le_bytes(window.array(at + 4, WITHIN)?));
-        Ok(Self {
-            kind,
-            body: at + 8,
-            end: at + 8 + length,
-        })
+        Ok(Self { kind, body: at + 8, end: at + 8 + length })
     }
 
     /// Chunks begin at even places.
@@ -73,15 +55,9 @@ impl Chunk {
 type Size = (u32, u32);
 
 /// The canvas of an extended file, and the orientation from its EXIF chunk, which comes after the picture's data.
-fn extended<S: Source>(
-    window: &mut Window<'_, S>,
-    header: &Chunk,
-) -> Result<(Size, u8), ProbeError<S::Error>> {
+fn extended<S: Source>(window: &mut Window<'_, S>, header: &Chunk) -> Result<(Size, u8), ProbeError<S::Error>> {
     let [_, _, _, _, w0, w1, w2, h0, h1, h2]: [u8; 10] = window.array(header.body, WITHIN)?;
-    let canvas = (
-        1 + u32::from_le_bytes([w0, w1, w2, 0]),
-        1 + u32::from_le_bytes([h0, h1, h2, 0]),
-    );
+    let canvas = (1 + u32::from_le_bytes([w0, w1, w2, 0]), 1 + u32::from_le_bytes([h0, h1, h2, 0]));
     let end = container_end(window)?.min(window.len());
     let mut at = header.next();
     for _ in 0..MAX_CHUNKS {
@@ -92,10 +68,7 @@ fn extended<S: Source>(
         match &chunk.kind {
             // A small canvas around a huge picture would slip past a limit on pixels.
             b"VP8 " | b"VP8L" if frame_size(window, &chunk)? != canvas => {
-                return Err(ProbeError::corrupt(
-                    "the picture has another size than its canvas",
-                    at,
-                ));
+                return Err(ProbeError::corrupt("the picture has another size than its canvas", at));
             }
             b"EXIF" => {
                 let orientation = tiff::orientation_within(window, chunk.body, chunk.end)?;
@@ -108,40 +81,25 @@ fn extended<S: Source>(
 }
 
 /// The size at the beginning of a picture's compressed data.
-fn frame_size<S: Source>(
-    window: &mut Window<'_, S>,
-    chunk: &Chunk,
-) -> Result<Size, ProbeError<S::Error>> {
+fn frame_size<S: Source>(window: &mut Window<'_, S>, chunk: &Chunk) -> Result<Size, ProbeError<S::Error>> {
     let at = chunk.body;
     let (width, height) = if &chunk.kind == b"VP8L" {
         let [signature, bits @ ..]: [u8; 5] = window.array(at, WITHIN)?;
         let bits = u32::from_le_bytes(bits);
         if signature != 0x2f || bits >> 29 != 0 {
-            return Err(ProbeError::corrupt(
-                "no lossless picture where one should begin",
-                at,
-            ));
+            return Err(ProbeError::corrupt("no lossless picture where one should begin", at));
         }
         (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff))
     } else {
         let [tag, _, _, s0, s1, s2, w0, w1, h0, h1]: [u8; 10] = window.array(at, WITHIN)?;
         if tag & 1 != 0 || [s0, s1, s2] != [0x9d, 0x01, 0x2a] {
-            return Err(ProbeError::corrupt(
-                "no key frame where the picture should begin",
-                at,
-            ));
+            return Err(ProbeError::corrupt("no key frame where the picture should begin", at));
         }
         // The two highest bits ask for scaling, which nobody does.
-        (
-            u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff),
-            u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff),
-        )
+        (u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff), u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff))
     };
     if width == 0 || height == 0 {
-        return Err(ProbeError::corrupt(
-            "the picture has no width or no height",
-            at,
-        ));
+        return Err(ProbeError::corrupt("the picture has no width or no height", at));
     }
     Ok((width, height))
 }
@@ -161,22 +119,11 @@ pub(crate) mod tests {
             body.extend(bytes);
             body.extend(vec![0; length % 2]);
         }
-        [
-            b"RIFF".as_slice(),
-            &(body.len() as u32).to_le_bytes(),
-            &body,
-        ]
-        .concat()
+        [b"RIFF".as_slice(), &(body.len() as u32).to_le_bytes(), &body].concat()
     }
 
     fn lossy(width: u16, height: u16) -> Vec<u8> {
-        [
-            b"\x10\0\0\x9d\x01\x2a".as_slice(),
-            &width.to_le_bytes(),
-            &height.to_le_bytes(),
-            b"data",
-        ]
-        .concat()
+        [b"\x10\0\0\x9d\x01\x2a".as_slice(), &width.to_le_bytes(), &height.to_le_bytes(), b"data"].concat()
     }
 
     /// A lossy WebP in the extended form with an EXIF chunk.
@@ -185,52 +132,24 @@ pub(crate) mod tests {
         header.extend(&(canvas.0 - 1).to_le_bytes()[..3]);
         header.extend(&(canvas.1 - 1).to_le_bytes()[..3]);
         let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
-        riff(&[
-            (b"VP8X", &header),
-            (b"VP8 ", &lossy(picture.0, picture.1)),
-            (b"EXIF", &exif),
-        ])
+        riff(&[(b"VP8X", &header), (b"VP8 ", &lossy(picture.0, picture.1)), (b"EXIF", &exif)])
     }
 
     #[test]
     fn all_three_forms_give_their_size() {
         let simple = riff(&[(b"VP8 ", &lossy(300, 200))]);
-        assert_eq!(
-            probe(&mut simple.as_slice()).unwrap().pixels,
-            Some(Pixels {
-                width: 300,
-                height: 200
-            })
-        );
+        assert_eq!(probe(&mut simple.as_slice()).unwrap().pixels, Some(Pixels { width: 300, height: 200 }));
         let bits: u32 = 299 | 199 << 14;
         let lossless = riff(&[(b"VP8L", &[b"\x2f".as_slice(), &bits.to_le_bytes()].concat())]);
-        assert_eq!(
-            probe(&mut lossless.as_slice()).unwrap().pixels,
-            Some(Pixels {
-                width: 300,
-                height: 200
-            })
-        );
+        assert_eq!(probe(&mut lossless.as_slice()).unwrap().pixels, Some(Pixels { width: 300, height: 200 }));
         let found = probe(&mut webp((300, 200), (300, 200), 8).as_slice()).unwrap();
-        assert_eq!(
-            (found.pixels, found.orientation),
-            (
-                Some(Pixels {
-                    width: 200,
-                    height: 300
-                }),
-                8
-            )
-        );
+        assert_eq!((found.pixels, found.orientation), (Some(Pixels { width: 200, height: 300 }), 8));
     }
 
     #[test]
     fn a_canvas_that_hides_a_larger_picture_is_refused() {
         let refused = probe(&mut webp((10, 10), (16383, 16383), 1).as_slice()).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "the picture has another size than its canvas, at byte 30"
-        );
+        assert_eq!(refused.to_string(), "the picture has another size than its canvas, at byte 30");
     }
 
     #[test]
@@ -238,10 +157,7 @@ pub(crate) mod tests {
         let file = webp((300, 200), (300, 200), 1);
         let cut = &file[..file.len() - 1];
         let found = probe(&mut &*cut).unwrap();
-        assert!(matches!(
-            verify_end(&mut &*cut, &found),
-            Err(ProbeError::Truncated { .. })
-        ));
+        assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
     }
 }

@@ -7,9 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use stage_probe::{
-    Format, ProbeError, Reader, Source, describe, exif_orientation, probe, sniff, verify_end,
-};
+use stage_probe::{Format, ProbeError, Reader, Source, describe, exif_orientation, probe, sniff, verify_end};
 
 /// Counts what is asked of a file.
 struct Watched<'a> {
@@ -34,11 +32,7 @@ impl Source for Watched<'_> {
 
 /// Probes `bytes` and checks what must hold of every answer.
 fn check(bytes: &[u8]) {
-    let mut file = Watched {
-        bytes,
-        largest: 0,
-        reads: 0,
-    };
+    let mut file = Watched { bytes, largest: 0, reads: 0 };
     let answer = probe(&mut file);
     if let Ok(found) = &answer {
         assert_eq!(sniff(bytes), Some(found.format));
@@ -57,10 +51,7 @@ fn check(bytes: &[u8]) {
 
 fn samples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/listing");
-    let mut names: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut names: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     // Long enough for every header but those of the films, which come last: those are kept whole.
     let shortened = |name: PathBuf| {
@@ -77,7 +68,9 @@ fn samples() -> Vec<Vec<u8>> {
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = samples();
     seeds.push(b"GIF89a\x40\x00\x30\x00\x00\x00\x00\x2c\0\0\0\0\x40\x00\x30\x00\x00\x02\x02\x4c\x01\x00\x3b".to_vec());
-    seeds.push(b"II\x2a\0\x08\0\0\0\x02\0\0\x01\x03\0\x01\0\0\0\x40\0\0\0\x01\x01\x03\0\x01\0\0\0\x30\0\0\0\0\0\0\0".to_vec());
+    seeds.push(
+        b"II\x2a\0\x08\0\0\0\x02\0\0\x01\x03\0\x01\0\0\0\x40\0\0\0\x01\x01\x03\0\x01\0\0\0\x30\0\0\0\0\0\0\0".to_vec(),
+    );
     seeds.push(
         b"\0\0\0\x14ftypheic\0\0\0\0mif1\0\0\0\x62meta\0\0\0\0\0\0\0\x0epitm\0\0\0\0\0\x01\
           \0\0\0\x48iprp\0\0\0\x25ipco\0\0\0\x14ispe\0\0\0\0\0\0\x01\x00\0\0\x00\x80\0\0\0\x09irot\x01\
@@ -162,18 +155,9 @@ proptest! {
 
 #[test]
 fn every_seed_is_recognised() {
-    let formats: std::collections::HashSet<_> =
-        seeds().iter().filter_map(|seed| sniff(seed)).collect();
-    let expected = [
-        Format::Jpeg,
-        Format::Png,
-        Format::Gif,
-        Format::WebP,
-        Format::Tiff,
-        Format::Heic,
-        Format::Mp4,
-        Format::Pdf,
-    ];
+    let formats: std::collections::HashSet<_> = seeds().iter().filter_map(|seed| sniff(seed)).collect();
+    let expected =
+        [Format::Jpeg, Format::Png, Format::Gif, Format::WebP, Format::Tiff, Format::Heic, Format::Mp4, Format::Pdf];
     for format in expected {
         assert!(formats.contains(&format), "no seed for {format}");
     }
@@ -189,19 +173,8 @@ fn a_file_cut_anywhere_is_answered() {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// A collection of real and of hostile files, where there is one beside the checkout.
@@ -218,22 +191,14 @@ fn every_file_of_the_media_collection_is_answered() {
         let answer = probe(&mut source);
         println!("{}: {answer:?}", path.display());
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let good = ["orientation", "photos", "video"]
-            .iter()
-            .any(|folder| path.parent().unwrap().ends_with(folder));
+        let good = ["orientation", "photos", "video"].iter().any(|folder| path.parent().unwrap().ends_with(folder));
         if good && name != "LICENSE" {
             let found = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
             verify_end(&mut source, &found).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let numbered = name
-                .strip_suffix(".jpg")
-                .and_then(|stem| stem.split_once('_'));
+            let numbered = name.strip_suffix(".jpg").and_then(|stem| stem.split_once('_'));
             if let Some((shape @ ("Landscape" | "Portrait"), number)) = numbered {
                 assert_eq!(found.orientation.to_string(), number, "{name}");
-                assert_eq!(
-                    found.pixels.unwrap().is_portrait(),
-                    shape == "Portrait",
-                    "{name}"
-                );
+                assert_eq!(found.pixels.unwrap().is_portrait(), shape == "Portrait", "{name}");
             }
         }
     }

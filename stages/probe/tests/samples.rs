@@ -8,9 +8,7 @@ use std::path::Path;
 use stage_probe::{Format, Pixels, Probe, ProbeError, Reader, probe, verify_end};
 
 fn look_at(name: &str) -> (Probe, Result<(), ProbeError<std::io::Error>>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../samples/listing")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/listing").join(name);
     let mut source = Reader::new(File::open(path).unwrap()).unwrap();
     let found = probe(&mut source).unwrap_or_else(|error| panic!("{name}: {error}"));
     let end = verify_end(&mut source, &found);
@@ -34,11 +32,7 @@ fn every_picture_is_upright_in_its_own_orientation() {
         assert_eq!(found.format, format, "{name}");
         assert_eq!(found.pixels, Some(Pixels { width, height }), "{name}");
         assert_eq!(found.orientation, orientation, "{name}");
-        assert_eq!(
-            found.progressive,
-            name == "staircase-other-hand.jpg",
-            "{name}"
-        );
+        assert_eq!(found.progressive, name == "staircase-other-hand.jpg", "{name}");
         assert!(end.is_ok(), "{name}: {end:?}");
     }
 }
@@ -46,38 +40,12 @@ fn every_picture_is_upright_in_its_own_orientation() {
 #[test]
 fn the_portrait_film_is_turned_and_silent_and_the_landscape_one_is_neither() {
     let (portrait, end) = look_at("staircase.mp4");
-    assert_eq!(
-        portrait.pixels,
-        Some(Pixels {
-            width: 720,
-            height: 1280
-        })
-    );
-    assert_eq!(
-        (
-            portrait.orientation,
-            portrait.duration_ms,
-            portrait.has_audio
-        ),
-        (6, Some(3000), Some(false))
-    );
+    assert_eq!(portrait.pixels, Some(Pixels { width: 720, height: 1280 }));
+    assert_eq!((portrait.orientation, portrait.duration_ms, portrait.has_audio), (6, Some(3000), Some(false)));
     assert!(end.is_ok());
     let (landscape, end) = look_at("walk-through.mp4");
-    assert_eq!(
-        landscape.pixels,
-        Some(Pixels {
-            width: 1280,
-            height: 720
-        })
-    );
-    assert_eq!(
-        (
-            landscape.orientation,
-            landscape.duration_ms,
-            landscape.has_audio
-        ),
-        (1, Some(4000), Some(true))
-    );
+    assert_eq!(landscape.pixels, Some(Pixels { width: 1280, height: 720 }));
+    assert_eq!((landscape.orientation, landscape.duration_ms, landscape.has_audio), (1, Some(4000), Some(true)));
     assert!(end.is_ok());
 }
 
@@ -87,22 +55,6 @@ fn the_document_is_whole_and_the_damaged_photo_is_not() {
     assert_eq!((document.format, document.pixels), (Format::Pdf, None));
     assert!(end.is_ok());
     let (damaged, end) = look_at("kitchen-damaged.jpg");
-    assert_eq!(
-        damaged.pixels,
-        Some(Pixels {
-            width: 2000,
-            height: 1500
-        }),
-        "the header is still good"
-    );
-    assert!(
-        matches!(
-            end,
-            Err(ProbeError::Truncated {
-                what: "the picture's data",
-                ..
-            })
-        ),
-        "{end:?}"
-    );
+    assert_eq!(damaged.pixels, Some(Pixels { width: 2000, height: 1500 }), "the header is still good");
+    assert!(matches!(end, Err(ProbeError::Truncated { what: "the picture's data", .. })), "{end:?}");
 }
