@@ -95,10 +95,7 @@ impl ResumingBody {
     }
 
     fn failed(&self, why: &str) -> Failure {
-        Failure::new(
-            Case::Transient,
-            format!("reading {} at byte {} of {}: {why}", self.key, self.position, self.end),
-        )
+        Failure::new(Case::Transient, format!("reading {} at byte {} of {}: {why}", self.key, self.position, self.end))
     }
 }
 

@@ -63,7 +63,9 @@ impl JobStatus {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Another service's event, or another kind.
-    #[error("the event is not a \"MediaConvert Job State Change\" of aws.mediaconvert (source {source_name:?}, detail-type {detail_type:?})")]
+    #[error(
+        "the event is not a \"MediaConvert Job State Change\" of aws.mediaconvert (source {source_name:?}, detail-type {detail_type:?})"
+    )]
     NotMediaConvert {
         /// `source`
         source_name: String,
@@ -189,7 +191,16 @@ mod tests {
             ".{0,12}".prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 16, 4, |inner| {
-            let name = prop_oneof!["jobId", "status", "errorCode", "errorMessage", "userMetadata", "ticket", "jobProgress", ".{0,5}"];
+            let name = prop_oneof![
+                "jobId",
+                "status",
+                "errorCode",
+                "errorMessage",
+                "userMetadata",
+                "ticket",
+                "jobProgress",
+                ".{0,5}"
+            ];
             proptest::collection::btree_map(name, inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
         })
     }

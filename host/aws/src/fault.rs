@@ -26,9 +26,10 @@ where
             let code = code.map_or_else(|| format!("HTTP {status}"), |code| format!("{code}, HTTP {status}"));
             Failure::new(case, format!("{what}: {said} ({code}){hint}"))
         }
-        SdkError::ConstructionFailure(_) => {
-            Failure::new(Case::Internal, format!("{what}: the request could not be built: {}", DisplayErrorContext(error)))
-        }
+        SdkError::ConstructionFailure(_) => Failure::new(
+            Case::Internal,
+            format!("{what}: the request could not be built: {}", DisplayErrorContext(error)),
+        ),
         other => Failure::new(Case::Transient, format!("{what}: no answer: {}", DisplayErrorContext(other))),
     }
 }
@@ -36,10 +37,15 @@ where
 /// Which case an answer is. Codes win over the status where a service uses a general status for a passing condition.
 fn classify(status: u16, code: Option<&str>) -> Case {
     match code.unwrap_or_default() {
-        "SlowDown" | "Throttling" | "ThrottlingException" | "RequestTimeout" | "RequestTimeTooSkewed"
-        | "ExpiredToken" | "ExpiredTokenException" | "OperationAborted" | "ConditionalRequestConflict" => {
-            Case::Transient
-        }
+        "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestTimeout"
+        | "RequestTimeTooSkewed"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "OperationAborted"
+        | "ConditionalRequestConflict" => Case::Transient,
         // A key that may not be used is reported as a bad request.
         code if code.starts_with("KMS.") => Case::Denied,
         "EntityTooLarge" => Case::TooLarge,
@@ -64,7 +70,9 @@ mod tests {
 
     #[test]
     fn only_what_a_retry_may_cure_is_transient() {
-        for (status, code) in [(503, Some("SlowDown")), (429, None), (500, None), (409, None), (400, Some("RequestTimeout"))] {
+        for (status, code) in
+            [(503, Some("SlowDown")), (429, None), (500, None), (409, None), (400, Some("RequestTimeout"))]
+        {
             assert_eq!(classify(status, code), Case::Transient, "{status} {code:?}");
         }
         for (status, code) in [(400, Some("InvalidArgument")), (403, Some("AccessDenied")), (404, None), (412, None)] {

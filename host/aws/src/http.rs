@@ -7,9 +7,9 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use async_trait::async_trait;
 use bytes::BytesMut;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::{Client, Url, redirect};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
@@ -22,8 +22,15 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Headers that belong to the connection and not to the message: the client sets them.
 const NOT_FOR_STAGES: [&str; 9] = [
-    "connection", "content-length", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",
-    "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// The runtime's [`Http`].
@@ -70,8 +77,12 @@ impl Http for HttpClient {
                 .send()
                 .await
                 .map_err(|error| failed(&what, &error))?;
-            let too_large =
-                || Failure::new(Case::TooLarge, format!("{what}: the response is longer than {} bytes", request.max_response));
+            let too_large = || {
+                Failure::new(
+                    Case::TooLarge,
+                    format!("{what}: the response is longer than {} bytes", request.max_response),
+                )
+            };
             if response.content_length().is_some_and(|length| length > request.max_response as u64) {
                 return Err(too_large());
             }
@@ -97,8 +108,8 @@ impl Http for HttpClient {
 
 /// The URL, if it is one that may be called.
 fn checked_url(text: &str) -> Result<Url, Failure> {
-    let url = Url::parse(text)
-        .map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is no URL: {error}")))?;
+    let url =
+        Url::parse(text).map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is no URL: {error}")))?;
     let denied = |why: &str| Failure::new(Case::Denied, format!("{}: {why}", shown(&url)));
     let place = place(&url).ok_or_else(|| denied("a URL without a host cannot be called"))?;
     match (url.scheme(), place) {
@@ -124,7 +135,8 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
         if NOT_FOR_STAGES.contains(&header.as_str()) {
             return Err(format!("the header {header} is set by the host"));
         }
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the header {header} has a value that is none"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| format!("the header {header} has a value that is none"))?;
         checked.append(header, value);
     }
     Ok(checked)
@@ -132,10 +144,7 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
 
 /// Headers as text; a value that is none is left out.
 fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-        .collect()
+    headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 /// An error of the client: everything that happened after the request was well-formed is a passing fault, save a name
@@ -233,8 +242,13 @@ mod tests {
     #[tokio::test]
     async fn private_and_metadata_addresses_and_plain_http_are_denied_before_anything_is_sent() {
         for url in [
-            "http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "https://[fd00:ec2::254]/", "http://example.com/",
-            "ftp://example.com/", "https://0x0a000001/", "file:///etc/passwd",
+            "http://169.254.169.254/latest/meta-data/",
+            "https://10.0.0.1/",
+            "https://[fd00:ec2::254]/",
+            "http://example.com/",
+            "ftp://example.com/",
+            "https://0x0a000001/",
+            "file:///etc/passwd",
         ] {
             let failure = HttpClient::new().unwrap().send(request(url.into())).await.unwrap_err();
             assert_eq!(failure.case, Case::Denied, "{url}: {failure}");

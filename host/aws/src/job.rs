@@ -15,7 +15,7 @@
 //!   only in what the template would have left at MediaConvert's defaults or tuned.
 
 use aws_sdk_mediaconvert::types::{
-    AacCodingMode, AacSettings, AacRateControlMode, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
+    AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
     AudioDescription, AudioSelector, ContainerSettings, ContainerType, FileGroupSettings, H264FramerateControl,
     H264QualityTuningLevel, H264RateControlMode, H264SceneChangeDetect, H264Settings, Input, InputRotate,
     InputTimecodeSource, JobSettings, Mp4MoovPlacement, Mp4Settings, Output, OutputGroup, OutputGroupSettings,

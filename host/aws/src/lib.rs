@@ -37,9 +37,9 @@ mod upload;
 mod webhook;
 mod writer;
 
+pub use crate::http::HttpClient;
 pub use clients::{Clients, ConfigError};
 pub use events::{EventError, JobReport, JobStatus};
-pub use crate::http::HttpClient;
 pub use ids::ticket_id;
 pub use objects::S3Objects;
 pub use options::{AwsOptions, Endpoints};

@@ -50,9 +50,8 @@ pub(crate) fn fingerprint(metadata: &HashMap<String, String>) -> Option<String> 
 }
 
 fn encode(value: &str) -> String {
-    let plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-        && value.trim() == value
-        && !value.starts_with(MARKER);
+    let plain =
+        value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value && !value.starts_with(MARKER);
     if plain { value.to_owned() } else { format!("{MARKER}{}", URL_SAFE_NO_PAD.encode(value)) }
 }
 

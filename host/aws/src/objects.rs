@@ -58,9 +58,8 @@ impl Objects for S3Objects {
             }
             Ok::<_, Failure>((hex::encode(sha256.finalize()), crc32.finalize(), bytes))
         });
-        let (sha256, crc32, bytes) = hashing
-            .await
-            .map_err(|error| Failure::new(Case::Internal, format!("digesting {key}: {error}")))??;
+        let (sha256, crc32, bytes) =
+            hashing.await.map_err(|error| Failure::new(Case::Internal, format!("digesting {key}: {error}")))??;
         if bytes != length {
             return Err(Failure::new(
                 Case::Transient,

@@ -59,7 +59,8 @@ impl AwsOptions {
             ..MediaConvertOptions::default()
         };
         if let Some(seconds) = get("MEDIACONVERT_STATUS_SECONDS") {
-            let seconds = seconds.parse().map_err(|_| ConfigError::NotSeconds("MEDIACONVERT_STATUS_SECONDS", seconds))?;
+            let seconds =
+                seconds.parse().map_err(|_| ConfigError::NotSeconds("MEDIACONVERT_STATUS_SECONDS", seconds))?;
             mediaconvert.status_interval = Duration::from_secs(seconds);
         }
         let mut webhook = WebhookOptions { url: get("CALLBACK_URL"), ..WebhookOptions::default() };

@@ -126,6 +126,9 @@ mod tests {
 
     #[test]
     fn a_line_end_behind_the_secret_is_no_part_of_it() {
-        assert_eq!(Secret::new("Jefe\n").unwrap().toq_signature(b"a"), Secret::new("Jefe").unwrap().toq_signature(b"a"));
+        assert_eq!(
+            Secret::new("Jefe\n").unwrap().toq_signature(b"a"),
+            Secret::new("Jefe").unwrap().toq_signature(b"a")
+        );
     }
 }

@@ -86,8 +86,9 @@ impl Store {
 
     /// Reads exactly `range` of the version `etag` into memory.
     pub(crate) async fn fetch(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Bytes, Failure> {
-        let expected = usize::try_from(range.end.saturating_sub(range.start))
-            .map_err(|_| Failure::new(Case::TooLarge, format!("{key}: the range {range:?} does not fit into memory")))?;
+        let expected = usize::try_from(range.end.saturating_sub(range.start)).map_err(|_| {
+            Failure::new(Case::TooLarge, format!("{key}: the range {range:?} does not fit into memory"))
+        })?;
         let mut body = ResumingBody::new(self.clone(), key, etag, range);
         let mut all = Vec::with_capacity(expected);
         while let Some(chunk) = body.next().await? {

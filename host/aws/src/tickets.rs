@@ -245,8 +245,10 @@ impl Tickets {
                 }),
                 Err(failure) if failure.case == Case::Transient => return Err(failure),
                 Err(failure) => {
-                    let message =
-                        format!("MediaConvert completed job {} but its output cannot be used: {}", job.id, failure.message);
+                    let message = format!(
+                        "MediaConvert completed job {} but its output cannot be used: {}",
+                        job.id, failure.message
+                    );
                     return Ok(Err(problem(failure.case, message)));
                 }
             }

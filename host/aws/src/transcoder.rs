@@ -81,11 +81,8 @@ impl Transcoder for MediaConvertTranscoder {
         let role = self.options.role.as_deref().filter(|role| !role.is_empty()).ok_or_else(|| {
             Failure::new(Case::Denied, format!("{what}: no MediaConvert role is configured for this host"))
         })?;
-        let template = self
-            .options
-            .job_template
-            .as_ref()
-            .filter(|_| job::template_fits(&self.options.template_outputs, &job));
+        let template =
+            self.options.job_template.as_ref().filter(|_| job::template_fits(&self.options.template_outputs, &job));
         let ticket = ticket_id(&scope.execution, &scope.state);
         let output = self
             .client

@@ -170,7 +170,8 @@ impl Upload {
                     == Some("NoSuchUpload") =>
             {
                 let stored = self.store.head(&self.key, None).await?;
-                let same = stored.bytes == total && (crc32.is_none() || stored.crc32.is_none() || stored.crc32 == crc32);
+                let same =
+                    stored.bytes == total && (crc32.is_none() || stored.crc32.is_none() || stored.crc32 == crc32);
                 if !same {
                     return Err(failure(&what, &error));
                 }
@@ -286,8 +287,7 @@ async fn abort(store: &Store, key: &str, state: State) {
             _ => return,
         },
     };
-    let answer =
-        store.client().abort_multipart_upload().bucket(store.bucket()).key(key).upload_id(&id).send().await;
+    let answer = store.client().abort_multipart_upload().bucket(store.bucket()).key(key).upload_id(&id).send().await;
     if let Err(error) = answer {
         // Nothing more can be done here; the bucket's lifecycle rule removes it.
         tracing::warn!(key, upload = %id, failure = %failure("aborting an upload", &error), "an unfinished upload stays");

@@ -3,11 +3,11 @@
 use std::error::Error as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
-use ::http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url, redirect};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
@@ -80,8 +80,11 @@ impl SignedWebhook {
             ("http", Some(_)) => return Err(denied("CALLBACK_URL must be https, save on this machine")),
             _ => return Err(denied("CALLBACK_URL must be https")),
         }
-        let secret =
-            self.options.secret.as_ref().ok_or_else(|| denied("no secret is configured, and nothing is sent unsigned"))?;
+        let secret = self
+            .options
+            .secret
+            .as_ref()
+            .ok_or_else(|| denied("no secret is configured, and nothing is sent unsigned"))?;
         Ok((url, secret))
     }
 

@@ -53,8 +53,13 @@ pub(crate) struct S3Writer {
 enum Item {
     Bytes(Bytes),
     /// A set of one, so that dropping it stops the fetch.
-    Fetch { len: u64, task: JoinSet<Result<Bytes, Failure>> },
-    Cut { part: i32 },
+    Fetch {
+        len: u64,
+        task: JoinSet<Result<Bytes, Failure>>,
+    },
+    Cut {
+        part: i32,
+    },
 }
 
 impl S3Writer {

@@ -170,10 +170,12 @@ async fn opening_and_reporting_at_the_same_time_ends_the_state_once_in_every_int
         let ticket = world.attempt(0, "token").await;
         world.write_outputs("one");
         world.write_outputs("two");
-        let reports: Vec<JobReport> =
-            ticket.jobs.iter().map(|job| report(&job.id, JobStatus::Complete)).collect();
-        let (open, first, second) =
-            tokio::join!(world.tickets.open(ticket), world.tickets.report(&reports[0]), world.tickets.report(&reports[1]));
+        let reports: Vec<JobReport> = ticket.jobs.iter().map(|job| report(&job.id, JobStatus::Complete)).collect();
+        let (open, first, second) = tokio::join!(
+            world.tickets.open(ticket),
+            world.tickets.report(&reports[0]),
+            world.tickets.report(&reports[1])
+        );
         let all = [open.unwrap(), first.unwrap(), second.unwrap()];
         assert_eq!(all.iter().filter(|progress| **progress == Progress::Ended).count(), 1, "{all:?}");
     }

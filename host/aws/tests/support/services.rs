@@ -31,10 +31,8 @@ struct Known {
 impl Services {
     /// Serves both on loopback; gives the endpoint.
     pub async fn start(&self) -> String {
-        let app = Router::new()
-            .route("/", post(states))
-            .route("/2017-08-29/jobs", post(create_job))
-            .with_state(self.clone());
+        let app =
+            Router::new().route("/", post(states)).route("/2017-08-29/jobs", post(create_job)).with_state(self.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

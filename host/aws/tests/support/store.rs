@@ -3,9 +3,9 @@
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper::server::conn::http1;
 use stagehost_aws::{AwsOptions, Clients, Endpoints};
 use stagehost_s3::{Options, S3Service};
 
