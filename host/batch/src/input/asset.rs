@@ -15,11 +15,12 @@ const ACCEPTED: &str = "the file's key is accepted, or an object with it in `key
 /// Stands in for a type that could not be made out. A document is what the fewest stages touch.
 const PLACEHOLDER: MediaType = MediaType::ProjectDoc;
 
-/// Reads one file of `listing`. An error only if no file can be made out; all other faults end in its `problem`.
+/// Reads one file of `listing`. An error only if no file can be made out (an empty key names none, and the backend could
+/// not be told which one failed); all other faults end in its `problem`.
 pub(super) fn read(value: &Value, path: &str, listing: &Listing) -> Result<Asset, InputError> {
     let mut faults = Vec::new();
     let asset = match value {
-        Value::String(key) => from_key(key, None, listing, &mut faults),
+        Value::String(key) if !key.is_empty() => from_key(key, None, listing, &mut faults),
         Value::Object(object) => {
             let fields = Fields::new(object, path);
             let key = key_of(&fields, &mut faults)?;
@@ -45,8 +46,8 @@ fn with_faults(mut asset: Asset, faults: Vec<String>) -> Asset {
 /// The file's key. Where an object names two, the one that is an upload is meant.
 fn key_of(fields: &Fields, faults: &mut Vec<String>) -> Result<String, InputError> {
     let text = |name: &str| match fields.get(name) {
-        None => Ok(None),
-        Some(Value::String(key)) => Ok(Some(key.clone())),
+        Some(Value::String(key)) if !key.is_empty() => Ok(Some(key.clone())),
+        None | Some(Value::String(_)) => Ok(None),
         Some(other) => Err(InputError::unexpected(fields.path_of(name), other, "the file's key is accepted, as text")),
     };
     let is_raw = |key: &str| KeyParts::parse(key).is_ok_and(|parts| parts.area == Area::Raw);

@@ -209,6 +209,8 @@ mod whole_documents_at_fault {
             (json!({"listingId": 51, "assets": [PHOTO, 7]}), "$.assets[1]", "the file's key"),
             (json!({"listingId": 51, "assets": [{}]}), "$.assets[0].key", "the file's key"),
             (json!({"listingId": 51, "assets": [{"key": 1}]}), "$.assets[0].key", "the file's key"),
+            (json!({"listingId": 51, "assets": [{"key": ""}]}), "$.assets[0].key", "the file's key"),
+            (json!({"listingId": 51, "assets": [""]}), "$.assets[0]", "the file's key"),
             (json!({"listingId": -1, "assets": []}), "$.listingId", "whole number"),
             (json!({"listingId": 1.5, "assets": []}), "$.listingId", "whole number"),
             (json!({"listingId": "../7", "assets": []}), "$.listingId", "letters, digits"),
@@ -237,7 +239,7 @@ mod files_at_fault {
         let batch = with_assets(json!([
             PHOTO,
             "../../etc/passwd",
-            {"key": "", "type": "PHOTO"},
+            {"key": "/", "type": "PHOTO"},
             {"key": "51/raw/photo/vertical/b.jpg", "type": "FLOOR_PLAN"},
             {"key": "51/raw/photo/vertical/c.jpg", "checksum": "abc"},
         ]));
