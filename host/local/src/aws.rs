@@ -1,5 +1,6 @@
 //! Putting the services together.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,9 +96,8 @@ impl LocalAws {
             Some(text) => (WebhookSecret::new(text)?, text.trim().to_owned()),
             None => WebhookSecret::random(),
         };
-        let (listener, address) = server::bind(options.bind)
-            .await
-            .map_err(|source| StartError::Bind { address: options.bind, source })?;
+        let (listener, address) =
+            server::bind(options.bind).await.map_err(|source| StartError::Bind { address: options.bind, source })?;
 
         // Both block on the disk, once.
         let opened = options.clone();
@@ -133,7 +133,7 @@ impl LocalAws {
             mediaconvert: mediaconvert.clone(),
         };
         let mut states = StatesOptions::new(&options.region, &options.account, Arc::new(resources));
-        states.substitutions = options.substitutions.clone();
+        states.substitutions = substitutions(&options, address, &functions.arn(&function));
         let states = States::new(states);
 
         let server = Server::start(
@@ -246,6 +246,17 @@ impl Drop for LocalAws {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// What the placeholders of the deployed template stand for here, unless the options say otherwise.
+fn substitutions(options: &LocalOptions, address: SocketAddr, function: &str) -> BTreeMap<String, String> {
+    let dead_letters = format!("{}/{}/listing-media-processing-dlq-local", endpoint(address), options.account);
+    let mut values = BTreeMap::from([
+        ("HostFunctionArn".to_owned(), function.to_owned()),
+        ("DeadLetterQueueUrl".to_owned(), dead_letters),
+    ]);
+    values.extend(options.substitutions.clone());
+    values
 }
 
 /// Runs `work` on a thread that may block.

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn this_machines_names_are_served() {
-        for host in ["127.0.0.1:4566", "127.0.0.1", "localhost:1", "[::1]:1", "LOCALHOST", "bucket.localhost:9", "127.8.8.8"] {
+        for host in
+            ["127.0.0.1:4566", "127.0.0.1", "localhost:1", "[::1]:1", "LOCALHOST", "bucket.localhost:9", "127.8.8.8"]
+        {
             assert_eq!(with("host", host), Ok(()), "{host}");
         }
         assert_eq!(with("origin", "http://localhost:3000"), Ok(()));
@@ -71,7 +73,9 @@ mod tests {
 
     #[test]
     fn a_name_that_was_made_to_point_here_is_not() {
-        for host in ["evil.example", "localhost.evil.example:4566", "127.0.0.1.evil.example", "192.168.0.1", "", "[::2]"] {
+        for host in
+            ["evil.example", "localhost.evil.example:4566", "127.0.0.1.evil.example", "192.168.0.1", "", "[::2]"]
+        {
             assert!(with("host", host).is_err(), "{host}");
         }
     }

@@ -111,7 +111,9 @@ impl Functions {
             0..=LARGEST => Ok(payload),
             length => Err(FunctionError::new(
                 "Function.ResponseSizeTooLarge",
-                format!("Response payload size ({length} bytes) exceeded maximum allowed payload size ({LARGEST} bytes)."),
+                format!(
+                    "Response payload size ({length} bytes) exceeded maximum allowed payload size ({LARGEST} bytes)."
+                ),
             )),
         }))
     }

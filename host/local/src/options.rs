@@ -27,7 +27,8 @@ pub struct LocalOptions {
     pub webhook_secret: Option<String>,
     /// The header that carries the trace context of a callback.
     pub trace_header: String,
-    /// Values for the `${Name}` placeholders of state machines' definitions.
+    /// Values for the `${Name}` placeholders of state machines' definitions. `HostFunctionArn` and `DeadLetterQueueUrl`
+    /// have values of their own unless they are given here.
     pub substitutions: BTreeMap<String, String>,
     /// MediaConvert by ffmpeg. Region and account are taken from here.
     pub mediaconvert: stagehost_mediaconvert::Options,

@@ -30,23 +30,21 @@ impl Resources for LocalResources {
                 Ok(_) => Ok(()),
                 Err(error) => refuse(error.message),
             },
-            Resource::Service { service, action, pattern, arn } => {
-                match (service.as_str(), action.as_str(), pattern) {
-                    ("lambda", "invoke", Pattern::RequestResponse | Pattern::WaitForTaskToken)
-                    | ("sqs", "sendMessage", Pattern::RequestResponse)
-                    | ("mediaconvert", "createJob", Pattern::RequestResponse) => Ok(()),
-                    ("sqs", "sendMessage", _) => {
-                        refuse(format!("{arn}: nobody reads queues here, so nobody would hand the token back"))
-                    }
-                    ("mediaconvert", "createJob", _) => refuse(format!(
-                        "{arn}: only mediaconvert:createJob is served here; wait for the job by a task token"
-                    )),
-                    _ => refuse(format!(
-                        "{arn} is not served on this machine; there are lambda:invoke, sqs:sendMessage and \
-                         mediaconvert:createJob"
-                    )),
+            Resource::Service { service, action, pattern, arn } => match (service.as_str(), action.as_str(), pattern) {
+                ("lambda", "invoke", Pattern::RequestResponse | Pattern::WaitForTaskToken)
+                | ("sqs", "sendMessage", Pattern::RequestResponse)
+                | ("mediaconvert", "createJob", Pattern::RequestResponse) => Ok(()),
+                ("sqs", "sendMessage", _) => {
+                    refuse(format!("{arn}: nobody reads queues here, so nobody would hand the token back"))
                 }
-            }
+                ("mediaconvert", "createJob", _) => refuse(format!(
+                    "{arn}: only mediaconvert:createJob is served here; wait for the job by a task token"
+                )),
+                _ => refuse(format!(
+                    "{arn} is not served on this machine; there are lambda:invoke, sqs:sendMessage and \
+                         mediaconvert:createJob"
+                )),
+            },
         }
     }
 
@@ -101,7 +99,9 @@ impl LocalResources {
         if body.is_empty() || body.len() > LARGEST_MESSAGE {
             return Err(TaskError::new(
                 "SQS.SqsException",
-                format!("One or more parameters are invalid. Reason: Message must be between 1 and {LARGEST_MESSAGE} bytes long."),
+                format!(
+                    "One or more parameters are invalid. Reason: Message must be between 1 and {LARGEST_MESSAGE} bytes long."
+                ),
             ));
         }
         let attributes = parameters.get("MessageAttributes").cloned().unwrap_or_else(|| json!({}));

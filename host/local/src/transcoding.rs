@@ -108,7 +108,7 @@ impl EventBus {
         self.watchers.subscribe()
     }
 
-    /// Delivers what is queued and nothing more.
+    /// Takes no more events; those that are queued are delivered until the bus is stopped.
     pub(crate) async fn close(&self) {
         self.queue.lock().await.take();
     }

@@ -79,7 +79,12 @@ fn sfn(aws: &LocalAws) -> aws_sdk_sfn::Client {
 }
 
 /// Creates a machine of one Task and runs it to its end.
-async fn run(aws: &LocalAws, name: &str, task: Value, input: Value) -> aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput {
+async fn run(
+    aws: &LocalAws,
+    name: &str,
+    task: Value,
+    input: Value,
+) -> aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput {
     let mut state = task;
     state["Type"] = json!("Task");
     state["End"] = json!(true);
@@ -161,7 +166,8 @@ async fn a_machine_that_names_what_is_not_here_is_refused_when_it_is_created() {
         "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "arn:aws:lambda:us-east-1:000000000000:function:another",
     ] {
-        let definition = json!({"StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": resource, "End": true}}});
+        let definition =
+            json!({"StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": resource, "End": true}}});
         let error = sfn(&bench.aws)
             .create_state_machine()
             .name("refused")
@@ -177,10 +183,35 @@ async fn a_machine_that_names_what_is_not_here_is_refused_when_it_is_created() {
 }
 
 #[tokio::test]
+async fn the_shipped_state_machine_is_accepted_as_it_is() {
+    let definition = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../statemachine/media-processing.asl.json"
+    ));
+    let bench = bench().await;
+    sfn(&bench.aws)
+        .create_state_machine()
+        .name("media-processing")
+        .definition(definition.unwrap())
+        .role_arn("arn:aws:iam::000000000000:role/sm")
+        .send()
+        .await
+        .unwrap();
+    bench.aws.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_object_that_is_put_is_a_file_in_the_folder() {
     let bench = bench().await;
     let client = s3(&bench.aws);
-    client.put_object().bucket("media").key("51/raw/a.txt").body(ByteStream::from_static(b"text")).send().await.unwrap();
+    client
+        .put_object()
+        .bucket("media")
+        .key("51/raw/a.txt")
+        .body(ByteStream::from_static(b"text"))
+        .send()
+        .await
+        .unwrap();
     let file = bench.aws.options().root.join("media/51/raw/a.txt");
     assert_eq!(std::fs::read(file).unwrap(), b"text");
     let url = format!("{}/media/51/raw/a.txt", bench.aws.endpoint());
@@ -192,7 +223,18 @@ async fn an_object_that_is_put_is_a_file_in_the_folder() {
 async fn a_video_is_transcoded_from_bucket_to_bucket_and_the_function_hears_of_it() {
     let film = |path: &std::path::Path| {
         std::process::Command::new("ffmpeg")
-            .args(["-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=128x72:rate=10:duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p"])
+            .args([
+                "-loglevel",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc=size=128x72:rate=10:duration=1",
+                "-c:v",
+                "libx264",
+                "-pix_fmt",
+                "yuv420p",
+            ])
             .arg(path)
             .status()
     };
@@ -247,15 +289,22 @@ async fn the_lambda_api_answers_as_lambda_does() {
     assert_eq!((done.status().as_u16(), done.text().await.unwrap().as_str()), (200, "{\"number\":4}"));
 
     let failed = client.post(url("host")).body("{}").send().await.unwrap();
-    assert_eq!((failed.status().as_u16(), failed.headers()["x-amz-function-error"].as_bytes()), (200, &b"Unhandled"[..]));
+    assert_eq!(
+        (failed.status().as_u16(), failed.headers()["x-amz-function-error"].as_bytes()),
+        (200, &b"Unhandled"[..])
+    );
     assert!(failed.text().await.unwrap().contains("Stage.InvalidInput"));
 
-    let event = client.post(url("host")).header("x-amz-invocation-type", "Event").body("{\"number\": 1}").send().await.unwrap();
+    let event =
+        client.post(url("host")).header("x-amz-invocation-type", "Event").body("{\"number\": 1}").send().await.unwrap();
     assert_eq!(event.status(), 202);
     let dry = client.post(url("host")).header("x-amz-invocation-type", "DryRun").send().await.unwrap();
     assert_eq!(dry.status(), 204);
     let unknown = client.post(url("other")).body("{}").send().await.unwrap();
-    assert_eq!((unknown.status().as_u16(), unknown.headers()["x-amzn-errortype"].as_bytes()), (404, &b"ResourceNotFoundException"[..]));
+    assert_eq!(
+        (unknown.status().as_u16(), unknown.headers()["x-amzn-errortype"].as_bytes()),
+        (404, &b"ResourceNotFoundException"[..])
+    );
     bench.aws.shutdown().await;
 }
 

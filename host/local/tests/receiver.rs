@@ -62,7 +62,7 @@ fn report() -> Value {
         "outputs": [
             {"rawKey": "51/raw/photo/vertical/2025-11-27/photo-001.jpg", "thumbnailKey": "t",
              "outputs": {"320x240": "t"}},
-            {"rawKey": "51/raw/photo/vertical/2025-11-27/photo-002.jpg", "errorCode": "Stage.Corrupt", "errorMessage": "m"},
+            {"rawKey": "51/raw/photo/vertical/2025-11-27/photo-002.jpg", "outputs": {}, "errorCode": "Stage.Corrupt", "errorMessage": "m"},
         ],
         "assetsZipped": 1, "zipBundles": ["51/zip/complete.zip"], "zipSizeBytes": 10, "unzippedSizeBytes": 12,
     })
@@ -225,7 +225,8 @@ async fn a_body_without_end_is_not_read_to_its_end() {
 async fn whoever_waits_for_a_callback_gets_it() {
     let receiver = receiver();
     let waiting = receiver.clone();
-    let waiter = tokio::spawn(async move { waiting.wait_for(|callback| callback.body.execution_arn == EXECUTION).await });
+    let waiter =
+        tokio::spawn(async move { waiting.wait_for(|callback| callback.body.execution_arn == EXECUTION).await });
     send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await;
     assert_eq!(waiter.await.unwrap().webhook_id, "msg_1");
 }

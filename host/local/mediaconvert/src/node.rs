@@ -46,7 +46,8 @@ impl Node {
     pub(crate) fn number(&mut self, name: &str, range: std::ops::RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         // JSON has one kind of number: 1280.0 is 1280.
-        let number = value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64));
+        let number =
+            value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64));
         match number.and_then(|n| u32::try_from(n).ok()).filter(|n| range.contains(n)) {
             Some(number) => Ok(Some(number)),
             None => Err(wrong(&self.at(name), &format!("a number from {} to {}", range.start(), range.end()), &value)),

@@ -175,7 +175,12 @@ async fn measure(
         let broken = || {
             fail(
                 code::READ,
-                format!("{} breaks off or is damaged: only {} ms of its {} ms could be read", plan.input.file, result.duration / 1000, media.duration / 1000),
+                format!(
+                    "{} breaks off or is damaged: only {} ms of its {} ms could be read",
+                    plan.input.file,
+                    result.duration / 1000,
+                    media.duration / 1000
+                ),
             )
         };
         let video = result.video.as_ref().ok_or_else(broken)?;

@@ -365,9 +365,9 @@ impl Inner {
     }
 
     pub(crate) fn update_interval(&self, id: &str) -> Duration {
-        self.options.update_interval.unwrap_or_else(|| {
-            Duration::from_secs(self.lock().jobs.get(id).map_or(60, |job| job.interval))
-        })
+        self.options
+            .update_interval
+            .unwrap_or_else(|| Duration::from_secs(self.lock().jobs.get(id).map_or(60, |job| job.interval)))
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Job)) {
@@ -425,7 +425,9 @@ fn interval(word: Option<String>) -> Result<u64, ApiError> {
     const KNOWN: [u64; 15] = [10, 12, 15, 20, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600];
     let Some(word) = word else { return Ok(60) };
     word.strip_prefix("SECONDS_").and_then(|n| n.parse().ok()).filter(|n| KNOWN.contains(n)).ok_or_else(|| {
-        ApiError::bad_request(format!("/statusUpdateInterval: {word:?} is not one of SECONDS_10, SECONDS_12 … SECONDS_600"))
+        ApiError::bad_request(format!(
+            "/statusUpdateInterval: {word:?} is not one of SECONDS_10, SECONDS_12 … SECONDS_600"
+        ))
     })
 }
 

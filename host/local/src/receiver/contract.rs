@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use stagehost_batch::Id;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The pipeline's report of a batch. Unknown fields are refused.
+/// The pipeline's report of a batch. Unknown fields are refused, and so is `null`: what is not known is left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -19,34 +18,37 @@ pub struct CallbackBody {
     pub execution_arn: String,
     /// RFC 3339.
     pub started_at: String,
+    #[serde(default, deserialize_with = "present")]
     pub job_id: Option<Id>,
     /// This or `listing_identity_id`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub listing_id: Option<Id>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub listing_identity_id: Option<Id>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub batch_id: Option<Id>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub external_id: Option<String>,
     pub status: CallbackStatus,
     pub provider: Provider,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub traceparent: Option<String>,
     pub outputs: Vec<CallbackOutput>,
-    #[serde(default)]
-    pub assets_zipped: Option<u64>,
-    /// Keys, or objects with a key.
-    #[serde(default)]
-    pub zip_bundles: Vec<Value>,
-    #[serde(default)]
-    pub zip_size_bytes: Option<u64>,
-    #[serde(default)]
-    pub unzipped_size_bytes: Option<u64>,
-    #[serde(default)]
+    /// Files in the largest bundle.
+    pub assets_zipped: u64,
+    /// Their keys.
+    pub zip_bundles: Vec<String>,
+    pub zip_size_bytes: u64,
+    pub unzipped_size_bytes: u64,
+    #[serde(default, deserialize_with = "present")]
     pub failure_reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub error: Option<CallbackError>,
+}
+
+/// A field that may be absent but not `null`.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// How the batch ended.
@@ -76,16 +78,15 @@ pub enum Provider {
 #[allow(missing_docs)]
 pub struct CallbackOutput {
     pub raw_key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub processed_key: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub thumbnail_key: Option<String>,
     /// Key by rendition.
-    #[serde(default)]
     pub outputs: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub error_code: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub error_message: Option<String>,
 }
 
@@ -96,8 +97,19 @@ pub struct CallbackOutput {
 pub struct CallbackError {
     pub code: String,
     pub message: String,
-    #[serde(default)]
-    pub details: Option<Value>,
+    pub details: Vec<CallbackDetail>,
+}
+
+/// One failure; without a key it is a whole state's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct CallbackDetail {
+    #[serde(default, deserialize_with = "present")]
+    pub key: Option<String>,
+    pub code: String,
+    pub message: String,
+    pub state: String,
 }
 
 /// Why a body is not a callback.
@@ -137,20 +149,17 @@ impl CallbackBody {
         if OffsetDateTime::parse(&self.started_at, &Rfc3339).is_err() {
             return rule(format!("startedAt: {:?} is not a time of RFC 3339", self.started_at));
         }
-        for bundle in &self.zip_bundles {
-            let key = bundle.as_str().or_else(|| bundle.get("key").and_then(Value::as_str));
-            if key.is_none_or(str::is_empty) {
-                return rule("zipBundles: each is a key, or an object with a key".into());
-            }
+        if self.zip_bundles.iter().any(String::is_empty) {
+            return rule("zipBundles: a key is empty".into());
         }
         for output in &self.outputs {
             if output.raw_key.is_empty() {
                 return rule("outputs: rawKey is empty".into());
             }
             // A video whose processed file is a picture: seen before.
-            let ends = |key: &Option<String>, extension: &str| key.as_ref().is_some_and(|key| key.ends_with(extension));
-            if (ends(&Some(output.raw_key.clone()), ".mp4") || ends(&Some(output.raw_key.clone()), ".mov"))
-                && (ends(&output.processed_key, ".jpg") || ends(&output.processed_key, ".jpeg"))
+            let ends = |key: &str, extensions: [&str; 2]| extensions.iter().any(|extension| key.ends_with(extension));
+            if ends(&output.raw_key, [".mp4", ".mov"])
+                && output.processed_key.as_ref().is_some_and(|key| ends(key, [".jpg", ".jpeg"]))
             {
                 return rule(format!("outputs: the processedKey of the video {} is a picture", output.raw_key));
             }
@@ -166,7 +175,7 @@ impl CallbackBody {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -178,7 +187,7 @@ mod tests {
             "outputs": [
                 {"rawKey": "51/raw/photo/vertical/a.jpg", "thumbnailKey": "51/thumb/photo/vertical/a_320x240.jpg",
                  "outputs": {"320x240": "51/thumb/photo/vertical/a_320x240.jpg"}},
-                {"rawKey": "51/raw/photo/vertical/b.jpg", "errorCode": "Stage.Corrupt", "errorMessage": "no image"},
+                {"rawKey": "51/raw/photo/vertical/b.jpg", "outputs": {}, "errorCode": "Stage.Corrupt", "errorMessage": "no image"},
             ],
             "zipBundles": ["51/zip/complete.zip"], "assetsZipped": 1, "zipSizeBytes": 10, "unzippedSizeBytes": 12,
         })
@@ -201,11 +210,14 @@ mod tests {
             ("status", json!("OK"), "OK"),
             ("provider", json!("LAMBDA"), "LAMBDA"),
             ("outputs", json!(null), "null"),
-            ("outputs", json!([{"rawKey": "a", "size": 1}]), "size"),
-            ("outputs", json!([{"rawKey": "a.mp4", "processedKey": "a.jpg"}]), "picture"),
+            ("outputs", json!([{"rawKey": "a", "outputs": {}, "size": 1}]), "size"),
+            ("outputs", json!([{"rawKey": "a"}]), "outputs"),
+            ("outputs", json!([{"rawKey": "a.mp4", "outputs": {}, "processedKey": "a.jpg"}]), "picture"),
+            ("batchId", json!(null), "Id"),
             ("startedAt", json!("yesterday"), "startedAt"),
             ("zipSizeBytes", json!("10"), "10"),
-            ("zipBundles", json!([{}]), "zipBundles"),
+            ("zipBundles", json!([""]), "zipBundles"),
+            ("zipBundles", json!([{"key": "k"}]), "string"),
             ("listingIdentityId", json!(51), "only one"),
             ("status", json!("SUCCEEDED"), "errorCode"),
             ("error", json!({"code": "X"}), "message"),

@@ -104,7 +104,11 @@ mod tests {
         migrate(&mut connection).unwrap();
         migrate(&mut connection).unwrap();
         let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_master WHERE name LIKE 'listing_media_%' AND type = 'table'", [], |row| row.get(0))
+            .query_row(
+                "SELECT count(*) FROM sqlite_master WHERE name LIKE 'listing_media_%' AND type = 'table'",
+                [],
+                |row| row.get(0),
+            )
             .unwrap();
         assert_eq!(tables, 3);
     }

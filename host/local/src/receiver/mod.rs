@@ -18,7 +18,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use contract::{CallbackBody, CallbackError, CallbackOutput, CallbackStatus, ContractError, Provider};
+pub use contract::{
+    CallbackBody, CallbackDetail, CallbackError, CallbackOutput, CallbackStatus, ContractError, Provider,
+};
 pub use routes::router;
 pub use signature::{SecretError, Untrusted, WebhookSecret};
 
@@ -135,31 +137,39 @@ impl Receiver {
     /// Rows of `listing_media_batches`, newest first, at most 1,000; of one listing if one is given.
     ///
     /// # Errors
-    /// [`ReceiverError::Database`], here and below.
+    /// [`ReceiverError::Database`].
     pub async fn batches(&self, listing: Option<&str>) -> Result<Vec<Value>, ReceiverError> {
         self.show(Table::Batches, listing).await
     }
 
-    /// Rows of `listing_media_assets`.
-    #[allow(missing_docs, clippy::missing_errors_doc)]
+    /// Rows of `listing_media_assets`, in the same way.
+    ///
+    /// # Errors
+    /// [`ReceiverError::Database`].
     pub async fn assets(&self, listing: Option<&str>) -> Result<Vec<Value>, ReceiverError> {
         self.show(Table::Assets, listing).await
     }
 
-    /// Rows of `listing_media_jobs`.
-    #[allow(missing_docs, clippy::missing_errors_doc)]
+    /// Rows of `listing_media_jobs`, in the same way.
+    ///
+    /// # Errors
+    /// [`ReceiverError::Database`].
     pub async fn jobs(&self, listing: Option<&str>) -> Result<Vec<Value>, ReceiverError> {
         self.show(Table::Jobs, listing).await
     }
 
     /// Messages that were sent to a queue which nobody reads here.
-    #[allow(clippy::missing_errors_doc)]
+    ///
+    /// # Errors
+    /// [`ReceiverError::Database`].
     pub async fn dead_letters(&self) -> Result<Vec<Value>, ReceiverError> {
         self.show(Table::DeadLetters, None).await
     }
 
     /// Keeps a message of a queue and returns its id.
-    #[allow(clippy::missing_errors_doc)]
+    ///
+    /// # Errors
+    /// [`ReceiverError::Database`].
     pub async fn keep_dead_letter(&self, queue: &str, body: &str, attributes: Value) -> Result<String, ReceiverError> {
         let id = uuid::Uuid::new_v4().to_string();
         let (queue, message, body) = (queue.to_owned(), id.clone(), body.to_owned());
@@ -194,9 +204,7 @@ impl Receiver {
         let new = self
             .inner
             .store
-            .blocking(move |store| {
-                store.callback(&kept.webhook_id, kept.traceparent.as_deref(), &kept.raw, &kept.body)
-            })
+            .blocking(move |store| store.callback(&kept.webhook_id, kept.traceparent.as_deref(), &kept.raw, &kept.body))
             .await
             .map_err(|source| self.database(source))?;
         if new {

@@ -80,7 +80,8 @@ async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: By
 async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, body: Bytes) -> Reply {
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
-    let mut document: Value = serde_json::from_str(&text).map_err(|error| bad(format!("the batch is not JSON: {error}")))?;
+    let mut document: Value =
+        serde_json::from_str(&text).map_err(|error| bad(format!("the batch is not JSON: {error}")))?;
     // The listing is in the path; a body that leaves it out means that one.
     if let Some(fields) = document.as_object_mut()
         && !["listingId", "listingIdentityId"].iter().any(|field| fields.contains_key(*field))
@@ -105,7 +106,9 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, bo
         if let Some(fields) = document.as_object_mut() {
             let number = |id: &Id| serde_json::to_value(id).unwrap_or(Value::Null);
             fields.insert("jobId".into(), number(&accepted.job_id));
-            fields.insert("batchId".into(), number(&accepted.batch_id));
+            if let Some(id) = &accepted.batch_id {
+                fields.insert("batchId".into(), number(id));
+            }
         }
         let outcome = match receiver.starter() {
             Some(starter) => starter.start(document).await,
@@ -144,7 +147,11 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, bo
     Ok(reply(code, &answer))
 }
 
-async fn table(State(receiver): State<Receiver>, Path(table): Path<String>, query: Query<Vec<(String, String)>>) -> Reply {
+async fn table(
+    State(receiver): State<Receiver>,
+    Path(table): Path<String>,
+    query: Query<Vec<(String, String)>>,
+) -> Reply {
     let listing = query.0.into_iter().find(|(name, _)| name == "listing").map(|(_, listing)| listing);
     show(&receiver, &table, listing).await
 }

@@ -115,12 +115,7 @@ pub enum Untrusted {
 }
 
 /// Checks everything and returns the message's id.
-pub(super) fn verify(
-    secret: &WebhookSecret,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: i64,
-) -> Result<String, Untrusted> {
+pub(super) fn verify(secret: &WebhookSecret, headers: &HeaderMap, body: &[u8], now: i64) -> Result<String, Untrusted> {
     let toq = single(headers, "x-toq-signature")?;
     let id = single(headers, "webhook-id")?;
     let timestamp = single(headers, "webhook-timestamp")?;
@@ -134,8 +129,7 @@ pub(super) fn verify(
         return Err(Untrusted::Form("webhook-id"));
     }
     let digits = !timestamp.is_empty() && timestamp.len() <= 12 && timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    let time: i64 =
-        timestamp.parse().ok().filter(|_| digits).ok_or(Untrusted::Form("webhook-timestamp"))?;
+    let time: i64 = timestamp.parse().ok().filter(|_| digits).ok_or(Untrusted::Form("webhook-timestamp"))?;
     let expected = mac(&secret.key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
     // A sender that changes its secret signs with both, separated by spaces.
     let matches = signatures
@@ -234,10 +228,7 @@ mod tests {
             assert_eq!(verify(&secret, &headers, b"{}", now).unwrap_err(), Untrusted::Time(301));
         }
         headers.insert("webhook-timestamp", (NOW + 301).to_string().parse().unwrap());
-        assert_eq!(
-            verify(&secret, &headers, b"{}", NOW + 301).unwrap_err(),
-            Untrusted::Signature("webhook-signature")
-        );
+        assert_eq!(verify(&secret, &headers, b"{}", NOW + 301).unwrap_err(), Untrusted::Signature("webhook-signature"));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) struct Store(Arc<Mutex<Connection>>);
 /// A job that was taken in.
 pub(super) struct Accepted {
     pub(super) job_id: Id,
-    pub(super) batch_id: Id,
+    pub(super) batch_id: Option<Id>,
     pub(super) status: String,
     pub(super) execution_arn: Option<String>,
     /// It was there already.
@@ -94,7 +94,7 @@ impl Store {
                         |row| {
                             Ok(Accepted {
                                 job_id: job.clone(),
-                                batch_id: row.get::<_, Option<String>>(2)?.map_or(Id::Number(0), |id| Id::from_text(&id)),
+                                batch_id: row.get::<_, Option<String>>(2)?.map(|id| Id::from_text(&id)),
                                 status: row.get(0)?,
                                 execution_arn: row.get(1)?,
                                 known: true,
@@ -124,14 +124,23 @@ impl Store {
                     ],
                 )?;
             }
-            let job_id = batch.job_id.clone().unwrap_or(Id::Number(row.unsigned_abs()));
+            let job_id = match &batch.job_id {
+                Some(id) => id.clone(),
+                None => free_job_id(t, &listing, row.unsigned_abs())?,
+            };
             insert_job(t, row, &listing, &job_id, batch.retry, "RECEIVED")?;
-            Ok(Accepted { job_id, batch_id, status: "RECEIVED".into(), execution_arn: None, known: false })
+            Ok(Accepted { job_id, batch_id: Some(batch_id), status: "RECEIVED".into(), execution_arn: None, known: false })
         })
     }
 
     /// Notes how starting the execution went.
-    pub(super) fn started(&self, listing: &str, job: &Id, retry: u32, outcome: std::result::Result<&str, &str>) -> Result<()> {
+    pub(super) fn started(
+        &self,
+        listing: &str,
+        job: &Id,
+        retry: u32,
+        outcome: std::result::Result<&str, &str>,
+    ) -> Result<()> {
         self.transaction(|t| {
             let (status, arn, reason) = match outcome {
                 Ok(arn) => ("STARTED", Some(arn), None),
@@ -148,7 +157,13 @@ impl Store {
     }
 
     /// Keeps a callback and enters what it reports. False if this id was there before: nothing is changed then.
-    pub(super) fn callback(&self, webhook_id: &str, trace: Option<&str>, raw: &str, callback: &CallbackBody) -> Result<bool> {
+    pub(super) fn callback(
+        &self,
+        webhook_id: &str,
+        trace: Option<&str>,
+        raw: &str,
+        callback: &CallbackBody,
+    ) -> Result<bool> {
         self.transaction(|t| {
             let new = t.execute(
                 "INSERT OR IGNORE INTO callbacks (webhook_id, traceparent, body, received_at) VALUES (?1, ?2, ?3, ?4)",
@@ -230,6 +245,16 @@ fn insert_job(t: &Transaction<'_>, batch: i64, listing: &str, job: &Id, retry: u
     Ok(t.last_insert_rowid())
 }
 
+/// The first number from `wish` on that no job of the listing has.
+fn free_job_id(t: &Transaction<'_>, listing: &str, wish: u64) -> Result<Id> {
+    let mut query = t.prepare("SELECT 1 FROM listing_media_jobs WHERE listing_id = ?1 AND job_id = ?2")?;
+    let mut number = wish;
+    while query.exists(params![listing, number.to_string()])? {
+        number += 1;
+    }
+    Ok(Id::Number(number))
+}
+
 /// Enters what a callback reports into the three tables. A batch that did not come in through here (an execution started
 /// by hand) gets its rows now.
 fn enter(t: &Transaction<'_>, callback: &CallbackBody) -> Result<()> {
@@ -279,10 +304,10 @@ fn enter(t: &Transaction<'_>, callback: &CallbackBody) -> Result<()> {
             now(),
             callback.failure_reason,
             callback.error.as_ref().and_then(|error| serde_json::to_string(error).ok()),
-            callback.assets_zipped.map(saturate),
-            Value::Array(callback.zip_bundles.clone()).to_string(),
-            callback.zip_size_bytes.map(saturate),
-            callback.unzipped_size_bytes.map(saturate),
+            saturate(callback.assets_zipped),
+            serde_json::to_string(&callback.zip_bundles).unwrap_or_default(),
+            saturate(callback.zip_size_bytes),
+            saturate(callback.unzipped_size_bytes),
         ],
     )?;
     for output in &callback.outputs {

@@ -66,7 +66,8 @@ fn read(answer: &[u8]) -> Media {
 }
 
 fn read_video(stream: &Value) -> Option<VideoStream> {
-    let dimension = |name: &str| stream[name].as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=16_384).contains(n));
+    let dimension =
+        |name: &str| stream[name].as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=16_384).contains(n));
     let codec = stream["codec_name"].as_str().filter(|name| *name != "unknown").map(str::to_owned);
     let rotation = stream["side_data_list"]
         .as_array()
@@ -135,7 +136,9 @@ mod tests {
             "format": {"duration": "NaN"},
         }));
         assert_eq!(media, Media::default());
-        for (text, ratio) in [(Some("4:3"), 4.0 / 3.0), (Some("0:1"), 1.0), (Some("1:0"), 1.0), (Some("x"), 1.0), (None, 1.0)] {
+        for (text, ratio) in
+            [(Some("4:3"), 4.0 / 3.0), (Some("0:1"), 1.0), (Some("1:0"), 1.0), (Some("x"), 1.0), (None, 1.0)]
+        {
             assert!((aspect(text) - ratio).abs() < 1e-9);
         }
     }

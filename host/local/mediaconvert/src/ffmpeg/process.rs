@@ -180,7 +180,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = run(
             Path::new("/bin/sh"),
-            &shell("i=0; while [ $i -lt 2000 ]; do echo noise >&2; i=$((i+1)); done; echo moov atom not found >&2; exit 3"),
+            &shell(
+                "i=0; while [ $i -lt 2000 ]; do echo noise >&2; i=$((i+1)); done; echo moov atom not found >&2; exit 3",
+            ),
             folder.path(),
             &LIMITS,
             |_| {},
@@ -216,7 +218,10 @@ mod tests {
             .await
             .unwrap();
         let output = String::from_utf8(output).unwrap();
-        assert!(output.lines().all(|line| line.starts_with("PATH=") || line.starts_with("LD_LIBRARY_PATH=")), "{output}");
+        assert!(
+            output.lines().all(|line| line.starts_with("PATH=") || line.starts_with("LD_LIBRARY_PATH=")),
+            "{output}"
+        );
     }
 
     #[cfg(target_os = "linux")]

@@ -54,9 +54,8 @@ pub(super) fn filters(video: &Video, rotate: Rotate, stream: &VideoStream) -> St
         (Some(width), Some(height)) => {
             let target = (width, height);
             let inside = fit(source, target, f64::min);
-            let near = |size: (u32, u32)| {
-                size.0.abs_diff(target.0) <= ROUNDING && size.1.abs_diff(target.1) <= ROUNDING
-            };
+            let near =
+                |size: (u32, u32)| size.0.abs_diff(target.0) <= ROUNDING && size.1.abs_diff(target.1) <= ROUNDING;
             match video.scaling {
                 Scaling::Stretch => chain.push(scale(target)),
                 _ if near(inside) && video.scaling != Scaling::FitNoUpscale => chain.push(scale(target)),
@@ -140,9 +139,15 @@ mod tests {
     #[test]
     fn without_auto_the_files_own_turn_is_undone() {
         let phone = stream(1920, 1080, 90);
-        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::None, &phone), "transpose=cclock,scale=1920:1080");
+        assert_eq!(
+            chain(&video(None, None, Scaling::Default), Rotate::None, &phone),
+            "transpose=cclock,scale=1920:1080"
+        );
         assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::Fixed(90), &phone), "scale=1080:1920");
-        assert_eq!(chain(&video(None, None, Scaling::Default), Rotate::Fixed(180), &stream(64, 32, 0)), "hflip,vflip,scale=64:32");
+        assert_eq!(
+            chain(&video(None, None, Scaling::Default), Rotate::Fixed(180), &stream(64, 32, 0)),
+            "hflip,vflip,scale=64:32"
+        );
     }
 
     #[test]

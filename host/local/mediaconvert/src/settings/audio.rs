@@ -51,7 +51,14 @@ pub(super) fn read_selectors(node: Node) -> Result<HashMap<String, u32>, ApiErro
 
 /// One of `audioDescriptions`.
 pub(super) fn read(mut node: Node, selectors: &HashMap<String, u32>) -> Result<Audio, ApiError> {
-    node.indifferent(&["audioType", "audioTypeControl", "languageCode", "languageCodeControl", "customLanguageCode", "streamName"]);
+    node.indifferent(&[
+        "audioType",
+        "audioTypeControl",
+        "languageCode",
+        "languageCodeControl",
+        "customLanguageCode",
+        "streamName",
+    ]);
     let source = node.string("audioSourceName")?;
     let track = match &source {
         Some(name) => match selectors.get(name) {

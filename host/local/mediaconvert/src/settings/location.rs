@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn what_is_not_an_object_in_a_bucket_is_refused() {
-        for uri in ["", "http://b/k", "s3://", "s3:///k", "s3://b", "s3://b/", "s3://b/dir/", "s3://b d/k", "s3://b/\0"] {
+        for uri in ["", "http://b/k", "s3://", "s3:///k", "s3://b", "s3://b/", "s3://b/dir/", "s3://b d/k", "s3://b/\0"]
+        {
             assert!(Location::object("/f", uri).is_err(), "{uri:?}");
         }
     }

@@ -130,11 +130,9 @@ fn read_input(mut node: Node) -> Result<(Input, HashMap<String, u32>), ApiError>
 
 fn read_group(mut node: Node, input: &Input, selectors: &HashMap<String, u32>) -> Result<Vec<Output>, ApiError> {
     node.indifferent(&["name", "customName"]);
-    let mut settings =
-        node.object("outputGroupSettings")?.ok_or_else(|| missing(&node.at("outputGroupSettings")))?;
+    let mut settings = node.object("outputGroupSettings")?.ok_or_else(|| missing(&node.at("outputGroupSettings")))?;
     settings.only("type", &["FILE_GROUP_SETTINGS"])?;
-    let mut file =
-        settings.object("fileGroupSettings")?.ok_or_else(|| missing(&settings.at("fileGroupSettings")))?;
+    let mut file = settings.object("fileGroupSettings")?.ok_or_else(|| missing(&settings.at("fileGroupSettings")))?;
     let path = file.at("destination");
     let destination = file.string("destination")?.ok_or_else(|| missing(&path))?;
     let destination = Location::destination(&path, &destination, &input.file)?;
@@ -167,8 +165,7 @@ fn read_output(
     let extension = node.string("extension")?.unwrap_or_else(|| "mp4".to_owned());
     let file = destination.named(&node.at("nameModifier"), &modifier, &extension)?;
 
-    let mut container =
-        node.object("containerSettings")?.ok_or_else(|| missing(&node.at("containerSettings")))?;
+    let mut container = node.object("containerSettings")?.ok_or_else(|| missing(&node.at("containerSettings")))?;
     container.only("container", &["MP4"])?;
     let progressive_download = match container.object("mp4Settings")? {
         None => false,

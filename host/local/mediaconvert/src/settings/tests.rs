@@ -100,11 +100,8 @@ fn two_outputs_need_names_of_their_own() {
 
 #[test]
 fn an_output_may_not_overwrite_its_input() {
-    let onto_itself = with(
-        "/outputGroups/0/outputGroupSettings/fileGroupSettings",
-        "destination",
-        json!("s3://media/51/raw/clip"),
-    );
+    let onto_itself =
+        with("/outputGroups/0/outputGroupSettings/fileGroupSettings", "destination", json!("s3://media/51/raw/clip"));
     let mut onto_itself = onto_itself;
     let output = onto_itself.pointer_mut("/outputGroups/0/outputs/0").and_then(Value::as_object_mut).unwrap();
     output.insert("nameModifier".into(), json!(""));

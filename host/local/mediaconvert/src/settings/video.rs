@@ -36,10 +36,18 @@ pub(crate) enum Scaling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RateControl {
     /// Constant quality (1 to 10) under a ceiling.
-    Quality { level: u32, max: u32 },
+    Quality {
+        level: u32,
+        max: u32,
+    },
     /// An average, under a ceiling if there is one.
-    Variable { average: u32, max: Option<u32> },
-    Constant { rate: u32 },
+    Variable {
+        average: u32,
+        max: Option<u32>,
+    },
+    Constant {
+        rate: u32,
+    },
 }
 
 /// Distance of key frames.
@@ -169,9 +177,8 @@ fn read_h264(mut node: Node, (width, height): (Option<u32>, Option<u32>), scalin
 
     let rate = rate_control(&mut node)?;
     let buffer = node.number("hrdBufferSize", 0..=1_152_000_000)?.filter(|bits| *bits > 0);
-    let profile = node
-        .choice("codecProfile", &[("MAIN", "main"), ("HIGH", "high"), ("BASELINE", "baseline")])?
-        .unwrap_or("main");
+    let profile =
+        node.choice("codecProfile", &[("MAIN", "main"), ("HIGH", "high"), ("BASELINE", "baseline")])?.unwrap_or("main");
     let level = node.choice("codecLevel", LEVELS)?.flatten();
     let preset = node
         .choice(
@@ -225,10 +232,8 @@ fn rate_control(node: &mut Node) -> Result<RateControl, ApiError> {
             level
         }
     };
-    let mode = node.choice(
-        "rateControlMode",
-        &[("QVBR", Mode::Quality), ("VBR", Mode::Variable), ("CBR", Mode::Constant)],
-    )?;
+    let mode =
+        node.choice("rateControlMode", &[("QVBR", Mode::Quality), ("VBR", Mode::Variable), ("CBR", Mode::Constant)])?;
     let missing = |name: &str| missing(&node.at(name));
     match mode.ok_or_else(|| missing("rateControlMode"))? {
         Mode::Quality => {

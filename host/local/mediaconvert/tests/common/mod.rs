@@ -74,17 +74,35 @@ impl Bench {
     /// Makes `51/raw/{name}` by ffmpeg from test sources.
     pub fn film(&self, name: &str, arguments: &[&str]) {
         let path = self.store.path("media", &format!("51/raw/{name}"));
-        let output = Command::new("ffmpeg").args(["-loglevel", "error", "-y"]).args(arguments).arg(&path).output().unwrap();
+        let output =
+            Command::new("ffmpeg").args(["-loglevel", "error", "-y"]).args(arguments).arg(&path).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A second of landscape with sound.
     pub fn landscape(&self, name: &str) {
-        self.film(name, &[
-            "-f", "lavfi", "-i", "testsrc=size=320x180:rate=10:duration=1",
-            "-f", "lavfi", "-i", "sine=frequency=440:duration=1",
-            "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest",
-        ]);
+        self.film(
+            name,
+            &[
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc=size=320x180:rate=10:duration=1",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=frequency=440:duration=1",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-pix_fmt",
+                "yuv420p",
+                "-c:a",
+                "aac",
+                "-shortest",
+            ],
+        );
     }
 
     /// Waits for the event that ends a job; everything before it is in `seen`.
