@@ -1,7 +1,8 @@
 //! Pictures in memory: 8 bits a sample, samples interleaved, rows without padding.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{PixelTrait, ResizeOptions, Resizer};
 
 use crate::error::PictureError;
 use crate::geometry::{Orientation, Size};
@@ -35,15 +36,6 @@ impl Layout {
     /// Whether the last sample is opacity.
     pub const fn has_alpha(self) -> bool {
         matches!(self, Layout::GrayAlpha | Layout::Rgba)
-    }
-
-    const fn pixel_type(self) -> PixelType {
-        match self {
-            Layout::Gray => PixelType::U8,
-            Layout::GrayAlpha => PixelType::U8x2,
-            Layout::Rgb => PixelType::U8x3,
-            Layout::Rgba | Layout::Cmyk => PixelType::U8x4,
-        }
     }
 }
 
@@ -94,15 +86,32 @@ impl Raster {
     /// `extent` is how much of this picture to take, from the top left corner: a picture that was decoded at a fraction
     /// of its size may end within its last column and row.
     pub fn resized(&self, target: Size, extent: (f64, f64), resizer: &mut Resizer) -> Result<Raster, PictureError> {
-        let internal = |what: &dyn std::fmt::Display| {
+        // By type and not by the library's own dispatch, which would bring in code for every kind of pixel it knows.
+        match self.layout {
+            Layout::Gray => self.resized_as::<U8>(target, extent, resizer),
+            Layout::GrayAlpha => self.resized_as::<U8x2>(target, extent, resizer),
+            Layout::Rgb => self.resized_as::<U8x3>(target, extent, resizer),
+            Layout::Rgba | Layout::Cmyk => self.resized_as::<U8x4>(target, extent, resizer),
+        }
+    }
+
+    fn resized_as<P: PixelTrait>(
+        &self,
+        target: Size,
+        extent: (f64, f64),
+        resizer: &mut Resizer,
+    ) -> Result<Raster, PictureError> {
+        let failed = |what: &dyn std::fmt::Display| {
             PictureError::Internal(format!("resizing {} to {target} pixels failed: {what}", self.size))
         };
-        let source = ImageRef::new(self.size.width, self.size.height, &self.samples, self.layout.pixel_type())
-            .map_err(|e| internal(&e))?;
-        let mut out = Image::new(target.width, target.height, self.layout.pixel_type());
+        let source = TypedImageRef::<P>::from_buffer(self.size.width, self.size.height, &self.samples)
+            .map_err(|e| failed(&e))?;
+        let mut samples = vec![0; target.width as usize * target.height as usize * self.layout.channels()];
+        let mut out =
+            TypedImage::<P>::from_buffer(target.width, target.height, &mut samples).map_err(|e| failed(&e))?;
         let options = ResizeOptions::new().crop(0.0, 0.0, extent.0, extent.1).use_alpha(self.layout.has_alpha());
-        resizer.resize(&source, &mut out, &options).map_err(|e| internal(&e))?;
-        Raster::new(target, self.layout, out.into_vec())
+        resizer.resize_typed(&source, &mut out, &options).map_err(|e| failed(&e))?;
+        Raster::new(target, self.layout, samples)
     }
 
     /// The whole picture shrunk to `target`.

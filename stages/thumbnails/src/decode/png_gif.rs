@@ -26,10 +26,13 @@ pub(super) fn decode_png(source: Vec<u8>, limits: Limits) -> Result<Decoded, Pic
 }
 
 pub(super) fn decode_gif(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+    // The logical screen follows the signature.
+    if let Some([w0, w1, h0, h1]) = source.get(6..10).and_then(|b| <&[u8; 4]>::try_from(b).ok()) {
+        let size = Size::new(u16::from_le_bytes([*w0, *w1]).into(), u16::from_le_bytes([*h0, *h1]).into());
+        limits.check_size(Format::Gif, size)?;
+    }
     let length = source.len();
     let mut decoder = GifDecoder::new(Cursor::new(source)).map_err(|e| explain(Format::Gif, &e, length))?;
-    let (width, height) = decoder.dimensions();
-    limits.check_size(Format::Gif, Size::new(width, height))?;
     // A frame may claim to be larger than the screen that it is shown on; its pixels count too.
     decoder.set_limits(image_limits(limits)).map_err(|e| explain(Format::Gif, &e, length))?;
     read(Format::Gif, decoder, limits, length)

@@ -185,8 +185,12 @@ mod tests {
                     assert_eq!(ours.len(), theirs.len(), "{what}");
                     let sum: u64 = ours.iter().zip(&theirs).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
                     let mean = sum as f64 / ours.len() as f64;
-                    // Chroma is transformed otherwise; where it is not, only rounding differs.
-                    let allowed = if sampling == SamplingFactor::F_1_1 { 0.6 } else { 4.0 };
+                    // Chroma is transformed otherwise, and at one eighth the library rounds down.
+                    let allowed = match (sampling, eighths) {
+                        (SamplingFactor::F_1_1, 2..) => 0.6,
+                        (SamplingFactor::F_1_1, _) => 1.2,
+                        _ => 5.0,
+                    };
                     assert!(mean < allowed, "{what}: {mean:.2} on average");
                 }
             }
