@@ -116,9 +116,10 @@ fn pieces(escaped: &str) -> Vec<String> {
     names
 }
 
-/// Whether an escape begins before `cut` and ends after it.
+/// Whether an escape begins before `cut` and ends after it, or an escaped character does.
 fn cuts_escape(bytes: &[u8], cut: usize) -> bool {
     (1..=2).any(|back| escape_at(bytes, cut - back).is_some())
+        || escape_at(bytes, cut).is_some_and(|byte| byte & 0xC0 == 0x80)
 }
 
 fn unescape(name: &str) -> Option<String> {

@@ -7,10 +7,14 @@
 //!
 //! # Why not `s3s-fs`
 //! The protocol (routing, headers, XML, signatures) is `s3s`'s; the storage is ours. The sample storage that comes with
-//! it, `s3s-fs`, reads a whole object again to compute its entity tag whenever it is asked for one, knows no conditional
-//! writes, and keeps metadata and checksums in files of their own between the objects. Here the digests are computed
-//! once, in the pass that writes the bytes; `If-None-Match: *` and `If-Match` are checked and acted upon under one lock
-//! per key; and a listing of the folder by `ls` is a listing of the bucket.
+//! it, `s3s-fs` (read in version 0.14.1), is not meant for what a pipeline relies on:
+//! - it looks at `If-None-Match` and `If-Match` before the body arrives and under no lock, so two writers can both win;
+//!   here the check and the replacement are one step under a lock per key;
+//! - it puts an object in its place before it compares `Content-MD5` and checksums; here a wrong body is never visible;
+//! - it completes an upload without comparing the entity tags of the named parts, and removes parts as it reads them;
+//! - it hashes a file that it has not written itself anew for every request; here once, until the file changes;
+//! - it resolves `..` in keys, so that `a/../b` and `b` are one object, and a key cannot be another's directory;
+//! - it deletes buckets that are not empty, has no tags, and keeps its records as hidden files between the buckets.
 //!
 //! # What holds
 //! - An object appears whole or not at all: bytes go to a hidden file, which is renamed into place. Nothing is synced to
@@ -149,7 +153,6 @@ impl S3Service {
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<StdError>,
         StdError: From<B::Error>,
     {
         let id = uuid::Uuid::new_v4().simple().to_string();

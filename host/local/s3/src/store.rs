@@ -250,7 +250,8 @@ impl Store {
                 Some(current) => self.save(bucket, &current)?,
                 None => self.records.remove(bucket, key).at(Path::new(key))?,
             }
-            return Err(error);
+            // A bucket that went meanwhile says more than a missing directory.
+            return self.bucket(bucket).and(Err(error));
         }
         Ok(record)
     }

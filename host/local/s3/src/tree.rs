@@ -5,13 +5,15 @@
 //! between the forms that `keys` offers. It never follows a symbolic link below the root: a link is not an object, and
 //! a directory that is one holds none.
 //!
-//! Nothing here takes a lock. An object moves aside for a directory by one rename, so a reader who looks at the plain
-//! name first and the other one second always finds it, at worst on a second look.
+//! Changes to the tree are few system calls each and take turns, so that an object that makes room for a directory is
+//! not lost to somebody who writes or removes it just then. Readers need no turn: an object moves aside by one rename,
+//! and they look at its plain name first and at the other one second.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::keys;
 
@@ -23,6 +25,7 @@ const ATTEMPTS: usize = 32;
 pub struct Tree {
     root: PathBuf,
     folds_case: bool,
+    changing: Mutex<()>,
 }
 
 /// An object's file as it was found.
@@ -43,7 +46,11 @@ pub trait Visitor {
 impl Tree {
     /// `folds_case`: the disk takes `a` and `A` for one name.
     pub fn new(root: PathBuf, folds_case: bool) -> Self {
-        Self { root, folds_case }
+        Self { root, folds_case, changing: Mutex::new(()) }
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The names of all folders that could be buckets, sorted.
@@ -81,6 +88,7 @@ impl Tree {
 
     /// Removes a bucket's folder and the empty directories in it. `false`: something else is left in it.
     pub fn remove_bucket(&self, bucket: &Path) -> io::Result<bool> {
+        let _turn = self.change();
         let mut directories = vec![bucket.to_owned()];
         let mut next = 0;
         while let Some(directory) = directories.get(next).cloned() {
@@ -104,7 +112,7 @@ impl Tree {
 
     /// The file of an object, where there is one.
     pub fn locate(&self, bucket: &Path, key: &str) -> io::Result<Option<Located>> {
-        let Some((directories, name)) = self.path(bucket, key)? else { return Ok(None) };
+        let (directories, name) = self.path(bucket, key)?;
         let mut directory = bucket.to_owned();
         for part in directories {
             directory.push(part);
@@ -136,30 +144,23 @@ impl Tree {
     }
 
     /// Moves a finished file to where the object belongs, replacing what was there at once.
-    pub fn publish(&self, file: &Path, bucket: &Path, key: &str) -> io::Result<PathBuf> {
-        for _ in 0..ATTEMPTS {
-            let Some((directories, name)) = self.path(bucket, key)? else { continue };
-            let Some(directory) = make_directories(bucket, &directories)? else { continue };
-            let plain = directory.join(&name);
-            let beside = directory.join(keys::object_form(&name));
-            let taken = found(fs::symlink_metadata(&plain))?.is_some_and(|metadata| metadata.is_dir());
-            match fs::rename(file, if taken { &beside } else { &plain }) {
-                Ok(()) if taken => return Ok(beside),
-                Ok(()) => {
-                    found(fs::remove_file(&beside))?;
-                    return Ok(plain);
-                }
-                // A directory appeared, or a parent went with its last object: look again.
-                Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound && file.exists() && bucket.exists() => {}
-                Err(error) => return Err(error),
-            }
+    pub fn publish(&self, file: &Path, bucket: &Path, key: &str) -> io::Result<()> {
+        let _turn = self.change();
+        let (directories, name) = self.path(bucket, key)?;
+        let directory = make_directories(bucket, &directories)?;
+        let plain = directory.join(&name);
+        let beside = directory.join(keys::object_form(&name));
+        if found(fs::symlink_metadata(&plain))?.is_some_and(|metadata| metadata.is_dir()) {
+            return fs::rename(file, beside);
         }
-        Err(io::Error::new(ErrorKind::ResourceBusy, format!("the directories of {key} keep changing")))
+        fs::rename(file, plain)?;
+        // From a time when the plain name was a directory's.
+        found(fs::remove_file(beside)).map(drop)
     }
 
     /// Removes an object and the directories which it leaves empty. `false`: there was none.
     pub fn remove(&self, bucket: &Path, key: &str) -> io::Result<bool> {
+        let _turn = self.change();
         let mut removed = false;
         while let Some(located) = self.locate(bucket, key)? {
             found(fs::remove_file(&located.path))?;
@@ -220,7 +221,7 @@ impl Tree {
     }
 
     /// A key's directories and the plain name of its file, spelt as they are, or would be, on this disk.
-    fn path(&self, bucket: &Path, key: &str) -> io::Result<Option<(Vec<String>, String)>> {
+    fn path(&self, bucket: &Path, key: &str) -> io::Result<(Vec<String>, String)> {
         let mut directory = bucket.to_owned();
         let mut names = Vec::new();
         for segment in key.split('/') {
@@ -228,7 +229,9 @@ impl Tree {
             directory.extend(&chosen);
             names.extend(chosen);
         }
-        Ok(names.pop().map(|name| (names, name)))
+        // There is a segment in every key, and a name in every segment.
+        let name = names.pop().unwrap_or_default();
+        Ok((names, name))
     }
 }
 
@@ -257,34 +260,24 @@ fn spelling(directory: &Path, segment: &str) -> io::Result<Vec<String>> {
     Ok(if taken { spelt } else { plain })
 }
 
-/// Makes what is missing of nested directories; an object in the way moves beside its directory. `None`: a directory
-/// went while the next was made, or an object moved first.
-fn make_directories(bucket: &Path, names: &[String]) -> io::Result<Option<PathBuf>> {
+/// Makes what is missing of nested directories; an object in the way moves beside its directory.
+fn make_directories(bucket: &Path, names: &[String]) -> io::Result<PathBuf> {
     let mut directory = bucket.to_owned();
     for name in names {
-        let parent = directory.clone();
+        let beside = directory.join(keys::object_form(name));
         directory.push(name);
         match found(fs::symlink_metadata(&directory))? {
             Some(metadata) if metadata.is_dir() => continue,
-            Some(metadata) if metadata.is_file() => {
-                if found(fs::rename(&directory, parent.join(keys::object_form(name))))?.is_none() {
-                    return Ok(None);
-                }
-            }
+            Some(metadata) if metadata.is_file() => fs::rename(&directory, beside)?,
             Some(_) => {
                 let message = format!("{} is a link or a device, which is never followed", directory.display());
                 return Err(io::Error::new(ErrorKind::PermissionDenied, message));
             }
             None => {}
         }
-        match fs::create_dir(&directory) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotFound && bucket.exists() => return Ok(None),
-            Err(error) => return Err(error),
-        }
+        fs::create_dir(&directory)?;
     }
-    Ok(Some(directory))
+    Ok(directory)
 }
 
 /// `None` for what is not there, also where a file stands in place of one of its directories.

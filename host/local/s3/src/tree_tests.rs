@@ -34,10 +34,12 @@ impl Disk {
         Self { folder, tree, bucket }
     }
 
+    /// Gives the path that the object has then.
     fn write(&self, key: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join("unfinished");
         fs::write(&file, text).unwrap();
-        self.tree.publish(&file, &self.bucket, key).unwrap()
+        self.tree.publish(&file, &self.bucket, key).unwrap();
+        self.tree.locate(&self.bucket, key).unwrap().unwrap().path
     }
 
     fn read(&self, key: &str) -> Option<String> {

@@ -1,6 +1,4 @@
 //! A server on a free port of loopback, and the SDK's client for it.
-#![allow(dead_code)]
-
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +6,8 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -64,10 +64,19 @@ impl Server {
     pub async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The beginning of a request, after which the client is gone.
+    pub async fn break_off(&self, request: &str) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        while self.unfinished().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// What is left of unfinished work in the hidden folder.
@@ -107,4 +116,28 @@ pub fn md5_hex(bytes: &[u8]) -> String {
 
 pub fn crc32_base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(crc32fast::hash(bytes).to_be_bytes())
+}
+
+pub const MIB: usize = 1024 * 1024;
+
+pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    error.code().unwrap_or("none").to_owned()
+}
+
+pub fn status<E>(error: &SdkError<E>) -> u16 {
+    error.raw_response().unwrap().status().as_u16()
+}
+
+pub fn pattern(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+pub async fn put(server: &Server, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+    let put = server.client.put_object().bucket(BUCKET).key(key).body(ByteStream::from(bytes.into()));
+    put.send().await.unwrap().e_tag.unwrap()
+}
+
+pub async fn get(server: &Server, key: &str) -> Vec<u8> {
+    let got = server.client.get_object().bucket(BUCKET).key(key).send().await.unwrap();
+    got.body.collect().await.unwrap().to_vec()
 }
