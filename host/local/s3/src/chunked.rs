@@ -207,9 +207,10 @@ impl Stream for Dechunked {
                 return Poll::Ready(None);
             }
             let step = match ready!(Pin::new(&mut this.body).poll_next(cx)) {
-                Some(Ok(bytes)) => this.decoder.push(bytes, &mut this.decoded).and_then(|()| {
-                    if this.decoder.decoded > this.declared { Err(ChunkedError::Length) } else { Ok(()) }
-                }),
+                Some(Ok(bytes)) => match this.decoder.push(bytes, &mut this.decoded) {
+                    Ok(()) if this.decoder.decoded > this.declared => Err(ChunkedError::Length),
+                    pushed => pushed,
+                },
                 Some(Err(error)) => {
                     this.ended = true;
                     return Poll::Ready(Some(Err(error)));
