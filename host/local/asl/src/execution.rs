@@ -160,6 +160,11 @@ impl Execution {
         self.history.from(0)
     }
 
+    /// How many bytes of inputs and outputs the events hold, for whoever keeps executions.
+    pub fn history_bytes(&self) -> usize {
+        self.history.bytes()
+    }
+
     /// All events, from the first one, as they happen.
     pub fn subscribe(&self) -> Events {
         Events { history: self.history.clone(), count: self.history.watch(), next: 0 }

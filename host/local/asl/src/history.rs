@@ -4,7 +4,7 @@
 //! kinds of events stand beside the chain: the end of an iteration, and the success of a Parallel or Map state; what
 //! follows them points to the last event of the branch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::limits::HISTORY_EVENTS;
+use crate::limits::{HISTORY_BYTES, HISTORY_EVENTS, json_bytes};
 use crate::resource::Resource;
 
 /// The types of states, as events name them.
@@ -147,6 +147,22 @@ pub enum Detail {
         name: String,
         index: usize,
     },
+}
+
+impl Detail {
+    /// The input or output that it carries.
+    fn payload(&self) -> Option<&Value> {
+        match self {
+            Self::ExecutionStarted { input: payload, .. }
+            | Self::ExecutionSucceeded { output: payload }
+            | Self::StateEntered { input: payload, .. }
+            | Self::StateExited { output: payload, .. }
+            | Self::TaskScheduled { parameters: payload, .. }
+            | Self::TaskSubmitted { output: payload, .. }
+            | Self::TaskSucceeded { output: payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
 }
 
 impl Event {
@@ -338,11 +354,13 @@ pub(crate) struct History {
     clock: Clock,
     events: Mutex<Vec<Arc<Event>>>,
     count: watch::Sender<usize>,
+    /// Of the inputs and outputs in the events.
+    bytes: AtomicUsize,
 }
 
 impl History {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, events: Mutex::default(), count: watch::Sender::new(0) }
+        Self { clock, events: Mutex::default(), count: watch::Sender::new(0), bytes: AtomicUsize::new(0) }
     }
 
     /// Adds an event that the branch stands on from now.
@@ -357,9 +375,19 @@ impl History {
         self.push(cursor.get(), detail);
     }
 
-    /// Whether only the event that ends the execution still fits.
-    pub fn is_full(&self) -> bool {
-        self.events().len() + 1 >= HISTORY_EVENTS
+    /// Why no state may be entered any more, when none may.
+    pub fn full(&self) -> Option<String> {
+        // One event must still fit: the one that ends the execution.
+        if self.events().len() + 1 >= HISTORY_EVENTS {
+            return Some(format!("The execution reached the maximum number of history events ({HISTORY_EVENTS})."));
+        }
+        let full = self.bytes() > HISTORY_BYTES;
+        full.then(|| format!("The execution's history holds more than {HISTORY_BYTES} bytes of inputs and outputs."))
+    }
+
+    /// How many bytes of inputs and outputs the events hold.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Everything from the event at `index` (0 is the first).
@@ -380,6 +408,7 @@ impl History {
     }
 
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
+        self.bytes.fetch_add(detail.payload().map_or(0, json_bytes), Ordering::Relaxed);
         let mut events = self.events();
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));

@@ -8,6 +8,8 @@ use serde_json::Value;
 pub const PAYLOAD_BYTES: usize = 262_144;
 /// The most events that an execution's history may have.
 pub const HISTORY_EVENTS: usize = 25_000;
+/// The most bytes of inputs and outputs that one history keeps. The service has no such limit, but it has disks.
+pub const HISTORY_BYTES: usize = 512 * 1024 * 1024;
 /// The most iterations of an inline Map state that run at once, whatever `MaxConcurrency` says.
 pub const MAP_CONCURRENCY: usize = 40;
 /// The longest time that a field can give, in seconds; also a task's timeout where none is given.

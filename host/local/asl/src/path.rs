@@ -109,6 +109,15 @@ impl Path {
         &self.text
     }
 
+    /// The definite steps as the service writes them in causes: `$['a'][0]`.
+    pub fn normal(&self) -> String {
+        let step = |step: &Step| match step {
+            Step::Index(index) => format!("[{index}]"),
+            Step::Name(name) => format!("['{name}']"),
+        };
+        self.steps.iter().map(step).fold("$".to_owned(), |path, step| path + &step)
+    }
+
     /// Whether it can find one value only.
     pub fn is_definite(&self) -> bool {
         self.rest.is_none()

@@ -45,13 +45,24 @@ impl Executions {
         self.by_number.get(self.by_arn.get(arn)?)
     }
 
-    fn insert(&mut self, arn: String, record: Record, keep_ended: usize) {
+    fn insert(&mut self, arn: String, record: Record) {
         self.by_arn.insert(arn, record.number);
         self.by_number.insert(record.number, record);
-        let ended = self.by_number.values().filter(|record| record.execution.status() != Status::Running);
-        let ended: Vec<u64> = ended.map(|record| record.number).collect();
-        for number in ended.iter().take(ended.len().saturating_sub(keep_ended)) {
-            if let Some(record) = self.by_number.remove(number) {
+    }
+
+    /// Forgets the oldest ended executions beyond these many, or these many bytes.
+    fn forget(&mut self, keep_ended: usize, keep_bytes: usize) {
+        let (mut ended, mut bytes) = (0_usize, 0_usize);
+        let mut forgotten = Vec::new();
+        for record in self.newest().filter(|record| record.execution.status() != Status::Running) {
+            ended += 1;
+            bytes = bytes.saturating_add(record.execution.history_bytes());
+            if ended > keep_ended || bytes > keep_bytes {
+                forgotten.push(record.number);
+            }
+        }
+        for number in forgotten {
+            if let Some(record) = self.by_number.remove(&number) {
                 self.by_arn.remove(&record.execution.info().arn);
             }
         }
@@ -101,7 +112,8 @@ impl States {
         store.executions.started += 1;
         let number = store.executions.started;
         let record = Record { execution: execution.clone(), number, input: text, machine };
-        store.executions.insert(arn, record, options.keep_ended);
+        store.executions.insert(arn, record);
+        store.executions.forget(options.keep_ended, options.keep_bytes);
         Ok(execution)
     }
 

@@ -43,10 +43,13 @@ pub struct StatesOptions {
     pub tokens: TokenBoard,
     /// How many ended executions are kept; the oldest are forgotten first.
     pub keep_ended: usize,
+    /// How many bytes of inputs and outputs the histories of ended executions may keep together.
+    pub keep_bytes: usize,
 }
 
 impl StatesOptions {
-    /// Usual settings: no substitutions, a token board of its own, a thousand ended executions.
+    /// Usual settings: no substitutions, a token board of its own, a thousand ended executions or 256 MiB
+    /// of them.
     pub fn new(region: impl Into<String>, account: impl Into<String>, resources: Arc<dyn Resources>) -> Self {
         Self {
             region: region.into(),
@@ -55,6 +58,7 @@ impl StatesOptions {
             substitutions: BTreeMap::new(),
             tokens: TokenBoard::new(),
             keep_ended: 1_000,
+            keep_bytes: 256 * 1024 * 1024,
         }
     }
 }

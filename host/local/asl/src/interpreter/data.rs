@@ -20,8 +20,7 @@ pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Resu
         Filter::Path(path) => {
             let scope = Scope { input: document, context };
             let found = path.find(scope).ok_or_else(|| {
-                let (text, input) = (path.text(), quoted(path.base(scope)));
-                StateError::runtime(format!("Invalid path '{text}' : No results for path in the input '{input}'"))
+                StateError::runtime(format!("Invalid path '{}' : No results for path: {}", path.text(), path.normal()))
             })?;
             Ok(found.into_owned())
         }
@@ -88,7 +87,7 @@ pub(super) fn look_up<'a>(path: &Path, field: &str, scope: Scope<'a>) -> Result<
 }
 
 /// The whole number that a setting stands for. `field` is the name of its `…Path`.
-pub(super) fn seconds(setting: &Setting<u64>, field: &str, least: u64, scope: Scope<'_>) -> Result<u64, StateError> {
+pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scope<'_>) -> Result<u64, StateError> {
     match setting {
         Setting::Value(number) => Ok(*number),
         Setting::Path(path) => {
@@ -101,5 +100,33 @@ pub(super) fn seconds(setting: &Setting<u64>, field: &str, least: u64, scope: Sc
                 ))
             })
         }
+    }
+}
+
+/// How long a Wait state waits, with the service's own words for what is wrong.
+pub(super) fn wait_seconds(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u64, StateError> {
+    let path = match setting {
+        Setting::Value(seconds) => return Ok(*seconds),
+        Setting::Path(path) => path,
+    };
+    let text = path.text();
+    let problem = match path.find(scope).as_deref() {
+        None => format!("does not reference an input value: {text}"),
+        Some(Value::Number(number)) if number.as_u64().is_some_and(|seconds| seconds <= SECONDS) => {
+            return Ok(number.as_u64().unwrap_or_default());
+        }
+        Some(Value::Number(number)) if number.as_i64().is_some_and(|seconds| seconds < 0) => {
+            format!("references a negative value: {text} == {number}")
+        }
+        Some(value) => format!("cannot be parsed as a long value: {text} == {}", plain(value)),
+    };
+    Err(StateError::runtime(format!("The SecondsPath parameter {problem}")))
+}
+
+/// A value for a cause; a string without its quotes.
+pub(super) fn plain(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => text.into(),
+        other => quoted(other),
     }
 }

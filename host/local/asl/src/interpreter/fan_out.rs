@@ -82,7 +82,7 @@ impl Run {
             let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
-        let most = match data::seconds(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
+        let most = match data::whole(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };

@@ -16,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::error::{StateError, names};
 use crate::execution::ExecutionInfo;
 use crate::history::{Cursor, Detail, History, StateType};
-use crate::limits::{HISTORY_EVENTS, fits};
+use crate::limits::fits;
 use crate::model::{Flow, Kind, Next, Recovery, Setting, State, StateMachine, Wait, Words};
 use crate::path::Scope;
 use crate::retry::Attempts;
@@ -109,8 +109,7 @@ impl Run {
     }
 
     async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<Exit, StateError> {
-        if self.history.is_full() {
-            let cause = format!("The execution reached the maximum number of history events ({HISTORY_EVENTS}).");
+        if let Some(cause) = self.history.full() {
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
@@ -249,7 +248,7 @@ impl Run {
 
     fn wait(&self, wait: &Wait, scope: Scope<'_>) -> Result<Duration, StateError> {
         match wait {
-            Wait::Seconds(setting) => data::seconds(setting, "SecondsPath", 0, scope).map(Duration::from_secs),
+            Wait::Seconds(setting) => data::wait_seconds(setting, scope).map(Duration::from_secs),
             Wait::Until(Setting::Value(date)) => Ok(self.clock.until(*date)),
             Wait::Until(Setting::Path(path)) => {
                 let value = data::look_up(path, "TimestampPath", scope)?;
@@ -257,7 +256,7 @@ impl Run {
                     StateError::runtime(format!(
                         "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {} == {}",
                         path.text(),
-                        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+                        data::plain(&value)
                     ))
                 })?;
                 Ok(self.clock.until(date))

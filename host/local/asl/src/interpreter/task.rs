@@ -31,7 +31,7 @@ impl Run {
         let input = data::filter(&visit.state.input_path, visit.input, &context)?;
         let scope = Scope { input: &input, context: &context };
         let setting = |setting: &Option<_>, field| {
-            setting.as_ref().map(|setting| data::seconds(setting, field, 1, scope)).transpose()
+            setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose()
         };
         let limit = setting(&task.timeout, "TimeoutSecondsPath")?;
         let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;

@@ -125,14 +125,39 @@ fn format(template: Option<&[String]>, first: &Value, values: &[&Value]) -> Resu
     for (at, piece) in pieces.iter().enumerate() {
         if at > 0 {
             match values.get(at - 1) {
-                Some(Value::String(value)) => text.push_str(value),
-                Some(value) => text.push_str(&value.to_string()),
+                Some(value) => write(value, &mut text),
                 None => {}
             }
         }
         text.push_str(piece);
     }
     Ok(text.into())
+}
+
+/// Writes a value as the service does in a format: not as JSON, but as Java writes lists and maps.
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::String(value) => text.push_str(value),
+        Value::Array(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                text.push_str(if at > 0 { ", " } else { "" });
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            text.push('{');
+            for (at, (name, value)) in fields.iter().enumerate() {
+                text.push_str(if at > 0 { ", " } else { "" });
+                text.push_str(name);
+                text.push('=');
+                write(value, text);
+            }
+            text.push('}');
+        }
+        other => text.push_str(&other.to_string()),
+    }
 }
 
 fn string_to_json(text: &str) -> Result<Value, String> {
@@ -280,7 +305,8 @@ mod tests {
         for (call, value) in [
             ("States.Format('Hello, {}.', $.name)", json!("Hello, Arnav.")),
             ("States.Format($.template, $.name)", json!("Hello, Arnav.")),
-            ("States.Format('{}-{}-{}', 1, null, $.object)", json!("1-null-{\"foo\":\"bar\"}")),
+            ("States.Format('{}-{}-{}', 1, null, $.object)", json!("1-null-{foo=bar}")),
+            ("States.Format('{}', $.right)", json!("{a={a3=1}, c=3}")),
             (r"States.Format('\{{}\}', $$.Execution.Name)", json!("{run-1}")),
             ("States.StringToJson($.text)", json!({"foo": "bar"})),
             ("States.JsonToString($.object)", json!("{\"foo\":\"bar\"}")),

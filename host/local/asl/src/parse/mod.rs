@@ -1,5 +1,6 @@
 //! From the text of a definition to a machine that can run, or to everything that is wrong with it.
 
+mod duplicates;
 mod fields;
 mod flow;
 mod recovery;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::findings::{Code, Collector, Finding, LoadError, Severity};
 use crate::limits::{DEFINITION_BYTES, SECONDS};
-use crate::model::{Flow, Kind, StateMachine};
+use crate::model::{Kind, StateMachine};
 use crate::task::Resources;
 use fields::Fields;
 #[cfg(test)]
@@ -79,6 +80,9 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
             return None;
         }
     };
+    if let Err(error) = duplicates::check(definition) {
+        notes.error(Code::Schema, error.to_string());
+    }
     let Some(document) = document.as_object() else {
         notes.error(Code::Schema, "the definition must be a JSON object");
         return None;
@@ -94,7 +98,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     let mut names = Vec::new();
     let flow = flow::read(&mut fields, &mut names, notes);
     fields.finish("a state machine", notes);
-    Some(StateMachine { flow: flow.unwrap_or_else(Flow::default), timeout, warnings: Vec::new() })
+    Some(StateMachine { flow: flow.unwrap_or_default(), timeout, warnings: Vec::new() })
 }
 
 /// `QueryLanguage`, of the machine or of a state.

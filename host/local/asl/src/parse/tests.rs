@@ -46,6 +46,8 @@ fn a_definition_must_be_an_object_with_states_and_a_start() {
     assert_eq!(parse("").first().unwrap().code, Code::InvalidJson);
     assert_eq!(parse("not a definition").first().unwrap().code, Code::InvalidJson);
     assert_eq!(parse("[]").first().unwrap().message, "the definition must be a JSON object");
+    let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Succeed"}}}"#;
+    assert!(parse(twice)[0].message.contains("'A' stands twice"));
     let found = parse("{}");
     assert_eq!(
         (found[0].location.as_str(), found[0].message.as_str()),

@@ -47,12 +47,20 @@ async fn a_catch_can_name_a_missing_parameter_by_its_documented_name() {
 #[tokio::test(start_paused = true)]
 async fn each_place_of_a_path_has_its_own_words() {
     for (state, error, part) in [
-        (json!({"Type": "Pass", "InputPath": "$.x", "End": true}), "States.Runtime", "Invalid path '$.x'"),
-        (json!({"Type": "Succeed", "OutputPath": "$.x"}), "States.Runtime", "Invalid path '$.x'"),
+        (
+            json!({"Type": "Pass", "InputPath": "$.x", "End": true}),
+            "States.Runtime",
+            "Invalid path '$.x' : No results for path: $['x']",
+        ),
+        (
+            json!({"Type": "Succeed", "OutputPath": "$.x"}),
+            "States.Runtime",
+            "Invalid path '$.x' : No results for path: $['x']",
+        ),
         (
             json!({"Type": "Wait", "SecondsPath": "$.x", "End": true}),
             "States.Runtime",
-            "The JSONPath '$.x' specified for the field 'SecondsPath' could not be found",
+            "The SecondsPath parameter does not reference an input value: $.x",
         ),
         (json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}), "States.Runtime", "$.text == \"later\""),
         (
