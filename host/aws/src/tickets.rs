@@ -184,21 +184,19 @@ impl Tickets {
 
     /// Ends the state if every job has been reported.
     async fn settle(&self, ticket: Ticket) -> Result<Progress, Failure> {
-        let reports: Vec<Option<JobReport>> = stream::iter(ticket.jobs.iter().map(|job| job_key(&job.id)))
-            .map(|key| async move { self.store.get_document::<JobReport>(&key).await })
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
+        // The futures are made before they are streamed: a closure over borrowed items would keep this future from being
+        // `Send` for every lifetime, as async traits want it.
+        let reads: Vec<_> = ticket.jobs.iter().map(|job| self.reported(job_key(&job.id))).collect();
+        let reports: Vec<Option<JobReport>> = stream::iter(reads).buffered(CONCURRENCY).try_collect().await?;
         let jobs = reports.len();
         let reported: Vec<JobReport> = reports.into_iter().flatten().collect();
         if reported.len() < jobs {
             return Ok(Progress::Waiting { reported: reported.len(), jobs });
         }
-        let results: Vec<Result<Vec<Rendition>, Problem>> = stream::iter(ticket.jobs.iter().zip(&reported))
-            .map(|(job, report)| self.result(&ticket, job, report))
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
+        let looks: Vec<_> =
+            ticket.jobs.iter().zip(&reported).map(|(job, report)| self.result(&ticket, job, report)).collect();
+        let results: Vec<Result<Vec<Rendition>, Problem>> =
+            stream::iter(looks).buffered(CONCURRENCY).try_collect().await?;
         let mut batch = ticket.batch.clone();
         for (job, result) in ticket.jobs.iter().zip(results) {
             let Some(asset) = batch.assets.iter_mut().find(|asset| asset.key == job.source_key) else { continue };
@@ -290,13 +288,18 @@ impl Tickets {
     async fn clean_up(&self, ticket: &Ticket) {
         let mut keys = vec![ticket_key(&ticket_id(&ticket.execution, &ticket.state))];
         keys.extend(ticket.jobs.iter().map(|job| job_key(&job.id)));
-        stream::iter(keys)
-            .for_each_concurrent(CONCURRENCY, |key| async move {
-                if let Err(failure) = self.store.delete(&key).await {
-                    tracing::warn!(%failure, "left for the lifecycle rule");
-                }
-            })
-            .await;
+        let deletes: Vec<_> = keys.into_iter().map(|key| self.forget(key)).collect();
+        stream::iter(deletes).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
+    }
+
+    async fn reported(&self, key: String) -> Result<Option<JobReport>, Failure> {
+        self.store.get_document::<JobReport>(&key).await
+    }
+
+    async fn forget(&self, key: String) {
+        if let Err(failure) = self.store.delete(&key).await {
+            tracing::warn!(%failure, "left for the lifecycle rule");
+        }
     }
 }
 
@@ -313,8 +316,8 @@ fn job_key(id: &str) -> String {
     format!("pipeline/jobs/{id}.json")
 }
 
-/// Why a job made nothing. MediaConvert numbers its errors: 10xx are about the input, 14xx repeat the HTTP status with
-/// which S3 refused something. The number and the text go into the message, whatever the case.
+/// Why a job made nothing. MediaConvert numbers its errors: 10xx are about the input (1030: a codec that it does not
+/// decode), 14xx repeat the HTTP status with which S3 refused something. The number and the text go into the message, whatever the case.
 fn explain(job: &TicketJob, report: &JobReport) -> (Case, String) {
     if report.status == JobStatus::Canceled {
         return (Case::Internal, format!("{}: transcoding job {} was cancelled", job.source_key, job.id));
@@ -322,6 +325,7 @@ fn explain(job: &TicketJob, report: &JobReport) -> (Case, String) {
     let case = match report.error_code {
         Some(1404) => Case::Missing,
         Some(1401 | 1403) => Case::Denied,
+        Some(1030) => Case::Unsupported,
         Some(1000..=1099) => Case::Corrupt,
         _ => Case::Internal,
     };
@@ -379,6 +383,7 @@ mod tests {
 
     #[test]
     fn an_error_that_is_not_the_files_fault_is_not_put_on_the_file() {
+        assert_eq!(explain(&job(), &report(JobStatus::Error, Some(1030))).0, Case::Unsupported);
         assert_eq!(explain(&job(), &report(JobStatus::Error, Some(1404))).0, Case::Missing);
         assert_eq!(explain(&job(), &report(JobStatus::Error, Some(1403))).0, Case::Denied);
         assert_eq!(explain(&job(), &report(JobStatus::Error, None)).0, Case::Internal);

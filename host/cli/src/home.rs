@@ -60,7 +60,7 @@ impl Home {
     /// # Errors
     /// If cargo or the target is missing, or a stage does not compile; cargo's own words are on standard error.
     pub fn built_stages(&self, quiet: bool) -> Result<PathBuf> {
-        let folder = self.target_dir().join(TARGET).join("release");
+        let folder = self.target_dir().join(TARGET).join("stage");
         let oldest = STAGES.iter().map(|stage| modified(&folder.join(file_name(stage)))).min().flatten();
         let newest = ["stages", "wit", ".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
             .iter()
@@ -85,7 +85,7 @@ impl Home {
         bar.set_message("building the stages, once");
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         let mut command = Command::new(cargo);
-        command.args(["build", "--release", "--quiet", "--target", TARGET, "--target-dir"]).arg(self.target_dir());
+        command.args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"]).arg(self.target_dir());
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }

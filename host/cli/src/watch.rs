@@ -137,6 +137,12 @@ impl Observer for Watch {
             AssetEvent::Progress { state, key: None, done, total } if total > 0 => self.with_line(state, |line| {
                 line.running.insert("batch".into(), Some(percent(done, total)));
             }),
+            AssetEvent::Job { id, percent } => self.with_line("ProcessVideos", |line| {
+                match percent {
+                    Some(percent) if percent < 100 => line.running.insert(format!("job {id}"), Some(percent)),
+                    _ => line.running.remove(&format!("job {id}")),
+                };
+            }),
             AssetEvent::Ended { state, key, failure, .. } => self.with_line(state, |line| {
                 line.running.remove(&key.map_or_else(|| "batch".into(), short));
                 if key.is_some() {

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stagehost_aws::{JobReport, Tickets};
-use stagehost_batch::{Batch, Execution};
+use stagehost_aws::{JobReport, Recorder, Ticket, Tickets};
+use stagehost_batch::Batch;
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
-use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
+use stagehost_runtime::{AssetEvent, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
 
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
@@ -84,12 +84,8 @@ impl Dispatcher {
         })?;
         let stage = self.parts.stages.stage(pin).await?;
 
-        let mut batch = read(&envelope, pin)?;
-        batch.execution.get_or_insert_with(|| Execution {
-            arn: envelope.execution.arn.clone(),
-            name: envelope.execution.name.clone(),
-            started_at: envelope.execution.started_at.clone(),
-        });
+        let mut batch = stagehost_batch::resume(&envelope.batch, &envelope.execution)
+            .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
         batch.revision.get_or_insert(pins.revision);
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
@@ -100,8 +96,9 @@ impl Dispatcher {
             pins.batch.apply(&mut batch, state);
         }
 
-        let request = self.request(&envelope, pin, &stage, &batch, deadline);
-        let scope = request.call.scope.clone();
+        let recorder = Recorder::new(self.parts.capabilities.transcoder.clone());
+        let mut request = self.request(&envelope, pin, &stage, &batch, deadline);
+        request.call.capabilities.transcoder = Arc::new(recorder.clone());
         let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await?;
         let mut batch = outcome.batch;
         if pin.world == World::Validate {
@@ -110,10 +107,18 @@ impl Dispatcher {
         if let Some(note) = &outcome.note {
             tracing::info!(listing = %batch.listing.id, state, stage = %pin.stage, version = %pin.version, note);
         }
-        if let Some(token) = &envelope.task_token {
-            self.wait_for_jobs(&scope, token, &batch).await?;
-        }
         batch.recount();
+        if let Some(token) = envelope.task_token {
+            // The state ends by its token: now, if nothing was submitted, or with the last job's event.
+            let ticket = Ticket {
+                execution: envelope.execution.arn,
+                state: envelope.state,
+                task_token: token,
+                batch: batch.clone(),
+                jobs: recorder.jobs(),
+            };
+            self.parts.tickets.open(ticket).await?;
+        }
         serde_json::to_value(&batch)
             .map_err(|e| DispatchError::bad_event(format!("the batch document cannot be written: {e}")))
     }
@@ -153,19 +158,11 @@ impl Dispatcher {
         }
     }
 
-    async fn wait_for_jobs(&self, scope: &CallScope, token: &str, batch: &Batch) -> Result<(), DispatchError> {
-        let _ = (scope, token, batch);
-        Ok(())
-    }
-
     async fn transcoding(&self, event: &Value) -> Result<Value, DispatchError> {
-        let _ = event;
-        Ok(json!({}))
+        let report = JobReport::from_event(event).map_err(|e| DispatchError::bad_event(e.to_string()))?;
+        self.parts.observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
+        let progress = self.parts.tickets.report(&report).await?;
+        tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
+        Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
     }
-}
-
-/// The batch of an envelope. The validate state is the one that takes what came from outside.
-fn read(envelope: &Envelope, _pin: &Pin) -> Result<Batch, DispatchError> {
-    stagehost_batch::parse(&envelope.batch)
-        .map_err(|e| DispatchError::invalid_input(format!("the batch given to {}: {e}", envelope.state)))
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use stagehost_batch::Execution;
 
 use crate::error::DispatchError;
 
@@ -25,7 +26,7 @@ pub struct Envelope {
     /// `$$.State.Name`: the dispatch key.
     pub state: String,
     /// `$$.Execution`
-    pub execution: ExecutionRef,
+    pub execution: Execution,
     /// `$$.State.RetryCount`
     #[serde(default)]
     pub retry: u32,
@@ -34,20 +35,6 @@ pub struct Envelope {
     /// `$$.Task.Token`, where the state waits for one.
     #[serde(default)]
     pub task_token: Option<String>,
-}
-
-/// The execution as the context object tells it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExecutionRef {
-    /// `$$.Execution.Id`
-    pub arn: String,
-    /// `$$.Execution.Name`
-    #[serde(default)]
-    pub name: String,
-    /// `$$.Execution.StartTime`
-    #[serde(default)]
-    pub started_at: String,
 }
 
 /// One message of an SQS batch.
@@ -114,7 +101,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_told_by_its_shape() {
-        let state = serde_json::json!({"state": "S", "execution": {"arn": "a"}, "batch": {}});
+        let state = serde_json::json!({"state": "S", "execution": {"arn": "a", "name": "n", "startedAt": "2026-01-01T00:00:00Z"}, "batch": {}});
         assert!(matches!(parse(state), Ok(Event::State(_))));
         let queue = serde_json::json!({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": "{}"}]});
         assert!(matches!(parse(queue), Ok(Event::Queue(_))));

@@ -13,7 +13,7 @@ mod queue;
 
 pub use dispatcher::{Dispatcher, DispatcherParts, StageSource};
 pub use error::DispatchError;
-pub use event::{Envelope, Event, ExecutionRef, QueueRecord};
+pub use event::{Envelope, Event, QueueRecord};
 pub use limits::BatchLimits;
 pub use pins::{FilePins, Pin, PinError, PinSource, Pins};
-pub use queue::{Executions, Started};
+pub use queue::{Executions, StateMachineExecutions, Started};

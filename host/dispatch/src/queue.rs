@@ -2,6 +2,7 @@
 //! one that failed, so that SQS brings it to the dead-letter queue.
 
 use async_trait::async_trait;
+use aws_sdk_sfn::error::DisplayErrorContext;
 use serde_json::{Value, json};
 use stagehost_batch::{Attributes, parse_with_attributes};
 
@@ -23,6 +24,34 @@ pub trait Executions: Send + Sync + 'static {
     async fn start(&self, name: &str, input: &Value) -> Result<Started, String>;
 }
 
+/// The executions of one state machine, by the SDK.
+pub struct StateMachineExecutions {
+    client: aws_sdk_sfn::Client,
+    state_machine: String,
+}
+
+impl StateMachineExecutions {
+    /// Starts executions of the state machine with this ARN.
+    pub fn new(client: aws_sdk_sfn::Client, state_machine: impl Into<String>) -> Self {
+        Self { client, state_machine: state_machine.into() }
+    }
+}
+
+#[async_trait]
+impl Executions for StateMachineExecutions {
+    async fn start(&self, name: &str, input: &Value) -> Result<Started, String> {
+        let request =
+            self.client.start_execution().state_machine_arn(&self.state_machine).name(name).input(input.to_string());
+        match request.send().await {
+            Ok(_) => Ok(Started::Now),
+            Err(error) => match error.into_service_error() {
+                error if error.is_execution_already_exists() => Ok(Started::Before),
+                error => Err(format!("StartExecution of {name}: {}", DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
 /// Handles an SQS batch; the answer names the messages that failed (`ReportBatchItemFailures`).
 pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecord>) -> Value {
     let mut failures = Vec::new();
@@ -40,12 +69,10 @@ pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecor
 
 async fn start(executions: &dyn Executions, record: &QueueRecord) -> Result<(String, Started), String> {
     let body: Value = serde_json::from_str(&record.body).map_err(|e| format!("the body is not JSON: {e}"))?;
-    let mut attributes = Attributes::default();
-    for (name, value) in &record.message_attributes {
-        if let Some(text) = value.get("stringValue").and_then(Value::as_str) {
-            attributes.set(name, text);
-        }
-    }
+    let texts = record.message_attributes.iter().filter_map(|(name, value)| {
+        Some((name.as_str(), value.get("stringValue").and_then(Value::as_str)?))
+    });
+    let attributes = Attributes::from_iter(texts);
     let batch = parse_with_attributes(&body, &attributes).map_err(|e| e.to_string())?;
     let name = batch.execution_name();
     let input = serde_json::to_value(&batch).map_err(|e| e.to_string())?;

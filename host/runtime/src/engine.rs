@@ -85,6 +85,7 @@ impl StageEngine {
 
     /// A text that is equal for two engines exactly when one can load what the other precompiled: part of a cached
     /// artifact's name.
+    #[cfg(feature = "compiler")]
     pub fn compatibility(&self) -> String {
         use std::hash::{Hash, Hasher};
         let mut hasher = std::hash::DefaultHasher::new();

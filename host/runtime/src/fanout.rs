@@ -67,6 +67,13 @@ pub enum AssetEvent<'a> {
         /// In the same unit.
         total: u64,
     },
+    /// A transcoding job said how far it is.
+    Job {
+        /// The service's id of it.
+        id: &'a str,
+        /// Percent, if it said.
+        percent: Option<u64>,
+    },
     /// A call ended.
     Ended {
         /// The state.
