@@ -184,10 +184,8 @@ async fn a_machine_that_names_what_is_not_here_is_refused_when_it_is_created() {
 
 #[tokio::test]
 async fn the_shipped_state_machine_is_accepted_as_it_is() {
-    let definition = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../statemachine/media-processing.asl.json"
-    ));
+    let definition =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/media-processing.asl.json"));
     let bench = bench().await;
     sfn(&bench.aws)
         .create_state_machine()

@@ -139,6 +139,7 @@ impl CallbackBody {
         self.listing_id.as_ref().or(self.listing_identity_id.as_ref())
     }
 
+    /// What the types do not say. `callback.schema.json` says the same; a test holds the two together.
     fn check(&self) -> Result<(), ContractError> {
         let rule = |text: String| Err(ContractError::Rule(text));
         match (&self.listing_id, &self.listing_identity_id) {
@@ -146,30 +147,67 @@ impl CallbackBody {
             (Some(_), Some(_)) => return rule("only one of listingId and listingIdentityId may be there".into()),
             _ => {}
         }
+        let ids = [&self.job_id, &self.listing_id, &self.listing_identity_id, &self.batch_id];
+        if ids.into_iter().flatten().any(|id| matches!(id, Id::Text(text) if text.is_empty())) {
+            return rule("an id is empty".into());
+        }
+        if self.execution_arn.is_empty() {
+            return rule("executionArn is empty".into());
+        }
         if OffsetDateTime::parse(&self.started_at, &Rfc3339).is_err() {
             return rule(format!("startedAt: {:?} is not a time of RFC 3339", self.started_at));
+        }
+        if self.traceparent.as_ref().is_some_and(|text| !is_traceparent(text)) {
+            return rule("traceparent is not a W3C trace context".into());
         }
         if self.zip_bundles.iter().any(String::is_empty) {
             return rule("zipBundles: a key is empty".into());
         }
-        for output in &self.outputs {
-            if output.raw_key.is_empty() {
-                return rule("outputs: rawKey is empty".into());
-            }
-            // A video whose processed file is a picture: seen before.
-            let ends = |key: &str, extensions: [&str; 2]| extensions.iter().any(|extension| key.ends_with(extension));
-            if ends(&output.raw_key, [".mp4", ".mov"])
-                && output.processed_key.as_ref().is_some_and(|key| ends(key, [".jpg", ".jpeg"]))
-            {
-                return rule(format!("outputs: the processedKey of the video {} is a picture", output.raw_key));
-            }
+        let details = self.error.iter().flat_map(|error| &error.details);
+        if details.filter_map(|detail| detail.key.as_ref()).any(String::is_empty) {
+            return rule("error.details: a key is empty".into());
         }
-        let failed = self.outputs.iter().any(|output| output.error_code.is_some());
-        if failed && self.status == CallbackStatus::Succeeded {
-            return rule("status is SUCCEEDED although an output has an errorCode".into());
+        if self.status == CallbackStatus::Succeeded && (self.error.is_some() || self.failure_reason.is_some()) {
+            return rule("status is SUCCEEDED although there is an error or a failureReason".into());
+        }
+        self.outputs.iter().try_for_each(|output| output.check(self.status))
+    }
+}
+
+impl CallbackOutput {
+    fn check(&self, status: CallbackStatus) -> Result<(), ContractError> {
+        let rule = |text: String| Err(ContractError::Rule(format!("outputs: {text}")));
+        let keys = [Some(&self.raw_key), self.processed_key.as_ref(), self.thumbnail_key.as_ref()];
+        if keys.into_iter().flatten().chain(self.outputs.values()).any(String::is_empty) {
+            return rule(format!("a key of {:?} is empty", self.raw_key));
+        }
+        if self.error_code.is_some() != self.error_message.is_some() {
+            return rule(format!("{}: errorCode and errorMessage go together", self.raw_key));
+        }
+        if self.error_code.is_some() && status == CallbackStatus::Succeeded {
+            return rule(format!("{} has an errorCode although status is SUCCEEDED", self.raw_key));
+        }
+        // A video whose processed file is a picture: seen before, and beyond what a schema can say.
+        let ends = |key: &str, extensions: [&str; 2]| extensions.iter().any(|extension| key.ends_with(extension));
+        if ends(&self.raw_key, [".mp4", ".mov"])
+            && self.processed_key.as_ref().is_some_and(|key| ends(key, [".jpg", ".jpeg"]))
+        {
+            return rule(format!("the processedKey of the video {} is a picture", self.raw_key));
         }
         Ok(())
     }
+}
+
+/// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal in lower case; later versions may add to it.
+fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    [2, 32, 16, 2].into_iter().enumerate().all(|(index, length)| {
+        parts.next().is_some_and(|part| {
+            // Whatever follows the last field is a later version's.
+            let field = if index == 3 { part.get(..2).unwrap_or(part) } else { part };
+            field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -227,10 +265,91 @@ mod tests {
             let error = read(&body).unwrap_err().to_string();
             assert!(error.contains(named), "{field}: {error}");
         }
+        // Left out, each of these is missed.
+        for field in ["executionArn", "startedAt", "status", "provider", "outputs", "assetsZipped", "zipBundles"] {
+            let mut body = body();
+            body.as_object_mut().unwrap().remove(field);
+            assert!(read(&body).unwrap_err().to_string().contains(field), "{field}");
+        }
         let mut nowhere = body();
         nowhere.as_object_mut().unwrap().remove("listingId");
         assert!(read(&nowhere).unwrap_err().to_string().contains("listingId"));
     }
+
+    #[test]
+    fn the_receiver_and_the_schema_agree() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        let agree = |body: &Value| {
+            let (ours, theirs) = (read(body), schema.is_valid(body));
+            assert_eq!(ours.is_ok(), theirs, "{body}: {ours:?}");
+            theirs
+        };
+        assert!(agree(&body()));
+        let values = [
+            json!(null),
+            json!(""),
+            json!("x"),
+            json!(0),
+            json!(-1),
+            json!(1.5),
+            json!([]),
+            json!({}),
+            json!([""]),
+            json!([{}]),
+            json!("SUCCEEDED"),
+            json!("FAILED"),
+            json!("STEP_FUNCTIONS"),
+            json!("2026-01-02T03:04:05Z"),
+            json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            json!({"code": "C", "message": "m", "details": [{"code": "C", "message": "m", "state": "S"}]}),
+            json!({"code": "C", "message": "m", "details": [{"code": "C", "message": "m"}]}),
+            json!({"a": "k"}),
+            json!({"a": ""}),
+        ];
+        let names = [
+            "executionArn",
+            "startedAt",
+            "jobId",
+            "listingId",
+            "listingIdentityId",
+            "batchId",
+            "externalId",
+            "status",
+            "provider",
+            "traceparent",
+            "outputs",
+            "assetsZipped",
+            "zipBundles",
+            "zipSizeBytes",
+            "unzippedSizeBytes",
+            "failureReason",
+            "error",
+            "unknown",
+        ];
+        let mut valid = 0;
+        for name in names {
+            let mut without = body();
+            without.as_object_mut().unwrap().remove(name);
+            valid += u32::from(agree(&without));
+            for value in &values {
+                let mut with = body();
+                with[name] = value.clone();
+                valid += u32::from(agree(&with));
+            }
+        }
+        for name in ["rawKey", "processedKey", "thumbnailKey", "outputs", "errorCode", "errorMessage", "unknown"] {
+            for (index, value) in (0..2).flat_map(|index| values.iter().map(move |value| (index, value))) {
+                let mut with = body();
+                with["outputs"][index][name] = value.clone();
+                valid += u32::from(agree(&with));
+            }
+        }
+        assert!(valid > 50, "not everything is refused: {valid}");
+    }
+
+    const SCHEMA: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/schemas/callback.schema.json"));
 
     proptest::proptest! {
         #[test]

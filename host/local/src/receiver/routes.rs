@@ -77,7 +77,12 @@ async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: By
     Ok(reply(StatusCode::OK, &json!({"status": if new { "accepted" } else { "duplicate" }})))
 }
 
-async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, body: Bytes) -> Reply {
+async fn batch(
+    State(receiver): State<Receiver>,
+    Path(listing): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =
@@ -87,6 +92,11 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, bo
         && !["listingId", "listingIdentityId"].iter().any(|field| fields.contains_key(*field))
     {
         fields.insert("listingId".into(), serde_json::to_value(Id::from_text(&listing)).unwrap_or(Value::Null));
+    }
+    // The trace is in a header, unless the body says otherwise.
+    let trace = headers.get(receiver.inner.options.trace_header.as_str()).and_then(|value| value.to_str().ok());
+    if let (Some(fields), Some(trace)) = (document.as_object_mut(), trace) {
+        fields.entry("traceparent").or_insert_with(|| Value::String(trace.to_owned()));
     }
     let parsed = stagehost_batch::parse(&document).map_err(|error| bad(error.to_string()))?;
     if parsed.listing.id.to_string() != listing {
