@@ -1,4 +1,5 @@
-//! What is serialised here follows the schema that the project publishes.
+//! What is serialised here follows the schema that the project publishes. And the schema of the callback, which is composed
+//! elsewhere, lets through what the contract allows and nothing else.
 #![allow(clippy::unwrap_used)]
 
 use jsonschema::Validator;
@@ -8,14 +9,59 @@ use serde_json::{Value, json};
 use crate::arbitrary::batch;
 use crate::{Batch, parse};
 
-fn schema() -> Validator {
-    let text = include_str!("../../../statemachine/schemas/batch.schema.json");
-    jsonschema::draft202012::new(&serde_json::from_str(text).unwrap()).unwrap()
+const BATCH: &str = include_str!("../../../statemachine/schemas/batch.schema.json");
+const CALLBACK: &str = include_str!("../../../statemachine/schemas/callback.schema.json");
+
+fn validator(schema: &str) -> Validator {
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+fn faults_under(schema: &str, document: &Value) -> Vec<String> {
+    let told = |error: jsonschema::ValidationError<'_>| format!("{}: {error}", error.instance_path());
+    validator(schema).iter_errors(document).map(told).collect()
 }
 
 fn faults(document: &Value) -> Vec<String> {
-    let told = |error: jsonschema::ValidationError<'_>| format!("{}: {error}", error.instance_path());
-    schema().iter_errors(document).map(told).collect()
+    faults_under(BATCH, document)
+}
+
+#[test]
+fn the_callback_schema_allows_the_contract_and_nothing_else() {
+    let good = json!({
+        "executionArn": "arn:aws:states:eu-west-1:000000000000:execution:m:e", "startedAt": "2025-11-27T10:00:00.123Z",
+        "jobId": 4, "listingIdentityId": 51, "status": "PARTIAL_SUCCESS", "provider": "STEP_FUNCTIONS",
+        "outputs": [
+            {"rawKey": "51/raw/photo/vertical/a.jpg", "outputs": {"320x240": "51/thumb/photo/vertical/a_320x240.jpg"}},
+            {"rawKey": "b", "outputs": {}, "errorCode": "Stage.Corrupt", "errorMessage": "no picture"}
+        ],
+        "assetsZipped": 1, "zipBundles": ["51/zip/job-4/complete.zip"], "zipSizeBytes": 2, "unzippedSizeBytes": 1,
+        "failureReason": "1 of 2 files failed",
+        "error": {"code": "Stage.Corrupt", "message": "no picture", "details": [
+            {"key": "b", "code": "Stage.Corrupt", "message": "no picture", "state": "ValidateRawAssets"}
+        ]}
+    });
+    assert_eq!(faults_under(CALLBACK, &good), Vec::<String>::new());
+    let with = |name: &str, value: Value| {
+        let mut document = good.clone();
+        document[name] = value;
+        document
+    };
+    for bad in [
+        with("surprise", json!(1)),
+        with("jobId", json!(null)),
+        with("listingId", json!(51)),
+        with("status", json!("DONE")),
+        // A failed file in a success: seen before.
+        with("status", json!("SUCCEEDED")),
+        with("outputs", json!([{"rawKey": "", "outputs": {}}])),
+        with("outputs", json!([{"rawKey": "b", "outputs": {}, "errorCode": "Stage.Corrupt"}])),
+        with("zipBundles", json!({})),
+        with("error", json!({"code": "c", "message": "m"})),
+    ] {
+        assert!(!faults_under(CALLBACK, &bad).is_empty(), "{bad}");
+    }
 }
 
 #[test]
