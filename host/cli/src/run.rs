@@ -77,12 +77,11 @@ pub async fn run(args: RunArgs) -> Result<Exit> {
         }
     };
     watch.finish();
-    let callback = pipeline.aws.receiver().callbacks().pop();
     let location = pipeline.bucket.clone();
     pipeline.aws.shutdown().await;
     let finished = outcome?;
 
-    let body: Option<Value> = callback.map(|callback| serde_json::from_str(&callback.raw)).transpose()?;
+    let body = finished.callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
     let error = finished.error();
     let report = Report {
         callback: body.as_ref(),
@@ -106,6 +105,8 @@ struct Finished {
     error: Option<(Option<String>, Option<String>)>,
     batch: Option<Batch>,
     timings: Vec<Timing>,
+    /// The body of this execution's callback.
+    callback: Option<String>,
 }
 
 impl Finished {
@@ -118,27 +119,37 @@ impl Finished {
 
 async fn process(pipeline: &Pipeline, intake: Intake, watch: &Watch) -> Result<Finished> {
     upload(pipeline, &intake, watch).await?;
-    let name = stagehost_batch::parse(&intake.batch)
-        .map_err(|e| crate::exit::usage!("the batch document: {e}"))?
-        .execution_name();
+    let batch =
+        stagehost_batch::parse(&intake.batch).map_err(|e| crate::exit::usage!("the batch document: {e}"))?;
     let started = pipeline
         .clients
         .states
         .start_execution()
         .state_machine_arn(&pipeline.state_machine)
-        .name(name)
+        .name(execution_name(&batch))
         .input(intake.batch.to_string())
         .send()
         .await
         .map_err(|e| anyhow!("the execution does not start: {}", aws_sdk_sfn::error::DisplayErrorContext(e)))?;
     let execution = pipeline.aws.states().execution(started.execution_arn()).map_err(|e| anyhow!("{e}"))?;
-    let finished = follow(&execution, watch).await;
+    let mut finished = follow(&execution, watch).await;
     if finished.batch.is_some() {
-        let arrived = pipeline.aws.receiver().wait_for(|_| true);
+        let arn = execution.info().arn.clone();
+        let arrived = pipeline.aws.receiver().wait_for(move |callback| callback.body.execution_arn == arn);
         // No callback is a result, too: it is reported as such.
-        let _ = tokio::time::timeout(GRACE, arrived).await;
+        finished.callback = tokio::time::timeout(GRACE, arrived).await.ok().map(|callback| callback.raw);
     }
     Ok(finished)
+}
+
+/// The name that the queue consumer would give, and the time: who runs a batch again on purpose wants a new execution, and
+/// the backend's receiver remembers the old one's callback.
+fn execution_name(batch: &Batch) -> String {
+    let mut name = batch.execution_name();
+    // The service allows 80 characters, all of them ASCII here.
+    name.truncate(64);
+    let now = time::OffsetDateTime::now_utc();
+    format!("{name}-{}{:03}", now.unix_timestamp(), now.millisecond())
 }
 
 /// Puts the files into the bucket, save those that are there already.
@@ -175,7 +186,7 @@ async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                     watch.entered(name);
                 }
                 entered.insert(name.clone(), *timestamp);
-                last = batch(input, execution).or(last);
+                last = batch(input).or(last);
             }
             Detail::StateExited { state, name, output } => {
                 if shown(state.as_str()) {
@@ -185,7 +196,7 @@ async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                         timings.push(Timing { state: name.clone(), duration });
                     }
                 }
-                last = batch(output, execution).or(last);
+                last = batch(output).or(last);
             }
             _ => {}
         }
@@ -194,7 +205,7 @@ async fn follow(execution: &Execution, watch: &Watch) -> Finished {
         }
     }
     let outcome = execution.wait().await;
-    Finished { status: outcome.status, error: Some((outcome.error, outcome.cause)), batch: last, timings }
+    Finished { status: outcome.status, error: Some((outcome.error, outcome.cause)), batch: last, timings, callback: None }
 }
 
 /// The states in which work is done.
@@ -202,14 +213,10 @@ fn shown(kind: &str) -> bool {
     matches!(kind, "Task" | "Map" | "Wait")
 }
 
-/// The batch in a state's input or output, if there is one.
-fn batch(document: &Value, execution: &Execution) -> Option<Batch> {
-    let info = execution.info();
-    let started_at = info.started_at.format(&time::format_description::well_known::Rfc3339).ok()?;
-    let stamp = stagehost_batch::Execution { arn: info.arn.clone(), name: info.name.clone(), started_at };
-    // Only what the host itself wrote carries the execution.
-    let own = document.get("execution").or_else(|| document.pointer("/0/execution"));
-    own?;
-    let stamp = own.and_then(|own| serde_json::from_value(own.clone()).ok()).unwrap_or(stamp);
-    stagehost_batch::resume(document, &stamp).ok()
+/// The batch in a state's input or output, once the host has written one: it carries the execution then.
+fn batch(document: &Value) -> Option<Batch> {
+    let places = ["/execution", "/branches/0/execution", "/0/execution"];
+    let stamp = places.iter().find_map(|place| document.pointer(place))?;
+    let execution = serde_json::from_value(stamp.clone()).ok()?;
+    stagehost_batch::resume(document, &execution).ok()
 }

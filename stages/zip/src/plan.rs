@@ -85,7 +85,10 @@ fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> 
         date: parts.date.as_deref().and_then(DosDate::parse).unwrap_or(DosDate::EPOCH),
     };
     let mut found = vec![source(Role::Original, &asset.key, etag, bytes, asset.crc32, parse(&asset.key)?)];
-    for made in &asset.renditions {
+    // By key, not as they come: the order in which a stage lists its renditions must not make a new archive.
+    let mut renditions: Vec<_> = asset.renditions.iter().collect();
+    renditions.sort_by(|a, b| a.key.cmp(&b.key));
+    for made in renditions {
         let parts = parse(&made.key)?;
         let role = if parts.area == Area::Thumb { Role::Thumbnail } else { Role::Processed };
         found.push(source(role, &made.key, &made.etag, made.bytes, made.crc32, parts));
