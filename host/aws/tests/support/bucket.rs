@@ -9,9 +9,16 @@ use axum::extract::{Path, State};
 use axum::http::{Method, Response, StatusCode};
 use axum::routing::any;
 
-/// The objects by key, with the number of writes before each as its entity tag.
+/// The objects of a test.
 #[derive(Clone, Default)]
-pub struct Bucket(Arc<Mutex<(u32, BTreeMap<String, (u32, Bytes)>)>>);
+pub struct Bucket(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    writes: u32,
+    /// By key, each with the number of its write as its entity tag.
+    objects: BTreeMap<String, (u32, Bytes)>,
+}
 
 impl Bucket {
     /// Serves it on loopback; gives the endpoint.
@@ -30,14 +37,14 @@ impl Bucket {
 
     /// The keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        self.0.lock().unwrap().1.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        self.0.lock().unwrap().objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     fn write(&self, key: String, bytes: Bytes) -> u32 {
-        let mut inner = self.0.lock().unwrap();
-        inner.0 += 1;
-        let etag = inner.0;
-        inner.1.insert(key, (etag, bytes));
+        let mut kept = self.0.lock().unwrap();
+        kept.writes += 1;
+        let etag = kept.writes;
+        kept.objects.insert(key, (etag, bytes));
         etag
     }
 }
@@ -55,10 +62,10 @@ async fn serve(
         return answer.header("etag", format!("\"{etag}\"")).body(Body::empty()).unwrap();
     }
     if method == Method::DELETE {
-        bucket.0.lock().unwrap().1.remove(&key);
+        bucket.0.lock().unwrap().objects.remove(&key);
         return answer.status(StatusCode::NO_CONTENT).body(Body::empty()).unwrap();
     }
-    let Some((etag, bytes)) = bucket.0.lock().unwrap().1.get(&key).cloned() else {
+    let Some((etag, bytes)) = bucket.0.lock().unwrap().objects.get(&key).cloned() else {
         let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
         return answer.status(StatusCode::NOT_FOUND).body(Body::from(error)).unwrap();
     };
