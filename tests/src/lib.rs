@@ -1,1 +1,131 @@
-//! To be written.
+//! What the tests that cross crates have in common: they run the real `stagehost` binary, as a person would.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// The top level of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// A file or folder below the top level.
+pub fn file(path: &str) -> PathBuf {
+    repository().join(path)
+}
+
+/// Media that may not be in the repository, beside the checkout; `None`, and a line that says so, where it is absent.
+pub fn media(folder: &str) -> Option<PathBuf> {
+    let path = repository().join("../shared/media").join(folder);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: there is no {}", path.display());
+    None
+}
+
+/// The `stagehost` binary that cargo built together with these tests.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("STAGEHOST_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    let found = test.ancestors().map(|folder| folder.join("stagehost")).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("no stagehost beside {}; run the tests with tests/run", test.display()))
+}
+
+/// How a run ended.
+pub struct Ran {
+    /// The exit code.
+    pub code: i32,
+    /// The document on standard output; null if there is none.
+    pub json: Value,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// What the callback says of a file, by the end of its key.
+    pub fn output(&self, name: &str) -> &Value {
+        let outputs = self.json["outputs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ends = |output: &&Value| output["rawKey"].as_str().is_some_and(|key| key.ends_with(&format!("/{name}")));
+        outputs
+            .iter()
+            .find(ends)
+            .unwrap_or_else(|| panic!("{name} is not in the callback: {:#}\n{}", self.json, self.stderr))
+    }
+}
+
+/// `stagehost run --json` with these arguments.
+pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Ran> {
+    let mut command = Command::new(binary());
+    command.arg("run").args(["--json", "--quiet"]).args(arguments);
+    let output = command.output().context("starting stagehost")?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    Ok(Ran {
+        code: output.status.code().unwrap_or(-1),
+        json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// A component of `tests/guests`, built once per test process.
+pub fn guest(name: &str) -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || -> Result<PathBuf> {
+        let target = binary().parent().map(|folder| folder.join("../guests")).context("no target folder")?;
+        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2", "--target-dir"])
+            .arg(&target)
+            .current_dir(file("tests/guests"))
+            .output()
+            .context("starting cargo")?;
+        ensure!(output.status.success(), "the guests do not build: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(target.join("wasm32-wasip2/release"))
+    };
+    let folder = BUILT.get_or_init(|| build().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)?;
+    Ok(folder.join(format!("{name}.wasm")))
+}
+
+/// `stagehost serve` on a free port; stopped when it is dropped.
+pub struct Serve {
+    child: Child,
+    /// What it said of itself: `endpoint`, `stateMachineArn`, …
+    pub facts: Value,
+}
+
+impl Serve {
+    /// Starts it over a folder.
+    ///
+    /// # Errors
+    /// If it ends before it says where it is.
+    pub fn start(out: &Path) -> Result<Self> {
+        let mut child = Command::new(binary())
+            .args(["serve", "--port", "0", "--json", "--out"])
+            .arg(out)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting stagehost serve")?;
+        let stdout = child.stdout.take().context("no standard output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let facts = serde_json::from_str(&line).with_context(|| format!("serve said {line:?}"))?;
+        Ok(Self { child, facts })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn endpoint(&self) -> &str {
+        self.facts["endpoint"].as_str().unwrap_or_default()
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -72,7 +72,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// Wrong usage, or whatever keeps a part from starting; the text names it.
-    pub async fn start(args: &PipelineArgs, bind: SocketAddr, remote: bool, observer: Arc<dyn Observer>) -> Result<Self> {
+    pub async fn start(
+        args: &PipelineArgs,
+        bind: SocketAddr,
+        remote: bool,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
         if args.setup {
             tokio::task::block_in_place(crate::setup::install_missing)?;
         }
@@ -90,8 +95,8 @@ impl Pipeline {
         let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
         let engine = StageEngine::new()?;
         let mut store = ComponentStore::new(engine)?;
-        let states = host_states(&definition)
-            .map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+        let states =
+            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
         let pins = pin(&states, &stages, &args.stages_named, config, &mut store)?;
 
         let mut options = LocalOptions::new(&args.out);
@@ -231,7 +236,9 @@ mod tests {
         let home = Home::find().unwrap();
         let definition = std::fs::read_to_string(home.state_machine()).unwrap();
         let states = host_states(&definition).unwrap();
-        for state in ["ValidateRawAssets", "GenerateThumbnails", "ProcessVideos", "CreateZipBundle", "FinalizeAndCallback"] {
+        for state in
+            ["ValidateRawAssets", "GenerateThumbnails", "ProcessVideos", "CreateZipBundle", "FinalizeAndCallback"]
+        {
             assert!(states.iter().any(|found| found == state), "{state} in {states:?}");
         }
     }

@@ -85,7 +85,9 @@ impl Home {
         bar.set_message("building the stages, once");
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         let mut command = Command::new(cargo);
-        command.args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"]).arg(self.target_dir());
+        command
+            .args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"])
+            .arg(self.target_dir());
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }

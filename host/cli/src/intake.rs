@@ -39,7 +39,8 @@ pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, to
         for asset in parsed.assets {
             // A file lies in the media folder under its key, or just by its name.
             let name = asset.key.rsplit('/').next().unwrap_or_default().to_owned();
-            let found = [asset.key.as_str(), &name].map(|part| media.join(part)).into_iter().find(|path| path.is_file());
+            let found =
+                [asset.key.as_str(), &name].map(|part| media.join(part)).into_iter().find(|path| path.is_file());
             if let Some(path) = found {
                 uploads.insert(asset.key, path);
             }

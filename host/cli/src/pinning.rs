@@ -31,7 +31,15 @@ const PROCESSED: &str = "{listingId}/processed/";
 const ZIP: &str = "{listingId}/zip/";
 
 const fn callback(state: &'static str) -> Default {
-    Default { state, stage: "callback", world: World::Callback, read: &[], write: &[], memory_mib: 64, deadline_ms: 60_000 }
+    Default {
+        state,
+        stage: "callback",
+        world: World::Callback,
+        read: &[],
+        write: &[],
+        memory_mib: 64,
+        deadline_ms: 60_000,
+    }
 }
 
 const DEFAULTS: [Default; 7] = [
@@ -142,7 +150,10 @@ pub fn pin(
 ) -> Result<Pins> {
     for named in overrides.iter().map(|o| &o.state).chain(config.states.keys()) {
         if !states.contains(named) {
-            return Err(usage!("the state machine has no state {named:?} that calls the host; it has {}", states.join(", ")));
+            return Err(usage!(
+                "the state machine has no state {named:?} that calls the host; it has {}",
+                states.join(", ")
+            ));
         }
     }
     let mut pins = BTreeMap::new();
@@ -183,7 +194,8 @@ fn own(default: &Default, stages: &Path, store: &mut ComponentStore) -> Result<P
 
 fn foreign(replaced: &StageOverride, default: Option<&Default>, store: &mut ComponentStore) -> Result<Pin> {
     let file = &replaced.file;
-    let bytes = std::fs::read(file).map_err(|e| usage!("cannot read --stage {}={}: {e}", replaced.state, file.display()))?;
+    let bytes =
+        std::fs::read(file).map_err(|e| usage!("cannot read --stage {}={}: {e}", replaced.state, file.display()))?;
     let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
     let expected = default.map(|default| default.world).filter(|world| check(&names, *world).is_empty());
     let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
@@ -195,7 +207,8 @@ fn foreign(replaced: &StageOverride, default: Option<&Default>, store: &mut Comp
         || Grants { read: strings(&[RAW, THUMB, PROCESSED]), write: strings(&[PROCESSED]), http: vec![] },
         Default::grants,
     );
-    let limits = default.map_or_else(Limits::default, |d| Limits { memory_mib: d.memory_mib, deadline_ms: d.deadline_ms });
+    let limits =
+        default.map_or_else(Limits::default, |d| Limits { memory_mib: d.memory_mib, deadline_ms: d.deadline_ms });
     Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
 }
 

@@ -119,8 +119,7 @@ impl Finished {
 
 async fn process(pipeline: &Pipeline, intake: Intake, watch: &Watch) -> Result<Finished> {
     upload(pipeline, &intake, watch).await?;
-    let batch =
-        stagehost_batch::parse(&intake.batch).map_err(|e| crate::exit::usage!("the batch document: {e}"))?;
+    let batch = stagehost_batch::parse(&intake.batch).map_err(|e| crate::exit::usage!("the batch document: {e}"))?;
     let started = pipeline
         .clients
         .states
@@ -205,7 +204,13 @@ async fn follow(execution: &Execution, watch: &Watch) -> Finished {
         }
     }
     let outcome = execution.wait().await;
-    Finished { status: outcome.status, error: Some((outcome.error, outcome.cause)), batch: last, timings, callback: None }
+    Finished {
+        status: outcome.status,
+        error: Some((outcome.error, outcome.cause)),
+        batch: last,
+        timings,
+        callback: None,
+    }
 }
 
 /// The states in which work is done.

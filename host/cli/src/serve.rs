@@ -83,8 +83,8 @@ pub async fn serve(args: ServeArgs) -> Result<Exit> {
 async fn stop_signal() -> Result<()> {
     #[cfg(unix)]
     {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .context("waiting for SIGTERM")?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("waiting for SIGTERM")?;
         tokio::select! {
             signal = tokio::signal::ctrl_c() => signal.context("waiting for Ctrl-C"),
             _ = terminate.recv() => Ok(()),
@@ -105,7 +105,8 @@ impl BatchStarter for Starter {
     async fn start(&self, batch: Value) -> Result<String, String> {
         let name = stagehost_batch::parse(&batch).map_err(|e| e.to_string())?.execution_name();
         let new = NewExecution { name: Some(name), input: Some(batch.to_string()), trace_header: None };
-        let execution = self.states.start_execution(&self.state_machine, new).map_err(|e| anyhow!("{e}").to_string())?;
+        let execution =
+            self.states.start_execution(&self.state_machine, new).map_err(|e| anyhow!("{e}").to_string())?;
         Ok(execution.info().arn.clone())
     }
 }

@@ -79,7 +79,8 @@ impl ComponentStore {
             .and_then(|temporary| temporary.persist(&artifact).map_err(Into::into));
         written.map_err(|e| refuse(format!("cannot keep the compiled artifact {}: {e}", artifact.display())))?;
         // SAFETY: as above.
-        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &artifact) }.map_err(|e| refuse(e.to_string()))
+        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &artifact) }
+            .map_err(|e| refuse(e.to_string()))
     }
 }
 

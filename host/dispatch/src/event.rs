@@ -73,7 +73,9 @@ impl Event {
                 return Err(DispatchError::bad_event("the event has Records which are not from SQS"));
             }
             let records = records.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>();
-            return records.map(Event::Queue).map_err(|e| DispatchError::bad_event(format!("a broken SQS record: {e}")));
+            return records
+                .map(Event::Queue)
+                .map_err(|e| DispatchError::bad_event(format!("a broken SQS record: {e}")));
         }
         match object.get("source").and_then(Value::as_str) {
             Some("aws.mediaconvert") => return Ok(Event::Transcoding(Box::new(value))),

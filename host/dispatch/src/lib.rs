@@ -16,4 +16,4 @@ pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use limits::BatchLimits;
 pub use pins::{FilePins, Pin, PinError, PinSource, Pins};
-pub use queue::{Executions, StateMachineExecutions, Started};
+pub use queue::{Executions, Started, StateMachineExecutions};

@@ -57,7 +57,9 @@ pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecor
     let mut failures = Vec::new();
     for record in records {
         match start(executions, &record).await {
-            Ok((name, started)) => tracing::info!(message = %record.message_id, execution = %name, ?started, "job taken"),
+            Ok((name, started)) => {
+                tracing::info!(message = %record.message_id, execution = %name, ?started, "job taken")
+            }
             Err(reason) => {
                 tracing::warn!(message = %record.message_id, %reason, "job refused; it goes back to the queue");
                 failures.push(json!({"itemIdentifier": record.message_id}));
@@ -69,9 +71,10 @@ pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecor
 
 async fn start(executions: &dyn Executions, record: &QueueRecord) -> Result<(String, Started), String> {
     let body: Value = serde_json::from_str(&record.body).map_err(|e| format!("the body is not JSON: {e}"))?;
-    let texts = record.message_attributes.iter().filter_map(|(name, value)| {
-        Some((name.as_str(), value.get("stringValue").and_then(Value::as_str)?))
-    });
+    let texts = record
+        .message_attributes
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.get("stringValue").and_then(Value::as_str)?)));
     let attributes = Attributes::from_iter(texts);
     let batch = parse_with_attributes(&body, &attributes).map_err(|e| e.to_string())?;
     let name = batch.execution_name();
@@ -111,7 +114,8 @@ mod tests {
         .unwrap()
     }
 
-    const JOB: &str = r#"{"jobId":4,"listingId":51,"assets":["51/raw/photo/vertical/2025-11-27/photo-001.jpg"],"retry":0}"#;
+    const JOB: &str =
+        r#"{"jobId":4,"listingId":51,"assets":["51/raw/photo/vertical/2025-11-27/photo-001.jpg"],"retry":0}"#;
 
     /// Failures 5 and 6 of the system before.
     #[tokio::test]

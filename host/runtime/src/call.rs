@@ -10,7 +10,7 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::toq::media::types;
-use crate::capability::{Capabilities, CallScope, ObjectWriter};
+use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::convert::{Additions, failure_from_guest};
 use crate::grants::Resolved;
 use crate::limits::{Limits, Meter};
@@ -133,7 +133,8 @@ pub(crate) async fn call(
 
     let mut instantiate = Duration::ZERO;
     let answer =
-        tokio::time::timeout_at(deadline.into(), run(stage, &mut store, request, input, started, &mut instantiate)).await;
+        tokio::time::timeout_at(deadline.into(), run(stage, &mut store, request, input, started, &mut instantiate))
+            .await;
     let outcome = match answer {
         Ok(Ok(Ok(output))) => Ok(output),
         Ok(Ok(Err(failure))) => Err(failure_from_guest(failure)),
@@ -197,7 +198,8 @@ fn log(stage: &Stage, request: &CallRequest, outcome: &Result<Output, Failure>, 
     let said = stderr.text();
     let failure = outcome.as_ref().err();
     // A failure of a file is the stage doing its work; one of the stage itself needs somebody to look.
-    let defect = failure.is_some_and(|f| matches!(f.case, Case::Internal | Case::Trapped | Case::OutOfMemory | Case::Timeout));
+    let defect =
+        failure.is_some_and(|f| matches!(f.case, Case::Internal | Case::Trapped | Case::OutOfMemory | Case::Timeout));
     macro_rules! event {
         ($level:expr) => {
             tracing::event!(

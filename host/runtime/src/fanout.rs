@@ -271,9 +271,7 @@ fn apply(batch: &mut Batch, additions: Additions, state: &str, granted: &Resolve
 }
 
 fn find<'a>(batch: &'a mut Batch, key: &str) -> Result<&'a mut Asset, Failure> {
-    batch
-        .assets
-        .iter_mut()
-        .find(|asset| asset.key == key)
-        .ok_or_else(|| Failure::new(Case::Internal, format!("the stage answered for {key:?}, which is not in the batch")))
+    batch.assets.iter_mut().find(|asset| asset.key == key).ok_or_else(|| {
+        Failure::new(Case::Internal, format!("the stage answered for {key:?}, which is not in the batch"))
+    })
 }

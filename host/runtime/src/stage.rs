@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use crate::bindings::exports::toq::media::{asset_stage, batch_stage};
 use crate::bindings::toq::media;
@@ -90,7 +90,12 @@ impl Stage {
     /// # Errors
     /// If it is no component or does not fit its world.
     #[cfg(feature = "compiler")]
-    pub fn compile(engine: &StageEngine, identity: StageIdentity, world: World, bytes: &[u8]) -> Result<Self, LoadError> {
+    pub fn compile(
+        engine: &StageEngine,
+        identity: StageIdentity,
+        world: World,
+        bytes: &[u8],
+    ) -> Result<Self, LoadError> {
         let names = crate::world::names_of(bytes)
             .map_err(|reason| LoadError::Component { stage: identity.name.clone(), reason })?;
         fits(&identity, world, &names)?;
@@ -119,14 +124,20 @@ impl Stage {
         Self::link(engine, identity, world, &component)
     }
 
-    fn link(engine: &StageEngine, identity: StageIdentity, world: World, component: &Component) -> Result<Self, LoadError> {
+    fn link(
+        engine: &StageEngine,
+        identity: StageIdentity,
+        world: World,
+        component: &Component,
+    ) -> Result<Self, LoadError> {
         let kind = component.component_type();
         let names = Names {
             imports: kind.imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
             exports: kind.exports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
         };
         fits(&identity, world, &names)?;
-        let broken = |e: wasmtime::Error| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") };
+        let broken =
+            |e: wasmtime::Error| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") };
         let linker = linker(engine, world).map_err(broken)?;
         let pre = linker.instantiate_pre(component).map_err(broken)?;
         let exports = match world.export() {

@@ -57,7 +57,8 @@ pub(crate) fn classify(
 
 /// A Rust guest prints its panic before it traps; the hint to set RUST_BACKTRACE behind it helps nobody here.
 fn last_words(said: &str) -> Option<String> {
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("RUST_BACKTRACE")).collect();
+    let lines: Vec<&str> =
+        said.lines().filter(|line| !line.trim().is_empty() && !line.contains("RUST_BACKTRACE")).collect();
     let tail = lines.get(lines.len().saturating_sub(2)..)?;
     let text: String = tail.join(" ").chars().take(300).collect();
     (!text.is_empty()).then_some(text)
@@ -73,7 +74,9 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
             let name = frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), demangle);
             name.chars().take(120).collect::<String>()
         })
-        .filter(|name| !["rust_panic", "panicking", "__rust_start_panic", "abort", "panic_"].iter().any(|p| name.contains(p)))
+        .filter(|name| {
+            !["rust_panic", "panicking", "__rust_start_panic", "abort", "panic_"].iter().any(|p| name.contains(p))
+        })
         .take(FRAMES)
         .collect()
 }
@@ -90,7 +93,8 @@ mod tests {
 
     #[test]
     fn the_last_words_leave_out_the_hint() {
-        let said = "thread '<unnamed>' panicked at src/lib.rs:7:5:\nno such tile\nnote: run with `RUST_BACKTRACE=1` ...";
+        let said =
+            "thread '<unnamed>' panicked at src/lib.rs:7:5:\nno such tile\nnote: run with `RUST_BACKTRACE=1` ...";
         assert_eq!(last_words(said).as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:7:5: no such tile"));
         assert_eq!(last_words(""), None);
     }

@@ -13,7 +13,8 @@ const CONTRACT_PACKAGE: &str = "toq:media/";
 
 /// WASI 0.2 packages that every world may import. They are linked without anything behind them: no preopened
 /// directory, no environment, no address may be reached.
-const INERT_WASI: [&str; 6] = ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+const INERT_WASI: [&str; 6] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
 /// One world of `wit/worlds.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

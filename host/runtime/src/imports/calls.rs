@@ -17,7 +17,10 @@ const HTTP_BODY: usize = 8 << 20;
 const HTTP_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl transcoder::Host for CallState {
-    async fn submit(&mut self, job: transcoder::Job) -> wasmtime::Result<Result<transcoder::Submission, types::Failure>> {
+    async fn submit(
+        &mut self,
+        job: transcoder::Job,
+    ) -> wasmtime::Result<Result<transcoder::Submission, types::Failure>> {
         Ok(guarded(async {
             self.grants.may_read(&job.source_key)?;
             for output in &job.outputs {
@@ -108,7 +111,13 @@ mod tests {
     #[test]
     fn ambiguous_urls_are_refused() {
         for url in [
-            "ftp://a/", "https:///x", "https://good@evil/", "https://good\\@evil/", "https://gööd/", "https:// a/", "//a/",
+            "ftp://a/",
+            "https:///x",
+            "https://good@evil/",
+            "https://good\\@evil/",
+            "https://gööd/",
+            "https:// a/",
+            "//a/",
         ] {
             assert!(authority(url).is_err(), "{url}");
         }

@@ -63,7 +63,11 @@ impl object_writer::HostWriter for CallState {
         })
     }
 
-    async fn append(&mut self, this: Resource<OpenWriter>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), types::Failure>> {
+    async fn append(
+        &mut self,
+        this: Resource<OpenWriter>,
+        bytes: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
         self.traffic.written += bytes.len() as u64;
         let writer = self.writer(&this)?;
         Ok(guarded(writer.append(bytes.into())).await)
@@ -85,7 +89,10 @@ impl object_writer::HostWriter for CallState {
         Ok(guarded(writer.append_object(&key, if_match.as_deref(), offset, len)).await)
     }
 
-    async fn finish(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
+    async fn finish(
+        &mut self,
+        this: Resource<OpenWriter>,
+    ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
         Ok(guarded(async { Ok(writer.finish().await?.into()) }).await)
@@ -104,5 +111,8 @@ fn header(what: &str, text: &str, longest: usize) -> Result<(), Failure> {
     if text.len() <= longest && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return Ok(());
     }
-    Err(Failure::new(Case::InvalidInput, format!("a {what} is at most {longest} visible ASCII characters, not {text:?}")))
+    Err(Failure::new(
+        Case::InvalidInput,
+        format!("a {what} is at most {longest} visible ASCII characters, not {text:?}"),
+    ))
 }

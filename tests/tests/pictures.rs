@@ -1,0 +1,83 @@
+//! Real and hostile pictures through the whole pipeline, in the sandbox.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use stagehost_tests::{media, run};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.is_file() && !file.file_name().unwrap().to_string_lossy().starts_with("LICENSE"));
+    files.sort();
+    files
+}
+
+fn copy(files: &[PathBuf], to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in files {
+        std::fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+/// Mean difference of two pictures' channels, 0 to 255.
+fn difference(a: &Path, b: &Path) -> f64 {
+    let (a, b) = (image::open(a).unwrap().to_rgb8(), image::open(b).unwrap().to_rgb8());
+    assert_eq!(a.dimensions(), b.dimensions());
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
+}
+
+#[test]
+fn all_sixteen_orientations_look_the_same() {
+    let Some(source) = media("orientation") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("in"), dir.path().join("out"));
+    copy(&files(&source), &input);
+    let ran = run([input.as_os_str(), "--out".as_ref(), out.as_os_str()]).unwrap();
+    assert_eq!(ran.code, 0, "{:#}\n{}", ran.json, ran.stderr);
+    let bucket = out.join("toq-listing-medias");
+    for shape in ["Landscape", "Portrait"] {
+        let rendition = |number: u32| {
+            let key = ran.output(&format!("{shape}_{number}.jpg"))["outputs"]["640x480"].as_str().unwrap();
+            bucket.join(key)
+        };
+        for number in 2..=8 {
+            let off = difference(&rendition(1), &rendition(number));
+            assert!(off < 6.0, "{shape}_{number} differs from {shape}_1 by {off:.1} of 255");
+        }
+    }
+}
+
+#[test]
+fn a_hostile_file_is_a_typed_failure_or_a_right_thumbnail_and_the_process_lives() {
+    let Some(source) = media("hostile") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    // Formats that are refused by default are let in, so that the decoders see them.
+    let config = dir.path().join("config.json");
+    std::fs::write(
+        &config,
+        r#"{"states":{"ValidateRawAssets":{"config":{"accept":["image/jpeg","image/png","image/gif","image/tiff","image/webp"]}}}}"#,
+    )
+    .unwrap();
+    for (number, batch) in files(&source).chunks(40).enumerate() {
+        let (input, out) = (dir.path().join(format!("in{number}")), dir.path().join(format!("out{number}")));
+        copy(batch, &input);
+        let arguments = [input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--config".as_ref(), config.as_os_str()];
+        let ran = run(arguments).unwrap();
+        assert!([0, 1, 3].contains(&ran.code), "exit code {}\n{}", ran.code, ran.stderr);
+        for file in batch {
+            let name = file.file_name().unwrap().to_string_lossy();
+            let output = ran.output(&name);
+            match output["errorCode"].as_str() {
+                Some(code) => assert!(code.starts_with("Stage."), "{name}: {code}"),
+                None => {
+                    let outputs = output["outputs"].as_object().unwrap();
+                    assert_eq!(outputs.len(), 3, "{name} has neither a failure nor its renditions: {output}");
+                    for key in outputs.values() {
+                        image::open(out.join("toq-listing-medias").join(key.as_str().unwrap())).unwrap();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A listing from upload to callback, and again.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use stagehost_tests::{file, run};
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { walk(&path, found) } else { found.push(path) }
+    }
+}
+
+fn modified(bucket: &Path) -> std::collections::BTreeMap<PathBuf, std::time::SystemTime> {
+    let mut files = Vec::new();
+    for area in ["thumb", "processed", "zip"] {
+        walk(&bucket.join("1").join(area), &mut files);
+    }
+    files.into_iter().map(|file| (file.clone(), file.metadata().unwrap().modified().unwrap())).collect()
+}
+
+#[test]
+fn a_listing_is_processed_once_and_then_only_what_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("in"), dir.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    for entry in std::fs::read_dir(file("samples/listing")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), input.join(entry.file_name())).unwrap();
+    }
+    let arguments = [input.as_os_str(), "--out".as_ref(), out.as_os_str()];
+    let first = run(arguments).unwrap();
+    assert_eq!(first.code, 3, "{:#}\n{}", first.json, first.stderr);
+    assert_eq!(first.json["status"], "PARTIAL_SUCCESS");
+    assert_eq!(first.output("kitchen-damaged.jpg")["errorCode"], "Stage.Corrupt");
+    let states: Vec<_> =
+        first.json["timings"].as_array().unwrap().iter().map(|t| t["state"].as_str().unwrap()).collect();
+    for state in ["ValidateRawAssets", "GenerateThumbnails", "ProcessVideos", "CreateZipBundle", "FinalizeAndCallback"]
+    {
+        assert!(states.contains(&state), "{state} is not in {states:?}");
+    }
+
+    let bucket = out.join("toq-listing-medias");
+    let made = modified(&bucket);
+    for picture in made.keys().filter(|file| file.starts_with(bucket.join("1/thumb"))) {
+        let bytes = std::fs::read(picture).unwrap();
+        for marker in [&b"Exif\0"[..], b"GPS", b"ICC_PROFILE", b"http://ns.adobe.com", b"Photoshop"] {
+            assert!(!bytes.windows(marker.len()).any(|window| window == marker), "{}: metadata", picture.display());
+        }
+    }
+
+    let second = run(arguments).unwrap();
+    assert_eq!(second.json["status"], "PARTIAL_SUCCESS", "{}", second.stderr);
+    assert_eq!(modified(&bucket), made, "a second run writes nothing");
+
+    std::fs::copy(input.join("front.jpg"), input.join("kitchen.jpg")).unwrap();
+    run(arguments).unwrap();
+    let changed: Vec<_> =
+        modified(&bucket).into_iter().filter(|(file, at)| made.get(file) != Some(at)).map(|(file, _)| file).collect();
+    for file in &changed {
+        let name = file.file_name().unwrap().to_string_lossy();
+        assert!(name.starts_with("kitchen_") || name.ends_with(".zip"), "{name} was made again in vain");
+    }
+    assert_eq!(changed.len(), 3 + 3, "three renditions and three archives: {changed:?}");
+}
