@@ -72,7 +72,7 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
         match (world, findings.is_empty()) {
             (Some(world), true) => println!("✓ fits the world {world}"),
             (Some(world), false) => println!("does not fit the world {world}"),
-            (None, _) => println!("fits no world"),
+            (None, _) => println!("fits no world; --world NAME says what keeps it from the one that you mean"),
         }
     }
     Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })

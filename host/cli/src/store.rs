@@ -14,8 +14,8 @@ use tokio::sync::Mutex;
 /// The components that pins may name.
 pub struct ComponentStore {
     engine: StageEngine,
-    /// By digest.
-    components: HashMap<String, PathBuf>,
+    /// By digest. In memory from the start: who rebuilds a stage beside a running server must not break it.
+    components: HashMap<String, Arc<[u8]>>,
     artifacts: PathBuf,
     loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
 }
@@ -37,22 +37,18 @@ impl ComponentStore {
     pub fn add(&mut self, file: &Path) -> Result<String> {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read the component {}", file.display()))?;
         let digest = StageIdentity::digest_of(&bytes);
-        self.components.insert(digest.clone(), file.to_owned());
+        self.components.insert(digest.clone(), bytes.into());
         Ok(digest)
     }
 
     fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
         let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
-        let file = self
+        let bytes = self
             .components
             .get(&pin.digest)
             .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
-        let bytes = std::fs::read(file).map_err(|e| refuse(format!("{}: {e}", file.display())))?;
-        let digest = StageIdentity::digest_of(&bytes);
-        if digest != pin.digest {
-            return Err(refuse(format!("{} is pinned as {} but is {digest} now", file.display(), pin.digest)));
-        }
-        let identity = StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest };
+        let identity =
+            StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
         let artifact = self.artifacts.join(format!(
             "{}-{}.cwasm",
             pin.digest.trim_start_matches("sha256:"),
@@ -68,12 +64,12 @@ impl ComponentStore {
                 Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
             }
         }
-        let names = stagehost_runtime::names_of(&bytes).map_err(&refuse)?;
+        let names = stagehost_runtime::names_of(bytes).map_err(&refuse)?;
         let findings = stagehost_runtime::check(&names, pin.world);
         if let Some(first) = findings.first() {
-            return Err(refuse(format!("{} does not fit the world {}: {first}", file.display(), pin.world)));
+            return Err(refuse(format!("it does not fit the world {}: {first}", pin.world)));
         }
-        let compiled = self.engine.precompile(&bytes).map_err(|e| refuse(e.to_string()))?;
+        let compiled = self.engine.precompile(bytes).map_err(|e| refuse(e.to_string()))?;
         let written = tempfile::NamedTempFile::new_in(&self.artifacts)
             .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, &compiled).map(|()| temporary))
             .and_then(|temporary| temporary.persist(&artifact).map_err(Into::into));

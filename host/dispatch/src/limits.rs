@@ -33,6 +33,8 @@ impl BatchLimits {
             return;
         };
         for asset in &mut batch.assets {
+            // Its bytes may be right, but it is not taken: nothing later may treat it as valid.
+            asset.verified = false;
             asset.problem.get_or_insert_with(|| Problem {
                 state: state.to_owned(),
                 code: Case::TooLarge.name().to_owned(),
@@ -68,9 +70,11 @@ mod tests {
     fn one_file_or_one_byte_more_refuses_the_whole_batch_by_name() {
         for (sizes, says) in [(vec![1; 61], "61 files"), (vec![1 << 29, 1 << 29, 1], "1073741825 bytes")] {
             let mut over = batch(&sizes);
+            over.assets.iter_mut().for_each(|asset| asset.verified = true);
             BatchLimits::default().apply(&mut over, "ValidateRawAssets");
             for asset in &over.assets {
                 let problem = asset.problem.as_ref().unwrap();
+                assert!(!asset.verified, "nothing later takes it for a valid file");
                 assert_eq!(problem.code, "Stage.TooLarge");
                 assert!(problem.message.contains(says), "{}", problem.message);
             }

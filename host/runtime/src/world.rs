@@ -130,6 +130,15 @@ pub struct Names {
     pub exports: Vec<String>,
 }
 
+impl Names {
+    fn export(&self, kind: Export) -> bool {
+        self.exports
+            .iter()
+            .filter_map(|name| contract_interface(name))
+            .any(|(interface, _)| interface == kind.interface())
+    }
+}
+
 /// Something that keeps a component from being used as a stage of a world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -182,7 +191,7 @@ pub fn names_of(component: &[u8]) -> Result<Names, String> {
 
 /// Compares a component's names with a world. Empty when it fits.
 pub fn check(names: &Names, world: World) -> Vec<Finding> {
-    let mut findings: Vec<_> = names.imports.iter().filter_map(|import| check_import(import, world)).collect();
+    let mut findings: Vec<_> = names.imports.iter().filter_map(|import| check_import(import, world, names)).collect();
     let wanted = world.export().interface();
     let exported = names.exports.iter().filter_map(|name| contract_interface(name));
     match exported.filter(|(interface, _)| *interface == wanted).map(|(_, version)| version).next() {
@@ -204,7 +213,7 @@ pub fn check(names: &Names, world: World) -> Vec<Finding> {
     findings
 }
 
-fn check_import(import: &str, world: World) -> Option<Finding> {
+fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
     if INERT_WASI.iter().any(|package| import.starts_with(package)) {
         let version = import.rsplit_once('@').map_or("", |(_, version)| version);
         if version == "0.2" || version.starts_with("0.2.") {
@@ -231,7 +240,7 @@ fn check_import(import: &str, world: World) -> Option<Finding> {
     if interface != "types" && !world.imports().contains(&interface) {
         let others: Vec<_> = World::ALL
             .into_iter()
-            .filter(|other| other.export() == world.export() && other.imports().contains(&interface))
+            .filter(|other| names.export(other.export()) && other.imports().contains(&interface))
             .map(World::name)
             .collect();
         return Some(Finding {

@@ -261,7 +261,8 @@ mod tests {
             let name = ["x-toq-signature", "webhook-id", "webhook-timestamp", "webhook-signature"][which];
             if let Ok(value) = http::HeaderValue::from_bytes(&value) {
                 headers.insert(name, value);
-                prop_assert!(verify(&secret, &headers, b"{}", NOW).is_err());
+                let believed = verify(&secret, &headers, b"{}", NOW).is_ok();
+                prop_assert!(!believed);
             }
         }
     }

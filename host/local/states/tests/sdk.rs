@@ -32,8 +32,8 @@ struct Echo {
 impl Resources for Echo {
     fn supports(&self, resource: &Resource) -> Result<(), Unsupported> {
         match resource.resource_type() {
-            "lambda" => Ok(()),
-            other => Err(Unsupported { reason: format!("there is no '{other}' here, only lambda") }),
+            "lambda" | "sqs" => Ok(()),
+            other => Err(Unsupported { reason: format!("there is no '{other}' here, only lambda and sqs") }),
         }
     }
 
@@ -190,6 +190,14 @@ async fn a_machine_of_every_state_type_runs_and_its_history_can_be_read() {
 }
 
 #[tokio::test]
+async fn the_machine_that_is_deployed_is_created_unchanged() {
+    let service = Service::start().await;
+    let definition = include_str!("../../../../statemachine/media-processing.asl.json");
+    let new = NewMachine { name: "media".into(), definition: definition.into(), ..NewMachine::default() };
+    assert_eq!(service.states.create_state_machine(new).unwrap().warnings(), []);
+}
+
+#[tokio::test]
 async fn creating_the_same_machine_again_is_no_error_and_another_one_is() {
     let service = Service::start().await;
     let arn = service.create("m", wait_forever()).await;
@@ -221,8 +229,8 @@ async fn a_definition_that_cannot_run_is_refused_with_every_state_at_fault() {
     assert_eq!(
         message,
         "Invalid State Machine Definition: 'UNSUPPORTED_FEATURE: state 'A': the resource 'arn:aws:states:::sns:publish' \
-         is not supported: there is no 'sns' here, only lambda at /States/A/Resource, UNSUPPORTED_FEATURE: state 'B': \
-         the resource 'arn:aws:states:::ecs:runTask.sync' is not supported: there is no 'ecs' here, only lambda at \
+         is not supported: there is no 'sns' here, only lambda and sqs at /States/A/Resource, UNSUPPORTED_FEATURE: state 'B': \
+         the resource 'arn:aws:states:::ecs:runTask.sync' is not supported: there is no 'ecs' here, only lambda and sqs at \
          /States/B/Resource'"
     );
 

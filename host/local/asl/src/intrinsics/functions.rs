@@ -123,11 +123,8 @@ fn format(template: Option<&[String]>, first: &Value, values: &[&Value]) -> Resu
     }
     let mut text = String::new();
     for (at, piece) in pieces.iter().enumerate() {
-        if at > 0 {
-            match values.get(at - 1) {
-                Some(value) => write(value, &mut text),
-                None => {}
-            }
+        if let Some(value) = at.checked_sub(1).and_then(|at| values.get(at)) {
+            write(value, &mut text);
         }
         text.push_str(piece);
     }

@@ -78,6 +78,6 @@ mod tests {
     fn a_repeated_field_is_found_at_any_depth_and_named() {
         assert!(check(r#"{"a": [1, -2, 2.5, null, true, "x", {"a": 1, "b": {"a": 2}}], "b": {}}"#).is_ok());
         let error = check("{\"a\": [{\"b\": 1,\n \"c\": 2, \"b\": 3}]}").map_err(|error| error.to_string());
-        assert_eq!(error, Err("the field 'b' stands twice in one object at line 2 column 13".into()));
+        assert_eq!(error, Err("the field 'b' stands twice in one object at line 2 column 12".into()));
     }
 }

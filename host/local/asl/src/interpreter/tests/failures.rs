@@ -62,7 +62,11 @@ async fn each_place_of_a_path_has_its_own_words() {
             "States.Runtime",
             "The SecondsPath parameter does not reference an input value: $.x",
         ),
-        (json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}), "States.Runtime", "$.text == \"later\""),
+        (
+            json!({"Type": "Wait", "SecondsPath": "$.text", "End": true}),
+            "States.Runtime",
+            "The SecondsPath parameter cannot be parsed as a long value: $.text == later",
+        ),
         (
             json!({"Type": "Wait", "TimestampPath": "$.text", "End": true}),
             "States.Runtime",
