@@ -308,9 +308,9 @@ fn n14_a_result_that_cannot_be_delivered_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("in")).unwrap();
     std::fs::copy(file("samples/listing/front.jpg"), dir.path().join("in/front.jpg")).unwrap();
-    // The callback stage gets no time at all: as good as a backend that is down for good.
+    // A callback stage that always refuses: as good as a backend that is down for good.
     let config = dir.path().join("config.json");
-    let none = json!({"limits": {"memoryMib": 64, "deadlineMs": 1}});
+    let none = json!({"config": {"attempts": "none"}});
     let states = json!({"states": {"FinalizeAndCallback": none, "ReportProcessingFailed": none}});
     std::fs::write(&config, states.to_string()).unwrap();
     let (input, out) = (dir.path().join("in"), dir.path().join("out"));

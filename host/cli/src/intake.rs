@@ -135,14 +135,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x20\x08\x02\0\0\0";
+    const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/listing/staircase.jpg");
 
     #[test]
     fn a_folder_becomes_a_batch_with_keys_and_types_derived_from_the_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let input = dir.path().join("in");
         std::fs::create_dir_all(input.join("bath")).unwrap();
-        std::fs::write(input.join("bath/1.png"), PNG).unwrap();
+        std::fs::copy(PORTRAIT, input.join("bath/1.png")).unwrap();
         std::fs::write(input.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
         std::fs::write(input.join(".hidden"), b"x").unwrap();
         let bucket = dir.path().join("bucket");
