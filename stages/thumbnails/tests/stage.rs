@@ -258,7 +258,8 @@ fn reads_may_come_short() {
 
 #[test]
 fn failures_are_typed_and_name_the_file() {
-    let cases: [(Vec<u8>, &str, fn(&Failure) -> bool); 4] = [
+    type Expected = fn(&Failure) -> bool;
+    let cases: [(Vec<u8>, &str, Expected); 4] = [
         (photo()[..3000].to_vec(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("ends after 3000 bytes"))),
         (Vec::new(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("empty"))),
         (photo(), r#"{"maxPixels":1000}"#, |f| matches!(f, Failure::TooLarge(m) if m.contains("700x500"))),

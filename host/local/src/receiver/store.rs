@@ -201,7 +201,7 @@ impl Store {
         };
         self.transaction(|t| {
             let mut query = t.prepare(&format!("SELECT * FROM ({sql}) ORDER BY id DESC LIMIT {PAGE}"))?;
-            let columns: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = query.column_names().map(str::to_owned).collect();
             let mut rows = query.query(named_params! {":listing": listing})?;
             let mut shown = Vec::new();
             while let Some(row) = rows.next()? {

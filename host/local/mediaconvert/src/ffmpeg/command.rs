@@ -7,7 +7,7 @@ use super::INPUT;
 use super::probe::Media;
 use super::process::file_argument;
 use super::size;
-use crate::settings::{Audio, Frames, Plan, RateControl, Video};
+use crate::settings::{Audio, KeyFrames, Plan, RateControl, Video};
 
 /// One run that decodes once and writes every output. `outputs` are the files to write, in the plan's order. The input
 /// must have a video stream.
@@ -82,9 +82,9 @@ fn video(line: &mut Line, video: &Video) {
         line.add(&["-r", &format!("{numerator}/{denominator}")]);
     }
     match video.key_frames {
-        Frames::Auto => {}
-        Frames::Frames(count) => line.add(&["-g", &count.to_string()]),
-        Frames::Millis(millis) => {
+        KeyFrames::Auto => {}
+        KeyFrames::Count(count) => line.add(&["-g", &count.to_string()]),
+        KeyFrames::Millis(millis) => {
             line.add(&["-force_key_frames", &format!("expr:gte(t,n_forced*{})", f64::from(millis) / 1000.0)]);
         }
     }

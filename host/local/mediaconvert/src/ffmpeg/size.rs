@@ -98,7 +98,7 @@ fn even(length: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Frames, RateControl};
+    use crate::settings::{KeyFrames, RateControl};
 
     fn stream(width: u32, height: u32, rotation: u16) -> VideoStream {
         VideoStream { codec: Some("h264".into()), width, height, pixel_aspect: 1.0, rotation }
@@ -115,7 +115,7 @@ mod tests {
             level: None,
             preset: "veryfast",
             frame_rate: None,
-            key_frames: Frames::Auto,
+            key_frames: KeyFrames::Auto,
             b_frames: None,
             references: None,
             scene_cuts: true,
@@ -182,7 +182,7 @@ mod tests {
             let target = (tw * 2, th * 2);
             let inside = fit((f64::from(w), f64::from(h)), target, f64::min);
             let cover = fit((f64::from(w), f64::from(h)), target, f64::max);
-            proptest::prop_assert!(inside.0 <= target.0 && inside.1 <= target.1 && inside.0 % 2 == 0 && inside.1 % 2 == 0);
+            proptest::prop_assert!(inside.0 <= target.0 && inside.1 <= target.1 && inside.0.is_multiple_of(2) && inside.1.is_multiple_of(2));
             proptest::prop_assert!(cover.0 >= target.0 && cover.1 >= target.1);
         }
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(crate) use audio::Audio;
 pub(crate) use location::Location;
-pub(crate) use video::{Frames, RateControl, Rotate, Scaling, Video};
+pub(crate) use video::{KeyFrames, RateControl, Rotate, Scaling, Video};
 
 use crate::error::ApiError;
 use crate::node::{Node, missing};

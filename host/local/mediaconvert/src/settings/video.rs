@@ -52,10 +52,10 @@ pub(crate) enum RateControl {
 
 /// Distance of key frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Frames {
+pub(crate) enum KeyFrames {
     #[default]
     Auto,
-    Frames(u32),
+    Count(u32),
     /// Thousandths of a second.
     Millis(u32),
 }
@@ -74,7 +74,7 @@ pub(crate) struct Video {
     pub(crate) preset: &'static str,
     /// Frames per second as a fraction; the source's own when absent.
     pub(crate) frame_rate: Option<(u32, u32)>,
-    pub(crate) key_frames: Frames,
+    pub(crate) key_frames: KeyFrames,
     pub(crate) b_frames: Option<u32>,
     pub(crate) references: Option<u32>,
     pub(crate) scene_cuts: bool,
@@ -263,7 +263,7 @@ fn frame_rate(node: &mut Node) -> Result<Option<(u32, u32)>, ApiError> {
     Ok(Some((numerator, denominator)))
 }
 
-fn key_frames(node: &mut Node) -> Result<Frames, ApiError> {
+fn key_frames(node: &mut Node) -> Result<KeyFrames, ApiError> {
     #[derive(Clone, Copy, PartialEq)]
     enum Unit {
         Auto,
@@ -275,14 +275,14 @@ fn key_frames(node: &mut Node) -> Result<Frames, ApiError> {
     let unit = node
         .choice("gopSizeUnits", &[("AUTO", Unit::Auto), ("FRAMES", Unit::Frames), ("SECONDS", Unit::Seconds)])?
         .unwrap_or(Unit::Auto);
-    let Some(size) = size else { return Ok(Frames::Auto) };
+    let Some(size) = size else { return Ok(KeyFrames::Auto) };
     let bad = || crate::node::wrong(&path, "a number from 0 to 10,000", &size);
     let number = size.as_f64().filter(|n| (0.0..=10_000.0).contains(n)).ok_or_else(bad)?;
     Ok(match unit {
-        _ if number == 0.0 => Frames::Auto,
-        Unit::Auto => Frames::Auto,
-        Unit::Frames => Frames::Frames((number as u32).max(1)),
-        Unit::Seconds => Frames::Millis(((number * 1000.0) as u32).max(1)),
+        _ if number == 0.0 => KeyFrames::Auto,
+        Unit::Auto => KeyFrames::Auto,
+        Unit::Frames => KeyFrames::Count((number as u32).max(1)),
+        Unit::Seconds => KeyFrames::Millis(((number * 1000.0) as u32).max(1)),
     })
 }
 
