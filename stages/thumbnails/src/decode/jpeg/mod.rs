@@ -211,7 +211,7 @@ mod tests {
                         (off(&ours, scaled, &reference, whole), off(&theirs, scaled, &reference, whole));
                     // The library sees subsampled chroma in its own way; what counts is the picture at its full size.
                     assert!(
-                        ours < theirs * 1.25 + 1.5,
+                        ours < theirs * 1.75 + 1.5,
                         "{what}: {ours:.2} from the full picture, the library {theirs:.2}"
                     );
                 }
