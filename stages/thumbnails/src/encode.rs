@@ -5,7 +5,7 @@
 //! for renderings and drawings, or for bounds so small that it does not matter.
 
 use image_webp::{ColorType as WebPColour, WebPEncoder};
-use jpeg_encoder::{ColorType as JpegColour, Encoder, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType as JpegColour, Encoder, SamplingFactor};
 
 use crate::config::OutputFormat;
 use crate::error::PictureError;
@@ -34,6 +34,8 @@ fn jpeg(picture: &Raster, quality: u8) -> Result<Vec<u8>, PictureError> {
     encoder.set_progressive(true);
     encoder.set_optimized_huffman_tables(true);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    // Taking one pixel of four, the default, shifts colours by half a pixel and lets fine ones flicker.
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.encode(picture.samples(), width, height, colour).map_err(|e| failed(&e))?;
     Ok(out)
 }
