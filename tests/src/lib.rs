@@ -1,5 +1,7 @@
 //! What the tests that cross crates have in common: they run the real `stagehost` binary, as a person would.
 
+pub mod runtime_api;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,0 +1,207 @@
+//! Lambda's Runtime API on loopback, and one execution environment behind it: a child process that is invoked, frozen,
+//! thawed and told to end as Lambda does it.
+//!
+//! Why not one of the emulators: they start containers or zips, take milliseconds for an invocation, and show neither the
+//! process nor odd deadlines. This one costs tens of microseconds, so ten thousand invocations are a matter of seconds.
+//!
+//! Facts: the developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01). What it leaves out:
+//! an environment serves one invocation at a time, so invocations wait for each other here too.
+
+mod deadline;
+mod process;
+mod server;
+
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use serde_json::Value;
+
+pub use deadline::Deadline;
+pub use process::{Line, Stream};
+
+use process::Process;
+use server::{Api, Shared};
+
+/// How long an answer may take before a test is told that there is none. Nothing that is tested takes nearly as long.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How a function failed, as Step Functions would see it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error_type}: {error_message}")]
+pub struct FunctionError {
+    /// What `Retry` and `Catch` match on.
+    pub error_type: String,
+    /// For people.
+    pub error_message: String,
+}
+
+impl FunctionError {
+    fn new(error_type: &str, error_message: impl Into<String>) -> Self {
+        Self { error_type: error_type.to_owned(), error_message: error_message.into() }
+    }
+}
+
+/// A function: one process, which is killed when this is dropped.
+pub struct Function {
+    process: Process,
+    shared: Arc<Shared>,
+    _api: Api,
+    spawned: Instant,
+}
+
+impl Function {
+    /// Starts the process with these variables, `PATH`, and where the Runtime API is: like Lambda, nothing else of this
+    /// process's environment reaches it. It is not waited for.
+    ///
+    /// # Errors
+    /// If no port can be had, or the program is not there.
+    pub async fn start<K, V>(mut command: Command, env: impl IntoIterator<Item = (K, V)>) -> Result<Self>
+    where
+        K: AsRef<std::ffi::OsStr>,
+        V: AsRef<std::ffi::OsStr>,
+    {
+        let shared = Arc::new(Shared::new());
+        let api = Api::start(shared.clone()).await.context("starting the Runtime API")?;
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(env);
+        command.env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
+        let spawned = Instant::now();
+        let process = Process::spawn(command)?;
+        Ok(Self { process, shared, _api: api, spawned })
+    }
+
+    /// Invokes it with a JSON document.
+    ///
+    /// # Errors
+    /// What it reported; `Runtime.ExitError` if it ended instead; `Runtime.NotJson` if the answer is none.
+    pub async fn invoke(&self, payload: &Value, deadline: Deadline) -> Result<Value, FunctionError> {
+        let answer = self.invoke_bytes(payload.to_string(), deadline).await?;
+        let not_json =
+            |e| FunctionError::new("Runtime.NotJson", format!("{e} in {:?}", String::from_utf8_lossy(&answer)));
+        serde_json::from_slice(&answer).map_err(not_json)
+    }
+
+    /// Invokes it with whatever bytes.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_bytes(&self, payload: impl Into<Bytes>, deadline: Deadline) -> Result<Bytes, FunctionError> {
+        let answer = self.shared.submit(payload.into(), deadline);
+        tokio::select! {
+            // An answer that was given before the process ended counts.
+            biased;
+            answer = answer => match answer {
+                Ok(answer) => answer,
+                Err(_) => Err(FunctionError::new("Emulator.Stopped", "the Runtime API was stopped")),
+            },
+            status = self.process.ended() => Err(self.exit_error(status)),
+            () = tokio::time::sleep(PATIENCE) =>
+                Err(FunctionError::new("Emulator.NoAnswer", format!("no answer within {PATIENCE:?}"))),
+        }
+    }
+
+    fn exit_error(&self, status: ExitStatus) -> FunctionError {
+        if let Some(error) = self.shared.init_error() {
+            return error;
+        }
+        let lines = self.process.lines();
+        let tail: Vec<_> = lines.iter().rev().take(5).rev().map(|line| line.text.as_str()).collect();
+        FunctionError::new("Runtime.ExitError", format!("the process ended ({status}): {}", tail.join("\n")))
+    }
+
+    /// Waits until it asks for an invocation for the first time: its initialisation is over.
+    ///
+    /// # Errors
+    /// What it reported to `init/error`, or that it ended.
+    pub async fn ready(&self) -> Result<(), FunctionError> {
+        tokio::select! {
+            biased;
+            () = self.shared.ready() => Ok(()),
+            status = self.process.ended() => Err(self.exit_error(status)),
+            () = tokio::time::sleep(PATIENCE) =>
+                Err(FunctionError::new("Emulator.NoAnswer", format!("not ready within {PATIENCE:?}"))),
+        }
+    }
+
+    /// From the start of the process until it asked for its first invocation.
+    pub fn time_to_ready(&self) -> Option<Duration> {
+        self.shared.ready_at().map(|at| at.duration_since(self.spawned))
+    }
+
+    /// From the start of the process until its first answer had come, error or not.
+    pub fn time_to_first_answer(&self) -> Option<Duration> {
+        self.shared.answered_at().map(|at| at.duration_since(self.spawned))
+    }
+
+    /// What it reported to `init/error`.
+    pub fn init_error(&self) -> Option<FunctionError> {
+        self.shared.init_error()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Resident memory in bytes, as the kernel counts it now.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        self.process.resident_bytes()
+    }
+
+    /// Open file descriptors.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn descriptors(&self) -> Result<usize> {
+        self.process.descriptors()
+    }
+
+    /// Everything it has written so far, in the order in which it came.
+    pub fn lines(&self) -> Vec<Line> {
+        self.process.lines()
+    }
+
+    /// Forgets what it has written so far.
+    pub fn forget_lines(&self) {
+        self.process.forget_lines();
+    }
+
+    /// Waits a few seconds for a line, since output and answers come by different ways.
+    pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.process.line(wanted).await
+    }
+
+    /// Stops it as Lambda does between invocations: no thread of it runs any more.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub async fn freeze(&self) -> Result<()> {
+        self.process.freeze().await
+    }
+
+    /// Lets it run again.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn thaw(&self) -> Result<()> {
+        self.process.thaw()
+    }
+
+    /// Asks it to end by SIGTERM, and waits for that.
+    ///
+    /// # Errors
+    /// If it does not, or has ended before.
+    pub async fn terminate(&self) -> Result<ExitStatus> {
+        self.process.terminate().await
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.process.exit_status()
+    }
+}
