@@ -6,6 +6,7 @@ more than sockets, shows what the emulation itself costs.
     {"do": "echo"}     answers with the payload, the headers of the invocation, and the names of its variables
     {"do": "fail"}     reports the error Tiny.Failed
     {"do": "say"}      writes a line to standard output and one to standard error
+    {"do": "nothing"}  sleeps for a number of seconds
     {"do": "exit"}     ends with exit code 7 instead of answering
     {"do": "leak"}     opens a file and keeps it
     {"do": "grow"}     keeps a number of bytes of memory
@@ -18,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 BASE = "/2018-06-01/runtime"
 
@@ -80,6 +82,8 @@ def main():
             case "say":
                 print("said on standard output", flush=True)
                 print("said on standard error", file=sys.stderr, flush=True)
+            case "nothing":
+                time.sleep(event["seconds"])
             case "exit":
                 print("about to end", file=sys.stderr, flush=True)
                 sys.exit(7)

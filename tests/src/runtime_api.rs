@@ -25,8 +25,8 @@ pub use process::{Line, Stream};
 use process::Process;
 use server::{Api, Shared};
 
-/// How long an answer may take before a test is told that there is none. Nothing that is tested takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long an initialisation may take before a test is told that it has no end.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a function failed, as Step Functions would see it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +75,8 @@ impl Function {
     /// Invokes it with a JSON document.
     ///
     /// # Errors
-    /// What it reported; `Runtime.ExitError` if it ended instead; `Runtime.NotJson` if the answer is none.
+    /// What it reported; `Runtime.ExitError` if it ended instead; `Sandbox.Timedout` if it had not answered by a
+    /// [`Deadline::In`], whereupon it is killed; `Runtime.NotJson` if the answer is none.
     pub async fn invoke(&self, payload: &Value, deadline: Deadline) -> Result<Value, FunctionError> {
         let answer = self.invoke_bytes(payload.to_string(), deadline).await?;
         let not_json =
@@ -88,6 +89,7 @@ impl Function {
     /// # Errors
     /// As [`invoke`](Self::invoke).
     pub async fn invoke_bytes(&self, payload: impl Into<Bytes>, deadline: Deadline) -> Result<Bytes, FunctionError> {
+        let time = deadline.time();
         let answer = self.shared.submit(payload.into(), deadline);
         tokio::select! {
             // An answer that was given before the process ended counts.
@@ -97,8 +99,10 @@ impl Function {
                 Err(_) => Err(FunctionError::new("Emulator.Stopped", "the Runtime API was stopped")),
             },
             status = self.process.ended() => Err(self.exit_error(status)),
-            () = tokio::time::sleep(PATIENCE) =>
-                Err(FunctionError::new("Emulator.NoAnswer", format!("no answer within {PATIENCE:?}"))),
+            () = tokio::time::sleep(time) => {
+                self.process.kill();
+                Err(FunctionError::new("Sandbox.Timedout", format!("Task timed out after {:.2} seconds", time.as_secs_f64())))
+            }
         }
     }
 

@@ -147,6 +147,12 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
+    /// Ends it as it is, frozen or not.
+    pub(super) fn kill(&self) {
+        // It fails where the process has ended, which is what is wanted.
+        let _ = self.signal(Signal::KILL);
+    }
+
     pub(super) async fn terminate(&self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         tokio::time::timeout(OBEY, self.ended()).await.context("the process ignores SIGTERM")
@@ -155,8 +161,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Frozen or not. It fails where the process has ended, which is what is wanted.
-        let _ = self.signal(Signal::KILL);
+        self.kill();
     }
 }
 
