@@ -18,10 +18,13 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use stagehost_runtime::capability::Capabilities;
 
+use crate::documents::Documents;
 use crate::http::HttpClient;
 use crate::objects::S3Objects;
 use crate::options::AwsOptions;
 use crate::secret::SecretError;
+use crate::secret_source::AwsSecret;
+use crate::secret_store::SecretStore;
 use crate::store::Store;
 use crate::tickets::Tickets;
 use crate::transcoder::MediaConvertTranscoder;
@@ -39,9 +42,24 @@ pub enum ConfigError {
     /// The name of the trace header is no header name.
     #[error("TRACE_HEADER_KEY is {0:?}, which is no name of an HTTP header")]
     TraceHeader(String),
-    /// The webhook's secret cannot be used.
-    #[error(transparent)]
+    /// The callback's secret cannot be used.
+    #[error("CALLBACK_SECRET: {0}")]
     Secret(#[from] SecretError),
+    /// A function's environment is shown to everybody who may look at its configuration.
+    #[error(
+        "CALLBACK_SECRET is set on a Lambda function, where its configuration shows it; remove it, store the secret in \
+         Secrets Manager or as an SSM SecureString, and set CALLBACK_SECRET_ARN to its ARN"
+    )]
+    SecretOnLambda,
+    /// It must be clear which one signs.
+    #[error("CALLBACK_SECRET and CALLBACK_SECRET_ARN are both set; keep one")]
+    TwoSecrets,
+    /// The secret's place is none that the host can read. Holds what may be shown of the text.
+    #[error(
+        "CALLBACK_SECRET_ARN is {0}; it must be arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or \
+         arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"
+    )]
+    SecretArn(String),
     /// The HTTP client could not be made.
     #[error("no HTTP client: {0}; is there a bundle of root certificates on this machine?")]
     Tls(String),
@@ -73,7 +91,11 @@ impl Clients {
 
     /// Clients with the credentials and the region of `config`. Retries and timeouts are this module's, whatever
     /// `config` says.
-    pub fn new(config: &SdkConfig, options: AwsOptions) -> Self {
+    pub fn new(config: &SdkConfig, mut options: AwsOptions) -> Self {
+        if let (None, Some(arn)) = (&options.webhook.secret, &options.callback_secret) {
+            let store = SecretStore::new(config, arn.clone(), &options.endpoints);
+            options.webhook.secret = Some(Arc::new(AwsSecret::new(store)));
+        }
         let s3 = s3_config(config, &options);
         let mut mediaconvert =
             aws_sdk_mediaconvert::config::Builder::from(config).retry_config(retries()).timeout_config(timeouts());
@@ -102,6 +124,11 @@ impl Clients {
     /// The media bucket.
     pub fn objects(&self) -> S3Objects {
         S3Objects::of(self.store.clone())
+    }
+
+    /// The bucket as a place for batch documents that are too large for a state's payload.
+    pub fn documents(&self) -> Documents {
+        Documents::new(self.store.clone())
     }
 
     /// The transcoding service.

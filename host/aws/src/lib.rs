@@ -11,13 +11,16 @@
 //! | `writer`, `upload`, `parts` | writing: objects composed of bytes and stored objects |
 //! | `transcoder`, `job`, `receipts` | MediaConvert jobs, and why a second run submits none |
 //! | `tickets`, `events` | states that wait for jobs, and what ends them |
+//! | `documents` | batch documents that are too large for a state's payload |
 //! | `webhook`, `secret` | the signed callback |
+//! | `secret_source`, `secret_store` | where its secret comes from, and how a rotated one is noticed |
 //! | `http`, `address` | other services, and where no stage may be led to |
 //! | `clients`, `options` | putting it together |
 
 mod address;
 mod body;
 mod clients;
+mod documents;
 mod events;
 mod fault;
 mod http;
@@ -30,6 +33,8 @@ mod parts;
 mod reader;
 mod receipts;
 mod secret;
+mod secret_source;
+mod secret_store;
 mod store;
 mod tickets;
 mod transcoder;
@@ -39,11 +44,14 @@ mod writer;
 
 pub use crate::http::HttpClient;
 pub use clients::{Clients, ConfigError};
+pub use documents::Documents;
 pub use events::{EventError, JobReport, JobStatus};
 pub use ids::ticket_id;
 pub use objects::S3Objects;
 pub use options::{AwsOptions, Endpoints};
 pub use secret::{Secret, SecretError};
+pub use secret_source::{AwsSecret, SecretSource};
+pub use secret_store::SecretArn;
 pub use tickets::{Progress, Ticket, TicketJob, TicketOutput, Tickets};
 pub use transcoder::{MediaConvertOptions, MediaConvertTranscoder, Recorder};
 pub use webhook::{SignedWebhook, WebhookOptions};

@@ -1,9 +1,11 @@
 //! What the host has to be told of its surroundings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::ConfigError;
 use crate::secret::Secret;
+use crate::secret_store::SecretArn;
 use crate::transcoder::MediaConvertOptions;
 use crate::webhook::WebhookOptions;
 
@@ -15,6 +17,8 @@ pub struct Endpoints {
     pub s3: Option<String>,
     pub mediaconvert: Option<String>,
     pub states: Option<String>,
+    pub secrets_manager: Option<String>,
+    pub ssm: Option<String>,
 }
 
 /// Everything about the surroundings that is not credentials or region; those are the SDK's business.
@@ -33,12 +37,16 @@ pub struct AwsOptions {
     pub mediaconvert: MediaConvertOptions,
     /// The backend's callback.
     pub webhook: WebhookOptions,
+    /// Where AWS keeps the secret that callbacks are signed with. The clients make a source of it, unless
+    /// [`WebhookOptions::secret`] is given.
+    pub callback_secret: Option<SecretArn>,
 }
 
 impl AwsOptions {
     /// From the environment of a Lambda: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`, `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`,
-    /// `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`, `CALLBACK_URL`, `CALLBACK_SECRET`,
-    /// `TRACE_HEADER_KEY`. An empty variable counts as absent.
+    /// `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`, `CALLBACK_URL`,
+    /// `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`. On one machine, that is without `AWS_LAMBDA_FUNCTION_NAME`,
+    /// `CALLBACK_SECRET` may hold the secret itself. An empty variable counts as absent.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable that is missing or makes no sense.
@@ -64,8 +72,12 @@ impl AwsOptions {
             mediaconvert.status_interval = Duration::from_secs(seconds);
         }
         let mut webhook = WebhookOptions { url: get("CALLBACK_URL"), ..WebhookOptions::default() };
-        if let Some(secret) = get("CALLBACK_SECRET") {
-            webhook.secret = Some(Secret::new(secret)?);
+        let callback_secret = get("CALLBACK_SECRET_ARN").map(|arn| SecretArn::parse(&arn)).transpose()?;
+        match get("CALLBACK_SECRET") {
+            Some(_) if get("AWS_LAMBDA_FUNCTION_NAME").is_some() => return Err(ConfigError::SecretOnLambda),
+            Some(_) if callback_secret.is_some() => return Err(ConfigError::TwoSecrets),
+            Some(secret) => webhook.secret = Some(Arc::new(Secret::new(secret)?)),
+            None => {}
         }
         if let Some(name) = get("TRACE_HEADER_KEY") {
             webhook.trace_header = name;
@@ -75,6 +87,7 @@ impl AwsOptions {
             kms_key_id: get("MEDIA_KMS_KEY_ID"),
             mediaconvert,
             webhook,
+            callback_secret,
             ..Self::default()
         })
     }
@@ -102,6 +115,25 @@ mod tests {
         assert!(options.webhook.secret.is_none());
         let error = from(&[("MEDIA_BUCKET", "b"), ("CALLBACK_SECRET", "whsec_!!")]).unwrap_err();
         assert!(!error.to_string().contains("!!"));
+    }
+
+    #[test]
+    fn a_function_reads_the_secret_by_its_arn_and_refuses_one_in_its_environment() {
+        let function = ("AWS_LAMBDA_FUNCTION_NAME", "host");
+        let arn = ("CALLBACK_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:callback-AbCdEf");
+        let options = from(&[("MEDIA_BUCKET", "b"), function, arn]).unwrap();
+        assert_eq!(options.callback_secret.unwrap().to_string(), arn.1);
+        let error = from(&[("MEDIA_BUCKET", "b"), function, ("CALLBACK_SECRET", "hush")]).unwrap_err();
+        assert_eq!(error, ConfigError::SecretOnLambda);
+        assert!(error.to_string().contains("CALLBACK_SECRET_ARN") && !error.to_string().contains("hush"));
+    }
+
+    #[test]
+    fn one_machine_may_have_the_secret_or_its_arn_but_not_both() {
+        let arn = ("CALLBACK_SECRET_ARN", "arn:aws:ssm:eu-west-1:123456789012:parameter/callback");
+        assert!(from(&[("MEDIA_BUCKET", "b"), ("CALLBACK_SECRET", "hush")]).unwrap().webhook.secret.is_some());
+        let both = from(&[("MEDIA_BUCKET", "b"), arn, ("CALLBACK_SECRET", "hush")]);
+        assert_eq!(both.unwrap_err(), ConfigError::TwoSecrets);
     }
 
     #[test]

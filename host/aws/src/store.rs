@@ -100,12 +100,17 @@ impl Store {
     pub(crate) async fn put_document<T: Serialize + Sync>(&self, key: &str, document: &T) -> Result<(), Failure> {
         let body = serde_json::to_vec(document)
             .map_err(|error| Failure::new(Case::Internal, format!("writing {key}: {error}")))?;
+        self.put_bytes(key, "application/json", body.into()).await
+    }
+
+    /// Writes an object of the host's own at once.
+    pub(crate) async fn put_bytes(&self, key: &str, content_type: &str, body: Bytes) -> Result<(), Failure> {
         let (encryption, kms_key_id) = self.encryption();
         self.client()
             .put_object()
             .bucket(self.bucket())
             .key(key)
-            .content_type("application/json")
+            .content_type(content_type)
             .set_bucket_key_enabled(kms_key_id.is_some().then_some(true))
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(kms_key_id)
@@ -118,6 +123,14 @@ impl Store {
 
     /// Reads a document of the host's own; `None` if it is not there.
     pub(crate) async fn get_document<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Failure> {
+        let Some(all) = self.get_bytes(key).await? else { return Ok(None) };
+        serde_json::from_slice(&all)
+            .map(Some)
+            .map_err(|error| Failure::new(Case::Internal, format!("{key} is not what this host wrote: {error}")))
+    }
+
+    /// Reads an object of the host's own at once; `None` if it is not there.
+    pub(crate) async fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         let output = match self.get(key, None, None).await {
             Ok(output) => output,
             Err(failure) if failure.case == Case::Missing => return Ok(None),
@@ -133,9 +146,7 @@ impl Store {
         while let Some(chunk) = body.next().await? {
             all.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&all)
-            .map(Some)
-            .map_err(|error| Failure::new(Case::Internal, format!("{key} is not what this host wrote: {error}")))
+        Ok(Some(all))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Failure> {

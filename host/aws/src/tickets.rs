@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Case, Failure, PixelSize, Problem, Rendition};
 use stagehost_runtime::capability::TranscodeJob;
 
+use crate::documents::Documents;
 use crate::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
 use crate::fault::failure;
 use crate::ids::ticket_id;
@@ -31,9 +32,6 @@ use crate::store::Store;
 
 /// Requests to the bucket at the same time.
 const CONCURRENCY: usize = 16;
-
-/// Step Functions' limit for a state's output, in bytes.
-const MAX_OUTPUT: usize = 256 * 1024;
 
 /// A waiting state.
 #[derive(Clone, Serialize, Deserialize)]
@@ -259,21 +257,8 @@ impl Tickets {
     }
 
     async fn end(&self, ticket: &Ticket, batch: Batch) -> Result<Progress, Failure> {
-        let output = serde_json::to_string(&batch)
-            .map_err(|error| Failure::new(Case::Internal, format!("{}: {error}", ticket.state)))?;
+        let output = Documents::new(self.store.clone()).pack(&batch).await?.to_string();
         let what = format!("ending {} of {}", ticket.state, ticket.execution);
-        if output.len() > MAX_OUTPUT {
-            let cause = format!("the batch document has {} bytes; Step Functions takes {MAX_OUTPUT}", output.len());
-            let answer = self
-                .states
-                .send_task_failure()
-                .task_token(&ticket.task_token)
-                .error(Case::TooLarge.name())
-                .cause(cause)
-                .send()
-                .await;
-            return gone_or(answer.map(|_| Progress::Ended).map_err(|error| (is_gone(&error), failure(&what, &error))));
-        }
         let answer = self.states.send_task_success().task_token(&ticket.task_token).output(output).send().await;
         gone_or(answer.map(|_| Progress::Ended).map_err(|error| (is_gone(&error), failure(&what, &error))))
     }

@@ -1,6 +1,7 @@
 //! The callback to the backend: signed on the way out, so that no stage ever holds the secret.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,6 +18,7 @@ use crate::clients::ConfigError;
 use crate::http::shown;
 use crate::ids::hash;
 use crate::secret::Secret;
+use crate::secret_source::SecretSource;
 
 /// How long the backend may take for one attempt.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,8 +31,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 pub struct WebhookOptions {
     /// `CALLBACK_URL`. Without one nothing is sent.
     pub url: Option<String>,
-    /// Without one nothing is sent.
-    pub secret: Option<Secret>,
+    /// Without one nothing is sent. A [`Secret`] is a source of itself.
+    pub secret: Option<Arc<dyn SecretSource>>,
     /// `TRACE_HEADER_KEY`: the header that carries the batch's trace context.
     pub trace_header: String,
 }
@@ -70,7 +72,7 @@ impl SignedWebhook {
     }
 
     /// Everything that must be there before a byte is sent.
-    fn ready(&self) -> Result<(Url, &Secret), Failure> {
+    fn ready(&self) -> Result<(Url, &dyn SecretSource), Failure> {
         let denied = |why: &str| Failure::new(Case::Denied, format!("the callback is not sent: {why}"));
         let text = self.options.url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         let text = text.ok_or_else(|| denied("no address is configured; set CALLBACK_URL"))?;
@@ -83,7 +85,7 @@ impl SignedWebhook {
         let secret = self
             .options
             .secret
-            .as_ref()
+            .as_deref()
             .ok_or_else(|| denied("no secret is configured, and nothing is sent unsigned"))?;
         Ok((url, secret))
     }
@@ -108,6 +110,25 @@ impl SignedWebhook {
         set(HeaderName::from_static("webhook-id"), &id);
         headers
     }
+
+    async fn send(&self, url: &Url, scope: &CallScope, secret: &Secret, body: Bytes) -> Result<WebhookReply, Failure> {
+        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let headers = self.headers(scope, secret, timestamp, &body);
+        let response = self.client.post(url.clone()).headers(headers).body(body).send().await.map_err(|error| {
+            let mut why = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
+            let mut source = error.source();
+            while let Some(inner) = source {
+                why = format!("{why}: {inner}");
+                source = inner.source();
+            }
+            Failure::new(Case::Transient, format!("the callback to {}: {why}", shown(url)))
+        })?;
+        let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok(WebhookReply {
+            status: response.status().as_u16(),
+            retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, SystemTime::now())),
+        })
+    }
 }
 
 /// Stable over attempts, so that the backend can tell a repetition: there is one message per state of an execution.
@@ -120,25 +141,20 @@ fn message_id(scope: &CallScope) -> String {
 #[async_trait]
 impl Webhook for SignedWebhook {
     async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure> {
-        let (url, secret) = self.ready()?;
-        let now = SystemTime::now();
-        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let headers = self.headers(scope, secret, timestamp, &body);
-        let what = format!("the callback to {}", shown(&url));
-        let response = self.client.post(url).headers(headers).body(body).send().await.map_err(|error| {
-            let mut why = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
-            let mut source = error.source();
-            while let Some(inner) = source {
-                why = format!("{why}: {inner}");
-                source = inner.source();
-            }
-            Failure::new(Case::Transient, format!("{what}: {why}"))
-        })?;
-        let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        Ok(WebhookReply {
-            status: response.status().as_u16(),
-            retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, SystemTime::now())),
-        })
+        let (url, source) = self.ready()?;
+        let secret = source
+            .current()
+            .await
+            .map_err(|failure| Failure::new(failure.case, format!("the callback is not sent: {}", failure.message)))?;
+        let reply = self.send(&url, scope, &secret, body.clone()).await?;
+        if !matches!(reply.status, 401 | 403) {
+            return Ok(reply);
+        }
+        // The secret may have been rotated since it was fetched; a refusal of the new one is final.
+        match source.renewed(&secret).await {
+            Some(renewed) => self.send(&url, scope, &renewed, body).await,
+            None => Ok(reply),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! What the backend sees of a callback.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use axum::Router;
 use axum::extract::State;
@@ -51,7 +51,12 @@ fn scope() -> CallScope {
 }
 
 fn webhook(url: &str) -> SignedWebhook {
-    let secret = Some(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap());
+    let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    signed_by(url, Arc::new(secret))
+}
+
+fn signed_by(url: &str, secret: Arc<dyn SecretSource>) -> SignedWebhook {
+    let secret = Some(secret);
     SignedWebhook::new(WebhookOptions { url: Some(url.to_owned()), secret, ..WebhookOptions::default() }).unwrap()
 }
 
@@ -104,12 +109,56 @@ async fn a_redirect_is_a_reply_and_the_backends_wish_to_wait_is_passed_on() {
 #[tokio::test]
 async fn without_a_secret_or_an_address_nothing_is_sent() {
     let (url, seen) = backend(200).await;
-    let secret = Secret::new("s").ok();
+    let secret: Option<Arc<dyn SecretSource>> = Some(Arc::new(Secret::new("s").unwrap()));
     for (url, secret) in [(Some(url.clone()), None), (None, secret.clone()), (Some(" ".into()), secret)] {
         let options = WebhookOptions { url, secret, ..WebhookOptions::default() };
         let failure = SignedWebhook::new(options).unwrap().deliver(&scope(), Bytes::new()).await.unwrap_err();
         assert_eq!(failure.case, Case::Denied);
     }
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+/// A source whose secret was rotated after it had been fetched, or cannot be read at all.
+#[derive(Debug)]
+struct Rotated {
+    old: Option<Secret>,
+    new: Option<Secret>,
+}
+
+#[async_trait]
+impl SecretSource for Rotated {
+    async fn current(&self) -> Result<Secret, Failure> {
+        self.old.clone().ok_or_else(|| Failure::new(Case::Denied, "cannot read the callback secret arn:x"))
+    }
+    async fn renewed(&self, refused: &Secret) -> Option<Secret> {
+        assert!(self.old.as_ref().unwrap().is(refused));
+        self.new.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_refused_signature_is_made_again_once_if_the_secret_was_rotated() {
+    let (old, new) = (Secret::new("old").ok(), Secret::new("new").ok());
+    for (status, new, sent) in [(401, new.clone(), 2), (403, new.clone(), 2), (403, None, 1), (400, new, 1)] {
+        let (url, seen) = backend(status).await;
+        let source = Rotated { old: old.clone(), new: new.clone() };
+        let reply = signed_by(&url, Arc::new(source)).deliver(&scope(), Bytes::from_static(b"{}")).await.unwrap();
+        assert_eq!(reply.status, status);
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), sent, "{status}");
+        let last = if sent == 2 { new } else { old.clone() };
+        assert_eq!(header(&seen[sent - 1].0, "x-toq-signature"), last.unwrap().toq_signature(b"{}"));
+        assert_eq!(header(&seen[0].0, "webhook-id"), header(&seen[sent - 1].0, "webhook-id"));
+    }
+}
+
+#[tokio::test]
+async fn without_a_readable_secret_nothing_is_sent_and_the_reason_is_passed_on() {
+    let (url, seen) = backend(200).await;
+    let source = Rotated { old: None, new: None };
+    let failure = signed_by(&url, Arc::new(source)).deliver(&scope(), Bytes::new()).await.unwrap_err();
+    assert_eq!(failure.case, Case::Denied);
+    assert!(failure.message.contains("arn:x"), "{}", failure.message);
     assert!(seen.lock().unwrap().is_empty());
 }
 

@@ -38,7 +38,8 @@ async fn world() -> World {
 async fn world_with(mediaconvert: MediaConvertOptions) -> World {
     let (bucket, services) = (Bucket::default(), Services::default());
     let (s3, other) = (bucket.start().await, services.start().await);
-    let endpoints = Endpoints { s3: Some(s3), mediaconvert: Some(other.clone()), states: Some(other) };
+    let endpoints =
+        Endpoints { s3: Some(s3), mediaconvert: Some(other.clone()), states: Some(other), ..Endpoints::default() };
     let options = AwsOptions { bucket: "medias".into(), endpoints, mediaconvert, ..AwsOptions::default() };
     let clients = Clients::new(&support::sdk_config(), options);
     World { bucket, services, tickets: clients.tickets(), transcoder: Arc::new(clients.transcoder()) }

@@ -19,7 +19,7 @@ use stagehost_runtime::{Fanout, Observer, StageEngine};
 use crate::exit::usage;
 use crate::home::Home;
 use crate::pinning::{LocalConfig, StageOverride, pin};
-use crate::store::ComponentStore;
+use crate::store::{ComponentStore, Components};
 
 /// As the deployed one is called, with `local` for the environment.
 pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
@@ -94,10 +94,11 @@ impl Pipeline {
 
         let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
         let engine = StageEngine::new()?;
-        let mut store = ComponentStore::new(engine)?;
+        let mut components = Components::default();
         let states =
             host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
-        let pins = pin(&states, &stages, &args.stages_named, config, &mut store)?;
+        let pins = pin(&states, &stages, &args.stages_named, config, &mut components)?;
+        let store = ComponentStore::new(engine, components)?;
 
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
@@ -124,6 +125,7 @@ impl Pipeline {
             stages: Arc::new(store),
             capabilities: clients.capabilities()?,
             fanout: Fanout::new(cores, GUEST_MEMORY_MIB),
+            documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
             observer,
@@ -159,7 +161,12 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
     let endpoint = Some(aws.endpoint());
     let options = AwsOptions {
         bucket: aws.options().bucket.clone(),
-        endpoints: Endpoints { s3: endpoint.clone(), mediaconvert: endpoint.clone(), states: endpoint },
+        endpoints: Endpoints {
+            s3: endpoint.clone(),
+            mediaconvert: endpoint.clone(),
+            states: endpoint,
+            ..Endpoints::default()
+        },
         mediaconvert: MediaConvertOptions {
             role: Some(format!("arn:aws:iam::{}:role/mediaconvert-local", aws.options().account)),
             status_interval: Duration::from_secs(10),
@@ -167,7 +174,7 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
         },
         webhook: WebhookOptions {
             url: Some(aws.callback_url()),
-            secret: Some(Secret::new(aws.webhook_secret())?),
+            secret: Some(Arc::new(Secret::new(aws.webhook_secret())?)),
             ..WebhookOptions::default()
         },
         ..AwsOptions::default()
@@ -176,7 +183,7 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
 }
 
 /// The states that call the host, in whatever depth of Parallel and Map.
-fn host_states(definition: &str) -> Result<Vec<String>> {
+pub fn host_states(definition: &str) -> Result<Vec<String>> {
     let definition: Value = serde_json::from_str(definition).context("not JSON")?;
     let mut found = Vec::new();
     collect(&definition, &mut found);

@@ -49,10 +49,15 @@ impl Home {
         self.root.join("statemachine/media-processing.asl.json")
     }
 
-    fn target_dir(&self) -> PathBuf {
-        // Beside the host's own build, so that neither waits for the other's lock.
+    /// The top level.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where cargo builds `what`: beside the host's own build, so that neither waits for the other's lock.
+    pub fn target_dir(&self, what: &str) -> PathBuf {
         let base = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        if base.is_absolute() { base.join("stages") } else { self.root.join(base).join("stages") }
+        if base.is_absolute() { base.join(what) } else { self.root.join(base).join(what) }
     }
 
     /// The components, built if any source is newer.
@@ -60,7 +65,7 @@ impl Home {
     /// # Errors
     /// If cargo or the target is missing, or a stage does not compile; cargo's own words are on standard error.
     pub fn built_stages(&self, quiet: bool) -> Result<PathBuf> {
-        let folder = self.target_dir().join(TARGET).join("stage");
+        let folder = self.target_dir("stages").join(TARGET).join("stage");
         let oldest = STAGES.iter().map(|stage| modified(&folder.join(file_name(stage)))).min().flatten();
         let newest = ["stages", "wit", ".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
             .iter()
@@ -87,7 +92,7 @@ impl Home {
         let mut command = Command::new(cargo);
         command
             .args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"])
-            .arg(self.target_dir());
+            .arg(self.target_dir("stages"));
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }

@@ -7,6 +7,7 @@ mod check;
 mod exit;
 mod home;
 mod intake;
+mod package;
 mod pinning;
 mod report;
 mod run;
@@ -38,6 +39,8 @@ enum Command {
     Run(run::RunArgs),
     /// Keep the pipeline's AWS endpoints up, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
+    /// Make what is deployed as the Lambda function: the host, compiled stages, pins
+    Package(package::PackageArgs),
     /// Work on stages
     #[command(subcommand)]
     Stage(StageCommand),
@@ -60,6 +63,7 @@ fn main() -> std::process::ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => block_on(run::run(args)),
         Command::Serve(args) => block_on(serve::serve(args)),
+        Command::Package(args) => package::package(args),
         Command::Stage(StageCommand::Check(args)) => check::check(args),
     };
     match outcome {

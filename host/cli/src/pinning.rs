@@ -12,7 +12,7 @@ use stagehost_runtime::{Grants, Limits, World, check, names_of};
 
 use crate::exit::usage;
 use crate::home::file_name;
-use crate::store::ComponentStore;
+use crate::store::Components;
 
 /// What the states of the shipped state machine run, and what that may use.
 struct Default {
@@ -137,7 +137,7 @@ impl LocalConfig {
 }
 
 /// Makes the pins for `states`, the states of the state machine that call the host, and puts the components they name
-/// into `store`.
+/// into `components`.
 ///
 /// # Errors
 /// If a state has no stage, or a component does not fit.
@@ -146,7 +146,7 @@ pub fn pin(
     stages: &Path,
     overrides: &[StageOverride],
     mut config: LocalConfig,
-    store: &mut ComponentStore,
+    components: &mut Components,
 ) -> Result<Pins> {
     for named in overrides.iter().map(|o| &o.state).chain(config.states.keys()) {
         if !states.contains(named) {
@@ -161,8 +161,8 @@ pub fn pin(
         let default = DEFAULTS.iter().find(|default| default.state == state);
         let replaced = overrides.iter().rev().find(|o| o.state == *state);
         let mut pin = match (replaced, default) {
-            (Some(replaced), _) => foreign(replaced, default, store)?,
-            (None, Some(default)) => own(default, stages, store)?,
+            (Some(replaced), _) => foreign(replaced, default, components)?,
+            (None, Some(default)) => own(default, stages, components)?,
             (None, None) => {
                 return Err(usage!("no stage is known for the state {state:?}; name one with --stage {state}=FILE"));
             }
@@ -179,8 +179,8 @@ pub fn pin(
     Pins::parse(&serde_json::to_vec(&pins)?, "--config").map_err(|e| usage!("{e}"))
 }
 
-fn own(default: &Default, stages: &Path, store: &mut ComponentStore) -> Result<Pin> {
-    let digest = store.add(&stages.join(file_name(default.stage)))?;
+fn own(default: &Default, stages: &Path, components: &mut Components) -> Result<Pin> {
+    let digest = components.add(&stages.join(file_name(default.stage)))?;
     Ok(Pin {
         stage: default.stage.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -192,7 +192,7 @@ fn own(default: &Default, stages: &Path, store: &mut ComponentStore) -> Result<P
     })
 }
 
-fn foreign(replaced: &StageOverride, default: Option<&Default>, store: &mut ComponentStore) -> Result<Pin> {
+fn foreign(replaced: &StageOverride, default: Option<&Default>, components: &mut Components) -> Result<Pin> {
     let file = &replaced.file;
     let bytes =
         std::fs::read(file).map_err(|e| usage!("cannot read --stage {}={}: {e}", replaced.state, file.display()))?;
@@ -201,7 +201,7 @@ fn foreign(replaced: &StageOverride, default: Option<&Default>, store: &mut Comp
     let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
         usage!("{} fits no world; `stagehost stage check {}` says why", file.display(), file.display())
     })?;
-    let digest = store.add(file).context("adding a stage")?;
+    let digest = components.add(file).context("adding a stage")?;
     let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
     let grants = default.map_or_else(
         || Grants { read: strings(&[RAW, THUMB, PROCESSED]), write: strings(&[PROCESSED]), http: vec![] },

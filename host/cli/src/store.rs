@@ -11,25 +11,11 @@ use stagehost_dispatch::{DispatchError, Pin, StageSource};
 use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
 use tokio::sync::Mutex;
 
-/// The components that pins may name.
-pub struct ComponentStore {
-    engine: StageEngine,
-    /// By digest. In memory from the start: who rebuilds a stage beside a running server must not break it.
-    components: HashMap<String, Arc<[u8]>>,
-    artifacts: PathBuf,
-    loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
-}
+/// Components by digest. In memory from the start: who rebuilds a stage beside a running server must not break it.
+#[derive(Default)]
+pub struct Components(HashMap<String, Arc<[u8]>>);
 
-impl ComponentStore {
-    /// A store of nothing yet.
-    ///
-    /// # Errors
-    /// If there is no place for compiled artifacts.
-    pub fn new(engine: StageEngine) -> Result<Self> {
-        let artifacts = cache_folder()?;
-        Ok(Self { engine, components: HashMap::new(), artifacts, loaded: Mutex::new(HashMap::new()) })
-    }
-
+impl Components {
     /// Adds a component and gives its digest.
     ///
     /// # Errors
@@ -37,8 +23,32 @@ impl ComponentStore {
     pub fn add(&mut self, file: &Path) -> Result<String> {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read the component {}", file.display()))?;
         let digest = StageIdentity::digest_of(&bytes);
-        self.components.insert(digest.clone(), bytes.into());
+        self.0.insert(digest.clone(), bytes.into());
         Ok(digest)
+    }
+
+    /// The component with this digest.
+    pub fn get(&self, digest: &str) -> Option<&[u8]> {
+        self.0.get(digest).map(AsRef::as_ref)
+    }
+}
+
+/// The components that pins may name, compiled when they are first called for.
+pub struct ComponentStore {
+    engine: StageEngine,
+    components: Components,
+    artifacts: PathBuf,
+    loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
+}
+
+impl ComponentStore {
+    /// A store of these components.
+    ///
+    /// # Errors
+    /// If there is no place for compiled artifacts.
+    pub fn new(engine: StageEngine, components: Components) -> Result<Self> {
+        let artifacts = cache_folder()?;
+        Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()) })
     }
 
     fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {

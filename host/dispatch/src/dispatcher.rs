@@ -1,12 +1,12 @@
 //! From an event to an answer.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stagehost_aws::{JobReport, Recorder, Ticket, Tickets};
-use stagehost_batch::Batch;
+use stagehost_aws::{Documents, JobReport, Recorder, Ticket, Tickets};
+use stagehost_batch::{Batch, Case, Failure};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
 use stagehost_runtime::{AssetEvent, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
 
@@ -14,10 +14,15 @@ use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::pins::{Pin, PinSource};
 use crate::queue::{self, Executions};
+use crate::revisions::Revisions;
 
 /// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
 /// `Stage.Transient` at least as often.
 const TRANSIENT_ATTEMPTS: u32 = 2;
+
+/// Calls end at the deadline; so long after it, what they leave open has been given up too. Whoever sets the deadline
+/// leaves twice as much, or the answer comes too late.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Gives the component that a pin names, loaded. Asked on every call, so an implementation caches.
 #[async_trait]
@@ -39,6 +44,8 @@ pub struct DispatcherParts {
     pub capabilities: Capabilities,
     /// Shares the machine between calls.
     pub fanout: Fanout,
+    /// Where documents go that are too large for a state's payload.
+    pub documents: Documents,
     /// States that wait for transcoding jobs.
     pub tickets: Arc<Tickets>,
     /// Starts executions for queue messages.
@@ -50,31 +57,43 @@ pub struct DispatcherParts {
 /// The host.
 pub struct Dispatcher {
     parts: DispatcherParts,
+    revisions: Revisions,
 }
 
 impl Dispatcher {
     /// A host made of `parts`.
     pub fn new(parts: DispatcherParts) -> Self {
-        Self { parts }
+        let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone());
+        Self { parts, revisions }
     }
 
-    /// Handles one event. `deadline` is when the answer must be there.
+    /// Handles one event. At the `deadline` every call of a stage ends; the answer follows within half a second.
     ///
     /// # Errors
     /// With a stable `error_type`; see [`DispatchError`].
     pub async fn handle(&self, payload: &[u8], deadline: Option<Instant>) -> Result<Value, DispatchError> {
-        match Event::parse(payload)? {
+        let event = Event::parse(payload)?;
+        let Some(deadline) = deadline else { return self.answer(event, None).await };
+        tokio::time::timeout_at((deadline + GRACE).into(), self.answer(event, Some(deadline)))
+            .await
+            .unwrap_or_else(|_| Err(out_of_time("the host was still at work")))
+    }
+
+    async fn answer(&self, event: Event, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        match event {
             Event::State(envelope) => self.state(*envelope, deadline).await,
-            Event::Queue(records) => Ok(queue::consume(self.parts.executions.as_ref(), records).await),
+            Event::Queue(records) => {
+                Ok(queue::consume(self.parts.executions.as_ref(), &self.parts.documents, records).await)
+            }
             Event::Transcoding(event) => self.transcoding(&event).await,
             Event::Health => Ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
         }
     }
 
-    async fn state(&self, envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
-        let state = envelope.state.as_str();
-        let pins = self.parts.pins.current().await.map_err(|e| DispatchError::no_pin(e.to_string()))?;
-        let pin = pins.states.get(state).ok_or_else(|| {
+    async fn state(&self, mut envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        let state = envelope.state.clone();
+        let pins = self.revisions.current().await?;
+        let pin = pins.states.get(&state).ok_or_else(|| {
             let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
             DispatchError::no_pin(format!(
                 "no stage is pinned to the state {state:?} in revision {}; pinned are {}",
@@ -84,8 +103,10 @@ impl Dispatcher {
         })?;
         let stage = self.parts.stages.stage(pin).await?;
 
-        let mut batch = stagehost_batch::resume(&envelope.batch, &envelope.execution)
+        let document = self.parts.documents.unpack(std::mem::take(&mut envelope.batch)).await?;
+        let mut batch = stagehost_batch::resume(&document, &envelope.execution)
             .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
+        drop(document);
         batch.revision.get_or_insert(pins.revision);
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
@@ -93,7 +114,7 @@ impl Dispatcher {
             )));
         }
         if pin.world == World::Validate {
-            pins.batch.apply(&mut batch, state);
+            pins.batch.apply(&mut batch, &state);
         }
 
         let recorder = Recorder::new(self.parts.capabilities.transcoder.clone());
@@ -101,8 +122,16 @@ impl Dispatcher {
         request.call.capabilities.transcoder = Arc::new(recorder.clone());
         let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await?;
         let mut batch = outcome.batch;
+        // One file that takes too long has a limit of its own and fails alone. Where the time of the whole call is over,
+        // nothing can be said of the files that were still to come.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let cut_off = batch.assets.iter().filter(|asset| timed_out_in(asset.problem.as_ref(), &state)).count();
+            if cut_off > 0 {
+                return Err(out_of_time(&format!("{cut_off} of {} files were not done", batch.assets.len())));
+            }
+        }
         if pin.world == World::Validate {
-            pins.batch.apply(&mut batch, state);
+            pins.batch.apply(&mut batch, &state);
         }
         if let Some(note) = &outcome.note {
             tracing::info!(listing = %batch.listing.id, state, stage = %pin.stage, version = %pin.version, note);
@@ -119,8 +148,7 @@ impl Dispatcher {
             };
             self.parts.tickets.open(ticket).await?;
         }
-        serde_json::to_value(&batch)
-            .map_err(|e| DispatchError::bad_event(format!("the batch document cannot be written: {e}")))
+        Ok(self.parts.documents.pack(&batch).await?)
     }
 
     fn request(
@@ -165,4 +193,12 @@ impl Dispatcher {
         tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
         Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
     }
+}
+
+fn timed_out_in(problem: Option<&stagehost_batch::Problem>, state: &str) -> bool {
+    problem.is_some_and(|problem| problem.state == state && problem.code == Case::Timeout.name())
+}
+
+fn out_of_time(what: &str) -> DispatchError {
+    Failure::new(Case::Timeout, format!("the time that the function has for one call was over: {what}")).into()
 }

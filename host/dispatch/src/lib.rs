@@ -4,16 +4,19 @@
 //! up which exact component is pinned to the Step Functions state, has the runtime put the batch through it and gives
 //! the merged batch back. It decides nothing about media.
 
+mod artifacts;
 mod dispatcher;
 mod error;
 mod event;
 mod limits;
 mod pins;
 mod queue;
+mod revisions;
 
+pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
 pub use dispatcher::{Dispatcher, DispatcherParts, StageSource};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use limits::BatchLimits;
-pub use pins::{FilePins, Pin, PinError, PinSource, Pins};
+pub use pins::{FilePins, ObjectPins, Pin, PinError, PinSource, Pins};
 pub use queue::{Executions, Started, StateMachineExecutions};

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use serde_json::{Value, json};
+use stagehost_aws::Documents;
 use stagehost_batch::{Attributes, parse_with_attributes};
 
 use crate::event::QueueRecord;
@@ -53,10 +54,10 @@ impl Executions for StateMachineExecutions {
 }
 
 /// Handles an SQS batch; the answer names the messages that failed (`ReportBatchItemFailures`).
-pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecord>) -> Value {
+pub(crate) async fn consume(executions: &dyn Executions, documents: &Documents, records: Vec<QueueRecord>) -> Value {
     let mut failures = Vec::new();
     for record in records {
-        match start(executions, &record).await {
+        match start(executions, documents, &record).await {
             Ok((name, started)) => {
                 tracing::info!(message = %record.message_id, execution = %name, ?started, "job taken")
             }
@@ -69,8 +70,14 @@ pub(crate) async fn consume(executions: &dyn Executions, records: Vec<QueueRecor
     json!({ "batchItemFailures": failures })
 }
 
-async fn start(executions: &dyn Executions, record: &QueueRecord) -> Result<(String, Started), String> {
+async fn start(
+    executions: &dyn Executions,
+    documents: &Documents,
+    record: &QueueRecord,
+) -> Result<(String, Started), String> {
     let body: Value = serde_json::from_str(&record.body).map_err(|e| format!("the body is not JSON: {e}"))?;
+    // A result that came back from the dead-letter queue may be one that was spilled.
+    let body = documents.unpack(body).await.map_err(|e| e.to_string())?;
     let texts = record
         .message_attributes
         .iter()
@@ -78,7 +85,7 @@ async fn start(executions: &dyn Executions, record: &QueueRecord) -> Result<(Str
     let attributes = Attributes::from_iter(texts);
     let batch = parse_with_attributes(&body, &attributes).map_err(|e| e.to_string())?;
     let name = batch.execution_name();
-    let input = serde_json::to_value(&batch).map_err(|e| e.to_string())?;
+    let input = documents.pack(&batch).await.map_err(|e| e.to_string())?;
     let started = executions.start(&name, &input).await?;
     Ok((name, started))
 }
@@ -114,6 +121,12 @@ mod tests {
         .unwrap()
     }
 
+    /// For messages that need no bucket.
+    fn nowhere() -> Documents {
+        let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+        stagehost_aws::Clients::new(&config, stagehost_aws::AwsOptions::default()).documents()
+    }
+
     const JOB: &str =
         r#"{"jobId":4,"listingId":51,"assets":["51/raw/photo/vertical/2025-11-27/photo-001.jpg"],"retry":0}"#;
 
@@ -122,7 +135,7 @@ mod tests {
     async fn a_duplicate_delivery_starts_one_execution_and_a_malformed_message_is_reported() {
         let machine = Machine::default();
         let records = vec![record("a", JOB), record("b", JOB), record("c", "{oops"), record("d", "{}")];
-        let answer = consume(&machine, records).await;
+        let answer = consume(&machine, &nowhere(), records).await;
         assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "c"}, {"itemIdentifier": "d"}]}));
         let started = machine.0.into_inner().unwrap();
         assert_eq!(started.len(), 1);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use stagehost_batch::{Asset, Batch, Case, Failure};
 use wasmtime::component::ResourceTable;
@@ -42,8 +42,10 @@ pub struct CallRequest {
 }
 
 /// What a call took.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct CallReport {
+    /// When it began.
+    pub started_at: SystemTime,
     /// Wall-clock time, instantiation included.
     pub duration: Duration,
     /// Of that, making the instance.
@@ -104,10 +106,14 @@ pub(crate) async fn call(
     input: Input,
     progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
 ) -> (Result<Output, Failure>, CallReport) {
-    let started = Instant::now();
+    let (started_at, started) = (SystemTime::now(), Instant::now());
     let own = started + request.limits.deadline();
     let deadline = request.deadline.map_or(own, |outer| outer.min(own));
     let stderr = Tail::default();
+    let asset = match &input {
+        Input::Asset(asset) => Some(asset.key.clone()),
+        Input::Batch(_) => None,
+    };
 
     let mut wasi = WasiCtx::builder();
     wasi.stdout(stderr.clone()).stderr(stderr.clone()).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
@@ -150,13 +156,14 @@ pub(crate) async fn call(
         writer.abort().await;
     }
     let report = CallReport {
+        started_at,
         duration: started.elapsed(),
         instantiate,
         memory_peak: state.meter.peak(),
         bytes_read: state.traffic.read,
         bytes_written: state.traffic.written,
     };
-    log(stage, request, &outcome, &report, &stderr);
+    log(stage, request, asset.as_deref(), &outcome, &report, &stderr);
     (outcome, report)
 }
 
@@ -193,10 +200,18 @@ async fn run(
     }
 }
 
-fn log(stage: &Stage, request: &CallRequest, outcome: &Result<Output, Failure>, report: &CallReport, stderr: &Tail) {
+fn log(
+    stage: &Stage,
+    request: &CallRequest,
+    asset: Option<&str>,
+    outcome: &Result<Output, Failure>,
+    report: &CallReport,
+    stderr: &Tail,
+) {
     let identity = stage.identity();
     let said = stderr.text();
     let failure = outcome.as_ref().err();
+    let batch = &request.scope.batch;
     // A failure of a file is the stage doing its work; one of the stage itself needs somebody to look.
     let defect =
         failure.is_some_and(|f| matches!(f.case, Case::Internal | Case::Trapped | Case::OutOfMemory | Case::Timeout));
@@ -204,7 +219,9 @@ fn log(stage: &Stage, request: &CallRequest, outcome: &Result<Output, Failure>, 
         ($level:expr) => {
             tracing::event!(
                 $level,
-                listing = %request.scope.batch.listing.id,
+                listing = %batch.listing.id,
+                batch = batch.batch_id.as_ref().map(tracing::field::display),
+                job = batch.job_id.as_ref().map(tracing::field::display),
                 execution = %request.scope.execution,
                 state = %request.scope.state,
                 stage = %identity.name,
@@ -216,12 +233,15 @@ fn log(stage: &Stage, request: &CallRequest, outcome: &Result<Output, Failure>, 
                 bytes_written = report.bytes_written,
                 failure = failure.map(|f| f.case.name()),
                 message = failure.map(|f| f.message.as_str()).unwrap_or("call ended"),
+                asset = asset,
                 stderr = said.as_str(),
             )
         };
     }
     if defect {
         event!(tracing::Level::WARN);
+    } else if failure.is_some() {
+        event!(tracing::Level::INFO);
     } else {
         event!(tracing::Level::DEBUG);
     }

@@ -1,4 +1,8 @@
 //! The one engine: compiler settings, and the clock that keeps guests from running forever.
+//!
+//! What is compiled on one machine and mapped on another must agree in everything: [`engine_config`] is what both use,
+//! and a [`Target`] names the processor outright. By itself wasmtime would compile for whatever the publisher's machine
+//! happens to have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +25,117 @@ pub enum EngineError {
     /// wasmtime refused the configuration.
     #[error("wasmtime refused the engine's configuration: {0}")]
     Configuration(String),
+    /// The component does not compile.
+    #[error("the component does not compile for {target}: {reason}")]
+    Compile {
+        /// For what it was to be compiled.
+        target: Target,
+        /// What wasmtime says.
+        reason: String,
+    },
     /// No thread for the epoch clock.
     #[error("could not start the epoch clock's thread: {0}")]
     Clock(#[from] std::io::Error),
+}
+
+/// A processor that artifacts are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Target {
+    /// Intel and AMD with AVX2, as Lambda's `x86_64` has it (AWS Lambda Developer Guide, "Using Advanced Vector
+    /// Extensions 2").
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// Arm with large system extensions, as Lambda's `arm64` (Graviton2 and later) has it.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+
+    /// What this code runs on; `None` on a machine that Lambda has none of.
+    pub fn of_this_machine() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+
+    /// As Lambda calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// As compilers call it.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The instruction set extensions that code for it uses, as Cranelift calls them. An artifact is refused by a
+    /// machine without one of them.
+    #[cfg(feature = "compiler")]
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::X86_64 => &[
+                "has_sse3",
+                "has_ssse3",
+                "has_sse41",
+                "has_sse42",
+                "has_popcnt",
+                "has_avx",
+                "has_avx2",
+                "has_fma",
+                "has_bmi1",
+                "has_bmi2",
+                "has_lzcnt",
+            ],
+            Self::Arm64 => &["has_lse"],
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "x86_64" | "x86-64" | "amd64" => Ok(Self::X86_64),
+            "arm64" | "aarch64" => Ok(Self::Arm64),
+            _ => Err(format!("{text:?} is no target; there are x86_64 and arm64")),
+        }
+    }
+}
+
+/// Compiles a component ahead of time for a target, which need not be this machine. Only the machine that maps the result
+/// has to be one.
+///
+/// # Errors
+/// If the bytes are not a component that the engine accepts.
+#[cfg(feature = "compiler")]
+pub fn precompile_for(target: Target, component: &[u8]) -> Result<Vec<u8>, EngineError> {
+    let refused = |e: wasmtime::Error| EngineError::Configuration(format!("{e:#}"));
+    let mut config = engine_config();
+    config.target(target.triple()).map_err(refused)?;
+    for feature in target.features() {
+        // SAFETY: the flag says what the target's processors can do, and wasmtime checks it again before it maps the code.
+        unsafe { config.cranelift_flag_enable(feature) };
+    }
+    let engine = Engine::new(&config).map_err(refused)?;
+    engine.precompile_component(component).map_err(|e| EngineError::Compile { target, reason: format!("{e:#}") })
 }
 
 /// The configuration that every engine of this project uses: whoever compiles a component and whoever maps the result

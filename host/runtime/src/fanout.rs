@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::call::{CallReport, CallRequest, Input, Output, call};
+use crate::capability::CallScope;
 use crate::convert::Additions;
 use crate::grants::Resolved;
 use crate::stage::Stage;
@@ -78,6 +79,8 @@ pub enum AssetEvent<'a> {
     Ended {
         /// The state.
         state: &'a str,
+        /// Which call it was: execution, batch, and what ran.
+        scope: &'a CallScope,
         /// The asset.
         key: Option<&'a str>,
         /// How, if not well.
@@ -210,6 +213,9 @@ impl Fanout {
         // Neither semaphore is ever closed. Memory first: who holds a core must not wait for anything.
         let _memory = self.memory.acquire_many(memory).await;
         let _core = self.cores.acquire().await;
+        // Where there is less memory than the pin allows, the guest is refused more, not the host killed for it.
+        let mut request = request.clone();
+        request.limits.memory_mib = memory;
         observer.on(AssetEvent::Started { state, key });
         let progress = {
             let (observer, state, key) = (observer.clone(), state.to_owned(), key.map(str::to_owned));
@@ -217,8 +223,9 @@ impl Fanout {
                 observer.on(AssetEvent::Progress { state: &state, key: key.as_deref(), done, total });
             })
         };
-        let (answer, report) = call(stage, request, input, progress).await;
-        observer.on(AssetEvent::Ended { state, key, failure: answer.as_ref().err(), report: &report });
+        let (answer, report) = call(stage, &request, input, progress).await;
+        let (scope, failure) = (&request.scope, answer.as_ref().err());
+        observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report });
         (answer, report)
     }
 }

@@ -23,7 +23,9 @@ mod trap;
 mod world;
 
 pub use call::{CallReport, CallRequest};
-pub use engine::{EngineError, StageEngine, engine_config};
+#[cfg(feature = "compiler")]
+pub use engine::precompile_for;
+pub use engine::{EngineError, StageEngine, Target, engine_config};
 pub use fanout::{AssetEvent, BatchOutcome, Fanout, FanoutRequest, Observer};
 pub use grants::{GrantError, Grants};
 pub use limits::Limits;

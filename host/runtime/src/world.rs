@@ -102,6 +102,16 @@ impl World {
     pub fn infer(names: &Names) -> Option<World> {
         World::ALL.into_iter().find(|world| check(names, *world).is_empty())
     }
+
+    /// For a component that fits no world: the one that its author most likely means, and what keeps it from that one.
+    /// The exported interface decides, then the number of findings.
+    pub fn nearest(names: &Names) -> (World, Vec<Finding>) {
+        // Of equals the first; who exports nothing yet may become anything, which is what `custom` is for.
+        let order = std::iter::once(World::Custom).chain(World::ALL).skip(usize::from(names.is_stage()));
+        let findings = order.map(|world| (world, check(names, world)));
+        let nearest = findings.min_by_key(|(world, findings)| (!names.export(world.export()), findings.len()));
+        nearest.unwrap_or((World::Custom, Vec::new()))
+    }
 }
 
 impl fmt::Display for World {
@@ -136,6 +146,10 @@ impl Names {
             .iter()
             .filter_map(|name| contract_interface(name))
             .any(|(interface, _)| interface == kind.interface())
+    }
+
+    fn is_stage(&self) -> bool {
+        self.export(Export::AssetStage) || self.export(Export::BatchStage)
     }
 }
 
@@ -204,9 +218,14 @@ pub fn check(names: &Names, world: World) -> Vec<Finding> {
         None => findings.push(Finding {
             item: format!("export {CONTRACT_PACKAGE}{wanted}"),
             problem: format!("missing; the world {world} requires it"),
-            fix: match names.exports.as_slice() {
-                [] => format!("generate the bindings for the world {world} and export your type with `export!`"),
-                there => format!("the component exports {}; choose the world that fits", there.join(", ")),
+            fix: if names.is_stage() {
+                let others = World::ALL.into_iter().filter(|other| names.export(other.export())).map(World::name);
+                let others: Vec<_> = others.collect();
+                format!("choose a world of what the component exports: {}", others.join(", "))
+            } else {
+                let program = names.exports.iter().any(|name| name.starts_with("wasi:cli/run@"));
+                let library = if program { "it is a program; make it a library (crate-type cdylib), " } else { "" };
+                format!("{library}generate the bindings for the world {world} and export your type with `export!`")
             },
         }),
     }
@@ -346,6 +365,22 @@ mod tests {
         assert_eq!(World::infer(&zip), Some(World::Zip));
         let custom = names(&["toq:media/http@1.0.0"], "toq:media/asset-stage@1.0.0");
         assert_eq!(World::infer(&custom), Some(World::Custom));
+    }
+
+    #[test]
+    fn the_nearest_world_is_one_of_what_the_component_exports_and_misses_least() {
+        let nearest = |imports: &[&str], export: &str| World::nearest(&names(imports, export));
+        // One import too many in the worlds of asset stages; the world that grants it wants another export.
+        let (world, findings) =
+            nearest(&["toq:media/object-writer@1.0.0", "toq:media/transcoder@1.0.0"], "toq:media/asset-stage@1.0.0");
+        assert_eq!(world, World::Thumbnails);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].item, "import toq:media/transcoder@1.0.0");
+
+        let (world, findings) = nearest(&["toq:media/objects@1.0.0"], "wasi:cli/run@0.2.6");
+        assert_eq!(world, World::Custom);
+        assert!(findings[0].fix.contains("a library") && findings[0].fix.contains("world custom"), "{findings:?}");
+        assert_eq!(nearest(&["toq:media/transcoder@1.0.0"], "mine:own/thing").0, World::Transcode);
     }
 
     #[test]

@@ -1,0 +1,102 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! Batches that are too large for Step Functions go through the bucket and come back the same.
+
+mod support;
+
+use serde_json::{Value, json};
+use stagehost_aws::{AwsOptions, Clients, Documents, Endpoints};
+use stagehost_batch::{Batch, Case, Rendition, parse};
+use support::bucket::Bucket;
+use support::sdk_config;
+
+/// Step Functions' limit of a payload, in bytes.
+const PAYLOAD: usize = 256 * 1024;
+
+async fn documents() -> (Bucket, Documents) {
+    let bucket = Bucket::default();
+    let endpoints = Endpoints { s3: Some(bucket.start().await), ..Endpoints::default() };
+    let options = AwsOptions { bucket: "medias".into(), endpoints, ..AwsOptions::default() };
+    (bucket, Clients::new(&sdk_config(), options).documents())
+}
+
+fn batch(files: usize, renditions: usize) -> Batch {
+    let name = "a-rather-long-name-such-as-a-camera-or-a-photographer-gives-to-a-file".repeat(4);
+    let key = |at: usize| format!("51/raw/photo/vertical/2025-11-27/{name}-{at}.jpg");
+    let keys: Vec<_> = (0..files).map(key).collect();
+    let mut batch = parse(&json!({"jobId": 4, "listingId": 51, "assets": keys})).unwrap();
+    for asset in &mut batch.assets {
+        asset.verified = true;
+        asset.renditions = (0..renditions)
+            .map(|at| Rendition {
+                name: format!("{at}"),
+                key: format!("51/thumb/photo/vertical/2025-11-27/{name}_{at}.jpg"),
+                content_type: "image/jpeg".into(),
+                pixels: None,
+                bytes: 12_345,
+                etag: "0123456789abcdef0123456789abcdef".into(),
+                crc32: Some(7),
+                reused: false,
+            })
+            .collect();
+    }
+    batch.recount();
+    batch
+}
+
+#[tokio::test]
+async fn a_document_that_fits_is_passed_as_it_is() {
+    let (bucket, documents) = documents().await;
+    let batch = batch(10, 3);
+    let packed = documents.pack(&batch).await.unwrap();
+    assert_eq!(packed, serde_json::to_value(&batch).unwrap());
+    assert_eq!(documents.unpack(packed.clone()).await.unwrap(), packed);
+    assert!(bucket.keys("").is_empty());
+}
+
+#[tokio::test]
+async fn sixty_files_with_eight_renditions_and_two_thousand_files_come_back_whole_from_a_payload_that_fits_twice() {
+    for (files, renditions) in [(60, 8), (2_000, 0)] {
+        let (bucket, documents) = documents().await;
+        let batch = batch(files, renditions);
+        let whole = serde_json::to_value(&batch).unwrap();
+        assert!(whole.to_string().len() > 200 * 1024, "{}", whole.to_string().len());
+        let packed = documents.pack(&batch).await.unwrap();
+        assert_eq!(packed["counts"], whole["counts"], "Choice states read them");
+        assert_eq!(bucket.keys("pipeline/documents/").len(), 1);
+        let parallel = json!({"branches": [packed, packed], "error": {"Error": "Stage.Timeout"}});
+        assert!(parallel.to_string().len() < PAYLOAD);
+        let mut back = documents.unpack(parallel).await.unwrap();
+        assert_eq!(back["branches"][0], whole);
+        assert_eq!(back["branches"][1], whole);
+        assert_eq!(back["error"].take()["Error"], "Stage.Timeout");
+    }
+}
+
+#[tokio::test]
+async fn what_a_catch_put_beside_the_head_is_beside_the_document_too() {
+    let (_bucket, documents) = documents().await;
+    let mut packed = documents.pack(&batch(60, 8)).await.unwrap();
+    packed["error"] = json!({"Error": "Stage.Trapped", "Cause": "oops"});
+    packed["counts"] = json!({"valid": 0});
+    let back = documents.unpack(packed).await.unwrap();
+    assert_eq!(back["error"]["Error"], "Stage.Trapped");
+    assert_eq!(back["counts"]["valid"], 60, "what the document says itself wins");
+}
+
+#[tokio::test]
+async fn a_head_that_names_nothing_or_something_else_is_refused() {
+    let (bucket, documents) = documents().await;
+    let absent = "0".repeat(64);
+    bucket.put(Box::leak(format!("pipeline/documents/{absent}.json").into_boxed_str()), br#"{"listingId": 1}"#);
+    let head = |spilled: Value| json!({"listingId": 51, "spilled": spilled});
+    for (spilled, said) in [
+        (json!({"sha256": "1".repeat(64), "bytes": 5}), "not there"),
+        (json!({"sha256": absent, "bytes": 16}), "other bytes"),
+        (json!({"sha256": "../../51/raw/secret", "bytes": 5}), "no SHA-256"),
+        (json!("pipeline/documents/x.json"), "not named"),
+    ] {
+        let failure = documents.unpack(head(spilled)).await.unwrap_err();
+        assert_eq!(failure.case, Case::InvalidInput);
+        assert!(failure.message.contains(said), "{}", failure.message);
+    }
+}

@@ -1,0 +1,277 @@
+//! `stagehost package`: what is deployed as the Lambda function: the host without a compiler, the stages compiled for its
+//! processor, and the pins that it starts with.
+
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use stagehost_dispatch::{Artifact, ArtifactIndex, INDEX, Pins};
+use stagehost_runtime::{StageIdentity, Target, precompile_for};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::assemble::host_states;
+use crate::exit::{Exit, usage};
+use crate::home::Home;
+use crate::pinning::{LocalConfig, StageOverride, pin};
+use crate::store::Components;
+
+/// The newest version of the GNU C library that Amazon Linux 2023 has, which `provided.al2023` is.
+const NEWEST_GLIBC: (u32, u32) = (2, 34);
+
+/// The profile that the bootstrap is built with; see Cargo.toml.
+const PROFILE: &str = "bootstrap";
+
+#[derive(Args)]
+pub struct PackageArgs {
+    /// The folder to write: bootstrap, pins.json, stages/
+    #[arg(long, value_name = "DIR", default_value = "package")]
+    out: PathBuf,
+
+    /// Also write the folder as the zip file that Lambda takes
+    #[arg(long, value_name = "FILE")]
+    zip: Option<PathBuf>,
+
+    /// The processor of the function: x86_64 or arm64 [default: this machine's]
+    #[arg(long)]
+    target: Option<Target>,
+
+    /// Use this built bootstrap, instead of building it
+    #[arg(long, value_name = "FILE")]
+    bootstrap: Option<PathBuf>,
+
+    /// A state machine in the Amazon States Language, instead of the shipped one; its states are pinned
+    #[arg(long, value_name = "FILE")]
+    state_machine: Option<PathBuf>,
+
+    /// Settings per state, as for `run`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Pin this component to a state; may be given several times
+    #[arg(long = "stage", value_name = "STATE=FILE")]
+    stages_named: Vec<StageOverride>,
+
+    /// A folder of built components, instead of building the checkout's
+    #[arg(long, value_name = "DIR")]
+    stages: Option<PathBuf>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If something does not build or cannot be written; the text names it.
+pub fn package(args: PackageArgs) -> Result<Exit> {
+    let target = match args.target.or_else(Target::of_this_machine) {
+        Some(target) => target,
+        None => return Err(usage!("Lambda has no such processor as this machine's; name one with --target")),
+    };
+    let home = Home::find()?;
+    let stages = match &args.stages {
+        Some(folder) => folder.clone(),
+        None => home.built_stages(args.json)?,
+    };
+    let definition_file = args.state_machine.clone().unwrap_or_else(|| home.state_machine());
+    let definition = std::fs::read_to_string(&definition_file)
+        .map_err(|e| usage!("cannot read the state machine {}: {e}", definition_file.display()))?;
+    let states =
+        host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+    let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
+    let mut components = Components::default();
+    let pins = pin(&states, &stages, &args.stages_named, config, &mut components)?;
+
+    let bootstrap = match &args.bootstrap {
+        Some(file) => file.clone(),
+        None => build_bootstrap(&home, target, args.json)?,
+    };
+    check_glibc(&bootstrap)?;
+
+    let folder = args.out.join("stages");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let index = precompile(target, &pins, &components, &folder, args.json)?;
+    write_json(&folder.join(INDEX), &index)?;
+    write_json(&args.out.join("pins.json"), &pins)?;
+    let host = args.out.join("bootstrap");
+    std::fs::copy(&bootstrap, &host).with_context(|| format!("cannot copy {}", bootstrap.display()))?;
+
+    let zip_bytes = args.zip.as_deref().map(|file| write_zip(&args.out, &index, file)).transpose()?;
+    report(&args, target, &pins, &index, host.metadata()?.len(), zip_bytes);
+    Ok(Exit::Success)
+}
+
+fn precompile(
+    target: Target,
+    pins: &Pins,
+    components: &Components,
+    folder: &Path,
+    quiet: bool,
+) -> Result<ArtifactIndex> {
+    let mut index =
+        ArtifactIndex { made_by: env!("CARGO_PKG_VERSION").to_owned(), target, artifacts: Default::default() };
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(pins.states.len() as u64) };
+    bar.set_style(ProgressStyle::with_template("{spinner} compiling {msg} [{pos}/{len}]")?);
+    for pin in pins.states.values() {
+        bar.set_message(pin.stage.clone());
+        bar.inc(1);
+        if index.artifacts.contains_key(&pin.digest) {
+            continue;
+        }
+        let component = components.get(&pin.digest).context("a pin names a component that was not read")?;
+        let code = precompile_for(target, component)?;
+        let artifact = Artifact {
+            stage: pin.stage.clone(),
+            version: pin.version.clone(),
+            digest: StageIdentity::digest_of(&code),
+            bytes: code.len() as u64,
+        };
+        let file = folder.join(artifact.file_name());
+        std::fs::write(&file, code).with_context(|| format!("cannot write {}", file.display()))?;
+        index.artifacts.insert(pin.digest.clone(), artifact);
+    }
+    bar.finish_and_clear();
+    Ok(index)
+}
+
+/// Builds the bootstrap by itself, so that it is linked with nothing that only other crates of the workspace want, the
+/// compiler above all.
+fn build_bootstrap(home: &Home, target: Target, quiet: bool) -> Result<PathBuf> {
+    let folder = home.target_dir("lambda");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    let native = Target::of_this_machine() == Some(target) && cfg!(target_os = "linux");
+    let built = if native {
+        command.args(["build", "--profile", PROFILE, "--package", "stagehost-lambda"]);
+        folder.join(PROFILE).join("bootstrap")
+    } else {
+        command.args(["lambda", "build", "--profile", PROFILE, "--package", "stagehost-lambda"]);
+        command.arg(if target == Target::Arm64 { "--arm64" } else { "--x86-64" });
+        // Cargo lambda copies what it has built into a folder of its own.
+        command.arg("--lambda-dir").arg(folder.join("lambda"));
+        folder.join("lambda/bootstrap/bootstrap")
+    };
+    if quiet {
+        command.arg("--quiet");
+    }
+    command.env("CARGO_TARGET_DIR", &folder).current_dir(home.root()).stdin(Stdio::null()).stdout(Stdio::null());
+    let status = command.status().context("cargo is needed to build the bootstrap and could not be run")?;
+    if !status.success() {
+        if native {
+            bail!("the bootstrap does not compile; cargo's words are above");
+        }
+        bail!(
+            "the bootstrap could not be built for {target} on this machine; install cargo lambda (`pip install \
+             cargo-lambda ziglang`) and the target (`rustup target add {}`), or name a built one with --bootstrap",
+            target.triple()
+        );
+    }
+    Ok(built)
+}
+
+/// Refuses a binary that Amazon Linux would refuse, but only when it starts.
+fn check_glibc(file: &Path) -> Result<()> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the bootstrap {}", file.display()))?;
+    let needed = needed_glibc(&bytes);
+    if needed > NEWEST_GLIBC {
+        bail!(
+            "{} needs glibc {}.{}, but provided.al2023 has {}.{}; build it with `cargo lambda build --package \
+             stagehost-lambda --profile {PROFILE}`, which links against an older one, and name it with --bootstrap",
+            file.display(),
+            needed.0,
+            needed.1,
+            NEWEST_GLIBC.0,
+            NEWEST_GLIBC.1
+        );
+    }
+    Ok(())
+}
+
+/// The highest `GLIBC_x.y` among the names of symbol versions in a binary.
+fn needed_glibc(binary: &[u8]) -> (u32, u32) {
+    const PREFIX: &[u8] = b"\0GLIBC_";
+    let versions = binary.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX);
+    let read = |(at, _): (usize, &[u8])| {
+        let name = binary.get(at + PREFIX.len()..)?.split(|byte| *byte == 0).next()?;
+        let mut numbers = std::str::from_utf8(name).ok()?.split('.').map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    versions.filter_map(read).max().unwrap_or_default()
+}
+
+/// The same files give the same bytes, so that a deployment can tell whether anything changed.
+fn write_zip(folder: &Path, index: &ArtifactIndex, file: &Path) -> Result<u64> {
+    if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    }
+    // Beside its place, so that an interrupted run leaves no half-written package.
+    let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(beside)?;
+    let mut zip = ZipWriter::new(std::io::BufWriter::new(temporary.as_file_mut()));
+    let mut names = vec!["bootstrap".to_owned(), "pins.json".to_owned(), format!("stages/{INDEX}")];
+    names.extend(index.artifacts.values().map(|artifact| format!("stages/{}", artifact.file_name())));
+    for name in names {
+        let mode = if name == "bootstrap" { 0o755 } else { 0o644 };
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).unix_permissions(mode);
+        zip.start_file(&name, options)?;
+        let bytes = std::fs::read(folder.join(&name)).with_context(|| format!("cannot read {name}"))?;
+        zip.write_all(&bytes)?;
+    }
+    zip.finish()?.flush()?;
+    let bytes = temporary.as_file_mut().seek(std::io::SeekFrom::End(0))?;
+    temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(bytes)
+}
+
+fn write_json(file: &Path, document: &impl serde::Serialize) -> Result<()> {
+    std::fs::write(file, serde_json::to_vec_pretty(document)?)
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn report(
+    args: &PackageArgs,
+    target: Target,
+    pins: &Pins,
+    index: &ArtifactIndex,
+    bootstrap_bytes: u64,
+    zip_bytes: Option<u64>,
+) {
+    if args.json {
+        let document = json!({
+            "folder": args.out, "target": target, "bootstrapBytes": bootstrap_bytes, "zip": args.zip,
+            "zipBytes": zip_bytes, "pins": pins, "artifacts": index.artifacts,
+        });
+        println!("{document:#}");
+        return;
+    }
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    println!("{} for {target}", args.out.display());
+    println!("  bootstrap   {}", mib(bootstrap_bytes));
+    for artifact in index.artifacts.values() {
+        println!("  {:<11} {} {}", artifact.stage, artifact.version, mib(artifact.bytes));
+    }
+    if let (Some(zip), Some(bytes)) = (&args.zip, zip_bytes) {
+        println!("{} {}", zip.display(), mib(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_glibc_that_a_binary_asks_for_is_found_among_its_names() {
+        assert_eq!(needed_glibc(b"..\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.17\0memcpy"), (2, 34));
+        assert_eq!(needed_glibc(b"\0GLIBC_PRIVATE\0GLIBC_2\0GLIBC_"), (0, 0));
+    }
+}

@@ -1,0 +1,193 @@
+//! Stages that were compiled before they came here. The Lambda has no compiler: it maps what the release's package
+//! brought along, after the bytes have been compared with the digest in the package's index.
+//!
+//! ```text
+//! stages/index.json            what there is, for which processor, made by which version
+//! stages/<sha256>.cwasm        native code of the component with that digest
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, Target, World};
+use tokio::sync::Mutex;
+
+use crate::dispatcher::StageSource;
+use crate::error::DispatchError;
+use crate::pins::Pin;
+
+/// The index's name in its folder.
+pub const INDEX: &str = "index.json";
+
+/// What a folder of artifacts holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactIndex {
+    /// The version of `stagehost` that compiled them; the host must be the same one.
+    pub made_by: String,
+    /// For which processor.
+    pub target: Target,
+    /// By the digest of the component.
+    pub artifacts: BTreeMap<String, Artifact>,
+}
+
+/// Native code of one component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Artifact {
+    /// The stage's name, for people.
+    pub stage: String,
+    /// Its version, for people.
+    pub version: String,
+    /// Digest of the artifact, as digests of components are written.
+    pub digest: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Artifact {
+    /// Its file's name.
+    pub fn file_name(&self) -> String {
+        format!("{}.cwasm", self.digest.trim_start_matches("sha256:"))
+    }
+}
+
+/// Why a folder of artifacts cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// No index.
+    #[error("cannot read {}: {reason}; `stagehost package` makes this folder", .place.display())]
+    Unreadable {
+        /// The index.
+        place: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// For another processor or another version.
+    #[error(
+        "{} holds artifacts for {target} made by stagehost {made_by}, but this is {here} with {version}; run \
+         `stagehost package --target {here}` of {version}",
+        .place.display()
+    )]
+    Mismatch {
+        /// The index.
+        place: PathBuf,
+        /// Its target.
+        target: Target,
+        /// Its maker.
+        made_by: String,
+        /// This machine.
+        here: String,
+        /// This host.
+        version: &'static str,
+    },
+}
+
+/// The stages of a folder of artifacts.
+pub struct PackagedStages {
+    engine: StageEngine,
+    folder: PathBuf,
+    index: ArtifactIndex,
+    loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
+}
+
+impl PackagedStages {
+    /// Reads the index. Artifacts are mapped when they are first called for.
+    ///
+    /// # Errors
+    /// [`ArtifactError`], when there is none or it is for another machine or host.
+    pub fn open(engine: StageEngine, folder: impl Into<PathBuf>) -> Result<Self, ArtifactError> {
+        let folder = folder.into();
+        let place = folder.join(INDEX);
+        let unreadable = |reason: String| ArtifactError::Unreadable { place: place.clone(), reason };
+        let text = std::fs::read(&place).map_err(|e| unreadable(e.to_string()))?;
+        let index: ArtifactIndex = serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
+        let (here, version) = (Target::of_this_machine(), env!("CARGO_PKG_VERSION"));
+        if here != Some(index.target) || index.made_by != version {
+            return Err(ArtifactError::Mismatch {
+                place,
+                target: index.target,
+                made_by: index.made_by,
+                here: here.map_or_else(|| std::env::consts::ARCH.to_owned(), |target| target.to_string()),
+                version,
+            });
+        }
+        Ok(Self { engine, folder, index, loaded: Mutex::default() })
+    }
+
+    fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
+        let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
+        let artifact = self.index.artifacts.get(&pin.digest).ok_or_else(|| {
+            let known: Vec<_> = self.index.artifacts.values().map(|a| format!("{} {}", a.stage, a.version)).collect();
+            refuse(format!(
+                "no artifact of the pinned digest {} is in {}, which has {}",
+                pin.digest,
+                self.folder.display(),
+                known.join(", ")
+            ))
+        })?;
+        let path = self.folder.join(artifact.file_name());
+        let file = File::open(&path).map_err(|e| refuse(format!("cannot read {}: {e}", path.display())))?;
+        let digest = digest_of(&file).map_err(|e| refuse(format!("cannot read {}: {e}", path.display())))?;
+        if digest != artifact.digest {
+            return Err(refuse(format!("{} has the digest {digest}, not the one in its index", path.display())));
+        }
+        let identity =
+            StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
+        // SAFETY: these are the bytes which the release's publisher compiled: they have the digest of its index, and
+        // what is mapped is the very file that was read, whatever its name stands for by now.
+        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &same_file(&file, &path)) }.map_err(
+            |error| match error {
+                LoadError::World { .. } => refuse(error.to_string()),
+                LoadError::Component { reason, .. } => refuse(format!(
+                    "its artifact cannot be mapped here ({reason}); run `stagehost package --target {}` again",
+                    self.index.target
+                )),
+            },
+        )
+    }
+}
+
+#[async_trait]
+impl StageSource for PackagedStages {
+    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
+        let mut loaded = self.loaded.lock().await;
+        if let Some(stage) = loaded.get(&(pin.digest.clone(), pin.world)) {
+            return Ok(stage.clone());
+        }
+        // A few milliseconds, once.
+        let stage = Arc::new(self.load(pin)?);
+        loaded.insert((pin.digest.clone(), pin.world), stage.clone());
+        Ok(stage)
+    }
+}
+
+/// As digests are written in indexes and pins.
+fn digest_of(mut file: &File) -> std::io::Result<String> {
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(format!("sha256:{}", hex::encode(sha256.finalize()))),
+            read => sha256.update(&buffer[..read]),
+        }
+    }
+}
+
+/// A path that leads to this open file and to no other that has taken its name since.
+#[cfg(target_os = "linux")]
+fn same_file(file: &File, _: &Path) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn same_file(_: &File, path: &Path) -> PathBuf {
+    path.to_owned()
+}

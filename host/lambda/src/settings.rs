@@ -1,0 +1,122 @@
+//! What the function's environment says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use stagehost_aws::AwsOptions;
+
+/// Between two looks at the pins, unless `PINS_MAX_AGE` says otherwise.
+const PINS_MAX_AGE: Duration = Duration::from_secs(5);
+
+/// Memory that the host itself needs: its code, connections, and parts of uploads on their way.
+const HOST_MEMORY_MIB: u32 = 192;
+
+/// Where the pins are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinsPlace {
+    /// A file, by default the one in the package.
+    File(PathBuf),
+    /// `s3://bucket/key`
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+/// The function's settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// `PINS`
+    pub pins: PinsPlace,
+    /// `PINS_MAX_AGE`, in seconds.
+    pub pins_max_age: Duration,
+    /// `ARTIFACTS`: the folder of precompiled stages.
+    pub artifacts: PathBuf,
+    /// `STATE_MACHINE_ARN`; without it no queue message can be taken.
+    pub state_machine: Option<String>,
+    /// MiB for all guests together.
+    pub guest_memory_mib: u32,
+    /// The AWS side.
+    pub aws: AwsOptions,
+}
+
+impl Settings {
+    /// Reads the environment. An empty variable counts as absent.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or makes no sense.
+    pub fn from_env() -> Result<Self> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let package = PathBuf::from(get("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned()));
+        let pins = match get("PINS") {
+            None => PinsPlace::File(package.join("pins.json")),
+            Some(url) if url.starts_with("s3://") => match url["s3://".len()..].split_once('/') {
+                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+                    PinsPlace::Object { bucket: bucket.to_owned(), key: key.to_owned() }
+                }
+                _ => bail!("PINS is {url:?}; expected s3://bucket/key, or a file"),
+            },
+            Some(file) => PinsPlace::File(file.into()),
+        };
+        let number = |name: &str| {
+            let text = get(name);
+            text.map(|text| text.parse::<u32>().with_context(|| format!("{name} is {text:?}, which is no number")))
+                .transpose()
+        };
+        let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
+        Ok(Self {
+            pins,
+            pins_max_age: number("PINS_MAX_AGE")?.map_or(PINS_MAX_AGE, |age| Duration::from_secs(age.into())),
+            artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
+            state_machine: get("STATE_MACHINE_ARN"),
+            guest_memory_mib: memory.saturating_sub(HOST_MEMORY_MIB).max(memory / 4).max(1),
+            aws: AwsOptions::from_lookup(&lookup)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn from(variables: &[(&str, &str)]) -> Result<Settings> {
+        let own = [("MEDIA_BUCKET", "medias"), ("LAMBDA_TASK_ROOT", "/var/task")];
+        Settings::from_lookup(|name| {
+            let found = variables.iter().chain(&own).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn pins_and_stages_are_those_of_the_package_unless_said_otherwise() {
+        let settings = from(&[]).unwrap();
+        assert_eq!(settings.pins, PinsPlace::File("/var/task/pins.json".into()));
+        assert_eq!(settings.artifacts, PathBuf::from("/var/task/stages"));
+        let settings = from(&[("PINS", "s3://bucket/some/pins.json"), ("PINS_MAX_AGE", "0")]).unwrap();
+        assert_eq!(settings.pins, PinsPlace::Object { bucket: "bucket".into(), key: "some/pins.json".into() });
+        assert_eq!(settings.pins_max_age, Duration::ZERO);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (name, value) in [("PINS", "s3://bucket"), ("PINS_MAX_AGE", "soon"), ("MEDIA_BUCKET", "")] {
+            let error = format!("{:#}", from(&[(name, value)]).unwrap_err());
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn guests_get_what_the_host_leaves_of_the_functions_memory() {
+        let of = |size: &str| from(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", size)]).unwrap().guest_memory_mib;
+        assert_eq!(of("2048"), 1856);
+        assert_eq!(of("128"), 32);
+    }
+}

@@ -1,0 +1,140 @@
+//! Metrics in CloudWatch's Embedded Metric Format: log lines that CloudWatch makes metrics of.
+//!
+//! A state gives one line, however many files it had: sums for what adds up, and all values of what is asked for by
+//! percentile. A line holds 100 values of a metric; a larger batch gives more lines. Failures are counted once per
+//! stage version, for canaries and alarms, and once per case, because a dimension's value holds for a whole line.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use crate::calls::{Call, Context, StateCalls, milliseconds};
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "Stagehost";
+
+/// The most values of one metric in one line.
+const VALUES: usize = 100;
+
+/// The longest value of a dimension that CloudWatch takes is 1024; nobody reads more than this.
+const LONGEST_DIMENSION: usize = 200;
+
+/// One metric: its name, CloudWatch's unit, and the sets of dimensions it is published under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Metric {
+    pub name: &'static str,
+    pub unit: &'static str,
+    pub dimensions: &'static [&'static [&'static str]],
+}
+
+const BY_VERSION: &[&str] = &["Environment", "Stage", "Version"];
+const BY_CASE: &[&str] = &["Environment", "Stage", "Case"];
+
+/// Every metric that there is.
+pub const METRICS: [Metric; 8] = [
+    Metric { name: "Calls", unit: "Count", dimensions: &[BY_VERSION] },
+    Metric { name: "Failures", unit: "Count", dimensions: &[BY_VERSION, BY_CASE] },
+    Metric { name: "ColdStart", unit: "Count", dimensions: &[BY_VERSION] },
+    Metric { name: "BytesRead", unit: "Bytes", dimensions: &[BY_VERSION] },
+    Metric { name: "BytesWritten", unit: "Bytes", dimensions: &[BY_VERSION] },
+    Metric { name: "Duration", unit: "Milliseconds", dimensions: &[BY_VERSION] },
+    Metric { name: "Instantiate", unit: "Milliseconds", dimensions: &[BY_VERSION] },
+    Metric { name: "MemoryPeak", unit: "Bytes", dimensions: &[BY_VERSION] },
+];
+
+/// The lines of one state. `cold` says that it was the first that this process ran.
+pub(crate) fn lines(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> Vec<String> {
+    let mut chunks = calls.kept.chunks(VALUES);
+    let mut values = distributions(chunks.next().unwrap_or_default());
+    values.extend([
+        ("Calls", json!(calls.count)),
+        ("Failures", json!(calls.failures.values().sum::<u64>())),
+        ("ColdStart", json!(u8::from(cold))),
+        ("BytesRead", json!(calls.bytes_read)),
+        ("BytesWritten", json!(calls.bytes_written)),
+    ]);
+    let line =
+        |dimensions, case: Option<&str>, values| line(environment, &calls.context, dimensions, case, values, now);
+    let mut lines = vec![line(BY_VERSION, None, values)];
+    lines.extend(chunks.map(|chunk| line(BY_VERSION, None, distributions(chunk))));
+    for (case, count) in &calls.failures {
+        lines.push(line(BY_CASE, Some(case), vec![("Failures", json!(count))]));
+    }
+    lines
+}
+
+fn distributions(calls: &[Call]) -> Vec<(&'static str, Value)> {
+    let all = |value: fn(&Call) -> Value| Value::Array(calls.iter().map(value).collect());
+    vec![
+        ("Duration", all(|call| json!(milliseconds(call.report.duration)))),
+        ("Instantiate", all(|call| json!(milliseconds(call.report.instantiate)))),
+        ("MemoryPeak", all(|call| json!(call.report.memory_peak))),
+    ]
+}
+
+fn line(
+    environment: &str,
+    context: &Context,
+    dimensions: &[&str],
+    case: Option<&str>,
+    values: Vec<(&'static str, Value)>,
+    now: SystemTime,
+) -> String {
+    let metrics: Vec<Value> = METRICS
+        .iter()
+        .filter(|metric| values.iter().any(|(name, _)| *name == metric.name))
+        .map(|metric| json!({"Name": metric.name, "Unit": metric.unit}))
+        .collect();
+    let timestamp = u64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or_default();
+    let mut line = Map::new();
+    line.insert(
+        "_aws".into(),
+        json!({
+            "Timestamp": timestamp,
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}]
+        }),
+    );
+    for (name, value) in
+        [("Environment", Some(environment)), ("Stage", Some(&*context.stage)), ("Version", Some(&*context.version))]
+            .into_iter()
+            .chain([("Case", case)])
+    {
+        if let Some(value) = value {
+            line.insert(name.into(), Value::String(dimension(value)));
+        }
+    }
+    line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    // No metrics, but what one asks next: Logs Insights finds the batch behind a number.
+    for (name, value) in [
+        ("state", Some(&context.state)),
+        ("listing", Some(&context.listing)),
+        ("batch", context.batch.as_ref()),
+        ("job", context.job.as_ref()),
+        ("execution", Some(&context.execution)),
+        ("digest", Some(&context.digest)),
+    ] {
+        if let Some(value) = value {
+            line.insert(name.into(), Value::String(value.clone()));
+        }
+    }
+    Value::Object(line).to_string()
+}
+
+/// A value that CloudWatch takes: not empty, printable ASCII, no colon in front. A stage's name is its author's text.
+fn dimension(text: &str) -> String {
+    let clean: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .take(LONGEST_DIMENSION)
+        .collect();
+    match clean.trim_start_matches(':').trim() {
+        "" => "unknown".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "emf_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! Which trace an invocation belongs to: the backend's, by the batch's `traceparent`, or else Lambda's own.
+
+/// Where a segment is hung in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// `1-8hex-24hex`.
+    pub(crate) id: String,
+    /// The span above.
+    pub(crate) parent: Option<String>,
+    /// Whether anybody wants to see it.
+    pub(crate) sampled: bool,
+    /// Whether it is Lambda's own, where the function has a segment already.
+    pub(crate) of_lambda: bool,
+}
+
+impl Trace {
+    /// Reads W3C's `traceparent`; `None` for what is none. Versions to come may add fields behind.
+    pub(crate) fn from_traceparent(text: &str) -> Option<Self> {
+        let mut fields = text.trim().split('-');
+        let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let known = is_hex(version, 2) && version != "ff" && (version != "00" || fields.next().is_none());
+        let there = is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2);
+        if !(known && there) {
+            return None;
+        }
+        let flags = u8::from_str_radix(flags, 16).ok()?;
+        let (epoch, rest) = trace.split_at(8);
+        Some(Self {
+            id: format!("1-{epoch}-{rest}"),
+            parent: Some(span.to_owned()),
+            sampled: flags & 1 == 1,
+            of_lambda: false,
+        })
+    }
+
+    /// Reads Lambda's `Root=1-…;Parent=…;Sampled=1`.
+    pub(crate) fn from_lambda(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
+        };
+        let id = field("Root")?;
+        let mut parts = id.split('-');
+        let whole = parts.next() == Some("1")
+            && parts.next().is_some_and(|epoch| is_hex(epoch, 8))
+            && parts.next().is_some_and(|rest| is_hex(rest, 24))
+            && parts.next().is_none();
+        whole.then(|| Self {
+            id: id.to_owned(),
+            parent: field("Parent").filter(|parent| is_id(parent, 16)).map(str::to_owned),
+            sampled: field("Sampled") == Some("1"),
+            of_lambda: true,
+        })
+    }
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// All zeros mean none.
+fn is_id(text: &str, digits: usize) -> bool {
+    is_hex(text, digits) && text.bytes().any(|b| b != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_traceparent_names_the_same_trace_in_xrays_notation() {
+        let trace = Trace::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        assert_eq!(trace.id, "1-4bf92f35-77b34da6a3ce929d0e0e4736");
+        assert_eq!(trace.parent.as_deref(), Some("00f067aa0ba902b7"));
+        assert!(trace.sampled && !trace.of_lambda);
+    }
+
+    #[test]
+    fn the_sampled_flag_is_one_bit_among_others() {
+        let sampled = |flags: &str| {
+            let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+            Trace::from_traceparent(&text).unwrap().sampled
+        };
+        assert!(sampled("01") && sampled("03") && sampled("ff"));
+        assert!(!sampled("00") && !sampled("02"));
+    }
+
+    #[test]
+    fn what_the_specification_calls_invalid_is_no_traceparent() {
+        for text in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert_eq!(Trace::from_traceparent(text), None, "{text}");
+        }
+        let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes";
+        assert!(Trace::from_traceparent(later).is_some());
+    }
+
+    #[test]
+    fn lambdas_own_trace_is_read_in_any_order_of_fields() {
+        let trace = Trace::from_lambda(
+            "Parent=53995c3f42cd8ad8;Sampled=1;Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a:0",
+        );
+        assert_eq!(
+            trace.unwrap(),
+            Trace {
+                id: "1-5759e988-bd862e3fe1be46a994272793".into(),
+                parent: Some("53995c3f42cd8ad8".into()),
+                sampled: true,
+                of_lambda: true
+            }
+        );
+        assert!(!Trace::from_lambda("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0").unwrap().sampled);
+        assert_eq!(Trace::from_lambda("Root=nonsense;Sampled=1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_host_panic(text in ".{0,80}") {
+            let _ = Trace::from_traceparent(&text);
+            let _ = Trace::from_lambda(&text);
+            let _ = Trace::from_lambda(&format!("Root={text}"));
+        }
+    }
+}
