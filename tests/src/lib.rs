@@ -2,6 +2,7 @@
 
 pub mod runtime_api;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -63,9 +64,19 @@ impl Ran {
 }
 
 /// `stagehost run --json` with these arguments.
-pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Ran> {
+pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Ran> {
+    ran(&mut run_command(arguments))
+}
+
+/// The command of [`run`], not started yet.
+pub fn run_command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(binary());
     command.arg("run").args(["--json", "--quiet"]).args(arguments);
+    command
+}
+
+/// Waits for the end of a [`run_command`].
+pub fn ran(command: &mut Command) -> Result<Ran> {
     let output = command.output().context("starting stagehost")?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     Ok(Ran {
@@ -93,9 +104,19 @@ pub fn guest(name: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("{name}.wasm")))
 }
 
+/// A process that does not outlive the test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// `stagehost serve` on a free port; stopped when it is dropped.
 pub struct Serve {
-    child: Child,
+    _child: Running,
     /// What it said of itself: `endpoint`, `stateMachineArn`, …
     pub facts: Value,
 }
@@ -106,28 +127,22 @@ impl Serve {
     /// # Errors
     /// If it ends before it says where it is.
     pub fn start(out: &Path) -> Result<Self> {
-        let mut child = Command::new(binary())
+        let child = Command::new(binary())
             .args(["serve", "--port", "0", "--json", "--out"])
             .arg(out)
             .stdout(Stdio::piped())
             .spawn()
             .context("starting stagehost serve")?;
-        let stdout = child.stdout.take().context("no standard output")?;
+        let mut child = Running(child);
+        let stdout = child.0.stdout.take().context("no standard output")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let facts = serde_json::from_str(&line).with_context(|| format!("serve said {line:?}"))?;
-        Ok(Self { child, facts })
+        Ok(Self { _child: child, facts })
     }
 
     /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         self.facts["endpoint"].as_str().unwrap_or_default()
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit codes: 0 everything succeeded, 3 some files failed, 1 failure, 2 wrong usage.
+Exit codes: 0 everything succeeded, 3 some files failed, 1 failure, 2 wrong usage, 130 Ctrl-C.
 
 Examples:
   stagehost run samples/listing

@@ -1,0 +1,180 @@
+//! Ctrl-C in the middle of a run: it ends soon, leaves no process and nothing half-written behind, and a later run over the
+//! same folder makes what is missing.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use stagehost_tests::{Running, file, run, run_command};
+
+/// The stages may have to be built first.
+const BEGINS: Duration = Duration::from_secs(600);
+const ENDS: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_secs(5);
+
+/// Who hears of the Ctrl-C.
+enum Target {
+    /// The command alone, as `kill` tells it: it has to see to its children.
+    Command,
+    /// Its children, too, as a terminal does.
+    Group,
+}
+
+/// A folder for everything that a run writes, its temporary files included.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(place.scratch()).unwrap();
+        place
+    }
+
+    fn scratch(&self) -> PathBuf {
+        self.0.path().canonicalize().unwrap().join("scratch")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    fn arguments(&self) -> [PathBuf; 3] {
+        [file("samples/listing"), "--out".into(), self.out()]
+    }
+
+    fn bucket(&self) -> PathBuf {
+        self.out().join("toq-listing-medias")
+    }
+
+    /// The command lines of ffmpeg and ffprobe at work on this run's files.
+    fn transcoders(&self) -> Vec<String> {
+        let ours = self.scratch().display().to_string();
+        let at_work = |line: &String| line.contains(&ours) && (line.contains("ffmpeg") || line.contains("ffprobe"));
+        command_lines().into_iter().filter(at_work).collect()
+    }
+
+    fn thumbnails(&self) -> usize {
+        files(&self.bucket().join("1/thumb")).len()
+    }
+
+    /// Interrupts a run as soon as `reached` holds, and looks at what it leaves behind.
+    fn interrupt(&self, target: Target, moment: &str, reached: impl Fn(&Self) -> bool) {
+        let mut command = run_command(self.arguments());
+        command.env("TMPDIR", self.scratch()).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut run = Running(command.spawn().unwrap());
+        let begun = Instant::now();
+        while !reached(self) {
+            assert!(run.0.try_wait().unwrap().is_none(), "the run was over before {moment}");
+            assert!(begun.elapsed() < BEGINS, "no {moment} in {BEGINS:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let pid = match target {
+            Target::Command => run.0.id().to_string(),
+            Target::Group => format!("-{}", run.0.id()),
+        };
+        assert!(Command::new("sh").args(["-c", "kill -s INT -- \"$0\"", &pid]).status().unwrap().success());
+        let asked = Instant::now();
+        let status = loop {
+            if let Some(status) = run.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(asked.elapsed() < ENDS, "still there {ENDS:?} after Ctrl-C at {moment}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        println!("{moment}: over {:?} after Ctrl-C", asked.elapsed());
+        let mut said = String::new();
+        run.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(130), "at {moment}: {said}");
+        assert!(said.contains("stopping"), "it says that it stops: {said}");
+        self.assert_clean();
+    }
+
+    /// Nobody is at work any more, and what is there is whole.
+    fn assert_clean(&self) {
+        // What was killed may take a moment to go.
+        let asked = Instant::now();
+        while let Some(running) = self.transcoders().first() {
+            assert!(asked.elapsed() < GONE, "left running: {running}");
+        }
+        let hidden = self.out().join(".stagehost/s3");
+        for folder in [self.scratch(), hidden.join("tmp"), hidden.join("uploads")] {
+            let left = files(&folder);
+            assert!(left.is_empty(), "unfinished: {left:#?}");
+        }
+        for object in files(&self.bucket()) {
+            assert_whole(&self.bucket(), &object);
+        }
+    }
+}
+
+/// The command lines of all processes of this machine that can be seen.
+fn command_lines() -> Vec<String> {
+    if let Ok(processes) = std::fs::read_dir("/proc") {
+        // One that ends meanwhile is none.
+        let lines = processes.flatten().filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        return lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect();
+    }
+    let listed = Command::new("ps").args(["-axww", "-o", "command="]).output().unwrap();
+    String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
+}
+
+/// All files below a folder; none if it is not there, or goes meanwhile.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn assert_whole(bucket: &Path, object: &Path) {
+    let key = object.strip_prefix(bucket).unwrap().display().to_string();
+    let bytes = std::fs::read(object).unwrap();
+    let extension = object.extension().unwrap_or_default().to_string_lossy();
+    match (key.split('/').nth(1), &*extension) {
+        (Some("raw"), _) => {
+            let uploaded = std::fs::read(file("samples/listing").join(object.file_name().unwrap())).unwrap();
+            assert!(bytes == uploaded, "{key} is not what was uploaded");
+        }
+        (Some("thumb"), "jpg") => {
+            assert!(bytes.ends_with(&[0xff, 0xd9]), "{key} is cut off");
+            image::load_from_memory(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+        (Some("processed"), "mp4") => {
+            let mut decode = Command::new("ffmpeg");
+            decode.args(["-v", "error", "-xerror", "-nostdin", "-i"]).arg(object).args(["-f", "null", "-"]);
+            let output = decode.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{key}: {said}");
+        }
+        (Some("zip"), "zip") => {
+            let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+            for index in 0..archive.len() {
+                // Reading to the end compares the checksum.
+                let mut entry = archive.by_index(index).unwrap();
+                std::io::copy(&mut entry, &mut std::io::sink()).unwrap_or_else(|error| panic!("{key}: {error}"));
+            }
+        }
+        (Some("tickets" | "jobs" | "receipts"), "json") => {
+            serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+        _ => panic!("{key} is no object of the pipeline"),
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_half_written_and_a_later_run_completes_the_listing() {
+    let place = Place::new();
+    place.interrupt(Target::Group, "the first thumbnail", |place| place.thumbnails() > 0);
+    place.interrupt(Target::Command, "a video in work", |place| {
+        place.transcoders().iter().any(|line| line.contains("output-0.mp4"))
+    });
+
+    let ran = run(place.arguments()).unwrap();
+    assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);
+    let failed: Vec<_> = ran.json["outputs"].as_array().unwrap().iter().filter(|o| !o["errorCode"].is_null()).collect();
+    assert_eq!(failed.len(), 1, "the damaged sample alone: {failed:#?}");
+    assert_eq!((place.thumbnails(), files(&place.bucket().join("1/processed")).len()), (24, 4));
+    assert_eq!(files(&place.bucket().join("1/zip")).len(), 3);
+    place.assert_clean();
+}
