@@ -19,7 +19,7 @@ mod code {
     pub(super) const INPUT: u32 = 1010;
     /// There is no video in it.
     pub(super) const NO_VIDEO: u32 = 1020;
-    /// Its codec is not supported.
+    /// Its codec is not supported, by ffmpeg or for want of ffmpeg.
     pub(super) const CODEC: u32 = 1030;
     /// The input ends early.
     pub(super) const READ: u32 = 1076;
@@ -78,8 +78,7 @@ async fn do_plan(inner: &Inner, id: &str, plan: &Plan) -> Result<Vec<Vec<Made>>,
         .await
         .map_err(|error| storage_error("The input could not be read", source, error))?;
     let media = ffmpeg::probe(&options.tools, &input, &folder, &limits).await.map_err(|error| {
-        let code = if matches!(error, ToolError::Failed { .. }) { code::INPUT } else { code::UNKNOWN };
-        fail(code, format!("The input {source} could not be opened: {error}"))
+        fail(tool_code(&error, code::INPUT), format!("The input {source} could not be opened: {error}"))
     })?;
     check(&media, source)?;
 
@@ -151,8 +150,7 @@ async fn transcode(
     };
     let (result, ()) = tokio::join!(work, tell);
     result.map_err(|error| {
-        let code = if matches!(error, ToolError::Failed { .. }) { code::READ } else { code::UNKNOWN };
-        fail(code, format!("{} could not be transcoded: {error}", plan.input.file))
+        fail(tool_code(&error, code::READ), format!("{} could not be transcoded: {error}", plan.input.file))
     })?;
     Ok(outputs)
 }
@@ -196,6 +194,16 @@ async fn measure(
         });
     }
     Ok(made)
+}
+
+/// `failed` where the program ran and did not like the file.
+fn tool_code(error: &ToolError, failed: u32) -> u32 {
+    match error {
+        ToolError::Failed { .. } => failed,
+        // Without ffmpeg no codec is supported here: neither the file's fault nor a defect.
+        ToolError::Missing { .. } => code::CODEC,
+        ToolError::Start { .. } | ToolError::TimedOut { .. } => code::UNKNOWN,
+    }
 }
 
 fn storage_error(what: &str, location: &Location, error: StorageError) -> JobError {

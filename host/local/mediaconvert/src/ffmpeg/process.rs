@@ -25,8 +25,8 @@ pub(crate) struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
     #[error(
-        "{program} was not found on this machine, so videos cannot be transcoded. Install ffmpeg (Debian and Ubuntu: \
-         apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install ffmpeg) or give its path in the options"
+        "ffmpeg was not found on this machine (there is no {program} in PATH). Install it (Debian and Ubuntu: apt \
+         install ffmpeg; macOS: brew install ffmpeg), or let `stagehost run --setup` do so, and run the batch again"
     )]
     Missing { program: String },
     #[error("{program} could not be started: {source}")]
