@@ -1,120 +1,13 @@
-//! The service as the AWS SDK sees it, over a real connection.
+//! Executions: started once, followed, answered by task tokens, listed and forgotten.
 
-#![allow(clippy::unwrap_used)]
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use aws_sdk_sfn::Client;
-use aws_sdk_sfn::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_sfn::error::ProvideErrorMetadata;
-use aws_sdk_sfn::types::{
-    ExecutionStatus, HistoryEventType, Tag, ValidateStateMachineDefinitionResultCode,
-    ValidateStateMachineDefinitionSeverity,
-};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use serde_json::{Value, json};
-use stagehost_asl::{Pattern, Resource, Resources, TaskCall, TaskError, Unsupported};
 use stagehost_states::{NewExecution, NewMachine, States, StatesOptions};
 
-const ROLE: &str = "arn:aws:iam::111122223333:role/r";
-const INVOKE: &str = "arn:aws:states:::lambda:invoke";
-const CALLBACK: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
-
-/// A Lambda that gives its payload back, fails when it is told to, and keeps the tokens that it gets.
-#[derive(Default)]
-struct Echo {
-    tokens: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Resources for Echo {
-    fn supports(&self, resource: &Resource) -> Result<(), Unsupported> {
-        match resource.resource_type() {
-            "lambda" | "sqs" => Ok(()),
-            other => Err(Unsupported { reason: format!("there is no '{other}' here, only lambda and sqs") }),
-        }
-    }
-
-    async fn call(&self, call: TaskCall) -> Result<Value, TaskError> {
-        if call.resource.pattern() == Pattern::WaitForTaskToken {
-            self.tokens.lock().unwrap().extend(call.task_token);
-        }
-        let payload = call.parameters.get("Payload").cloned().unwrap_or_default();
-        match payload.get("fail").and_then(Value::as_str) {
-            Some(error) if call.retry_count == 0 => Err(TaskError::new(error, "as it was told")),
-            _ => Ok(json!({"Payload": payload, "StatusCode": 200})),
-        }
-    }
-}
-
-struct Service {
-    client: Client,
-    states: States,
-    echo: Arc<Echo>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let echo = Arc::new(Echo::default());
-        let mut options = StatesOptions::new("eu-west-1", "111122223333", echo.clone());
-        options.substitutions = BTreeMap::from([("HostFunctionArn".to_owned(), "arn:host".to_owned())]);
-        let states = States::new(options);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = states.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let config = aws_sdk_sfn::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(format!("http://{address}"))
-            .build();
-        Self { client: Client::from_conf(config), states, echo }
-    }
-
-    async fn create(&self, name: &str, states: Value) -> String {
-        let start_at = states.as_object().unwrap().keys().next().unwrap().clone();
-        let definition = json!({"StartAt": start_at, "States": states}).to_string();
-        let request = self.client.create_state_machine().name(name).definition(definition).role_arn(ROLE);
-        request.send().await.unwrap().state_machine_arn
-    }
-
-    async fn run(&self, machine: &str, input: Value) -> (ExecutionStatus, Value) {
-        let started = self.client.start_execution().state_machine_arn(machine).input(input.to_string());
-        let arn = started.send().await.unwrap().execution_arn;
-        self.states.execution(&arn).unwrap().wait().await;
-        let seen = self.client.describe_execution().execution_arn(arn).send().await.unwrap();
-        let output = seen.output.map_or(Value::Null, |output| serde_json::from_str(&output).unwrap());
-        (seen.status, output)
-    }
-
-    async fn token(&self) -> String {
-        loop {
-            if let Some(token) = self.echo.tokens.lock().unwrap().pop() {
-                return token;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// The name of the error that the service gave.
-fn name<T: std::fmt::Debug, E: ProvideErrorMetadata>(
-    result: Result<T, aws_sdk_sfn::error::SdkError<E>>,
-) -> (String, String) {
-    let error = match result {
-        Ok(value) => panic!("no error but {value:?}"),
-        Err(error) => error,
-    };
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    (text(error.code()), text(error.message()))
-}
-
-fn wait_forever() -> Value {
-    json!({"W": {"Type": "Wait", "Seconds": 99_999_999, "End": true}})
-}
+use crate::support::{CALLBACK, Echo, INVOKE, Service, name, wait_forever};
 
 #[tokio::test]
 async fn a_machine_of_every_state_type_runs_and_its_history_can_be_read() {
@@ -187,64 +80,6 @@ async fn a_machine_of_every_state_type_runs_and_its_history_can_be_read() {
         assert!(events.iter().any(|event| event.r#type == kind), "{kind:?}");
     }
     assert_eq!(events.last().unwrap().r#type, HistoryEventType::ExecutionSucceeded);
-}
-
-#[tokio::test]
-async fn the_machine_that_is_deployed_is_created_unchanged() {
-    let service = Service::start().await;
-    let definition = include_str!("../../../../statemachine/media-processing.asl.json");
-    let new = NewMachine { name: "media".into(), definition: definition.into(), ..NewMachine::default() };
-    assert_eq!(service.states.create_state_machine(new).unwrap().warnings(), []);
-}
-
-#[tokio::test]
-async fn creating_the_same_machine_again_is_no_error_and_another_one_is() {
-    let service = Service::start().await;
-    let arn = service.create("m", wait_forever()).await;
-    assert_eq!(arn, "arn:aws:states:eu-west-1:111122223333:stateMachine:m");
-    assert_eq!(service.create("m", wait_forever()).await, arn);
-    let other = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}).to_string();
-    let again = service.client.create_state_machine().name("m").definition(&other).role_arn(ROLE).send().await;
-    assert_eq!(name(again).0, "StateMachineAlreadyExists");
-    let express = service.client.create_state_machine().name("e").definition(&other).role_arn(ROLE);
-    let express = express.r#type(aws_sdk_sfn::types::StateMachineType::Express).send().await;
-    assert_eq!(name(express).0, "StateMachineTypeNotSupported");
-    let named = service.client.create_state_machine().name("a b").definition(&other).role_arn(ROLE).send().await;
-    assert_eq!(name(named).0, "InvalidName");
-}
-
-#[tokio::test]
-async fn a_definition_that_cannot_run_is_refused_with_every_state_at_fault() {
-    let service = Service::start().await;
-    let definition = json!({
-        "StartAt": "A",
-        "States": {
-            "A": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Next": "B"},
-            "B": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}
-        }
-    });
-    let create = service.client.create_state_machine().name("m").role_arn(ROLE);
-    let (code, message) = name(create.definition(definition.to_string()).send().await);
-    assert_eq!(code, "InvalidDefinition");
-    assert_eq!(
-        message,
-        "Invalid State Machine Definition: 'UNSUPPORTED_FEATURE: state 'A': the resource 'arn:aws:states:::sns:publish' \
-         is not supported: there is no 'sns' here, only lambda and sqs at /States/A/Resource, UNSUPPORTED_FEATURE: state 'B': \
-         the resource 'arn:aws:states:::ecs:runTask.sync' is not supported: there is no 'ecs' here, only lambda and sqs at \
-         /States/B/Resource'"
-    );
-
-    let validate = service.client.validate_state_machine_definition().definition("{}").send().await.unwrap();
-    assert_eq!(validate.result, ValidateStateMachineDefinitionResultCode::Fail);
-    assert_eq!(validate.diagnostics[0].message, "These fields are required: [States, StartAt]");
-    let questionable = json!({"StartAt": "C", "States": {
-        "C": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "S"}]}, "S": {"Type": "Succeed"}
-    }});
-    let validate = service.client.validate_state_machine_definition().definition(questionable.to_string());
-    let errors = validate.clone().send().await.unwrap();
-    assert_eq!((errors.result, errors.diagnostics.len()), (ValidateStateMachineDefinitionResultCode::Ok, 0));
-    let all = validate.severity(ValidateStateMachineDefinitionSeverity::Warning).send().await.unwrap();
-    assert_eq!(all.diagnostics[0].code, "CHOICE_STATE_MISSING_DEFAULT");
 }
 
 #[tokio::test]
@@ -408,74 +243,6 @@ async fn executions_are_listed_newest_first_by_status_and_in_pages() {
     assert_eq!(names(None).await, ["e4", "e3", "e2", "e1", "e0"]);
     assert_eq!(names(Some(ExecutionStatus::Failed)).await, ["e4", "e2", "e0"]);
     assert!(names(Some(ExecutionStatus::Running)).await.is_empty());
-}
-
-#[tokio::test]
-async fn an_update_changes_what_starts_later_and_a_deletion_leaves_what_runs() {
-    let service = Service::start().await;
-    let machine = service.create("m", wait_forever()).await;
-    let client = &service.client;
-    let first = client.start_execution().state_machine_arn(&machine).send().await.unwrap().execution_arn;
-    let definition = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}).to_string();
-    client.update_state_machine().state_machine_arn(&machine).definition(&definition).send().await.unwrap();
-    assert_eq!(service.run(&machine, json!({})).await.0, ExecutionStatus::Succeeded);
-    let of_first = client.describe_state_machine_for_execution().execution_arn(&first).send().await.unwrap();
-    assert!(of_first.definition.contains("Wait"));
-    let now = client.describe_state_machine().state_machine_arn(&machine).send().await.unwrap();
-    assert_eq!((now.definition, now.role_arn.as_str()), (definition, ROLE));
-    let nothing = client.update_state_machine().state_machine_arn(&machine).send().await;
-    assert_eq!(name(nothing).0, "MissingRequiredParameter");
-
-    for _ in 0..2 {
-        client.delete_state_machine().state_machine_arn(&machine).send().await.unwrap();
-    }
-    let gone = client.describe_state_machine().state_machine_arn(&machine).send().await;
-    assert_eq!(name(gone).0, "StateMachineDoesNotExist");
-    let running = client.describe_execution().execution_arn(&first).send().await.unwrap();
-    assert_eq!(running.status, ExecutionStatus::Running);
-    assert!(client.list_state_machines().send().await.unwrap().state_machines.is_empty());
-}
-
-#[tokio::test]
-async fn tags_are_kept() {
-    let service = Service::start().await;
-    let arn = service.create("m", wait_forever()).await;
-    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-    let client = &service.client;
-    client.tag_resource().resource_arn(&arn).tags(tag("a", "1")).tags(tag("b", "2")).send().await.unwrap();
-    client.untag_resource().resource_arn(&arn).tag_keys("a").send().await.unwrap();
-    let tags = client.list_tags_for_resource().resource_arn(&arn).send().await.unwrap().tags.unwrap();
-    assert_eq!(tags, [tag("b", "2")]);
-}
-
-#[tokio::test]
-async fn what_is_no_request_of_this_service_is_refused_and_not_fatal() {
-    let service = Service::start().await;
-    let send = |target: Option<&str>, body: &str| {
-        let mut request = http::Request::post("/");
-        if let Some(target) = target {
-            request = request.header("x-amz-target", target);
-        }
-        let request = request.body(bytes::Bytes::from(body.to_owned())).unwrap();
-        let states = service.states.clone();
-        async move {
-            let response = states.handle(request).await;
-            assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
-            let body: Value = serde_json::from_slice(response.body()).unwrap();
-            (response.status().as_u16(), body["__type"].as_str().unwrap_or_default().to_owned())
-        }
-    };
-    for (target, body, error) in [
-        (None, "{}", "UnknownOperationException"),
-        (Some("AWSStepFunctions.StartSyncExecution"), "{}", "UnknownOperationException"),
-        (Some("DynamoDB.GetItem"), "{}", "UnknownOperationException"),
-        (Some("AWSStepFunctions.StartExecution"), "{}", "ValidationException"),
-        (Some("AWSStepFunctions.StartExecution"), r#"{"stateMachineArn": 5}"#, "ValidationException"),
-        (Some("AWSStepFunctions.StartExecution"), "{", "SerializationException"),
-    ] {
-        assert_eq!(send(target, body).await, (400, error.to_owned()), "{target:?} {body}");
-    }
-    assert_eq!(send(Some("AWSStepFunctions.ListStateMachines"), "").await.0, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,105 @@
+//! State machines: created, refused, changed, tagged and deleted.
+
+use aws_sdk_sfn::types::{
+    ExecutionStatus, Tag, ValidateStateMachineDefinitionResultCode, ValidateStateMachineDefinitionSeverity,
+};
+use serde_json::json;
+use stagehost_states::NewMachine;
+
+use crate::support::{ROLE, Service, name, wait_forever};
+
+#[tokio::test]
+async fn the_machine_that_is_deployed_is_created_unchanged() {
+    let service = Service::start().await;
+    let definition = include_str!("../../../../../statemachine/media-processing.asl.json");
+    let new = NewMachine { name: "media".into(), definition: definition.into(), ..NewMachine::default() };
+    assert_eq!(service.states.create_state_machine(new).unwrap().warnings(), []);
+}
+
+#[tokio::test]
+async fn creating_the_same_machine_again_is_no_error_and_another_one_is() {
+    let service = Service::start().await;
+    let arn = service.create("m", wait_forever()).await;
+    assert_eq!(arn, "arn:aws:states:eu-west-1:111122223333:stateMachine:m");
+    assert_eq!(service.create("m", wait_forever()).await, arn);
+    let other = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}).to_string();
+    let again = service.client.create_state_machine().name("m").definition(&other).role_arn(ROLE).send().await;
+    assert_eq!(name(again).0, "StateMachineAlreadyExists");
+    let express = service.client.create_state_machine().name("e").definition(&other).role_arn(ROLE);
+    let express = express.r#type(aws_sdk_sfn::types::StateMachineType::Express).send().await;
+    assert_eq!(name(express).0, "StateMachineTypeNotSupported");
+    let named = service.client.create_state_machine().name("a b").definition(&other).role_arn(ROLE).send().await;
+    assert_eq!(name(named).0, "InvalidName");
+}
+
+#[tokio::test]
+async fn a_definition_that_cannot_run_is_refused_with_every_state_at_fault() {
+    let service = Service::start().await;
+    let definition = json!({
+        "StartAt": "A",
+        "States": {
+            "A": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Next": "B"},
+            "B": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}
+        }
+    });
+    let create = service.client.create_state_machine().name("m").role_arn(ROLE);
+    let (code, message) = name(create.definition(definition.to_string()).send().await);
+    assert_eq!(code, "InvalidDefinition");
+    assert_eq!(
+        message,
+        "Invalid State Machine Definition: 'UNSUPPORTED_FEATURE: state 'A': the resource 'arn:aws:states:::sns:publish' \
+         is not supported: there is no 'sns' here, only lambda and sqs at /States/A/Resource, UNSUPPORTED_FEATURE: state 'B': \
+         the resource 'arn:aws:states:::ecs:runTask.sync' is not supported: there is no 'ecs' here, only lambda and sqs at \
+         /States/B/Resource'"
+    );
+
+    let validate = service.client.validate_state_machine_definition().definition("{}").send().await.unwrap();
+    assert_eq!(validate.result, ValidateStateMachineDefinitionResultCode::Fail);
+    assert_eq!(validate.diagnostics[0].message, "These fields are required: [States, StartAt]");
+    let questionable = json!({"StartAt": "C", "States": {
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "S"}]}, "S": {"Type": "Succeed"}
+    }});
+    let validate = service.client.validate_state_machine_definition().definition(questionable.to_string());
+    let errors = validate.clone().send().await.unwrap();
+    assert_eq!((errors.result, errors.diagnostics.len()), (ValidateStateMachineDefinitionResultCode::Ok, 0));
+    let all = validate.severity(ValidateStateMachineDefinitionSeverity::Warning).send().await.unwrap();
+    assert_eq!(all.diagnostics[0].code, "CHOICE_STATE_MISSING_DEFAULT");
+}
+
+#[tokio::test]
+async fn an_update_changes_what_starts_later_and_a_deletion_leaves_what_runs() {
+    let service = Service::start().await;
+    let machine = service.create("m", wait_forever()).await;
+    let client = &service.client;
+    let first = client.start_execution().state_machine_arn(&machine).send().await.unwrap().execution_arn;
+    let definition = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}).to_string();
+    client.update_state_machine().state_machine_arn(&machine).definition(&definition).send().await.unwrap();
+    assert_eq!(service.run(&machine, json!({})).await.0, ExecutionStatus::Succeeded);
+    let of_first = client.describe_state_machine_for_execution().execution_arn(&first).send().await.unwrap();
+    assert!(of_first.definition.contains("Wait"));
+    let now = client.describe_state_machine().state_machine_arn(&machine).send().await.unwrap();
+    assert_eq!((now.definition, now.role_arn.as_str()), (definition, ROLE));
+    let nothing = client.update_state_machine().state_machine_arn(&machine).send().await;
+    assert_eq!(name(nothing).0, "MissingRequiredParameter");
+
+    for _ in 0..2 {
+        client.delete_state_machine().state_machine_arn(&machine).send().await.unwrap();
+    }
+    let gone = client.describe_state_machine().state_machine_arn(&machine).send().await;
+    assert_eq!(name(gone).0, "StateMachineDoesNotExist");
+    let running = client.describe_execution().execution_arn(&first).send().await.unwrap();
+    assert_eq!(running.status, ExecutionStatus::Running);
+    assert!(client.list_state_machines().send().await.unwrap().state_machines.is_empty());
+}
+
+#[tokio::test]
+async fn tags_are_kept() {
+    let service = Service::start().await;
+    let arn = service.create("m", wait_forever()).await;
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let client = &service.client;
+    client.tag_resource().resource_arn(&arn).tags(tag("a", "1")).tags(tag("b", "2")).send().await.unwrap();
+    client.untag_resource().resource_arn(&arn).tag_keys("a").send().await.unwrap();
+    let tags = client.list_tags_for_resource().resource_arn(&arn).send().await.unwrap().tags.unwrap();
+    assert_eq!(tags, [tag("b", "2")]);
+}
