@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -50,16 +50,37 @@ fn cargo() -> Command {
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let project = tempfile::tempdir()?;
     copy(&file("tests/outside-stage"), project.path())?;
-    copy(&file("wit"), &project.path().join("wit"))?;
+    build_project(project.path(), name, name, arguments)
+}
+
+/// Builds a project, with `wit/` put beside it, in the target folder of this name; keeps the component under its own name.
+fn build_project(project: &Path, folder: &str, name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    // Cargo puts every project's component under the same name.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    copy(&file("wit"), &project.join("wit"))?;
     // What it depends on is kept from one run to the next; the project itself is new each time.
     let test = std::env::current_exe()?;
-    let target = test.ancestors().nth(3).context("the test lies in no target folder")?.join("outside").join(name);
-    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", &target).current_dir(project.path()).output()?;
+    let kept = test.ancestors().nth(3).context("the test lies in no target folder")?.join("outside");
+    let target = kept.join(folder);
+    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", &target).current_dir(project).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} in {name}: {said}", arguments.join(" "));
     // `cargo component` builds for a target of its own choice.
     let folders = ["wasm32-wasip2", "wasm32-wasip1"].map(|triple| target.join(triple).join("release/sidecar.wasm"));
-    folders.into_iter().find(|path| path.is_file()).with_context(|| format!("no sidecar.wasm in {}", target.display()))
+    let built = folders.into_iter().find(|path| path.is_file());
+    let component = kept.join(format!("{name}.wasm"));
+    std::fs::copy(built.with_context(|| format!("no sidecar.wasm in {}", target.display()))?, &component)?;
+    Ok(component)
+}
+
+/// The block of README.md in this language that begins with the line.
+fn readme_block(language: &str, first: &str) -> Result<String> {
+    let readme = std::fs::read_to_string(file("README.md"))?;
+    let begin = format!("```{language}\n{first}\n");
+    let (_, rest) = readme.split_once(&begin).with_context(|| format!("README.md has no block {begin:?}"))?;
+    let (block, _) = rest.split_once("\n```\n").context("a block of README.md has no end")?;
+    Ok(block.to_owned())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -95,6 +116,14 @@ fn rendition(ran: &Ran, bucket: &Path, photo: &str, name: &str) -> Result<Vec<u8
     std::fs::read(bucket.join(key)).with_context(|| format!("reading {key}"))
 }
 
+fn check(component: &Path, further: &[&str]) -> Result<(Option<i32>, Value)> {
+    let mut command = Command::new(binary());
+    let output = command.args(["stage", "check", "--json"]).args(further).arg(component).output()?;
+    let document = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{}: {}", component.display(), String::from_utf8_lossy(&output.stderr)))?;
+    Ok((output.status.code(), document))
+}
+
 fn assert_described(ran: &Ran, bucket: &Path, photo: &str, state: &str) -> Result<()> {
     let bytes = std::fs::metadata(file("samples/listing").join(photo))?.len();
     let text = String::from_utf8(rendition(ran, bucket, photo, "sidecar")?)?;
@@ -116,6 +145,16 @@ fn with_a_new_state(name: &str) -> Result<Value> {
     Ok(machine)
 }
 
+/// Two photos through that machine; the new state's stage may write below this prefix.
+fn run_in_a_new_state(folder: &Path, component: &Path, granted: &str) -> Result<(Ran, PathBuf)> {
+    let machine = write(folder, "machine.json", &with_a_new_state("DescribeAssets")?)?;
+    let grants = json!({"read": ["{listingId}/raw/"], "write": [granted], "http": []});
+    let config = write(folder, "config.json", &json!({"states": {"DescribeAssets": {"grants": grants}}}))?;
+    let stage = format!("DescribeAssets={}", component.display());
+    let further = ["--state-machine", &machine, "--config", &config, "--stage", &stage].map(str::to_owned);
+    run_photos(folder, &further)
+}
+
 fn write(folder: &Path, name: &str, document: &Value) -> Result<String> {
     let path = folder.join(name);
     std::fs::write(&path, document.to_string())?;
@@ -129,19 +168,14 @@ fn durations(ran: &Ran) -> Vec<&str> {
 #[test]
 fn a_stage_of_another_project_fits_as_both_tools_build_it() -> Result<()> {
     for (tool, component) in components()? {
-        let output = Command::new(binary()).args(["stage", "check", "--json"]).arg(component).output()?;
-        let document: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("{tool}: {}", String::from_utf8_lossy(&output.stderr)))?;
-        assert!(output.status.success(), "{tool}: {document:#}");
-        assert_eq!(document["fits"], true, "{tool}: {document:#}");
+        let (code, document) = check(component, &[])?;
+        assert_eq!((code, &document["fits"]), (Some(0), &json!(true)), "{tool}: {document:#}");
         assert_eq!(document["world"], "thumbnails", "{tool}: the narrowest world that fits");
         assert_eq!(document["findings"], json!([]), "{tool}");
 
         // It writes objects, and the world of callbacks has none.
-        let output =
-            Command::new(binary()).args(["stage", "check", "--world", "callback", "--json"]).arg(component).output()?;
-        let document: Value = serde_json::from_slice(&output.stdout)?;
-        assert_eq!((output.status.code(), &document["fits"]), (Some(1), &json!(false)), "{tool}: {document:#}");
+        let (code, document) = check(component, &["--world", "callback"])?;
+        assert_eq!((code, &document["fits"]), (Some(1), &json!(false)), "{tool}: {document:#}");
         assert!(
             document["findings"].to_string().contains("object-writer"),
             "{tool}: the import is named: {document:#}"
@@ -170,12 +204,7 @@ fn a_stage_of_another_project_takes_the_place_of_one_of_the_five() -> Result<()>
 fn a_stage_of_another_project_adds_a_state_to_a_copied_state_machine() -> Result<()> {
     for (tool, component) in components()? {
         let folder = tempfile::tempdir()?;
-        let machine = write(folder.path(), "machine.json", &with_a_new_state("DescribeAssets")?)?;
-        let grants = json!({"read": ["{listingId}/raw/"], "write": ["{listingId}/thumb/"], "http": []});
-        let config = write(folder.path(), "config.json", &json!({"states": {"DescribeAssets": {"grants": grants}}}))?;
-        let stage = format!("DescribeAssets={}", component.display());
-        let further = ["--state-machine", &machine, "--config", &config, "--stage", &stage].map(str::to_owned);
-        let (ran, bucket) = run_photos(folder.path(), &further)?;
+        let (ran, bucket) = run_in_a_new_state(folder.path(), component, "{listingId}/thumb/")?;
         assert_eq!((ran.code, &ran.json["status"]), (0, &json!("SUCCEEDED")), "{tool}: {:#}\n{}", ran.json, ran.stderr);
         assert!(durations(&ran).contains(&"DescribeAssets"), "{tool}: {:?}", durations(&ran));
         for photo in PHOTOS {
@@ -197,12 +226,7 @@ fn a_stage_of_another_project_adds_a_state_to_a_copied_state_machine() -> Result
 fn what_nobody_granted_to_a_new_state_is_denied_to_it_file_by_file() -> Result<()> {
     let (_, component) = components()?.first().context("no component")?;
     let folder = tempfile::tempdir()?;
-    let machine = write(folder.path(), "machine.json", &with_a_new_state("DescribeAssets")?)?;
-    let grants = json!({"read": ["{listingId}/raw/"], "write": ["{listingId}/processed/"], "http": []});
-    let config = write(folder.path(), "config.json", &json!({"states": {"DescribeAssets": {"grants": grants}}}))?;
-    let stage = format!("DescribeAssets={}", component.display());
-    let further = ["--state-machine", &machine, "--config", &config, "--stage", &stage].map(str::to_owned);
-    let (ran, bucket) = run_photos(folder.path(), &further)?;
+    let (ran, bucket) = run_in_a_new_state(folder.path(), component, "{listingId}/processed/")?;
     assert_ne!(ran.code, 0, "{:#}", ran.json);
     for photo in PHOTOS {
         let output = ran.output(photo);
@@ -212,5 +236,31 @@ fn what_nobody_granted_to_a_new_state_is_denied_to_it_file_by_file() -> Result<(
     }
     let written = std::fs::read_dir(bucket.join("1/thumb"))?.count();
     assert!(written > 0, "the thumbnails of the state before are kept");
+    Ok(())
+}
+
+#[test]
+fn the_stage_in_the_readme_compiles_as_printed_fits_and_runs() -> Result<()> {
+    let project = tempfile::tempdir()?;
+    std::fs::write(project.path().join("Cargo.toml"), readme_block("toml", "# Cargo.toml")?)?;
+    std::fs::create_dir(project.path().join("src"))?;
+    std::fs::write(project.path().join("src/lib.rs"), readme_block("rust", "// src/lib.rs")?)?;
+    // It has the same dependencies: nothing is to be looked up.
+    std::fs::copy(file("tests/outside-stage/Cargo.lock"), project.path().join("Cargo.lock"))?;
+    let arguments = ["build", "--release", "--locked", "--target", "wasm32-wasip2"];
+    let component = build_project(project.path(), "plain", "readme", &arguments)?;
+
+    let (code, document) = check(&component, &[])?;
+    assert_eq!((code, &document["world"]), (Some(0), &json!("thumbnails")), "{document:#}");
+
+    let folder = tempfile::tempdir()?;
+    let stage = format!("GenerateThumbnails={}", component.display());
+    let (ran, bucket) = run_photos(folder.path(), &["--stage".to_owned(), stage])?;
+    assert_eq!(ran.code, 0, "{:#}\n{}", ran.json, ran.stderr);
+    for photo in PHOTOS {
+        let bytes = std::fs::metadata(file("samples/listing").join(photo))?.len();
+        let note = String::from_utf8(rendition(&ran, &bucket, photo, "note")?)?;
+        assert_eq!(note, format!("{bytes} bytes, noted by GenerateThumbnails\n"));
+    }
     Ok(())
 }
