@@ -93,3 +93,25 @@ fn an_import_beyond_the_world_is_refused_by_name_before_anything_runs() {
     let document: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!(document["findings"][0]["item"], "import toq:media/transcoder@1.0.0");
 }
+
+#[test]
+fn a_component_that_fits_no_world_is_told_the_nearest_one_what_is_at_fault_and_the_fix() {
+    let check = |further: &[&str]| {
+        let mut command = std::process::Command::new(stagehost_tests::binary());
+        let output = command.args(["stage", "check"]).args(further).arg(guest("overreach").unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = check(&[]);
+    for part in [
+        "✗ import toq:media/transcoder@1.0.0",
+        "the world validate does not grant it",
+        "fix: remove what needs it",
+        "fits no world; the nearest is validate",
+    ] {
+        assert!(text.contains(part), "{part:?} is not said:\n{text}");
+    }
+    let document: serde_json::Value = serde_json::from_str(&check(&["--json"])).unwrap();
+    assert_eq!((&document["world"], &document["nearest"]), (&serde_json::Value::Null, &"validate".into()));
+    assert_eq!(document["findings"].as_array().unwrap().len(), 1, "{document:#}");
+}

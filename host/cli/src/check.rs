@@ -29,28 +29,30 @@ pub struct CheckArgs {
 /// If the file cannot be read.
 pub fn check(args: CheckArgs) -> Result<Exit> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let (names, world, findings) = match names_of(&bytes) {
-        Ok(names) => {
-            let world = args.world.or_else(|| World::infer(&names));
-            let findings = match world {
-                Some(world) => check_world(&names, world),
-                None => closest(&names),
-            };
-            (names, world, findings)
-        }
+    let (names, world, nearest, findings) = match names_of(&bytes) {
+        Ok(names) => match args.world.or_else(|| World::infer(&names)) {
+            Some(world) => {
+                let findings = check_world(&names, world);
+                (names, Some(world), None, findings)
+            }
+            None => {
+                let (nearest, findings) = World::nearest(&names);
+                (names, None, Some(nearest), findings)
+            }
+        },
         Err(reason) => {
             let finding = Finding {
                 item: args.file.display().to_string(),
                 problem: reason,
                 fix: "see \"Write a stage\" in the README".into(),
             };
-            (Default::default(), args.world, vec![finding])
+            (Default::default(), args.world, None, vec![finding])
         }
     };
     if args.json {
         let document = json!({
             "file": args.file, "bytes": bytes.len(), "contract": CONTRACT_VERSION,
-            "world": world, "fits": findings.is_empty(),
+            "world": world, "nearest": nearest, "fits": findings.is_empty(),
             "imports": names.imports, "exports": names.exports, "findings": findings,
         });
         println!("{document:#}");
@@ -69,16 +71,14 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
         for finding in &findings {
             println!("✗ {}\n    {}\n    fix: {}", finding.item, finding.problem, finding.fix);
         }
-        match (world, findings.is_empty()) {
-            (Some(world), true) => println!("✓ fits the world {world}"),
-            (Some(world), false) => println!("does not fit the world {world}"),
-            (None, _) => println!("fits no world; --world NAME says what keeps it from the one that you mean"),
+        match (world, nearest) {
+            (Some(world), _) if findings.is_empty() => println!("✓ fits the world {world}"),
+            (Some(world), _) => println!("does not fit the world {world}"),
+            (None, Some(world)) => {
+                println!("fits no world; the nearest is {world}; --world NAME compares with another")
+            }
+            (None, None) => println!("fits no world"),
         }
     }
     Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })
-}
-
-/// The findings of the world that the component misses by the least.
-fn closest(names: &stagehost_runtime::Names) -> Vec<Finding> {
-    World::ALL.into_iter().map(|world| check_world(names, world)).min_by_key(Vec::len).unwrap_or_default()
 }
