@@ -21,13 +21,13 @@ pub fn file(path: &str) -> PathBuf {
     repository().join(path)
 }
 
-/// Media that may not be in the repository, beside the checkout; `None`, and a line that says so, where it is absent.
+/// A folder of the media that may not be in the repository; `None`, and a line that says so, where it is absent.
 pub fn media(folder: &str) -> Option<PathBuf> {
-    let path = repository().join("../shared/media").join(folder);
-    if path.exists() {
+    let path = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default()).join(folder);
+    if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: there is no {}", path.display());
+    println!("skipped: there is no {path:?} (STAGEHOST_MEDIA)");
     None
 }
 

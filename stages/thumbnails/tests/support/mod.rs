@@ -139,11 +139,11 @@ pub fn assert_near(got: &[u8], want: &[u8], tolerance: u8, what: &str) {
     assert!(near(got, want, tolerance), "{what}: got {got:?}, want {want:?} within {tolerance}");
 }
 
-/// A folder of real media beside the repository, which is not always there.
+/// A folder of the media collection, which is not always there.
 pub fn media(folder: &str) -> Option<Vec<PathBuf>> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media").join(folder);
+    let dir = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default()).join(folder);
     let Ok(entries) = std::fs::read_dir(&dir) else {
-        println!("skipped: there is no {}", dir.display());
+        println!("skipped: there is no {dir:?} (STAGEHOST_MEDIA)");
         return None;
     };
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
