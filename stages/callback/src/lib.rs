@@ -8,6 +8,9 @@
 pub mod body;
 pub mod config;
 pub mod delivery;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/contract.rs"]
+mod fixtures;
 pub mod verdict;
 
 /// What `wit/` makes of itself in Rust.

@@ -125,7 +125,7 @@ fn list(failed: &[&Asset]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::body::fixtures::{asset, batch, problem};
+    use crate::fixtures::{asset, batch, problem};
 
     fn status(batch: &Batch) -> &'static str {
         judge(batch).status.name()

@@ -1,11 +1,14 @@
 //! One asset through the stage, on a host of memory.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "../../../tests/fixtures/contract.rs"]
+mod fixtures;
 mod support;
 
 use std::collections::BTreeMap;
 
 use jpeg_encoder::ColorType;
+use stage_thumbnails::bindings;
 use stage_thumbnails::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize};
 use stage_thumbnails::stage::{Host, Stored, process};
 use support::*;
@@ -84,22 +87,10 @@ const KEY: &str = "51/raw/photo/vertical/2025-11-27/photo-001.jpg";
 
 fn asset(media_type: MediaType) -> Asset {
     Asset {
-        key: KEY.to_owned(),
         media_type,
         content_type: Some("image/jpeg".to_owned()),
-        bytes: None,
-        etag: None,
         sha256: Some("ab".repeat(32)),
-        crc32: None,
-        pixels: None,
-        orientation: None,
-        duration_ms: None,
-        has_audio: None,
-        title: None,
-        sequence: None,
-        verified: true,
-        renditions: Vec::new(),
-        problem: None,
+        ..fixtures::asset(KEY)
     }
 }
 

@@ -7,6 +7,9 @@
 //! the component's imports and export.
 
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/contract.rs"]
+mod fixtures;
 pub mod geometry;
 pub mod stage;
 

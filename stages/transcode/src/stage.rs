@@ -90,7 +90,8 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
-    use crate::bindings::toq::media::types::{Id, ListingField, PixelSize, Problem};
+    use crate::bindings::toq::media::types::PixelSize;
+    use crate::fixtures::{self, batch, problem};
 
     /// A service whose answer to each source is laid down.
     #[derive(Default)]
@@ -119,50 +120,20 @@ mod tests {
 
     fn video(key: &str, width: u32, height: u32) -> Asset {
         Asset {
-            key: key.to_owned(),
             media_type: if height > width { MediaType::VideoVertical } else { MediaType::VideoHorizontal },
             content_type: Some("video/quicktime".to_owned()),
             bytes: Some(1),
             etag: Some("tag".to_owned()),
-            sha256: None,
-            crc32: None,
             pixels: Some(PixelSize { width, height }),
             orientation: Some(6),
             duration_ms: Some(1000),
             has_audio: Some(true),
-            title: None,
-            sequence: None,
-            verified: true,
-            renditions: Vec::new(),
-            problem: None,
-        }
-    }
-
-    fn batch(assets: Vec<Asset>) -> Batch {
-        Batch {
-            listing: Id::Number(51),
-            listing_field: ListingField::ListingId,
-            batch_id: None,
-            job_id: None,
-            external_id: None,
-            traceparent: None,
-            assets,
-            bundles: Vec::new(),
-            problems: Vec::new(),
+            ..fixtures::asset(key)
         }
     }
 
     fn rendition(name: &str) -> Rendition {
-        Rendition {
-            name: name.to_owned(),
-            key: format!("51/processed/video/{name}.mp4"),
-            content_type: "video/mp4".to_owned(),
-            pixels: None,
-            bytes: 9,
-            etag: "e".to_owned(),
-            crc32: None,
-            reused: false,
-        }
+        fixtures::rendition(name, &format!("51/processed/video/{name}.mp4"), "video/mp4", None)
     }
 
     #[test]
@@ -170,7 +141,7 @@ mod tests {
         let service = Fake::default();
         let photo = Asset { media_type: MediaType::PhotoVertical, ..video("51/raw/p.mov", 10, 20) };
         let unverified = Asset { verified: false, ..video("51/raw/u.mov", 10, 20) };
-        let problem = Some(Problem { state: "x".to_owned(), code: "y".to_owned(), message: "z".to_owned() });
+        let problem = Some(problem("x", "y"));
         let failed = Asset { problem, ..video("51/raw/f.mov", 10, 20) };
         let videos = [video("51/raw/a.mov", 3840, 2160), video("51/raw/b.mov", 1080, 1920)];
         let [a, b] = videos;

@@ -124,22 +124,11 @@ fn media_type(segment: &str) -> MediaType {
 fn asset(key: &str) -> Asset {
     let segments: Vec<&str> = key.split('/').collect();
     Asset {
-        key: key.to_owned(),
         media_type: media_type(&segments[2..4].join("/")),
-        content_type: None,
-        bytes: None,
-        etag: None,
-        sha256: None,
-        crc32: None,
-        pixels: None,
-        orientation: None,
-        duration_ms: None,
-        has_audio: None,
         title: Some("Front".to_owned()),
         sequence: Some(3),
         verified: false,
-        renditions: Vec::new(),
-        problem: None,
+        ..crate::fixtures::asset(key)
     }
 }
 

@@ -18,6 +18,9 @@
 
 mod check;
 mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/contract.rs"]
+mod fixtures;
 #[cfg(target_family = "wasm")]
 mod guest;
 

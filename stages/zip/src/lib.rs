@@ -10,6 +10,9 @@
 pub mod archive;
 pub mod config;
 mod failure;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/contract.rs"]
+mod fixtures;
 pub mod names;
 pub mod plan;
 pub mod stage;

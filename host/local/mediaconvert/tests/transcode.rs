@@ -67,25 +67,8 @@ async fn a_portrait_video_of_a_phone_stays_upright() {
     }
     let bench = bench(Options::default());
     // Red above, blue below, as a person sees it; stored lying on its side with a note to turn it, as phones do.
-    bench.film(
-        "upright.mp4",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "color=red:size=180x160:rate=10:duration=1",
-            "-f",
-            "lavfi",
-            "-i",
-            "color=blue:size=180x160:rate=10:duration=1",
-            "-filter_complex",
-            "vstack",
-            "-c:v",
-            "libx264",
-            "-pix_fmt",
-            "yuv420p",
-        ],
-    );
+    let halves = ["color=red:size=180x160:rate=10:duration=1", "color=blue:size=180x160:rate=10:duration=1"];
+    bench.draw("upright.mp4", &halves, &["-filter_complex", "vstack"]);
     let upright = bench.store.path("media", "51/raw/upright.mp4");
     let lying = bench.store.path("media", "51/raw/lying.mp4");
     bench.film("lying.mp4", &["-i", upright.to_str().unwrap(), "-vf", "transpose=cclock", "-c:v", "libx264"]);
@@ -124,10 +107,7 @@ async fn a_video_without_sound_is_transcoded_without_sound() {
         return;
     }
     let bench = bench(Options::default());
-    bench.film(
-        "silent.mov",
-        &["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=1", "-c:v", "libx264", "-pix_fmt", "yuv420p"],
-    );
+    bench.draw("silent.mov", &["testsrc=size=64x64:rate=10:duration=1"], &[]);
     let id = bench.submit(job("silent.mov", &[output("_s", 64, 64)]));
     let end = bench.end(&id).await;
     assert_eq!(end.status, "COMPLETE", "{}", end.event);
@@ -140,23 +120,8 @@ async fn where_and_when_it_was_filmed_does_not_reach_the_output() {
         return;
     }
     let bench = bench(Options::default());
-    bench.film(
-        "located.mov",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc=size=64x64:rate=10:duration=1",
-            "-c:v",
-            "libx264",
-            "-pix_fmt",
-            "yuv420p",
-            "-metadata",
-            "location=+48.8577+002.295/",
-            "-metadata",
-            "creation_time=2020-02-02T02:02:02Z",
-        ],
-    );
+    let metadata = ["-metadata", "location=+48.8577+002.295/", "-metadata", "creation_time=2020-02-02T02:02:02Z"];
+    bench.draw("located.mov", &["testsrc=size=64x64:rate=10:duration=1"], &metadata);
     let source = std::fs::read(bench.store.path("media", "51/raw/located.mov")).unwrap();
     let has = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     assert!(has(&source, b"+48.8577"), "the test's own video carries the place");
@@ -194,23 +159,7 @@ async fn a_video_that_breaks_off_is_an_error_and_not_a_shorter_video() {
         return;
     }
     let bench = bench(Options::default());
-    bench.film(
-        "whole.mp4",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=size=320x180:rate=25:duration=8",
-            "-c:v",
-            "libx264",
-            "-g",
-            "25",
-            "-pix_fmt",
-            "yuv420p",
-            "-movflags",
-            "+faststart",
-        ],
-    );
+    bench.draw("whole.mp4", &["testsrc2=size=320x180:rate=25:duration=8"], &["-g", "25", "-movflags", "+faststart"]);
     let bytes = std::fs::read(bench.store.path("media", "51/raw/whole.mp4")).unwrap();
     std::fs::write(bench.store.path("media", "51/raw/cut.mp4"), &bytes[..bytes.len() / 3]).unwrap();
     let id = bench.submit(job("cut.mp4", &[output("_c", 160, 90)]));
@@ -234,7 +183,8 @@ async fn without_ffmpeg_the_job_is_accepted_and_ends_in_an_error_that_says_what_
     std::fs::write(bench.store.path("media", "51/raw/clip.mp4"), b"any").unwrap();
     let id = bench.submit(job("clip.mp4", &[output("_x", 64, 64)]));
     let end = bench.end(&id).await;
-    assert_eq!(end.status, "ERROR");
+    // A codec that is not supported: neither the file nor the service is at fault.
+    assert_eq!((end.status, &end.event["detail"]["errorCode"]), ("ERROR", &json!(1030)), "{}", end.event);
     assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("apt install ffmpeg"), "{}", end.event);
 }
 
@@ -244,22 +194,7 @@ async fn a_job_that_is_cancelled_stops_and_stores_nothing() {
         return;
     }
     let bench = bench(Options { update_interval: Some(Duration::ZERO), ..Options::default() });
-    // Far more work than the test waits for.
-    bench.film(
-        "long.mp4",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "color=gray:size=64x64:rate=1:duration=20000",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-pix_fmt",
-            "yuv420p",
-        ],
-    );
+    bench.long();
     let mut large = output("_x", 3840, 2160);
     large["videoDescription"]["codecSettings"]["h264Settings"]["qualityTuningLevel"] = json!("MULTI_PASS_HQ");
     let id = bench.submit(job("long.mp4", &[large]));
@@ -277,21 +212,7 @@ async fn shutting_down_stops_what_runs_and_what_waits() {
         return;
     }
     let bench = bench(Options::default());
-    bench.film(
-        "long.mp4",
-        &[
-            "-f",
-            "lavfi",
-            "-i",
-            "color=gray:size=64x64:rate=1:duration=20000",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-pix_fmt",
-            "yuv420p",
-        ],
-    );
+    bench.long();
     let running = bench.submit(job("long.mp4", &[output("_a", 3840, 2160)]));
     let waiting = bench.submit(job("long.mp4", &[output("_b", 3840, 2160)]));
     bench.until(|event| event.status == "PROGRESSING").await;

@@ -1,9 +1,9 @@
 //! The document as the backend sees it.
 #![allow(clippy::unwrap_used)]
 
-use super::fixtures::{asset, batch, problem, rendition};
 use super::*;
 use crate::bindings::toq::media::types::Bundle;
+use crate::fixtures::{asset, batch, problem, rendition};
 use crate::verdict::judge;
 
 fn context() -> Context {

@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use super::*;
 use crate::bindings::toq::media::keys::Area;
-use crate::bindings::toq::media::types::{Asset, Id, ListingField, MediaType, Rendition};
+use crate::bindings::toq::media::types::{Asset, MediaType, Rendition};
+use crate::fixtures::{self, batch};
 
 #[derive(Clone)]
 struct Stored {
@@ -147,50 +148,17 @@ impl Sink for MemoryWriter {
 
 fn asset(store: &Memory, key: &str, bytes: &[u8]) -> Asset {
     Asset {
-        key: key.to_owned(),
         media_type: store.parse(key).unwrap().media_type,
-        content_type: None,
         bytes: Some(bytes.len() as u64),
         etag: Some(store.put(key, bytes)),
-        sha256: None,
         crc32: Some(crc32fast::hash(bytes)),
-        pixels: None,
-        orientation: None,
-        duration_ms: None,
-        has_audio: None,
-        title: None,
-        sequence: None,
-        verified: true,
-        renditions: Vec::new(),
-        problem: None,
+        ..fixtures::asset(key)
     }
 }
 
 fn rendition(store: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rendition {
-    Rendition {
-        name: "any".to_owned(),
-        key: key.to_owned(),
-        content_type: "any/any".to_owned(),
-        pixels: None,
-        bytes: bytes.len() as u64,
-        etag: store.put(key, bytes),
-        crc32,
-        reused: false,
-    }
-}
-
-fn batch(assets: Vec<Asset>) -> Batch {
-    Batch {
-        listing: Id::Number(51),
-        listing_field: ListingField::ListingId,
-        batch_id: None,
-        job_id: None,
-        external_id: None,
-        traceparent: None,
-        assets,
-        bundles: Vec::new(),
-        problems: Vec::new(),
-    }
+    let (bytes, etag) = (bytes.len() as u64, store.put(key, bytes));
+    Rendition { bytes, etag, crc32, ..fixtures::rendition("any", key, "any/any", None) }
 }
 
 /// A photo with a thumbnail, a video transcoded by a service that tells no checksum, and a plan.

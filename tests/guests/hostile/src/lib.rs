@@ -56,28 +56,10 @@ impl Guest for Hostile {
                 }
             }
             "boast" => {
-                let rendition = |number: u32| Rendition {
-                    name: number.to_string(),
-                    key: format!("51/thumb/{number}.jpg"),
-                    content_type: "image/jpeg".into(),
-                    pixels: None,
-                    bytes: 1,
-                    etag: "e".into(),
-                    crc32: None,
-                    reused: false,
-                };
-                asset.renditions = (0..100_000).map(rendition).collect();
+                let numbered = |number: u32| rendition(&number.to_string(), &format!("51/thumb/{number}.jpg"));
+                asset.renditions = (0..100_000).map(numbered).collect();
             }
-            "forge" => asset.renditions.push(Rendition {
-                name: "forged".into(),
-                key: "52/thumb/theirs.jpg".into(),
-                content_type: "image/jpeg".into(),
-                pixels: None,
-                bytes: 1,
-                etag: "e".into(),
-                crc32: None,
-                reused: false,
-            }),
+            "forge" => asset.renditions.push(rendition("forged", "52/thumb/theirs.jpg")),
             "environment" => {
                 let seen: Vec<_> = std::env::vars().map(|(name, _)| name).collect();
                 let files = std::fs::read_dir("/").map(|d| d.count()).unwrap_or(0);
@@ -92,6 +74,19 @@ impl Guest for Hostile {
             _ => {}
         }
         Ok(asset)
+    }
+}
+
+fn rendition(name: &str, key: &str) -> Rendition {
+    Rendition {
+        name: name.into(),
+        key: key.into(),
+        content_type: "image/jpeg".into(),
+        pixels: None,
+        bytes: 1,
+        etag: "e".into(),
+        crc32: None,
+        reused: false,
     }
 }
 

@@ -71,7 +71,7 @@ pub fn bench(options: Options) -> Bench {
 }
 
 impl Bench {
-    /// Makes `51/raw/{name}` by ffmpeg from test sources.
+    /// Makes `51/raw/{name}` by ffmpeg.
     pub fn film(&self, name: &str, arguments: &[&str]) {
         let path = self.store.path("media", &format!("51/raw/{name}"));
         let output =
@@ -79,30 +79,23 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Films ffmpeg's test sources, in H.264.
+    pub fn draw(&self, name: &str, sources: &[&str], further: &[&str]) {
+        let mut arguments: Vec<_> = sources.iter().flat_map(|source| ["-f", "lavfi", "-i", source]).collect();
+        arguments.extend(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+        arguments.extend(further);
+        self.film(name, &arguments);
+    }
+
     /// A second of landscape with sound.
     pub fn landscape(&self, name: &str) {
-        self.film(
-            name,
-            &[
-                "-f",
-                "lavfi",
-                "-i",
-                "testsrc=size=320x180:rate=10:duration=1",
-                "-f",
-                "lavfi",
-                "-i",
-                "sine=frequency=440:duration=1",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "ultrafast",
-                "-pix_fmt",
-                "yuv420p",
-                "-c:a",
-                "aac",
-                "-shortest",
-            ],
-        );
+        let sources = ["testsrc=size=320x180:rate=10:duration=1", "sine=frequency=440:duration=1"];
+        self.draw(name, &sources, &["-c:a", "aac", "-shortest"]);
+    }
+
+    /// Hours of nothing in `long.mp4`: far more work than a test waits for.
+    pub fn long(&self) {
+        self.draw("long.mp4", &["color=gray:size=64x64:rate=1:duration=20000"], &[]);
     }
 
     /// Waits for the event that ends a job; everything before it is in `seen`.

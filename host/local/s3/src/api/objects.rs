@@ -63,6 +63,25 @@ macro_rules! refuse_customer_key {
 }
 pub(super) use refuse_customer_key;
 
+/// What GetObject and HeadObject are asked for, which have the same fields in types of their own.
+macro_rules! asked {
+    ($input:expr) => {{
+        check_version($input.version_id.as_deref())?;
+        refuse_customer_key!($input);
+        Asked {
+            range: $input.range,
+            part: $input.part_number,
+            checksums: $input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
+            condition: ReadCondition {
+                if_match: $input.if_match,
+                if_none_match: $input.if_none_match,
+                if_modified_since: $input.if_modified_since,
+                if_unmodified_since: $input.if_unmodified_since,
+            },
+        }
+    }};
+}
+
 /// What a request says about the bytes in its body.
 pub struct Declared {
     fields: Checksums,
@@ -223,19 +242,7 @@ impl Api {
 
     pub(super) async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
-        let asked = Asked {
-            range: input.range,
-            part: input.part_number,
-            checksums: input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
-            condition: ReadCondition {
-                if_match: input.if_match,
-                if_none_match: input.if_none_match,
-                if_modified_since: input.if_modified_since,
-                if_unmodified_since: input.if_unmodified_since,
-            },
-        };
-        check_version(input.version_id.as_deref())?;
-        refuse_customer_key!(input);
+        let asked = asked!(input);
         let store = self.store.clone();
         let Opened { file, record } = blocking(move || store.read(&input.bucket, &input.key)).await?;
         let (mut output, range, partial) = asked.answer(record)?;
@@ -253,19 +260,7 @@ impl Api {
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = request.input;
-        let asked = Asked {
-            range: input.range,
-            part: input.part_number,
-            checksums: input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
-            condition: ReadCondition {
-                if_match: input.if_match,
-                if_none_match: input.if_none_match,
-                if_modified_since: input.if_modified_since,
-                if_unmodified_since: input.if_unmodified_since,
-            },
-        };
-        check_version(input.version_id.as_deref())?;
-        refuse_customer_key!(input);
+        let asked = asked!(input);
         let store = self.store.clone();
         let record = blocking(move || store.describe(&input.bucket, &input.key)).await?;
         let (get, range, partial) = asked.answer(record)?;
