@@ -227,14 +227,14 @@ fn log(
                 stage = %identity.name,
                 version = %identity.version,
                 digest = %identity.digest,
-                duration_ms = report.duration.as_secs_f64() * 1e3,
+                duration_ms = report.duration.as_micros() as f64 / 1e3,
                 memory_peak = report.memory_peak,
                 bytes_read = report.bytes_read,
                 bytes_written = report.bytes_written,
                 failure = failure.map(|f| f.case.name()),
                 message = failure.map(|f| f.message.as_str()).unwrap_or("call ended"),
                 asset = asset,
-                stderr = said.as_str(),
+                stderr = (!said.is_empty()).then_some(said.as_str()),
             )
         };
     }
