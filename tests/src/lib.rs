@@ -1,6 +1,9 @@
 //! What the tests that cross crates have in common: they run the real `stagehost` binary, as a person would.
 
+pub mod package;
 pub mod runtime_api;
+pub mod seaweed;
+pub mod statistics;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -84,6 +87,18 @@ pub fn ran(command: &mut Command) -> Result<Ran> {
         json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// A folder for what tests and benchmarks install; `tests/run` uses the same.
+///
+/// # Errors
+/// If there is no home to put it in.
+pub fn cache() -> Result<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    let folder = base.context("neither XDG_CACHE_HOME nor HOME is set")?.join("stagehost-tests");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
 }
 
 /// A component of `tests/guests`, built once per test process.

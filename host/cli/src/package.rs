@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use stagehost_dispatch::{Artifact, ArtifactIndex, INDEX, Pins};
-use stagehost_runtime::{StageIdentity, Target, precompile_for};
+use stagehost_runtime::{Target, precompile_for};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -129,12 +129,7 @@ fn precompile(
         }
         let component = components.get(&pin.digest).context("a pin names a component that was not read")?;
         let code = precompile_for(target, component)?;
-        let artifact = Artifact {
-            stage: pin.stage.clone(),
-            version: pin.version.clone(),
-            digest: StageIdentity::digest_of(&code),
-            bytes: code.len() as u64,
-        };
+        let artifact = Artifact::new(&pin.stage, &pin.version, &code);
         let file = folder.join(artifact.file_name());
         std::fs::write(&file, code).with_context(|| format!("cannot write {}", file.display()))?;
         index.artifacts.insert(pin.digest.clone(), artifact);

@@ -134,7 +134,17 @@ impl Dispatcher {
             pins.batch.apply(&mut batch, &state);
         }
         if let Some(note) = &outcome.note {
-            tracing::info!(listing = %batch.listing.id, state, stage = %pin.stage, version = %pin.version, note);
+            tracing::info!(
+                listing = %batch.listing.id,
+                batch = batch.batch_id.as_ref().map(tracing::field::display),
+                job = batch.job_id.as_ref().map(tracing::field::display),
+                execution = %envelope.execution.arn,
+                state,
+                stage = %pin.stage,
+                version = %pin.version,
+                digest = %pin.digest,
+                note
+            );
         }
         batch.recount();
         if let Some(token) = envelope.task_token {

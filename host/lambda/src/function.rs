@@ -9,11 +9,13 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use stagehost_aws::Clients;
+use stagehost_batch::{Case, Failure};
 use stagehost_dispatch::{
     DispatchError, Dispatcher, DispatcherParts, Executions, FilePins, ObjectPins, PackagedStages, PinSource, Started,
     StateMachineExecutions,
 };
 use stagehost_runtime::{Fanout, StageEngine};
+use stagehost_telemetry::{Telemetry, XRay, stdout};
 
 use crate::deadline::calls_end_at;
 use crate::settings::{PinsPlace, Settings};
@@ -21,6 +23,7 @@ use crate::settings::{PinsPlace, Settings};
 /// What lives from one invocation to the next.
 pub struct Function {
     dispatcher: Dispatcher,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Function {
@@ -42,6 +45,11 @@ impl Function {
             Some(arn) => Arc::new(StateMachineExecutions::new(clients.states.clone(), arn)),
             None => Arc::new(NoStateMachine),
         };
+        let xray = XRay::from_env().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no segments are sent");
+            None
+        });
+        let telemetry = Arc::new(Telemetry::new(settings.environment, stdout).with_xray(xray));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins,
@@ -51,15 +59,27 @@ impl Function {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions,
-            observer: Arc::new(()),
+            observer: telemetry.clone(),
         });
-        Ok(Self { dispatcher })
+        Ok(Self { dispatcher, telemetry })
     }
 
     /// One invocation.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Refusal> {
-        let deadline = calls_end_at(event.context.deadline, SystemTime::now());
-        self.dispatcher.handle(event.payload.get().as_bytes(), Some(deadline)).await.map_err(Refusal)
+        let context = &event.context;
+        let deadline = calls_end_at(context.deadline, SystemTime::now());
+        self.telemetry.begin(context.xray_trace_id.as_deref());
+        let answer = self.dispatcher.handle(event.payload.get().as_bytes(), Some(deadline)).await;
+        self.telemetry.flush();
+        answer.map_err(|error| {
+            tracing::warn!(
+                request = %context.request_id,
+                failure = %error.error_type,
+                error = %error.error_message,
+                "the invocation failed"
+            );
+            Refusal(error)
+        })
     }
 }
 
@@ -76,6 +96,14 @@ impl Executions for NoStateMachine {
 /// The dispatcher's error, as the runtime API reports it: `errorType` is the stable name.
 #[derive(Debug)]
 pub struct Refusal(DispatchError);
+
+impl Refusal {
+    /// The invocation's task panicked: a defect of the host, which lives on.
+    pub fn broken(error: &tokio::task::JoinError) -> Self {
+        tracing::error!(%error, "a defect of the host");
+        Self(Failure::new(Case::Internal, "a defect of the host; its log says more").into())
+    }
+}
 
 impl From<Refusal> for Diagnostic {
     fn from(refusal: Refusal) -> Self {

@@ -8,6 +8,7 @@ mod function;
 mod settings;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_runtime::tower::util::MapRequestLayer;
@@ -15,11 +16,13 @@ use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::function::Function;
+use crate::function::{Function, Refusal};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().json().with_writer(std::io::stdout).init();
+    if let Err(error) = stagehost_telemetry::init_logging() {
+        eprintln!("bootstrap: {error}");
+    }
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,8 +37,15 @@ fn serve() -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut stop = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
-        let function = Function::start(settings).await?;
-        let service = service_fn(|event: LambdaEvent<Box<RawValue>>| function.handle(event));
+        let function = Arc::new(Function::start(settings).await?);
+        let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+            // On a worker thread: the calls that it begins then need not wake another one.
+            let answer = tokio::spawn({
+                let function = function.clone();
+                async move { function.handle(event).await }
+            });
+            async { answer.await.unwrap_or_else(|broken| Err(Refusal::broken(&broken))) }
+        });
         let runtime = Runtime::new(service).layer(MapRequestLayer::new(always_json));
         tokio::select! {
             ended = runtime.run() => ended.map_err(|error| anyhow::anyhow!("the runtime API: {error}")),

@@ -37,6 +37,8 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// `STATE_MACHINE_ARN`; without it no queue message can be taken.
     pub state_machine: Option<String>,
+    /// `ENV`: names the environment in metrics.
+    pub environment: String,
     /// MiB for all guests together.
     pub guest_memory_mib: u32,
     /// The AWS side.
@@ -76,6 +78,7 @@ impl Settings {
             pins_max_age: number("PINS_MAX_AGE")?.map_or(PINS_MAX_AGE, |age| Duration::from_secs(age.into())),
             artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
             state_machine: get("STATE_MACHINE_ARN"),
+            environment: get("ENV").unwrap_or_else(|| "unknown".to_owned()),
             guest_memory_mib: memory.saturating_sub(HOST_MEMORY_MIB).max(memory / 4).max(1),
             aws: AwsOptions::from_lookup(&lookup)?,
         })

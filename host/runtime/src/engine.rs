@@ -157,7 +157,8 @@ pub fn engine_config() -> Config {
         .async_stack_size(CALL_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .memory_init_cow(true)
-        .generate_address_map(true);
+        // Traps name functions without it; it would only add places in the WebAssembly, and a tenth to every artifact.
+        .generate_address_map(false);
     #[cfg(feature = "compiler")]
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config

@@ -88,7 +88,9 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let others = level.min(LevelFilter::from_level(Level::WARN));
-    let filter = OWN.iter().fold(Targets::new().with_default(others), |all, own| all.with_target(*own, level));
+    // It repeats every error that an invocation answers with; the host has said the same, with its context.
+    let filter = Targets::new().with_default(others).with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
+    let filter = OWN.iter().fold(filter, |all, own| all.with_target(*own, level));
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
     Registry::default().with(lines.with_writer(Scrubbed(writer)).with_filter(filter))
 }

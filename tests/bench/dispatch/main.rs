@@ -24,9 +24,13 @@ const LOADS: usize = 31;
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // On a worker thread, as the function does.
     runtime.block_on(async {
-        dispatching().await?;
-        loading().await
+        tokio::spawn(async {
+            dispatching().await?;
+            loading().await
+        })
+        .await?
     })
 }
 
