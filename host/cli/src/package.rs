@@ -103,7 +103,10 @@ pub fn package(args: PackageArgs) -> Result<Exit> {
     write_json(&folder.join(INDEX), &index)?;
     write_json(&args.out.join("pins.json"), &pins)?;
     let host = args.out.join("bootstrap");
-    std::fs::copy(&bootstrap, &host).with_context(|| format!("cannot copy {}", bootstrap.display()))?;
+    // Beside its place first: the one that is there may be running.
+    let beside = tempfile::NamedTempFile::new_in(&args.out)?.into_temp_path();
+    std::fs::copy(&bootstrap, &beside).with_context(|| format!("cannot copy {}", bootstrap.display()))?;
+    beside.persist(&host).with_context(|| format!("cannot write {}", host.display()))?;
 
     let zip_bytes = args.zip.as_deref().map(|file| write_zip(&args.out, &index, file)).transpose()?;
     report(&args, target, &pins, &index, host.metadata()?.len(), zip_bytes);
