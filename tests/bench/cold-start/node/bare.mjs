@@ -1,0 +1,2 @@
+// Nothing: what Node and the loop take by themselves.
+export const handler = async () => ({ status: "ok" });

@@ -1,0 +1,49 @@
+//! Ten photos of a phone's size, made from the sample listing: enlarged, and with noise so that they weigh what photos do.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use stagehost_tests::file;
+
+pub const WIDTH: u32 = 4032;
+pub const HEIGHT: u32 = 3024;
+const SAMPLES: [&str; 5] = ["front.jpg", "kitchen.jpg", "living-room.jpg", "evening-view.jpg", "staircase.jpg"];
+const COUNT: usize = 10;
+
+/// By file name; the same bytes every time.
+pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut photos = BTreeMap::new();
+    let mut noise = 0x5eed_u64;
+    for (index, sample) in SAMPLES.iter().cycle().take(COUNT).enumerate() {
+        let bytes = std::fs::read(file("samples/listing").join(sample)).with_context(|| (*sample).to_owned())?;
+        let picture = image::load_from_memory(&bytes)?.resize_exact(WIDTH, HEIGHT, FilterType::Triangle);
+        let mut picture = picture.into_rgb8();
+        for value in picture.iter_mut() {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            *value = value.saturating_add((noise % 7) as u8);
+        }
+        let mut encoded = Vec::new();
+        // A little more or less for each, so that no two are of one size.
+        JpegEncoder::new_with_quality(&mut encoded, 88 + (index % 5) as u8).encode_image(&picture)?;
+        let orientation = [1, 6, 1, 3, 8][index % 5];
+        photos.insert(format!("photo-{index:02}.jpg"), with_orientation(&encoded, orientation));
+    }
+    Ok(photos)
+}
+
+/// Puts the smallest EXIF segment there is behind the start of the image.
+fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    #[rustfmt::skip]
+    let segment = [
+        0xff, 0xe1, 0x00, 0x22, b'E', b'x', b'i', b'f', 0, 0,
+        // Big-endian TIFF with one directory of one entry: Orientation (0x0112), one short.
+        b'M', b'M', 0, 42, 0, 0, 0, 8, 0, 1,
+        0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0,
+        0, 0, 0, 0,
+    ];
+    [&jpeg[..2], &segment, &jpeg[2..]].concat()
+}

@@ -1,0 +1,111 @@
+//! The package that is deployed: the `bootstrap` binary, the precompiled stages and their pins.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::binary;
+
+/// The account's number in ARNs of tests.
+pub const ACCOUNT: &str = "000000000000";
+
+/// What `stagehost package` made.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// As it lies below `LAMBDA_TASK_ROOT`.
+    pub folder: PathBuf,
+    /// As it is uploaded.
+    pub zip: PathBuf,
+}
+
+/// The package for tests, made once per test process: with the bootstrap that cargo built together with the tests, so that
+/// the AWS SDK is not compiled once more for one that is linked by itself.
+///
+/// # Errors
+/// What the command said.
+pub fn package() -> Result<&'static Package> {
+    static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| package_with("lambda-package", &[]).map_err(|e| format!("{e:#}")));
+    made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
+}
+
+/// The same with other arguments, under a name of its own.
+///
+/// # Errors
+/// What the command said.
+pub fn package_with(name: &str, arguments: &[&str]) -> Result<Package> {
+    let bootstrap = beside("bootstrap")?;
+    ensure!(bootstrap.is_file(), "there is no {}; run the tests with tests/run", bootstrap.display());
+    let bootstrap = bootstrap.display().to_string();
+    make(name, &[&["--bootstrap", bootstrap.as_str()], arguments].concat())
+}
+
+/// The package as it is released, for benchmarks; made once per process.
+///
+/// # Errors
+/// What the command said.
+pub fn released_package() -> Result<&'static Package> {
+    static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| make("released-package", &[]).map_err(|e| format!("{e:#}")));
+    made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
+}
+
+fn make(name: &str, arguments: &[&str]) -> Result<Package> {
+    let made = Package { folder: beside(name)?, zip: beside(&format!("{name}.zip"))? };
+    let mut command = Command::new(binary());
+    command.args(["package", "--json", "--out"]).arg(&made.folder).arg("--zip").arg(&made.zip).args(arguments);
+    let output = command.output().context("starting stagehost")?;
+    ensure!(output.status.success(), "stagehost package: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(made)
+}
+
+/// In cargo's folder, where the next process finds it again.
+fn beside(name: &str) -> Result<PathBuf> {
+    Ok(binary().parent().context("no target folder")?.join(name))
+}
+
+/// What Lambda and the template tell a function at least, with S3 and Step Functions at `endpoint`.
+pub fn environment(package: &Path, endpoint: &str, bucket: &str) -> Vec<(String, String)> {
+    let root = package.display().to_string();
+    let machine = format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:listing-media-processing-sm-test");
+    let all = [
+        ("LAMBDA_TASK_ROOT", root.as_str()),
+        ("_HANDLER", "bootstrap"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "listing-media-processing-host-test"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3008"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL_S3", endpoint),
+        ("AWS_ENDPOINT_URL_SFN", endpoint),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint),
+        ("AWS_ENDPOINT_URL_MEDIACONVERT", endpoint),
+        ("MEDIA_BUCKET", bucket),
+        ("CALLBACK_URL", "https://backend.invalid/callback"),
+        ("CALLBACK_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:callback"),
+        ("STATE_MACHINE_ARN", machine.as_str()),
+        ("ENV", "test"),
+        ("LOG_LEVEL", "info"),
+        ("TZ", ":UTC"),
+    ];
+    all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// What the states of one execution pass.
+pub fn state(name: &str, batch: serde_json::Value) -> serde_json::Value {
+    serde_json::json!({
+        "state": name,
+        "execution": {
+            "arn": format!("arn:aws:states:us-east-1:{ACCOUNT}:execution:listing-media-processing-sm-test:batch-1"),
+            "name": "batch-1",
+            "startedAt": "2026-01-02T03:04:05.678Z",
+        },
+        "retry": 0,
+        "batch": batch,
+    })
+}
