@@ -2,7 +2,7 @@
 //! thawed and told to end as Lambda does it.
 //!
 //! Why not one of the emulators: they start containers or zips, take milliseconds for an invocation, and show neither the
-//! process nor odd deadlines. This one costs tens of microseconds, so ten thousand invocations are a matter of seconds.
+//! process nor odd deadlines. This one takes a tenth of a millisecond, so ten thousand invocations are a matter of seconds.
 //!
 //! Facts: the developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01). What it leaves out:
 //! an environment serves one invocation at a time, so invocations wait for each other here too.

@@ -6,7 +6,7 @@ mod photos;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::Client;
@@ -34,6 +34,7 @@ struct Contender {
 struct Measured {
     ready: Times,
     answer: Times,
+    again: Times,
     resident: Vec<u64>,
 }
 
@@ -67,6 +68,9 @@ async fn compare() -> Result<()> {
                 of.ready.add(function.time_to_ready().unwrap_or_default());
                 of.answer.add(function.time_to_first_answer().unwrap_or_default());
                 of.resident.push(function.resident_bytes()?);
+                let begun = Instant::now();
+                function.invoke(&contender.payload, Deadline::USUAL).await?;
+                of.again.add(begun.elapsed());
             }
         }
     }
@@ -147,13 +151,14 @@ fn same_findings(host: &Value, node: &Value) -> Result<()> {
 
 fn report(contenders: &[Contender], measured: &BTreeMap<&str, Measured>, rounds: usize) {
     println!("\n{rounds} rounds in alternation; milliseconds: median (10th–90th percentile)\n");
-    println!("| First event | Ready | First answer | Resident then |\n|---|---|---|---|");
+    println!("| First event | Ready | First answer | The same again | Resident at first |\n|---|---|---|---|---|");
     for contender in contenders {
         let Some(of) = measured.get(contender.name) else { continue };
         let mut resident = of.resident.clone();
         resident.sort_unstable();
         let mib = resident.get(resident.len() / 2).copied().unwrap_or_default() >> 20;
-        println!("| {} | {} | {} | {mib} MiB |", contender.what, of.ready.summary(), of.answer.summary());
+        let (ready, answer, again) = (of.ready.summary(), of.answer.summary(), of.again.summary());
+        println!("| {} | {ready} | {answer} | {again} | {mib} MiB |", contender.what);
     }
     let median = |name: &str| measured.get(name).map(|of| of.answer.median()).unwrap_or_default();
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();

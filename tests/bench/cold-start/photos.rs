@@ -24,11 +24,11 @@ pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
             noise ^= noise << 13;
             noise ^= noise >> 7;
             noise ^= noise << 17;
-            *value = value.saturating_add((noise % 7) as u8);
+            *value = value.saturating_add((noise % 16) as u8);
         }
         let mut encoded = Vec::new();
         // A little more or less for each, so that no two are of one size.
-        JpegEncoder::new_with_quality(&mut encoded, 88 + (index % 5) as u8).encode_image(&picture)?;
+        JpegEncoder::new_with_quality(&mut encoded, 90 + (index % 3) as u8).encode_image(&picture)?;
         let orientation = [1, 6, 1, 3, 8][index % 5];
         photos.insert(format!("photo-{index:02}.jpg"), with_orientation(&encoded, orientation));
     }
