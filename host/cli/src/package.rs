@@ -227,6 +227,9 @@ fn write_zip(folder: &Path, index: &ArtifactIndex, file: &Path) -> Result<u64> {
     }
     zip.finish()?.flush()?;
     let bytes = temporary.as_file_mut().seek(std::io::SeekFrom::End(0))?;
+    // Temporary files are for their owner only; this one is to be uploaded by whoever deploys.
+    #[cfg(unix)]
+    temporary.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(bytes)
 }
