@@ -7,7 +7,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `objects`, `reader`, `body` | reading: one version, streamed, taken up again where it broke |
+//! | `objects`, `reader`, `body`, `recent` | reading: one version, streamed, taken up again where it broke; nothing asked twice |
 //! | `writer`, `upload`, `parts` | writing: objects composed of bytes and stored objects |
 //! | `transcoder`, `job`, `receipts` | MediaConvert jobs, and why a second run submits none |
 //! | `tickets`, `events` | states that wait for jobs, and what ends them |
@@ -32,6 +32,7 @@ mod options;
 mod parts;
 mod reader;
 mod receipts;
+mod recent;
 mod secret;
 mod secret_source;
 mod secret_store;

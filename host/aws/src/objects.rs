@@ -1,5 +1,7 @@
 //! Stored objects on S3.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_s3::types::{Tag, Tagging};
 use sha2::{Digest as _, Sha256};
@@ -9,6 +11,7 @@ use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader
 use crate::body::{self, ResumingBody};
 use crate::fault::failure;
 use crate::reader::S3Reader;
+use crate::recent::{EdgeKeeper, Edges, Recent};
 use crate::store::{Store, length_of, unquoted};
 use crate::writer::S3Writer;
 
@@ -19,23 +22,26 @@ use crate::writer::S3Writer;
 #[derive(Clone)]
 pub struct S3Objects {
     store: Store,
+    recent: Arc<Recent>,
 }
 
 impl S3Objects {
     /// Objects of `bucket`; new ones are encrypted by `kms_key_id` where it is given, else as the bucket says.
     pub fn new(client: aws_sdk_s3::Client, bucket: impl Into<String>, kms_key_id: Option<String>) -> Self {
-        Self { store: Store::new(client, bucket.into(), kms_key_id) }
+        Self::of(Store::new(client, bucket.into(), kms_key_id))
     }
 
     pub(crate) fn of(store: Store) -> Self {
-        Self { store }
+        Self { store, recent: Arc::default() }
     }
 }
 
 #[async_trait]
 impl Objects for S3Objects {
     async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
-        self.store.head(key, None).await
+        let info = self.store.head(key, None).await?;
+        self.recent.seen(&info);
+        Ok(info)
     }
 
     async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure> {
@@ -49,16 +55,18 @@ impl Objects for S3Objects {
         let hashing = tokio::task::spawn_blocking(move || {
             let mut sha256 = Sha256::new();
             let mut crc32 = crc32fast::Hasher::new();
+            let mut edges = EdgeKeeper::default();
             let mut bytes = 0u64;
             while let Some(chunk) = chunks.blocking_recv() {
                 let chunk = chunk?;
                 sha256.update(&chunk);
                 crc32.update(&chunk);
+                edges.add(&chunk);
                 bytes += chunk.len() as u64;
             }
-            Ok::<_, Failure>((hex::encode(sha256.finalize()), crc32.finalize(), bytes))
+            Ok::<_, Failure>((hex::encode(sha256.finalize()), crc32.finalize(), edges.finish(), bytes))
         });
-        let (sha256, crc32, bytes) =
+        let (sha256, crc32, edges, bytes) =
             hashing.await.map_err(|error| Failure::new(Case::Internal, format!("digesting {key}: {error}")))??;
         if bytes != length {
             return Err(Failure::new(
@@ -66,12 +74,17 @@ impl Objects for S3Objects {
                 format!("digesting {key}: {bytes} bytes came of the {length} that it has"),
             ));
         }
+        self.recent.read(key, &etag, edges);
         Ok(Digests { sha256, crc32, bytes, etag })
     }
 
     async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure> {
+        // A version that was digested just now: its size is known, and most likely all that will be read of it.
+        if let Some((info, edges)) = if_match.and_then(|etag| self.recent.take(key, unquoted(etag))) {
+            return Ok(Box::new(S3Reader::new(self.store.clone(), info, edges)));
+        }
         let info = self.store.head(key, if_match).await?;
-        Ok(Box::new(S3Reader::new(self.store.clone(), info)))
+        Ok(Box::new(S3Reader::new(self.store.clone(), info, Edges::default())))
     }
 
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {

@@ -10,6 +10,7 @@ use stagehost_batch::Failure;
 use stagehost_runtime::capability::{ObjectInfo, ObjectReader};
 
 use crate::body::{ReadAhead, ResumingBody};
+use crate::recent::Edges;
 use crate::store::Store;
 
 /// A gap up to this long is read over: cheaper than a new request.
@@ -18,6 +19,8 @@ const MAX_SKIP: u64 = 256 * 1024;
 pub(crate) struct S3Reader {
     store: Store,
     info: ObjectInfo,
+    /// What of it is here already.
+    edges: Edges,
     /// Where the last read ended.
     last_end: Option<u64>,
     stream: Option<Stream>,
@@ -32,8 +35,8 @@ struct Stream {
 }
 
 impl S3Reader {
-    pub(crate) fn new(store: Store, info: ObjectInfo) -> Self {
-        Self { store, info, last_end: None, stream: None }
+    pub(crate) fn new(store: Store, info: ObjectInfo, edges: Edges) -> Self {
+        Self { store, info, edges, last_end: None, stream: None }
     }
 }
 
@@ -68,6 +71,9 @@ impl ObjectReader for S3Reader {
         let end = offset.saturating_add(u64::from(len)).min(self.info.bytes);
         if offset >= end {
             return Ok(Bytes::new());
+        }
+        if let Some(bytes) = self.edges.get(offset, end) {
+            return Ok(bytes);
         }
         let position = self.stream.as_ref().map(|stream| stream.position);
         let bytes = match route(offset, position, self.last_end) {

@@ -59,10 +59,10 @@ pub(crate) async fn consume(executions: &dyn Executions, documents: &Documents, 
     for record in records {
         match start(executions, documents, &record).await {
             Ok((name, started)) => {
-                tracing::info!(message = %record.message_id, execution = %name, ?started, "job taken")
+                tracing::info!(message_id = %record.message_id, execution = %name, ?started, "job taken")
             }
             Err(reason) => {
-                tracing::warn!(message = %record.message_id, %reason, "job refused; it goes back to the queue");
+                tracing::warn!(message_id = %record.message_id, %reason, "job refused; it goes back to the queue");
                 failures.push(json!({"itemIdentifier": record.message_id}));
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -42,6 +43,10 @@ impl Server {
         let app = Router::new().fallback(dispatch).with_state(Arc::new(services));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
+        // Without it the second packet of an answer waits for the acknowledgement of the first, some 40 ms.
+        let listener = listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
         let task = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped).await });
         Self { stop, task }
     }

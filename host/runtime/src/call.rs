@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::toq::media::types;
 use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::convert::{Additions, failure_from_guest};
+use crate::cores::Core;
 use crate::grants::Resolved;
 use crate::limits::{Limits, Meter};
 use crate::stage::Stage;
@@ -72,6 +73,7 @@ pub(crate) struct CallState {
     meter: Meter,
     pub(crate) capabilities: Capabilities,
     pub(crate) grants: Resolved,
+    pub(crate) core: Core,
     pub(crate) scope: Arc<CallScope>,
     pub(crate) progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
     pub(crate) traffic: Traffic,
@@ -104,6 +106,7 @@ pub(crate) async fn call(
     stage: &Stage,
     request: &CallRequest,
     input: Input,
+    core: Core,
     progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
 ) -> (Result<Output, Failure>, CallReport) {
     let (started_at, started) = (SystemTime::now(), Instant::now());
@@ -122,6 +125,7 @@ pub(crate) async fn call(
         table: ResourceTable::new(),
         meter: Meter::new(&request.limits),
         capabilities: request.capabilities.clone(),
+        core,
         grants: request.grants.resolve(&request.scope.batch.listing.id.to_string()),
         scope: Arc::new(request.scope.clone()),
         progress,

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::call::{CallReport, CallRequest, Input, Output, call};
 use crate::capability::CallScope;
 use crate::convert::Additions;
+use crate::cores::Core;
 use crate::grants::Resolved;
 use crate::stage::Stage;
 use crate::world::Export;
@@ -101,7 +102,8 @@ impl Observer for () {
 }
 
 impl Fanout {
-    /// At most `cores` calls at once, with at most `memory_mib` MiB of guest memory between them.
+    /// At most `cores` guests run at once, calls that wait for the host not counted; all calls that have begun have at most
+    /// `memory_mib` MiB of guest memory between them.
     pub fn new(cores: usize, memory_mib: u32) -> Self {
         Self {
             cores: Arc::new(Semaphore::new(cores.max(1))),
@@ -212,7 +214,7 @@ impl Fanout {
         let memory = request.limits.memory_mib.clamp(1, self.memory_mib);
         // Neither semaphore is ever closed. Memory first: who holds a core must not wait for anything.
         let _memory = self.memory.acquire_many(memory).await;
-        let _core = self.cores.acquire().await;
+        let core = Core::take(&self.cores).await;
         // Where there is less memory than the pin allows, the guest is refused more, not the host killed for it.
         let mut request = request.clone();
         request.limits.memory_mib = memory;
@@ -223,7 +225,7 @@ impl Fanout {
                 observer.on(AssetEvent::Progress { state: &state, key: key.as_deref(), done, total });
             })
         };
-        let (answer, report) = call(stage, &request, input, progress).await;
+        let (answer, report) = call(stage, &request, input, core, progress).await;
         let (scope, failure) = (&request.scope, answer.as_ref().err());
         observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report });
         (answer, report)

@@ -12,6 +12,7 @@ pub mod capability;
 mod bindings;
 mod call;
 mod convert;
+mod cores;
 mod engine;
 mod fanout;
 mod grants;

@@ -21,7 +21,7 @@ impl transcoder::Host for CallState {
         &mut self,
         job: transcoder::Job,
     ) -> wasmtime::Result<Result<transcoder::Submission, types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             self.grants.may_read(&job.source_key)?;
             for output in &job.outputs {
                 self.grants.may_write(&output.key)?;
@@ -40,7 +40,7 @@ impl transcoder::Host for CallState {
 
 impl webhook::Host for CallState {
     async fn deliver(&mut self, body: String) -> wasmtime::Result<Result<webhook::Reply, types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             if body.len() > WEBHOOK_BODY {
                 return Err(Failure::new(
                     Case::TooLarge,
@@ -60,7 +60,7 @@ impl http::Host for CallState {
         request: http::Request,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<http::Response, types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             self.grants.may_call(authority(&request.url)?)?;
             let response = self
                 .capabilities

@@ -6,6 +6,7 @@ use wasmtime::component::Resource;
 use crate::bindings::toq::media::{objects, tags, types};
 use crate::call::CallState;
 use crate::capability::ObjectReader;
+use crate::cores::Core;
 
 /// The most that one read returns.
 const READ_CAP: u32 = 8 << 20;
@@ -17,7 +18,7 @@ pub struct OpenObject(Box<dyn ObjectReader>);
 
 impl objects::Host for CallState {
     async fn stat(&mut self, key: String) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             Ok(self.capabilities.objects.stat(&key).await?.into())
         })
@@ -29,7 +30,7 @@ impl objects::Host for CallState {
         key: String,
         if_match: Option<String>,
     ) -> wasmtime::Result<Result<objects::Digests, types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             let digests = self.capabilities.objects.digest(&key, if_match.as_deref()).await?;
             self.traffic.read += digests.bytes;
@@ -45,7 +46,7 @@ impl objects::HostObject for CallState {
         key: String,
         if_match: Option<String>,
     ) -> wasmtime::Result<Result<Resource<OpenObject>, types::Failure>> {
-        let reader = guarded(async {
+        let reader = guarded(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             self.capabilities.objects.open(&key, if_match.as_deref()).await
         })
@@ -66,8 +67,9 @@ impl objects::HostObject for CallState {
         offset: u64,
         len: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, types::Failure>> {
+        let core = self.core.clone();
         let reader = self.table.get_mut(&this)?;
-        let answer = reader.0.read(offset, len.min(READ_CAP)).await;
+        let answer = core.free_while(reader.0.read(offset, len.min(READ_CAP))).await;
         Ok(match answer {
             Ok(bytes) => {
                 self.traffic.read += bytes.len() as u64;
@@ -85,7 +87,7 @@ impl objects::HostObject for CallState {
 
 impl tags::Host for CallState {
     async fn set(&mut self, key: String, name: String, value: String) -> wasmtime::Result<Result<(), types::Failure>> {
-        Ok(guarded(async {
+        Ok(guarded(&self.core.clone(), async {
             // A tag steers the lifecycle of an object that the stage may read; it changes no byte of it.
             self.grants.may_read(&key)?;
             for text in [&name, &value] {
@@ -102,7 +104,10 @@ impl tags::Host for CallState {
     }
 }
 
-/// Runs the body of an import and turns its failure into the guest's.
-pub(crate) async fn guarded<T>(body: impl Future<Output = Result<T, Failure>>) -> Result<T, types::Failure> {
-    body.await.map_err(Into::into)
+/// Runs the body of an import, without a core while it waits, and turns its failure into the guest's.
+pub(crate) async fn guarded<T>(
+    core: &Core,
+    body: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, types::Failure> {
+    core.free_while(body).await.map_err(Into::into)
 }

@@ -34,10 +34,11 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<Resource<OpenWriter>, types::Failure>> {
         let open = self.writers.len();
         // The open writers are not `Sync`: nothing may hold `self` over an await here.
-        let Self { grants, capabilities, scope, .. } = self;
+        let Self { grants, capabilities, scope, core, .. } = self;
+        let core = core.clone();
         let (granted, objects) = (grants.may_write(&key), capabilities.objects.clone());
         let provenance = scope.provenance.clone();
-        let created = guarded(async move {
+        let created = guarded(&core, async move {
             granted?;
             header("content type", &content_type, 128)?;
             if let Some(fingerprint) = &fingerprint {
@@ -69,8 +70,9 @@ impl object_writer::HostWriter for CallState {
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
         self.traffic.written += bytes.len() as u64;
+        let core = self.core.clone();
         let writer = self.writer(&this)?;
-        Ok(guarded(writer.append(bytes.into())).await)
+        Ok(guarded(&core, writer.append(bytes.into())).await)
     }
 
     async fn append_object(
@@ -85,8 +87,9 @@ impl object_writer::HostWriter for CallState {
             return Ok(Err(failure.into()));
         }
         self.traffic.written += len;
+        let core = self.core.clone();
         let writer = self.writer(&this)?;
-        Ok(guarded(writer.append_object(&key, if_match.as_deref(), offset, len)).await)
+        Ok(guarded(&core, writer.append_object(&key, if_match.as_deref(), offset, len)).await)
     }
 
     async fn finish(
@@ -95,13 +98,13 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
-        Ok(guarded(async { Ok(writer.finish().await?.into()) }).await)
+        Ok(guarded(&self.core, async { Ok(writer.finish().await?.into()) }).await)
     }
 
     async fn drop(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<()> {
         let id = self.table.delete(this)?.0;
         if let Some(writer) = self.writers.remove(&id) {
-            writer.abort().await;
+            self.core.free_while(writer.abort()).await;
         }
         Ok(())
     }
