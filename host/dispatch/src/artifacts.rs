@@ -202,3 +202,70 @@ fn same_file(file: &File, _: &Path) -> PathBuf {
 fn same_file(_: &File, path: &Path) -> PathBuf {
     path.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    const COMPONENT: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+    /// A folder with one artifact, of which the file holds `bytes`.
+    fn folder(target: Target, made_by: &str, bytes: &[u8]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let artifact = Artifact::new("x", "1.0.0", b"native code");
+        std::fs::write(folder.path().join(artifact.file_name()), bytes).unwrap();
+        let artifacts = BTreeMap::from([(COMPONENT.to_owned(), artifact)]);
+        let index = ArtifactIndex { made_by: made_by.to_owned(), target, artifacts };
+        std::fs::write(folder.path().join(INDEX), serde_json::to_vec(&index).unwrap()).unwrap();
+        folder
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Result<PackagedStages, ArtifactError> {
+        PackagedStages::open(StageEngine::new().unwrap(), folder.path())
+    }
+
+    async fn refusal(folder: &tempfile::TempDir, digest: &str) -> String {
+        let pin = json!({"stage": "x", "version": "1.0.0", "world": "custom", "digest": digest});
+        let error = open(folder).unwrap().stage(&serde_json::from_value(pin).unwrap()).await.unwrap_err();
+        assert_eq!(error.error_type, "Host.BadStage");
+        error.error_message
+    }
+
+    const HERE: &str = env!("CARGO_PKG_VERSION");
+
+    #[test]
+    fn artifacts_for_another_processor_or_by_another_version_are_refused_with_the_command_that_makes_the_right_ones() {
+        let here = Target::of_this_machine().unwrap();
+        let other = Target::ALL.into_iter().find(|target| *target != here).unwrap();
+        for folder in [folder(other, HERE, b""), folder(here, "0.0.1", b"")] {
+            let error = open(&folder).err().unwrap().to_string();
+            assert!(error.contains(&format!("stagehost package --target {here}")), "{error}");
+        }
+        let error = open(&tempfile::tempdir().unwrap()).err().unwrap().to_string();
+        assert!(error.contains("index.json") && error.contains("stagehost package"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_artifact_with_a_flipped_byte_is_refused_before_it_is_mapped() {
+        let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native c\x6fde!");
+        let said = refusal(&folder, COMPONENT).await;
+        assert!(said.contains("not the one in its index"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_artifact_are_refused_although_their_digest_is_right() {
+        let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native code");
+        let said = refusal(&folder, COMPONENT).await;
+        assert!(said.contains("cannot be mapped here") && said.contains("stagehost package"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_component_that_was_not_packaged_is_refused_and_what_there_is_is_named() {
+        let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native code");
+        let said = refusal(&folder, &COMPONENT.replace('0', "1")).await;
+        assert!(said.contains("no artifact of the pinned digest sha256:1111") && said.contains("x 1.0.0"), "{said}");
+    }
+}

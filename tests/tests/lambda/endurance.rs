@@ -9,7 +9,7 @@ const INVOCATIONS: usize = 10_000;
 /// By then every path has been taken and every cache is filled.
 const SETTLED: usize = 1_000;
 /// One in so many is a state with a file in S3, the others are what keeps a function warm.
-const WORK: usize = 20;
+const WORK: usize = 2;
 
 #[tokio::test]
 async fn ten_thousand_invocations_leave_memory_and_descriptors_as_they_were() {

@@ -130,3 +130,19 @@ async fn whatever_comes_instead_of_an_event_is_refused_and_the_process_lives_on(
     }
     host.assert_healthy().await;
 }
+
+/// Step Functions takes 256 KiB.
+#[tokio::test]
+async fn two_thousand_files_leave_in_a_payload_that_fits_and_come_back_whole() {
+    let host = started().await;
+    let key = |n: u32| format!("51/raw/photo/horizontal/2026-01-02/{}-{n}.jpg", "a-name-of-some-length".repeat(4));
+    let keys: Vec<_> = (0..2_000).map(key).collect();
+    let mut packed = host.state("ValidateRawAssets", json!({"listingId": 51, "jobId": 4, "assets": keys})).await;
+    assert!(packed.to_string().len() < 100 * 1024, "{}", packed.to_string().len());
+    assert_eq!((&packed["counts"]["assets"], &packed["counts"]["valid"]), (&json!(2_000), &json!(0)));
+    assert_eq!(packed["assets"], serde_json::Value::Null, "the files are in the bucket");
+    packed["error"] = json!({"Error": "Stage.Timeout", "Cause": "on purpose", "state": "CreateZipBundle"});
+    let answer = host.state("CreateZipBundle", packed).await;
+    assert_eq!(answer["counts"]["assets"], 2_000, "{answer:#}");
+    assert_eq!(answer["counts"]["problems"], 1, "what a Catch put beside the head: {answer:#}");
+}
