@@ -1,0 +1,149 @@
+//! Documents as files. Several processes may use one folder: a file appears whole under its name or not at all, and
+//! replacing takes turns by a lock that the operating system lets go of when its holder dies.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::{Found, MAX_BYTES, Storage, StorageError, Tag, check_name};
+
+/// Held while a document is compared and replaced. Begins with a dot, as no document's name does.
+const LOCK: &str = ".lock";
+
+/// A folder of documents.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The documents below `root`, which is made with the first of them.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn failed(&self, doing: &'static str, name: &str) -> impl FnOnce(std::io::Error) -> StorageError {
+        let place = self.place(name);
+        move |error| StorageError::Failed { doing, place, reason: error.to_string() }
+    }
+
+    fn read(&self, name: &str) -> Result<Option<(Bytes, Tag)>, StorageError> {
+        check_name(name)?;
+        let path = self.root.join(name);
+        let bytes = match path.metadata() {
+            Ok(metadata) if metadata.len() > MAX_BYTES => {
+                return Err(StorageError::TooLarge { place: self.place(name), bytes: metadata.len() });
+            }
+            Ok(_) => std::fs::read(&path),
+            Err(error) => Err(error),
+        };
+        match bytes {
+            Ok(bytes) => Ok(Some((bytes.clone().into(), tag(&bytes)))),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(self.failed("cannot read", name)(error)),
+        }
+    }
+
+    /// The bytes in a file beside the one that they are for.
+    fn written(&self, name: &str, bytes: &[u8]) -> Result<(NamedTempFile, PathBuf), StorageError> {
+        check_name(name)?;
+        let path = self.root.join(name);
+        let folder = path.parent().unwrap_or(&self.root);
+        let write = || {
+            std::fs::create_dir_all(folder)?;
+            let mut file = NamedTempFile::with_prefix_in(".", folder)?;
+            // Temporary files are for their owner only. A registry or pins may be for a team.
+            #[cfg(unix)]
+            file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        Ok((write().map_err(self.failed("cannot write", name))?, path))
+    }
+
+    fn create_now(&self, name: &str, bytes: &[u8]) -> Result<Option<Tag>, StorageError> {
+        let (file, path) = self.written(name, bytes)?;
+        match file.persist_noclobber(path) {
+            Ok(_) => Ok(Some(tag(bytes))),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(self.failed("cannot write", name)(error.error)),
+        }
+    }
+
+    fn replace_now(&self, name: &str, bytes: &[u8], was: &Tag) -> Result<Option<Tag>, StorageError> {
+        let (file, path) = self.written(name, bytes)?;
+        let lock = File::create(self.root.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
+        let _lock = lock.map_err(self.failed("cannot lock", LOCK))?;
+        if self.read(name)?.is_none_or(|(_, tag)| tag != *was) {
+            return Ok(None);
+        }
+        file.persist(path).map_err(|error| self.failed("cannot write", name)(error.error))?;
+        Ok(Some(tag(bytes)))
+    }
+
+    fn collect(&self, folder: &Path, names: &mut Vec<String>) -> std::io::Result<()> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                self.collect(&path, names)?;
+            } else if let Ok(relative) = path.strip_prefix(&self.root)
+                && let Some(name) = relative.to_str()
+                && check_name(name).is_ok()
+            {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Storage for Folder {
+    async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, StorageError> {
+        Ok(match self.read(name)? {
+            None => Found::Missing,
+            Some((_, tag)) if unless == Some(&tag) => Found::Unchanged,
+            Some((bytes, tag)) => Found::Found { bytes, tag },
+        })
+    }
+
+    async fn create(&self, name: &str, bytes: Bytes) -> Result<Option<Tag>, StorageError> {
+        self.create_now(name, &bytes)
+    }
+
+    async fn replace(&self, name: &str, bytes: Bytes, was: &Tag) -> Result<Option<Tag>, StorageError> {
+        self.replace_now(name, &bytes, was)
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        let mut names = Vec::new();
+        // As S3 does: a prefix is no folder. The folder that it ends in bounds what has to be looked at.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() {
+            check_name(folder)?;
+        }
+        self.collect(&self.root.join(folder), &mut names).map_err(self.failed("cannot list", prefix))?;
+        names.retain(|name| name.starts_with(prefix));
+        names.sort();
+        Ok(names)
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.root.join(name).display().to_string()
+    }
+}
+
+fn tag(bytes: &[u8]) -> Tag {
+    Tag(hex::encode(Sha256::digest(bytes)))
+}
