@@ -7,120 +7,29 @@ It is to be run by a Python that has ministack, which it starts and stops itself
 AWS would have answered; the exit code is 1 if any does not hold.
 """
 
-import contextlib
 import hashlib
-import hmac
-import http.server
 import json
-import os
 import pathlib
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 import traceback
 
-import boto3
-from botocore.config import Config
+from backend import SECRET, Backend
+from ministack_server import ACCOUNT, REGION, client, ministack
+from server import until
 
-ACCOUNT, REGION, BUCKET = "000000000000", "us-east-1", "medias"
-FUNCTION = "listing-media-processing-host-test"
-SECRET = "the backend knows it too"
-PATIENCE = 180
-
-
-class Backend:
-    """The backend's end of the callback: believes what is signed, and remembers it."""
-
-    def __init__(self):
-        backend = self
-        self.told = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                expected = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-                right = hmac.compare_digest(expected, self.headers.get("X-Toq-Signature", ""))
-                if right:
-                    backend.told.append(json.loads(body))
-                self.send_response(200 if right else 401)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/callback"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def ministack():
-    """Starts it in a folder of its own, and gives its endpoint."""
-    port, folder = free_port(), tempfile.mkdtemp()
-    endpoint = f"http://127.0.0.1:{port}"
-    # Functions inherit its environment; this is how they learn where AWS is.
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder,
-        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AWS_ENDPOINT_URL": endpoint,
-    }
-    log = open(pathlib.Path(folder) / "log", "wb+")
-    process = subprocess.Popen([sys.executable, "-m", "ministack"], env=environment, cwd=folder, stdout=log, stderr=log)
-    try:
-        until(lambda: answers(port), "ministack answers")
-        yield endpoint
-    except BaseException:
-        log.seek(0)
-        print(log.read()[-8000:].decode(errors="replace"), flush=True)
-        raise
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def answers(port):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-
-
-def until(question, what):
-    """Asks again and again; gives the first answer that is true."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if answer := question():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {PATIENCE} s")
+BUCKET, FUNCTION = "medias", "listing-media-processing-host-test"
 
 
 class Stack:
     def __init__(self, endpoint, package, samples, machine):
         self.samples, self.backend = pathlib.Path(samples), Backend()
 
-        def client(service):
-            patient = Config(read_timeout=PATIENCE, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
-            return boto3.client(service, endpoint_url=endpoint, region_name=REGION, config=patient,
-                                aws_access_key_id="test", aws_secret_access_key="test")
-
-        self.s3, self.sqs, self.function, self.states = map(client, ("s3", "sqs", "lambda", "stepfunctions"))
+        services = ("s3", "sqs", "lambda", "stepfunctions", "secretsmanager", "iam")
+        self.s3, self.sqs, self.function, self.states, secrets, roles = (client(endpoint, name) for name in services)
         self.s3.create_bucket(Bucket=BUCKET)
-        secret = client("secretsmanager").create_secret(Name="callback", SecretString=SECRET)["ARN"]
-        role = client("iam").create_role(RoleName="host", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        secret = secrets.create_secret(Name="callback", SecretString=SECRET)["ARN"]
+        role = roles.create_role(RoleName="host", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         machine_arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:media"
         variables = {
             "ENV": "test", "LOG_LEVEL": "info", "MEDIA_BUCKET": BUCKET, "CALLBACK_URL": self.backend.url,
@@ -205,17 +114,17 @@ def a_message_goes_all_the_way_and_a_bad_one_to_the_dead_letters(stack):
         EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs", FunctionName=FUNCTION, BatchSize=10,
         FunctionResponseTypes=["ReportBatchItemFailures"])
 
-    body = until(lambda: stack.backend.told, "the backend is told")[0]
+    body, _ = stack.backend.wait_for(51)
     assert body["status"] == "SUCCEEDED" and body["jobId"] == 4 and body["assetsZipped"] == 5, body
     assert body["traceparent"] == trace, body
     executions = stack.states.list_executions(stateMachineArn=stack.machine)["executions"]
     assert len(executions) == 1, executions
     arn = executions[0]["executionArn"]
-    until(lambda: stack.states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED", "the execution ends")
+    until("the execution ends", lambda: stack.states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
     archive = stack.s3.get_object(Bucket=BUCKET, Key="51/zip/batch-5/complete.zip")["Body"].read()
     assert archive[:4] == b"PK\x03\x04"
 
-    dead = until(lambda: stack.sqs.receive_message(QueueUrl=stack.dead_letters).get("Messages"), "the bad one is dead")
+    dead = until("the bad one is dead", lambda: stack.sqs.receive_message(QueueUrl=stack.dead_letters).get("Messages"))
     assert [message["Body"] for message in dead] == ["{oops"], dead
 
 

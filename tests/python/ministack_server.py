@@ -1,0 +1,68 @@
+"""ministack, an AWS on this machine, for as long as a `with` block lasts."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+import boto3
+from botocore.config import Config
+
+from server import PATIENCE_S, until
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+
+
+@contextlib.contextmanager
+def ministack(corrected=False, **variables):
+    """Starts it in a folder of its own, and gives its endpoint. `corrected` starts it as ministack_start.py says.
+
+    Its functions inherit its environment, `variables` included; this is how they learn where AWS is.
+    """
+    port, folder = free_port(), tempfile.mkdtemp()
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder,
+        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AWS_ENDPOINT_URL": endpoint, **variables,
+    }
+    start = [str(pathlib.Path(__file__).with_name("ministack_start.py"))] if corrected else ["-m", "ministack"]
+    with open(pathlib.Path(folder) / "log", "wb+") as log:
+        process = subprocess.Popen([sys.executable, "-B", *start], env=environment, cwd=folder, stdout=log, stderr=log)
+        try:
+            until("ministack answers", lambda: process.poll() is not None or answers(port))
+            yield endpoint
+        except BaseException:
+            log.seek(0)
+            print(log.read()[-8000:].decode(errors="replace"), flush=True)
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def client(endpoint, service):
+    """A client without retries: a second try would hide that the first one failed."""
+    config = Config(read_timeout=PATIENCE_S, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    return boto3.client(service, endpoint_url=endpoint, region_name=REGION, config=config,
+                        aws_access_key_id="test", aws_secret_access_key="test")
