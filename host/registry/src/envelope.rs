@@ -1,0 +1,165 @@
+//! Signed envelopes: DSSE, the Dead Simple Signing Envelope (<https://github.com/secure-systems-lab/dsse>), which
+//! in-toto and Sigstore use as well.
+//!
+//! The payload's bytes are signed as they are, so that no two readers can disagree about how a document is written
+//! before it is hashed; and its type is signed with it, so that a signature for one kind of document is none for another.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::{PublicKey, SigningKey, TrustedKeys};
+
+/// DSSE: readers take standard and URL-safe base64.
+const LENIENT: GeneralPurposeConfig = general_purpose::PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const READ_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const READ_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Signatures that are looked at. Nobody needs more; each costs time.
+const MAX_SIGNATURES: usize = 16;
+
+/// Why an envelope is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// No envelope.
+    #[error("not a signed envelope: {0}")]
+    NotAnEnvelope(String),
+    /// Signed, but something else.
+    #[error("an envelope of {found:?}, not of {expected:?}")]
+    PayloadType {
+        /// Its type.
+        found: String,
+        /// The one asked for.
+        expected: String,
+    },
+    /// Nobody signed it.
+    #[error("not signed by anybody")]
+    Unsigned,
+    /// Nobody is trusted.
+    #[error("signed by the key {signers}, but no key is trusted here; add its public key to TRUSTED_KEYS")]
+    NobodyTrusted {
+        /// Ids of keys.
+        signers: String,
+    },
+    /// Signed by others.
+    #[error("signed by the key {signers}, which is not trusted; trusted are {trusted}")]
+    Untrusted {
+        /// Ids of keys, as the envelope gives them.
+        signers: String,
+        /// Ids of keys.
+        trusted: String,
+    },
+    /// The signature is not one of this content.
+    #[error("the signature by {signers} does not match the content: one of them has been changed")]
+    Mismatch {
+        /// Ids of keys.
+        signers: String,
+    },
+}
+
+/// What an envelope held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The signed bytes.
+    pub payload: Vec<u8>,
+    /// Who signed them.
+    pub signer: PublicKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signature {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keyid: Option<String>,
+    sig: String,
+}
+
+/// Signs `payload` as a document of `payload_type` and wraps both: JSON, ending with a line break.
+pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
+    let sig = STANDARD.encode(key.sign(&pre_authentication_encoding(payload_type, payload)));
+    let envelope = serde_json::json!({
+        "payloadType": payload_type,
+        "payload": STANDARD.encode(payload),
+        "signatures": [{"keyid": key.public().id(), "sig": sig}],
+    });
+    format!("{envelope:#}\n").into_bytes()
+}
+
+/// The payload of an envelope, if it is of `payload_type` and signed by a trusted key.
+///
+/// # Errors
+/// [`EnvelopeError`] says which of this it is not.
+pub fn open(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Result<Vec<u8>, EnvelopeError> {
+    open_signed(text, payload_type, trusted).map(|opened| opened.payload)
+}
+
+/// As [`open`], and says who signed.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Result<Opened, EnvelopeError> {
+    let envelope: Envelope = serde_json::from_slice(text).map_err(|e| EnvelopeError::NotAnEnvelope(e.to_string()))?;
+    if envelope.payload_type != payload_type {
+        return Err(EnvelopeError::PayloadType { found: envelope.payload_type, expected: payload_type.to_owned() });
+    }
+    let payload = decoded(&envelope.payload)
+        .ok_or_else(|| EnvelopeError::NotAnEnvelope("its payload is not base64".to_owned()))?;
+    if envelope.signatures.is_empty() {
+        return Err(EnvelopeError::Unsigned);
+    }
+    if envelope.signatures.len() > MAX_SIGNATURES {
+        return Err(EnvelopeError::NotAnEnvelope(format!("it has more than {MAX_SIGNATURES} signatures")));
+    }
+
+    let message = pre_authentication_encoding(payload_type, &payload);
+    let mut by_trusted = Vec::new();
+    for signature in &envelope.signatures {
+        // The id is a hint only: what counts is which key the signature is by. Without it, all keys are tried.
+        let candidates: Vec<_> = match &signature.keyid {
+            Some(id) => trusted.get(id).into_iter().collect(),
+            None => trusted.iter().collect(),
+        };
+        let Some(bytes) = decoded(&signature.sig) else {
+            by_trusted.extend(candidates.into_iter().map(PublicKey::id));
+            continue;
+        };
+        if let Some(signer) = candidates.iter().find(|key| key.signed(&message, &bytes)) {
+            return Ok(Opened { payload, signer: **signer });
+        }
+        by_trusted.extend(candidates.into_iter().map(PublicKey::id));
+    }
+    if !by_trusted.is_empty() {
+        by_trusted.dedup();
+        return Err(EnvelopeError::Mismatch { signers: by_trusted.join(", ") });
+    }
+    let signers: Vec<_> = envelope.signatures.iter().map(|s| s.keyid.as_deref().unwrap_or("(unnamed)")).collect();
+    let signers = signers.join(", ");
+    if trusted.is_empty() {
+        return Err(EnvelopeError::NobodyTrusted { signers });
+    }
+    let trusted: Vec<_> = trusted.iter().map(PublicKey::id).collect();
+    Err(EnvelopeError::Untrusted { signers, trusted: trusted.join(", ") })
+}
+
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    READ_STANDARD.decode(text).or_else(|_| READ_URL_SAFE.decode(text)).ok()
+}
+
+/// What is really signed (DSSE protocol, "PAE"): lengths make it impossible to move bytes between type and payload.
+fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

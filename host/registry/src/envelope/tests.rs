@@ -1,0 +1,169 @@
+#![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::keys::tests::OPENSSL_PEM;
+
+/// The example of DSSE's `protocol.md`.
+const TYPE: &str = "http://example.com/HelloWorld";
+const PAYLOAD: &[u8] = b"hello world";
+const ENCODED: &[u8] = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world";
+
+/// `openssl pkeyutl -sign -rawin` of [`ENCODED`] with the key of [`OPENSSL_PEM`].
+const OPENSSL_SIGNATURE: &str =
+    "8I9264idZun7ZEEz0FiOBgw5jUiiME7J/zr0uWabr9Qt99ZnqSC1lU9ThiZZdBymcO/Zn/x9oJNeo4fp3WX2Aw==";
+
+fn key() -> SigningKey {
+    SigningKey::from_pem(OPENSSL_PEM).unwrap()
+}
+
+fn trusting(keys: &[&SigningKey]) -> TrustedKeys {
+    keys.iter().map(|key| key.public()).collect()
+}
+
+fn sealed() -> Value {
+    serde_json::from_slice(&seal(TYPE, PAYLOAD, &key())).unwrap()
+}
+
+fn refusal(envelope: &Value, trusted: &TrustedKeys) -> EnvelopeError {
+    open(envelope.to_string().as_bytes(), TYPE, trusted).unwrap_err()
+}
+
+#[test]
+fn what_is_signed_is_what_the_protocols_own_example_says() {
+    assert_eq!(pre_authentication_encoding(TYPE, PAYLOAD), ENCODED);
+    assert_eq!(sealed()["payload"], "aGVsbG8gd29ybGQ=");
+    assert_eq!(sealed()["payloadType"], TYPE);
+}
+
+#[test]
+fn the_signature_is_the_one_that_openssl_makes() {
+    assert_eq!(sealed()["signatures"], json!([{"keyid": key().public().id(), "sig": OPENSSL_SIGNATURE}]));
+}
+
+#[test]
+fn what_was_sealed_is_opened_and_the_signer_known() {
+    let other = SigningKey::generate().unwrap();
+    let opened = open_signed(&seal(TYPE, PAYLOAD, &key()), TYPE, &trusting(&[&other, &key()])).unwrap();
+    assert_eq!(opened, Opened { payload: PAYLOAD.to_vec(), signer: key().public() });
+}
+
+#[test]
+fn another_tools_envelope_is_opened_with_url_safe_base64_without_key_id_and_with_fields_of_its_own() {
+    // A payload whose base64 has both characters in which the alphabets differ.
+    let payload = [0xfb, 0xff, 0xfe, 0x3e];
+    let mut envelope: Value = serde_json::from_slice(&seal(TYPE, &payload, &key())).unwrap();
+    let url_safe = |text: &Value| text.as_str().unwrap().replace('+', "-").replace('/', "_").replace('=', "");
+    let (body, sig) = (url_safe(&envelope["payload"]), url_safe(&envelope["signatures"][0]["sig"]));
+    assert!(body.contains('-') && body.contains('_'), "{body}");
+    envelope = json!({"payload": body, "payloadType": TYPE, "signatures": [{"sig": sig, "cert": "x"}], "more": 1});
+    assert_eq!(open(envelope.to_string().as_bytes(), TYPE, &trusting(&[&key()])).unwrap(), payload);
+}
+
+#[test]
+fn of_several_signatures_one_by_a_trusted_key_is_enough() {
+    let other = SigningKey::generate().unwrap();
+    let mut envelope: Value = serde_json::from_slice(&seal(TYPE, PAYLOAD, &other)).unwrap();
+    let ours = sealed()["signatures"][0].clone();
+    envelope["signatures"].as_array_mut().unwrap().push(ours);
+    assert!(open(envelope.to_string().as_bytes(), TYPE, &trusting(&[&key()])).is_ok());
+}
+
+#[test]
+fn what_is_no_envelope_is_refused() {
+    let trusted = trusting(&[&key()]);
+    let mut no_base64 = sealed();
+    no_base64["payload"] = json!("***");
+    for text in ["", "{}", "[]", "revision: 1", r#"{"revision": 1, "states": {}}"#, &no_base64.to_string()] {
+        let error = open(text.as_bytes(), TYPE, &trusted).unwrap_err();
+        assert!(error.to_string().starts_with("not a signed envelope: "), "{error}");
+    }
+}
+
+#[test]
+fn a_signature_for_one_kind_of_document_is_none_for_another() {
+    let mut envelope = sealed();
+    let error = open(envelope.to_string().as_bytes(), "application/other", &trusting(&[&key()])).unwrap_err();
+    assert!(matches!(&error, EnvelopeError::PayloadType { found, .. } if found == TYPE), "{error}");
+    envelope["payloadType"] = json!("application/other");
+    let error = open(envelope.to_string().as_bytes(), "application/other", &trusting(&[&key()])).unwrap_err();
+    assert!(matches!(error, EnvelopeError::Mismatch { .. }), "{error}");
+}
+
+#[test]
+fn no_signature_is_refused() {
+    let mut envelope = sealed();
+    envelope["signatures"] = json!([]);
+    assert_eq!(refusal(&envelope, &trusting(&[&key()])), EnvelopeError::Unsigned);
+}
+
+#[test]
+fn a_signature_by_a_key_that_is_not_trusted_is_refused_and_the_key_named() {
+    let other = SigningKey::generate().unwrap();
+    let said = refusal(&sealed(), &trusting(&[&other])).to_string();
+    assert!(said.contains(&key().public().id()) && said.contains(&other.public().id()), "{said}");
+    assert!(said.contains("not trusted"), "{said}");
+}
+
+#[test]
+fn where_nobody_is_trusted_everything_is_refused() {
+    let error = refusal(&sealed(), &TrustedKeys::default());
+    assert!(matches!(error, EnvelopeError::NobodyTrusted { .. }), "{error}");
+    assert!(error.to_string().contains("TRUSTED_KEYS"), "{error}");
+}
+
+#[test]
+fn another_payload_under_the_same_signature_is_refused() {
+    let mut envelope = sealed();
+    envelope["payload"] = json!(STANDARD.encode("hello w0rld"));
+    let error = refusal(&envelope, &trusting(&[&key()]));
+    assert!(matches!(&error, EnvelopeError::Mismatch { signers } if *signers == key().public().id()), "{error}");
+}
+
+#[test]
+fn a_stranger_who_takes_a_trusted_keys_id_is_refused() {
+    let stranger = SigningKey::generate().unwrap();
+    let mut envelope: Value = serde_json::from_slice(&seal(TYPE, PAYLOAD, &stranger)).unwrap();
+    envelope["signatures"][0]["keyid"] = json!(key().public().id());
+    assert!(matches!(refusal(&envelope, &trusting(&[&key()])), EnvelopeError::Mismatch { .. }));
+    envelope["signatures"][0].as_object_mut().unwrap().remove("keyid");
+    assert!(matches!(refusal(&envelope, &trusting(&[&key()])), EnvelopeError::Mismatch { .. }));
+}
+
+#[test]
+fn a_thousand_signatures_are_not_looked_at() {
+    let mut envelope = sealed();
+    let one = envelope["signatures"][0].clone();
+    envelope["signatures"] = vec![one; 1000].into();
+    assert!(matches!(refusal(&envelope, &trusting(&[&key()])), EnvelopeError::NotAnEnvelope(_)));
+}
+
+proptest! {
+    /// A changed byte that matters is noticed; one that does not (white space, a letter of an ignored name) changes
+    /// nothing.
+    #[test]
+    fn a_changed_byte_is_refused_or_leaves_the_payload(
+        payload in prop::collection::vec(any::<u8>(), 0..200),
+        at in any::<prop::sample::Index>(),
+        flip in 1u8..,
+    ) {
+        let mut text = seal(TYPE, &payload, &key());
+        let at = at.index(text.len());
+        text[at] ^= flip;
+        if let Ok(opened) = open(&text, TYPE, &trusting(&[&key()])) {
+            prop_assert_eq!(opened, payload);
+        }
+    }
+
+    #[test]
+    fn any_bytes_give_an_answer(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(open(&text, TYPE, &trusting(&[&key()])).is_err());
+    }
+
+    #[test]
+    fn whatever_is_sealed_is_opened(payload in prop::collection::vec(any::<u8>(), 0..2000), payload_type in ".{0,40}") {
+        let trusted = trusting(&[&key()]);
+        prop_assert_eq!(open(&seal(&payload_type, &payload, &key()), &payload_type, &trusted).unwrap(), payload);
+    }
+}

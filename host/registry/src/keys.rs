@@ -1,0 +1,242 @@
+//! Keys: who may publish, and whom a host believes. ed25519, because keys and signatures are short, signing needs no
+//! randomness, and `openssl genpkey -algorithm ed25519` makes such keys too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+/// What a public key's text begins with.
+const PREFIX: &str = "ed25519:";
+
+/// Hexadecimal digits of a key id.
+const ID_DIGITS: usize = 16;
+
+/// Why a text is no key.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KeyError {
+    /// Not a public key.
+    #[error(
+        "{text:?} is not a public key: {reason}; expected {PREFIX} and 32 bytes in base64, as `stagehost keys list` prints it"
+    )]
+    Public {
+        /// As written.
+        text: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Not a private key. The text is not repeated: it may be one after all.
+    #[error("not an ed25519 private key in PKCS#8 PEM ({0}); `stagehost keys new NAME` makes one")]
+    Private(String),
+    /// The system has no random numbers.
+    #[error("cannot make a key: the system gives no random numbers ({0})")]
+    Random(String),
+}
+
+/// A private key: signs what is published. Never shown, and wiped from memory when dropped.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// A new one, from the system's random numbers.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
+        Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it.
+    ///
+    /// # Errors
+    /// [`KeyError::Private`].
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let key = ed25519_dalek::SigningKey::from_pkcs8_pem(text).map_err(|e| KeyError::Private(e.to_string()))?;
+        Ok(Self(key))
+    }
+
+    /// As PKCS#8 PEM. Without the public key in it: OpenSSL 3.0 cannot read the form that has both.
+    ///
+    /// # Errors
+    /// [`KeyError::Private`], which does not happen with a key that exists.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
+        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))?;
+        Ok(pem.as_str().to_owned())
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; Signature::BYTE_SIZE] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public().id())
+    }
+}
+
+/// A public key: recognises signatures. Its text is `ed25519:` and the raw key in base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// What it is called for short: the first 16 hexadecimal digits of the SHA-256 of the raw key.
+    pub fn id(&self) -> String {
+        let mut id = hex::encode(Sha256::digest(self.0.as_bytes()));
+        id.truncate(ID_DIGITS);
+        id
+    }
+
+    pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        // Strictly: one message has one signature by one key.
+        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", STANDARD.encode(self.0.as_bytes()))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let refuse = |reason| KeyError::Public { text: text.to_owned(), reason };
+        let encoded = text.strip_prefix(PREFIX).ok_or_else(|| refuse("it does not begin with ed25519:"))?;
+        let raw = STANDARD.decode(encoded).map_err(|_| refuse("it is not base64"))?;
+        let raw: [u8; 32] = raw.try_into().map_err(|_| refuse("it has not 32 bytes"))?;
+        let key = VerifyingKey::from_bytes(&raw).map_err(|_| refuse("it is no point of the curve"))?;
+        if key.is_weak() {
+            return Err(refuse("it would accept anybody's signature"));
+        }
+        Ok(Self(key))
+    }
+}
+
+/// The keys whose signatures count. With none, nothing is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedKeys(BTreeMap<String, PublicKey>);
+
+impl TrustedKeys {
+    /// Whether nobody is trusted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
+        self.0.values()
+    }
+
+    /// The key of that id.
+    pub fn get(&self, id: &str) -> Option<&PublicKey> {
+        self.0.get(id)
+    }
+}
+
+impl FromIterator<PublicKey> for TrustedKeys {
+    fn from_iter<I: IntoIterator<Item = PublicKey>>(keys: I) -> Self {
+        Self(keys.into_iter().map(|key| (key.id(), key)).collect())
+    }
+}
+
+impl FromStr for TrustedKeys {
+    type Err = KeyError;
+
+    /// Reads a list with commas or line breaks between the keys, as `TRUSTED_KEYS` has it. An empty text is an empty
+    /// list; one text that is no key refuses all, so that a slip of the pen is seen.
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        text.split([',', '\n']).map(str::trim).filter(|key| !key.is_empty()).map(PublicKey::from_str).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Made by `openssl genpkey -algorithm ed25519`, OpenSSL 3.0, for these tests only.
+    pub(crate) const OPENSSL_PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
+-----END PRIVATE KEY-----\n";
+
+    /// What `openssl pkey -pubout -outform DER` says of it, without the header of 12 bytes.
+    const OPENSSL_PUBLIC: &str = "ed25519:ViXEkxNrI00LSoKZdAuocJHOmKIqORsxmBsgWnUR8tk=";
+
+    #[test]
+    fn a_key_made_by_openssl_is_read_and_written_as_openssl_writes_it() {
+        let key = SigningKey::from_pem(OPENSSL_PEM).unwrap();
+        assert_eq!(key.public().to_string(), OPENSSL_PUBLIC);
+        assert_eq!(key.to_pem().unwrap(), OPENSSL_PEM);
+    }
+
+    #[test]
+    fn a_key_is_called_by_the_beginning_of_its_digest() {
+        let key: PublicKey = OPENSSL_PUBLIC.parse().unwrap();
+        assert_eq!(key.id(), "ad98a2272f73738b");
+    }
+
+    #[test]
+    fn two_new_keys_differ_and_survive_their_text() {
+        let (one, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        assert_ne!(one.public(), other.public());
+        assert_eq!(SigningKey::from_pem(&one.to_pem().unwrap()).unwrap().public(), one.public());
+        assert_eq!(one.public().to_string().parse::<PublicKey>().unwrap(), one.public());
+    }
+
+    #[test]
+    fn a_private_key_is_not_shown() {
+        let key = SigningKey::from_pem(OPENSSL_PEM).unwrap();
+        assert_eq!(format!("{key:?}"), "SigningKey(ad98a2272f73738b)");
+        let error = SigningKey::from_pem(&OPENSSL_PEM.replace("PRIVATE", "SECRET")).unwrap_err().to_string();
+        assert!(error.contains("stagehost keys new"), "{error}");
+        assert!(!error.contains(&OPENSSL_PEM[30..60]), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_keys_may_be_of_commas_or_of_lines() {
+        let keys: Vec<_> = (0..3).map(|_| SigningKey::generate().unwrap().public()).collect();
+        let expected: TrustedKeys = keys.iter().copied().collect();
+        let list = format!("\n{}, {}\n\n{},\n", keys[0], keys[1], keys[2]);
+        let read: TrustedKeys = list.parse().unwrap();
+        assert_eq!(read, expected);
+        assert_eq!(read.iter().count(), 3);
+        assert_eq!(read.get(&keys[1].id()), Some(&keys[1]));
+    }
+
+    #[test]
+    fn an_empty_list_trusts_nobody() {
+        assert!("".parse::<TrustedKeys>().unwrap().is_empty());
+        assert!(" ,\n ".parse::<TrustedKeys>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_broken_key_refuses_the_whole_list_and_is_named() {
+        let good = SigningKey::generate().unwrap().public();
+        let weak = format!("{PREFIX}{}", STANDARD.encode([0; 32]));
+        for (bad, why) in [
+            ("rsa:AAAA", "does not begin"),
+            ("ed25519:*", "not base64"),
+            ("ed25519:AAAA", "not 32 bytes"),
+            (weak.as_str(), "anybody"),
+        ] {
+            let error = format!("{good},{bad}").parse::<TrustedKeys>().unwrap_err().to_string();
+            assert!(error.contains(bad) && error.contains(why), "{error}");
+        }
+    }
+}
