@@ -101,6 +101,24 @@ pub fn cache() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Runs a script of `tests/python` and shows what it says.
+///
+/// # Errors
+/// What it said, if it failed.
+pub fn run_script(python: impl AsRef<OsStr>, script: &str, arguments: &[&Path]) -> Result<()> {
+    let ran = Command::new(python)
+        // No byte code is left in the checkout.
+        .arg("-B")
+        .arg(file("tests/python").join(script))
+        .args(arguments)
+        .output()
+        .with_context(|| format!("starting {script}"))?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    println!("{said}");
+    ensure!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
+    Ok(())
+}
+
 /// A component of `tests/guests`, built once per test process.
 pub fn guest(name: &str) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();

@@ -21,28 +21,13 @@ use serde_json::Value;
 
 pub use deadline::Deadline;
 pub use process::{Line, Stream};
+pub use stagehost_local::FunctionError;
 
 use process::Process;
 use server::{Api, Shared};
 
 /// How long an initialisation may take before a test is told that it has no end.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How a function failed, as Step Functions would see it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{error_type}: {error_message}")]
-pub struct FunctionError {
-    /// What `Retry` and `Catch` match on.
-    pub error_type: String,
-    /// For people.
-    pub error_message: String,
-}
-
-impl FunctionError {
-    fn new(error_type: &str, error_message: impl Into<String>) -> Self {
-        Self { error_type: error_type.to_owned(), error_message: error_message.into() }
-    }
-}
 
 /// A function: one process, which is killed when this is dropped.
 pub struct Function {

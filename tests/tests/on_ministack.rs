@@ -4,11 +4,10 @@
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use stagehost_tests::package::package;
-use stagehost_tests::{cache, file};
+use stagehost_tests::{cache, file, run_script};
 
 /// A Python that has ministack: `STAGEHOST_MINISTACK_PYTHON`, or the one that `tests/run` makes.
 fn python() -> Result<PathBuf> {
@@ -27,17 +26,6 @@ fn python() -> Result<PathBuf> {
 
 #[test]
 fn the_zip_serves_every_kind_of_event_and_a_queue_is_mapped_to_executions() -> Result<()> {
-    let ran = Command::new(python()?)
-        // No byte code is left in the checkout.
-        .arg("-B")
-        .arg(file("tests/python/ministack_lambda.py"))
-        .arg(&package()?.zip)
-        .arg(file("samples/listing"))
-        .arg(file("statemachine/media-processing.asl.json"))
-        .output()
-        .context("starting ministack_lambda.py")?;
-    let said = String::from_utf8_lossy(&ran.stdout);
-    println!("{said}");
-    ensure!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
-    Ok(())
+    let arguments = [&package()?.zip, &file("samples/listing"), &file("statemachine/media-processing.asl.json")];
+    run_script(python()?, "ministack_lambda.py", &arguments.map(PathBuf::as_path))
 }

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use stagehost_tests::{Serve, file};
+use stagehost_tests::{Serve, file, run_script};
 
 /// A Python that has boto3: `STAGEHOST_PYTHON`, which `tests/run` sets, or whatever `python3` is.
 fn python() -> Result<String> {
@@ -29,16 +29,5 @@ fn boto3_runs_a_machine_with_all_of_the_language_and_a_batch_by_start_execution_
     let address = folder.path().join("serve.json");
     std::fs::write(&address, serve.facts.to_string())?;
 
-    let ran = Command::new(python)
-        // No byte code is left in the checkout.
-        .arg("-B")
-        .arg(file("tests/python/drive_serve.py"))
-        .arg(&address)
-        .arg(file("samples/listing"))
-        .output()
-        .context("starting drive_serve.py")?;
-    let said = String::from_utf8_lossy(&ran.stdout);
-    println!("{said}");
-    ensure!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
-    Ok(())
+    run_script(python, "drive_serve.py", &[&address, &file("samples/listing")])
 }

@@ -76,17 +76,13 @@ impl Documents {
     pub async fn unpack(&self, value: Value) -> Result<Value, Failure> {
         match value {
             Value::Array(branches) => Ok(Value::Array(self.unpack_all(branches).await?)),
-            Value::Object(mut fields) => match fields.remove("branches") {
-                Some(Value::Array(branches)) => {
-                    fields.insert("branches".to_owned(), Value::Array(self.unpack_all(branches).await?));
-                    Ok(Value::Object(fields))
+            Value::Object(mut fields) => {
+                if let Some(Value::Array(branches)) = fields.get_mut("branches") {
+                    *branches = self.unpack_all(std::mem::take(branches)).await?;
+                    return Ok(Value::Object(fields));
                 }
-                Some(other) => {
-                    fields.insert("branches".to_owned(), other);
-                    Ok(Value::Object(fields))
-                }
-                None => self.unpack_one(fields).await.map(Value::Object),
-            },
+                self.unpack_one(fields).await.map(Value::Object)
+            }
             other => Ok(other),
         }
     }

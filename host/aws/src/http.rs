@@ -10,7 +10,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use async_trait::async_trait;
 use bytes::BytesMut;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
 
@@ -33,6 +33,16 @@ const NOT_FOR_STAGES: [&str; 9] = [
     "upgrade",
 ];
 
+/// What all of the host's own HTTP clients have in common: they go where they are sent and nowhere else, and say who
+/// they are.
+pub(crate) fn client(connect_timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(connect_timeout)
+        .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
+}
+
 /// The runtime's [`Http`].
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -45,12 +55,8 @@ impl HttpClient {
     /// # Errors
     /// [`ConfigError::Tls`] when the machine has no usable root certificates.
     pub fn new() -> Result<Self, ConfigError> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
+        let client = client(Duration::from_secs(5))
             .dns_resolver(GuardedResolver)
-            .connect_timeout(Duration::from_secs(5))
-            .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ConfigError::Tls(error.to_string()))?;
         Ok(Self { client })

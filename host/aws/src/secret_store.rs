@@ -13,7 +13,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reqwest::{Client, redirect};
+use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stagehost_batch::{Case, Failure};
@@ -233,12 +233,8 @@ impl SecretStore {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(2))
+        let client = crate::http::client(Duration::from_secs(2))
             .timeout(TIMEOUT)
-            .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| self.wrong(&ConfigError::Tls(error.to_string()).to_string()))?;
         Ok(self.client.get_or_init(|| client))

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::address::{Place, place};
 use crate::clients::ConfigError;
-use crate::http::shown;
+use crate::http::{client, shown};
 use crate::ids::hash;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
@@ -60,12 +60,8 @@ impl SignedWebhook {
     pub fn new(options: WebhookOptions) -> Result<Self, ConfigError> {
         let trace_header = HeaderName::from_bytes(options.trace_header.as_bytes())
             .map_err(|_| ConfigError::TraceHeader(options.trace_header.clone()))?;
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
+        let client = client(Duration::from_secs(5))
             .timeout(TIMEOUT)
-            .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ConfigError::Tls(error.to_string()))?;
         Ok(Self { client, options, trace_header })

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stagehost_local::{FunctionError, LocalAws, LocalOptions};
 use stagehost_tests::file;
 use stagehost_tests::package::{Package, environment, package, state};
-use stagehost_tests::runtime_api::{self, Deadline, Function};
+use stagehost_tests::runtime_api::{Deadline, Function};
 
 /// The function and everything that it talks to.
 pub struct Host {
@@ -59,7 +59,7 @@ async fn secrets(secret: String) -> String {
 
 impl Host {
     /// Invokes the function, with time enough.
-    pub async fn invoke(&self, payload: &Value) -> Result<Value, runtime_api::FunctionError> {
+    pub async fn invoke(&self, payload: &Value) -> Result<Value, FunctionError> {
         self.function.invoke(payload, Deadline::USUAL).await
     }
 
@@ -107,8 +107,7 @@ struct Invoked(Arc<Function>);
 #[async_trait::async_trait]
 impl stagehost_local::Function for Invoked {
     async fn invoke(&self, payload: bytes::Bytes) -> Result<bytes::Bytes, FunctionError> {
-        let answer = self.0.invoke_bytes(payload, Deadline::USUAL).await;
-        answer.map_err(|error| FunctionError::new(error.error_type, error.error_message))
+        self.0.invoke_bytes(payload, Deadline::USUAL).await
     }
 }
 
