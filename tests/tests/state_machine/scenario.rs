@@ -1,0 +1,247 @@
+//! What a scenario says: the documents of `tests/scenarios`, read and checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use stagehost_tests::file;
+
+/// One execution: its input, what everything that it calls answers, and how it must go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// A sentence.
+    pub name: String,
+    /// What the batch has beyond, or other than, the common one: a merge patch (RFC 7386).
+    #[serde(default)]
+    pub batch: Value,
+    /// Answers per state, call by call; the last one for good. A state that is not named gives the common answer.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Vec<Step>>,
+    /// Parts of the definition that this scenario goes without, as JSON pointers.
+    #[serde(default)]
+    pub without: Vec<String>,
+    pub expect: Expectation,
+}
+
+/// What one call, or `times` of them in a row, comes to. Exactly one of the first five is given.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// The batch that was asked about, with this merged into it. Through the token, where the state waits for one.
+    pub adds: Option<Value>,
+    /// The call fails with this error.
+    pub fails: Option<String>,
+    /// The call succeeds, but the state fails with this error by its token.
+    pub fails_later: Option<String>,
+    /// The call never returns.
+    #[serde(default)]
+    pub hangs: bool,
+    /// The call succeeds, and nobody ever answers the token.
+    #[serde(default)]
+    pub silent: bool,
+    /// Seconds between the call and its failure, or the token's answer; 0 answers a token before the call returns.
+    pub after: Option<u64>,
+    /// Seconds between heartbeats, from the call to the answer.
+    pub beats: Option<u64>,
+    /// Bytes that are put into the answer, beside all else.
+    pub bytes: Option<usize>,
+    pub times: Option<usize>,
+}
+
+/// How the execution must go. What is not said is not looked at, except where a comment says what it means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expectation {
+    /// As DescribeExecution names it.
+    pub status: String,
+    /// None for an execution that succeeds.
+    pub error: Option<String>,
+    /// Every state that is entered, in order. After a Parallel state stands a list with one list for each branch.
+    pub states: Vec<Value>,
+    /// How often a state is called that is not called once.
+    #[serde(default)]
+    pub calls: BTreeMap<String, usize>,
+    /// What the last call of a state must contain in its batch.
+    #[serde(default)]
+    pub receives: BTreeMap<String, Value>,
+    /// What the message in the dead-letter queue must contain. Nothing means that there is none.
+    pub dead_letter: Option<Value>,
+    /// What the execution's output must contain; or, of one that fails, what its last state gets.
+    pub output: Option<Value>,
+    /// The fewest and the most seconds that it takes.
+    pub seconds: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Common {
+    #[serde(rename = "comment")]
+    _comment: String,
+    batch: Value,
+    answers: BTreeMap<String, Vec<Step>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subject {
+    #[serde(rename = "comment")]
+    _comment: String,
+    scenarios: Vec<Scenario>,
+}
+
+impl Scenario {
+    /// The execution's name: the sentence with hyphens.
+    pub fn slug(&self) -> String {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+        let mut slug: String = self.name.replace('\'', "").chars().map(plain).collect();
+        while slug.contains("--") {
+            slug = slug.replace("--", "-");
+        }
+        slug.trim_matches('-').to_owned()
+    }
+
+    /// What the state's function does on its call number `earlier`, counted from 0.
+    pub fn step(&self, state: &str, earlier: usize) -> Step {
+        let steps = self.answers.get(state).map(Vec::as_slice).unwrap_or_default();
+        let calls = steps.iter().flat_map(|step| std::iter::repeat_n(step, step.times.unwrap_or(1)));
+        let step = calls.chain(steps.last().into_iter().cycle()).nth(earlier);
+        step.cloned().unwrap_or_else(|| Step { adds: Some(json!({})), ..Step::default() })
+    }
+
+    /// The definition without the parts that this scenario goes without.
+    pub fn definition(&self, definition: &Value) -> Value {
+        let mut definition = definition.clone();
+        for pointer in &self.without {
+            // In a mutant it may be gone already.
+            remove(&mut definition, pointer);
+        }
+        if !self.without.is_empty() {
+            drop_unreachable(&mut definition);
+        }
+        definition
+    }
+
+    fn check(&self) -> Result<()> {
+        let name = &self.name;
+        ensure!(self.slug().len() <= 80, "{name:?}: an execution's name has at most 80 characters");
+        for (state, step) in self.answers.iter().flat_map(|(state, steps)| steps.iter().map(move |step| (state, step)))
+        {
+            let kinds =
+                [step.adds.is_some(), step.fails.is_some(), step.fails_later.is_some(), step.hangs, step.silent];
+            let given = kinds.iter().filter(|kind| **kind).count();
+            ensure!(given == 1, "{name:?}: an answer of {state} has {given} of adds, fails, failsLater, hangs, silent");
+        }
+        ensure!(
+            (self.expect.status == "SUCCEEDED") == self.expect.error.is_none(),
+            "{name:?}: an execution that does not succeed has an error"
+        );
+        Ok(())
+    }
+}
+
+/// Reads all scenarios, with the common batch and answers filled in.
+pub fn all() -> Result<Vec<Scenario>> {
+    let folder = file("tests/scenarios");
+    let common: Common = read(&folder.join("common.json"))?;
+    let mut files: Vec<_> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|end| end == "json") && !path.ends_with("common.json"));
+    files.sort();
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for path in files {
+        let subject: Subject = read(&path)?;
+        for mut scenario in subject.scenarios {
+            scenario.check().with_context(|| path.display().to_string())?;
+            ensure!(
+                scenarios.iter().all(|other| other.slug() != scenario.slug()),
+                "{:?} is there twice",
+                scenario.name
+            );
+            let own = std::mem::replace(&mut scenario.batch, common.batch.clone());
+            merge(&mut scenario.batch, own);
+            for (state, steps) in &common.answers {
+                scenario.answers.entry(state.clone()).or_insert_with(|| steps.clone());
+            }
+            scenarios.push(scenario);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<T> {
+    serde_json::from_slice(&fs::read(path)?).with_context(|| path.display().to_string())
+}
+
+/// The state machine, with its placeholders filled in.
+pub fn definition() -> Result<Value> {
+    let text = fs::read_to_string(file("statemachine/media-processing.asl.json"))?;
+    let text =
+        text.replace("${HostFunctionArn}", super::run::FUNCTION).replace("${DeadLetterQueueUrl}", super::run::QUEUE);
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// RFC 7386.
+pub fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(fields) = patch else {
+        // Nothing to merge is no patch; the top level of a batch is never replaced.
+        if !patch.is_null() {
+            *target = patch;
+        }
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (name, value) in fields {
+        match (&mut *target, value) {
+            (Value::Object(target), Value::Null) => drop(target.shift_remove(&name)),
+            (target, value) => merge(&mut target[&name], value),
+        }
+    }
+}
+
+/// Takes out what a pointer leads to. False if there is nothing.
+pub fn remove(document: &mut Value, pointer: &str) -> bool {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return false };
+    match document.pointer_mut(parent) {
+        Some(Value::Object(fields)) => fields.shift_remove(&last.replace("~1", "/").replace("~0", "~")).is_some(),
+        Some(Value::Array(items)) => {
+            let at = last.parse().ok().filter(|at| *at < items.len());
+            at.map(|at: usize| items.remove(at)).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Takes out the states to which nothing leads any more, so that a machine without a Catch is still one.
+pub fn drop_unreachable(flow: &mut Value) {
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<String> = flow["StartAt"].as_str().map(str::to_owned).into_iter().collect();
+    while let Some(state) = next.pop() {
+        if reached.insert(state.clone()) {
+            targets(&flow["States"][&state], &mut next);
+        }
+    }
+    let Some(states) = flow["States"].as_object_mut() else { return };
+    states.retain(|name, _| reached.contains(name));
+    for state in states.values_mut() {
+        state.get_mut("Branches").and_then(Value::as_array_mut).into_iter().flatten().for_each(drop_unreachable);
+    }
+}
+
+fn targets(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields.iter().filter(|(name, _)| *name != "Branches") {
+                match (name.as_str(), value) {
+                    ("Next" | "Default", Value::String(target)) => found.push(target.clone()),
+                    _ => targets(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| targets(item, found)),
+        _ => {}
+    }
+}
