@@ -192,7 +192,8 @@ fn merge_branch(merged: &mut Batch, branch: Batch, index: usize) -> Result<(), M
     set(&mut merged.external_id, external_id);
     set(&mut merged.traceparent, traceparent);
     set(&mut merged.execution, execution);
-    set(&mut merged.revision, revision);
+    // They differ where the one that the execution began with was revoked while a branch was at work.
+    merged.revision = merged.revision.max(revision);
     for asset in assets {
         match merged.assets.iter_mut().find(|one| one.key == asset.key) {
             Some(known) => known.merge_from(asset)?,

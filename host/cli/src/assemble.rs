@@ -12,8 +12,9 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use serde_json::Value;
 use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, WebhookOptions};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, FilePins, StateMachineExecutions};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
+use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 
 use crate::exit::usage;
@@ -120,8 +121,9 @@ impl Pipeline {
 
         let clients = clients(&aws)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
         let dispatcher = Dispatcher::new(DispatcherParts {
-            pins: Arc::new(FilePins::new(pins_file)),
+            pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
             stages: Arc::new(store),
             capabilities: clients.capabilities()?,
             fanout: Fanout::new(cores, GUEST_MEMORY_MIB),
@@ -129,6 +131,7 @@ impl Pipeline {
             tickets: Arc::new(clients.tickets()),
             executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
             observer,
+            watcher,
         });
         aws.set_function(Arc::new(Host(dispatcher)));
         let bucket = args.out.join(&aws.options().bucket);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use stagehost_dispatch::{BatchLimits, Pin, Pins};
+use stagehost_pins::{BatchLimits, Pin, Pins};
 use stagehost_runtime::{Grants, Limits, World, check, names_of};
 
 use crate::exit::usage;
@@ -174,7 +174,7 @@ pub fn pin(
         }
         pins.insert(state.clone(), pin);
     }
-    let pins = Pins { revision: 1, batch: config.batch.unwrap_or_default(), states: pins };
+    let pins = Pins::new(config.batch.unwrap_or_default(), pins);
     // The same checks as for pins that come from elsewhere.
     Pins::parse(&serde_json::to_vec(&pins)?, "--config").map_err(|e| usage!("{e}"))
 }

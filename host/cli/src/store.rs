@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use stagehost_dispatch::{DispatchError, Pin, StageSource};
+use stagehost_dispatch::{DispatchError, StageSource};
+use stagehost_pins::Pin;
 use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
 use tokio::sync::Mutex;
 

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use stagehost_pins::Pin;
 use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, Target, World};
 use tokio::sync::Mutex;
 
 use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
-use crate::pins::Pin;
 
 /// The index's name in its folder.
 pub const INDEX: &str = "index.json";

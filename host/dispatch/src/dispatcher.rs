@@ -1,5 +1,6 @@
 //! From an event to an answer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,13 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use stagehost_aws::{Documents, JobReport, Recorder, Ticket, Tickets};
 use stagehost_batch::{Batch, Case, Failure};
+use stagehost_pins::{Choice, Pin, PinSource, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
 use stagehost_runtime::{AssetEvent, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
 
+use crate::canary::CanaryHealth;
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
-use crate::pins::{Pin, PinSource};
 use crate::queue::{self, Executions};
 use crate::revisions::Revisions;
 
@@ -32,6 +34,11 @@ pub trait StageSource: Send + Sync + 'static {
     /// # Errors
     /// `Host.BadStage`, which names what is missing or wrong.
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError>;
+
+    /// From now on, only components with one of these digests will be asked for: the others may go.
+    fn retain(&self, digests: &HashSet<String>) {
+        let _ = digests;
+    }
 }
 
 /// What a dispatcher is made of.
@@ -50,21 +57,25 @@ pub struct DispatcherParts {
     pub tickets: Arc<Tickets>,
     /// Starts executions for queue messages.
     pub executions: Arc<dyn Executions>,
-    /// Who watches.
+    /// Who watches calls.
     pub observer: Arc<dyn Observer>,
+    /// Who watches pins.
+    pub watcher: PinsWatcher,
 }
 
 /// The host.
 pub struct Dispatcher {
     parts: DispatcherParts,
     revisions: Revisions,
+    canaries: CanaryHealth,
 }
 
 impl Dispatcher {
     /// A host made of `parts`.
     pub fn new(parts: DispatcherParts) -> Self {
-        let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone());
-        Self { parts, revisions }
+        let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone(), parts.watcher.clone());
+        let canaries = CanaryHealth::new(parts.watcher.clone());
+        Self { parts, revisions, canaries }
     }
 
     /// Handles one event. At the `deadline` every call of a stage ends; the answer follows within half a second.
@@ -92,8 +103,14 @@ impl Dispatcher {
 
     async fn state(&self, mut envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
         let state = envelope.state.clone();
-        let pins = self.revisions.current().await?;
-        let pin = pins.states.get(&state).ok_or_else(|| {
+        let document = self.parts.documents.unpack(std::mem::take(&mut envelope.batch)).await?;
+        let mut batch = stagehost_batch::resume(&document, &envelope.execution)
+            .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
+        drop(document);
+
+        let pins = self.revisions.of(batch.revision).await?;
+        batch.revision = Some(pins.revision);
+        let mut choice = pins.choose(&state, &envelope.execution.name).ok_or_else(|| {
             let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
             DispatchError::no_pin(format!(
                 "no stage is pinned to the state {state:?} in revision {}; pinned are {}",
@@ -101,13 +118,14 @@ impl Dispatcher {
                 pinned.join(", ")
             ))
         })?;
+        if choice.role == Role::Canary
+            && self.canaries.given_up(&choice.pin.digest)
+            && let Some(pin) = pins.states.get(&state)
+        {
+            choice = Choice { pin, role: Role::Pinned };
+        }
+        let pin = choice.pin;
         let stage = self.parts.stages.stage(pin).await?;
-
-        let document = self.parts.documents.unpack(std::mem::take(&mut envelope.batch)).await?;
-        let mut batch = stagehost_batch::resume(&document, &envelope.execution)
-            .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
-        drop(document);
-        batch.revision.get_or_insert(pins.revision);
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
                 "the state {state:?} submits jobs but passes no taskToken; use lambda:invoke.waitForTaskToken"
@@ -120,7 +138,11 @@ impl Dispatcher {
         let recorder = Recorder::new(self.parts.capabilities.transcoder.clone());
         let mut request = self.request(&envelope, pin, &stage, &batch, deadline);
         request.call.capabilities.transcoder = Arc::new(recorder.clone());
-        let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await?;
+        let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await;
+        if let (Role::Canary, Some(canary)) = (choice.role, pins.canaries.get(&state)) {
+            self.canaries.note(&state, canary, outcome.as_ref());
+        }
+        let outcome = outcome?;
         let mut batch = outcome.batch;
         // One file that takes too long has a limit of its own and fails alone. Where the time of the whole call is over,
         // nothing can be said of the files that were still to come.

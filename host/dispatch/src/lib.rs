@@ -5,11 +5,10 @@
 //! the merged batch back. It decides nothing about media.
 
 mod artifacts;
+mod canary;
 mod dispatcher;
 mod error;
 mod event;
-mod limits;
-mod pins;
 mod queue;
 mod revisions;
 
@@ -17,6 +16,4 @@ pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStage
 pub use dispatcher::{Dispatcher, DispatcherParts, StageSource};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
-pub use limits::BatchLimits;
-pub use pins::{FilePins, ObjectPins, Pin, PinError, PinSource, Pins};
 pub use queue::{Executions, Started, StateMachineExecutions};

@@ -2,17 +2,32 @@
 //!
 //! A new revision is taken over only when everything that it changes has been found and loaded. Until then, and for good
 //! if something of it is missing or broken, the one before serves on; calls under way finish with what they began with.
+//! An execution goes on with the revision that it began with, unless that has been revoked.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use stagehost_batch::{Case, Failure};
+use stagehost_pins::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
+use tokio::sync::watch;
 
 use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
-use crate::pins::{PinSource, Pins};
+
+/// Earlier revisions that executions still go on with, kept at hand.
+const KEPT: usize = 8;
 
 /// The pins that are in force.
+#[derive(Clone)]
 pub(crate) struct Revisions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     source: Arc<dyn PinSource>,
     stages: Arc<dyn StageSource>,
+    watcher: PinsWatcher,
     state: Mutex<State>,
 }
 
@@ -22,47 +37,101 @@ struct State {
     accepted: Option<Arc<Pins>>,
     /// Tried and found wanting; not tried again until it changes.
     refused: Option<Arc<Pins>>,
+    /// Being loaded.
+    next: Option<Next>,
+    /// By number.
+    earlier: BTreeMap<u64, Arc<Pins>>,
+}
+
+struct Next {
+    pins: Arc<Pins>,
+    since: SystemTime,
+    done: watch::Receiver<bool>,
 }
 
 impl Revisions {
-    pub(crate) fn new(source: Arc<dyn PinSource>, stages: Arc<dyn StageSource>) -> Self {
-        Self { source, stages, state: Mutex::default() }
+    pub(crate) fn new(source: Arc<dyn PinSource>, stages: Arc<dyn StageSource>, watcher: PinsWatcher) -> Self {
+        Self { shared: Arc::new(Shared { source, stages, watcher, state: Mutex::default() }) }
+    }
+
+    /// The pins for an execution that began with the revision `began`, if it has begun.
+    pub(crate) async fn of(&self, began: Option<u64>) -> Result<Arc<Pins>, DispatchError> {
+        let current = self.current().await?;
+        match began {
+            Some(began) if began != current.revision && !current.revoked.contains(&began) => {
+                self.shared.earlier(began, current).await
+            }
+            _ => Ok(current),
+        }
     }
 
     /// The pins in force, after a look at whether there are new ones.
     pub(crate) async fn current(&self) -> Result<Arc<Pins>, DispatchError> {
-        let offered = self.source.current().await.map_err(|e| DispatchError::no_pin(e.to_string()))?;
-        let accepted = {
-            let mut state = self.state();
-            match &state.accepted {
+        let shared = &self.shared;
+        let offered = shared.source.current().await.map_err(|e| DispatchError::no_pin(e.to_string()))?;
+        let (accepted, mut done, since) = {
+            let mut state = shared.state();
+            let accepted = match &state.accepted {
                 // The first one is taken as it is: what of it is broken refuses its own state when that is called, and
                 // a cold start loads one stage and not all of them.
                 None => {
                     state.accepted = Some(offered.clone());
                     return Ok(offered);
                 }
-                Some(accepted) if Arc::ptr_eq(accepted, &offered) || **accepted == *offered => {
-                    return Ok(accepted.clone());
-                }
-                Some(accepted) if state.refused.as_ref().is_some_and(|refused| **refused == *offered) => {
-                    return Ok(accepted.clone());
-                }
                 Some(accepted) => accepted.clone(),
+            };
+            let same = |pins: &Arc<Pins>| Arc::ptr_eq(pins, &offered) || **pins == *offered;
+            if same(&accepted) || state.refused.as_ref().is_some_and(same) {
+                return Ok(accepted);
             }
+            let next = match state.next.take().filter(|next| same(&next.pins)) {
+                Some(next) => next,
+                None => Next { pins: offered.clone(), since: SystemTime::now(), done: shared.clone().load(offered) },
+            };
+            let (done, since) = (next.done.clone(), next.since);
+            state.next = Some(next);
+            (accepted, done, since)
         };
-        let (from, to) = (accepted.revision, offered.revision);
-        match self.load_changes(&accepted, &offered).await {
-            Ok(()) => {
-                tracing::info!(from, to, "new pins in force");
-                self.state().accepted = Some(offered.clone());
-                Ok(offered)
-            }
-            Err(error) => {
-                tracing::error!(from, to, %error, "new pins refused; the last good revision serves on");
-                self.state().refused = Some(offered);
-                Ok(accepted)
-            }
+        // The clock on the wall, because a frozen Lambda's other clocks may stand still.
+        let waited = SystemTime::now().duration_since(since).unwrap_or_default();
+        if waited < shared.source.patience() {
+            return Ok(accepted);
         }
+        // An error means that the task is gone: a defect, and the last good revision is the answer to that too.
+        let _ = done.wait_for(|done| *done).await;
+        Ok(shared.state().accepted.clone().unwrap_or(accepted))
+    }
+}
+
+impl Shared {
+    /// Loads what `offered` changes, in a task of its own, and takes it over or refuses it.
+    fn load(self: Arc<Self>, offered: Arc<Pins>) -> watch::Receiver<bool> {
+        let (done, receiver) = watch::channel(false);
+        tokio::spawn(async move {
+            let Some(accepted) = self.state().accepted.clone() else { return };
+            let answer = self.load_changes(&accepted, &offered).await;
+            let mut state = self.state();
+            state.next = state.next.take().filter(|next| !Arc::ptr_eq(&next.pins, &offered));
+            match answer {
+                Ok(()) => {
+                    let revision = offered.revision;
+                    state.keep(accepted);
+                    state.earlier.remove(&revision);
+                    state.accepted = Some(offered);
+                    self.stages.retain(&state.in_use());
+                    drop(state);
+                    (self.watcher)(PinsEvent::InForce { revision });
+                }
+                Err(error) => {
+                    let why = format!("revision {}: {error}", offered.revision);
+                    state.refused = Some(offered);
+                    drop(state);
+                    (self.watcher)(PinsEvent::Refused { revision: accepted.revision, why: &why });
+                }
+            }
+            done.send_replace(true);
+        });
+        receiver
     }
 
     async fn load_changes(&self, accepted: &Pins, offered: &Pins) -> Result<(), DispatchError> {
@@ -71,13 +140,32 @@ impl Revisions {
                 return Err(DispatchError::no_pin(format!("it has no pin for {state}, which the one before has")));
             }
         }
-        for (state, pin) in &offered.states {
-            let before = accepted.states.get(state);
-            if before.is_none_or(|before| (&before.digest, before.world) != (&pin.digest, pin.world)) {
+        let known: HashSet<_> = accepted.pins().map(|(_, pin)| (&pin.digest, pin.world)).collect();
+        for (_, pin) in offered.pins() {
+            if !known.contains(&(&pin.digest, pin.world)) {
                 self.stages.stage(pin).await?;
             }
         }
         Ok(())
+    }
+
+    async fn earlier(&self, revision: u64, current: Arc<Pins>) -> Result<Arc<Pins>, DispatchError> {
+        if let Some(kept) = self.state().earlier.get(&revision) {
+            return Ok(kept.clone());
+        }
+        match self.source.revision(revision).await {
+            Ok(Some(pins)) => {
+                self.state().keep(pins.clone());
+                Ok(pins)
+            }
+            // Pins that come with the package: a new package is a new beginning.
+            Ok(None) => Ok(current),
+            Err(PinError::Storage(error)) => Err(Failure::new(Case::Transient, error.to_string()).into()),
+            Err(error) => Err(DispatchError::no_pin(format!(
+                "the execution began with revision {revision}, but {error}; revoke that revision, and it goes on with {}",
+                current.revision
+            ))),
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -85,68 +173,21 @@ impl Revisions {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use async_trait::async_trait;
-    use serde_json::json;
-    use stagehost_runtime::Stage;
-
-    use super::*;
-    use crate::pins::{Pin, PinError};
-
-    struct Offered(Mutex<Arc<Pins>>);
-
-    #[async_trait]
-    impl PinSource for Offered {
-        async fn current(&self) -> Result<Arc<Pins>, PinError> {
-            Ok(self.0.lock().unwrap().clone())
+impl State {
+    fn keep(&mut self, pins: Arc<Pins>) {
+        self.earlier.insert(pins.revision, pins);
+        while self.earlier.len() > KEPT {
+            self.earlier.pop_first();
         }
     }
 
-    /// Has no stage at all, and counts how often it was asked for one.
-    #[derive(Default)]
-    struct Empty(Mutex<u32>);
-
-    #[async_trait]
-    impl StageSource for Empty {
-        async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
-            *self.0.lock().unwrap() += 1;
-            Err(DispatchError::bad_stage(format!("no {}", pin.digest)))
-        }
-    }
-
-    fn pins(revision: u64, digit: &str, quality: u32) -> Arc<Pins> {
-        let pin = json!({
-            "stage": "x", "version": "1.0.0", "world": "custom", "config": {"quality": quality},
-            "digest": format!("sha256:{}", digit.repeat(64)),
-        });
-        let text = json!({"revision": revision, "states": {"X": pin}}).to_string();
-        Arc::new(Pins::parse(text.as_bytes(), "test").unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good_one_serves_on() {
-        let (source, stages) = (Arc::new(Offered(Mutex::new(pins(1, "0", 85)))), Arc::new(Empty::default()));
-        let revisions = Revisions::new(source.clone(), stages.clone());
-        assert_eq!(revisions.current().await.unwrap().revision, 1);
-        *source.0.lock().unwrap() = pins(2, "1", 85);
-        for _ in 0..3 {
-            assert_eq!(revisions.current().await.unwrap().revision, 1);
-        }
-        assert_eq!(*stages.0.lock().unwrap(), 1);
-        // One that changes no bytes needs none loaded.
-        *source.0.lock().unwrap() = pins(3, "0", 70);
-        assert_eq!(revisions.current().await.unwrap().revision, 3);
-    }
-
-    #[tokio::test]
-    async fn a_revision_that_forgets_a_state_is_refused() {
-        let source = Arc::new(Offered(Mutex::new(pins(1, "0", 85))));
-        let revisions = Revisions::new(source.clone(), Arc::new(Empty::default()));
-        revisions.current().await.unwrap();
-        let empty = br#"{"revision": 2, "states": {}}"#;
-        *source.0.lock().unwrap() = Arc::new(Pins::parse(empty, "test").unwrap());
-        assert_eq!(revisions.current().await.unwrap().revision, 1);
+    /// What a call may yet need: the pins in force, those that executions go on with, those that are being loaded.
+    fn in_use(&self) -> HashSet<String> {
+        let all = self.accepted.iter().chain(self.earlier.values()).chain(self.next.iter().map(|next| &next.pins));
+        all.flat_map(|pins| pins.pins()).map(|(_, pin)| pin.digest.clone()).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "revisions_tests.rs"]
+mod tests;

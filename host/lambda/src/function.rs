@@ -11,10 +11,11 @@ use serde_json::value::RawValue;
 use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure};
 use stagehost_dispatch::{
-    DispatchError, Dispatcher, DispatcherParts, Executions, FilePins, ObjectPins, PackagedStages, PinSource, Started,
-    StateMachineExecutions,
+    DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages, Started, StateMachineExecutions,
 };
+use stagehost_pins::{FilePins, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_runtime::{Fanout, StageEngine};
+use stagehost_storage::{Bucket, Folder, Location, Storage};
 use stagehost_telemetry::{Telemetry, XRay, stdout};
 
 use crate::deadline::calls_end_at;
@@ -35,12 +36,6 @@ impl Function {
         let engine = StageEngine::new()?;
         let stages = PackagedStages::open(engine, &settings.artifacts)?;
         let clients = Clients::from_env(settings.aws).await;
-        let pins: Arc<dyn PinSource> = match settings.pins {
-            PinsPlace::File(file) => Arc::new(FilePins::new(file)),
-            PinsPlace::Object { bucket, key } => {
-                Arc::new(ObjectPins::new(clients.s3.clone(), bucket, key, settings.pins_max_age))
-            }
-        };
         let executions: Arc<dyn Executions> = match settings.state_machine {
             Some(arn) => Arc::new(StateMachineExecutions::new(clients.states.clone(), arn)),
             None => Arc::new(NoStateMachine),
@@ -50,6 +45,14 @@ impl Function {
             None
         });
         let telemetry = Arc::new(Telemetry::new(settings.environment, stdout).with_xray(xray));
+        let watcher = watcher(telemetry.clone());
+        let pins: Arc<dyn PinSource> = match settings.pins {
+            PinsPlace::File(file) => Arc::new(FilePins::new(file, watcher.clone())),
+            PinsPlace::Store(location) => {
+                let store = PinStore::new(storage(&clients, location), settings.trusted);
+                Arc::new(StoredPins::new(store, settings.pins_max_age, watcher.clone()))
+            }
+        };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins,
@@ -60,6 +63,7 @@ impl Function {
             tickets: Arc::new(clients.tickets()),
             executions,
             observer: telemetry.clone(),
+            watcher,
         });
         Ok(Self { dispatcher, telemetry })
     }
@@ -72,6 +76,9 @@ impl Function {
         let answer = self.dispatcher.handle(event.payload.get().as_bytes(), Some(deadline)).await;
         self.telemetry.flush();
         answer.map_err(|error| {
+            if error.error_type.starts_with("Host.") {
+                self.telemetry.host_error(&error.error_type);
+            }
             tracing::warn!(
                 request = %context.request_id,
                 failure = %error.error_type,
@@ -80,6 +87,27 @@ impl Function {
             );
             Refusal(error)
         })
+    }
+}
+
+/// What happens to pins goes to the log, and to the metric on which an alarm rings.
+fn watcher(telemetry: Arc<Telemetry>) -> PinsWatcher {
+    Arc::new(move |event| {
+        event.log();
+        match event {
+            PinsEvent::InForce { .. } => {}
+            PinsEvent::Refused { .. } => telemetry.host_error("PinsRefused"),
+            PinsEvent::CanaryGivenUp { .. } => telemetry.host_error("CanaryGivenUp"),
+        }
+    })
+}
+
+fn storage(clients: &Clients, location: Location) -> Arc<dyn Storage> {
+    match location {
+        Location::Folder(path) => Arc::new(Folder::new(path)),
+        Location::Bucket { bucket, prefix } => {
+            Arc::new(Bucket::new(clients.s3.clone(), bucket, prefix, clients.options().kms_key_id.clone()))
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use stagehost_aws::AwsOptions;
+use stagehost_registry::TrustedKeys;
+use stagehost_storage::Location;
 
 /// Between two looks at the pins, unless `PINS_MAX_AGE` says otherwise.
 const PINS_MAX_AGE: Duration = Duration::from_secs(5);
@@ -17,13 +19,8 @@ const HOST_MEMORY_MIB: u32 = 192;
 pub enum PinsPlace {
     /// A file, by default the one in the package.
     File(PathBuf),
-    /// `s3://bucket/key`
-    Object {
-        /// The bucket.
-        bucket: String,
-        /// The key.
-        key: String,
-    },
+    /// Signed revisions in a folder or a bucket.
+    Store(Location),
 }
 
 /// The function's settings.
@@ -31,6 +28,8 @@ pub enum PinsPlace {
 pub struct Settings {
     /// `PINS`
     pub pins: PinsPlace,
+    /// `TRUSTED_KEYS`: whose signature counts on what comes from a store.
+    pub trusted: TrustedKeys,
     /// `PINS_MAX_AGE`, in seconds.
     pub pins_max_age: Duration,
     /// `ARTIFACTS`: the folder of precompiled stages.
@@ -59,14 +58,18 @@ impl Settings {
         let package = PathBuf::from(get("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned()));
         let pins = match get("PINS") {
             None => PinsPlace::File(package.join("pins.json")),
-            Some(url) if url.starts_with("s3://") => match url["s3://".len()..].split_once('/') {
-                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
-                    PinsPlace::Object { bucket: bucket.to_owned(), key: key.to_owned() }
-                }
-                _ => bail!("PINS is {url:?}; expected s3://bucket/key, or a file"),
-            },
-            Some(file) => PinsPlace::File(file.into()),
+            Some(file) if file.ends_with(".json") && !file.contains("://") => PinsPlace::File(file.into()),
+            Some(place) => {
+                PinsPlace::Store(place.parse().context("PINS, which may also be a file that ends in .json")?)
+            }
         };
+        let trusted: TrustedKeys = get("TRUSTED_KEYS").unwrap_or_default().parse().context("TRUSTED_KEYS")?;
+        if matches!(pins, PinsPlace::Store(_)) && trusted.is_empty() {
+            bail!(
+                "PINS names a store, but TRUSTED_KEYS names nobody who may sign what is in it; `stagehost keys list` shows \
+                 public keys"
+            );
+        }
         let number = |name: &str| {
             let text = get(name);
             text.map(|text| text.parse::<u32>().with_context(|| format!("{name} is {text:?}, which is no number")))
@@ -75,6 +78,7 @@ impl Settings {
         let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
         Ok(Self {
             pins,
+            trusted,
             pins_max_age: number("PINS_MAX_AGE")?.map_or(PINS_MAX_AGE, |age| Duration::from_secs(age.into())),
             artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
             state_machine: get("STATE_MACHINE_ARN"),
@@ -90,6 +94,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Of RFC 8032, section 7.1, test 1.
+    const KEY: &str = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
     fn from(variables: &[(&str, &str)]) -> Result<Settings> {
         let own = [("MEDIA_BUCKET", "medias"), ("LAMBDA_TASK_ROOT", "/var/task")];
         Settings::from_lookup(|name| {
@@ -103,17 +110,29 @@ mod tests {
         let settings = from(&[]).unwrap();
         assert_eq!(settings.pins, PinsPlace::File("/var/task/pins.json".into()));
         assert_eq!(settings.artifacts, PathBuf::from("/var/task/stages"));
-        let settings = from(&[("PINS", "s3://bucket/some/pins.json"), ("PINS_MAX_AGE", "0")]).unwrap();
-        assert_eq!(settings.pins, PinsPlace::Object { bucket: "bucket".into(), key: "some/pins.json".into() });
+        let store = [("PINS", "s3://bucket/some/pins/"), ("PINS_MAX_AGE", "0"), ("TRUSTED_KEYS", KEY)];
+        let settings = from(&store).unwrap();
+        assert_eq!(
+            settings.pins,
+            PinsPlace::Store(Location::Bucket { bucket: "bucket".into(), prefix: "some/pins".into() })
+        );
         assert_eq!(settings.pins_max_age, Duration::ZERO);
     }
 
     #[test]
     fn what_makes_no_sense_is_named() {
-        for (name, value) in [("PINS", "s3://bucket"), ("PINS_MAX_AGE", "soon"), ("MEDIA_BUCKET", "")] {
+        for (name, value) in
+            [("PINS", "s3://"), ("PINS_MAX_AGE", "soon"), ("MEDIA_BUCKET", ""), ("TRUSTED_KEYS", "ed25519:no")]
+        {
             let error = format!("{:#}", from(&[(name, value)]).unwrap_err());
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_store_of_pins_needs_somebody_whose_signature_counts() {
+        let error = from(&[("PINS", "s3://bucket/pins")]).unwrap_err().to_string();
+        assert!(error.contains("TRUSTED_KEYS"), "{error}");
     }
 
     #[test]

@@ -28,6 +28,12 @@ pub enum GrantError {
     /// An empty prefix would grant the whole bucket.
     #[error("an empty prefix would grant every object of the bucket; name one, such as \"{{listingId}}/raw/\"")]
     EmptyPrefix,
+    /// The host's bookkeeping, among it the pins themselves.
+    #[error("the grant \"{grant}\" is below pipeline/, which is the host's own")]
+    HostsOwn {
+        /// The grant as written.
+        grant: String,
+    },
     /// A prefix that does not end at a segment would also grant its neighbours.
     #[error("the grant \"{grant}\" must end with \"/\", or it would also grant keys beside it")]
     OpenPrefix {
@@ -45,6 +51,9 @@ impl Grants {
         for grant in self.read.iter().chain(&self.write) {
             if grant.is_empty() {
                 return Err(GrantError::EmptyPrefix);
+            }
+            if grant.starts_with("pipeline/") {
+                return Err(GrantError::HostsOwn { grant: grant.clone() });
             }
             if !grant.ends_with('/') {
                 return Err(GrantError::OpenPrefix { grant: grant.clone() });

@@ -43,6 +43,26 @@ pub const METRICS: [Metric; 8] = [
     Metric { name: "MemoryPeak", unit: "Bytes", dimensions: &[BY_VERSION] },
 ];
 
+/// What goes wrong outside any stage: counted by kind, and in all for an alarm.
+pub const HOST_ERRORS: Metric =
+    Metric { name: "HostErrors", unit: "Count", dimensions: &[&["Environment"], &["Environment", "Error"]] };
+
+/// One more of [`HOST_ERRORS`].
+pub(crate) fn host_error(environment: &str, error: &str, now: SystemTime) -> String {
+    json!({
+        "_aws": {
+            "Timestamp": milliseconds_since_1970(now),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": HOST_ERRORS.dimensions,
+                "Metrics": [{"Name": HOST_ERRORS.name, "Unit": HOST_ERRORS.unit}]
+            }]
+        },
+        "Environment": dimension(environment), "Error": dimension(error), "HostErrors": 1
+    })
+    .to_string()
+}
+
 /// The lines of one state. `cold` says that it was the first that this process ran.
 pub(crate) fn lines(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> Vec<String> {
     let mut chunks = calls.kept.chunks(VALUES);
@@ -86,12 +106,11 @@ fn line(
         .filter(|metric| values.iter().any(|(name, _)| *name == metric.name))
         .map(|metric| json!({"Name": metric.name, "Unit": metric.unit}))
         .collect();
-    let timestamp = u64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or_default();
     let mut line = Map::new();
     line.insert(
         "_aws".into(),
         json!({
-            "Timestamp": timestamp,
+            "Timestamp": milliseconds_since_1970(now),
             "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}]
         }),
     );
@@ -119,6 +138,10 @@ fn line(
         }
     }
     Value::Object(line).to_string()
+}
+
+fn milliseconds_since_1970(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or_default()
 }
 
 /// A value that CloudWatch takes: not empty, printable ASCII, no colon in front. A stage's name is its author's text.

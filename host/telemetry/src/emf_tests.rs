@@ -84,6 +84,14 @@ fn the_batch_behind_a_number_can_be_found() {
 }
 
 #[test]
+fn what_goes_wrong_outside_any_stage_is_counted_by_kind_and_in_all() {
+    let line: Value = serde_json::from_str(&host_error("staging", "Host.NoPin", SystemTime::now())).unwrap();
+    let sets = &line["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+    assert_eq!(*sets, json!([["Environment"], ["Environment", "Error"]]));
+    assert_eq!((&line["HostErrors"], &line["Error"]), (&json!(1), &json!("Host.NoPin")));
+}
+
+#[test]
 fn a_stage_may_be_called_anything() {
     for (text, value) in [("", "unknown"), (" :: ", "unknown"), ("größe", "gr??e"), ("a\nb", "a?b")] {
         assert_eq!(dimension(text), value);
@@ -98,12 +106,13 @@ fn the_dashboard_asks_for_metrics_that_exist_under_their_dimensions() {
         let (dimensions, rest) = search.split_once('}').unwrap();
         let name = rest.split("MetricName=\\\"").nth(1).unwrap().split("\\\"").next().unwrap();
         let dimensions: Vec<&str> = dimensions.split(',').collect();
-        let metric = METRICS.iter().find(|metric| metric.name == name);
+        let metric = METRICS.iter().chain([&HOST_ERRORS]).find(|metric| metric.name == name);
         let metric = metric.unwrap_or_else(|| panic!("the dashboard asks for {name}"));
         assert!(metric.dimensions.iter().any(|set| *set == dimensions), "{name} by {dimensions:?}");
         asked.insert(metric.name);
     }
-    assert_eq!(asked, METRICS.iter().map(|metric| metric.name).collect(), "what is measured is shown");
+    let measured = METRICS.iter().chain([&HOST_ERRORS]).map(|metric| metric.name).collect();
+    assert_eq!(asked, measured, "what is measured is shown");
 }
 
 proptest! {

@@ -21,7 +21,7 @@ mod telemetry;
 mod trace;
 mod xray;
 
-pub use emf::{METRICS, Metric, NAMESPACE};
+pub use emf::{HOST_ERRORS, METRICS, Metric, NAMESPACE};
 pub use logging::{LogLevel, LoggingError, init_logging, subscriber};
 pub use telemetry::{Telemetry, stdout};
 pub use xray::{DaemonError, XRay};

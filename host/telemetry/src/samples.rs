@@ -99,7 +99,7 @@ fn the_readme_shows_what_the_code_writes() {
     let trace = Trace::from_traceparent(TRACEPARENT).unwrap();
     let documents = segment::documents(&calls, &trace, calls.span().unwrap(), Some("Root=1-…"));
     assert_eq!(names(segment), names(&serde_json::from_str(&documents[0]).unwrap()));
-    for metric in emf::METRICS {
+    for metric in emf::METRICS.iter().chain([&emf::HOST_ERRORS]) {
         assert!(readme.contains(&format!("| `{}` | {}", metric.name, metric.unit)), "{}", metric.name);
     }
 }

@@ -70,6 +70,11 @@ impl Telemetry {
         now.cold = false;
     }
 
+    /// Something went wrong outside any stage: a refusal of the host, pins that cannot be used. Written down at once.
+    pub fn host_error(&self, error: &str) {
+        (self.sink)(&emf::host_error(&self.environment, error, SystemTime::now()));
+    }
+
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

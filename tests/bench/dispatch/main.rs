@@ -11,9 +11,8 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use serde_json::{Value, json};
 use stagehost_aws::{AwsOptions, Clients};
-use stagehost_dispatch::{
-    Dispatcher, DispatcherParts, Executions, PackagedStages, PinError, PinSource, Pins, StageSource, Started,
-};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, Executions, PackagedStages, StageSource, Started};
+use stagehost_pins::{PinError, PinSource, Pins};
 use stagehost_runtime::{AssetEvent, Fanout, Observer, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::package::{package, state};
 use stagehost_tests::statistics::Times;
@@ -81,6 +80,7 @@ async fn dispatching() -> Result<()> {
         tickets: Arc::new(clients.tickets()),
         executions: Arc::new(NoExecutions),
         observer: instances.clone(),
+        watcher: Arc::new(|_| {}),
     });
     println!("{CALLS} calls each, one after the other; milliseconds: median (tenth–ninetieth percentile)");
     let one = json!({"listingId": 51, "assets": ["51/raw/photo/vertical/2025-11-27/a.jpg"]});

@@ -1,4 +1,5 @@
-//! Pins in a local file.
+//! Pins in a local file: those of a package, or of a run on one machine. Whoever can write to it can replace the host as
+//! well, so it is not signed.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +7,19 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use super::{PinError, PinSource, Pins};
+use crate::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
 
 /// Pins in a local file, read again when the file changes.
 pub struct FilePins {
     path: PathBuf,
+    watcher: PinsWatcher,
     cached: Mutex<Option<(SystemTime, Arc<Pins>)>>,
 }
 
 impl FilePins {
     /// Follows the file at `path`.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), cached: Mutex::new(None) }
+    pub fn new(path: impl Into<PathBuf>, watcher: PinsWatcher) -> Self {
+        Self { path: path.into(), watcher, cached: Mutex::new(None) }
     }
 
     fn read(path: &Path) -> Result<(SystemTime, Pins), PinError> {
@@ -47,7 +49,7 @@ impl PinSource for FilePins {
             }
             // A bad revision is refused; the last good one serves on.
             (Err(error), Some((_, last))) => {
-                tracing::error!(%error, revision = last.revision, "pins refused; the last good revision serves on");
+                (self.watcher)(PinsEvent::Refused { revision: last.revision, why: &error.to_string() });
                 Ok(last.clone())
             }
             (Err(error), None) => Err(error),
@@ -58,25 +60,26 @@ impl PinSource for FilePins {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::tests::{DIGEST, text};
     use super::*;
+    use crate::document::tests::pins as revision;
 
     #[tokio::test]
     async fn a_bad_revision_is_refused_while_the_last_good_one_serves_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pins.json");
-        let pins = FilePins::new(&path);
+        let pins = FilePins::new(&path, Arc::new(|_| {}));
         assert!(matches!(pins.current().await, Err(PinError::Unreadable { .. })));
+        let text = |number| serde_json::to_string(&revision(number, "1.0.0", '0')).unwrap();
         let write = |text: &str, second: u64| {
             std::fs::write(&path, text).unwrap();
             let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second);
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
         };
-        write(&text(1, DIGEST, "{listingId}/"), 1);
+        write(&text(1), 1);
         assert_eq!(pins.current().await.unwrap().revision, 1);
         write("{", 2);
         assert_eq!(pins.current().await.unwrap().revision, 1);
-        write(&text(3, DIGEST, "{listingId}/"), 3);
+        write(&text(3), 3);
         assert_eq!(pins.current().await.unwrap().revision, 3);
     }
 }

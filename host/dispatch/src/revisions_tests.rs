@@ -1,0 +1,165 @@
+#![allow(clippy::unwrap_used)]
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use stagehost_pins::Pin;
+use stagehost_runtime::Stage;
+use tokio::sync::Semaphore;
+
+use super::*;
+
+/// Offers one revision and keeps others.
+struct Source {
+    offered: Mutex<Arc<Pins>>,
+    kept: Vec<Arc<Pins>>,
+    patience: Duration,
+}
+
+#[async_trait]
+impl PinSource for Source {
+    async fn current(&self) -> Result<Arc<Pins>, PinError> {
+        Ok(self.offered.lock().unwrap().clone())
+    }
+
+    async fn revision(&self, revision: u64) -> Result<Option<Arc<Pins>>, PinError> {
+        let found = self.kept.iter().find(|pins| pins.revision == revision).cloned();
+        found.map(Some).ok_or(PinError::Lost { revision, place: "history".into() })
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+}
+
+/// Has no stage at all, counts how often it was asked for one, and answers as often as it may.
+struct Empty {
+    asked: Mutex<u32>,
+    answers: Semaphore,
+}
+
+#[async_trait]
+impl StageSource for Empty {
+    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
+        *self.asked.lock().unwrap() += 1;
+        self.answers.acquire().await.unwrap().forget();
+        Err(DispatchError::bad_stage(format!("no {}", pin.digest)))
+    }
+}
+
+struct Place {
+    source: Arc<Source>,
+    stages: Arc<Empty>,
+    events: Arc<Mutex<Vec<String>>>,
+    revisions: Revisions,
+}
+
+impl Place {
+    fn new(patience: Duration, answers: usize, kept: Vec<Arc<Pins>>) -> Self {
+        let source = Arc::new(Source { offered: Mutex::new(pins(1, "0", 85)), kept, patience });
+        let stages = Arc::new(Empty { asked: Mutex::new(0), answers: Semaphore::new(answers) });
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let watcher: PinsWatcher = {
+            let events = events.clone();
+            Arc::new(move |event| events.lock().unwrap().push(format!("{event:?}")))
+        };
+        let revisions = Revisions::new(source.clone(), stages.clone(), watcher);
+        Self { source, stages, events, revisions }
+    }
+
+    fn offer(&self, pins: Arc<Pins>) {
+        *self.source.offered.lock().unwrap() = pins;
+    }
+
+    async fn current(&self) -> u64 {
+        self.revisions.current().await.unwrap().revision
+    }
+}
+
+fn pins(revision: u64, digit: &str, quality: u32) -> Arc<Pins> {
+    let pin = json!({
+        "stage": "x", "version": "1.0.0", "world": "custom", "config": {"quality": quality},
+        "digest": format!("sha256:{}", digit.repeat(64)),
+    });
+    let text = json!({"revision": revision, "states": {"X": pin}}).to_string();
+    Arc::new(Pins::parse(text.as_bytes(), "test").unwrap())
+}
+
+#[tokio::test]
+async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good_one_serves_on() {
+    let place = Place::new(Duration::ZERO, 100, vec![]);
+    assert_eq!(place.current().await, 1);
+    place.offer(pins(2, "1", 85));
+    for _ in 0..3 {
+        assert_eq!(place.current().await, 1);
+    }
+    assert_eq!(*place.stages.asked.lock().unwrap(), 1);
+    // One that changes no bytes needs none loaded.
+    place.offer(pins(3, "0", 70));
+    assert_eq!(place.current().await, 3);
+    let events = place.events.lock().unwrap().join("\n");
+    assert!(events.contains("Refused { revision: 1, why: \"revision 2: Host.BadStage: no sha256:111"), "{events}");
+    assert!(events.ends_with("InForce { revision: 3 }"), "{events}");
+}
+
+#[tokio::test]
+async fn a_revision_that_forgets_a_state_is_refused() {
+    let place = Place::new(Duration::ZERO, 0, vec![]);
+    place.current().await;
+    let empty = br#"{"revision": 2, "states": {}}"#;
+    place.offer(Arc::new(Pins::parse(empty, "test").unwrap()));
+    assert_eq!(place.current().await, 1);
+}
+
+#[tokio::test]
+async fn a_candidates_stage_is_loaded_before_its_revision_is_in_force() {
+    let place = Place::new(Duration::ZERO, 100, vec![]);
+    place.current().await;
+    let mut tried = (*pins(2, "0", 85)).clone();
+    let pin = pins(2, "1", 85).states["X"].clone();
+    tried.canaries.insert("X".into(), stagehost_pins::Canary { percent: 5, abort_above_percent: None, pin });
+    place.offer(Arc::new(tried));
+    assert_eq!(place.current().await, 1);
+}
+
+#[tokio::test]
+async fn calls_go_on_while_a_revision_is_being_loaded_but_not_for_longer_than_the_source_allows() {
+    let place = Arc::new(Place::new(Duration::from_secs(3600), 0, vec![]));
+    place.current().await;
+    place.offer(pins(2, "1", 85));
+    assert_eq!(place.current().await, 1, "it does not wait");
+    assert_eq!(place.current().await, 1);
+    tokio::task::yield_now().await;
+    assert_eq!(*place.stages.asked.lock().unwrap(), 1, "loaded once");
+
+    let place = Arc::new(Place::new(Duration::ZERO, 0, vec![]));
+    place.current().await;
+    place.offer(pins(2, "1", 85));
+    let waiting = tokio::spawn({
+        let place = place.clone();
+        async move { place.current().await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!waiting.is_finished(), "it waits for the outcome");
+    place.stages.answers.add_permits(1);
+    assert_eq!(waiting.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_execution_goes_on_with_its_revision_unless_that_is_revoked_or_lost() {
+    let place = Place::new(Duration::ZERO, 0, vec![pins(1, "0", 85), pins(2, "0", 80)]);
+    place.offer(pins(3, "0", 70));
+    let of = async |began| place.revisions.of(began).await.map(|pins| pins.revision);
+    assert_eq!(of(None).await.unwrap(), 3, "it begins");
+    assert_eq!(of(Some(3)).await.unwrap(), 3);
+    assert_eq!(of(Some(1)).await.unwrap(), 1);
+    let lost = of(Some(9)).await.unwrap_err();
+    assert_eq!(lost.error_type, "Host.NoPin");
+    assert!(lost.error_message.contains("began with revision 9"), "{lost}");
+
+    let mut revoking = (*pins(4, "0", 70)).clone();
+    revoking.revoked.insert(1);
+    place.offer(Arc::new(revoking));
+    assert_eq!(of(Some(1)).await.unwrap(), 4);
+    assert_eq!(of(Some(2)).await.unwrap(), 2);
+}

@@ -1,0 +1,126 @@
+#![allow(clippy::unwrap_used)]
+use stagehost_storage::Folder;
+
+use super::*;
+use crate::document::tests::{pin, pins};
+
+struct Place {
+    folder: tempfile::TempDir,
+    key: SigningKey,
+    store: PinStore,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let store = PinStore::new(Arc::new(Folder::new(folder.path())), trusting(&key));
+        Self { folder, key, store }
+    }
+
+    async fn put(&self, pins: Pins, on: Option<&Kept>) -> Result<Pins, PinError> {
+        self.store.put(pins, on, &Author { key: &self.key, by: "someone", why: "a test" }).await
+    }
+
+    async fn current(&self) -> Kept {
+        self.store.current(None).await.unwrap().unwrap()
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn trusting(key: &SigningKey) -> TrustedKeys {
+    key.public().to_string().parse().unwrap()
+}
+
+fn version(pins: &Pins) -> &str {
+    &pins.states["X"].version
+}
+
+#[tokio::test]
+async fn every_revision_is_kept_with_who_when_and_why() {
+    let place = Place::new();
+    assert!(matches!(place.store.current(None).await, Err(PinError::None { .. })));
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    let first = place.current().await;
+    let next = first.pins.pinning("X", pin("x", "2.0.0", '1'));
+    assert_eq!(place.put(next, Some(&first)).await.unwrap().revision, 2);
+
+    assert!(place.store.current(Some(&place.current().await.tag)).await.unwrap().is_none(), "unchanged");
+    let history = place.store.history(10).await.unwrap();
+    assert_eq!(
+        history.iter().map(|pins| (pins.revision, version(pins))).collect::<Vec<_>>(),
+        [(2, "2.0.0"), (1, "1.0.0")]
+    );
+    let change = history[0].change.clone().unwrap();
+    assert_eq!((change.by.as_str(), change.why.as_str(), change.previous), ("someone", "a test", Some(1)));
+    assert_eq!(place.store.history(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_changes_on_the_same_pins_one_is_made_and_the_other_is_told_of_it() {
+    let place = Place::new();
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    let seen = place.current().await;
+    place.put(seen.pins.pinning("X", pin("x", "2.0.0", '1')), Some(&seen)).await.unwrap();
+    let error = place.put(seen.pins.pinning("X", pin("x", "3.0.0", '2')), Some(&seen)).await.unwrap_err();
+    assert!(matches!(error, PinError::Overtaken { .. }));
+    assert!(error.to_string().contains("revision 2 by someone"), "{error}");
+    assert_eq!(version(&place.current().await.pins), "2.0.0");
+    assert!(
+        matches!(place.put(pins(0, "4.0.0", '3'), None).await, Err(PinError::Overtaken { .. })),
+        "no second beginning"
+    );
+}
+
+#[tokio::test]
+async fn a_revision_that_never_came_into_force_keeps_nobody_from_the_next() {
+    let place = Place::new();
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    // As an author leaves it who dies between the two writes.
+    std::fs::copy(place.file("history/00000001.json"), place.file("history/00000002.json")).unwrap();
+    let seen = place.current().await;
+    let next = place.put(seen.pins.pinning("X", pin("x", "2.0.0", '1')), Some(&seen)).await.unwrap();
+    assert_eq!(next.revision, 3);
+    let revisions = place.store.history(10).await.unwrap();
+    assert_eq!(revisions.iter().map(|pins| pins.revision).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[tokio::test]
+async fn pins_that_nobody_trusted_has_signed_are_refused_each_with_its_own_reason() {
+    let place = Place::new();
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    let refusal = || async { place.store.current(None).await.unwrap_err().to_string() };
+
+    let good = std::fs::read_to_string(place.file(CURRENT)).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&good).unwrap();
+    let payload = document["payload"].as_str().unwrap().to_owned();
+    let flipped = if payload.starts_with("ew") { "fw" } else { "ew" };
+    document["payload"] = format!("{flipped}{}", &payload[2..]).into();
+    std::fs::write(place.file(CURRENT), document.to_string()).unwrap();
+    assert!(refusal().await.contains("does not match the content"), "{}", refusal().await);
+
+    std::fs::write(place.file(CURRENT), serde_json::to_vec(&pins(9, "1.0.0", '0')).unwrap()).unwrap();
+    assert!(refusal().await.contains("not a signed envelope"), "{}", refusal().await);
+
+    std::fs::write(place.file(CURRENT), &good).unwrap();
+    let other = SigningKey::generate().unwrap();
+    let store = PinStore::new(Arc::new(Folder::new(place.folder.path())), trusting(&other));
+    let error = store.current(None).await.unwrap_err().to_string();
+    assert!(error.contains("is not trusted"), "{error}");
+    let nobody = PinStore::new(Arc::new(Folder::new(place.folder.path())), TrustedKeys::default());
+    assert!(nobody.current(None).await.unwrap_err().to_string().contains("no key is trusted"));
+}
+
+#[tokio::test]
+async fn a_kept_revision_in_the_place_of_another_is_refused() {
+    let place = Place::new();
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    let seen = place.current().await;
+    place.put(seen.pins.pinning("X", pin("x", "2.0.0", '1')), Some(&seen)).await.unwrap();
+    std::fs::copy(place.file("history/00000001.json"), place.file("history/00000002.json")).unwrap();
+    assert!(matches!(place.store.revision(2).await, Err(PinError::Misplaced { found: 1, .. })));
+    assert!(matches!(place.store.revision(5).await, Err(PinError::Lost { revision: 5, .. })));
+}

@@ -1,0 +1,175 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! Pins in a store: asked for seldom and conditionally, and never lost to a bad answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use stagehost_pins::{Author, BatchLimits, CURRENT, Kept, PinError, PinSource as _, PinStore, Pins, StoredPins};
+use stagehost_registry::SigningKey;
+use stagehost_storage::{Folder, Found, Storage, StorageError, Tag};
+
+/// A folder that can fail, and remembers what it answered.
+struct Watched {
+    folder: Folder,
+    broken: Mutex<bool>,
+    answers: Mutex<Vec<&'static str>>,
+}
+
+#[async_trait]
+impl Storage for Watched {
+    async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, StorageError> {
+        if *self.broken.lock().unwrap() {
+            return Err(StorageError::Failed { doing: "cannot read", place: self.place(name), reason: "down".into() });
+        }
+        let found = self.folder.get(name, unless).await?;
+        self.answers.lock().unwrap().push(match &found {
+            Found::Missing => "missing",
+            Found::Unchanged => "unchanged",
+            Found::Found { .. } => "found",
+        });
+        Ok(found)
+    }
+
+    async fn create(&self, name: &str, bytes: Bytes) -> Result<Option<Tag>, StorageError> {
+        self.folder.create(name, bytes).await
+    }
+
+    async fn replace(&self, name: &str, bytes: Bytes, was: &Tag) -> Result<Option<Tag>, StorageError> {
+        self.folder.replace(name, bytes, was).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        self.folder.list(prefix).await
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.folder.place(name)
+    }
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    key: SigningKey,
+    storage: Arc<Watched>,
+    events: Arc<Mutex<Vec<String>>>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (broken, answers) = (Mutex::default(), Mutex::default());
+        let storage = Arc::new(Watched { folder: Folder::new(folder.path()), broken, answers });
+        Self { folder, key: SigningKey::generate().unwrap(), storage, events: Arc::default() }
+    }
+
+    fn store(&self) -> PinStore {
+        PinStore::new(self.storage.clone(), self.key.public().to_string().parse().unwrap())
+    }
+
+    fn followed(&self, max_age: Duration) -> StoredPins {
+        let events = self.events.clone();
+        StoredPins::new(self.store(), max_age, Arc::new(move |event| events.lock().unwrap().push(format!("{event:?}"))))
+    }
+
+    /// The next revision, with nothing in it.
+    async fn put(&self) -> u64 {
+        let on: Option<Kept> = self.store().current(None).await.ok().flatten();
+        let author = Author { key: &self.key, by: "someone", why: "a test" };
+        let pins = Pins::new(BatchLimits::default(), BTreeMap::new());
+        let revision = self.store().put(pins, on.as_ref(), &author).await.unwrap().revision;
+        self.storage.answers.lock().unwrap().clear();
+        revision
+    }
+
+    fn answers(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.storage.answers.lock().unwrap())
+    }
+}
+
+async fn revision(pins: &StoredPins) -> u64 {
+    pins.current().await.unwrap().revision
+}
+
+#[tokio::test]
+async fn within_their_age_pins_are_not_asked_for_again() {
+    let place = Place::new();
+    place.put().await;
+    let pins = place.followed(Duration::from_secs(3600));
+    for _ in 0..5 {
+        assert_eq!(revision(&pins).await, 1);
+    }
+    assert_eq!(place.answers(), ["found"]);
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_ask_once() {
+    let place = Place::new();
+    place.put().await;
+    let pins = place.followed(Duration::from_secs(3600));
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            tokio::spawn({
+                let pins = pins.clone();
+                async move { revision(&pins).await }
+            })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap(), 1);
+    }
+    assert_eq!(place.answers(), ["found"]);
+}
+
+#[tokio::test]
+async fn unchanged_pins_are_not_sent_again_and_changed_ones_are_taken() {
+    let place = Place::new();
+    place.put().await;
+    let pins = place.followed(Duration::ZERO);
+    let first = pins.current().await.unwrap();
+    assert!(Arc::ptr_eq(&first, &pins.current().await.unwrap()));
+    assert_eq!(place.answers(), ["found", "unchanged"]);
+    place.put().await;
+    assert_eq!(revision(&pins).await, 2);
+    assert_eq!(pins.revision(1).await.unwrap().unwrap().revision, 1, "the one before is kept");
+}
+
+#[tokio::test]
+async fn pins_that_cannot_be_read_or_are_none_leave_the_last_good_ones_in_force() {
+    let place = Place::new();
+    let pins = place.followed(Duration::ZERO);
+    assert!(matches!(pins.current().await, Err(PinError::None { .. })), "there are none yet");
+    place.put().await;
+    assert_eq!(revision(&pins).await, 1);
+
+    *place.storage.broken.lock().unwrap() = true;
+    assert_eq!(revision(&pins).await, 1);
+    *place.storage.broken.lock().unwrap() = false;
+    let current = place.folder.path().join(CURRENT);
+    let good = std::fs::read(&current).unwrap();
+    std::fs::write(&current, "{oops").unwrap();
+    assert_eq!(revision(&pins).await, 1);
+    let events = std::mem::take(&mut *place.events.lock().unwrap());
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].contains("down") && events[1].contains("not a signed envelope"), "{events:?}");
+
+    std::fs::write(&current, good).unwrap();
+    place.put().await;
+    assert_eq!(revision(&pins).await, 2);
+}
+
+#[tokio::test]
+async fn old_pins_that_are_put_back_are_refused_although_their_signature_is_right() {
+    let place = Place::new();
+    place.put().await;
+    let pins = place.followed(Duration::ZERO);
+    let current = place.folder.path().join(CURRENT);
+    let old = std::fs::read(&current).unwrap();
+    place.put().await;
+    assert_eq!(revision(&pins).await, 2);
+    std::fs::write(&current, old).unwrap();
+    assert_eq!(revision(&pins).await, 2);
+    assert!(place.events.lock().unwrap()[0].contains("revision 1 is older"));
+}
