@@ -3,7 +3,7 @@
 //! One file per command; what several of them need stands beside them.
 
 mod assemble;
-mod check;
+mod bootstrap;
 mod exit;
 mod home;
 mod intake;
@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod serve;
 mod setup;
+mod stage_check;
 mod store;
 mod watch;
 
@@ -49,7 +50,7 @@ enum Command {
 #[derive(Subcommand)]
 enum StageCommand {
     /// Say whether a component can serve as a stage, and what to do if it cannot
-    Check(check::CheckArgs),
+    Check(stage_check::CheckArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -64,7 +65,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => block_on(run::run(args)),
         Command::Serve(args) => block_on(serve::serve(args)),
         Command::Package(args) => package::package(args),
-        Command::Stage(StageCommand::Check(args)) => check::check(args),
+        Command::Stage(StageCommand::Check(args)) => stage_check::check(args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -3,9 +3,8 @@
 
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -16,16 +15,11 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::assemble::host_states;
+use crate::bootstrap;
 use crate::exit::{Exit, usage};
 use crate::home::Home;
 use crate::pinning::{LocalConfig, StageOverride, pin};
 use crate::store::Components;
-
-/// The newest version of the GNU C library that Amazon Linux 2023 has, which `provided.al2023` is.
-const NEWEST_GLIBC: (u32, u32) = (2, 34);
-
-/// The profile that the bootstrap is built with; see Cargo.toml.
-const PROFILE: &str = "bootstrap";
 
 #[derive(Args)]
 pub struct PackageArgs {
@@ -91,9 +85,9 @@ pub fn package(args: PackageArgs) -> Result<Exit> {
 
     let bootstrap = match &args.bootstrap {
         Some(file) => file.clone(),
-        None => build_bootstrap(&home, target, args.json)?,
+        None => bootstrap::build(&home, target, args.json)?,
     };
-    check_glibc(&bootstrap)?;
+    bootstrap::check(&bootstrap, target)?;
 
     let folder = args.out.join("stages");
     if folder.exists() {
@@ -140,71 +134,6 @@ fn precompile(
     }
     bar.finish_and_clear();
     Ok(index)
-}
-
-/// Builds the bootstrap by itself, so that it is linked with nothing that only other crates of the workspace want, the
-/// compiler above all.
-fn build_bootstrap(home: &Home, target: Target, quiet: bool) -> Result<PathBuf> {
-    let folder = home.target_dir("lambda");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    let native = Target::of_this_machine() == Some(target) && cfg!(target_os = "linux");
-    let built = if native {
-        command.args(["build", "--profile", PROFILE, "--package", "stagehost-lambda"]);
-        folder.join(PROFILE).join("bootstrap")
-    } else {
-        command.args(["lambda", "build", "--profile", PROFILE, "--package", "stagehost-lambda"]);
-        command.arg(if target == Target::Arm64 { "--arm64" } else { "--x86-64" });
-        // Cargo lambda copies what it has built into a folder of its own.
-        command.arg("--lambda-dir").arg(folder.join("lambda"));
-        folder.join("lambda/bootstrap/bootstrap")
-    };
-    if quiet {
-        command.arg("--quiet");
-    }
-    command.env("CARGO_TARGET_DIR", &folder).current_dir(home.root()).stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.status().context("cargo is needed to build the bootstrap and could not be run")?;
-    if !status.success() {
-        if native {
-            bail!("the bootstrap does not compile; cargo's words are above");
-        }
-        bail!(
-            "the bootstrap could not be built for {target} on this machine; install cargo lambda (`pip install \
-             cargo-lambda ziglang`) and the target (`rustup target add {}`), or name a built one with --bootstrap",
-            target.triple()
-        );
-    }
-    Ok(built)
-}
-
-/// Refuses a binary that Amazon Linux would refuse, but only when it starts.
-fn check_glibc(file: &Path) -> Result<()> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read the bootstrap {}", file.display()))?;
-    let needed = needed_glibc(&bytes);
-    if needed > NEWEST_GLIBC {
-        bail!(
-            "{} needs glibc {}.{}, but provided.al2023 has {}.{}; build it with `cargo lambda build --package \
-             stagehost-lambda --profile {PROFILE}`, which links against an older one, and name it with --bootstrap",
-            file.display(),
-            needed.0,
-            needed.1,
-            NEWEST_GLIBC.0,
-            NEWEST_GLIBC.1
-        );
-    }
-    Ok(())
-}
-
-/// The highest `GLIBC_x.y` among the names of symbol versions in a binary.
-fn needed_glibc(binary: &[u8]) -> (u32, u32) {
-    const PREFIX: &[u8] = b"\0GLIBC_";
-    let versions = binary.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX);
-    let read = |(at, _): (usize, &[u8])| {
-        let name = binary.get(at + PREFIX.len()..)?.split(|byte| *byte == 0).next()?;
-        let mut numbers = std::str::from_utf8(name).ok()?.split('.').map(str::parse::<u32>);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    };
-    versions.filter_map(read).max().unwrap_or_default()
 }
 
 /// The same files give the same bytes, so that a deployment can tell whether anything changed.
@@ -264,16 +193,5 @@ fn report(
     }
     if let (Some(zip), Some(bytes)) = (&args.zip, zip_bytes) {
         println!("{} {}", zip.display(), mib(bytes));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_newest_glibc_that_a_binary_asks_for_is_found_among_its_names() {
-        assert_eq!(needed_glibc(b"..\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.17\0memcpy"), (2, 34));
-        assert_eq!(needed_glibc(b"\0GLIBC_PRIVATE\0GLIBC_2\0GLIBC_"), (0, 0));
     }
 }

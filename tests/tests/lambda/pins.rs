@@ -1,8 +1,9 @@
 //! Pins that change under a running function.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
+use stagehost_registry::{SigningKey, seal};
 use stagehost_tests::package::package;
 
 use crate::surroundings::{Host, rewrite, started_with};
@@ -26,14 +27,15 @@ async fn outcome(host: &Host, batch: &Value) -> (u64, Option<String>) {
     (answer["revision"].as_u64().unwrap(), code)
 }
 
-async fn swap_and_refuse(host: &Host, place: &Path) {
+/// Puts new pins where the host looks for them, as `write` does it, again and again.
+async fn swap_and_refuse(host: &Host, write: impl Fn(&str)) {
     let batch = host.one_photo(51);
-    let write = |pins: &Value| rewrite(place, &pins.to_string());
+    let put = |pins: &Value| write(&pins.to_string());
     assert_eq!(outcome(host, &batch).await, (7, None));
 
-    write(&revision(8, NEXT_TO_NOTHING));
+    put(&revision(8, NEXT_TO_NOTHING));
     assert_eq!(outcome(host, &batch).await, (8, Some("Stage.TooLarge".into())), "a new revision is taken over");
-    write(&revision(9, PLENTY));
+    put(&revision(9, PLENTY));
     assert_eq!(outcome(host, &batch).await, (9, None), "and the next one");
 
     let mut unknown = revision(10, NEXT_TO_NOTHING);
@@ -45,14 +47,14 @@ async fn swap_and_refuse(host: &Host, place: &Path) {
     let mut misspelt = revision(13, NEXT_TO_NOTHING);
     misspelt["states"]["ValidateRawAssets"]["confg"] = json!({});
     for bad in [unknown.to_string(), greedy.to_string(), incomplete.to_string(), misspelt.to_string(), "{".to_owned()] {
-        rewrite(place, &bad);
+        write(&bad);
         host.function.forget_lines();
         assert_eq!(outcome(host, &batch).await, (9, None), "the last good revision serves on instead of {bad}");
         let said = host.function.line(|line| line.contains("refused") && line.contains("ERROR")).await;
         assert!(said.is_some(), "nobody is told: {:#?}", host.function.lines());
     }
 
-    write(&revision(14, NEXT_TO_NOTHING));
+    put(&revision(14, NEXT_TO_NOTHING));
     assert_eq!(outcome(host, &batch).await.0, 14, "a good revision is taken over after bad ones");
 }
 
@@ -64,20 +66,36 @@ async fn pins_in_a_file_change_without_a_restart_and_never_to_the_worse() {
         vec![("PINS", place(folder).display().to_string())]
     })
     .await;
-    swap_and_refuse(&host, &place(host.folder.path())).await;
+    let place = place(host.folder.path());
+    swap_and_refuse(&host, |pins| rewrite(&place, pins)).await;
 }
 
 #[tokio::test]
 async fn pins_in_the_bucket_change_without_a_restart_and_never_to_the_worse() {
+    let key = SigningKey::generate().unwrap();
     let host = started_with(package().unwrap(), |_| {
-        let object = "s3://toq-listing-medias/pipeline/pins.json".to_owned();
-        vec![("PINS", object), ("PINS_MAX_AGE", "0".to_owned())]
+        let place = "s3://toq-listing-medias/pipeline/pins".to_owned();
+        vec![("PINS", place), ("PINS_MAX_AGE", "0".to_owned()), ("TRUSTED_KEYS", key.public().to_string())]
     })
     .await;
-    let place: PathBuf = host.object("pipeline/pins.json");
+    let place = host.object("pipeline/pins/pins.json");
     std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-    rewrite(&place, &revision(7, PLENTY).to_string());
-    swap_and_refuse(&host, &place).await;
+    let write = |pins: &str| {
+        let envelope = seal("application/vnd.stagehost.pins.v1+json", pins.as_bytes(), &key);
+        rewrite(&place, &String::from_utf8(envelope).unwrap());
+    };
+    write(&revision(7, PLENTY).to_string());
+    swap_and_refuse(&host, write).await;
+
+    let unsigned = revision(20, PLENTY).to_string();
+    let stranger = SigningKey::generate().unwrap();
+    let strange = seal("application/vnd.stagehost.pins.v1+json", unsigned.as_bytes(), &stranger);
+    for refused in [unsigned, String::from_utf8(strange).unwrap()] {
+        rewrite(&place, &refused);
+        assert_eq!(outcome(&host, &host.one_photo(51)).await.0, 14, "{refused} is by nobody whom the function trusts");
+    }
+    let counted = host.function.line(|line| line.contains("HostErrors") && line.contains("PinsRefused")).await;
+    assert!(counted.is_some(), "no alarm rings");
 }
 
 #[tokio::test]
