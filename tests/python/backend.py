@@ -38,7 +38,7 @@ class Backend:
     def __init__(self, certificate=None, key=None):
         backend = self
         self.told, self.forged = [], []
-        self.attempts, self.moods = collections.Counter(), {}
+        self.attempts, self.identifiers, self.moods = collections.Counter(), collections.defaultdict(set), {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
@@ -69,6 +69,7 @@ class Backend:
         content = json.loads(body)
         listing = content.get("listingId", content.get("listingIdentityId"))
         self.attempts[listing] += 1
+        self.identifiers[listing].add(headers["webhook-id"])
         mood = self.moods.get(listing)
         status = mood(self.attempts[listing]) if mood else 200
         if status == 200:

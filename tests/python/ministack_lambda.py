@@ -11,11 +11,10 @@ import hashlib
 import json
 import pathlib
 import sys
-import time
-import traceback
 
 from backend import SECRET, Backend
 from ministack_server import ACCOUNT, REGION, client, ministack
+from sections import run
 from server import until
 
 BUCKET, FUNCTION = "medias", "listing-media-processing-host-test"
@@ -136,19 +135,8 @@ def main(package, samples, machine):
         news_of_a_job_of_somebody_elses_is_taken,
         a_message_goes_all_the_way_and_a_bad_one_to_the_dead_letters,
     ]
-    failed = []
     with ministack() as endpoint:
-        stack = Stack(endpoint, package, samples, machine)
-        for section in sections:
-            begun = time.monotonic()
-            try:
-                section(stack)
-            except Exception:  # Every section is told, so that one run shows all that is wrong.
-                failed.append(section.__name__)
-                print(f"FAILED {section.__name__}\n{traceback.format_exc()}", flush=True)
-            else:
-                print(f"ok {section.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        if failed:
+        if run(sections, Stack(endpoint, package, samples, machine)):
             raise SystemExit(1)
 
 

@@ -15,6 +15,11 @@ from botocore.config import Config
 from server import PATIENCE_S, until
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
+# Credentials of the account's root, and of an instance that has a role (see ministack_start.py).
+ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+INSTANCE = {
+    "aws_access_key_id": "ASIAINSTANCE00000000", "aws_secret_access_key": "instance", "aws_session_token": "of the instance",
+}
 
 
 def free_port():
@@ -61,8 +66,7 @@ def ministack(corrected=False, **variables):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def client(endpoint, service):
+def client(endpoint, service, credentials=ROOT):
     """A client without retries: a second try would hide that the first one failed."""
     config = Config(read_timeout=PATIENCE_S, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-    return boto3.client(service, endpoint_url=endpoint, region_name=REGION, config=config,
-                        aws_access_key_id="test", aws_secret_access_key="test")
+    return boto3.client(service, endpoint_url=endpoint, region_name=REGION, config=config, **credentials)

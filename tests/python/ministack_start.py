@@ -1,22 +1,29 @@
-"""Starts ministack 1.5.33 with four of its ways made AWS's, so that a test does not pass or fail by them.
+"""Starts ministack 1.5.33 with six of its ways made AWS's, so that a test does not pass or fail by them.
 
 | ministack | AWS | here |
 |---|---|---|
-| Branches of a Parallel state share one context object, so `$$.State.Name` of one may be the other's | each has its own | each gets its own |
+| Branches share one context object, so `$$.State.Name` of one may be the other's | each has its own | the same |
 | An invocation that is throttled fails a task with `Lambda.Unknown` | `Lambda.TooManyRequestsException` | renamed |
 | A waiting task whose function failed waits on | the task fails | it fails |
-| Nobody may put events of `aws.*` sources, and it has no MediaConvert that would | services do | the test puts them in MediaConvert's name |
+| A policy that denies plain HTTP denies all that comes over loopback | endpoints speak TLS | loopback counts as TLS |
+| Who answers a waiting task needs the right for `*` | for the state machine, as the CDK grants it | the same |
+| Nobody may put events of `aws.*` | services may | the test may, for the MediaConvert that is not there |
 
-One thing is added: while the file that `THROTTLE` names is there, the next invocation is refused as too many and takes the
-file away.
+Two things are added. While the file that `THROTTLE` names is there, the next invocation is refused as too many and takes the
+file away. And the role that `INSTANCE_ROLE` names has the credentials of `INSTANCE` in ministack_server.py, as it would have
+on an EC2 instance.
 """
 
 import contextlib
 import json
 import os
+import threading
 
 from ministack import app
-from ministack.services import eventbridge, lambda_svc, stepfunctions
+from ministack.core import iam_actions
+from ministack.services import eventbridge, lambda_svc, stepfunctions, sts
+
+from ministack_server import ACCOUNT, INSTANCE
 
 
 def branches_have_their_own_context():
@@ -47,6 +54,32 @@ def failures_of_functions_have_their_names():
     stepfunctions._call_lambda = named
 
 
+def loopback_counts_as_tls():
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda address, secure: pin(address, True)
+
+
+def a_task_token_belongs_to_its_state_machine():
+    execute, wait, find = stepfunctions._execute_task, stepfunctions._invoke_with_callback, iam_actions.extract_resource_arn
+    current, machines = threading.local(), {}
+
+    def executing(state, data, execution, context):
+        current.machine = execution["stateMachineArn"]
+        return execute(state, data, execution, context)
+
+    def waiting(resource, data, token, state):
+        machines[token] = current.machine
+        return wait(resource, data, token, state)
+
+    def found(service, method, path, headers, body, *more):
+        if service == "states" and b'"taskToken"' in body:
+            return machines.get(json.loads(body)["taskToken"], "*")
+        return find(service, method, path, headers, body, *more)
+
+    stepfunctions._execute_task, stepfunctions._invoke_with_callback = executing, waiting
+    iam_actions.extract_resource_arn = found
+
+
 def services_publish_events():
     put = eventbridge._put_events
     eventbridge._put_events = lambda data, allow_aws_source=True: put(data, allow_aws_source=True)
@@ -65,9 +98,21 @@ def an_invocation_can_be_throttled():
     lambda_svc._acquire_execution_slot = refused
 
 
+def an_instance_has_a_role():
+    if role := os.environ.get("INSTANCE_ROLE"):
+        sts.register_session(INSTANCE["aws_access_key_id"], {
+            "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/i-0123456789abcdef0",
+            "UserId": f"{role}:i-0123456789abcdef0",
+            "SecretAccessKey": INSTANCE["aws_secret_access_key"], "SessionToken": INSTANCE["aws_session_token"],
+        })
+
+
 if __name__ == "__main__":
     branches_have_their_own_context()
     failures_of_functions_have_their_names()
+    loopback_counts_as_tls()
+    a_task_token_belongs_to_its_state_machine()
     services_publish_events()
     an_invocation_can_be_throttled()
+    an_instance_has_a_role()
     app.main()

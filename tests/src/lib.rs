@@ -101,6 +101,24 @@ pub fn cache() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// A Python that has ministack: `STAGEHOST_MINISTACK_PYTHON`, or the one that `tests/run` makes.
+///
+/// # Errors
+/// If there is none.
+pub fn ministack_python() -> Result<PathBuf> {
+    let python = match std::env::var_os("STAGEHOST_MINISTACK_PYTHON") {
+        Some(python) => python.into(),
+        None => cache()?.join("ministack/bin/python"),
+    };
+    ensure!(
+        python.is_file(),
+        "there is no {}; run the tests with tests/run, which makes it, or set STAGEHOST_MINISTACK_PYTHON to a Python with \
+         ministack 1.5.33",
+        python.display()
+    );
+    Ok(python)
+}
+
 /// Runs a script of `tests/python` and shows what it says.
 ///
 /// # Errors

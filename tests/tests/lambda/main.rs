@@ -7,6 +7,7 @@
 
 mod endurance;
 mod events;
+mod heartbeat;
 mod life;
 mod pins;
 mod sandbox;

@@ -1,0 +1,49 @@
+"""statemachine/template.yaml, deployed on ministack with the real package, and driven from one end to the other.
+
+    ministack_stack.py REPOSITORY PACKAGE_ZIP HOSTILE_ZIP
+
+HOSTILE_ZIP is a package in which the hostile stage of tests/guests takes the place of the thumbnails. stack/deployment.py
+says what had to differ from a deployment on AWS. It is to be run by a Python that has ministack, which it starts and stops
+itself. Every section is an assertion; the exit code is 1 if any does not hold.
+"""
+
+import sys
+import tempfile
+
+from sections import run
+from stack import batches, facts, faults, updates
+from stack.deployment import Deployment
+from stack.desk import Desk
+
+
+def main(repository, package, hostile):
+    with tempfile.TemporaryDirectory() as folder, Deployment(folder, repository, package, hostile) as deployment:
+        deployment.deploy(package)
+        sections = [
+            *facts.ALL,
+            faults.a_result_that_nobody_takes_is_kept_whole_and_runs_again_from_there,
+            batches.a_listing_with_photos_a_document_and_a_video_goes_all_the_way,
+            batches.a_damaged_photo_costs_itself_only,
+            batches.without_a_valid_file_the_batch_fails_and_the_backend_knows_why,
+            batches.a_job_that_fails_costs_its_video_only_and_operators_hear_of_it,
+            batches.a_job_that_is_delivered_three_times_is_one_execution_and_one_callback,
+            faults.a_backend_that_comes_back_is_told_then,
+            faults.a_throttled_invocation_is_tried_again,
+            faults.a_message_that_nobody_can_read_is_dead_after_five_receives,
+            faults.a_stopped_execution_leaves_its_input_and_late_news_do_no_harm,
+        ]
+        # One after the other and to their end: these change what all the others run on.
+        alone = [
+            faults.a_host_that_dies_in_a_call_is_called_again,
+            updates.a_stage_that_traps_costs_its_file_only_and_the_earlier_stage_comes_back,
+            updates.a_video_that_nobody_reports_of_ends_in_time_with_what_else_was_made,
+            batches.nothing_came_unsigned,
+            updates.what_cannot_be_made_again_outlives_the_stack,
+        ]
+        desk = Desk(deployment)
+        if run(sections, desk) + run(alone, desk):
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,163 @@
+"""Deploys statemachine/template.yaml on ministack, as statemachine/README.md tells, and knows what had to differ.
+
+| What differs | Why |
+|---|---|
+| `AWS::MediaConvert::Queue` and `AWS::MediaConvert::JobTemplate` are left out; all else knows their names | There is no MediaConvert |
+| MediaConvert's API is `stack/transcoder.py`, and the test puts its events on the default bus | The same |
+| Retries wait a hundredth of their seconds (`SFN_WAIT_SCALE`), without jitter | Nobody wants to wait twenty minutes |
+| Architecture is this machine's, and not the default | The function runs here |
+| The backend's certificate is the test's own (`SSL_CERT_FILE` of the function) | `CallbackUrl` must be https |
+| ministack itself is corrected in six places | See `ministack_start.py` |
+
+Everything else of the template is created by CloudFormation as it is written. Policies are enforced (`AUTH`): the function
+has no more rights than its role gives it, and what the backend does here it does with the backend's role.
+"""
+
+import hashlib
+import json
+import pathlib
+import platform
+import subprocess
+import uuid
+
+import yaml
+
+from backend import SECRET, Backend
+from ministack_server import INSTANCE, client, ministack
+from server import equal, until
+from stack.transcoder import Transcoder
+
+STACK, ENVIRONMENT, ARTIFACTS, ALERTS = "listing-media-staging", "staging", "artifacts", "operators@example.com"
+LEFT_OUT = {"AWS::MediaConvert::Queue", "AWS::MediaConvert::JobTemplate"}
+WAIT_SCALE = "0.01"
+
+
+class Intrinsics(yaml.SafeLoader):
+    """Reads CloudFormation's short forms into the long ones, as the JSON of a template has them."""
+
+
+def intrinsic(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        value = value.split(".", 1) if suffix == "GetAtt" else value
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+Intrinsics.add_multi_constructor("!", intrinsic)
+
+
+def named(value, found):
+    """All logical ids that a part of a template refers to."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref":
+                found.add(inner)
+            elif key == "Fn::GetAtt":
+                found.add(inner[0])
+            elif key == "DependsOn":
+                found.update([inner] if isinstance(inner, str) else inner)
+            named(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            named(inner, found)
+    return found
+
+
+def adapted(template):
+    """The template without what ministack has not; nothing that stays may refer to it."""
+    left_out = {name for name, resource in template["Resources"].items() if resource["Type"] in LEFT_OUT}
+    equal(len(left_out), len(LEFT_OUT), "resources of MediaConvert")
+    kept = {name: resource for name, resource in template["Resources"].items() if name not in left_out}
+    rest = {**template, "Resources": kept}
+    equal(named(rest, set()) & left_out, set(), "references to what is left out")
+    return rest
+
+
+def certificate(folder):
+    """A certificate for this machine's address, and its key."""
+    key, own = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=backend", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+         "-keyout", str(key), "-out", str(own)],
+        check=True, capture_output=True)
+    return own, key
+
+
+class Deployment:
+    """The stack, its clients and what stands around it. Use it in a `with` block."""
+
+    def __init__(self, folder, repository, package, hostile):
+        self.folder, self.repository = pathlib.Path(folder), pathlib.Path(repository)
+        self.complete = yaml.load((self.repository / "statemachine/template.yaml").read_text(), Intrinsics)
+        self.template = adapted(self.complete)
+        self.definition = self.repository / "statemachine/media-processing.asl.json"
+        self.package, self.hostile = package, hostile
+        self.throttle = self.folder / "throttle"
+        own, key = certificate(self.folder)
+        self.backend, self.transcoder = Backend(own, key), Transcoder()
+        self.server = ministack(
+            corrected=True, AUTH="true", INSTANCE_ROLE=f"toq-media-processing-backend-{ENVIRONMENT}",
+            SFN_WAIT_SCALE=WAIT_SCALE, SSL_CERT_FILE=str(own), THROTTLE=str(self.throttle),
+            AWS_ENDPOINT_URL_MEDIACONVERT=self.transcoder.url)
+
+    def __enter__(self):
+        self.endpoint = endpoint = self.server.__enter__()
+        services = {
+            "s3": "s3", "sqs": "sqs", "sns": "sns", "iam": "iam", "kms": "kms", "logs": "logs", "events": "events",
+            "functions": "lambda", "states": "stepfunctions", "alarms": "cloudwatch", "secrets": "secretsmanager",
+            "stacks": "cloudformation",
+        }
+        for name, service in services.items():
+            setattr(self, name, client(endpoint, service))
+        # What the backend does, it does with its own role.
+        self.its_s3, self.its_sqs, self.its_states = (client(endpoint, s, INSTANCE) for s in ("s3", "sqs", "stepfunctions"))
+        self.s3.create_bucket(Bucket=ARTIFACTS)
+        self.secret = self.secrets.create_secret(Name="callback", SecretString=json.dumps({"secret": SECRET}))["ARN"]
+        return self
+
+    def __exit__(self, *error):
+        return self.server.__exit__(*error)
+
+    def upload_artifact(self, folder, body, ending):
+        """Under the digest of what it holds, so that an update is noticed."""
+        key = f"{folder}/{hashlib.sha256(body).hexdigest()[:16]}{ending}"
+        self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=body)
+        return key
+
+    def deploy(self, package, definition=None):
+        """What `aws cloudformation deploy` does: a change set, executed. Gives the stack's outputs."""
+        definition = pathlib.Path(definition or self.definition)
+        parameters = {
+            "Environment": ENVIRONMENT, "ArtifactBucket": ARTIFACTS,
+            "Architecture": "arm64" if platform.machine() == "aarch64" else "x86_64",
+            "HostCodeKey": self.upload_artifact("host", pathlib.Path(package).read_bytes(), ".zip"),
+            "DefinitionKey": self.upload_artifact("definitions", definition.read_bytes(), ".asl.json"),
+            "CallbackUrl": self.backend.url, "CallbackSecretArn": self.secret, "AlertEmail": ALERTS,
+        }
+        template = self.upload_artifact("templates", json.dumps(self.template).encode(), ".json")
+        kind = "UPDATE" if hasattr(self, "outputs") else "CREATE"
+        change = self.stacks.create_change_set(
+            StackName=STACK, ChangeSetName=f"change-{uuid.uuid4().hex}", ChangeSetType=kind,
+            TemplateURL=f"{self.endpoint}/{ARTIFACTS}/{template}", Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])["Id"]
+
+        def looked(field, *passing):
+            seen = self.stacks.describe_change_set(ChangeSetName=change)
+            return seen[field] not in passing and seen
+
+        prepared = until("the change set is ready", lambda: looked("Status", "CREATE_PENDING", "CREATE_IN_PROGRESS"))
+        equal(prepared["Status"], "CREATE_COMPLETE", f"the change set: {prepared.get('StatusReason')}")
+        self.stacks.execute_change_set(ChangeSetName=change)
+        until("the change is made", lambda: looked("ExecutionStatus", "AVAILABLE", "EXECUTE_IN_PROGRESS"))
+        stack = self.stacks.describe_stacks(StackName=STACK)["Stacks"][0]
+        if stack["StackStatus"] != f"{kind}_COMPLETE":
+            told = self.stacks.describe_stack_events(StackName=STACK)["StackEvents"]
+            reasons = [(e["LogicalResourceId"], e["ResourceStatusReason"]) for e in told if e.get("ResourceStatusReason")]
+            raise AssertionError(f"{stack['StackStatus']}: {reasons}")
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        return self.outputs

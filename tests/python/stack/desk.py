@@ -1,0 +1,117 @@
+"""What the backend and operators do, in one call each: upload, send a job, look at an execution and at the dead letters."""
+
+import json
+import os
+import pathlib
+import signal
+
+from server import DONE, equal, until
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+MEDIA = {
+    "front.jpg": "photo/horizontal", "kitchen.jpg": "photo/horizontal", "kitchen-damaged.jpg": "photo/horizontal",
+    "staircase.jpg": "photo/vertical", "description.pdf": "project/doc", "walk-through.mp4": "video/horizontal",
+}
+
+
+class Desk:
+    """Works on one deployment."""
+
+    def __init__(self, deployment):
+        self.aws, self.backend, self.transcoder = deployment, deployment.backend, deployment.transcoder
+        self.samples = deployment.repository / "samples/listing"
+        outputs = deployment.outputs
+        self.bucket, self.queue, self.machine = outputs["MediaBucketName"], outputs["QueueUrl"], outputs["StateMachineArn"]
+        self.dead_queue, self.function = outputs["DeadLetterQueueUrl"], outputs["HostFunctionName"]
+        self.dead = []
+
+    def upload(self, listing, sample, name=None):
+        """As the backend does; gives the key."""
+        key = f"{listing}/raw/{MEDIA[sample]}/2026-01-02/{name or sample}"
+        self.aws.its_s3.put_object(Bucket=self.bucket, Key=key, Body=(self.samples / sample).read_bytes())
+        return key
+
+    def job(self, listing, samples, **more):
+        """A job for uploaded samples; a pair is a sample and the name that it is uploaded under."""
+        keys = [self.upload(listing, *([sample] if isinstance(sample, str) else sample)) for sample in samples]
+        return {"jobId": 4, "batchId": 5, "listingId": listing, "assets": keys, "retry": 0, **more}
+
+    def send(self, job):
+        body = job if isinstance(job, str) else json.dumps(job)
+        attributes = {"Traceparent": {"DataType": "String", "StringValue": TRACE}}
+        self.aws.its_sqs.send_message(QueueUrl=self.queue, MessageBody=body, MessageAttributes=attributes)
+
+    def arn(self, listing, retry=0):
+        """Of the execution that a job of `job` starts."""
+        name = f"listing-{listing}_batch-5_job-4_retry-{retry}"
+        return self.machine.replace(":stateMachine:", ":execution:") + f":{name}"
+
+    def started(self, listing, retry=0):
+        arn = self.arn(listing, retry)
+        return until(f"{arn} begins", lambda: arn in self.executions() and arn)
+
+    def executions(self):
+        pages = self.aws.states.get_paginator("list_executions").paginate(stateMachineArn=self.machine)
+        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+
+    def ended(self, arn, status):
+        """The description of an execution that is over, which must have ended like this."""
+        describe = self.aws.its_states.describe_execution
+        seen = until(f"the end of {arn}", lambda: (it := describe(executionArn=arn))["status"] in DONE and it)
+        equal(seen["status"], status, f"the end of {arn}: {seen.get('error')} {seen.get('cause')}")
+        return seen
+
+    def history(self, arn):
+        pages = self.aws.states.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+
+    def states(self, arn):
+        """The states that an execution entered, in order; ministack tells of those outside branches."""
+        entered = (event.get("stateEnteredEventDetails") for event in self.history(arn))
+        return [details["name"] for details in entered if details]
+
+    def errors(self, arn):
+        """How tasks failed, in order."""
+        failed = (event.get("taskFailedEventDetails") for event in self.history(arn))
+        return [details["error"] for details in failed if details]
+
+    def dead_letters(self):
+        """All that the dead-letter queue has ever held, each message once."""
+        taken = self.aws.sqs.receive_message(
+            QueueUrl=self.dead_queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages", [])
+        for message in taken:
+            self.dead.append(message)
+            self.aws.sqs.delete_message(QueueUrl=self.dead_queue, ReceiptHandle=message["ReceiptHandle"])
+        return self.dead
+
+    def dead_letter(self, what, is_it):
+        """The message for which `is_it` holds, once it is there."""
+        return until(what, lambda: next((message for message in self.dead_letters() if is_it(message)), None))
+
+    def logged(self):
+        """What the host has said so far: its own lines, as JSON."""
+        pages = self.aws.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{self.function}")
+        for page in pages:
+            for event in page["events"]:
+                for line in event["message"].splitlines():
+                    if line.startswith("{"):
+                        yield json.loads(line)
+
+    def announce(self, event):
+        """Puts an event of MediaConvert on the bus."""
+        answer = self.aws.events.put_events(Entries=[event])
+        equal(answer["FailedEntryCount"], 0, f"the bus's answer {answer}")
+
+    def kill_the_function(self):
+        """Every process that ministack runs as the function, without a word."""
+        wanted = f"AWS_LAMBDA_FUNCTION_NAME={self.function}".encode(), f"AWS_ENDPOINT_URL={self.aws.endpoint}".encode()
+        killed = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                variables, name = (process / "environ").read_bytes().split(b"\0"), (process / "comm").read_text().strip()
+            except OSError:
+                continue
+            if name == "bootstrap" and all(variable in variables for variable in wanted):
+                os.kill(int(process.name), signal.SIGKILL)
+                killed.append(process.name)
+        assert killed, "the function has no process"

@@ -1,0 +1,109 @@
+"""What goes wrong around the host, and where it ends: the backend is told, or the dead-letter queue has all of it."""
+
+import json
+
+from server import equal, holds, until
+from stack.batches import STRAIGHT, by_name, transcoded
+
+
+def down(until_attempt=None):
+    """A backend that is overloaded, up to one attempt or for good."""
+    return lambda attempt: 503 if until_attempt is None or attempt < until_attempt else 200
+
+
+def versions(desk, prefix):
+    listed = desk.aws.s3.list_object_versions(Bucket=desk.bucket, Prefix=prefix).get("Versions", [])
+    return sorted((version["Key"], version["VersionId"]) for version in listed)
+
+
+def a_result_that_nobody_takes_is_kept_whole_and_runs_again_from_there(desk):
+    desk.backend.moods[201] = down()
+    desk.send(desk.job(201, ["front.jpg", "kitchen-damaged.jpg"]))
+    yield  # Nine calls of four attempts each.
+    arn = desk.arn(201)
+    equal(desk.ended(arn, "FAILED")["error"], "Batch.ProcessingFailed", "the execution's error")
+    equal(desk.states(arn), [*STRAIGHT[:-1], "KeepUndeliveredResult", "ProcessingFailed"], "the states")
+    equal(desk.errors(arn), ["Stage.Transient"] * 9, "the first call and eight retries")
+    holds(9 <= desk.backend.attempts[201] <= 36, f"attempts, four a call at most: {desk.backend.attempts[201]}")
+    equal(desk.backend.heard(201), [], "callbacks that were taken")
+
+    message = desk.dead_letter("the result is kept", lambda m: '"undelivered"' in m["Body"])
+    equal(message["MessageAttributes"]["ExecutionArn"]["StringValue"], arn, "whose result it is")
+    result = json.loads(message["Body"])
+    equal((result["undelivered"]["Error"], result["listingId"]), ("Stage.Transient", 201), "why it is there")
+    files = {asset["key"].rsplit("/", 1)[1]: asset for asset in result["assets"]}
+    equal(len(files["front.jpg"]["renditions"]), 3, "thumbnails in the result")
+    equal(files["kitchen-damaged.jpg"]["problem"]["code"], "Stage.Corrupt", "the problem in the result")
+    equal(len(result["bundles"]), 3, "archives in the result")
+
+    # As the README tells operators: the body is a batch document like any other.
+    before = versions(desk, "201/thumb/") + versions(desk, "201/zip/")
+    desk.backend.moods.pop(201)
+    desk.send({**result, "retry": 1})
+    body, _ = desk.backend.wait_for(201)
+    equal(body["status"], "PARTIAL_SUCCESS", f"the callback {body}")
+    desk.ended(desk.arn(201, retry=1), "SUCCEEDED")
+    equal(versions(desk, "201/thumb/") + versions(desk, "201/zip/"), before, "nothing was made twice")
+
+
+def a_backend_that_comes_back_is_told_then(desk):
+    desk.backend.moods[202] = down(until_attempt=6)
+    desk.send(desk.job(202, ["front.jpg"]))
+    body, headers = desk.backend.wait_for(202)
+    equal(body["status"], "SUCCEEDED", f"the callback {body}")
+    arn = desk.arn(202)
+    desk.ended(arn, "SUCCEEDED")
+    equal(desk.states(arn), STRAIGHT, "the states")
+    equal((set(desk.errors(arn)), desk.backend.attempts[202]), ({"Stage.Transient"}, 6), "failed calls, and attempts in all")
+    equal(desk.backend.identifiers[202], {headers["webhook-id"]}, "the callback's id, over all attempts")
+
+
+def a_throttled_invocation_is_tried_again(desk):
+    desk.aws.throttle.touch()
+    job = desk.job(203, ["front.jpg"])
+    arn = desk.aws.its_states.start_execution(
+        stateMachineArn=desk.machine, name="listing-203_batch-5_job-4_retry-0", input=json.dumps(job))["executionArn"]
+    body, _ = desk.backend.wait_for(203)
+    equal(body["status"], "SUCCEEDED", f"the callback {body}")
+    desk.ended(arn, "SUCCEEDED")
+    equal((desk.errors(arn), desk.states(arn)), (["Lambda.TooManyRequestsException"], STRAIGHT), "how it went")
+
+
+def a_host_that_dies_in_a_call_is_called_again(desk):
+    def death(attempt):
+        if attempt == 1:
+            desk.kill_the_function()
+        return 200
+
+    desk.backend.moods[205] = death
+    desk.send(desk.job(205, ["front.jpg"]))
+    desk.ended(desk.started(205), "SUCCEEDED")
+    arn = desk.arn(205)
+    equal((desk.errors(arn), desk.states(arn)), (["Runtime.ExitError"], STRAIGHT), "how it went")
+    equal(len(desk.backend.identifiers[205]), 1, "the callback's id, over both calls")
+
+
+def a_message_that_nobody_can_read_is_dead_after_five_receives(desk):
+    # A receive counts when the one before has run out; the test has no nine hours.
+    attributes = {"VisibilityTimeout": "1"}
+    desk.aws.sqs.set_queue_attributes(QueueUrl=desk.queue, Attributes=attributes)
+    desk.send("{oops")
+    desk.dead_letter("the bad message is dead", lambda message: message["Body"] == "{oops")
+    refusals = until("the log of all receives", lambda: (
+        seen := [line for line in desk.logged() if line.get("message", "").startswith("job refused")]
+    )[4:] and seen)
+    equal(len(refusals), 5, "receives")
+    desk.aws.sqs.set_queue_attributes(QueueUrl=desk.queue, Attributes={"VisibilityTimeout": "5400"})
+
+
+def a_stopped_execution_leaves_its_input_and_late_news_do_no_harm(desk):
+    desk.send(desk.job(204, ["walk-through.mp4"]))
+    job = desk.transcoder.job_of(204)
+    arn = desk.arn(204)
+    desk.aws.states.stop_execution(executionArn=arn, error="Person.Changed", cause="their mind")
+    message = desk.dead_letter("the stopped execution is reported", lambda m: '"ABORTED"' in m["Body"] and arn in m["Body"])
+    detail = json.loads(message["Body"])["detail"]
+    equal(json.loads(detail["input"])["listingId"], 204, "the input")
+    transcoded(desk, job)
+    until("the news is taken", lambda: any(job["id"] in str(line) for line in desk.logged()))
+    equal(desk.backend.heard(204), [], "callbacks")

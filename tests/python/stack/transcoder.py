@@ -1,0 +1,66 @@
+"""MediaConvert's API as far as the host calls it. It transcodes nothing: the test says how each job ends."""
+
+import http.server
+import json
+import threading
+
+from ministack_server import ACCOUNT, REGION
+from server import until
+
+
+class Transcoder:
+    def __init__(self):
+        transcoder = self
+        self.jobs, self.tokens = {}, {}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = json.dumps({"job": transcoder.created(wanted)}).encode()
+                self.send_response(201)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def created(self, wanted):
+        """CreateJob: the same request token is the same job."""
+        token = wanted["clientRequestToken"]
+        job = self.tokens.setdefault(token, {
+            **wanted, "id": f"1767312000000-{len(self.tokens):06}", "status": "SUBMITTED",
+            "arn": f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:jobs/1767312000000-{len(self.tokens):06}",
+        })
+        self.jobs[job["id"]] = job
+        return job
+
+    def job_of(self, listing):
+        """The job for a listing's video, once it is there."""
+        def look():
+            return next((j for j in self.jobs.values() if j["userMetadata"]["listing"] == str(listing)), None)
+        return until(f"a job of listing {listing}", look)
+
+
+def outputs(job):
+    """Bucket and key of everything that a job is to write."""
+    for group in job["settings"]["outputGroups"]:
+        destination = group["outputGroupSettings"]["fileGroupSettings"]["destination"]
+        bucket, _, base = destination.removeprefix("s3://").partition("/")
+        for output in group["outputs"]:
+            yield bucket, f"{base}{output.get('nameModifier', '')}.{output['extension']}"
+
+
+def event(job, status, **more):
+    """What MediaConvert puts on the bus when a job changes."""
+    detail = {
+        "timestamp": 1767312000000, "accountId": ACCOUNT, "queue": job["queue"], "jobId": job["id"], "status": status,
+        "userMetadata": job["userMetadata"], **more,
+    }
+    return {"Source": "aws.mediaconvert", "DetailType": "MediaConvert Job State Change", "Detail": json.dumps(detail),
+            "Resources": [job["arn"]]}
