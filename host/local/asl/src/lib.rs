@@ -20,6 +20,7 @@ mod error;
 mod execution;
 mod findings;
 mod history;
+pub mod inspect;
 mod interpreter;
 mod intrinsics;
 pub mod limits;

@@ -170,7 +170,7 @@ impl fmt::Display for Step {
 }
 
 /// One piece of a path.
-enum Token {
+pub(crate) enum Token {
     Step(Step),
     /// Something that may find many values, in the standard's form.
     Many {
@@ -180,7 +180,7 @@ enum Token {
 }
 
 impl Token {
-    fn cut(text: &str) -> Result<(Self, &str), &'static str> {
+    pub(crate) fn cut(text: &str) -> Result<(Self, &str), &'static str> {
         if let Some(rest) = text.strip_prefix("..") {
             return match rest.strip_prefix('*') {
                 Some(rest) => Ok((Self::many("..*"), rest)),

@@ -29,7 +29,7 @@ pub(crate) struct Call {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Argument {
+pub(crate) enum Argument {
     Path(Path),
     Call(Call),
     Text(Text),
@@ -41,7 +41,7 @@ enum Argument {
 /// A string between single quotes. An escaped brace is a brace; only an unescaped pair is a placeholder, so where those
 /// stand is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Text {
+pub(crate) struct Text {
     /// The string cut at its placeholders.
     pieces: Vec<String>,
 }
@@ -183,6 +183,11 @@ impl Call {
     /// The function's name.
     pub fn name(&self) -> &'static str {
         Function::ALL.iter().find(|(_, function)| *function == self.function).map_or("", |(name, _)| name)
+    }
+
+    /// What it is given.
+    pub fn arguments(&self) -> &[Argument] {
+        &self.arguments
     }
 
     fn evaluate(&self, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
