@@ -10,10 +10,14 @@ itself. Every section is an assertion; the exit code is 1 if any does not hold.
 import sys
 import tempfile
 
+import server
 from sections import run
 from stack import batches, facts, faults, updates
 from stack.deployment import Deployment
 from stack.desk import Desk
+
+# Nothing here takes longer than half a minute on a slow machine; what is broken is to be told of soon.
+server.PATIENCE_S = 180
 
 
 def main(repository, package, hostile):

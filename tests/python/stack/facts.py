@@ -131,9 +131,10 @@ def alarms_ring_at_the_topic(desk):
         "stepfunctions-execution-failed-staging": ("AWS/States", "ExecutionsFailed", "StateMachineArn", desk.machine, 0),
         "lambda-errors-media-processing-staging": (
             "AWS/Lambda", "Errors", "FunctionName", "listing-media-processing-host-staging", 5),
+        "host-errors-media-processing-staging": ("Stagehost", "HostErrors", "Environment", "staging", 0),
     }
     seen = {alarm["AlarmName"]: alarm for alarm in desk.aws.alarms.describe_alarms()["MetricAlarms"]}
-    holds(set(expected) <= set(seen), f"alarms: {sorted(seen)}")
+    equal(set(seen), set(expected), "alarms")
     for name, (space, metric, dimension, value, threshold) in expected.items():
         alarm = seen[name]
         equal((alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Threshold"]),
@@ -234,12 +235,20 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/51/raw/video/vertical/a.mp4": "s3:PutObject s3:DeleteObject",
         },
     }
+    never = {
+        "backend": {f"{media}/pipeline/pins/current.json": "s3:GetObject s3:PutObject s3:DeleteObject"},
+        "lambda": {
+            f"{media}/pipeline/pins/current.json": "s3:PutObject s3:DeleteObject",
+            f"{media}/pipeline/registry/validate": "s3:PutObject s3:DeleteObject",
+        },
+        "stepfunctions": {}, "mediaconvert": {},
+    }
     trusted = {"backend": "ec2", "lambda": "lambda", "stepfunctions": "states", "mediaconvert": "mediaconvert"}
     for who, service in trusted.items():
         name = f"toq-media-processing-{who}-staging"
         statements = desk.aws.iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
         equal([s["Principal"] for s in statements], [{"Service": f"{service}.amazonaws.com"}], f"who may be {name}")
-        for rights, expected in ((may, "allowed"), (may_not, "implicitDeny")):
+        for rights, expected in ((may, "allowed"), (may_not, "implicitDeny"), (never, "explicitDeny")):
             for resource, actions in rights[who].items():
                 seen = desk.aws.iam.simulate_principal_policy(
                     PolicySourceArn=arn("iam", f"role/{name}"), ActionNames=actions.split(), ResourceArns=[resource])
