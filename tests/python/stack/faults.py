@@ -3,7 +3,7 @@
 import json
 
 from server import equal, holds, until
-from stack.batches import STRAIGHT, by_name, transcoded
+from stack.batches import STRAIGHT, transcoded
 
 
 def down(until_attempt=None):
