@@ -17,6 +17,7 @@ import hashlib
 import json
 import pathlib
 import platform
+import re
 import subprocess
 import uuid
 
@@ -58,6 +59,8 @@ def named(value, found):
                 found.add(inner)
             elif key == "Fn::GetAtt":
                 found.add(inner[0])
+            elif key == "Fn::Sub":
+                found.update(re.findall(r"\$\{(\w+)", inner if isinstance(inner, str) else inner[0]))
             elif key == "DependsOn":
                 found.update([inner] if isinstance(inner, str) else inner)
             named(inner, found)
