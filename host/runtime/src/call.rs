@@ -4,20 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use stagehost_batch::{Asset, Batch, Case, Failure};
+use stagehost_batch::{Case, Failure};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::toq::media::types;
 use crate::capability::{CallScope, Capabilities, ObjectWriter};
-use crate::convert::{Additions, failure_from_guest};
+use crate::convert::failure_from_guest;
 use crate::cores::Core;
 use crate::grants::Resolved;
 use crate::limits::{Limits, Meter};
 use crate::stage::Stage;
 use crate::stderr::Tail;
 use crate::trap::{self, DeadlinePassed};
+use crate::witness::{CallInput, CallOutput, Surroundings};
 
 /// The most bytes that one host call may lift out of a guest. A list may name the same guest bytes many times over,
 /// so the guest's own memory limit does not bound it.
@@ -88,38 +89,29 @@ impl WasiView for CallState {
     }
 }
 
-/// The input of a call, by kind of stage.
-pub(crate) enum Input {
-    Asset(Box<Asset>),
-    Batch(Box<Batch>),
-}
-
-/// Its output.
-#[derive(Debug)]
-pub(crate) enum Output {
-    Asset(Box<Asset>),
-    Batch(Additions),
-}
-
 /// Calls a stage once. Whatever happens inside, the answer is an output or a typed failure.
 pub(crate) async fn call(
     stage: &Stage,
     request: &CallRequest,
-    input: Input,
+    surroundings: Option<Surroundings>,
+    input: CallInput,
     core: Core,
     progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
-) -> (Result<Output, Failure>, CallReport) {
+) -> (Result<CallOutput, Failure>, CallReport) {
     let (started_at, started) = (SystemTime::now(), Instant::now());
     let own = started + request.limits.deadline();
     let deadline = request.deadline.map_or(own, |outer| outer.min(own));
     let stderr = Tail::default();
     let asset = match &input {
-        Input::Asset(asset) => Some(asset.key.clone()),
-        Input::Batch(_) => None,
+        CallInput::Asset(asset) => Some(asset.key.clone()),
+        CallInput::Batch(_) => None,
     };
 
     let mut wasi = WasiCtx::builder();
     wasi.stdout(stderr.clone()).stderr(stderr.clone()).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    if let Some(surroundings) = surroundings {
+        surroundings.apply(&mut wasi);
+    }
     let state = CallState {
         wasi: wasi.build(),
         table: ResourceTable::new(),
@@ -172,13 +164,13 @@ pub(crate) async fn call(
 }
 
 /// `Err` outside: the component broke. `Err` inside: the stage said so.
-type Answer = wasmtime::Result<Result<Output, types::Failure>>;
+type Answer = wasmtime::Result<Result<CallOutput, types::Failure>>;
 
 async fn run(
     stage: &Stage,
     store: &mut Store<CallState>,
     request: &CallRequest,
-    input: Input,
+    input: CallInput,
     started: Instant,
     instantiate: &mut Duration,
 ) -> Answer {
@@ -192,13 +184,13 @@ async fn run(
     let instance = stage.instantiate(store).await?;
     *instantiate = started.elapsed();
     match (instance, input) {
-        (crate::stage::Instance::Asset(guest), Input::Asset(asset)) => {
+        (crate::stage::Instance::Asset(guest), CallInput::Asset(asset)) => {
             let answer = guest.call_process(store, &context, &(*asset).into()).await?;
-            Ok(answer.map(|asset| Output::Asset(Box::new(asset.into()))))
+            Ok(answer.map(|asset| CallOutput::Asset(Box::new(asset.into()))))
         }
-        (crate::stage::Instance::Batch(guest), Input::Batch(batch)) => {
+        (crate::stage::Instance::Batch(guest), CallInput::Batch(batch)) => {
             let answer = guest.call_process(store, &context, &(*batch).into()).await?;
-            Ok(answer.map(|outcome| Output::Batch(outcome.into())))
+            Ok(answer.map(|outcome| CallOutput::Batch(outcome.into())))
         }
         (_, _) => Err(wasmtime::format_err!("a stage was called with the other kind's input")),
     }
@@ -208,7 +200,7 @@ fn log(
     stage: &Stage,
     request: &CallRequest,
     asset: Option<&str>,
-    outcome: &Result<Output, Failure>,
+    outcome: &Result<CallOutput, Failure>,
     report: &CallReport,
     stderr: &Tail,
 ) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
 
 /// Every capability that a host can offer. Cheap to clone.
@@ -52,7 +53,8 @@ pub struct Provenance {
 }
 
 /// What a store knows of an object without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ObjectInfo {
     pub key: String,
@@ -66,7 +68,8 @@ pub struct ObjectInfo {
 }
 
 /// Digests of an object's bytes, and the entity tag of exactly those bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Digests {
     /// Lower-case hexadecimal.
@@ -128,7 +131,8 @@ pub trait ObjectWriter: Send {
 }
 
 /// One MP4 to make; see `transcoder.output` of the WIT contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TranscodeOutput {
     pub name: String,
@@ -141,7 +145,8 @@ pub struct TranscodeOutput {
 }
 
 /// A transcoding job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TranscodeJob {
     pub source_key: String,
@@ -150,7 +155,8 @@ pub struct TranscodeJob {
 }
 
 /// The service's answer to a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Submission {
     /// Accepted, under this id.
     Running(String),
@@ -166,7 +172,8 @@ pub trait Transcoder: Send + Sync + 'static {
 }
 
 /// A reply of the backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WebhookReply {
     /// HTTP status code.
     pub status: u16,

@@ -288,12 +288,16 @@ impl From<transcoder::Job> for capability::TranscodeJob {
 }
 
 /// What a batch stage gave back, in the document's types.
-#[derive(Debug, Default)]
-pub(crate) struct Additions {
-    pub(crate) assets: Vec<doc::Asset>,
-    pub(crate) bundles: Vec<doc::Bundle>,
-    pub(crate) failures: Vec<(String, Failure)>,
-    pub(crate) note: Option<String>,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Additions {
+    /// Those that changed.
+    pub assets: Vec<doc::Asset>,
+    /// Archives that it made or found.
+    pub bundles: Vec<doc::Bundle>,
+    /// By the asset's key.
+    pub failures: Vec<(String, Failure)>,
+    /// One line for the log.
+    pub note: Option<String>,
 }
 
 impl From<batch_stage::Outcome> for Additions {

@@ -7,12 +7,13 @@ use stagehost_batch::{Asset, Batch, Bundle, Case, Failure, Problem, Rendition};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::call::{CallReport, CallRequest, Input, Output, call};
+use crate::call::{CallReport, CallRequest, call};
 use crate::capability::CallScope;
 use crate::convert::Additions;
 use crate::cores::Core;
 use crate::grants::Resolved;
 use crate::stage::Stage;
+use crate::witness::{CallInput, CallOutput, Witness};
 use crate::world::Export;
 
 /// More than any sensible stage makes of one file; a document with more would not fit Step Functions' payload limit.
@@ -25,6 +26,7 @@ pub struct Fanout {
     cores: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     memory_mib: u32,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 /// A batch to be put through a stage.
@@ -109,7 +111,14 @@ impl Fanout {
             cores: Arc::new(Semaphore::new(cores.max(1))),
             memory: Arc::new(Semaphore::new(memory_mib.max(1) as usize)),
             memory_mib: memory_mib.max(1),
+            witness: None,
         }
+    }
+
+    /// The same cores and the same memory, with a witness of the calls that are made through this one.
+    #[must_use]
+    pub fn witnessed(&self, witness: Arc<dyn Witness>) -> Self {
+        Self { witness: Some(witness), ..self.clone() }
     }
 
     /// Puts a batch through a stage.
@@ -145,8 +154,7 @@ impl Fanout {
             // Stands if the task is lost to a defect of the host: no file may be forgotten.
             asset.problem = Some(problem(&state, &Failure::new(Case::Internal, "the host lost this call")));
             calls.spawn(async move {
-                let key = input.key.clone();
-                let (answer, report) = this.one(&stage, &call, Input::Asset(input), Some(&key), &observer).await;
+                let (answer, report) = this.call(&stage, &call, CallInput::Asset(input), &observer).await;
                 (index, answer, report)
             });
         }
@@ -158,8 +166,8 @@ impl Fanout {
             reports.push(report);
             let Some(asset) = batch.assets.get_mut(index) else { continue };
             let merged = answer.and_then(|output| match output {
-                Output::Asset(additions) => merge(asset, *additions, &granted),
-                Output::Batch(_) => Err(Failure::new(Case::Internal, "an asset stage answered for a batch")),
+                CallOutput::Asset(additions) => merge(asset, *additions, &granted),
+                CallOutput::Batch(_) => Err(Failure::new(Case::Internal, "an asset stage answered for a batch")),
             });
             match merged {
                 Ok(()) => asset.problem = None,
@@ -192,9 +200,9 @@ impl Fanout {
     ) -> Result<BatchOutcome, Failure> {
         let state = request.call.scope.state.clone();
         let granted = request.call.grants.resolve(&batch.listing.id.to_string());
-        let input = Input::Batch(Box::new(batch.clone()));
-        let (answer, report) = self.one(&stage, &request.call, input, None, &observer).await;
-        let Output::Batch(additions) = answer? else {
+        let input = CallInput::Batch(Box::new(batch.clone()));
+        let (answer, report) = self.call(&stage, &request.call, input, &observer).await;
+        let CallOutput::Batch(additions) = answer? else {
             return Err(Failure::new(Case::Internal, "a batch stage answered for an asset"));
         };
         let note = apply(&mut batch, additions, &state, &granted)?;
@@ -202,18 +210,23 @@ impl Fanout {
         Ok(BatchOutcome { batch, reports: vec![report], note })
     }
 
-    async fn one(
+    /// Makes one call of a stage, without merging what it gives back. [`run`](Fanout::run) is for batches.
+    pub async fn call(
         &self,
         stage: &Stage,
         request: &CallRequest,
-        input: Input,
-        key: Option<&str>,
+        input: CallInput,
         observer: &Arc<dyn Observer>,
-    ) -> (Result<Output, Failure>, CallReport) {
+    ) -> (Result<CallOutput, Failure>, CallReport) {
+        let key = match &input {
+            CallInput::Asset(asset) => Some(asset.key.clone()),
+            CallInput::Batch(_) => None,
+        };
+        let key = key.as_deref();
         let state = request.scope.state.as_str();
         let memory = request.limits.memory_mib.clamp(1, self.memory_mib);
         // Neither semaphore is ever closed. Memory first: who holds a core must not wait for anything.
-        let _memory = self.memory.acquire_many(memory).await;
+        let held = self.memory.acquire_many(memory).await;
         let core = Core::take(&self.cores).await;
         // Where there is less memory than the pin allows, the guest is refused more, not the host killed for it.
         let mut request = request.clone();
@@ -225,9 +238,21 @@ impl Fanout {
                 observer.on(AssetEvent::Progress { state: &state, key: key.as_deref(), done, total });
             })
         };
-        let (answer, report) = call(stage, &request, input, core, progress).await;
+        let witnessed = self.witness.as_ref().and_then(|witness| witness.begin(stage, &request, &input));
+        let (surroundings, witness) = match witnessed {
+            Some(witnessed) => {
+                request.capabilities = witnessed.capabilities;
+                (witnessed.surroundings, Some(witnessed.call))
+            }
+            None => (None, None),
+        };
+        let (answer, report) = call(stage, &request, surroundings, input, core, progress).await;
+        drop(held);
         let (scope, failure) = (&request.scope, answer.as_ref().err());
         observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report });
+        if let Some(witness) = witness {
+            witness.end(&answer, &report, request.deadline).await;
+        }
         (answer, report)
     }
 }

@@ -21,9 +21,11 @@ mod limits;
 mod stage;
 mod stderr;
 mod trap;
+mod witness;
 mod world;
 
 pub use call::{CallReport, CallRequest};
+pub use convert::Additions;
 #[cfg(feature = "compiler")]
 pub use engine::precompile_for;
 pub use engine::{EngineError, StageEngine, Target, engine_config};
@@ -31,4 +33,5 @@ pub use fanout::{AssetEvent, BatchOutcome, Fanout, FanoutRequest, Observer};
 pub use grants::{GrantError, Grants};
 pub use limits::Limits;
 pub use stage::{LoadError, Stage, StageIdentity};
+pub use witness::{CallInput, CallOutput, CallWitness, Clocks, Surroundings, Witness, Witnessed};
 pub use world::{CONTRACT_VERSION, Export, Finding, Names, World, check, names_of};
