@@ -1,0 +1,172 @@
+//! Stored objects, from the record.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use stagehost_batch::{Case, Failure};
+use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
+
+use super::writer::PlayedWriter;
+use super::{Beyond, Played, Player, mismatch, question};
+use crate::format::{HostCall, Read};
+
+/// How much is read at once to compute a digest.
+const STEP: u64 = 8 << 20;
+
+#[async_trait]
+impl Objects for Played {
+    async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
+        let player = &self.0;
+        let written = match player.own(key) {
+            Some(own) if !own.as_recorded => return Ok(own.info),
+            own => own.map_or(0, |own| own.count),
+        };
+        if let Some(HostCall::Stat { answer, .. }) = player.ask(&question(&["stat", &written.to_string(), key])) {
+            return answer.give();
+        }
+        match (player.info(key, written), player.own(key)) {
+            (Some(info), _) => info,
+            (None, Some(own)) => Ok(own.info),
+            (None, None) => player.real(key, || format!("stat {key}"))?.stat(key).await,
+        }
+    }
+
+    async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure> {
+        let player = &self.0;
+        let own = player.own(key);
+        let written = own.as_ref().map_or(0, |own| own.count);
+        if own.as_ref().is_none_or(|own| own.as_recorded) {
+            let exact = question(&["digest", &written.to_string(), if_match.unwrap_or("*"), key]);
+            if let Some(HostCall::Digest { answer, .. }) = player.ask(&exact) {
+                return answer.give();
+            }
+        }
+        if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
+            let info = expect(info?, if_match)?;
+            if let Some(digests) = computed(player, &info).await {
+                return digests;
+            }
+        }
+        player.real(key, || format!("digest {key}"))?.digest(key, if_match).await
+    }
+
+    async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure> {
+        let player = &self.0;
+        let own = player.own(key);
+        let written = own.as_ref().map_or(0, |own| own.count);
+        if own.as_ref().is_none_or(|own| own.as_recorded) {
+            let exact = question(&["open", &written.to_string(), if_match.unwrap_or("*"), key]);
+            if let Some(HostCall::Open { answer, reads, .. }) = player.ask(&exact) {
+                let failures = reads.iter().filter(|read| read.failed.is_some()).cloned().collect();
+                return Ok(PlayedReader::opened(player, answer.give()?, failures));
+            }
+        }
+        if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
+            return Ok(PlayedReader::opened(player, expect(info?, if_match)?, VecDeque::new()));
+        }
+        player.real(key, || format!("open {key}"))?.open(key, if_match).await
+    }
+
+    async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
+        PlayedWriter::create(&self.0, object)
+    }
+
+    async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
+        match self.0.ask(&question(&["tag", key, name, value])) {
+            Some(HostCall::Tag { answer, .. }) => answer.give(),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn expect(info: ObjectInfo, if_match: Option<&str>) -> Result<ObjectInfo, Failure> {
+    match if_match {
+        Some(expected) if expected != info.etag => Err(mismatch(&info.key, expected, &info.etag)),
+        _ => Ok(info),
+    }
+}
+
+/// The digests of an object whose bytes are all known.
+async fn computed(player: &Player, info: &ObjectInfo) -> Option<Result<Digests, Failure>> {
+    let version = (info.key.clone(), info.etag.clone());
+    let (mut sha256, mut crc32, mut at) = (Sha256::new(), crc32fast::Hasher::new(), 0);
+    while at < info.bytes {
+        let len = STEP.min(info.bytes - at);
+        match player.contents.read(&version, at, len).await? {
+            Ok(bytes) => {
+                sha256.update(&bytes);
+                crc32.update(&bytes);
+            }
+            Err(why) => return Some(Err(player.diverges(why))),
+        }
+        at += len;
+    }
+    Some(Ok(Digests {
+        sha256: hex::encode(sha256.finalize()),
+        crc32: crc32.finalize(),
+        bytes: info.bytes,
+        etag: info.etag.clone(),
+    }))
+}
+
+/// An object that is open, from the record as far as its bytes are known.
+struct PlayedReader {
+    player: Arc<Player>,
+    info: ObjectInfo,
+    /// Reads that failed, and fail again.
+    failures: VecDeque<Read>,
+    /// The same version in the real store, once something else of it is needed.
+    real: Option<Box<dyn ObjectReader>>,
+}
+
+impl PlayedReader {
+    fn opened(player: &Arc<Player>, info: ObjectInfo, failures: VecDeque<Read>) -> Box<dyn ObjectReader> {
+        Box::new(Self { player: player.clone(), info, failures, real: None })
+    }
+
+    async fn real(&mut self, what: String) -> Result<&mut Box<dyn ObjectReader>, Failure> {
+        if self.real.is_none() {
+            let ObjectInfo { key, etag, .. } = &self.info;
+            if self.player.own(key).is_some() && matches!(self.player.beyond, Beyond::Shadow { .. }) {
+                return Err(Failure::new(
+                    Case::Internal,
+                    format!("{key:?} was written in the shadow, which keeps no bytes"),
+                ));
+            }
+            let opened = self.player.real(key, || what)?.open(key, Some(etag)).await?;
+            self.real = Some(opened);
+        }
+        self.real.as_mut().ok_or_else(|| Failure::new(Case::Internal, "the object is not open"))
+    }
+}
+
+#[async_trait]
+impl ObjectReader for PlayedReader {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    async fn read(&mut self, offset: u64, len: u32) -> Result<Bytes, Failure> {
+        let again = self.failures.iter().position(|read| read.offset == offset && read.bytes == u64::from(len));
+        if let Some(failed) = again.and_then(|at| self.failures.remove(at)).and_then(|read| read.failed) {
+            return Err((&failed).into());
+        }
+        let len = u64::from(len).min(self.info.bytes.saturating_sub(offset));
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        let version = (self.info.key.clone(), self.info.etag.clone());
+        match self.player.contents.read(&version, offset, len).await {
+            Some(Ok(bytes)) => Ok(bytes),
+            Some(Err(why)) => Err(self.player.diverges(why)),
+            None => {
+                let what = format!("read {len} bytes of {} from {offset}", self.info.key);
+                let len = u32::try_from(len).unwrap_or(u32::MAX);
+                self.real(what).await?.read(offset, len).await
+            }
+        }
+    }
+}
