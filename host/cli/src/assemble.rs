@@ -15,7 +15,9 @@ use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret,
 use stagehost_dispatch::{Dispatcher, DispatcherParts, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
+use stagehost_record::{RecordLimits, Recorder, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
+use stagehost_storage::{Folder, Storage};
 
 use crate::exit::usage;
 use crate::home::Home;
@@ -50,6 +52,10 @@ pub struct PipelineArgs {
     /// A folder of built components, instead of building the checkout's
     #[arg(long, value_name = "DIR")]
     pub stages: Option<PathBuf>,
+
+    /// Record every call of a stage into this folder, for `stagehost replay`
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
 
     /// Install what is missing first: the compile target for stages, ffmpeg
     #[arg(long)]
@@ -99,6 +105,11 @@ impl Pipeline {
         let states =
             host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
         let pins = pin(&states, &stages, &args.stages_named, config, &mut components)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
+        if let Some(folder) = &args.record {
+            fanout = fanout.witnessed(Arc::new(recorder(folder, &components).await?));
+        }
         let store = ComponentStore::new(engine, components)?;
 
         let mut options = LocalOptions::new(&args.out);
@@ -120,13 +131,12 @@ impl Pipeline {
             .map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
 
         let clients = clients(&aws)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
             stages: Arc::new(store),
             capabilities: clients.capabilities()?,
-            fanout: Fanout::new(cores, GUEST_MEMORY_MIB),
+            fanout,
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
@@ -137,6 +147,16 @@ impl Pipeline {
         let bucket = args.out.join(&aws.options().bucket);
         Ok(Self { aws, clients, state_machine: machine.arn, bucket })
     }
+}
+
+/// Records into a folder. The components go there too, so that the records are complete by themselves.
+async fn recorder(folder: &Path, components: &Components) -> Result<Recorder> {
+    let sink: Arc<dyn Storage> = Arc::new(Folder::new(folder));
+    for component in components.all() {
+        store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
+    }
+    // A disk has room.
+    Ok(Recorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
 }
 
 /// The dispatcher, as the local Lambda calls it.

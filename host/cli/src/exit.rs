@@ -12,6 +12,8 @@ pub enum Exit {
     Usage = 2,
     /// The batch is done but for some of its files.
     Partial = 3,
+    /// What was compared is not the same.
+    Different = 4,
     /// Ctrl-C, as shells report it.
     Interrupted = 130,
 }

@@ -9,6 +9,7 @@ mod home;
 mod intake;
 mod package;
 mod pinning;
+mod replay;
 mod report;
 mod run;
 mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make what is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
+    /// Make recorded calls again, without any network, and say what differs
+    Replay(replay::ReplayArgs),
     /// Work on stages
     #[command(subcommand)]
     Stage(StageCommand),
@@ -65,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => block_on(run::run(args)),
         Command::Serve(args) => block_on(serve::serve(args)),
         Command::Package(args) => package::package(args),
+        Command::Replay(args) => block_on(replay::replay(args)),
         Command::Stage(StageCommand::Check(args)) => stage_check::check(args),
     };
     match outcome {

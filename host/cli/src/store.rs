@@ -23,9 +23,19 @@ impl Components {
     /// If the file cannot be read.
     pub fn add(&mut self, file: &Path) -> Result<String> {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read the component {}", file.display()))?;
+        Ok(self.add_bytes(bytes.into()))
+    }
+
+    /// Adds a component that has been read and gives its digest.
+    pub fn add_bytes(&mut self, bytes: Arc<[u8]>) -> String {
         let digest = StageIdentity::digest_of(&bytes);
-        self.0.insert(digest.clone(), bytes.into());
-        Ok(digest)
+        self.0.insert(digest.clone(), bytes);
+        digest
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.0.values()
     }
 
     /// The component with this digest.

@@ -1,0 +1,95 @@
+//! Does something with every capability of the `custom` world, and what its configuration says besides. What it writes
+//! depends on chance and time, so that only a faithful replay makes the same again.
+
+wit_bindgen::generate!({ world: "custom", path: "../../../wit", generate_all });
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
+use toq::media::object_writer::Writer;
+use toq::media::objects::Object;
+use toq::media::types::Rendition;
+use toq::media::{http, keys, objects, tags};
+
+struct Actor;
+export!(Actor);
+
+impl Guest for Actor {
+    fn process(ctx: Context, mut asset: Asset) -> Result<Asset, Failure> {
+        let told = |word: &str| ctx.config.contains(word);
+        let began = Instant::now();
+        let source = objects::stat(&asset.key)?;
+        let key = keys::derive(&asset.key, keys::Area::Thumb, "acted", "bin")?;
+        let there = objects::stat(&key).map(|info| info.fingerprint);
+        let object = Object::open(&asset.key, Some(&source.etag))?;
+        let (mut bytes, step) = (Vec::new(), if told("other-steps") { 7 } else { 1000 });
+        while (bytes.len() as u64) < source.bytes {
+            bytes.extend(object.read(bytes.len() as u64, step)?);
+        }
+        if told("beyond") {
+            let name = asset.key.replace("photo.jpg", "other.jpg");
+            bytes.extend(Object::open(&name, None)?.read(0, 100)?);
+        }
+        if told("theirs") {
+            // What the stage in service makes and this one has not made yet.
+            let theirs = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
+            if let Ok(info) = objects::stat(&theirs) {
+                asset.title = Some(format!("saw {} bytes of {theirs}", info.bytes));
+            }
+        }
+
+        let answer = http::send(
+            &http::Request {
+                method: "POST".into(),
+                url: "https://api.example.org/look?page=1&X-Amz-Signature=query-secret".into(),
+                headers: vec![
+                    ("Authorization".into(), "Bearer header-secret".into()),
+                    ("Cookie".into(), "id=cookie-secret".into()),
+                    ("Accept".into(), "text/plain".into()),
+                ],
+                body: bytes.clone(),
+            },
+            1000,
+        )?;
+
+        let chance = RandomState::new().build_hasher().finish();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let made = format!(
+            "{chance} {now:?} {:?} {} {there:?} {}",
+            began.elapsed(),
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        );
+        let writer = Writer::create(&key, "application/octet-stream", Some("made by the actor"))?;
+        writer.append(made.as_bytes())?;
+        writer.append_object(&asset.key, Some(&source.etag), 0, source.bytes)?;
+        if told("trap") {
+            panic!("in the middle of a write, on purpose");
+        }
+        writer.append(if told("other-bytes") { b"other" } else { b"bytes" })?;
+        let info = Writer::finish(writer)?;
+        if told("blind") {
+            let key = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
+            let writer = Writer::create(&key, "text/plain", None)?;
+            writer.append(b"written without a look at what was there")?;
+            Writer::finish(writer)?;
+        }
+        while told("loop") {
+            std::hint::black_box(&bytes);
+        }
+        tags::set(&asset.key, "acted", if told("other-tag") { "twice" } else { "once" })?;
+        asset.renditions.push(Rendition {
+            name: "acted".into(),
+            content_type: "application/octet-stream".into(),
+            pixels: None,
+            bytes: objects::stat(&key)?.bytes,
+            etag: info.etag,
+            crc32: info.crc32,
+            reused: false,
+            key,
+        });
+        Ok(asset)
+    }
+}

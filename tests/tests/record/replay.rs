@@ -1,0 +1,175 @@
+//! Records and replays, through the crate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stagehost_record::{Kind, RecordLimits, Recorder, Replayed, StoredRecord, replay};
+use stagehost_runtime::{Stage, World};
+use stagehost_storage::Folder;
+
+use crate::world::{ACTED, OTHER, Outside, PHOTO, TASK_TOKEN, batch, fanout, request, stage};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Records the stage's calls for the batch; gives the one record.
+async fn recorded(dir: &Path, stage: &Arc<Stage>, config: &str, limits: RecordLimits) -> Option<PathBuf> {
+    let outside = Outside::new();
+    let recorder = Recorder::storing(Arc::new(Folder::new(dir)), limits);
+    let fanout = fanout().witnessed(Arc::new(recorder));
+    let run = fanout.run(stage.clone(), request(stage, &outside, config), batch(), Arc::new(())).await.unwrap();
+    assert_eq!(run.batch.assets[0].problem, None);
+    let records = files(&dir.join("records"));
+    assert!(records.len() <= 1, "{records:?}");
+    records.into_iter().next()
+}
+
+async fn again(record: &Path, stage: &Stage, config: Option<&str>) -> Replayed {
+    replay(StoredRecord::open(record).unwrap(), stage, config.map(str::to_owned)).await.unwrap()
+}
+
+fn kinds(replayed: &Replayed) -> Vec<Kind> {
+    let mut kinds: Vec<_> = replayed.differences.iter().map(|difference| difference.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_depends_on_chance_and_time_is_the_same_again_in_every_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    for _ in 0..3 {
+        let replayed = again(&record, &actor, None).await;
+        assert_eq!(replayed.differences, []);
+        assert_eq!(replayed.before.bytes_read, replayed.now.bytes_read);
+        assert_eq!(replayed.before.bytes_written, replayed.now.bytes_written);
+    }
+    let text: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let calls: Vec<_> = text["calls"].as_array().unwrap().iter().map(|call| call["call"].as_str().unwrap()).collect();
+    assert_eq!(calls, ["stat", "stat", "open", "http", "write", "tag", "stat"]);
+    assert_eq!(text["calls"][2]["reads"], json!([{"offset": 0, "bytes": 20}]));
+    assert_eq!(text["stage"]["digest"], actor.identity().digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_recorded_calls_see_different_chances() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let actor = stage("actor", World::Custom);
+    let mut seeds = Vec::new();
+    for dir in [&one, &other] {
+        let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+        seeds.push(StoredRecord::open(&record).unwrap().record.surroundings.seed);
+    }
+    assert_ne!(seeds[0], seeds[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_were_read_can_be_read_in_other_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    let replayed = again(&record, &actor, Some("{\"steps\":\"other-steps\"}")).await;
+    // Only chance, time and the bytes of the request are the same; so everything else is, too.
+    assert_eq!(replayed.differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_candidate_does_differently_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+
+    let replayed = again(&record, &actor, Some("{\"do\":\"other-bytes other-tag\"}")).await;
+    assert_eq!(kinds(&replayed), [Kind::Object, Kind::Tag, Kind::Output]);
+    let whats: Vec<_> = replayed.differences.iter().map(|difference| difference.what.as_str()).collect();
+    assert!(whats.contains(&format!("{ACTED}: part 3").as_str()), "{whats:?}");
+    assert!(whats.contains(&format!("{PHOTO}: acted").as_str()), "{whats:?}");
+    assert!(whats.contains(&"renditions[acted].etag"), "{whats:?}");
+
+    let replayed = again(&record, &actor, Some("{\"do\":\"trap\"}")).await;
+    assert!(kinds(&replayed).contains(&Kind::Outcome), "{:?}", replayed.differences);
+    assert!(kinds(&replayed).contains(&Kind::Object), "an object that is not written any more is one: {replayed:?}");
+
+    // It asks for a file that nobody had asked for.
+    let replayed = again(&record, &actor, Some("{\"do\":\"beyond\"}")).await;
+    let unrecorded: Vec<_> = replayed.differences.iter().filter(|d| d.kind == Kind::Unrecorded).collect();
+    assert_eq!(unrecorded.len(), 1, "{:?}", replayed.differences);
+    assert_eq!(unrecorded[0].what, format!("open {OTHER}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_a_record_nor_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    let all: Vec<u8> = files(dir.path()).iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let text = String::from_utf8_lossy(&all);
+    assert!(text.contains("https://api.example.org/look"), "the request itself is there");
+    for secret in ["query-secret", "header-secret", "cookie-secret", "answer-secret", TASK_TOKEN] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_would_be_too_large_is_left_out_and_the_call_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    for limits in [RecordLimits { bytes: 10, entries: 100 }, RecordLimits { bytes: 1 << 20, entries: 3 }] {
+        assert_eq!(recorded(dir.path(), &actor, "{}", limits).await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_does_not_fail_the_call() {
+    let dir = tempfile::tempdir().unwrap();
+    // A file where the folder should be.
+    let blocked = dir.path().join("blocked");
+    std::fs::write(&blocked, "").unwrap();
+    let actor = stage("actor", World::Custom);
+    assert_eq!(recorded(&blocked, &actor, "{}", RecordLimits::default()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_blob_is_found_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    for blob in files(&dir.path().join("blobs")) {
+        std::fs::write(blob, "something else").unwrap();
+    }
+    let replayed = again(&record, &actor, None).await;
+    assert!(replayed.differences.iter().any(|d| d.what.contains("damaged")), "{:?}", replayed.differences);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_recorded_without_the_task_token_and_replayed_without_a_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let submitter = stage("submitter", World::Transcode);
+    let record = recorded(dir.path(), &submitter, "{}", RecordLimits::default()).await.unwrap();
+    assert!(!std::fs::read_to_string(&record).unwrap().contains(TASK_TOKEN));
+    assert_eq!(again(&record, &submitter, None).await.differences, []);
+    let replayed = again(&record, &submitter, Some("{\"do\":\"more\"}")).await;
+    assert_eq!(kinds(&replayed), [Kind::Job]);
+    assert!(replayed.differences[0].what.contains("videoBitrate"), "{:?}", replayed.differences);
+    let replayed = again(&record, &submitter, Some("{\"do\":\"none\"}")).await;
+    assert_eq!(kinds(&replayed), [Kind::Job, Kind::Output]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_format_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.json");
+    for (text, says) in
+        [("{}", "format"), ("{\"format\":\"stagehost-record/9\"}", "stagehost-record/9"), ("x", "x.json")]
+    {
+        std::fs::write(&file, text).unwrap();
+        let error = StoredRecord::open(&file).err().unwrap().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! A candidate in the shadow: whatever it does, the world is as the stage in service left it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stagehost_record::{
+    Candidate, Kind, RecordLimits, Recorder, Recording, SHADOW_PREFIX, Shadow, ShadowReport, Verdict, read_reports,
+    summarize,
+};
+use stagehost_runtime::{BatchOutcome, Limits, Stage, World};
+use stagehost_storage::{Folder, Storage};
+
+use crate::world::{Outside, PHOTO, Shared, batch, fanout, grants, limits, request, stage};
+
+struct Bench {
+    outside: Arc<Outside>,
+    sink: Arc<dyn Storage>,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { outside: Outside::new(), sink: Arc::new(Folder::new(dir.path())), _dir: dir }
+    }
+
+    fn shadow(&self) -> Shadow {
+        Shadow::new(Arc::new(Shared(self.outside.clone())), self.sink.clone(), 1, 256)
+    }
+
+    /// The stage in service answers.
+    async fn serve(&self, stage: &Arc<Stage>, config: &str, keep: RecordLimits) -> (BatchOutcome, Vec<Recording>) {
+        let recorder = Recorder::keeping(10, keep);
+        let fanout = fanout().witnessed(Arc::new(recorder.clone()));
+        let request = request(stage, &self.outside, config);
+        let outcome = fanout.run(stage.clone(), request, batch(), Arc::new(())).await.unwrap();
+        (outcome, recorder.take())
+    }
+
+    /// The candidate follows; the world must not notice.
+    async fn follow(
+        &self,
+        candidate: Candidate,
+        served: (BatchOutcome, Vec<Recording>),
+        deadline: Option<Instant>,
+    ) -> ShadowReport {
+        let before = self.outside.state();
+        let report = self.shadow().run(&candidate, served.1, &served.0.batch, deadline).await.unwrap();
+        assert_eq!(self.outside.state(), before, "the shadow did something");
+        report
+    }
+}
+
+fn candidate(stage: &Arc<Stage>, config: &str) -> Candidate {
+    Candidate { stage: stage.clone(), config: config.into(), limits: limits(), grants: grants() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_does_the_same_is_the_same_in_every_byte() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{}"), served, None).await;
+    assert_eq!(report.calls.len(), 1);
+    assert_eq!(report.calls[0].differences, []);
+    assert_eq!((report.calls[0].verdict, report.not_run), (Verdict::Same, 0));
+    let digest = &actor.identity().digest["sha256:".len()..][..12];
+    let names = bench.sink.list(SHADOW_PREFIX).await.unwrap();
+    assert_eq!(names, [format!("{SHADOW_PREFIX}/Act/{digest}/job-4.json")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_writes_other_bytes_is_told_apart() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"other-bytes\"}"), served, None).await;
+    assert_eq!(report.calls[0].verdict, Verdict::Different);
+    assert!(report.calls[0].differences.iter().any(|d| d.kind == Kind::Object), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_traps_in_the_middle_of_a_write_leaves_nothing_behind() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"trap\"}"), served, None).await;
+    assert_eq!(report.calls[0].verdict, Verdict::Failed);
+    assert_eq!(report.calls[0].failure.as_ref().unwrap().code, "Stage.Trapped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_loops_ends_at_its_own_deadline_or_at_the_functions() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let looping =
+        Candidate { limits: Limits { deadline_ms: 300, ..limits() }, ..candidate(&actor, "{\"do\":\"loop\"}") };
+    let report = bench.follow(looping, served, None).await;
+    assert_eq!(report.calls[0].verdict, Verdict::Failed);
+    assert_eq!(report.calls[0].failure.as_ref().unwrap().code, "Stage.Timeout");
+
+    // The function's time says nothing about the candidate.
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let deadline = Some(Instant::now() + Duration::from_secs(2));
+    let report = bench.follow(candidate(&actor, "{\"do\":\"loop\"}"), served, deadline).await;
+    assert_eq!(report.calls[0].verdict, Verdict::CutOff);
+
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{}"), served, Some(Instant::now())).await;
+    assert_eq!((report.calls.len(), report.not_run), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidates_jobs_are_never_submitted() {
+    let (bench, submitter) = (Bench::new(), stage("submitter", World::Transcode));
+    // The stage in service submits none.
+    let served = bench.serve(&submitter, "{\"do\":\"none\"}", RecordLimits::default()).await;
+    assert_eq!(bench.outside.state().0, Vec::<String>::new());
+    let report = bench.follow(candidate(&submitter, "{\"do\":\"more\"}"), served, None).await;
+    let kinds: Vec<_> = report.calls[0].differences.iter().map(|difference| difference.kind).collect();
+    assert_eq!((report.calls[0].verdict, kinds), (Verdict::Different, vec![Kind::Job, Kind::Output]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_reads_the_real_store_but_never_what_the_stage_in_service_wrote() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{\"do\":\"blind\"}", RecordLimits::default()).await;
+    assert!(bench.outside.state().1.keys().any(|key| key.contains("blind")), "it is in the store");
+    // It reads a file that the stage in service did not read, and looks for what that one wrote.
+    let report = bench.follow(candidate(&actor, "{\"do\":\"beyond theirs blind\"}"), served, None).await;
+    let call = &report.calls[0];
+    assert_eq!(call.failure, None, "{call:?}");
+    assert!(!call.differences.iter().any(|difference| difference.what.contains("title")), "{call:?}");
+    assert!(!call.differences.iter().any(|difference| difference.kind == Kind::Unrecorded), "{call:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_for_the_bytes_the_candidate_reads_the_same_version_from_the_store() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits { bytes: 0, entries: 1000 }).await;
+    bench.outside.reads.lock().unwrap().clear();
+    let report = bench.follow(candidate(&actor, "{}"), served, None).await;
+    assert_eq!(report.calls[0].differences, []);
+    assert_eq!(*bench.outside.reads.lock().unwrap(), [PHOTO], "opened once, and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_summed_up_by_candidate() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    for config in ["{}", "{\"do\":\"other-tag\"}", "{\"do\":\"trap\"}"] {
+        let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+        bench.follow(candidate(&actor, config), served, None).await;
+    }
+    let (reports, unreadable) = read_reports(&bench.sink, "Act", None).await.unwrap();
+    assert_eq!((reports.len(), unreadable), (3, Vec::new()));
+    let sums = summarize(reports);
+    let [sum] = &sums[..] else { panic!("{sums:?}") };
+    assert_eq!((sum.calls, sum.same, sum.different, sum.failed), (3, 1, 1, 1));
+    assert_eq!(sum.different_by_kind[&Kind::Tag], 2, "the one that trapped set no tag at all");
+    assert_eq!(sum.failed_by_case["Stage.Trapped"], 1);
+    assert!(sum.duration_ratio.unwrap().p95 > 0.0 && sum.memory_ratio.unwrap().p50 > 0.0);
+    assert_eq!(sum.examples.len(), 2);
+    assert!(read_reports(&bench.sink, "Act", Some("ffff")).await.unwrap().0.is_empty());
+}

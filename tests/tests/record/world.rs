@@ -1,0 +1,236 @@
+//! A world of its own: objects in memory, services that answer at once, and a note of everything that was done to it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use stagehost_batch::{Asset, Batch, Case, Failure, Id, Listing, ListingField, MediaType};
+use stagehost_runtime::capability::{
+    CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, NewObject, ObjectInfo, ObjectReader,
+    ObjectWriter, Objects, Provenance, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+};
+use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, World};
+use stagehost_tests::guest;
+
+pub const PHOTO: &str = "51/raw/photo/vertical/2025-11-27/photo.jpg";
+pub const OTHER: &str = "51/raw/photo/vertical/2025-11-27/other.jpg";
+pub const ACTED: &str = "51/thumb/photo/vertical/2025-11-27/photo_acted.bin";
+pub const TASK_TOKEN: &str = "task-token-secret";
+
+#[derive(Default)]
+pub struct Outside {
+    pub objects: Mutex<BTreeMap<String, (Bytes, ObjectInfo)>>,
+    /// Everything that changed something.
+    pub effects: Mutex<Vec<String>>,
+    /// Everything that was read.
+    pub reads: Mutex<Vec<String>>,
+}
+
+#[derive(Clone)]
+pub struct Shared(pub Arc<Outside>);
+
+impl Outside {
+    pub fn new() -> Arc<Self> {
+        let this = Arc::new(Self::default());
+        this.put(PHOTO, Bytes::from_static(b"the bytes of a photo"), None);
+        this.put(OTHER, Bytes::from_static(b"another one"), None);
+        this
+    }
+
+    fn put(&self, key: &str, bytes: Bytes, fingerprint: Option<String>) -> ObjectInfo {
+        let info = ObjectInfo {
+            key: key.to_owned(),
+            bytes: bytes.len() as u64,
+            etag: StageIdentity::digest_of(&bytes)[7..23].to_owned(),
+            content_type: None,
+            crc32: None,
+            fingerprint,
+        };
+        self.objects.lock().unwrap().insert(key.to_owned(), (bytes, info.clone()));
+        info
+    }
+
+    fn get(&self, key: &str, if_match: Option<&str>) -> Result<(Bytes, ObjectInfo), Failure> {
+        self.reads.lock().unwrap().push(key.to_owned());
+        let objects = self.objects.lock().unwrap();
+        let found = objects.get(key).ok_or_else(|| Failure::new(Case::Missing, format!("no {key}")))?;
+        if if_match.is_some_and(|etag| etag != found.1.etag) {
+            return Err(Failure::new(Case::Mismatch, format!("another {key}")));
+        }
+        Ok(found.clone())
+    }
+
+    fn did(&self, what: String) {
+        self.effects.lock().unwrap().push(what);
+    }
+
+    /// What was done to the world so far, and everything that is in it.
+    pub fn state(&self) -> (Vec<String>, BTreeMap<String, (Bytes, ObjectInfo)>) {
+        (self.effects.lock().unwrap().clone(), self.objects.lock().unwrap().clone())
+    }
+
+    pub fn capabilities(self: &Arc<Self>) -> Capabilities {
+        let shared = Arc::new(Shared(self.clone()));
+        Capabilities { objects: shared.clone(), transcoder: shared.clone(), webhook: shared.clone(), http: shared }
+    }
+}
+
+#[async_trait]
+impl Objects for Shared {
+    async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
+        Ok(self.0.get(key, None)?.1)
+    }
+
+    async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure> {
+        let (bytes, info) = self.0.get(key, if_match)?;
+        let sha256 = StageIdentity::digest_of(&bytes)[7..].to_owned();
+        Ok(Digests { sha256, crc32: 0, bytes: info.bytes, etag: info.etag })
+    }
+
+    async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure> {
+        let (bytes, info) = self.0.get(key, if_match)?;
+        Ok(Box::new(Reader(bytes, info)))
+    }
+
+    async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
+        self.0.did(format!("create {}", object.key));
+        Ok(Box::new(Writer { world: self.clone(), object, bytes: Vec::new() }))
+    }
+
+    async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
+        self.0.did(format!("tag {key} {name}={value}"));
+        Ok(())
+    }
+}
+
+struct Reader(Bytes, ObjectInfo);
+
+#[async_trait]
+impl ObjectReader for Reader {
+    fn info(&self) -> &ObjectInfo {
+        &self.1
+    }
+
+    async fn read(&mut self, offset: u64, len: u32) -> Result<Bytes, Failure> {
+        let from = self.0.len().min(offset as usize);
+        Ok(self.0.slice(from..self.0.len().min(from + len as usize)))
+    }
+}
+
+struct Writer {
+    world: Shared,
+    object: NewObject,
+    bytes: Vec<u8>,
+}
+
+#[async_trait]
+impl ObjectWriter for Writer {
+    async fn append(&mut self, bytes: Bytes) -> Result<(), Failure> {
+        self.bytes.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure> {
+        let (bytes, _) = self.world.0.get(key, if_match)?;
+        self.bytes.extend_from_slice(&bytes[offset as usize..(offset + len) as usize]);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<ObjectInfo, Failure> {
+        let Self { world, object, bytes } = *self;
+        world.0.did(format!("finish {}", object.key));
+        Ok(world.0.put(&object.key, bytes.into(), object.fingerprint))
+    }
+
+    async fn abort(self: Box<Self>) {}
+}
+
+#[async_trait]
+impl Transcoder for Shared {
+    async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
+        assert_eq!(scope.task_token.as_deref(), Some(TASK_TOKEN));
+        self.0.did(format!("job for {}", job.source_key));
+        Ok(Submission::Running("job-1".into()))
+    }
+}
+
+#[async_trait]
+impl Webhook for Shared {
+    async fn deliver(&self, _: &CallScope, body: Bytes) -> Result<WebhookReply, Failure> {
+        self.0.did(format!("callback of {} bytes", body.len()));
+        Ok(WebhookReply { status: 200, retry_after_ms: None })
+    }
+}
+
+#[async_trait]
+impl Http for Shared {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
+        self.0.did(format!("{} {}", request.method, request.url));
+        let headers = vec![("set-cookie".to_owned(), "session=answer-secret".to_owned())];
+        Ok(HttpResponse { status: 201, headers, body: Bytes::from_static(b"looked at") })
+    }
+}
+
+/// A guest as a stage.
+pub fn stage(name: &str, world: World) -> Arc<Stage> {
+    let bytes = std::fs::read(guest(name).unwrap()).unwrap();
+    let digest = StageIdentity::digest_of(&bytes);
+    let identity = StageIdentity { name: name.into(), version: "1.0.0".into(), digest };
+    Arc::new(Stage::compile(&StageEngine::new().unwrap(), identity, world, &bytes).unwrap())
+}
+
+pub fn grants() -> Grants {
+    Grants {
+        read: vec!["{listingId}/raw/".into()],
+        write: vec!["{listingId}/thumb/".into(), "{listingId}/processed/".into()],
+        http: vec!["api.example.org".into()],
+    }
+}
+
+pub fn limits() -> Limits {
+    Limits { memory_mib: 64, deadline_ms: 60_000 }
+}
+
+/// A batch with the photo in it.
+pub fn batch() -> Batch {
+    let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
+    batch.job_id = Some(Id::Number(4));
+    let mut asset = Asset::new(PHOTO, MediaType::PhotoVertical);
+    (asset.verified, asset.etag) = (true, Some("v1".into()));
+    batch.assets.push(asset);
+    batch.recount();
+    batch
+}
+
+/// A call of the state with this stage in service.
+pub fn request(stage: &Stage, outside: &Arc<Outside>, config: &str) -> FanoutRequest {
+    let identity = stage.identity();
+    FanoutRequest {
+        call: CallRequest {
+            scope: CallScope {
+                state: "Act".into(),
+                execution: "arn:aws:states:us-east-1:000000000000:execution:machine:job-4".into(),
+                attempt: 0,
+                task_token: Some(TASK_TOKEN.into()),
+                batch: Arc::new(batch()),
+                provenance: Arc::new(Provenance {
+                    stage: identity.name.clone(),
+                    version: identity.version.clone(),
+                    digest: identity.digest.clone(),
+                }),
+            },
+            started_at: "2026-01-01T00:00:00Z".into(),
+            config: config.into(),
+            limits: limits(),
+            grants: grants(),
+            capabilities: outside.capabilities(),
+            deadline: None,
+        },
+        transient_attempts: 2,
+    }
+}
+
+pub fn fanout() -> Fanout {
+    Fanout::new(2, 512)
+}
