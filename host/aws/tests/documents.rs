@@ -100,3 +100,58 @@ async fn a_head_that_names_nothing_or_something_else_is_refused() {
         assert!(failure.message.contains(said), "{}", failure.message);
     }
 }
+
+/// A part of the published schema.
+fn schema_of(name: &str) -> jsonschema::Validator {
+    let text = include_str!("../../../statemachine/schemas/batch.schema.json");
+    let whole: Value = serde_json::from_str(text).unwrap();
+    let mut part = json!({"$schema": whole["$schema"], "$ref": format!("#/$defs/{name}")});
+    // References point into the whole document.
+    part["$defs"] = whole["$defs"].clone();
+    part["properties"] = whole["properties"].clone();
+    jsonschema::draft202012::new(&part).unwrap()
+}
+
+#[tokio::test]
+async fn what_travels_in_the_place_of_a_large_document_follows_the_published_schema() {
+    let head = schema_of("head");
+    let mut full = batch(60, 8);
+    let extra = json!({
+        "jobId": "j", "batchId": 5, "listingIdentityId": "51", "externalId": "x", "retry": 2, "assets": [],
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    });
+    let mut named = parse(&extra).unwrap();
+    named.assets = full.assets.clone();
+    named.revision = Some(7);
+    named.execution = Some(stagehost_batch::Execution {
+        arn: "arn:aws:states:eu-west-1:000000000000:execution:m:e".into(),
+        name: "e".into(),
+        started_at: "2026-01-02T03:04:05Z".into(),
+    });
+    named.recount();
+    full.recount();
+    for batch in [full, named] {
+        let (bucket, documents) = documents().await;
+        let packed = documents.pack(&batch).await.unwrap();
+        let faults: Vec<_> =
+            head.iter_errors(&packed).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert_eq!(faults, Vec::<String>::new(), "{packed:#}");
+        let sha256 = packed["spilled"]["sha256"].as_str().unwrap();
+        assert_eq!(bucket.keys("pipeline/documents/"), [format!("pipeline/documents/{sha256}.json")]);
+
+        let with = |change: &dyn Fn(&mut Value)| {
+            let mut document = packed.clone();
+            change(&mut document);
+            document
+        };
+        for bad in [
+            with(&|head| head["assets"] = json!([])),
+            with(&|head| head["spilled"]["key"] = json!("51/raw/secret")),
+            with(&|head| head["spilled"]["sha256"] = json!("../x")),
+            with(&|head| drop(head.as_object_mut().unwrap().remove("counts"))),
+            with(&|head| drop(head.as_object_mut().unwrap().remove("spilled"))),
+        ] {
+            assert!(!head.is_valid(&bad), "{bad}");
+        }
+    }
+}
