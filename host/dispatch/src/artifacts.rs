@@ -9,20 +9,20 @@
 //! Artifacts are named by BLAKE3 and not, as components are, by SHA-256: they are hashed in every cold start, and several
 //! megabytes of native code take one millisecond so instead of four.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stagehost_pins::Pin;
-use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, Target, World};
-use tokio::sync::Mutex;
+use stagehost_registry::blake3_of;
+use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, Target};
 
+use crate::checked_file::{CheckedFile, FileError};
 use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
+use crate::loaded::LoadedStages;
 
 /// The index's name in its folder.
 pub const INDEX: &str = "index.json";
@@ -56,7 +56,7 @@ pub struct Artifact {
 impl Artifact {
     /// The entry for `code`, which was compiled for a stage.
     pub fn new(stage: &str, version: &str, code: &[u8]) -> Self {
-        let digest = written(&blake3::hash(code));
+        let digest = blake3_of(code);
         Self { stage: stage.to_owned(), version: version.to_owned(), digest, bytes: code.len() as u64 }
     }
 
@@ -102,7 +102,7 @@ pub struct PackagedStages {
     engine: StageEngine,
     folder: PathBuf,
     index: ArtifactIndex,
-    loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
+    loaded: LoadedStages,
 }
 
 impl PackagedStages {
@@ -126,10 +126,15 @@ impl PackagedStages {
                 version,
             });
         }
-        Ok(Self { engine, folder, index, loaded: Mutex::default() })
+        Ok(Self { engine, folder, index, loaded: LoadedStages::default() })
     }
 
-    fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
+    /// Whether the pin's component was packaged.
+    pub(crate) fn has(&self, pin: &Pin) -> bool {
+        self.index.artifacts.contains_key(&pin.digest)
+    }
+
+    pub(crate) fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
         let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
         let artifact = self.index.artifacts.get(&pin.digest).ok_or_else(|| {
             let known: Vec<_> = self.index.artifacts.values().map(|a| format!("{} {}", a.stage, a.version)).collect();
@@ -141,66 +146,38 @@ impl PackagedStages {
             ))
         })?;
         let path = self.folder.join(artifact.file_name());
-        let file = File::open(&path).map_err(|e| refuse(format!("cannot read {}: {e}", path.display())))?;
-        let digest = digest_of(&file).map_err(|e| refuse(format!("cannot read {}: {e}", path.display())))?;
-        if digest != artifact.digest {
-            return Err(refuse(format!("{} has the digest {digest}, not the one in its index", path.display())));
-        }
+        let file = CheckedFile::open(&path, &artifact.digest).map_err(|error| match error {
+            FileError::Digest { path, found, .. } => {
+                refuse(format!("{} has the digest {found}, not the one in its index", path.display()))
+            }
+            error => refuse(error.to_string()),
+        })?;
         let identity =
             StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
         // SAFETY: these are the bytes which the release's publisher compiled: they have the digest of its index, and
         // what is mapped is the very file that was read, whatever its name stands for by now.
-        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &same_file(&file, &path)) }.map_err(
-            |error| match error {
+        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {
+            match error {
                 LoadError::World { .. } => refuse(error.to_string()),
                 LoadError::Component { reason, .. } => refuse(format!(
                     "its artifact cannot be mapped here ({reason}); run `stagehost package --target {}` again",
                     self.index.target
                 )),
-            },
-        )
+            }
+        })
     }
 }
 
 #[async_trait]
 impl StageSource for PackagedStages {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
-        let mut loaded = self.loaded.lock().await;
-        if let Some(stage) = loaded.get(&(pin.digest.clone(), pin.world)) {
-            return Ok(stage.clone());
-        }
         // A few milliseconds, once.
-        let stage = Arc::new(self.load(pin)?);
-        loaded.insert((pin.digest.clone(), pin.world), stage.clone());
-        Ok(stage)
+        self.loaded.get_or_load(pin, async { self.load(pin) }).await
     }
-}
 
-fn digest_of(mut file: &File) -> std::io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(written(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        };
+    fn retain(&self, digests: &HashSet<String>) {
+        self.loaded.retain(digests);
     }
-}
-
-fn written(hash: &blake3::Hash) -> String {
-    format!("blake3:{}", hash.to_hex())
-}
-
-/// A path that leads to this open file and to no other that has taken its name since.
-#[cfg(target_os = "linux")]
-fn same_file(file: &File, _: &Path) -> PathBuf {
-    use std::os::fd::AsRawFd;
-    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn same_file(_: &File, path: &Path) -> PathBuf {
-    path.to_owned()
 }
 
 #[cfg(test)]

@@ -19,6 +19,13 @@ const WASM_STACK: usize = 1 << 20;
 /// Stack for guest and host code together.
 const CALL_STACK: usize = 2 << 20;
 
+/// What compiled artifacts are labelled with: an artifact is for a host with exactly this label. A host without a compiler
+/// cannot ask wasmtime what its artifacts would look like; it can compare labels before it downloads megabytes.
+///
+/// The first number is wasmtime's, the second one ours. It goes up with everything that makes wasmtime refuse older
+/// artifacts, which a test below notices, and with every mended defect of the compiler, which no test can.
+pub const ENGINE: &str = "wasmtime-48.1";
+
 /// Why an engine could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -235,6 +242,65 @@ impl Drop for EpochClock {
         if let Some(thread) = self.thread.take() {
             // The thread holds nothing that could panic; it ends within one tick.
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(all(test, feature = "compiler"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// What the label stands for: the SHA-256 of what wasmtime writes into an artifact's engine section (its version,
+    /// compiler flags, tunables, features), per target.
+    const LABELLED: (&str, [(Target, &str); 2]) = (
+        "wasmtime-48.1",
+        [
+            (Target::X86_64, "07a3500fd0a8135e83613709130a560d6ac828e5a56cf0d23169507d87a58ca2"),
+            (Target::Arm64, "6fdcc7e79a7eababf95e3051867984975c3028c670d800f631de64a7c4411fb3"),
+        ],
+    );
+
+    /// The section of that name in a 64-bit little-endian ELF file, which artifacts are.
+    fn section<'a>(elf: &'a [u8], name: &str) -> &'a [u8] {
+        let number = |at: usize, bytes: usize| {
+            let mut le = [0; 8];
+            le[..bytes].copy_from_slice(&elf[at..at + bytes]);
+            usize::try_from(u64::from_le_bytes(le)).unwrap()
+        };
+        let (table, size, count, names) = (number(0x28, 8), number(0x3a, 2), number(0x3c, 2), number(0x3e, 2));
+        let header = |index: usize| table + index * size;
+        let body = |index: usize| {
+            let start = number(header(index) + 0x18, 8);
+            &elf[start..start + number(header(index) + 0x20, 8)]
+        };
+        let called =
+            |index: &usize| body(names)[number(header(*index), 4)..].starts_with(format!("{name}\0").as_bytes());
+        body((0..count).find(called).unwrap())
+    }
+
+    #[test]
+    fn artifacts_that_wasmtime_would_tell_apart_have_different_labels() {
+        let written = Target::ALL.map(|target| {
+            let artifact = precompile_for(target, b"\0asm\x0d\0\x01\0").unwrap();
+            (target, hex::encode(Sha256::digest(section(&artifact, ".wasmtime.engine"))))
+        });
+        let (label, digests) = LABELLED;
+        assert_eq!(
+            written.each_ref().map(|(target, digest)| (*target, digest.as_str())),
+            digests,
+            "wasmtime now writes something else into artifacts: raise the number in ENGINE, then note label and digests here"
+        );
+        assert_eq!(label, ENGINE, "note what wasmtime writes under this label");
+    }
+
+    #[test]
+    fn a_component_compiled_twice_gives_the_same_artifact() {
+        let component = b"\0asm\x0d\0\x01\0";
+        for target in Target::ALL {
+            assert!(precompile_for(target, component).unwrap() == precompile_for(target, component).unwrap());
         }
     }
 }

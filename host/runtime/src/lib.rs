@@ -28,7 +28,7 @@ pub use call::{CallReport, CallRequest};
 pub use convert::Additions;
 #[cfg(feature = "compiler")]
 pub use engine::precompile_for;
-pub use engine::{EngineError, StageEngine, Target, engine_config};
+pub use engine::{ENGINE, EngineError, StageEngine, Target, engine_config};
 pub use fanout::{AssetEvent, BatchOutcome, Fanout, FanoutRequest, Observer};
 pub use grants::{GrantError, Grants};
 pub use limits::Limits;

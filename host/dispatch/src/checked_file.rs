@@ -1,0 +1,152 @@
+//! Native code on its way from a file into memory: what is mapped is the very file that was hashed.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// An open file with the digest that it should have. Whoever renames, replaces or removes its name now changes nothing.
+#[derive(Debug)]
+pub(crate) struct CheckedFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// Why a file is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    /// Not there, or not to be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A symbolic link, a folder, a pipe.
+    #[error("{} is not a plain file", .path.display())]
+    NotPlain {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Other bytes.
+    #[error("{} has the digest {found}, not the expected {expected}", .path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        found: String,
+        /// The right one.
+        expected: String,
+    },
+}
+
+impl FileError {
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+impl CheckedFile {
+    /// Opens and hashes it. A symbolic link is not followed.
+    pub(crate) fn open(path: &Path, blake3: &str) -> Result<Self, FileError> {
+        let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
+        let not_plain = || FileError::NotPlain { path: path.to_owned() };
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use rustix::fs::OFlags;
+            // Without blocking: a pipe would wait for its other end.
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+        }
+        let file = match options.open(path) {
+            Err(_) if path.is_symlink() => return Err(not_plain()),
+            file => file.map_err(unreadable)?,
+        };
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(not_plain());
+        }
+        let found = digest_of(&file).map_err(unreadable)?;
+        if found != blake3 {
+            return Err(FileError::Digest { path: path.to_owned(), found, expected: blake3.to_owned() });
+        }
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// A path that leads to this open file and to no other that has taken its name since.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn same_file(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn same_file(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Its name when it was opened, for people.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn digest_of(mut file: &File) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(format!("blake3:{}", hasher.finalize().to_hex())),
+            read => hasher.update(&buffer[..read]),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use stagehost_registry::blake3_of;
+
+    use super::*;
+
+    #[test]
+    fn other_bytes_and_what_is_no_plain_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"one").unwrap();
+        assert!(CheckedFile::open(&path, &blake3_of(b"one")).is_ok());
+        assert!(matches!(CheckedFile::open(&path, &blake3_of(b"two")), Err(FileError::Digest { .. })));
+        assert!(matches!(CheckedFile::open(folder.path(), &blake3_of(b"")), Err(FileError::NotPlain { .. })));
+        assert!(CheckedFile::open(&folder.path().join("b"), &blake3_of(b"")).unwrap_err().is_missing());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_refused_whatever_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("real"), b"one").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("real"), &link).unwrap();
+        let error = CheckedFile::open(&link, &blake3_of(b"one")).unwrap_err();
+        assert!(matches!(error, FileError::NotPlain { .. }), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_takes_the_name_after_the_check_is_not_the_one_that_is_mapped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&path, b"one").unwrap();
+        let checked = CheckedFile::open(&path, &blake3_of(b"one")).unwrap();
+        std::fs::write(&other, b"two").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read(checked.same_file()).unwrap(), b"one");
+    }
+}
