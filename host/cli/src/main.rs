@@ -3,7 +3,10 @@
 //! One file per command; what several of them need stands beside them.
 
 mod assemble;
+mod backend_env;
 mod bootstrap;
+mod check;
+mod cost;
 mod exit;
 mod home;
 mod intake;
@@ -45,6 +48,9 @@ enum Command {
     Package(package::PackageArgs),
     /// Make recorded calls again, without any network, and say what differs
     Replay(replay::ReplayArgs),
+    Check(check::CheckArgs),
+    Cost(cost::CostArgs),
+    Env(backend_env::EnvArgs),
     /// Work on stages
     #[command(subcommand)]
     Stage(StageCommand),
@@ -69,6 +75,9 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => block_on(serve::serve(args)),
         Command::Package(args) => package::package(args),
         Command::Replay(args) => block_on(replay::replay(args)),
+        Command::Check(args) => check::check(args),
+        Command::Cost(args) => cost::cost(args),
+        Command::Env(args) => backend_env::env(args),
         Command::Stage(StageCommand::Check(args)) => stage_check::check(args),
     };
     match outcome {

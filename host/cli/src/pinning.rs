@@ -85,6 +85,21 @@ const DEFAULTS: [Default; 7] = [
     callback("ReportProcessingFailed"),
 ];
 
+/// One of the release's own pins, without the bytes that it names.
+pub struct ReleasePin {
+    /// The state.
+    pub state: &'static str,
+    /// What its stage may import.
+    pub world: World,
+    /// The longest that a call may take.
+    pub deadline_ms: u64,
+}
+
+/// The pins that [`pin`] makes of the release's own stages.
+pub fn release_pins() -> impl Iterator<Item = ReleasePin> {
+    DEFAULTS.iter().map(|d| ReleasePin { state: d.state, world: d.world, deadline_ms: d.deadline_ms })
+}
+
 /// `--stage STATE=FILE`
 #[derive(Clone, Debug)]
 pub struct StageOverride {

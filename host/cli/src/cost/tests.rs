@@ -1,0 +1,139 @@
+//! The model against numbers that were worked out by hand, and against what it says of other files.
+#![allow(clippy::unwrap_used)]
+
+use clap::Parser;
+
+use super::*;
+
+const README: &str = include_str!("../../../../statemachine/README.md");
+const MACHINE: &str = include_str!("../../../../statemachine/media-processing.asl.json");
+const TEMPLATE: &str = include_str!("../../../../statemachine/template.yaml");
+
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    args: CostArgs,
+}
+
+fn work(arguments: &[&str]) -> Workload {
+    Command::try_parse_from([&["cost"], arguments].concat()).unwrap().args.work
+}
+
+fn lines(arguments: &[&str]) -> Vec<Line> {
+    model::lines(&work(arguments), &Measured::read(None).unwrap(), &Prices::read(None).unwrap())
+}
+
+fn line<'a>(lines: &'a [Line], label: &str) -> &'a Line {
+    lines.iter().find(|line| line.label == label).unwrap()
+}
+
+fn close(left: f64, right: f64) -> bool {
+    (left - right).abs() < 1e-6 * right.abs().max(1.0)
+}
+
+#[test]
+fn a_batch_of_one_photo_costs_what_it_does_by_hand() {
+    let lines = lines(&["--batch-photos", "1", "--batch-videos", "0", "--host-memory", "1769", "--cold", "0"]);
+    // Queue, validate, thumbnails, zip, callback: no video, so nothing is submitted and no event comes.
+    assert_eq!(line(&lines, "Lambda requests").columns[1].0, 5_000.0);
+    // One CPU: 60 + 6.4 + 300 + 8 files in bundles (1 photo and 3 thumbnails, twice) × 40 + 300 ms; and 10 ms for each MB
+    // that is read: 4 to validate, 4 to scale, 2 × 4.3 to bundle.
+    let seconds = (60.0 + 6.4 + 300.0 + 8.0 * 40.0 + 300.0 + 10.0 * (4.0 + 4.0 + 8.6)) / 1000.0;
+    let gb_seconds = line(&lines, "Lambda GB-seconds").columns;
+    assert!(close(gb_seconds[1].0, 1000.0 * seconds * 1769.0 / 1024.0), "{gb_seconds:?}");
+    assert!(
+        close(gb_seconds[1].1, gb_seconds[1].0 * 0.0000166667)
+            && close(gb_seconds[2].1, gb_seconds[2].0 * 0.0000133334)
+    );
+    assert!(close(line(&lines, "State transitions").columns[1].1, 11.0 * 0.025));
+    // Tags, 3 thumbnails, 3 bundles begun and ended, and 2 × 4 MB + 6 × 0.1 MB in parts of 8 MB.
+    assert_eq!(line(&lines, "S3 PUT, COPY").columns[1].0, 1000.0 * (1.0 + 3.0 + 6.0 + 2.0));
+    assert_eq!(line(&lines, "MediaConvert, normalized minutes").columns[1], (0.0, 0.0));
+}
+
+#[test]
+fn an_hd_output_counts_twice_and_both_designs_pay_the_same_for_it() {
+    let lines = lines(&["--batch-videos", "2", "--video-minutes", "1.5", "--hd-outputs", "2", "--sd-outputs", "1"]);
+    let columns = line(&lines, "MediaConvert, normalized minutes").columns;
+    assert_eq!(columns[0].0, 1000.0 * 2.0 * 1.5 * 5.0);
+    assert!(close(columns[0].1, columns[0].0 * 0.0075) && columns[0] == columns[2]);
+}
+
+#[test]
+fn large_files_are_copied_by_the_host_and_read_by_the_functions() {
+    let with = |mb| lines(&["--batch-photos", "10", "--batch-videos", "0", "--photo-mb", mb]);
+    let (small, large) = (with("4"), with("6"));
+    let get = |lines: &[Line], design: usize| line(lines, "S3 GET, HEAD").columns[design].0;
+    // Twenty places in bundles are no longer read.
+    assert_eq!(get(&small, 1) - get(&large, 1), 20_000.0);
+    assert_eq!(get(&small, 0), get(&large, 0));
+}
+
+#[test]
+fn every_assumption_can_be_replaced() {
+    let dir = std::env::temp_dir().join(format!("stagehost-cost-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let write = |name: &str, document: Value| {
+        let file = dir.join(name);
+        std::fs::write(&file, document.to_string()).unwrap();
+        file
+    };
+    let mut prices = serde_json::to_value(Prices::read(None).unwrap()).unwrap();
+    prices["prices"]["stateTransition"]["usd"] = json!(0.05);
+    let doubled = Prices::read(Some(&write("prices.json", prices.clone()))).unwrap();
+    assert!(close(doubled.of(inputs::Item::StateTransition, 1000.0), 0.05));
+    prices["prices"].as_object_mut().unwrap().remove("kmsRequest");
+    let error = Prices::read(Some(&write("missing.json", prices))).unwrap_err().to_string();
+    assert!(error.contains("kmsRequest"), "{error}");
+
+    let mut measured = serde_json::to_value(Measured::read(None).unwrap()).unwrap();
+    measured["host"]["thumbnailPhoto"] = json!({"ms": 100, "measured": true});
+    let faster = Measured::read(Some(&write("measured.json", measured))).unwrap();
+    let own = lines(&[]);
+    let fast = model::lines(&work(&[]), &faster, &Prices::read(None).unwrap());
+    assert!(line(&fast, "Lambda GB-seconds").columns[1].0 < line(&own, "Lambda GB-seconds").columns[1].0);
+    assert!(
+        text(&work(&[]), &faster, &doubled, &fast)
+            .contains("host, measured: cold start 25.8 ms, validating a file 6.4 ms, thumbnails of a photo 100 ms")
+    );
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The states on the way of a batch with videos in which nothing fails.
+fn entered(flow: &Value) -> usize {
+    let mut count = 0;
+    let mut name = flow["StartAt"].as_str();
+    while let Some(state) = name.map(|name| &flow["States"][name]) {
+        count += 1 + state["Branches"].as_array().into_iter().flatten().map(entered).sum::<usize>();
+        name = match state["Type"].as_str() {
+            // Both ask for something good, and CheckBranches for something bad.
+            Some("Choice") if state["Choices"][0]["Or"].is_null() => state["Choices"][0]["Next"].as_str(),
+            Some("Choice") => state["Default"].as_str(),
+            _ => state["Next"].as_str(),
+        };
+    }
+    count
+}
+
+#[test]
+fn the_transitions_are_those_of_the_shipped_state_machine() {
+    let machine: Value = serde_json::from_str(MACHINE).unwrap();
+    assert_eq!(entered(&machine) as f64 + 1.0, model::HOST_TRANSITIONS);
+}
+
+#[test]
+fn the_memory_is_that_of_the_template() {
+    let default = TEMPLATE.split("  HostMemoryMb:\n").nth(1).unwrap().split("Default: ").nth(1).unwrap();
+    assert_eq!(default.lines().next().unwrap(), work(&[]).host_memory.to_string());
+}
+
+#[test]
+fn the_table_in_the_readme_is_the_one_that_is_printed() {
+    let printed = text(&work(&[]), &Measured::read(None).unwrap(), &Prices::read(None).unwrap(), &lines(&[]));
+    assert!(README.contains(printed.trim_end()), "put this into statemachine/README.md:\n\n{printed}");
+}
+
+#[test]
+fn amounts_are_grouped_by_thousands() {
+    assert_eq!([5.0, 99.5, 100.0, 5_000.0, 1_234_567.0].map(amount), ["5.00", "99.50", "100", "5,000", "1,234,567"]);
+}
