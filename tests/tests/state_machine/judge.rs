@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::run::{QUEUE, Trace};
+use super::run::{EXECUTIONS, QUEUE, Trace};
 use super::scenario::{Scenario, definition};
 
 /// What the backend needs to know whose batch it is; no state may lose it.
@@ -94,9 +94,8 @@ fn tasks() -> &'static BTreeSet<String> {
 /// What every call of the function must have.
 fn payload_faults(scenario: &Scenario, trace: &Trace, state: &str, retry: usize, payload: &Value) -> Vec<String> {
     let what = format!("call {retry} of {state}");
-    let execution = serde_json::json!({
-        "state": state, "retry": retry, "execution": {"name": trace.slug, "arn": format!("arn:aws:states:us-east-1:000000000000:execution:listing-media:{}", trace.slug)}
-    });
+    let arn = format!("{EXECUTIONS}:{}", trace.slug);
+    let execution = json!({"state": state, "retry": retry, "execution": {"name": trace.slug, "arn": arn}});
     let mut faults: Vec<String> = missing(&what, payload, &execution).into_iter().collect();
     if !payload["execution"]["startedAt"].as_str().is_some_and(|date| date.ends_with('Z')) {
         faults.push(format!("{what}: {} is no date", payload["execution"]["startedAt"]));
@@ -114,7 +113,7 @@ fn message_faults(scenario: &Scenario, trace: &Trace, message: &Value) -> Vec<St
     let Some(body) = message["MessageBody"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
         return vec![format!("the dead letter's body is no document: {message}")];
     };
-    let place = serde_json::json!({"QueueUrl": QUEUE, "MessageAttributes": {"ExecutionArn": {"DataType": "String"}}});
+    let place = json!({"QueueUrl": QUEUE, "MessageAttributes": {"ExecutionArn": {"DataType": "String"}}});
     faults.extend(missing("the dead letter", message, &place));
     let arn = message["MessageAttributes"]["ExecutionArn"]["StringValue"].as_str().unwrap_or_default();
     if !arn.ends_with(&format!(":{}", trace.slug)) {

@@ -19,6 +19,7 @@ use super::scenario::{Scenario, Step, merge};
 pub const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:listing-media-host";
 pub const QUEUE: &str = "http://127.0.0.1/000000000000/listing-media-dlq";
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:listing-media";
+pub const EXECUTIONS: &str = "arn:aws:states:us-east-1:000000000000:execution:listing-media";
 /// No execution of any scenario makes as many calls, or enters as many states; a mutant that runs in circles does.
 const MOST: usize = 300;
 
@@ -84,7 +85,7 @@ pub fn run(scenario: &Scenario, machine: &Machine) -> Result<Trace> {
         let script = Arc::new(Script { scenario: scenario.clone(), tokens: tokens.clone(), seen: Mutex::default() });
         let slug = scenario.slug();
         let request = StartRequest {
-            arn: format!("{}:{slug}", MACHINE.replace("stateMachine", "execution")),
+            arn: format!("{EXECUTIONS}:{slug}"),
             name: slug.clone(),
             state_machine_arn: MACHINE.into(),
             state_machine_name: "listing-media".into(),

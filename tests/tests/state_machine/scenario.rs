@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use stagehost_tests::file;
 
@@ -27,14 +27,17 @@ pub struct Scenario {
 }
 
 /// What one call, or `times` of them in a row, comes to. Exactly one of the first five is given.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
     /// The batch that was asked about, with this merged into it. Through the token, where the state waits for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub adds: Option<Value>,
     /// The call fails with this error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fails: Option<String>,
     /// The call succeeds, but the state fails with this error by its token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fails_later: Option<String>,
     /// The call never returns.
     #[serde(default)]
@@ -43,11 +46,15 @@ pub struct Step {
     #[serde(default)]
     pub silent: bool,
     /// Seconds between the call and its failure, or the token's answer; 0 answers a token before the call returns.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// Seconds between heartbeats, from the call to the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub beats: Option<u64>,
     /// Bytes that are put into the answer, beside all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<usize>,
 }
 

@@ -1,0 +1,77 @@
+"""Where moto 5.2 and ministack 1.5 differ from the project's interpreter, and why. Read by engines.py."""
+
+import collections
+
+# What is compared of an execution: how it ends; what comes out, or what its last state gets; the order of the states; what
+# the function is called with; whether each call has a task token of its own; what the dead-letter queue gets.
+ASPECTS = ("end", "output", "states", "calls", "tokens", "messages")
+
+Difference = collections.namedtuple("Difference", "engine aspects scenarios reason")
+
+NO_BATCH = "an answer that is no batch ends the execution at once"
+TOO_LARGE = "an answer that is too large ends the execution at once"
+TOKEN_RETRIED = [
+    "every passing fault on the way to success is waited out",
+    "a function that dies twice on the way to success is called again",
+    "a passing failure by the token starts the videos anew with a new token",
+    "throttled photos and failing videos give up",
+    "deadly photos and throttled videos give up",
+    "failing photos and deadly videos give up",
+]
+HEARTBEAT = [
+    "a submission of videos that never returns is given up when no heartbeat comes",
+    "videos of which nobody hears are given up when no heartbeat comes",
+    "videos that make progress are waited for",
+]
+
+DIFFERENCES = [
+    Difference(
+        "moto", ["tokens"], TOKEN_RETRIED,
+        "It makes one token for a state, however often that is tried; the service makes a new one for each attempt.",
+    ),
+    Difference(
+        "moto", ["end", "output", "states", "calls"], [NO_BATCH],
+        "A path in a Choice state that leads nowhere is no match there; the service fails with States.Runtime.",
+    ),
+    Difference(
+        "moto", ["end", "output", "states", "calls"], [TOO_LARGE],
+        "States.ALL catches States.DataLimitExceeded there; the service's documentation says that it does not.",
+    ),
+    Difference(
+        "moto", ["output", "calls"],
+        ["a failure that comes by the token is the videos' failure",
+         "a branch of videos without its net is caught by the next one"],
+        "It loses the cause that SendTaskFailure gives.",
+    ),
+    Difference(
+        "ministack", ["tokens"], TOKEN_RETRIED,
+        "It makes one token for a state, however often that is tried; the service makes a new one for each attempt.",
+    ),
+    Difference(
+        "ministack", ["end", "output", "states", "calls"], [NO_BATCH],
+        "A path in a Choice state that leads nowhere is no match there; the service fails with States.Runtime.",
+    ),
+    Difference(
+        "ministack", ["end", "output", "states", "calls"], [TOO_LARGE],
+        "It has no limit for what passes between states; the service's is 256 KiB.",
+    ),
+    Difference(
+        "ministack", ["output", "messages"], ["a queue that stays down loses the result and the execution says so"],
+        "The only failing queue that it can be given is one that is not there, with another error and no message to see.",
+    ),
+]
+
+# What an engine cannot be asked, by scenario.
+NOT_RUN = {
+    "moto": {
+        "a submission of videos that never returns is given up when no heartbeat comes":
+            "While a call with a token is under way it looks at no clock: the execution would never end.",
+        "videos that are all up to date end their state before the call returns":
+            "An answer before the call returns is not looked at before the first heartbeat is due.",
+    },
+    "ministack": {
+        **dict.fromkeys(HEARTBEAT, "It ignores HeartbeatSeconds."),
+        "a queue that never answers is given up after seven minutes of it": "Its queue always answers.",
+        "a queue that is down for a while gets the result all the same": "Its queue is there or it is not.",
+    },
+}

@@ -1,0 +1,44 @@
+"""moto's Step Functions, which executes state machines, for as long as a `with` block lasts.
+
+It calls functions and queues on the port that MOTO_PORT names, by default its own, where functions would need Docker. Here
+that is the port of whoever answers in their place.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+
+from ministack_server import answers, free_port
+from server import until
+
+
+@contextlib.contextmanager
+def moto(python, services_port):
+    """Starts it by the Python that has it; its tasks call `services_port`. Gives its endpoint."""
+    port, folder = free_port(), tempfile.mkdtemp()
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "MOTO_PORT": str(services_port)}
+    command = [python, "-B", "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    with open(os.path.join(folder, "log"), "wb+") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+        try:
+            until("moto answers", lambda: process.poll() is not None or answers(port))
+            settings = json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode()
+            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/config", settings, method="POST")).close()
+            yield endpoint
+        except BaseException:
+            log.seek(0)
+            print(log.read()[-8000:].decode(errors="replace"), flush=True)
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
