@@ -22,6 +22,7 @@ use crate::documents::Documents;
 use crate::http::HttpClient;
 use crate::objects::S3Objects;
 use crate::options::AwsOptions;
+use crate::queue::Queues;
 use crate::secret::SecretError;
 use crate::secret_source::AwsSecret;
 use crate::secret_store::SecretStore;
@@ -75,6 +76,7 @@ pub struct Clients {
     /// AWS Step Functions.
     pub states: aws_sdk_sfn::Client,
     options: Arc<AwsOptions>,
+    queues: Arc<Queues>,
     store: Store,
 }
 
@@ -112,6 +114,7 @@ impl Clients {
             s3,
             mediaconvert: aws_sdk_mediaconvert::Client::from_conf(mediaconvert.build()),
             states: aws_sdk_sfn::Client::from_conf(states.build()),
+            queues: Arc::new(Queues::new(config, &options.endpoints)),
             options: Arc::new(options),
         }
     }
@@ -139,6 +142,11 @@ impl Clients {
     /// The states that wait for it.
     pub fn tickets(&self) -> Tickets {
         Tickets::new(self.store.clone(), self.states.clone(), self.options.mediaconvert.receipt_settings())
+    }
+
+    /// The queues that messages come from.
+    pub fn queues(&self) -> Arc<Queues> {
+        self.queues.clone()
     }
 
     /// Everything that the runtime asks of a host.

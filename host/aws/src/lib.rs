@@ -14,10 +14,13 @@
 //! | `documents` | batch documents that are too large for a state's payload |
 //! | `webhook`, `secret` | the signed callback |
 //! | `secret_source`, `secret_store` | where its secret comes from, and how a rotated one is noticed |
+//! | `queue` | when a queue hands a message out again |
+//! | `signed_json`, `arn` | services without an SDK crate: one signed request |
 //! | `http`, `address` | other services, and where no stage may be led to |
 //! | `clients`, `options` | putting it together |
 
 mod address;
+mod arn;
 mod body;
 mod clients;
 mod documents;
@@ -30,12 +33,14 @@ mod metadata;
 mod objects;
 mod options;
 mod parts;
+mod queue;
 mod reader;
 mod receipts;
 mod recent;
 mod secret;
 mod secret_source;
 mod secret_store;
+mod signed_json;
 mod store;
 mod tickets;
 mod transcoder;
@@ -50,6 +55,7 @@ pub use events::{EventError, JobReport, JobStatus};
 pub use ids::ticket_id;
 pub use objects::S3Objects;
 pub use options::{AwsOptions, Endpoints};
+pub use queue::{Queues, Redelivery};
 pub use secret::{Secret, SecretError};
 pub use secret_source::{AwsSecret, SecretSource};
 pub use secret_store::SecretArn;

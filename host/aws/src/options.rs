@@ -19,6 +19,7 @@ pub struct Endpoints {
     pub states: Option<String>,
     pub secrets_manager: Option<String>,
     pub ssm: Option<String>,
+    pub sqs: Option<String>,
 }
 
 /// Everything about the surroundings that is not credentials or region; those are the SDK's business.

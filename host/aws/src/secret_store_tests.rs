@@ -15,7 +15,7 @@ fn store(arn: &str) -> SecretStore {
 
 #[test]
 fn the_service_of_the_arn_decides_where_the_secret_is_read() {
-    let endpoint = |arn: &str, fips| SecretArn::parse(arn).unwrap().aws_endpoint(fips);
+    let endpoint = |arn: &str, fips| SecretArn::parse(arn).unwrap().arn.aws_endpoint(fips);
     assert_eq!(endpoint(SECRET, false), "https://secretsmanager.eu-west-1.amazonaws.com/");
     assert_eq!(endpoint(PARAMETER, false), "https://ssm.eu-west-1.amazonaws.com/");
     let china = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/callback";
@@ -89,7 +89,7 @@ fn a_parameter_must_be_encrypted_and_a_secret_must_be_text() {
 fn a_refusal_names_the_secret_the_reason_and_the_next_step() {
     let refusal = |arn, status, code: &str| {
         let body = json!({"__type": format!("com.amazonaws#{code}"), "Message": "no"}).to_string();
-        store(arn).refusal(status, body.as_bytes())
+        store(arn).refusal(&Refusal::read(status, body.as_bytes()))
     };
     for (arn, code, step) in [
         (SECRET, "AccessDeniedException", "secretsmanager:GetSecretValue"),
@@ -116,7 +116,7 @@ fn what_passes_by_itself_is_transient() {
         (503, b"<html>"),
         (429, b""),
     ] {
-        assert_eq!(store(SECRET).refusal(status, body).case, Case::Transient, "{status}");
+        assert_eq!(store(SECRET).refusal(&Refusal::read(status, body)).case, Case::Transient, "{status}");
     }
 }
 
@@ -126,6 +126,6 @@ proptest! {
         let _ = SecretArn::parse(&text);
         let _ = SecretArn::parse(&format!("arn:aws:ssm:{text}"));
         let _ = store(SECRET).read(&body);
-        let _ = store(SECRET).refusal(400, &body);
+        let _ = store(SECRET).refusal(&Refusal::read(400, &body));
     }
 }
