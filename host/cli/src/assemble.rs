@@ -12,7 +12,7 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use serde_json::Value;
 use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, WebhookOptions};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, StateMachineExecutions};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
 use stagehost_record::{RecordLimits, Recorder, store_blob};
@@ -140,6 +140,7 @@ impl Pipeline {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
+            visibility: Arc::new(NoQueue),
             observer,
             watcher,
         });

@@ -17,6 +17,7 @@ use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::queue::{self, Executions};
 use crate::revisions::Revisions;
+use crate::visibility::Visibility;
 
 /// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
 /// `Stage.Transient` at least as often.
@@ -57,6 +58,8 @@ pub struct DispatcherParts {
     pub tickets: Arc<Tickets>,
     /// Starts executions for queue messages.
     pub executions: Arc<dyn Executions>,
+    /// Has queue messages that failed handed out again soon.
+    pub visibility: Arc<dyn Visibility>,
     /// Who watches calls.
     pub observer: Arc<dyn Observer>,
     /// Who watches pins.
@@ -94,7 +97,8 @@ impl Dispatcher {
         match event {
             Event::State(envelope) => self.state(*envelope, deadline).await,
             Event::Queue(records) => {
-                Ok(queue::consume(self.parts.executions.as_ref(), &self.parts.documents, records).await)
+                let DispatcherParts { executions, visibility, documents, .. } = &self.parts;
+                Ok(queue::consume(executions.as_ref(), visibility.as_ref(), documents, records).await)
             }
             Event::Transcoding(event) => self.transcoding(&event).await,
             Event::Health => Ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),

@@ -43,12 +43,29 @@ pub struct Envelope {
 pub struct QueueRecord {
     /// Names the message in `batchItemFailures`.
     pub message_id: String,
+    /// Names this receive of it.
+    #[serde(default)]
+    pub receipt_handle: Option<String>,
+    /// The queue.
+    #[serde(default, rename = "eventSourceARN")]
+    pub event_source_arn: Option<String>,
+    /// What SQS says of it, such as `ApproximateReceiveCount`; all of it is text.
+    #[serde(default)]
+    pub attributes: serde_json::Map<String, Value>,
     /// The job, as text.
     #[serde(default)]
     pub body: String,
     /// `{Name: {stringValue, dataType}}`
     #[serde(default)]
     pub message_attributes: serde_json::Map<String, Value>,
+}
+
+impl QueueRecord {
+    /// How often the message has been received, this time included.
+    pub(crate) fn receives(&self) -> u32 {
+        let count = self.attributes.get("ApproximateReceiveCount").and_then(Value::as_str);
+        count.and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
 }
 
 impl Event {

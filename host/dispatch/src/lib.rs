@@ -15,6 +15,7 @@ mod loaded;
 mod queue;
 mod registry_stages;
 mod revisions;
+mod visibility;
 
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
 pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
@@ -23,3 +24,4 @@ pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
+pub use visibility::{NoQueue, Visibility};

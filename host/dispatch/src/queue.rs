@@ -1,13 +1,14 @@
 //! Messages of the job queue become executions. A duplicate delivery starts nothing; a bad message is reported as the
-//! one that failed, so that SQS brings it to the dead-letter queue.
+//! one that failed, and handed out again at once, so that SQS soon brings it to the dead-letter queue.
 
 use async_trait::async_trait;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use serde_json::{Value, json};
 use stagehost_aws::Documents;
-use stagehost_batch::{Attributes, parse_with_attributes};
+use stagehost_batch::{Attributes, Case, Failure, parse_with_attributes};
 
 use crate::event::QueueRecord;
+use crate::visibility::{Redeliveries, Refused, Visibility};
 
 /// What StartExecution said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +55,30 @@ impl Executions for StateMachineExecutions {
 }
 
 /// Handles an SQS batch; the answer names the messages that failed (`ReportBatchItemFailures`).
-pub(crate) async fn consume(executions: &dyn Executions, documents: &Documents, records: Vec<QueueRecord>) -> Value {
-    let mut failures = Vec::new();
+pub(crate) async fn consume(
+    executions: &dyn Executions,
+    visibility: &dyn Visibility,
+    documents: &Documents,
+    records: Vec<QueueRecord>,
+) -> Value {
+    let (mut failures, mut redeliveries) = (Vec::new(), Redeliveries::default());
     for record in records {
         match start(executions, documents, &record).await {
             Ok((name, started)) => {
                 tracing::info!(message_id = %record.message_id, execution = %name, ?started, "job taken")
             }
             Err(reason) => {
-                tracing::warn!(message_id = %record.message_id, %reason, "job refused; it goes back to the queue");
+                let (receives, seconds) = (record.receives(), reason.again_after(record.receives()));
+                tracing::warn!(
+                    message_id = %record.message_id, %reason, receives, again_after_seconds = seconds,
+                    "job refused; it goes back to the queue"
+                );
                 failures.push(json!({"itemIdentifier": record.message_id}));
+                redeliveries.add(&record, seconds);
             }
         }
     }
+    redeliveries.ask(visibility).await;
     json!({ "batchItemFailures": failures })
 }
 
@@ -74,20 +86,29 @@ async fn start(
     executions: &dyn Executions,
     documents: &Documents,
     record: &QueueRecord,
-) -> Result<(String, Started), String> {
-    let body: Value = serde_json::from_str(&record.body).map_err(|e| format!("the body is not JSON: {e}"))?;
+) -> Result<(String, Started), Refused> {
+    let body: Value = serde_json::from_str(&record.body)
+        .map_err(|error| Refused::Unreadable(format!("the body is not JSON: {error}")))?;
     // A result that came back from the dead-letter queue may be one that was spilled.
-    let body = documents.unpack(body).await.map_err(|e| e.to_string())?;
+    let body = documents.unpack(body).await.map_err(of_document)?;
     let texts = record
         .message_attributes
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.get("stringValue").and_then(Value::as_str)?)));
     let attributes = Attributes::from_iter(texts);
-    let batch = parse_with_attributes(&body, &attributes).map_err(|e| e.to_string())?;
+    let batch = parse_with_attributes(&body, &attributes).map_err(|error| Refused::Unreadable(error.to_string()))?;
     let name = batch.execution_name();
-    let input = documents.pack(&batch).await.map_err(|e| e.to_string())?;
-    let started = executions.start(&name, &input).await?;
+    let input = documents.pack(&batch).await.map_err(of_document)?;
+    let started = executions.start(&name, &input).await.map_err(Refused::ForNow)?;
     Ok((name, started))
+}
+
+/// A document that is not what it says never will be; a bucket that does not answer will.
+fn of_document(failure: Failure) -> Refused {
+    match failure.case {
+        Case::InvalidInput => Refused::Unreadable(failure.to_string()),
+        _ => Refused::ForNow(failure.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +117,10 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::sync::Mutex;
+
+    use stagehost_aws::Redelivery;
+
+    use crate::visibility::NoQueue;
 
     #[derive(Default)]
     struct Machine(Mutex<BTreeMap<String, Value>>);
@@ -135,12 +160,87 @@ mod tests {
     async fn a_duplicate_delivery_starts_one_execution_and_a_malformed_message_is_reported() {
         let machine = Machine::default();
         let records = vec![record("a", JOB), record("b", JOB), record("c", "{oops"), record("d", "{}")];
-        let answer = consume(&machine, &nowhere(), records).await;
+        let answer = consume(&machine, &NoQueue, &nowhere(), records).await;
         assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "c"}, {"itemIdentifier": "d"}]}));
         let started = machine.0.into_inner().unwrap();
         assert_eq!(started.len(), 1);
         let input = started.values().next().unwrap();
         assert_eq!(input["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         assert_eq!(input["batchId"], 5);
+    }
+
+    /// Throttled.
+    struct Busy;
+
+    #[async_trait]
+    impl Executions for Busy {
+        async fn start(&self, _: &str, _: &Value) -> Result<Started, String> {
+            Err("ThrottlingException".to_owned())
+        }
+    }
+
+    /// What a queue was asked for, and whether it does it.
+    #[derive(Default)]
+    struct Queue {
+        refuses: bool,
+        asked: Mutex<Vec<(String, Vec<Redelivery>)>>,
+    }
+
+    #[async_trait]
+    impl Visibility for Queue {
+        async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String> {
+            self.asked.lock().unwrap().push((queue.to_owned(), messages.to_vec()));
+            if self.refuses { Err("AccessDenied".to_owned()) } else { Ok(()) }
+        }
+    }
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
+
+    /// As Lambda hands it to a function.
+    fn received(id: &str, body: &str, receives: u32) -> QueueRecord {
+        serde_json::from_value(json!({
+            "messageId": id, "receiptHandle": format!("handle of {id}"), "body": body,
+            "attributes": {"ApproximateReceiveCount": receives.to_string(), "SentTimestamp": "1767312000000"},
+            "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": QUEUE, "awsRegion": "eu-west-1"
+        }))
+        .unwrap()
+    }
+
+    fn redelivery(id: &str, after_seconds: u32) -> Redelivery {
+        Redelivery { message_id: id.into(), receipt_handle: format!("handle of {id}"), after_seconds }
+    }
+
+    #[tokio::test]
+    async fn only_what_failed_is_asked_back_and_what_nobody_can_read_sooner_than_what_may_work_later() {
+        let queue = Queue::default();
+        let missing = r#"{"listingId": 51, "spilled": {"sha256": "../other", "bytes": 7}}"#;
+        let records = vec![received("a", "{oops", 4), received("b", JOB, 1), received("c", missing, 1)];
+        consume(&Machine::default(), &queue, &nowhere(), records).await;
+        let asked = queue.asked.into_inner().unwrap();
+        assert_eq!(asked, [(QUEUE.to_owned(), vec![redelivery("a", 1), redelivery("c", 1)])]);
+
+        let queue = Queue::default();
+        let records = vec![received("a", "{}", 1), received("b", JOB, 1), received("c", JOB, 3)];
+        consume(&Busy, &queue, &nowhere(), records).await;
+        let asked = queue.asked.into_inner().unwrap();
+        assert_eq!(asked[0].1, [redelivery("a", 1), redelivery("b", 30), redelivery("c", 120)]);
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_refuses_changes_nothing_of_the_answer_and_is_asked_for_ten_messages_at_a_time() {
+        let queue = Queue { refuses: true, ..Queue::default() };
+        let records: Vec<_> = (0..23).map(|n| received(&n.to_string(), "{oops", 1)).collect();
+        let answer = consume(&Machine::default(), &queue, &nowhere(), records).await;
+        assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 23);
+        let asked = queue.asked.into_inner().unwrap();
+        assert_eq!(asked.iter().map(|(_, messages)| messages.len()).collect::<Vec<_>>(), [10, 10, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_record_without_a_receipt_or_a_queue_is_reported_and_nobody_is_asked() {
+        let queue = Queue::default();
+        let answer = consume(&Machine::default(), &queue, &nowhere(), vec![record("a", "{oops")]).await;
+        assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
+        assert!(queue.asked.into_inner().unwrap().is_empty());
     }
 }

@@ -62,6 +62,7 @@ impl Function {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions,
+            visibility: clients.queues(),
             observer: telemetry.clone(),
             watcher,
         });

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use serde_json::{Value, json};
 use stagehost_aws::{AwsOptions, Clients};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, Executions, PackagedStages, StageSource, Started};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, Executions, NoQueue, PackagedStages, StageSource, Started};
 use stagehost_pins::{PinError, PinSource, Pins};
 use stagehost_runtime::{AssetEvent, Fanout, Observer, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::package::{package, state};
@@ -79,6 +79,7 @@ async fn dispatching() -> Result<()> {
         documents: clients.documents(),
         tickets: Arc::new(clients.tickets()),
         executions: Arc::new(NoExecutions),
+        visibility: Arc::new(NoQueue),
         observer: instances.clone(),
         watcher: Arc::new(|_| {}),
     });
