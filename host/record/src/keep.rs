@@ -25,8 +25,8 @@ use crate::spill::Version;
 /// more than this is in memory at once.
 const BLOB: u64 = 8 << 20;
 
-/// How long storing may take where the call has no deadline.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long storing may take at most. The call's answer waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// So many records of one name: a state that is invoked twice with the same attempt.
 const NAMESAKES: u32 = 9;
@@ -142,14 +142,16 @@ pub(crate) async fn store_numbered(sink: &dyn Storage, name: &str, text: Bytes) 
     Err(RecordError::Taken(sink.place(name)))
 }
 
-/// [`store`], by the deadline. What goes wrong is said in the log: recording must not fail a call.
+/// [`store`], in half of the time that is left. What goes wrong is said in the log: recording must not fail a call, and
+/// not make it late either.
 pub(crate) async fn store_or_say(recording: &Recording, sink: &dyn Storage, deadline: Option<Instant>) {
-    let deadline = deadline.unwrap_or_else(|| Instant::now() + PATIENCE);
-    let stored = tokio::time::timeout_at(deadline.into(), store(recording, sink)).await;
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) / 2);
+    let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+    let stored = tokio::time::timeout(patience, store(recording, sink)).await;
     let why = match stored {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "no time was left to store it".to_owned(),
+        Err(_) => format!("it was not stored within {} ms", patience.as_millis()),
     };
     let context = &recording.record.context;
     tracing::warn!(

@@ -58,6 +58,21 @@ async fn a_call_that_depends_on_chance_and_time_is_the_same_again_in_every_byte(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn chance_and_both_clocks_come_from_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    for (field, other) in [("seed", json!("00".repeat(32))), ("wall", json!([1])), ("monotonic", json!([1, 2]))] {
+        let mut stored = StoredRecord::open(&record).unwrap();
+        let mut document = serde_json::to_value(&stored.record).unwrap();
+        document["surroundings"][field] = other;
+        stored.record = serde_json::from_value(document).unwrap();
+        let replayed = replay(stored, &actor, None).await.unwrap();
+        assert!(kinds(&replayed).contains(&Kind::Object), "{field}: {:?}", replayed.differences);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_recorded_calls_see_different_chances() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let actor = stage("actor", World::Custom);

@@ -132,6 +132,17 @@ async fn a_candidate_reads_the_real_store_but_never_what_the_stage_in_service_wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_before_the_stage_in_service_ran_is_there_for_the_candidate() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    // An earlier run has written it; this time the stage in service does not.
+    bench.serve(&actor, "{\"do\":\"blind\"}", RecordLimits::default()).await;
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"theirs\"}"), served, None).await;
+    let title = report.calls[0].differences.iter().find(|difference| difference.what == "title");
+    assert!(title.is_some_and(|title| title.now.as_ref().unwrap().contains("saw 40 bytes")), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_room_for_the_bytes_the_candidate_reads_the_same_version_from_the_store() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     let served = bench.serve(&actor, "{}", RecordLimits { bytes: 0, entries: 1000 }).await;

@@ -178,6 +178,15 @@ impl Player {
         failure
     }
 
+    /// An object that this stage has written otherwise than it was recorded, and wants to read back.
+    fn not_kept(&self, key: &str) -> Failure {
+        let what = format!("the bytes of {key} as they are written now, which are not kept");
+        match &self.beyond {
+            Beyond::Refuse => self.diverges(what),
+            Beyond::Shadow { .. } => Failure::new(Case::Internal, format!("in the shadow: {what}")),
+        }
+    }
+
     /// The real objects, for a question about `key` that was not asked before.
     fn real(&self, key: &str, what: impl FnOnce() -> String) -> Result<&Arc<dyn Objects>, Failure> {
         match &self.beyond {

@@ -10,7 +10,7 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
 use super::writer::PlayedWriter;
-use super::{Beyond, Played, Player, mismatch, question};
+use super::{Played, Player, mismatch, question};
 use crate::format::{HostCall, Read};
 
 /// How much is read at once to compute a digest.
@@ -44,11 +44,15 @@ impl Objects for Played {
                 return answer.give();
             }
         }
+        let wrote = own.is_some();
         if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
             let info = expect(info?, if_match)?;
             if let Some(digests) = computed(player, &info).await {
                 return digests;
             }
+        }
+        if wrote {
+            return Err(player.not_kept(key));
         }
         player.real(key, || format!("digest {key}"))?.digest(key, if_match).await
     }
@@ -130,11 +134,8 @@ impl PlayedReader {
     async fn real(&mut self, what: String) -> Result<&mut Box<dyn ObjectReader>, Failure> {
         if self.real.is_none() {
             let ObjectInfo { key, etag, .. } = &self.info;
-            if self.player.own(key).is_some() && matches!(self.player.beyond, Beyond::Shadow { .. }) {
-                return Err(Failure::new(
-                    Case::Internal,
-                    format!("{key:?} was written in the shadow, which keeps no bytes"),
-                ));
+            if self.player.own(key).is_some() {
+                return Err(self.player.not_kept(key));
             }
             let opened = self.player.real(key, || what)?.open(key, Some(etag)).await?;
             self.real = Some(opened);
