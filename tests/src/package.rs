@@ -21,13 +21,18 @@ pub struct Package {
 }
 
 /// The package for tests, made once per test process: with the bootstrap that cargo built together with the tests, so that
-/// the AWS SDK is not compiled once more for one that is linked by itself.
+/// the AWS SDK is not compiled once more for one that is linked by itself. `STAGEHOST_TEST_PACKAGE` names another one that
+/// `stagehost package` made, with its zip beside it: the one that is released, or one for another processor whose
+/// `bootstrap` is a script around an emulator.
 ///
 /// # Errors
 /// What the command said.
 pub fn package() -> Result<&'static Package> {
     static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
-    let made = MADE.get_or_init(|| package_with("lambda-package", &[]).map_err(|e| format!("{e:#}")));
+    let made = MADE.get_or_init(|| match std::env::var_os("STAGEHOST_TEST_PACKAGE") {
+        Some(folder) => Ok(Package { zip: Path::new(&folder).with_extension("zip"), folder: folder.into() }),
+        None => package_with("lambda-package", &[]).map_err(|e| format!("{e:#}")),
+    });
     made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
 }
 

@@ -143,6 +143,7 @@ impl Pipeline {
             visibility: Arc::new(NoQueue),
             observer,
             watcher,
+            trials: None,
         });
         aws.set_function(Arc::new(Host(dispatcher)));
         let bucket = args.out.join(&aws.options().bucket);

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stagehost_aws::{Documents, JobReport, Recorder, Ticket, Tickets};
+use stagehost_aws::{Documents, JobReport, Recorder, Ticket, TicketJob, Tickets};
 use stagehost_batch::{Batch, Case, Failure};
-use stagehost_pins::{Choice, Pin, PinSource, PinsWatcher, Role};
+use stagehost_pins::{BatchLimits, Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
-use stagehost_runtime::{AssetEvent, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
+use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
 
 use crate::canary::CanaryHealth;
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::queue::{self, Executions};
 use crate::revisions::Revisions;
+use crate::trials::Trials;
 use crate::visibility::Visibility;
 
 /// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
@@ -64,6 +65,8 @@ pub struct DispatcherParts {
     pub observer: Arc<dyn Observer>,
     /// Who watches pins.
     pub watcher: PinsWatcher,
+    /// Where shadows run and recordings go; without it, what pins say of them is passed over.
+    pub trials: Option<Trials>,
 }
 
 /// The host.
@@ -114,20 +117,7 @@ impl Dispatcher {
 
         let pins = self.revisions.of(batch.revision).await?;
         batch.revision = Some(pins.revision);
-        let mut choice = pins.choose(&state, &envelope.execution.name).ok_or_else(|| {
-            let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
-            DispatchError::no_pin(format!(
-                "no stage is pinned to the state {state:?} in revision {}; pinned are {}",
-                pins.revision,
-                pinned.join(", ")
-            ))
-        })?;
-        if choice.role == Role::Canary
-            && self.canaries.given_up(&choice.pin.digest)
-            && let Some(pin) = pins.states.get(&state)
-        {
-            choice = Choice { pin, role: Role::Pinned };
-        }
+        let choice = self.choose(&pins, &state, &envelope.execution.name)?;
         let pin = choice.pin;
         let stage = self.parts.stages.stage(pin).await?;
         if pin.world == World::Transcode && envelope.task_token.is_none() {
@@ -142,22 +132,66 @@ impl Dispatcher {
         let recorder = Recorder::new(self.parts.capabilities.transcoder.clone());
         let mut request = self.request(&envelope, pin, &stage, &batch, deadline);
         request.call.capabilities.transcoder = Arc::new(recorder.clone());
-        let outcome = self.parts.fanout.run(stage, request, batch, self.parts.observer.clone()).await;
+        let trial = self.parts.trials.as_ref().and_then(|t| t.begin(&pins, &state, &envelope.execution.name));
+        let fanout = match &trial {
+            Some(trial) => self.parts.fanout.witnessed(trial.witness()),
+            None => self.parts.fanout.clone(),
+        };
+        let before = trial.as_ref().map(|_| batch.clone());
+        let outcome = fanout.run(stage, request, batch, self.parts.observer.clone()).await;
         if let (Role::Canary, Some(canary)) = (choice.role, pins.canaries.get(&state)) {
             self.canaries.note(&state, canary, outcome.as_ref());
         }
+        let after = outcome.as_ref().ok().map(|outcome| outcome.batch.clone()).filter(|_| trial.is_some()).or(before);
+        let answer = self.finish(envelope, pin, pins.batch, outcome, recorder.jobs(), deadline).await;
+        if let (Some(trial), Some(after)) = (trial, after) {
+            trial.end(self.parts.stages.as_ref(), &after, deadline).await;
+        }
+        answer
+    }
+
+    /// The pin of a state in this execution.
+    fn choose<'a>(&self, pins: &'a Pins, state: &str, execution: &str) -> Result<Choice<'a>, DispatchError> {
+        let choice = pins.choose(state, execution).ok_or_else(|| {
+            let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
+            DispatchError::no_pin(format!(
+                "no stage is pinned to the state {state:?} in revision {}; pinned are {}",
+                pins.revision,
+                pinned.join(", ")
+            ))
+        })?;
+        if choice.role == Role::Canary
+            && self.canaries.given_up(&choice.pin.digest)
+            && let Some(pin) = pins.states.get(state)
+        {
+            return Ok(Choice { pin, role: Role::Pinned });
+        }
+        Ok(choice)
+    }
+
+    /// From what the stage has done to the state's answer.
+    async fn finish(
+        &self,
+        envelope: Envelope,
+        pin: &Pin,
+        limits: BatchLimits,
+        outcome: Result<BatchOutcome, Failure>,
+        jobs: Vec<TicketJob>,
+        deadline: Option<Instant>,
+    ) -> Result<Value, DispatchError> {
+        let state = &envelope.state;
         let outcome = outcome?;
         let mut batch = outcome.batch;
         // One file that takes too long has a limit of its own and fails alone. Where the time of the whole call is over,
         // nothing can be said of the files that were still to come.
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let cut_off = batch.assets.iter().filter(|asset| timed_out_in(asset.problem.as_ref(), &state)).count();
+            let cut_off = batch.assets.iter().filter(|asset| timed_out_in(asset.problem.as_ref(), state)).count();
             if cut_off > 0 {
                 return Err(out_of_time(&format!("{cut_off} of {} files were not done", batch.assets.len())));
             }
         }
         if pin.world == World::Validate {
-            pins.batch.apply(&mut batch, &state);
+            limits.apply(&mut batch, state);
         }
         if let Some(note) = &outcome.note {
             tracing::info!(
@@ -180,7 +214,7 @@ impl Dispatcher {
                 state: envelope.state,
                 task_token: token,
                 batch: batch.clone(),
-                jobs: recorder.jobs(),
+                jobs,
             };
             self.parts.tickets.open(ticket).await?;
         }

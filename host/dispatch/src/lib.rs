@@ -15,6 +15,7 @@ mod loaded;
 mod queue;
 mod registry_stages;
 mod revisions;
+mod trials;
 mod visibility;
 
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
@@ -25,3 +26,4 @@ pub use event::{Envelope, Event, QueueRecord};
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
 pub use visibility::{NoQueue, Visibility};
+pub use trials::Trials;

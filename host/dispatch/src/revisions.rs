@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use stagehost_batch::{Case, Failure};
 use stagehost_pins::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
@@ -17,6 +17,9 @@ use crate::error::DispatchError;
 
 /// Earlier revisions that executions still go on with, kept at hand.
 const KEPT: usize = 8;
+
+/// Between two tries of a revision whose stages could not be fetched.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// The pins that are in force.
 #[derive(Clone)]
@@ -35,12 +38,18 @@ struct Shared {
 struct State {
     /// In force.
     accepted: Option<Arc<Pins>>,
-    /// Tried and found wanting; not tried again until it changes.
-    refused: Option<Arc<Pins>>,
+    /// Tried and found wanting.
+    refused: Option<Refused>,
     /// Being loaded.
     next: Option<Next>,
     /// By number.
     earlier: BTreeMap<u64, Arc<Pins>>,
+}
+
+struct Refused {
+    pins: Arc<Pins>,
+    /// Not tried again before, or, where only other pins can help, ever.
+    until: Option<SystemTime>,
 }
 
 struct Next {
@@ -81,7 +90,10 @@ impl Revisions {
                 Some(accepted) => accepted.clone(),
             };
             let same = |pins: &Arc<Pins>| Arc::ptr_eq(pins, &offered) || **pins == *offered;
-            if same(&accepted) || state.refused.as_ref().is_some_and(same) {
+            let refused = state.refused.as_ref().is_some_and(|refused| {
+                same(&refused.pins) && refused.until.is_none_or(|until| SystemTime::now() < until)
+            });
+            if refused || same(&accepted) {
                 return Ok(accepted);
             }
             let next = match state.next.take().filter(|next| same(&next.pins)) {
@@ -124,7 +136,10 @@ impl Shared {
                 }
                 Err(error) => {
                     let why = format!("revision {}: {error}", offered.revision);
-                    state.refused = Some(offered);
+                    // A bucket that does not answer may do so soon; a stage that is none will not become one.
+                    let passing = error.error_type == Case::Transient.name();
+                    let until = passing.then(|| SystemTime::now() + self.source.patience().max(RETRY));
+                    state.refused = Some(Refused { pins: offered, until });
                     drop(state);
                     (self.watcher)(PinsEvent::Refused { revision: accepted.revision, why: &why });
                 }

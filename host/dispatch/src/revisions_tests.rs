@@ -36,6 +36,8 @@ impl PinSource for Source {
 struct Empty {
     asked: Mutex<u32>,
     answers: Semaphore,
+    /// The store behind it does not answer.
+    down: Mutex<bool>,
 }
 
 #[async_trait]
@@ -43,6 +45,9 @@ impl StageSource for Empty {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
         *self.asked.lock().unwrap() += 1;
         self.answers.acquire().await.unwrap().forget();
+        if *self.down.lock().unwrap() {
+            return Err(Failure::new(Case::Transient, "the store is down").into());
+        }
         Err(DispatchError::bad_stage(format!("no {}", pin.digest)))
     }
 }
@@ -57,7 +62,8 @@ struct Place {
 impl Place {
     fn new(patience: Duration, answers: usize, kept: Vec<Arc<Pins>>) -> Self {
         let source = Arc::new(Source { offered: Mutex::new(pins(1, "0", 85)), kept, patience });
-        let stages = Arc::new(Empty { asked: Mutex::new(0), answers: Semaphore::new(answers) });
+        let stages =
+            Arc::new(Empty { asked: Mutex::new(0), answers: Semaphore::new(answers), down: Mutex::new(false) });
         let events = Arc::new(Mutex::new(Vec::new()));
         let watcher: PinsWatcher = {
             let events = events.clone();
@@ -100,6 +106,20 @@ async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good
     let events = place.events.lock().unwrap().join("\n");
     assert!(events.contains("Refused { revision: 1, why: \"revision 2: Host.BadStage: no sha256:111"), "{events}");
     assert!(events.ends_with("InForce { revision: 3 }"), "{events}");
+}
+
+#[tokio::test]
+async fn a_revision_whose_stage_cannot_be_fetched_now_is_tried_again() {
+    let place = Place::new(Duration::ZERO, 100, vec![]);
+    place.current().await;
+    *place.stages.down.lock().unwrap() = true;
+    place.offer(pins(2, "1", 85));
+    let begun = SystemTime::now();
+    while *place.stages.asked.lock().unwrap() < 2 {
+        assert_eq!(place.current().await, 1);
+        assert!(begun.elapsed().unwrap() < Duration::from_secs(60), "never again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

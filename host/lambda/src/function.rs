@@ -11,15 +11,24 @@ use serde_json::value::RawValue;
 use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure};
 use stagehost_dispatch::{
-    DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages, Started, StateMachineExecutions,
+    ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages,
+    RegistryStages, StageSource, Started, StateMachineExecutions, Trials,
 };
 use stagehost_pins::{FilePins, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
+use stagehost_record::Shadow;
+use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
 use stagehost_storage::{Bucket, Folder, Location, Storage};
 use stagehost_telemetry::{Telemetry, XRay, stdout};
 
 use crate::deadline::calls_end_at;
 use crate::settings::{PinsPlace, Settings};
+
+/// The cache of published stages, in the folder for temporary files.
+const CACHE: &str = "stagehost-artifacts";
+
+/// Where recorded calls go, in the media bucket.
+const RECORDS: &str = "pipeline/records";
 
 /// What lives from one invocation to the next.
 pub struct Function {
@@ -34,8 +43,16 @@ impl Function {
     /// Names what is missing: an artifact index, a root certificate, …
     pub async fn start(settings: Settings) -> Result<Self> {
         let engine = StageEngine::new()?;
-        let stages = PackagedStages::open(engine, &settings.artifacts)?;
+        let package = PackagedStages::open(engine.clone(), &settings.artifacts)?;
         let clients = Clients::from_env(settings.aws).await;
+        let stages: Arc<dyn StageSource> = match settings.registry {
+            None => Arc::new(package),
+            Some(location) => {
+                let registry = Registry::new(storage(&clients, location), settings.trusted.clone());
+                let cache = ArtifactCache::open(std::env::temp_dir().join(CACHE), DEFAULT_CACHE_BYTES)?;
+                Arc::new(RegistryStages::new(engine, Some(package), registry, cache))
+            }
+        };
         let executions: Arc<dyn Executions> = match settings.state_machine {
             Some(arn) => Arc::new(StateMachineExecutions::new(clients.states.clone(), arn)),
             None => Arc::new(NoStateMachine),
@@ -54,10 +71,16 @@ impl Function {
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let capabilities = clients.capabilities().context("the host's capabilities")?;
+        let media = |prefix: &str| {
+            storage(&clients, Location::Bucket { bucket: clients.options().bucket.clone(), prefix: prefix.to_owned() })
+        };
+        // A candidate begins when the stage in service has ended, in the same memory.
+        let shadow = Shadow::new(capabilities.objects.clone(), media(""), cores, settings.guest_memory_mib);
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins,
-            stages: Arc::new(stages),
-            capabilities: clients.capabilities().context("the host's capabilities")?,
+            stages,
+            capabilities,
             fanout: Fanout::new(cores, settings.guest_memory_mib),
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
@@ -65,6 +88,7 @@ impl Function {
             visibility: clients.queues(),
             observer: telemetry.clone(),
             watcher,
+            trials: Some(Trials::new(shadow, media(RECORDS))),
         });
         Ok(Self { dispatcher, telemetry })
     }

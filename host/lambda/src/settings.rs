@@ -28,6 +28,8 @@ pub enum PinsPlace {
 pub struct Settings {
     /// `PINS`
     pub pins: PinsPlace,
+    /// `REGISTRY`: where stages are published, beside those of the package.
+    pub registry: Option<Location>,
     /// `TRUSTED_KEYS`: whose signature counts on what comes from a store.
     pub trusted: TrustedKeys,
     /// `PINS_MAX_AGE`, in seconds.
@@ -64,10 +66,12 @@ impl Settings {
             }
         };
         let trusted: TrustedKeys = get("TRUSTED_KEYS").unwrap_or_default().parse().context("TRUSTED_KEYS")?;
-        if matches!(pins, PinsPlace::Store(_)) && trusted.is_empty() {
+        let registry: Option<Location> = get("REGISTRY").map(|place| place.parse()).transpose().context("REGISTRY")?;
+        if trusted.is_empty() && (registry.is_some() || matches!(pins, PinsPlace::Store(_))) {
+            let named = if registry.is_some() { "REGISTRY" } else { "PINS" };
             bail!(
-                "PINS names a store, but TRUSTED_KEYS names nobody who may sign what is in it; `stagehost keys list` shows \
-                 public keys"
+                "{named} names a store, but TRUSTED_KEYS names nobody who may sign what is in it; `stagehost keys list` \
+                 shows public keys"
             );
         }
         let number = |name: &str| {
@@ -78,6 +82,7 @@ impl Settings {
         let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
         Ok(Self {
             pins,
+            registry,
             trusted,
             pins_max_age: number("PINS_MAX_AGE")?.map_or(PINS_MAX_AGE, |age| Duration::from_secs(age.into())),
             artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
@@ -130,9 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_pins_needs_somebody_whose_signature_counts() {
-        let error = from(&[("PINS", "s3://bucket/pins")]).unwrap_err().to_string();
-        assert!(error.contains("TRUSTED_KEYS"), "{error}");
+    fn a_store_of_pins_or_stages_needs_somebody_whose_signature_counts() {
+        for name in ["PINS", "REGISTRY"] {
+            let error = from(&[(name, "s3://bucket/place")]).unwrap_err().to_string();
+            assert!(error.contains("TRUSTED_KEYS") && error.contains(name), "{error}");
+            assert!(from(&[(name, "s3://bucket/place"), ("TRUSTED_KEYS", KEY)]).is_ok());
+        }
     }
 
     #[test]

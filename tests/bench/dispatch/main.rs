@@ -82,6 +82,7 @@ async fn dispatching() -> Result<()> {
         visibility: Arc::new(NoQueue),
         observer: instances.clone(),
         watcher: Arc::new(|_| {}),
+        trials: None,
     });
     println!("{CALLS} calls each, one after the other; milliseconds: median (tenth–ninetieth percentile)");
     let one = json!({"listingId": 51, "assets": ["51/raw/photo/vertical/2025-11-27/a.jpg"]});

@@ -9,6 +9,7 @@ mod endurance;
 mod events;
 mod heartbeat;
 mod life;
+mod operating;
 mod pins;
 mod sandbox;
 mod surroundings;

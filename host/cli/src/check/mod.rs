@@ -71,7 +71,7 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
         None => Home::find().map(|home| shipped(&home)),
     };
     let machine_file = or_shipped(&args.state_machine, Home::state_machine)?;
-    let schema_file = or_shipped(&args.schema, |home| home.root().join("statemachine/schemas/batch.schema.json"))?;
+    let schema_file = or_shipped(&args.schema, schema_of)?;
     let definition = read(&machine_file)?;
     let schema = read(&schema_file)?;
     let pins = match &args.pins {
@@ -98,6 +98,21 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
     Ok(if found.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
+/// What is wrong between pins and a state machine, by default the shipped one.
+///
+/// # Errors
+/// If there is no state machine to compare with.
+pub fn of_pins(pins: &Pins, state_machine: Option<&Path>) -> Result<Vec<Finding>> {
+    let home = Home::find()?;
+    let definition = read(state_machine.unwrap_or(&home.state_machine()))?;
+    let dispatched = host_states(&definition).unwrap_or_default().into_iter().collect();
+    analysis::findings(&definition, &read(&schema_of(&home))?, &pinned(pins), dispatched)
+}
+
+fn schema_of(home: &Home) -> PathBuf {
+    home.root().join("statemachine/schemas/batch.schema.json")
+}
+
 fn print(machine: &Path, pins: Option<&Path>, schema: &Path, found: &[Finding]) {
     println!("state machine  {}", machine.display());
     println!("pins           {}", pins.map_or("those of this release".to_owned(), |file| file.display().to_string()));
@@ -116,9 +131,13 @@ fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|e| usage!("cannot read {}: {e}", file.display()))
 }
 
-/// What runs for each state; of candidates, whichever may take longest counts.
 fn of_file(file: &Path) -> Result<BTreeMap<String, Pinned>> {
     let pins = Pins::parse(read(file)?.as_bytes(), &file.display().to_string()).map_err(|e| usage!("{e}"))?;
+    Ok(pinned(&pins))
+}
+
+/// What runs for each state; of candidates, whichever may take longest counts.
+fn pinned(pins: &Pins) -> BTreeMap<String, Pinned> {
     let longest = |state: &String, own: u64| {
         pins.canaries.get(state).map_or(own, |canary| own.max(canary.pin.limits.deadline_ms))
     };
@@ -126,5 +145,5 @@ fn of_file(file: &Path) -> Result<BTreeMap<String, Pinned>> {
         let deadline_ms = longest(state, pin.limits.deadline_ms);
         (state.clone(), Pinned { world: pin.world.name().to_owned(), deadline_ms })
     };
-    Ok(pins.states.iter().map(pinned).collect())
+    pins.states.iter().map(pinned).collect()
 }

@@ -1,0 +1,78 @@
+//! Stages that are about to be pinned: found in the registry, and checked there before any host has to.
+
+use anyhow::{Context as _, Result, bail};
+use stagehost_pins::Pin;
+use stagehost_registry::{Registry, RegistryError, StageId, TrustedKeys, Wanted};
+use stagehost_runtime::{Grants, Limits, Target};
+use stagehost_storage::Location;
+
+use super::change::ChangeArgs;
+use crate::exit::usage;
+use crate::place;
+
+/// The pin for `[NAME@]VERSION`, with the settings of the one that is `now` pinned.
+///
+/// # Errors
+/// If it is not published, or nobody who is trusted has signed it.
+pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Option<&Pin>) -> Result<Pin> {
+    let (name, version) = match (version.rsplit_once('@'), now) {
+        (Some((name, version)), _) => (name, version),
+        (None, Some(now)) => (now.stage.as_str(), version),
+        (None, None) => {
+            return Err(usage!(
+                "nothing is pinned to {state:?} yet; for a new state, name the stage, too: NAME@{version}"
+            ));
+        }
+    };
+    let id = StageId::new(name, version).map_err(|error| usage!("{error}"))?;
+    let location = change.registry.as_ref();
+    let location = location.ok_or_else(|| usage!("name the registry that has {id} with --registry"))?;
+    let registry = Registry::new(place::open(location).await, change.trusted()?);
+    let manifest = registry.manifest(&id).await?;
+    Ok(Pin {
+        stage: manifest.name,
+        version: manifest.version,
+        world: manifest.world,
+        digest: manifest.component.digest,
+        config: now.map(|now| now.config.clone()).unwrap_or_default(),
+        limits: now.map_or_else(Limits::default, |now| now.limits),
+        grants: now.map_or_else(Grants::default, |now| now.grants.clone()),
+    })
+}
+
+/// Looks at everything that a host will look at before it runs this pin, and says what was found; `None` if the registry
+/// knows nothing of it.
+///
+/// # Errors
+/// Whatever a host would refuse.
+pub async fn checked(location: &Location, trusted: TrustedKeys, state: &str, pin: &Pin) -> Result<Option<String>> {
+    let registry = Registry::new(place::open(location).await, trusted);
+    let id = StageId::new(&pin.stage, &pin.version)?;
+    if !registry.versions(Some(id.name())).await?.contains(&id) {
+        return Ok(None);
+    }
+    if let Some(yanked) = registry.yanked(&id).await? {
+        bail!("{id} was withdrawn on {}: {}; pin another version", yanked.at, yanked.reason);
+    }
+    let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
+    let mut compiled = Vec::new();
+    let mut missing = None;
+    for target in Target::ALL {
+        match registry.resolve(&wanted, target).await {
+            Ok(resolved) => {
+                registry.artifact(&resolved.artifact).await.with_context(|| format!("{id} for {target}"))?;
+                compiled.push(format!("{target} ({})", resolved.artifact.engine));
+            }
+            Err(error @ RegistryError::NoArtifact { .. }) => missing = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match missing {
+        Some(error) if compiled.is_empty() => Err(error.into()),
+        _ => {
+            let found =
+                format!("{state}: {id} is signed, fits the world {}, compiled for {}", pin.world, compiled.join(", "));
+            Ok(Some(found))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One change to the pins, from what is in force to what shall be: shown, checked, signed, put in force.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde_json::json;
+use stagehost_pins::{Author, Difference, Kept, Pin, Pins, differences};
+use stagehost_registry::TrustedKeys;
+use stagehost_storage::Location;
+
+use super::PlaceArgs;
+use super::candidate::checked;
+use super::show::print_differences;
+use crate::check::of_pins;
+use crate::exit::{Exit, usage};
+use crate::keyring::Keyring;
+
+/// What every change has in common.
+#[derive(Args)]
+pub struct ChangeArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+
+    /// Why, for whoever reads the history
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+
+    /// Who; a person or a pipeline [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+
+    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only one there is]
+    #[arg(long, value_name = "NAME|FILE", env = "STAGEHOST_KEY", hide_env_values = true)]
+    key: Option<String>,
+
+    /// Where stages are published: s3://bucket/prefix or a folder
+    #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
+    pub registry: Option<Location>,
+
+    /// The state machine that the pins belong to [default: the shipped one]
+    #[arg(long, value_name = "FILE")]
+    state_machine: Option<PathBuf>,
+
+    /// Say what would change and check it, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl ChangeArgs {
+    /// Whom to believe.
+    ///
+    /// # Errors
+    /// If one of the keys is none.
+    pub fn trusted(&self) -> Result<TrustedKeys> {
+        self.place.trusted()
+    }
+
+    /// Puts `next` in force in place of `on`.
+    ///
+    /// # Errors
+    /// If nothing would change, a check fails, or somebody was first.
+    pub async fn put(&self, on: Option<&Kept>, next: Pins) -> Result<Exit> {
+        self.put_checked(on, next, false).await
+    }
+
+    /// The same for pins that have been in force before: of their stages, those that no registry has are the package's.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn put_again(&self, on: &Kept, next: Pins) -> Result<Exit> {
+        self.put_checked(Some(on), next, true).await
+    }
+
+    async fn put_checked(&self, on: Option<&Kept>, next: Pins, again: bool) -> Result<Exit> {
+        let changes = match on {
+            Some(kept) => differences(&kept.pins, &next),
+            None => Vec::new(),
+        };
+        if on.is_some() && changes.is_empty() {
+            return Err(usage!("nothing would change: the pins say that already"));
+        }
+        next.check()?;
+        let mut checks = self.check(on.map(|kept| &kept.pins), &next, again).await?;
+        let findings = of_pins(&next, self.state_machine.as_deref())?;
+        if let Some(first) = findings.first() {
+            bail!(
+                "the pins do not fit the state machine ({} findings; --state-machine names another):\n{first}",
+                findings.len()
+            );
+        }
+        checks.push("the pins and the state machine belong together".to_owned());
+        if self.dry_run {
+            self.report(None, &changes, &checks)?;
+            return Ok(Exit::Success);
+        }
+        let keyring = Keyring::open(&self.place.keyring)?;
+        let key = keyring.signing(self.key.as_deref())?;
+        let by = self.by.clone().or_else(|| std::env::var("USER").ok()).filter(|by| !by.is_empty());
+        let by = by.ok_or_else(|| usage!("who makes this change? name them with --by"))?;
+        if self.why.trim().is_empty() {
+            return Err(usage!("--why is empty; whoever reads the history will want to know"));
+        }
+        let store = self.place.store().await?;
+        let author = Author { key: &key, by: &by, why: &self.why };
+        let done = store.put(next, on, &author).await?;
+        self.report(Some(&done), &changes, &checks)?;
+        Ok(Exit::Success)
+    }
+
+    /// Checks every pin that is not in force already; gives what was found right, for people.
+    async fn check(&self, before: Option<&Pins>, next: &Pins, again: bool) -> Result<Vec<String>> {
+        let known: Vec<&Pin> = before.iter().flat_map(|pins| pins.pins()).map(|(_, pin)| pin).collect();
+        let same_bytes = |pin: &Pin| known.iter().any(|k| (&k.digest, k.world) == (&pin.digest, pin.world));
+        let mut checks = Vec::new();
+        for (state, pin) in next.pins().filter(|(_, pin)| before.is_some() && !same_bytes(pin)) {
+            let registry = self.registry.as_ref().with_context(|| {
+                format!(
+                    "{pin} is new for {state}: name the registry that has it with --registry, so that it can be checked"
+                )
+            })?;
+            checks.push(match checked(registry, self.trusted()?, state, pin).await? {
+                Some(found) => found,
+                None if again => {
+                    format!("{state}: {pin} was in force before and is in no registry: the package has it")
+                }
+                None => bail!("{registry} has no {pin}; `stagehost stage publish` puts it there"),
+            });
+        }
+        Ok(checks)
+    }
+
+    fn report(&self, done: Option<&Pins>, changes: &[Difference], checks: &[String]) -> Result<()> {
+        if self.place.json {
+            let document = json!({
+                "revision": done.map(|pins| pins.revision), "dryRun": done.is_none(), "differences": changes, "checks": checks,
+            });
+            println!("{document:#}");
+            return Ok(());
+        }
+        print_differences(changes);
+        for check in checks {
+            println!("  ✓ {check}");
+        }
+        match done {
+            Some(pins) => println!("revision {} is in force", pins.revision),
+            None if changes.is_empty() && checks.is_empty() => bail!("there is nothing to check"),
+            None => println!("nothing was changed (--dry-run)"),
+        }
+        Ok(())
+    }
+}
