@@ -19,8 +19,8 @@ use crate::store::{ComponentStore, Components};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A record is one call of a stage with everything that went in, came out, and was asked in between. A replay answers the
-stage from it: nothing is read from or sent to anywhere else.
+A record is one call of a stage with everything that went in, came out, and was asked in
+between. A replay answers the stage from it: nothing is read from or sent to anywhere else.
 
 Exit codes: 0 the same in everything, 4 something differs, 1 failure, 2 wrong usage.
 
@@ -28,7 +28,7 @@ Examples:
   stagehost run samples/listing --record /tmp/recorded
   stagehost replay /tmp/recorded
   stagehost replay /tmp/recorded --state GenerateThumbnails --stage ./candidate.wasm
-  stagehost replay records/2026-11-23/job-4/GenerateThumbnails/front.jpg-1a2b3c4d-0.json --json")]
+  stagehost replay front.jpg-1a2b3c4d-0.json --json")]
 pub struct ReplayArgs {
     /// Records, or folders of records
     #[arg(required = true, value_name = "FILE")]

@@ -145,14 +145,6 @@ fn a_record_whose_component_is_nowhere_is_wrong_usage_with_the_next_step() {
 
 #[test]
 fn no_secret_of_the_run_is_recorded() {
-    let out = recorded().join("out");
-    let mut secrets = Vec::new();
-    // Whatever this machine's services keep for themselves.
-    for entry in std::fs::read_dir(out.join(".stagehost")).unwrap().flatten() {
-        if entry.file_name().to_string_lossy().contains("secret") {
-            secrets.push(std::fs::read_to_string(entry.path()).unwrap().trim().to_owned());
-        }
-    }
     let mut folders = vec![records()];
     let mut seen = 0;
     while let Some(folder) = folders.pop() {
@@ -164,11 +156,10 @@ fn no_secret_of_the_run_is_recorded() {
             let bytes = std::fs::read(entry.path()).unwrap();
             let text = String::from_utf8_lossy(&bytes);
             seen += 1;
-            for secret in secrets.iter().map(String::as_str).chain(["taskToken", "X-Amz-Signature", "x-toq-signature"])
-            {
-                let is_component = bytes.starts_with(b"\0asm");
-                assert!(is_component || !text.contains(secret), "{secret} in {}", entry.path().display());
-            }
+            // The stages are there too; they know the names of things.
+            let secret = |name: &&&str| !bytes.starts_with(b"\0asm") && text.to_ascii_lowercase().contains(**name);
+            let secrets = ["tasktoken", "x-amz-signature", "x-toq-signature", "webhook-signature", "authorization"];
+            assert_eq!(secrets.iter().find(secret), None, "in {}", entry.path().display());
         }
     }
     assert!(seen > 20);

@@ -15,13 +15,13 @@ use crate::world::{Outside, PHOTO, Shared, batch, fanout, grants, limits, reques
 struct Bench {
     outside: Arc<Outside>,
     sink: Arc<dyn Storage>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { outside: Outside::new(), sink: Arc::new(Folder::new(dir.path())), _dir: dir }
+        Self { outside: Outside::new(), sink: Arc::new(Folder::new(dir.path())), dir }
     }
 
     fn shadow(&self) -> Shadow {
@@ -169,4 +169,19 @@ async fn reports_are_summed_up_by_candidate() {
     assert!(sum.duration_ratio.unwrap().p95 > 0.0 && sum.memory_ratio.unwrap().p50 > 0.0);
     assert_eq!(sum.examples.len(), 2);
     assert!(read_reports(&bench.sink, "Act", Some("ffff")).await.unwrap().0.is_empty());
+
+    // The same, as a person asks for it.
+    let ask = |state: &str| {
+        let mut command = std::process::Command::new(stagehost_tests::binary());
+        command.args(["pins", "shadow-report", state, "--json", "--bucket"]).arg(bench.dir.path());
+        command.output().unwrap()
+    };
+    let output = ask("Act");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sum = &json["candidates"][0];
+    assert_eq!((&sum["calls"], &sum["same"], &sum["failedByCase"]["Stage.Trapped"]), (&3.into(), &1.into(), &1.into()));
+    let output = ask("Nowhere");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("pipeline/shadow/Nowhere/"));
 }
