@@ -10,13 +10,20 @@ mod cost;
 mod exit;
 mod home;
 mod intake;
+mod keyring;
+mod keys;
 mod package;
 mod pinning;
+mod pins;
+mod place;
+mod registry;
 mod replay;
 mod report;
 mod run;
 mod serve;
 mod setup;
+#[allow(dead_code)]
+mod shadow_report;
 mod stage_check;
 mod store;
 mod watch;
@@ -51,6 +58,12 @@ enum Command {
     Check(check::CheckArgs),
     Cost(cost::CostArgs),
     Env(backend_env::EnvArgs),
+    /// Look at and change which stage runs for which state
+    #[command(subcommand)]
+    Pins(pins::PinsCommand),
+    /// Make and list the keys that stages and pins are signed with
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Work on stages
     #[command(subcommand)]
     Stage(StageCommand),
@@ -60,6 +73,20 @@ enum Command {
 enum StageCommand {
     /// Say whether a component can serve as a stage, and what to do if it cannot
     Check(stage_check::CheckArgs),
+    /// Publish a component as a version that hosts can be pinned to
+    Publish(registry::publish::PublishArgs),
+    /// List what is published
+    List(registry::list::ListArgs),
+    /// Say what a component, or a published version, says of itself
+    Inspect(registry::inspect::InspectArgs),
+    /// Write a published component into a file
+    Pull(registry::pull::PullArgs),
+    /// Look at everything of a version: signatures, component, artifacts
+    Verify(registry::verify::VerifyArgs),
+    /// Say that a version must not be used any more
+    Yank(registry::yank::YankArgs),
+    /// Compile what is published for this version's engine
+    Recompile(registry::recompile::RecompileArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -78,7 +105,9 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::check(args),
         Command::Cost(args) => cost::cost(args),
         Command::Env(args) => backend_env::env(args),
-        Command::Stage(StageCommand::Check(args)) => stage_check::check(args),
+        Command::Pins(command) => block_on(pins::pins(command)),
+        Command::Keys(command) => keys::keys(command),
+        Command::Stage(command) => stage(command),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -86,6 +115,19 @@ fn main() -> std::process::ExitCode {
             eprintln!("stagehost: {error:#}");
             exit::of_error(&error).into()
         }
+    }
+}
+
+fn stage(command: StageCommand) -> anyhow::Result<exit::Exit> {
+    match command {
+        StageCommand::Check(args) => stage_check::check(args),
+        StageCommand::Publish(args) => block_on(registry::publish::publish(args)),
+        StageCommand::List(args) => block_on(registry::list::list(args)),
+        StageCommand::Inspect(args) => block_on(registry::inspect::inspect(args)),
+        StageCommand::Pull(args) => block_on(registry::pull::pull(args)),
+        StageCommand::Verify(args) => block_on(registry::verify::verify(args)),
+        StageCommand::Yank(args) => block_on(registry::yank::yank(args)),
+        StageCommand::Recompile(args) => block_on(registry::recompile::recompile(args)),
     }
 }
 

@@ -1,0 +1,284 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! A stage's way from a file to a registry and back, with the command that people use; and through an OCI registry, with
+//! the tool that everybody else uses.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use stagehost_tests::{Running, binary, guest};
+
+/// A folder with keys and a registry.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+struct Said {
+    code: i32,
+    json: Value,
+    text: String,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn stagehost<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Said {
+        let output = Command::new(binary())
+            .args(arguments)
+            .env("STAGEHOST_KEYS", self.path("keys"))
+            .env("STAGEHOST_REGISTRY", self.path("registry"))
+            .env_remove("TRUSTED_KEYS")
+            .env_remove("STAGEHOST_KEY")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// As [`Desk::stagehost`], for what has to succeed.
+    fn does(&self, arguments: &[&str]) -> Said {
+        let said = self.stagehost(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {}{}", said.text, said.stderr);
+        said
+    }
+
+    fn publish(&self, version: &str) -> Said {
+        let file = guest("empty_asset").unwrap();
+        self.does(&["stage", "publish", file.to_str().unwrap(), "--name", "empty", "--version", version, "--json"])
+    }
+}
+
+#[test]
+fn a_stage_is_published_listed_inspected_pulled_verified_and_yanked() {
+    let desk = Desk::new();
+    let key = desk.does(&["keys", "new", "release"]).text.trim().to_owned();
+    assert!(key.contains("ed25519:"), "{key}");
+
+    let published = desk.publish("1.0.0").json;
+    assert_eq!((&published["world"], &published["created"]), (&"validate".into(), &true.into()), "{published:#}");
+    assert_eq!(published["artifacts"].as_array().unwrap().len(), 2, "for both processors");
+    assert_eq!(desk.publish("1.0.0").json["created"], false, "the same again changes nothing");
+    let digest = published["digest"].as_str().unwrap();
+
+    let listed = desk.does(&["stage", "list", "--json"]).json;
+    assert_eq!(listed["versions"][0]["manifest"]["component"]["digest"], digest);
+    assert!(desk.does(&["stage", "list"]).text.contains("empty"));
+
+    let inspected = desk.does(&["stage", "inspect", "empty", "--json"]).json;
+    assert_eq!(inspected["manifest"]["version"], "1.0.0");
+
+    // What is pulled says itself what it is, and is what was signed.
+    let file = desk.path("pulled.wasm");
+    let pulled = desk.does(&["stage", "pull", "empty@1.0.0", "-o", file.to_str().unwrap(), "--json"]).json;
+    assert_eq!(pulled["digest"], digest);
+    let embedded = desk.does(&["stage", "inspect", file.to_str().unwrap(), "--json"]).json;
+    assert_eq!((&embedded["name"], &embedded["version"]), (&"empty".into(), &"1.0.0".into()));
+    assert_eq!(embedded["component"]["digest"], digest);
+    let over = desk.stagehost(["stage", "pull", "empty@1.0.0", "-o", file.to_str().unwrap()]);
+    assert_eq!(over.code, 1, "no file is overwritten");
+
+    let verified = desk.does(&["stage", "verify", "empty@1.0.0", "--json"]).json;
+    assert_eq!((&verified["good"], verified["checks"].as_array().unwrap().len()), (&true.into(), 5));
+
+    let empty = desk.stagehost(["stage", "yank", "empty@1.0.0", "--reason", " "]);
+    assert_eq!(empty.code, 2);
+    desk.does(&["stage", "yank", "empty@1.0.0", "--reason", "a test"]);
+    let verified = desk.stagehost(["stage", "verify", "empty@1.0.0"]);
+    assert_eq!(verified.code, 1);
+    assert!(verified.text.contains("a test"), "{}", verified.text);
+    assert!(desk.stagehost(["stage", "inspect", "empty"]).stderr.contains("has no empty"));
+}
+
+#[test]
+fn other_bytes_need_another_version_and_names_are_checked() {
+    let desk = Desk::new();
+    desk.does(&["keys", "new", "release"]);
+    desk.publish("1.0.0");
+    let file = guest("empty_asset").unwrap();
+    let file = file.to_str().unwrap();
+    // The description is part of the bytes.
+    let other = ["stage", "publish", file, "--name", "empty", "--version", "1.0.0", "--description", "other"];
+    let refused = desk.stagehost(other);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("empty@1.0.0 is published already"), "{}", refused.stderr);
+    for (name, version) in [("../empty", "1.0.0"), ("empty", "1.0"), ("empty", "../1.0.0")] {
+        let refused = desk.stagehost(["stage", "publish", file, "--name", name, "--version", version]);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+    }
+    let missing = desk.stagehost(["stage", "publish", file]);
+    assert!(missing.stderr.contains("--name"), "{}", missing.stderr);
+}
+
+#[test]
+fn only_who_is_told_to_trust_the_key_believes_what_is_published() {
+    let desk = Desk::new();
+    let key = desk.does(&["keys", "new", "release"]).text;
+    let key = &key[key.find("ed25519:").unwrap()..];
+    let key = key.split_whitespace().next().unwrap();
+    desk.publish("1.0.0");
+    let elsewhere = desk.path("other-keys");
+    let verify = ["stage", "verify", "empty@1.0.0", "--keys", elsewhere.to_str().unwrap()];
+    let stranger = desk.stagehost(verify);
+    assert_eq!(stranger.code, 1);
+    assert!(stranger.text.contains("no key is trusted"), "{}", stranger.text);
+    assert_eq!(desk.stagehost(verify.into_iter().chain(["--trust", key])).code, 0);
+}
+
+#[test]
+fn artifacts_are_made_again_where_they_are_missing_and_left_alone_where_they_are_not() {
+    let desk = Desk::new();
+    desk.does(&["keys", "new", "release"]);
+    let file = guest("empty_asset").unwrap();
+    let file = file.to_str().unwrap();
+    desk.does(&["stage", "publish", file, "--name", "empty", "--version", "1.0.0", "--target", "arm64"]);
+    let recompiled = desk.does(&["stage", "recompile", "--all", "--json"]).json;
+    let made: Vec<_> = recompiled["versions"][0]["artifacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|added| (added["record"]["target"].as_str().unwrap(), added["created"].as_bool().unwrap()))
+        .collect();
+    assert!(made.contains(&("arm64", false)) && made.contains(&("x86_64", true)), "{made:?}");
+}
+
+/// `docker-registry` on a free port, and `wkg`; or why the test is left out.
+struct Oci {
+    _server: Running,
+    address: String,
+    wkg: PathBuf,
+}
+
+fn oci(folder: &Path) -> Option<Oci> {
+    let wkg = stagehost_tests::cache().unwrap().join("bin/wkg");
+    let server = ["/usr/bin/docker-registry", "/usr/local/bin/docker-registry"].map(PathBuf::from);
+    let server = server.into_iter().find(|file| file.is_file());
+    let (Some(server), true) = (server, wkg.is_file()) else {
+        assert!(
+            std::env::var_os("STAGEHOST_REQUIRE_OCI").is_none(),
+            "docker-registry (a Debian package) and {} (cargo install wkg) are needed",
+            wkg.display()
+        );
+        println!("skipped: docker-registry or {} is missing", wkg.display());
+        return None;
+    };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = folder.join("registry.yml");
+    let storage = folder.join("oci");
+    std::fs::create_dir(&storage).unwrap();
+    let text = format!(
+        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
+         http: {{addr: \"127.0.0.1:{port}\"}}\n",
+        storage.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new(server);
+    command.arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let started = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if running.0.try_wait().unwrap().is_some() || started.elapsed() > Duration::from_secs(60) {
+            let mut said = String::new();
+            let _ = running.0.kill();
+            running.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("docker-registry does not start: {said}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Some(Oci { _server: running, address: format!("127.0.0.1:{port}"), wkg })
+}
+
+fn wkg(oci: &Oci, arguments: &[&str]) {
+    let output = Command::new(&oci.wkg).args(arguments).output().unwrap();
+    assert!(output.status.success(), "wkg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
+    let desk = Desk::new();
+    let Some(oci) = oci(desk.folder.path()) else { return };
+    desk.does(&["keys", "new", "release"]);
+    let place = format!("oci://{}/stages", oci.address);
+    let guest = guest("empty_asset").unwrap();
+    let guest = guest.to_str().unwrap();
+    let publish =
+        ["stage", "publish", guest, "--name", "empty", "--version", "1.0.0+a.1", "--registry", &place, "--json"];
+    let published = desk.does(&publish).json;
+    assert_eq!(published["created"], true, "{published:#}");
+    assert_eq!(desk.does(&publish).json["created"], false, "the same again changes nothing");
+
+    // Ours, read by wkg.
+    let theirs = desk.path("read-by-wkg.wasm");
+    let reference = format!("{}/stages/empty:1.0.0_a.1", oci.address);
+    wkg(&oci, &["oci", "pull", &reference, "-o", theirs.to_str().unwrap(), "--insecure", &oci.address]);
+    let inspected = desk.does(&["stage", "inspect", theirs.to_str().unwrap(), "--json"]).json;
+    assert_eq!(inspected["component"]["digest"], published["digest"]);
+    let ours = desk.path("read-by-us.wasm");
+    let pulled = desk.does(&["stage", "pull", &format!("oci://{reference}"), "-o", ours.to_str().unwrap(), "--json"]);
+    assert_eq!(pulled.json["digest"], published["digest"]);
+
+    // What hosts read lies beside it, whole.
+    let beside = format!("http://{}/v2/stages/empty/manifests/1.0.0_a.1.stagehost", oci.address);
+    let manifest: Value = get(&beside);
+    let subject = get(&format!("http://{}/v2/stages/empty/manifests/1.0.0_a.1", oci.address));
+    assert_eq!(manifest["subject"]["mediaType"], subject["mediaType"]);
+    let titles = manifest["layers"].as_array().unwrap().iter().map(|layer| {
+        layer["annotations"]["org.opencontainers.image.title"].as_str().unwrap().split('/').next().unwrap()
+    });
+    let titles: Vec<_> = titles.collect();
+    assert_eq!(titles, ["artifacts", "artifacts", "blobs", "blobs", "stages"]);
+
+    // Another's bytes under our tag are refused.
+    let other = desk.stagehost([
+        "stage",
+        "publish",
+        guest,
+        "--name",
+        "empty",
+        "--version",
+        "1.0.0+a.1",
+        "--description",
+        "other bytes",
+        "--registry",
+        &place,
+    ]);
+    assert_eq!(other.code, 1);
+    assert!(other.stderr.contains("published already with other bytes"), "{}", other.stderr);
+
+    // Written by wkg, read by us, published for hosts.
+    let reference = format!("{}/theirs/sepia:0.3.0", oci.address);
+    wkg(&oci, &["oci", "push", &reference, guest, "--insecure", &oci.address]);
+    let file = desk.path("sepia.wasm");
+    desk.does(&["stage", "pull", &format!("oci://{reference}"), "-o", file.to_str().unwrap()]);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(guest).unwrap());
+    desk.does(&["stage", "publish", file.to_str().unwrap(), "--name", "sepia", "--version", "0.3.0"]);
+    desk.does(&["stage", "verify", "sepia@0.3.0"]);
+
+    let missing = desk.stagehost(["stage", "pull", &format!("oci://{}/theirs/none:1", oci.address), "-o", "x.wasm"]);
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("there is no"), "{}", missing.stderr);
+}
+
+fn get(url: &str) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let text = runtime.block_on(async {
+        let request = reqwest::Client::new().get(url);
+        let answer = request.header("accept", "application/vnd.oci.image.manifest.v1+json").send().await.unwrap();
+        answer.error_for_status().unwrap().text().await.unwrap()
+    });
+    serde_json::from_str(&text).unwrap()
+}

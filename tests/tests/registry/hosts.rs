@@ -1,0 +1,157 @@
+//! Hosts: what they keep, what they let go, and what they do not believe although it is on their own disk.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use stagehost_dispatch::StageSource as _;
+use stagehost_registry::Registry;
+use stagehost_storage::Folder;
+
+use crate::support::{Bench, Slow, benches, in_a_folder, pin, stages, trusting};
+
+/// For conditions that come true sooner or later.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A registry that lost everything.
+fn empty(bench: &Bench) -> Registry {
+    Registry::new(Arc::new(Folder::new(bench.folder.path().join("nothing"))), trusting(&[&bench.key]))
+}
+
+fn code_in(cache: PathBuf) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_starts_again_needs_the_registry_no_more() {
+    let [one, two] = stages();
+    for bench in benches().await {
+        bench.publish("x@1.0.0", one).await;
+        let pin_one = pin("x@1.0.0", &one.digest());
+        bench.load(&pin_one).await.unwrap();
+        let again = bench.host_reading(empty(&bench)).stage(&pin_one).await.unwrap();
+        assert_eq!(again.identity().digest, one.digest());
+        // But only for exactly what was signed.
+        let error = bench.host_reading(empty(&bench)).stage(&pin("x@1.0.0", &two.digest())).await.unwrap_err();
+        assert_eq!(error.error_type, "Host.BadStage");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_trusted_no_more_counts_no_more_for_what_is_in_the_cache() {
+    let [one, _] = stages();
+    let bench = in_a_folder();
+    bench.publish("x@1.0.0", one).await;
+    let pin = pin("x@1.0.0", &one.digest());
+    bench.load(&pin).await.unwrap();
+    let distrusting = Registry::new(bench.store.clone(), trusting(&[]));
+    let error = bench.host_reading(distrusting).stage(&pin).await.unwrap_err();
+    assert!(error.error_message.contains("no key is trusted"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happened_to_the_cache_the_published_code_runs_or_none() {
+    let [one, two] = stages();
+    let bench = in_a_folder();
+    bench.publish("x@1.0.0", one).await;
+    let pin = pin("x@1.0.0", &one.digest());
+    let elsewhere = bench.folder.path().join("elsewhere");
+    type Harm<'a> = (&'a str, Box<dyn Fn(&PathBuf) + 'a>);
+    let harms: [Harm; 4] = [
+        (
+            "a changed byte",
+            Box::new(|file| {
+                let mut bytes = std::fs::read(file).unwrap();
+                bytes[4096] ^= 1;
+                std::fs::write(file, bytes).unwrap();
+            }),
+        ),
+        ("another stage's code", Box::new(|file| std::fs::write(file, &two.code).unwrap())),
+        ("nothing left", Box::new(|file| std::fs::write(file, b"").unwrap())),
+        (
+            "a link to another stage's code",
+            Box::new(|file| {
+                std::fs::write(&elsewhere, &two.code).unwrap();
+                std::fs::remove_file(file).unwrap();
+                std::os::unix::fs::symlink(&elsewhere, file).unwrap();
+            }),
+        ),
+    ];
+    for (what, harm) in harms {
+        bench.load(&pin).await.unwrap();
+        let file = code_in(bench.cache()).pop().unwrap();
+        harm(&file);
+        let error = bench.host_reading(empty(&bench)).stage(&pin).await.expect_err(what);
+        assert_eq!(error.error_type, "Host.BadStage", "{what}: {error}");
+        // With the registry at hand it is fetched anew, and the cache is whole again.
+        bench.host().stage(&pin).await.expect(what);
+        assert!(file.symlink_metadata().unwrap().is_file(), "{what}");
+        assert_eq!(std::fs::read(&file).unwrap(), one.code, "{what}");
+    }
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), two.code, "and nothing was written through the link");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_no_revision_names_any_more_is_let_go_and_can_be_loaded_again() {
+    let [one, two] = stages();
+    let bench = in_a_folder();
+    bench.publish("x@1.0.0", one).await;
+    bench.publish("x@1.1.0", two).await;
+    let host = bench.host();
+    let (pin_one, pin_two) = (pin("x@1.0.0", &one.digest()), pin("x@1.1.0", &two.digest()));
+    let (held, kept) = (host.stage(&pin_one).await.unwrap(), host.stage(&pin_two).await.unwrap());
+    assert!(Arc::ptr_eq(&held, &host.stage(&pin_one).await.unwrap()), "loaded once");
+    let gone = Arc::downgrade(&held);
+    host.retain(&HashSet::from([two.digest()]));
+    drop(held);
+    assert!(gone.upgrade().is_none());
+    assert!(Arc::ptr_eq(&kept, &host.stage(&pin_two).await.unwrap()));
+    assert!(host.stage(&pin_one).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_is_loaded_once_however_many_ask_and_waits_for_no_other() {
+    let [one, two] = stages();
+    let bench = in_a_folder();
+    bench.publish("slow@1.0.0", one).await;
+    bench.publish("fast@1.0.0", two).await;
+    let (go_on, held) = tokio::sync::watch::channel(false);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let store = Slow { below: bench.store.clone(), held: "slow".into(), go_on: held, asked: asked.clone() };
+    let host = Arc::new(bench.host_reading(Registry::new(Arc::new(store), trusting(&[&bench.key]))));
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let (host, pin) = (host.clone(), pin("slow@1.0.0", &one.digest()));
+            tokio::spawn(async move { host.stage(&pin).await })
+        })
+        .collect();
+    let fast = pin("fast@1.0.0", &two.digest());
+    tokio::time::timeout(PATIENCE, host.stage(&fast)).await.expect("it waited for the slow one").unwrap();
+    go_on.send(true).unwrap();
+    for task in waiting {
+        tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();
+    }
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|name| name.ends_with("slow/1.0.0/manifest.json")).count(), 1, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_worth_a_retry_and_the_next_try_succeeds() {
+    let [one, _] = stages();
+    let bench = in_a_folder();
+    bench.publish("x@1.0.0", one).await;
+    let pin = pin("x@1.0.0", &one.digest());
+    // A file where the folder should be: no document can be read, and none is missing.
+    let blocked = bench.folder.path().join("registry/stages/x/1.0.0");
+    let aside = bench.folder.path().join("aside");
+    std::fs::rename(blocked.join("manifest.json"), &aside).unwrap();
+    std::fs::create_dir(blocked.join("manifest.json")).unwrap();
+    let host = bench.host();
+    let error = host.stage(&pin).await.unwrap_err();
+    assert_eq!(error.error_type, "Stage.Transient", "{error}");
+    std::fs::remove_dir(blocked.join("manifest.json")).unwrap();
+    std::fs::rename(&aside, blocked.join("manifest.json")).unwrap();
+    assert!(host.stage(&pin).await.is_ok());
+}

@@ -1,0 +1,216 @@
+//! Two registries to try everything on, and two stages to publish.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use bytes::Bytes;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use stagehost_dispatch::{ArtifactCache, DispatchError, RegistryStages, StageSource};
+use stagehost_pins::Pin;
+use stagehost_registry::{Draft, Registry, SigningKey, StageId, TrustedKeys};
+use stagehost_runtime::{Stage, StageEngine, Target, World, precompile_for};
+use stagehost_s3::{Options, S3Service};
+use stagehost_storage::{Bucket, Folder, Found, Storage, StorageError, Tag};
+use stagehost_tests::guest;
+
+pub const CACHE_BYTES: u64 = 64 << 20;
+
+/// A component and what it compiles to here.
+#[derive(Clone)]
+pub struct Compiled {
+    pub component: Bytes,
+    pub code: Bytes,
+}
+
+impl Compiled {
+    pub fn digest(&self) -> String {
+        stagehost_runtime::StageIdentity::digest_of(&self.component)
+    }
+}
+
+pub fn here() -> Target {
+    Target::of_this_machine().unwrap()
+}
+
+pub fn other_target() -> Target {
+    Target::ALL.into_iter().find(|target| *target != here()).unwrap()
+}
+
+/// Two stages of the world `custom`, compiled once.
+pub fn stages() -> &'static [Compiled; 2] {
+    static STAGES: OnceLock<[Compiled; 2]> = OnceLock::new();
+    STAGES.get_or_init(|| {
+        ["empty_asset", "hostile"].map(|name| {
+            let component = Bytes::from(std::fs::read(guest(name).unwrap()).unwrap());
+            let code = precompile_for(here(), &component).unwrap().into();
+            Compiled { component, code }
+        })
+    })
+}
+
+pub fn id(text: &str) -> StageId {
+    text.parse().unwrap()
+}
+
+pub fn draft(id: &str, component: &Bytes) -> Draft {
+    Draft { id: self::id(id), world: World::Custom, description: "a test".into(), component: component.clone() }
+}
+
+pub fn pin(id: &str, digest: &str) -> Pin {
+    let (name, version) = id.split_once('@').unwrap();
+    let pin = serde_json::json!({"stage": name, "version": version, "world": "custom", "digest": digest});
+    serde_json::from_value(pin).unwrap()
+}
+
+/// A registry with its store, and the key that it believes.
+pub struct Bench {
+    pub store: Arc<dyn Storage>,
+    pub registry: Registry,
+    pub key: SigningKey,
+    pub folder: Arc<tempfile::TempDir>,
+}
+
+impl Bench {
+    fn over(store: Arc<dyn Storage>, folder: Arc<tempfile::TempDir>) -> Self {
+        let key = SigningKey::generate().unwrap();
+        let registry = Registry::new(store.clone(), trusting(&[&key]));
+        Self { store, registry, key, folder }
+    }
+
+    /// Publishes a stage for this machine.
+    pub async fn publish(&self, id: &str, stage: &Compiled) {
+        let code = [(here(), stage.code.clone())];
+        assert!(self.registry.publish(&draft(id, &stage.component), &code, &self.key).await.unwrap().created);
+    }
+
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    /// A host that has just been started.
+    pub fn host(&self) -> RegistryStages {
+        self.host_reading(self.registry.clone())
+    }
+
+    pub fn host_reading(&self, registry: Registry) -> RegistryStages {
+        let cache = ArtifactCache::open(self.cache(), CACHE_BYTES).unwrap();
+        RegistryStages::new(StageEngine::new().unwrap(), None, registry, cache)
+    }
+
+    /// A host on a machine that has loaded nothing yet.
+    pub async fn load(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
+        let _ = std::fs::remove_dir_all(self.cache());
+        self.host().stage(pin).await
+    }
+
+    /// Why such a host does not run it.
+    pub async fn refusal(&self, pin: &Pin) -> String {
+        let error = self.load(pin).await.expect_err("it was loaded");
+        assert_eq!(error.error_type, "Host.BadStage", "{error}");
+        error.error_message
+    }
+
+    pub async fn read(&self, name: &str) -> (Bytes, Tag) {
+        match self.store.get(name, None).await.unwrap() {
+            Found::Found { bytes, tag } => (bytes, tag),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// Somebody with the right to write changes a document.
+    pub async fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let (bytes, tag) = self.read(name).await;
+        let mut bytes = bytes.to_vec();
+        change(&mut bytes);
+        self.store.replace(name, bytes.into(), &tag).await.unwrap().unwrap();
+    }
+
+    /// The whole content.
+    pub async fn content(&self) -> BTreeMap<String, Bytes> {
+        let mut content = BTreeMap::new();
+        for name in self.store.list("").await.unwrap() {
+            let bytes = self.read(&name).await.0;
+            content.insert(name, bytes);
+        }
+        content
+    }
+}
+
+pub fn trusting(keys: &[&SigningKey]) -> TrustedKeys {
+    keys.iter().map(|key| key.public()).collect()
+}
+
+pub fn in_a_folder() -> Bench {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    Bench::over(Arc::new(Folder::new(folder.path().join("registry"))), folder)
+}
+
+/// The same in a folder and in a bucket.
+pub async fn benches() -> Vec<Bench> {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let s3 = S3Service::new(&folder.path().join("s3"), Options::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let s3 = s3.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let s3 = s3.clone();
+                    async move { Ok::<_, std::convert::Infallible>(s3.handle(request).await) }
+                });
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test-secret", None, None, "test"))
+        .endpoint_url(endpoint)
+        .force_path_style(true);
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    client.create_bucket().bucket("stages").send().await.unwrap();
+    let bucket = Bucket::new(client, "stages", "registry", None);
+    vec![in_a_folder(), Bench::over(Arc::new(bucket), folder)]
+}
+
+/// A store that holds back some documents until it is told to go on, and notes what was asked for.
+pub struct Slow {
+    pub below: Arc<dyn Storage>,
+    pub held: String,
+    pub go_on: tokio::sync::watch::Receiver<bool>,
+    pub asked: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Storage for Slow {
+    async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, StorageError> {
+        self.asked.lock().unwrap().push(name.to_owned());
+        if name.contains(&self.held) {
+            self.go_on.clone().wait_for(|go_on| *go_on).await.unwrap();
+        }
+        self.below.get(name, unless).await
+    }
+
+    async fn create(&self, name: &str, bytes: Bytes) -> Result<Option<Tag>, StorageError> {
+        self.below.create(name, bytes).await
+    }
+
+    async fn replace(&self, name: &str, bytes: Bytes, was: &Tag) -> Result<Option<Tag>, StorageError> {
+        self.below.replace(name, bytes, was).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        self.below.list(prefix).await
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.below.place(name)
+    }
+}
