@@ -3,9 +3,9 @@
 wit_bindgen::generate!({ world: "transcode", path: "../../../wit", generate_all });
 
 use exports::toq::media::batch_stage::{Batch, Context, Failure, Guest, Outcome};
+use toq::media::keys;
 use toq::media::transcoder::{Job, Output, Submission, submit};
 use toq::media::types::PixelSize;
-use toq::media::keys;
 
 struct Submitter;
 export!(Submitter);
