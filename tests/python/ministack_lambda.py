@@ -101,7 +101,7 @@ def news_of_a_job_of_somebody_elses_is_taken(stack):
 def a_message_goes_all_the_way_and_a_bad_one_to_the_dead_letters(stack):
     redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters", "maxReceiveCount": "1"}
     queue = stack.sqs.create_queue(
-        QueueName="jobs", Attributes={"VisibilityTimeout": "5", "RedrivePolicy": json.dumps(redrive)})["QueueUrl"]
+        QueueName="jobs", Attributes={"VisibilityTimeout": "720", "RedrivePolicy": json.dumps(redrive)})["QueueUrl"]
     assets = [stack.upload(51, "photo/horizontal", "front.jpg"), stack.upload(51, "project/doc", "description.pdf")]
     job = json.dumps({"jobId": 4, "batchId": 5, "listingId": 51, "assets": assets, "retry": 0})
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

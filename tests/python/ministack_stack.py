@@ -25,6 +25,7 @@ def main(repository, package, hostile):
         deployment.deploy(package)
         sections = [
             *facts.ALL,
+            faults.a_job_that_could_not_be_started_comes_back_by_itself,
             faults.a_result_that_nobody_takes_is_kept_whole_and_runs_again_from_there,
             batches.a_listing_with_photos_a_document_and_a_video_goes_all_the_way,
             batches.a_damaged_photo_costs_itself_only,

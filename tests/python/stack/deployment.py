@@ -7,7 +7,7 @@
 | Retries wait a hundredth of their seconds (`SFN_WAIT_SCALE`), without jitter | Nobody wants to wait twenty minutes |
 | Architecture is this machine's, and not the default | The function runs here |
 | The backend's certificate is the test's own (`SSL_CERT_FILE` of the function) | `CallbackUrl` must be https |
-| ministack itself is corrected in six places | See `ministack_start.py` |
+| ministack itself is corrected in seven places | See `ministack_start.py` |
 
 Everything else of the template is created by CloudFormation as it is written. Policies are enforced (`AUTH`): the function
 has no more rights than its role gives it, and what the backend does here it does with the backend's role.

@@ -23,6 +23,7 @@ class Desk:
         outputs = deployment.outputs
         self.bucket, self.queue, self.machine = outputs["MediaBucketName"], outputs["QueueUrl"], outputs["StateMachineArn"]
         self.dead_queue, self.function = outputs["DeadLetterQueueUrl"], outputs["HostFunctionName"]
+        self.role = self.aws.functions.get_function_configuration(FunctionName=self.function)["Role"].rsplit("/", 1)[1]
         self.dead = []
 
     def upload(self, listing, sample, name=None):
@@ -37,9 +38,11 @@ class Desk:
         return {"jobId": 4, "batchId": 5, "listingId": listing, "assets": keys, "retry": 0, **more}
 
     def send(self, job):
+        """Sends a job, or any text; gives the message's id."""
         body = job if isinstance(job, str) else json.dumps(job)
         attributes = {"Traceparent": {"DataType": "String", "StringValue": TRACE}}
-        self.aws.its_sqs.send_message(QueueUrl=self.queue, MessageBody=body, MessageAttributes=attributes)
+        sent = self.aws.its_sqs.send_message(QueueUrl=self.queue, MessageBody=body, MessageAttributes=attributes)
+        return sent["MessageId"]
 
     def arn(self, listing, retry=0):
         """Of the execution that a job of `job` starts."""
