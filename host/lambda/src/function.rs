@@ -20,6 +20,7 @@ use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
 use stagehost_storage::{Bucket, Folder, Location, Storage};
 use stagehost_telemetry::{Telemetry, XRay, stdout};
+use time::OffsetDateTime;
 
 use crate::deadline::calls_end_at;
 use crate::settings::{PinsPlace, Settings};
@@ -27,8 +28,11 @@ use crate::settings::{PinsPlace, Settings};
 /// The cache of published stages, in the folder for temporary files.
 const CACHE: &str = "stagehost-artifacts";
 
-/// Where recorded calls go, in the media bucket.
-const RECORDS: &str = "pipeline/records";
+/// Where recorded calls go, in the media bucket. By the month: what they have in common is stored once, and expires for all of
+/// them together.
+fn records(now: OffsetDateTime) -> String {
+    format!("pipeline/records/{}-{:02}", now.year(), u8::from(now.month()))
+}
 
 /// What lives from one invocation to the next.
 pub struct Function {
@@ -88,7 +92,7 @@ impl Function {
             visibility: clients.queues(),
             observer: telemetry.clone(),
             watcher,
-            trials: Some(Trials::new(shadow, media(RECORDS))),
+            trials: Some(Trials::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })
     }

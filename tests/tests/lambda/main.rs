@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../fixtures/desk.rs"]
+mod desk;
 mod endurance;
 mod events;
 mod heartbeat;

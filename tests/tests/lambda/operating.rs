@@ -1,12 +1,9 @@
 //! An operator's day: stages are published, pinned, tried and taken back by the command, under a running function.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
-use stagehost_tests::binary;
 use stagehost_tests::package::{package, state};
 
+use crate::desk::{Desk, validate};
 use crate::surroundings::{Host, started_with};
 
 const STATE: &str = "ValidateRawAssets";
@@ -17,81 +14,12 @@ struct Operated {
     desk: Desk,
 }
 
-/// Folders in place of the bucket's prefixes, and a key.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
-        desk.done(&["keys", "new", "release"]);
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(binary());
-        command.args(arguments).arg("--json").env("USER", "operator").env_remove("TRUSTED_KEYS");
-        for (name, place) in
-            [("STAGEHOST_KEYS", "keys"), ("STAGEHOST_PINS", "pins"), ("STAGEHOST_REGISTRY", "registry")]
-        {
-            command.env(name, self.path(place));
-        }
-        command.output().unwrap()
-    }
-
-    /// Runs a command that must succeed, and gives what it printed.
-    fn done(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
-    }
-
-    /// Runs one that must not, and gives what it said.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn publish(&self, component: &Path, version: &str) {
-        let component = component.display().to_string();
-        let named = ["--name", "validate", "--version", version, "--world", "validate", "--target", target()];
-        self.done(&[&["stage", "publish", component.as_str()], named.as_slice()].concat());
-    }
-}
-
-fn target() -> &'static str {
-    if cfg!(target_arch = "x86_64") { "x86_64" } else { "arm64" }
-}
-
-/// A stage of the release, as the package was made of it.
-fn validate() -> PathBuf {
-    binary().parent().unwrap().join("../stages/wasm32-wasip2/stage/stage_validate.wasm")
-}
-
 impl Operated {
     /// Runs the package's pins, of revision 1, and has version 0.2.0 of a stage published.
     async fn new() -> Self {
-        let desk = Desk::new();
-        let trusted = desk.done(&["keys", "list"])[0]["public"].as_str().unwrap().to_owned();
-        let first = package().unwrap().folder.join("pins.json").display().to_string();
-        desk.done(&["pins", "init", "--from", &first, "--why", "the package's"]);
+        let desk = Desk::new(&package().unwrap().folder);
         desk.publish(&validate(), "0.2.0");
-        let host = started_with(package().unwrap(), |_| {
-            vec![
-                ("PINS", desk.path("pins").display().to_string()),
-                ("REGISTRY", desk.path("registry").display().to_string()),
-                ("TRUSTED_KEYS", trusted.clone()),
-                ("PINS_MAX_AGE", "0".to_owned()),
-            ]
-        })
-        .await;
+        let host = started_with(package().unwrap(), |_| desk.environment("0")).await;
         Self { host, desk }
     }
 

@@ -1,0 +1,112 @@
+//! Pins that change under load beside pins that stay, and the time from a change to the first answer of the new version.
+//! `tests/bench/README.md` says how to run it and what came of it.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../fixtures/desk.rs"]
+#[allow(dead_code)]
+mod desk;
+#[path = "../../tests/lambda/surroundings.rs"]
+#[allow(dead_code)]
+mod surroundings;
+#[path = "../../fixtures/swapping.rs"]
+mod swapping;
+#[path = "../../fixtures/versions.rs"]
+mod versions;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use desk::{Desk, validate};
+use stagehost_tests::package::package;
+use stagehost_tests::statistics::Times;
+use surroundings::started_with;
+use swapping::{Load, run};
+
+const ROUNDS: usize = 5;
+const CALLS: usize = 40_000;
+const CHANGES: usize = 100;
+const TRIES: usize = 5;
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        under_load().await?;
+        until_noticed().await
+    })
+}
+
+async fn under_load() -> Result<()> {
+    let published = versions::published(3).await?;
+    let every = Duration::from_millis(30);
+    let load = |changes| Load { callers: 8, calls: CALLS, changes, every, max_age: Duration::from_millis(50) };
+    println!("8 callers, {CALLS} calls at least, an empty batch stage; milliseconds of a call");
+    let mut ratios = Vec::new();
+    for round in 1..=ROUNDS {
+        let mut p99 = Vec::new();
+        for (what, changes) in [("pins that stay", 0), ("100 changes", CHANGES)] {
+            let seen = run(published.stages.clone(), &published.pins, &load(changes)).await?;
+            let wrong = seen.failed.len() + seen.stale.len() + seen.mixed.len() + seen.refused.len();
+            ensure!(wrong == 0, "{seen:?}");
+            let high = seen.times.quantile(0.99);
+            println!(
+                "  {round} {what:<15} {:>6} calls, p50 {:.3}, p99 {:.3}",
+                seen.calls,
+                ms(seen.times.median()),
+                ms(high)
+            );
+            p99.push(high.as_secs_f64());
+        }
+        ratios.push(p99[1] / p99[0]);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "  p99 with changes to p99 without: {:.2} ({:.2}–{:.2})",
+        ratios[ROUNDS / 2],
+        ratios[0],
+        ratios[ROUNDS - 1]
+    );
+    Ok(())
+}
+
+async fn until_noticed() -> Result<()> {
+    println!("from the end of the command to the first answer of the new version, {TRIES} times each; milliseconds");
+    for max_age in ["5", "0"] {
+        let desk = Desk::new(&package()?.folder);
+        desk.publish(&validate(), "0.2.0");
+        let host = started_with(package()?, |_| desk.environment(max_age)).await;
+        let batch = host.one_photo(51);
+        let mut revision = 1;
+        host.state("ValidateRawAssets", batch.clone()).await;
+        for (name, arguments) in [("set", &["set", "ValidateRawAssets", "0.2.0"][..]), ("rollback", &["rollback"])] {
+            let mut times = Times::default();
+            for _ in 0..TRIES {
+                // Another begin for every try: what was set before is taken back, or set again.
+                if revision > 1 {
+                    let back = if name == "set" { &["rollback"][..] } else { &["set", "ValidateRawAssets", "0.2.0"] };
+                    desk.done(&[&["pins"], back, &["--why", "again"]].concat());
+                    revision += 1;
+                    while answered(&host, &batch).await != revision {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+                desk.done(&[&["pins"], arguments, &["--why", "a try"]].concat());
+                revision += 1;
+                let started = Instant::now();
+                while answered(&host, &batch).await != revision {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                times.add(started.elapsed());
+            }
+            println!("  PINS_MAX_AGE={max_age} {name:<9} {}, at most {:.0}", times.summary(), ms(times.quantile(1.0)));
+        }
+    }
+    Ok(())
+}
+
+async fn answered(host: &surroundings::Host, batch: &serde_json::Value) -> u64 {
+    host.state("ValidateRawAssets", batch.clone()).await["revision"].as_u64().unwrap()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
