@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stagehost_tests::{Running, binary, guest};
+use stagehost_tests::{Running, Serve, binary, guest};
 
 /// A folder with keys and a registry.
 struct Desk {
@@ -33,12 +33,21 @@ impl Desk {
     }
 
     fn stagehost<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Said {
+        self.stagehost_with(arguments, &[])
+    }
+
+    fn stagehost_with<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        environment: &[(&str, &str)],
+    ) -> Said {
         let output = Command::new(binary())
             .args(arguments)
             .env("STAGEHOST_KEYS", self.path("keys"))
             .env("STAGEHOST_REGISTRY", self.path("registry"))
             .env_remove("TRUSTED_KEYS")
             .env_remove("STAGEHOST_KEY")
+            .envs(environment.iter().copied())
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -101,7 +110,7 @@ fn a_stage_is_published_listed_inspected_pulled_verified_and_yanked() {
     let verified = desk.stagehost(["stage", "verify", "empty@1.0.0"]);
     assert_eq!(verified.code, 1);
     assert!(verified.text.contains("a test"), "{}", verified.text);
-    assert!(desk.stagehost(["stage", "inspect", "empty"]).stderr.contains("has no empty"));
+    assert!(desk.stagehost(["stage", "inspect", "empty"]).stderr.contains("every version of empty"));
 }
 
 #[test]
@@ -154,6 +163,31 @@ fn artifacts_are_made_again_where_they_are_missing_and_left_alone_where_they_are
         .map(|added| (added["record"]["target"].as_str().unwrap(), added["created"].as_bool().unwrap()))
         .collect();
     assert!(made.contains(&("arm64", false)) && made.contains(&("x86_64", true)), "{made:?}");
+}
+
+#[test]
+fn a_bucket_is_a_registry_under_the_environment_that_the_aws_cli_has() {
+    let desk = Desk::new();
+    desk.does(&["keys", "new", "release"]);
+    let serve = Serve::start(&desk.path("out")).unwrap();
+    let fact = |name: &str| serve.facts[name].as_str().unwrap();
+    let registry = format!("s3://{}/pipeline/registry", fact("bucket"));
+    let environment = [
+        ("AWS_ENDPOINT_URL", serve.endpoint()),
+        ("AWS_ACCESS_KEY_ID", fact("accessKeyId")),
+        ("AWS_SECRET_ACCESS_KEY", fact("secretAccessKey")),
+        ("AWS_REGION", fact("region")),
+        ("STAGEHOST_REGISTRY", registry.as_str()),
+    ];
+    let file = guest("empty_asset").unwrap();
+    let publish = ["stage", "publish", file.to_str().unwrap(), "--name", "empty", "--version", "1.0.0", "--json"];
+    let published = desk.stagehost_with(publish, &environment);
+    assert_eq!(published.json["created"], true, "{}", published.stderr);
+    assert_eq!(published.json["registry"], registry);
+    let verified = desk.stagehost_with(["stage", "verify", "empty@1.0.0", "--json"], &environment);
+    assert_eq!(verified.json["good"], true, "{}", verified.stderr);
+    let listed = desk.stagehost_with(["stage", "list", "--json"], &environment);
+    assert_eq!(listed.json["versions"][0]["stage"], "empty", "{}", listed.stderr);
 }
 
 /// `docker-registry` on a free port, and `wkg`; or why the test is left out.

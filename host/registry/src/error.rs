@@ -204,7 +204,7 @@ pub enum RegistryError {
         /// What it would be now.
         offered: Box<str>,
     },
-    /// A signature that the publisher could not read afterwards.
+    /// Anything else, in a sentence.
     #[error("{0}")]
     Refused(String),
 }

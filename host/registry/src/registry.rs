@@ -165,10 +165,15 @@ impl Registry {
         let ids = self.versions(Some(stage)).await?;
         let (mut stable, mut early): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.version().pre.is_empty());
         early.append(&mut stable);
+        let there_are = !early.is_empty();
         for id in early.into_iter().rev() {
             if self.yanked(&id).await?.is_none() {
                 return Ok(id);
             }
+        }
+        if there_are {
+            let why = format!("every version of {stage} in {} is yanked; name one: {stage}@VERSION", self.place());
+            return Err(RegistryError::Refused(why));
         }
         Err(self.not_published(stage.to_owned(), Some(stage)).await)
     }

@@ -141,7 +141,7 @@ fn report(args: &PublishArgs, place: &str, published: &Published) {
     for added in &published.artifacts {
         let record = &added.record;
         let new = if added.created { "" } else { " (was there)" };
-        println!("  {:<9} {} {}{new}", record.target, record.code.digest, kib(record.code.bytes));
+        println!("  {:<9} {} {}{new}", record.target.name(), record.code.digest, kib(record.code.bytes));
     }
     println!("  signed by {}", manifest.publisher);
 }

@@ -40,7 +40,7 @@ pub async fn verify(args: VerifyArgs) -> Result<Exit> {
         println!("{}, {}", args.id, registry.place());
         for check in &checks {
             match &check.problem {
-                None => println!("✓ {} {}", check.what, check.found),
+                None => println!("{}", format!("✓ {} {}", check.what, check.found).trim_end()),
                 Some(problem) => println!("✗ {}: {problem}", check.what),
             }
         }
