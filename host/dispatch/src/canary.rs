@@ -13,14 +13,15 @@ use stagehost_runtime::BatchOutcome;
 /// Fewer calls say nothing about a share in percent.
 const ENOUGH_CALLS: u64 = 20;
 
-/// What this process has seen of canaries, by digest.
+/// What this process has seen of canaries, by state.
 pub(crate) struct CanaryHealth {
     seen: Mutex<HashMap<String, Seen>>,
     watcher: PinsWatcher,
 }
 
-#[derive(Clone, Copy, Default)]
 struct Seen {
+    /// Which canary it was. Another one, or the same with other settings, begins anew.
+    canary: Canary,
     calls: u64,
     defects: u64,
     given_up: bool,
@@ -32,8 +33,13 @@ impl CanaryHealth {
     }
 
     /// Whether the pinned stage is to run in its place.
-    pub(crate) fn given_up(&self, digest: &str) -> bool {
-        self.seen().get(digest).is_some_and(|seen| seen.given_up)
+    pub(crate) fn given_up(&self, state: &str, canary: &Canary) -> bool {
+        self.seen().get(state).is_some_and(|seen| seen.given_up && seen.canary == *canary)
+    }
+
+    /// It could not even be loaded, so the pinned stage runs in its place: now, and from now on.
+    pub(crate) fn unusable(&self, state: &str, canary: &Canary) {
+        self.add(state, canary, 1, 1, true);
     }
 
     /// Takes note of a state's calls.
@@ -46,20 +52,22 @@ impl CanaryHealth {
             }
             Err(failure) => (1, usize::from(is_defect(failure.case.name()))),
         };
-        self.add(state, canary, calls as u64, defects as u64);
+        self.add(state, canary, calls as u64, defects as u64, false);
     }
 
-    fn add(&self, state: &str, canary: &Canary, calls: u64, defects: u64) {
-        let digest = &canary.pin.digest;
+    fn add(&self, state: &str, canary: &Canary, calls: u64, defects: u64, unusable: bool) {
         let mut all = self.seen();
-        let seen = all.entry(digest.clone()).or_default();
+        let fresh = || Seen { canary: canary.clone(), calls: 0, defects: 0, given_up: false };
+        let seen = all.entry(state.to_owned()).or_insert_with(fresh);
+        if seen.canary != *canary {
+            *seen = fresh();
+        }
         seen.calls += calls;
         seen.defects += defects;
-        let Some(limit) = canary.abort_above_percent else { return };
-        let bad = seen.calls >= ENOUGH_CALLS && seen.defects * 100 > u64::from(limit) * seen.calls;
-        if bad && !seen.given_up {
+        let over = |limit: u8| seen.calls >= ENOUGH_CALLS && seen.defects * 100 > u64::from(limit) * seen.calls;
+        if (unusable || canary.abort_above_percent.is_some_and(over)) && !seen.given_up {
             seen.given_up = true;
-            let Seen { calls, defects, .. } = *seen;
+            let (calls, defects) = (seen.calls, seen.defects);
             drop(all);
             (self.watcher)(PinsEvent::CanaryGivenUp { state, pin: &canary.pin, calls, defects });
         }
@@ -103,23 +111,42 @@ mod tests {
     #[test]
     fn a_canary_is_given_up_once_when_it_has_failed_too_often_and_enough_was_seen() {
         let ((health, told), canary) = (health(), canary(Some(10)));
-        health.add("X", &canary, 19, 19);
-        assert!(!health.given_up(&canary.pin.digest), "too few calls to tell");
-        health.add("X", &canary, 1, 0);
-        health.add("X", &canary, 1, 1);
-        assert!(health.given_up(&canary.pin.digest));
+        health.add("X", &canary, 19, 19, false);
+        assert!(!health.given_up("X", &canary), "too few calls to tell");
+        health.add("X", &canary, 1, 0, false);
+        health.add("X", &canary, 1, 1, false);
+        assert!(health.given_up("X", &canary));
         let told = told.lock().unwrap();
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("calls: 20, defects: 19"), "{told:?}");
     }
 
     #[test]
+    fn the_same_bytes_with_other_settings_or_for_another_state_begin_anew() {
+        let ((health, _), bad) = (health(), canary(Some(10)));
+        health.add("X", &bad, 100, 100, false);
+        let mut mended = bad.clone();
+        mended.pin.config.insert("quality".into(), 80.into());
+        assert!(health.given_up("X", &bad) && !health.given_up("X", &mended) && !health.given_up("Y", &bad));
+        health.add("X", &mended, 30, 0, false);
+        assert!(!health.given_up("X", &mended));
+    }
+
+    #[test]
+    fn one_that_cannot_be_loaded_is_given_up_at_once() {
+        let ((health, told), canary) = (health(), canary(None));
+        health.unusable("X", &canary);
+        assert!(health.given_up("X", &canary));
+        assert_eq!(told.lock().unwrap().len(), 1);
+    }
+
+    #[test]
     fn at_its_limit_or_without_one_it_goes_on() {
         let ((health, _), limited, free) = (health(), canary(Some(10)), canary(None));
-        health.add("X", &limited, 100, 10);
-        assert!(!health.given_up(&limited.pin.digest));
-        health.add("X", &free, 100, 100);
-        assert!(!health.given_up(&free.pin.digest));
+        health.add("X", &limited, 100, 10, false);
+        assert!(!health.given_up("X", &limited));
+        health.add("X", &free, 100, 100, false);
+        assert!(!health.given_up("X", &free));
     }
 
     #[test]
@@ -129,8 +156,8 @@ mod tests {
         for _ in 0..50 {
             health.note("X", &canary, Err(&Failure::new(Case::Corrupt, "cut off")));
         }
-        assert!(!health.given_up(&canary.pin.digest));
+        assert!(!health.given_up("X", &canary));
         health.note("X", &canary, Err(&Failure::new(Case::Trapped, "unreachable")));
-        assert!(health.given_up(&canary.pin.digest));
+        assert!(health.given_up("X", &canary));
     }
 }

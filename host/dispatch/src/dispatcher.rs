@@ -118,8 +118,8 @@ impl Dispatcher {
         let pins = self.revisions.of(batch.revision).await?;
         batch.revision = Some(pins.revision);
         let choice = self.choose(&pins, &state, &envelope.execution.name)?;
+        let (choice, stage) = self.load(&pins, &state, choice).await?;
         let pin = choice.pin;
-        let stage = self.parts.stages.stage(pin).await?;
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
                 "the state {state:?} submits jobs but passes no taskToken; use lambda:invoke.waitForTaskToken"
@@ -139,7 +139,9 @@ impl Dispatcher {
         };
         let before = trial.as_ref().map(|_| batch.clone());
         let outcome = fanout.run(stage, request, batch, self.parts.observer.clone()).await;
-        if let (Role::Canary, Some(canary)) = (choice.role, pins.canaries.get(&state)) {
+        // What the function's own deadline cut off says nothing of the stage.
+        let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+        if let (Role::Canary, Some(canary), true) = (choice.role, pins.canaries.get(&state), in_time) {
             self.canaries.note(&state, canary, outcome.as_ref());
         }
         let after = outcome.as_ref().ok().map(|outcome| outcome.batch.clone()).filter(|_| trial.is_some()).or(before);
@@ -160,13 +162,30 @@ impl Dispatcher {
                 pinned.join(", ")
             ))
         })?;
-        if choice.role == Role::Canary
-            && self.canaries.given_up(&choice.pin.digest)
-            && let Some(pin) = pins.states.get(state)
-        {
-            return Ok(Choice { pin, role: Role::Pinned });
+        let given_up = |canary| self.canaries.given_up(state, canary);
+        if choice.role == Role::Canary && pins.canaries.get(state).is_some_and(given_up) {
+            return Ok(pins.pinned_only(state).unwrap_or(choice));
         }
         Ok(choice)
+    }
+
+    /// The stage of the choice. A canary that cannot be loaded leaves its place to the pinned stage.
+    async fn load<'a>(
+        &self,
+        pins: &'a Pins,
+        state: &str,
+        choice: Choice<'a>,
+    ) -> Result<(Choice<'a>, Arc<Stage>), DispatchError> {
+        match (self.parts.stages.stage(choice.pin).await, choice.role, pins.canaries.get(state)) {
+            (Ok(stage), _, _) => Ok((choice, stage)),
+            (Err(error), Role::Canary, Some(canary)) if error.error_type != Case::Transient.name() => {
+                tracing::error!(state, %error, "the canary cannot be loaded");
+                self.canaries.unusable(state, canary);
+                let choice = pins.pinned_only(state).unwrap_or(choice);
+                Ok((choice, self.parts.stages.stage(choice.pin).await?))
+            }
+            (Err(error), _, _) => Err(error),
+        }
     }
 
     /// From what the stage has done to the state's answer.

@@ -25,5 +25,5 @@ pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
-pub use visibility::{NoQueue, Visibility};
 pub use trials::Trials;
+pub use visibility::{NoQueue, Visibility};

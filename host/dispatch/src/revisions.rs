@@ -18,8 +18,9 @@ use crate::error::DispatchError;
 /// Earlier revisions that executions still go on with, kept at hand.
 const KEPT: usize = 8;
 
-/// Between two tries of a revision whose stages could not be fetched.
-const RETRY: Duration = Duration::from_millis(500);
+/// Between two tries of a revision, where a store did not answer, and where something is missing or broken.
+const RETRY_SOON: Duration = Duration::from_millis(500);
+const RETRY_LATER: Duration = Duration::from_secs(60);
 
 /// The pins that are in force.
 #[derive(Clone)]
@@ -48,8 +49,8 @@ struct State {
 
 struct Refused {
     pins: Arc<Pins>,
-    /// Not tried again before, or, where only other pins can help, ever.
-    until: Option<SystemTime>,
+    /// Not tried again before.
+    until: SystemTime,
 }
 
 struct Next {
@@ -77,7 +78,7 @@ impl Revisions {
     /// The pins in force, after a look at whether there are new ones.
     pub(crate) async fn current(&self) -> Result<Arc<Pins>, DispatchError> {
         let shared = &self.shared;
-        let offered = shared.source.current().await.map_err(|e| DispatchError::no_pin(e.to_string()))?;
+        let offered = shared.source.current().await.map_err(of_pins)?;
         let (accepted, mut done, since) = {
             let mut state = shared.state();
             let accepted = match &state.accepted {
@@ -90,9 +91,8 @@ impl Revisions {
                 Some(accepted) => accepted.clone(),
             };
             let same = |pins: &Arc<Pins>| Arc::ptr_eq(pins, &offered) || **pins == *offered;
-            let refused = state.refused.as_ref().is_some_and(|refused| {
-                same(&refused.pins) && refused.until.is_none_or(|until| SystemTime::now() < until)
-            });
+            let refused =
+                state.refused.as_ref().is_some_and(|refused| same(&refused.pins) && SystemTime::now() < refused.until);
             if refused || same(&accepted) {
                 return Ok(accepted);
             }
@@ -120,33 +120,50 @@ impl Shared {
     fn load(self: Arc<Self>, offered: Arc<Pins>) -> watch::Receiver<bool> {
         let (done, receiver) = watch::channel(false);
         tokio::spawn(async move {
-            let Some(accepted) = self.state().accepted.clone() else { return };
-            let answer = self.load_changes(&accepted, &offered).await;
-            let mut state = self.state();
-            state.next = state.next.take().filter(|next| !Arc::ptr_eq(&next.pins, &offered));
-            match answer {
-                Ok(()) => {
-                    let revision = offered.revision;
-                    state.keep(accepted);
-                    state.earlier.remove(&revision);
-                    state.accepted = Some(offered);
-                    self.stages.retain(&state.in_use());
-                    drop(state);
-                    (self.watcher)(PinsEvent::InForce { revision });
-                }
-                Err(error) => {
-                    let why = format!("revision {}: {error}", offered.revision);
-                    // A bucket that does not answer may do so soon; a stage that is none will not become one.
-                    let passing = error.error_type == Case::Transient.name();
-                    let until = passing.then(|| SystemTime::now() + self.source.patience().max(RETRY));
-                    state.refused = Some(Refused { pins: offered, until });
-                    drop(state);
-                    (self.watcher)(PinsEvent::Refused { revision: accepted.revision, why: &why });
-                }
-            }
+            let accepted = self.state().accepted.clone();
+            let answer = match &accepted {
+                Some(accepted) => self.load_changes(accepted, &offered).await,
+                None => Ok(()),
+            };
+            self.settle(offered, answer);
             done.send_replace(true);
         });
         receiver
+    }
+
+    /// Takes the loaded pins over, or refuses them; unless others have been offered meanwhile, which then count.
+    fn settle(&self, offered: Arc<Pins>, answer: Result<(), DispatchError>) {
+        let mut state = self.state();
+        if !state.next.as_ref().is_some_and(|next| Arc::ptr_eq(&next.pins, &offered)) {
+            return;
+        }
+        state.next = None;
+        match answer {
+            Ok(()) => {
+                let revision = offered.revision;
+                if let Some(before) = state.accepted.replace(offered) {
+                    state.keep(before);
+                }
+                state.earlier.remove(&revision);
+                self.stages.retain(&state.in_use());
+                drop(state);
+                (self.watcher)(PinsEvent::InForce { revision });
+            }
+            Err(error) => {
+                // A bucket that does not answer may do so soon. What is missing or broken may be mended without new pins.
+                let passing = error.error_type == Case::Transient.name();
+                let until = SystemTime::now() + if passing { RETRY_SOON } else { RETRY_LATER };
+                let why = format!("revision {}: {error}", offered.revision);
+                let revision = state.accepted.as_ref().map_or(0, |accepted| accepted.revision);
+                let known = state.refused.as_ref().is_some_and(|refused| Arc::ptr_eq(&refused.pins, &offered));
+                state.refused = Some(Refused { pins: offered, until });
+                drop(state);
+                // Once: the next tries are no news.
+                if !known {
+                    (self.watcher)(PinsEvent::Refused { revision, why: &why });
+                }
+            }
+        }
     }
 
     async fn load_changes(&self, accepted: &Pins, offered: &Pins) -> Result<(), DispatchError> {
@@ -155,9 +172,9 @@ impl Shared {
                 return Err(DispatchError::no_pin(format!("it has no pin for {state}, which the one before has")));
             }
         }
-        let known: HashSet<_> = accepted.pins().map(|(_, pin)| (&pin.digest, pin.world)).collect();
+        let known: Vec<_> = accepted.pins().map(|(_, pin)| pin.identity()).collect();
         for (_, pin) in offered.pins() {
-            if !known.contains(&(&pin.digest, pin.world)) {
+            if !known.contains(&pin.identity()) {
                 self.stages.stage(pin).await?;
             }
         }
@@ -175,7 +192,7 @@ impl Shared {
             }
             // Pins that come with the package: a new package is a new beginning.
             Ok(None) => Ok(current),
-            Err(PinError::Storage(error)) => Err(Failure::new(Case::Transient, error.to_string()).into()),
+            Err(error @ PinError::Storage(_)) => Err(of_pins(error)),
             Err(error) => Err(DispatchError::no_pin(format!(
                 "the execution began with revision {revision}, but {error}; revoke that revision, and it goes on with {}",
                 current.revision
@@ -185,6 +202,14 @@ impl Shared {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A store that does not answer may do so soon; pins that are none will not become some.
+fn of_pins(error: PinError) -> DispatchError {
+    match error {
+        PinError::Storage(error) => Failure::new(Case::Transient, error.to_string()).into(),
+        error => DispatchError::no_pin(error.to_string()),
     }
 }
 

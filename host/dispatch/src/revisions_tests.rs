@@ -166,6 +166,30 @@ async fn calls_go_on_while_a_revision_is_being_loaded_but_not_for_longer_than_th
 }
 
 #[tokio::test]
+async fn a_revision_that_loads_slowly_does_not_take_the_place_of_a_newer_one() {
+    let place = Place::new(Duration::from_secs(3600), 0, vec![]);
+    place.current().await;
+    *place.stages.down.lock().unwrap() = true;
+    place.offer(pins(2, "1", 85));
+    assert_eq!(place.current().await, 1, "it is being loaded");
+    // A rollback: nothing of it has to be loaded.
+    place.offer(pins(3, "0", 80));
+    let begun = SystemTime::now();
+    while place.current().await != 3 {
+        assert!(begun.elapsed().unwrap() < Duration::from_secs(60), "the newer one is never in force");
+        tokio::task::yield_now().await;
+    }
+    place.stages.answers.add_permits(1);
+    while place.stages.answers.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(place.current().await, 3);
+    let events = place.events.lock().unwrap().join("\n");
+    assert_eq!(events, "InForce { revision: 3 }", "and nobody is told of the one that nobody wants any more");
+}
+
+#[tokio::test]
 async fn an_execution_goes_on_with_its_revision_unless_that_is_revoked_or_lost() {
     let place = Place::new(Duration::ZERO, 0, vec![pins(1, "0", 85), pins(2, "0", 80)]);
     place.offer(pins(3, "0", 70));

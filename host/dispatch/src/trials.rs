@@ -15,6 +15,10 @@ use crate::dispatcher::StageSource;
 /// How many calls of a state a candidate repeats: enough to compare, few enough to wait for.
 const SHADOWED_CALLS: usize = 16;
 
+/// What is kept of one call: all of them together fit into half of a function's folder for temporary files, which has 512 MiB
+/// unless told otherwise. Of a call that read more, what is left out is said.
+const RECORDED_BYTES: u64 = 16 << 20;
+
 /// The longest that an answer waits for a candidate.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,7 +37,7 @@ impl Trials {
     /// What the pins want of this state in this execution; `None`, as nearly always, if nothing.
     pub(crate) fn begin(&self, pins: &Pins, state: &str, execution: &str) -> Option<Trial> {
         let shadow = pins.shadow(state, execution).cloned();
-        let limits = RecordLimits::default();
+        let limits = RecordLimits { bytes: RECORDED_BYTES, ..RecordLimits::default() };
         let recorder = match (pins.records(state, execution), &shadow) {
             (false, None) => return None,
             (true, None) => Recorder::storing(self.records.clone(), limits),
@@ -56,8 +60,17 @@ impl Trial {
         Arc::new(self.recorder.clone())
     }
 
-    /// Has the candidate repeat what was done, if there is one. `after` is the batch as the pinned stage left it.
+    /// Has the candidate repeat what was done, if there is one. `after` is the batch as the pinned stage left it. By the
+    /// deadline it is back, whatever the candidate or the store that it comes from may do.
     pub(crate) async fn end(self, stages: &dyn StageSource, after: &Batch, deadline: Option<Instant>) {
+        let patience = Instant::now() + PATIENCE;
+        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        if tokio::time::timeout_at(until.into(), self.run_shadow(stages, after, until)).await.is_err() {
+            tracing::warn!("there was no time to run a shadow");
+        }
+    }
+
+    async fn run_shadow(self, stages: &dyn StageSource, after: &Batch, until: Instant) {
         let Some(pin) = self.shadow else { return };
         let stage = match stages.stage(&pin).await {
             Ok(stage) => stage,
@@ -68,8 +81,6 @@ impl Trial {
         };
         let config = serde_json::Value::Object(pin.config).to_string();
         let candidate = Candidate { stage, config, limits: pin.limits, grants: pin.grants };
-        let patience = Instant::now() + PATIENCE;
-        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
         if let Some(report) = self.running.run(&candidate, self.recorder.take(), after, Some(until)).await {
             tracing::info!(
                 state = %report.state,

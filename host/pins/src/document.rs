@@ -52,6 +52,9 @@ pub struct Change {
     /// The revision that was in force before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<u64>,
+    /// The earlier revision whose pins these are again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u64>,
 }
 
 /// What runs for one state.
@@ -276,6 +279,11 @@ impl Pins {
         })
     }
 
+    /// The state's pin, whatever its canary.
+    pub fn pinned_only(&self, state: &str) -> Option<Choice<'_>> {
+        self.states.get(state).map(|pin| Choice { pin, role: Role::Pinned })
+    }
+
     /// The candidate whose work is to be watched in this execution.
     pub fn shadow(&self, state: &str, execution: &str) -> Option<&Pin> {
         let shadow = self.shadows.get(state)?;
@@ -297,6 +305,11 @@ impl Pins {
 }
 
 impl Pin {
+    /// What is loaded for it: all that a manifest is compared with.
+    pub fn identity(&self) -> (&str, &str, &str, World) {
+        (&self.stage, &self.version, &self.digest, self.world)
+    }
+
     fn check(&self, state: &str) -> Result<(), PinError> {
         self.grants.check().map_err(|source| PinError::Grant { state: state.to_owned(), source })?;
         let digest = self.digest.strip_prefix("sha256:").unwrap_or("");

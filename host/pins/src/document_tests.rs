@@ -29,7 +29,8 @@ fn what_is_written_is_read_again() {
     pins.shadows.insert("X".into(), Shadow { percent: 100, pin: pin("x", "3.0.0", '2') });
     pins.recordings.insert("X".into(), 1);
     pins.revoked.insert(3);
-    pins.change = Some(Change { by: "me".into(), at: "now".into(), why: "new".into(), previous: Some(6) });
+    pins.change =
+        Some(Change { by: "me".into(), at: "now".into(), why: "new".into(), previous: Some(6), restores: None });
     assert_eq!(Pins::parse(&serde_json::to_vec(&pins).unwrap(), "t").unwrap(), pins);
     assert_eq!(pins.pins().count(), 3);
 }

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stagehost_registry::{SigningKey, TrustedKeys, open, seal};
+use stagehost_registry::{PublicKey, SigningKey, TrustedKeys, open_signed, seal};
 use stagehost_storage::{Found, Storage, Tag};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -34,6 +34,8 @@ pub struct Kept {
     pub pins: Pins,
     /// Which content of the store they are: what a change must be made on.
     pub tag: Tag,
+    /// Who signed them.
+    pub signer: PublicKey,
 }
 
 /// Who makes a change.
@@ -44,6 +46,8 @@ pub struct Author<'a> {
     pub by: &'a str,
     /// In their words.
     pub why: &'a str,
+    /// The earlier revision that is put in force again.
+    pub restores: Option<u64>,
 }
 
 /// A place for pins, and whose signature counts there.
@@ -72,7 +76,10 @@ impl PinStore {
         match self.storage.get(CURRENT, unless).await? {
             Found::Missing => Err(PinError::None { place: self.place() }),
             Found::Unchanged => Ok(None),
-            Found::Found { bytes, tag } => Ok(Some(Kept { pins: self.opened(CURRENT, &bytes)?, tag })),
+            Found::Found { bytes, tag } => {
+                let (pins, signer) = self.opened(CURRENT, &bytes)?;
+                Ok(Some(Kept { pins, tag, signer }))
+            }
         }
     }
 
@@ -85,7 +92,7 @@ impl PinStore {
         let Found::Found { bytes, .. } = self.storage.get(&name, None).await? else {
             return Err(PinError::Lost { revision, place: self.storage.place(&name) });
         };
-        let pins = self.opened(&name, &bytes)?;
+        let (pins, _) = self.opened(&name, &bytes)?;
         if pins.revision != revision {
             return Err(PinError::Misplaced { place: self.storage.place(&name), found: pins.revision });
         }
@@ -99,7 +106,9 @@ impl PinStore {
     pub async fn history(&self, limit: usize) -> Result<Vec<Pins>, PinError> {
         let mut revisions: Vec<Pins> = self.current(None).await?.map(|kept| kept.pins).into_iter().collect();
         while revisions.len() < limit
-            && let Some(previous) = revisions.last().and_then(|pins| pins.change.as_ref()).and_then(|c| c.previous)
+            && let Some((newer, change)) = revisions.last().and_then(|pins| Some((pins.revision, pins.change.as_ref()?)))
+            // Numbers count up, so the way back ends.
+            && let Some(previous) = change.previous.filter(|previous| *previous < newer)
         {
             revisions.push(self.revision(previous).await?);
         }
@@ -113,29 +122,44 @@ impl PinStore {
     /// [`PinError::Overtaken`] if other pins are in force by now; otherwise if the document makes no sense or the store
     /// cannot be written.
     pub async fn put(&self, mut next: Pins, on: Option<&Kept>, author: &Author<'_>) -> Result<Pins, PinError> {
+        if on.is_none() && !matches!(self.storage.get(CURRENT, None).await?, Found::Missing) {
+            return Err(self.overtaken().await);
+        }
         let newest = self.storage.list(HISTORY).await?.iter().filter_map(|name| number(name)).max();
-        next.revision = newest.max(on.map(|kept| kept.pins.revision)).unwrap_or_default() + 1;
+        let newest = newest.max(on.map(|kept| kept.pins.revision)).unwrap_or_default();
+        next.revision = newest.checked_add(1).ok_or_else(|| PinError::Invalid {
+            place: self.storage.place(&history(newest)),
+            reason: "there is no higher revision; somebody who may not has put it there".to_owned(),
+        })?;
         next.change = Some(Change {
             by: author.by.to_owned(),
             at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
             why: author.why.to_owned(),
             previous: on.map(|kept| kept.pins.revision),
+            restores: author.restores,
         });
         next.check()?;
         let text = serde_json::to_vec_pretty(&next)
             .map_err(|e| PinError::Invalid { place: self.place(), reason: e.to_string() })?;
         let envelope = Bytes::from(seal(PAYLOAD, &text, author.key));
-        if self.storage.create(&history(next.revision), envelope.clone()).await?.is_none() {
+        let kept = self.storage.create(&history(next.revision), envelope.clone()).await?;
+        if kept.is_none() && !self.is(&history(next.revision), &envelope).await? {
             return Err(self.overtaken().await);
         }
         let placed = match on {
-            Some(kept) => self.storage.replace(CURRENT, envelope, &kept.tag).await?,
-            None => self.storage.create(CURRENT, envelope).await?,
+            Some(kept) => self.storage.replace(CURRENT, envelope.clone(), &kept.tag).await?,
+            None => self.storage.create(CURRENT, envelope.clone()).await?,
         };
-        match placed {
-            Some(_) => Ok(next),
-            None => Err(self.overtaken().await),
+        if placed.is_none() && !self.is(CURRENT, &envelope).await? {
+            return Err(self.overtaken().await);
         }
+        Ok(next)
+    }
+
+    /// Whether a document is this very one. A write whose answer is lost is made again by the SDK, and refused because of
+    /// itself.
+    async fn is(&self, name: &str, envelope: &Bytes) -> Result<bool, PinError> {
+        Ok(matches!(self.storage.get(name, None).await?, Found::Found { bytes, .. } if bytes == *envelope))
     }
 
     async fn overtaken(&self) -> PinError {
@@ -148,11 +172,11 @@ impl PinStore {
         PinError::Overtaken { now }
     }
 
-    fn opened(&self, name: &str, bytes: &[u8]) -> Result<Pins, PinError> {
+    fn opened(&self, name: &str, bytes: &[u8]) -> Result<(Pins, PublicKey), PinError> {
         let place = self.storage.place(name);
-        let text = open(bytes, PAYLOAD, &self.trusted)
+        let opened = open_signed(bytes, PAYLOAD, &self.trusted)
             .map_err(|source| PinError::Signature { place: place.clone(), source })?;
-        Pins::parse(&text, &place)
+        Ok((Pins::parse(&opened.payload, &place)?, opened.signer))
     }
 }
 

@@ -19,7 +19,7 @@ impl Place {
     }
 
     async fn put(&self, pins: Pins, on: Option<&Kept>) -> Result<Pins, PinError> {
-        self.store.put(pins, on, &Author { key: &self.key, by: "someone", why: "a test" }).await
+        self.store.put(pins, on, &Author { key: &self.key, by: "someone", why: "a test", restores: None }).await
     }
 
     async fn current(&self) -> Kept {
@@ -123,4 +123,59 @@ async fn a_kept_revision_in_the_place_of_another_is_refused() {
     std::fs::copy(place.file("history/00000001.json"), place.file("history/00000002.json")).unwrap();
     assert!(matches!(place.store.revision(2).await, Err(PinError::Misplaced { found: 1, .. })));
     assert!(matches!(place.store.revision(5).await, Err(PinError::Lost { revision: 5, .. })));
+}
+
+#[tokio::test]
+async fn a_planted_name_does_not_make_numbers_begin_anew() {
+    let place = Place::new();
+    place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
+    let seen = place.current().await;
+    std::fs::write(place.file(&format!("history/{}.json", u64::MAX)), "").unwrap();
+    let error = place.put(pins(0, "2.0.0", '1'), Some(&seen)).await.unwrap_err();
+    assert!(error.to_string().contains("no higher revision"), "{error}");
+}
+
+/// A store whose first answer to a write is lost, so that the write is made twice and refused because of itself.
+struct Lossy(Folder);
+
+#[async_trait::async_trait]
+impl Storage for Lossy {
+    async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, stagehost_storage::StorageError> {
+        self.0.get(name, unless).await
+    }
+
+    async fn create(&self, name: &str, bytes: Bytes) -> Result<Option<Tag>, stagehost_storage::StorageError> {
+        self.0.create(name, bytes.clone()).await?;
+        self.0.create(name, bytes).await
+    }
+
+    async fn replace(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        was: &Tag,
+    ) -> Result<Option<Tag>, stagehost_storage::StorageError> {
+        self.0.replace(name, bytes.clone(), was).await?;
+        self.0.replace(name, bytes, was).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, stagehost_storage::StorageError> {
+        self.0.list(prefix).await
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.0.place(name)
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_overtaken_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate().unwrap();
+    let store = PinStore::new(Arc::new(Lossy(Folder::new(folder.path()))), trusting(&key));
+    let author = Author { key: &key, by: "someone", why: "a test", restores: None };
+    store.put(pins(0, "1.0.0", '0'), None, &author).await.unwrap();
+    let seen = store.current(None).await.unwrap().unwrap();
+    assert_eq!(seen.signer, key.public());
+    assert_eq!(store.put(pins(0, "2.0.0", '1'), Some(&seen), &author).await.unwrap().revision, 2);
 }

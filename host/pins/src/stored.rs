@@ -12,6 +12,9 @@ use crate::{Kept, PinError, PinSource, PinStore, Pins, PinsEvent, PinsWatcher};
 /// The longest that calls go on with known pins while newer ones are asked for or loaded.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// The longest wait for a store's answer where there are pins that can serve on.
+const ANSWER: Duration = Duration::from_secs(3);
+
 /// Pins in a folder or a bucket, asked for again when they are older than so and so much; by a conditional request, which
 /// costs next to nothing while they stay the same.
 ///
@@ -76,12 +79,24 @@ impl Shared {
         {
             return Ok(pins.clone());
         }
-        let now = SystemTime::now();
-        let answer = self.store.current(before.pins.as_ref().map(|(_, tag)| tag)).await;
+        let mut asked = SystemTime::now();
+        let question = self.store.current(before.pins.as_ref().map(|(_, tag)| tag));
+        let answer = match &before.pins {
+            None => question.await,
+            // What is known can serve on, so no call waits long for a store that hangs.
+            Some(_) => tokio::time::timeout(ANSWER, question).await.unwrap_or_else(|_| {
+                let reason = format!("no answer within {} seconds", ANSWER.as_secs());
+                Err(PinError::Unreadable { place: self.store.place(), reason })
+            }),
+        };
+        if answer.is_err() {
+            // What went wrong just now would go wrong again.
+            asked = SystemTime::now();
+        }
         let mut known = self.known();
-        known.asked = Some(now);
+        known.asked = Some(asked);
         match (answer, before.pins) {
-            (Ok(Some(Kept { pins, tag })), last) => {
+            (Ok(Some(Kept { pins, tag, .. })), last) => {
                 let pins = Arc::new(pins);
                 if let Some((last, _)) = last.filter(|(last, _)| last.revision > pins.revision) {
                     let why = format!("revision {} is older: somebody has put it back", pins.revision);

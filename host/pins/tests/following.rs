@@ -77,7 +77,7 @@ impl Place {
     /// The next revision, with nothing in it.
     async fn put(&self) -> u64 {
         let on: Option<Kept> = self.store().current(None).await.ok().flatten();
-        let author = Author { key: &self.key, by: "someone", why: "a test" };
+        let author = Author { key: &self.key, by: "someone", why: "a test", restores: None };
         let pins = Pins::new(BatchLimits::default(), BTreeMap::new());
         let revision = self.store().put(pins, on.as_ref(), &author).await.unwrap().revision;
         self.storage.answers.lock().unwrap().clear();

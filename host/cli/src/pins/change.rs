@@ -61,18 +61,18 @@ impl ChangeArgs {
     /// # Errors
     /// If nothing would change, a check fails, or somebody was first.
     pub async fn put(&self, on: Option<&Kept>, next: Pins) -> Result<Exit> {
-        self.put_checked(on, next, false).await
+        self.put_checked(on, next, None).await
     }
 
     /// The same for pins that have been in force before: of their stages, those that no registry has are the package's.
     ///
     /// # Errors
     /// As [`Self::put`].
-    pub async fn put_again(&self, on: &Kept, next: Pins) -> Result<Exit> {
-        self.put_checked(Some(on), next, true).await
+    pub async fn put_again(&self, on: &Kept, next: Pins, restores: u64) -> Result<Exit> {
+        self.put_checked(Some(on), next, Some(restores)).await
     }
 
-    async fn put_checked(&self, on: Option<&Kept>, next: Pins, again: bool) -> Result<Exit> {
+    async fn put_checked(&self, on: Option<&Kept>, next: Pins, restores: Option<u64>) -> Result<Exit> {
         let changes = match on {
             Some(kept) => differences(&kept.pins, &next),
             None => Vec::new(),
@@ -81,7 +81,7 @@ impl ChangeArgs {
             return Err(usage!("nothing would change: the pins say that already"));
         }
         next.check()?;
-        let mut checks = self.check(on.map(|kept| &kept.pins), &next, again).await?;
+        let mut checks = self.check(on.map(|kept| &kept.pins), &next, restores.is_some()).await?;
         let findings = of_pins(&next, self.state_machine.as_deref())?;
         if let Some(first) = findings.first() {
             bail!(
@@ -101,8 +101,15 @@ impl ChangeArgs {
         if self.why.trim().is_empty() {
             return Err(usage!("--why is empty; whoever reads the history will want to know"));
         }
+        if let Some(kept) = on.filter(|kept| kept.signer != key.public()) {
+            eprintln!(
+                "the pins in force are signed by the key {}, these by {}: functions that do not trust it refuse them",
+                kept.signer.id(),
+                key.public().id()
+            );
+        }
         let store = self.place.store().await?;
-        let author = Author { key: &key, by: &by, why: &self.why };
+        let author = Author { key: &key, by: &by, why: &self.why, restores };
         let done = store.put(next, on, &author).await?;
         self.report(Some(&done), &changes, &checks)?;
         Ok(Exit::Success)
@@ -144,7 +151,6 @@ impl ChangeArgs {
         }
         match done {
             Some(pins) => println!("revision {} is in force", pins.revision),
-            None if changes.is_empty() && checks.is_empty() => bail!("there is nothing to check"),
             None => println!("nothing was changed (--dry-run)"),
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value};
-use stagehost_pins::{Canary, Pin, Pins, Shadow};
+use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow};
 
 use super::candidate::published;
 use super::change::ChangeArgs;
@@ -128,16 +128,30 @@ pub struct RollbackArgs {
 pub async fn rollback(args: RollbackArgs) -> Result<Exit> {
     let store = args.change.place.store().await?;
     let on = current(&store).await?;
-    let before = on.pins.change.as_ref().and_then(|change| change.previous);
-    let target = args.revision.or(before);
-    let target =
-        target.ok_or_else(|| usage!("revision {} is the first one; there is nothing before", on.pins.revision))?;
-    let earlier = store.revision(target).await?;
+    let target = match args.revision {
+        Some(revision) => revision,
+        None => before(&store, &on.pins).await?,
+    };
+    // Not every revision that is kept was in force: who makes a change may have been overtaken.
+    let Some(earlier) = store.history(usize::MAX).await?.into_iter().find(|pins| pins.revision == target) else {
+        return Err(usage!("revision {target} was never in force; `stagehost pins history` lists those that were"));
+    };
     if on.pins.revoked.contains(&target) {
         return Err(usage!("revision {target} is revoked; `stagehost pins history` lists the others"));
     }
     let next = on.pins.rolled_back_to(&earlier);
-    args.change.put_again(&on, next).await
+    args.change.put_again(&on, next, target).await
+}
+
+/// The revision before this one; of pins that were put in force again, the one before those, so that a second rollback does
+/// not lead back to what the first one took away.
+async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
+    let change = match pins.change.as_ref().and_then(|change| change.restores) {
+        Some(restored) => store.revision(restored).await?.change,
+        None => pins.change.clone(),
+    };
+    let before = change.and_then(|change| change.previous);
+    before.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))
 }
 
 #[derive(Args)]
