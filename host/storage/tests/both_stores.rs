@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use stagehost_s3::{Options, S3Service};
 use stagehost_storage::{Bucket, Folder, Found, Storage, StorageError, Tag};
 
@@ -20,18 +17,7 @@ async fn stores() -> (Vec<Arc<dyn Storage>>, tempfile::TempDir) {
     let s3 = S3Service::new(&folder.path().join("s3"), Options::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let s3 = s3.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let s3 = s3.clone();
-                    async move { Ok::<_, std::convert::Infallible>(s3.handle(request).await) }
-                });
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    tokio::spawn(s3.listen(listener));
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))

@@ -3,9 +3,6 @@
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use stagehost_aws::{AwsOptions, Clients, Endpoints};
 use stagehost_s3::{Options, S3Service};
 
@@ -60,17 +57,6 @@ async fn serve(folder: &std::path::Path) -> String {
     let s3 = S3Service::new(folder, Options::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let s3 = s3.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let s3 = s3.clone();
-                    async move { Ok::<_, std::convert::Infallible>(s3.handle(request).await) }
-                });
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    tokio::spawn(s3.listen(listener));
     url
 }

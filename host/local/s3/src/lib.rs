@@ -61,6 +61,7 @@ mod failure;
 mod front;
 mod keys;
 mod list;
+mod listen;
 mod record;
 mod store;
 mod tree;

@@ -1,5 +1,4 @@
 //! A server on a free port of loopback, and the SDK's client for it.
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +8,6 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use stagehost_s3::{Options, S3Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,21 +34,7 @@ impl Server {
         service.ensure_bucket(BUCKET).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let served = service.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let served = served.clone();
-                tokio::spawn(async move {
-                    let service = service_fn(move |request| {
-                        let served = served.clone();
-                        async move { Ok::<_, Infallible>(served.handle(request).await) }
-                    });
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
+        tokio::spawn(service.clone().listen(listener));
         let client = client(address, "any", "thing");
         Self { folder, root, service, client, address }
     }
