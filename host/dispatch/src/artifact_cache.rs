@@ -15,8 +15,9 @@ use stagehost_registry::Blob;
 
 use crate::checked_file::{CheckedFile, FileError};
 
-/// What `/tmp` of a Lambda function has unless it is configured to have more.
-pub const DEFAULT_CACHE_BYTES: u64 = 512 << 20;
+/// Half of what `/tmp` of a Lambda function has unless it is configured to have more: a new artifact is written beside those
+/// that are there, and the cache is not alone in that folder.
+pub const DEFAULT_CACHE_BYTES: u64 = 256 << 20;
 
 /// What a process that died has left half-written is removed when it is that old.
 const ABANDONED: Duration = Duration::from_secs(3600);

@@ -17,12 +17,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stagehost_pins::Pin;
 use stagehost_registry::blake3_of;
-use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, Target};
+use stagehost_runtime::{LoadError, Stage, StageEngine, Target};
 
 use crate::checked_file::{CheckedFile, FileError};
 use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
-use crate::loaded::LoadedStages;
+use crate::loaded::{LoadedStages, identity};
 
 /// The index's name in its folder.
 pub const INDEX: &str = "index.json";
@@ -152,8 +152,10 @@ impl PackagedStages {
             }
             error => refuse(error.to_string()),
         })?;
-        let identity =
-            StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
+        // Name and version are the pin's, and not compared with the index: whoever made the pin is trusted (it is in the
+        // package, or signed), the digest alone says which code runs, and the index has one entry for bytes that a package
+        // may pin under two names. Every host with this package says the same.
+        let identity = identity(pin);
         // SAFETY: these are the bytes which the release's publisher compiled: they have the digest of its index, and
         // what is mapped is the very file that was read, whatever its name stands for by now.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {

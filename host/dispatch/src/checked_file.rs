@@ -74,6 +74,24 @@ impl CheckedFile {
         Ok(Self { file, path: path.to_owned() })
     }
 
+    /// Bytes that have been compared with their digest, as a file without a name: for where none can be written. The memory
+    /// is held as long as the code is mapped; nobody can write to it any more.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn in_memory(bytes: &[u8]) -> std::io::Result<Self> {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        use std::io::Write as _;
+        let file = memfd_create("stagehost-artifact", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let mut file = File::from(file);
+        file.write_all(bytes)?;
+        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        Ok(Self { file, path: "(memory)".into() })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn in_memory(_: &[u8]) -> std::io::Result<Self> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
     /// The open file.
     pub(crate) fn file(&self) -> &File {
         &self.file
@@ -135,6 +153,19 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("real"), &link).unwrap();
         let error = CheckedFile::open(&link, &blake3_of(b"one")).unwrap_err();
         assert!(matches!(error, FileError::NotPlain { .. }), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn code_in_memory_is_a_file_like_others_and_nobody_can_change_it() {
+        let checked = CheckedFile::in_memory(b"one").unwrap();
+        assert_eq!(std::fs::read(checked.same_file()).unwrap(), b"one");
+        let written = File::options()
+            .write(true)
+            .open(checked.same_file())
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"two"));
+        assert!(written.is_err());
+        assert_eq!(std::fs::read(checked.same_file()).unwrap(), b"one");
     }
 
     #[cfg(target_os = "linux")]

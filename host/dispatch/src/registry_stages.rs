@@ -10,14 +10,30 @@ use async_trait::async_trait;
 use stagehost_batch::{Case, Failure};
 use stagehost_pins::Pin;
 use stagehost_registry::{ArtifactRecord, Manifest, Registry, RegistryError, StageId, Wanted};
-use stagehost_runtime::{ENGINE, LoadError, Stage, StageEngine, StageIdentity, Target};
+use stagehost_runtime::{ENGINE, LoadError, Stage, StageEngine, Target};
 
-use crate::artifact_cache::ArtifactCache;
+use crate::artifact_cache::{ArtifactCache, CacheError};
 use crate::artifacts::PackagedStages;
 use crate::checked_file::CheckedFile;
 use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
-use crate::loaded::LoadedStages;
+use crate::loaded::{LoadedStages, identity};
+
+/// Why there is nothing to map.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error("its code cannot be kept: {error}; nor in memory: {memory}")]
+    Unkept { error: CacheError, memory: std::io::Error },
+}
+
+impl FetchError {
+    /// Whether the next try may succeed: the store may answer, the disk may have room, another machine may be asked.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Storage(_)) | Self::Unkept { .. })
+    }
+}
 
 /// The stages of a package, and all that are published in a registry.
 pub struct RegistryStages {
@@ -49,16 +65,16 @@ impl RegistryStages {
         let wanted = Wanted { id, digest: pin.digest.clone(), world: pin.world };
         let file = match self.cached(&wanted, target) {
             Some(file) => file,
-            None => self.fetched(&wanted, target).await.map_err(|error| match error {
-                // The store may answer next time.
-                RegistryError::Storage(error) => {
-                    Failure::new(Case::Transient, format!("stage {}: {error}", wanted.id)).into()
+            None => self.fetched(&wanted, target).await.map_err(|error| {
+                let said = format!("stage {}: {error}", wanted.id);
+                if error.may_pass() {
+                    Failure::new(Case::Transient, said).into()
+                } else {
+                    DispatchError::bad_stage(said)
                 }
-                error => refuse(error.to_string()),
             })?,
         };
-        let identity =
-            StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
+        let identity = identity(pin);
         // SAFETY: a trusted key has signed that this host's compiler made these bytes from the pinned component, and
         // what is mapped is the very file that was compared with the digest. Only this user can write to it.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {
@@ -89,11 +105,15 @@ impl RegistryStages {
         })
     }
 
-    async fn fetched(&self, wanted: &Wanted, target: Target) -> Result<CheckedFile, RegistryError> {
+    async fn fetched(&self, wanted: &Wanted, target: Target) -> Result<CheckedFile, FetchError> {
         let resolved = self.registry.resolve(wanted, target).await?;
         let code = self.registry.artifact(&resolved.artifact).await?;
         let (manifest, record) = statements(wanted, target);
-        let file = self.cache.put(&resolved.artifact.code, &code).map_err(|e| RegistryError::Refused(e.to_string()))?;
+        let file = self.cache.put(&resolved.artifact.code, &code).or_else(|error| {
+            // The code is good, whatever is wrong with the disk.
+            tracing::warn!(stage = %wanted.id, %error, "the code is not kept; it runs from memory");
+            CheckedFile::in_memory(&code).map_err(|memory| FetchError::Unkept { error, memory })
+        })?;
         self.cache.keep_statement(&manifest, &resolved.manifest);
         self.cache.keep_statement(&record, &resolved.record);
         tracing::info!(stage = %wanted.id, digest = wanted.digest, bytes = code.len(), "fetched from the registry");
@@ -116,4 +136,18 @@ impl StageSource for RegistryStages {
 fn statements(wanted: &Wanted, target: Target) -> (String, String) {
     let component = wanted.digest.trim_start_matches("sha256:");
     (wanted.id.to_string(), format!("{component}-{target}-{ENGINE}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_may_have_room_again_but_a_wrong_signature_stays_wrong() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let unkept = FetchError::Unkept { error: CacheError::Io { path: "x".into(), source: full() }, memory: full() };
+        assert!(unkept.may_pass());
+        let changed = RegistryError::Digest { place: "x".into(), found: "blake3:0".into() };
+        assert!(!FetchError::from(changed).may_pass());
+    }
 }

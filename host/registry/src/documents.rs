@@ -1,5 +1,5 @@
 //! The documents of a registry: what is said, signed, of a component, of its compiled artifacts, of a version that is not
-//! to be used any more. Each is checked here against what it was asked for, whoever had it in keeping meanwhile.
+//! to be pinned any more. Each is checked here against what it was asked for, whoever had it in keeping meanwhile.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use stagehost_runtime::{ENGINE, Target, World};
 
 use crate::envelope::{Opened, open_signed, seal};
 use crate::error::RegistryError;
-use crate::keys::{SigningKey, TrustedKeys};
+use crate::keys::{PublicKey, SigningKey, TrustedKeys};
 use crate::name::{StageId, hex_of};
 
 /// The documents' schema that this version reads and writes.
@@ -78,7 +78,7 @@ pub struct ArtifactRecord {
     pub made_by: String,
 }
 
-/// That a version is not to be used any more.
+/// That a version is not to be pinned any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Yanked {
@@ -245,6 +245,18 @@ pub fn blake3_of(code: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(code).to_hex())
 }
 
+/// The document that was found at `place`, signed by `key` in place of whoever has signed it; and who that was.
+pub(crate) fn reseal<D: Document>(
+    text: &[u8],
+    place: &str,
+    trusted: &TrustedKeys,
+    key: &SigningKey,
+    payload: fn(Vec<u8>, &PublicKey) -> Vec<u8>,
+) -> Result<(Vec<u8>, PublicKey), RegistryError> {
+    let (_, opened) = read::<D>(text, place, trusted)?;
+    Ok((seal(D::TYPE, &payload(opened.payload, &key.public()), key), opened.signer))
+}
+
 fn write<D: Document>(document: &D, key: &SigningKey) -> Vec<u8> {
     // These documents are maps with texts as keys: nothing that JSON could not say.
     seal(D::TYPE, &serde_json::to_vec(document).unwrap_or_default(), key)
@@ -255,10 +267,10 @@ fn read<D: Document>(text: &[u8], place: &str, trusted: &TrustedKeys) -> Result<
     struct Schema {
         schema: u32,
     }
-    let opened = open_signed(text, D::TYPE, trusted).map_err(|source| RegistryError::Envelope {
+    let opened = open_signed(text, D::TYPE, trusted).map_err(|reason| RegistryError::Envelope {
         called: D::CALLED,
         place: place.to_owned(),
-        source,
+        reason,
     })?;
     let malformed = |error: serde_json::Error| RegistryError::malformed::<D>(place, &error.to_string());
     let Schema { schema } = serde_json::from_slice(&opened.payload).map_err(malformed)?;

@@ -28,14 +28,14 @@ pub enum RegistryError {
         known: String,
     },
     /// A document that is not signed, or not by the right key.
-    #[error("the {called} {place} is refused: {source}")]
+    #[error("the {called} {place} is refused: {reason}")]
     Envelope {
         /// Which kind of document.
         called: &'static str,
         /// Where it is.
         place: String,
         /// What is wrong.
-        source: EnvelopeError,
+        reason: EnvelopeError,
     },
     /// Signed, but not readable.
     #[error("the {called} {place} is signed but cannot be read: {reason}")]
@@ -98,16 +98,6 @@ pub enum RegistryError {
         pinned: World,
         /// The manifest's.
         published: World,
-    },
-    /// Not to be used.
-    #[error("{id} was yanked on {at}: {reason}; pin another version")]
-    Yanked {
-        /// The stage.
-        id: StageId,
-        /// When.
-        at: String,
-        /// Why.
-        reason: String,
     },
     /// Nothing compiled for this host.
     #[error(
@@ -204,9 +194,32 @@ pub enum RegistryError {
         /// What it would be now.
         offered: Box<str>,
     },
-    /// Anything else, in a sentence.
-    #[error("{0}")]
-    Refused(String),
+    /// Nothing that may be pinned.
+    #[error("every version of {stage} in {registry} is yanked; name one: {stage}@VERSION")]
+    AllYanked {
+        /// The stage.
+        stage: String,
+        /// Where.
+        registry: String,
+    },
+    /// For a processor of another generation of this program.
+    #[error("{label} is no artifact that this version of stagehost knows; use a newer one")]
+    UnknownArtifact {
+        /// Processor and engine, as the record's name has them.
+        label: String,
+    },
+    /// Somebody else changes it again and again.
+    #[error("{place} is being changed by somebody else; try again")]
+    Contended {
+        /// Where.
+        place: String,
+    },
+    /// What is in the way of a blob.
+    #[error("{0}; remove it and publish again")]
+    BrokenBlob(Box<RegistryError>),
+    /// No digest.
+    #[error("{0:?} is no digest; expected sha256: or blake3: and 64 hexadecimal digits")]
+    NoDigest(String),
 }
 
 impl RegistryError {

@@ -86,8 +86,8 @@ pub fn checked_name(name: &str) -> Result<&str, NameError> {
     }
 }
 
-/// The 64 hexadecimal digits of a digest such as `sha256:…`.
-pub(crate) fn hex_of<'a>(digest: &'a str, algorithm: &str) -> Option<&'a str> {
+/// The 64 lower-case hexadecimal digits of a digest such as `sha256:…`, if it is one.
+pub fn hex_of<'a>(digest: &'a str, algorithm: &str) -> Option<&'a str> {
     let hex = digest.strip_prefix(algorithm)?.strip_prefix(':')?;
     (hex.len() == 64 && hex.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))).then_some(hex)
 }

@@ -151,7 +151,8 @@ impl Registry {
         Ok(Added { record: there.unwrap_or(record), created: false })
     }
 
-    /// Says that a version is not to be used any more. It stays where it is; no host loads it anew.
+    /// Says that a version is not to be pinned any more. It stays where it is, and where it is pinned it goes on working, on
+    /// hosts that start anew as well: pins, not the registry, say what runs.
     ///
     /// # Errors
     /// If there is no such version, or it cannot be written.
@@ -187,8 +188,7 @@ impl Registry {
         }
         // It is there, and has to be what its name says.
         let there = self.read(&name).await?.unwrap_or_default();
-        compare(&there, blob, &self.storage.place(&name))
-            .map_err(|error| RegistryError::Refused(format!("{error}; remove it and publish again")))
+        compare(&there, blob, &self.storage.place(&name)).map_err(|error| RegistryError::BrokenBlob(Box::new(error)))
     }
 }
 

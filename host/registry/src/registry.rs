@@ -41,7 +41,7 @@ pub struct Listed {
     pub id: StageId,
     /// What is said of it, or why that is refused.
     pub manifest: Result<Manifest, RegistryError>,
-    /// Whether it is yanked; a yanking that is not to be trusted counts as one.
+    /// Whether it is yanked, or why what says so is refused.
     pub yanked: Result<Option<Yanked>, RegistryError>,
 }
 
@@ -81,21 +81,18 @@ impl Registry {
         Yanked::open(&text, &self.storage.place(&name), id, &self.trusted).map(Some)
     }
 
-    /// From a pin to the artifact that may run for it on such a machine; the artifact itself is not read yet.
+    /// From a pin to the artifact that may run for it on such a machine; the artifact itself is not read yet. Whether the
+    /// version is yanked is no question here: that keeps it from being pinned, and this pin exists.
     ///
     /// # Errors
-    /// Whatever of this is missing, yanked, not signed by a trusted key, or was signed for something else.
+    /// Whatever of this is missing, not signed by a trusted key, or was signed for something else.
     pub async fn resolve(&self, wanted: &Wanted, target: Target) -> Result<Resolved, RegistryError> {
         let id = &wanted.id;
         let record_name = record_name(&wanted.digest, target, ENGINE)?;
         // One round trip.
-        let (manifest, yanked, record) =
-            futures::join!(self.manifest_text(id), self.yanked(id), self.read(&record_name));
+        let (manifest, record) = futures::join!(self.manifest_text(id), self.read(&record_name));
         let manifest = manifest?;
         Manifest::open(&manifest, &self.storage.place(&manifest_name(id)), id, &self.trusted)?.serves(wanted)?;
-        if let Some(Yanked { at, reason, .. }) = yanked? {
-            return Err(RegistryError::Yanked { id: id.clone(), at, reason });
-        }
         let Some(record) = record? else {
             return Err(RegistryError::NoArtifact {
                 id: id.clone(),
@@ -172,8 +169,7 @@ impl Registry {
             }
         }
         if there_are {
-            let why = format!("every version of {stage} in {} is yanked; name one: {stage}@VERSION", self.place());
-            return Err(RegistryError::Refused(why));
+            return Err(RegistryError::AllYanked { stage: stage.to_owned(), registry: self.place() });
         }
         Err(self.not_published(stage.to_owned(), Some(stage)).await)
     }
@@ -194,7 +190,7 @@ impl Registry {
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                None => Err(RegistryError::Refused(format!("{label} is no artifact that this version knows"))),
+                None => Err(RegistryError::UnknownArtifact { label: label.clone() }),
             };
             records.push((label, record));
         }
@@ -217,7 +213,7 @@ impl Registry {
         ArtifactRecord::open(&text, &place, component, (target, engine), &self.trusted).map(Some)
     }
 
-    async fn record_labels(&self, component: &str) -> Result<Vec<String>, RegistryError> {
+    pub(crate) async fn record_labels(&self, component: &str) -> Result<Vec<String>, RegistryError> {
         let prefix = format!("artifacts/{}/", component_hex(component)?);
         let names = self.storage.list(&prefix).await?;
         let label = |name: &String| Some(name.strip_prefix(&prefix)?.strip_suffix(".json")?.to_owned());
@@ -308,10 +304,10 @@ fn component_hex(digest: &str) -> Result<&str, RegistryError> {
 }
 
 fn no_digest(text: &str) -> RegistryError {
-    RegistryError::Refused(format!("{text:?} is no digest; expected sha256: or blake3: and 64 hexadecimal digits"))
+    RegistryError::NoDigest(text.to_owned())
 }
 
 /// `x86_64-wasmtime-48.1` → (x86_64, `wasmtime-48.1`)
-fn label_parts(label: &str) -> Option<(Target, &str)> {
+pub(crate) fn label_parts(label: &str) -> Option<(Target, &str)> {
     Target::ALL.into_iter().find_map(|target| Some((target, label.strip_prefix(target.name())?.strip_prefix('-')?)))
 }

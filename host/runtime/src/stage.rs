@@ -14,7 +14,7 @@ use crate::engine::StageEngine;
 use crate::world::{Export, Finding, Names, World, check};
 
 /// Which bytes run, and what they are called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StageIdentity {
     /// `thumbnails`
     pub name: String,

@@ -155,3 +155,36 @@ async fn a_store_that_does_not_answer_is_worth_a_retry_and_the_next_try_succeeds
     std::fs::rename(&aside, blocked.join("manifest.json")).unwrap();
     assert!(host.stage(&pin).await.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_cannot_write_its_cache_runs_what_it_has_checked_all_the_same() {
+    let [one, _] = stages();
+    for bench in benches().await {
+        bench.publish("x@1.0.0", one).await;
+        let host = bench.host();
+        std::fs::remove_dir_all(bench.cache()).unwrap();
+        std::fs::write(bench.cache(), b"in the way").unwrap();
+        let stage = host.stage(&pin("x@1.0.0", &one.digest())).await.unwrap();
+        assert_eq!(stage.identity().digest, one.digest());
+        // But nothing that was not checked.
+        assert_eq!(host.stage(&pin("x@1.1.0", &one.digest())).await.unwrap_err().error_type, "Host.BadStage");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_in_memory_under_one_name_are_not_taken_for_what_was_published_under_another() {
+    let [one, two] = stages();
+    let bench = in_a_folder();
+    bench.publish("x@1.0.0", one).await;
+    bench.publish("y@2.0.0", one).await;
+    bench.publish("z@3.0.0", two).await;
+    let host = bench.host();
+    for id in ["x@1.0.0", "y@2.0.0"] {
+        let stage = host.stage(&pin(id, &one.digest())).await.unwrap();
+        assert_eq!(format!("{}@{}", stage.identity().name, stage.identity().version), id);
+    }
+    // Never published under these names, although the host has the bytes.
+    for id in ["x@1.0.1", "z@3.0.0"] {
+        assert_eq!(host.stage(&pin(id, &one.digest())).await.unwrap_err().error_type, "Host.BadStage", "{id}");
+    }
+}

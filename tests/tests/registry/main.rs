@@ -4,5 +4,6 @@
 
 mod hosts;
 mod publishing;
+mod rotation;
 mod support;
 mod tampering;
