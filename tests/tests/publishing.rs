@@ -149,6 +149,63 @@ fn only_who_is_told_to_trust_the_key_believes_what_is_published() {
 }
 
 #[test]
+fn from_one_key_to_the_next_by_the_command() {
+    let desk = Desk::new();
+    desk.does(&["keys", "new", "release"]);
+    desk.publish("1.0.0");
+    desk.publish("1.1.0");
+    desk.does(&["stage", "yank", "empty@1.0.0", "--reason", "a test"]);
+    let new = desk.does(&["keys", "new", "release-2", "--json"]).json;
+    let (id, public) = (new["id"].as_str().unwrap(), new["public"].as_str().unwrap());
+    let nobody = desk.path("no-keys");
+    let list = ["stage", "list", "--json", "--keys", nobody.to_str().unwrap(), "--trust", public];
+    assert_eq!(desk.stagehost(list).code, 1, "signed by the old one");
+
+    let which = desk.stagehost(["stage", "resign", "--all"]);
+    assert!(which.code == 2 && which.stderr.contains("--key"), "{}", which.stderr);
+    let one = desk.does(&["stage", "resign", "empty@1.0.0", "--key", "release-2"]);
+    assert!(one.text.contains("4 of 4 documents"), "{}", one.text);
+    let all = desk.does(&["stage", "resign", "--all", "--key", "release-2", "--json"]).json;
+    assert_eq!((all["signer"].as_str(), all["versions"].as_array().unwrap().len()), (Some(id), 2), "{all:#}");
+    let changed = |version: usize| {
+        let documents = all["versions"][version]["documents"].as_array().unwrap();
+        documents.iter().filter(|document| !document["before"].is_null()).count()
+    };
+    assert_eq!((changed(0), changed(1)), (0, 3), "{all:#}");
+    let again = desk.does(&["stage", "resign", "--all", "--key", "release-2"]);
+    assert!(again.text.lines().all(|line| line.ends_with("already")), "{}", again.text);
+
+    // With nothing but the new key everything is there, and the yanking is still said.
+    let listed = desk.stagehost(list);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    assert_eq!(listed.json["versions"][0]["yanked"]["reason"], "a test");
+    assert!(listed.json["versions"].as_array().unwrap().iter().all(|v| v["manifest"]["publisher"] == id));
+    let nothing = ["--keys", nobody.to_str().unwrap(), "--trust", public];
+    assert_eq!(desk.stagehost(["stage", "verify", "empty@1.1.0"].into_iter().chain(nothing)).code, 0);
+    // And with nothing but the old one, nothing.
+    std::fs::remove_file(desk.path("keys/release-2.pub")).unwrap();
+    let refused = desk.stagehost(["stage", "resign", "--all", "--key", "release"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("not trusted"), "{}", refused.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_private_key_that_others_can_read_signs_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    desk.does(&["keys", "new", "release"]);
+    let file = desk.path("keys/release.pem");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let guest = guest("empty_asset").unwrap();
+    let publish = ["stage", "publish", guest.to_str().unwrap(), "--name", "empty", "--version", "1.0.0"];
+    let refused = desk.stagehost(publish);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains(&format!("chmod 600 {}", file.display())), "{}", refused.stderr);
+    assert!(!desk.path("registry").exists());
+}
+
+#[test]
 fn artifacts_are_made_again_where_they_are_missing_and_left_alone_where_they_are_not() {
     let desk = Desk::new();
     desk.does(&["keys", "new", "release"]);
@@ -292,6 +349,19 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     ]);
     assert_eq!(other.code, 1);
     assert!(other.stderr.contains("published already with other bytes"), "{}", other.stderr);
+
+    // The same component under a tag that another tool has pushed, or that an interruption has left alone, is completed.
+    let again = format!("{}/again/empty:1.0.0_a.1", oci.address);
+    wkg(&oci, &["oci", "push", &again, ours.to_str().unwrap(), "--insecure", &oci.address]);
+    let place = format!("oci://{}/again", oci.address);
+    let complete = ["stage", "publish", ours.to_str().unwrap(), "--registry", &place, "--json"];
+    assert_eq!(desk.does(&complete).json["created"], true);
+    let beside = get(&format!("http://{}/v2/again/empty/manifests/1.0.0_a.1.stagehost", oci.address));
+    let by_digest = beside["subject"]["digest"].as_str().unwrap();
+    let subject = get(&format!("http://{}/v2/again/empty/manifests/{by_digest}", oci.address));
+    assert_eq!(subject["layers"][0]["digest"], published["digest"]);
+    assert_eq!(subject, get(&format!("http://{}/v2/again/empty/manifests/1.0.0_a.1", oci.address)));
+    assert_eq!(desk.does(&complete).json["created"], false, "and then it is whole");
 
     // Written by wkg, read by us, published for hosts.
     let reference = format!("{}/theirs/sepia:0.3.0", oci.address);

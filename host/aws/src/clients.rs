@@ -17,6 +17,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use stagehost_runtime::capability::Capabilities;
+use stagehost_storage::{Bucket, Folder, Location, Storage};
 
 use crate::documents::Documents;
 use crate::http::HttpClient;
@@ -83,12 +84,7 @@ pub struct Clients {
 impl Clients {
     /// Clients with the credentials and the region of the environment.
     pub async fn from_env(options: AwsOptions) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(retries())
-            .timeout_config(timeouts())
-            .load()
-            .await;
-        Self::new(&config, options)
+        Self::new(&config_from_env().await, options)
     }
 
     /// Clients with the credentials and the region of `config`. Retries and timeouts are this module's, whatever
@@ -122,6 +118,16 @@ impl Clients {
     /// What the clients were made of.
     pub fn options(&self) -> &AwsOptions {
         &self.options
+    }
+
+    /// A folder, or a part of a bucket, as a place for documents.
+    pub fn storage(&self, location: &Location) -> Arc<dyn Storage> {
+        match location {
+            Location::Folder(path) => Arc::new(Folder::new(path)),
+            Location::Bucket { bucket, prefix } => {
+                Arc::new(Bucket::new(self.s3.clone(), bucket, prefix, self.options.kms_key_id.clone()))
+            }
+        }
     }
 
     /// The media bucket.
@@ -161,6 +167,25 @@ impl Clients {
             http: Arc::new(HttpClient::new()?),
         })
     }
+}
+
+/// A folder, or a part of a bucket, as a place for documents, for whoever needs nothing else of AWS. Credentials, region
+/// and endpoint are those of the AWS CLI's environment and files; `MEDIA_KMS_KEY_ID` names the key for what is written, as
+/// it does for the host. Nothing is asked of the network yet.
+pub async fn storage_from_env(location: &Location) -> Arc<dyn Storage> {
+    match location {
+        Location::Folder(path) => Arc::new(Folder::new(path)),
+        Location::Bucket { bucket, prefix } => {
+            let s3 = s3_config(&config_from_env().await, &AwsOptions::default());
+            let key = std::env::var("MEDIA_KMS_KEY_ID").ok().map(|key| key.trim().to_owned());
+            let key = key.filter(|key| !key.is_empty());
+            Arc::new(Bucket::new(aws_sdk_s3::Client::from_conf(s3), bucket, prefix, key))
+        }
+    }
+}
+
+async fn config_from_env() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest()).retry_config(retries()).timeout_config(timeouts()).load().await
 }
 
 fn s3_config(config: &SdkConfig, options: &AwsOptions) -> aws_sdk_s3::Config {

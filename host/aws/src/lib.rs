@@ -49,7 +49,7 @@ mod webhook;
 mod writer;
 
 pub use crate::http::HttpClient;
-pub use clients::{Clients, ConfigError};
+pub use clients::{Clients, ConfigError, storage_from_env};
 pub use documents::Documents;
 pub use events::{EventError, JobReport, JobStatus};
 pub use ids::ticket_id;

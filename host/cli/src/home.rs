@@ -27,21 +27,28 @@ impl Home {
     /// # Errors
     /// If neither is there.
     pub fn find() -> Result<Self> {
+        Self::if_any()?.ok_or_else(|| {
+            usage!(
+                "the checkout that stagehost was built in is gone; set STAGEHOST_HOME to one, or name the components \
+                 with --stages DIR and the state machine with --state-machine FILE"
+            )
+        })
+    }
+
+    /// The same for what a binary can do alone.
+    ///
+    /// # Errors
+    /// If `STAGEHOST_HOME` is set to something else.
+    pub fn if_any() -> Result<Option<Self>> {
         if let Some(root) = std::env::var_os("STAGEHOST_HOME") {
             let root = PathBuf::from(root);
             if !root.join("stages").is_dir() {
                 return Err(usage!("STAGEHOST_HOME is {}, but there is no stages/ in it", root.display()));
             }
-            return Ok(Self { root });
+            return Ok(Some(Self { root }));
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        match root.canonicalize() {
-            Ok(root) if root.join("stages").is_dir() => Ok(Self { root }),
-            _ => Err(usage!(
-                "the checkout that stagehost was built in is gone; set STAGEHOST_HOME to one, or name the components \
-                 with --stages DIR and the state machine with --state-machine FILE"
-            )),
-        }
+        Ok(root.canonicalize().ok().filter(|root| root.join("stages").is_dir()).map(|root| Self { root }))
     }
 
     /// The state machine that is deployed.

@@ -28,9 +28,26 @@ pub struct SignArgs {
     #[command(flatten)]
     pub keyring: KeyringArgs,
 
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// Which of the keys.
+#[derive(Args, Clone, Debug)]
+pub struct KeyArgs {
     /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only one there is]
     #[arg(long, value_name = "NAME|FILE", env = "STAGEHOST_KEY", hide_env_values = true)]
     pub key: Option<String>,
+}
+
+impl SignArgs {
+    /// The key.
+    ///
+    /// # Errors
+    /// If there is none, or it is not clear which.
+    pub fn signing(&self) -> Result<SigningKey> {
+        Keyring::open(&self.keyring)?.signing(self.key.key.as_deref())
+    }
 }
 
 /// Whom to believe.
@@ -82,22 +99,14 @@ impl Keyring {
         folder.create(&self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
 
         let key = SigningKey::generate()?;
-        let private = self.folder.join(format!("{name}.pem"));
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&private);
-        let mut file = match file {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                bail!("there is a key {name} already ({}); choose another name", private.display())
-            }
-            file => file.with_context(|| format!("cannot write {}", private.display()))?,
-        };
-        file.write_all(key.to_pem()?.as_bytes()).with_context(|| format!("cannot write {}", private.display()))?;
-        let public = self.folder.join(format!("{name}.pub"));
-        std::fs::write(&public, format!("{}\n", key.public()))
-            .with_context(|| format!("cannot write {}", public.display()))?;
+        let (public, private) = (self.folder.join(format!("{name}.pub")), self.folder.join(format!("{name}.pem")));
+        // The public half first: without the other it signs nothing, and it is taken back.
+        write_new(&public, format!("{}\n", key.public()).as_bytes(), 0o644)?;
+        if let Err(error) = key.to_pem().map_err(Into::into).and_then(|pem| write_new(&private, pem.as_bytes(), 0o600))
+        {
+            let _ = std::fs::remove_file(&public);
+            return Err(error);
+        }
         Ok(key.public())
     }
 
@@ -123,7 +132,7 @@ impl Keyring {
                 _ => return Err(usage!("there are several keys ({}); name one with --key", list(&names))),
             },
         };
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = read_private(&file)?;
         SigningKey::from_pem(&text).with_context(|| file.display().to_string())
     }
 
@@ -179,6 +188,49 @@ impl Keyring {
     }
 }
 
+/// A file that is not there yet, or nothing at all.
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let cannot = || format!("cannot write {}", path.display());
+    let mut file = match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("there is a key of this name already ({}); choose another name", path.display())
+        }
+        file => file.with_context(cannot)?,
+    };
+    if let Err(error) = file.write_all(bytes) {
+        let _ = std::fs::remove_file(path);
+        return Err(error).with_context(cannot);
+    }
+    Ok(())
+}
+
+/// The text of a private key, if it is for its owner only.
+fn read_private(path: &Path) -> Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut file = std::fs::File::open(path).with_context(cannot)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = file.metadata().with_context(cannot)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            bail!(
+                "{path} is a private key that others can use (mode {mode:03o}); run `chmod 600 {path}`, and make another \
+                 key if somebody may have seen it",
+                path = path.display()
+            );
+        }
+    }
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut file, &mut text).with_context(cannot)?;
+    Ok(text)
+}
+
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -214,6 +266,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn neither_half_of_a_key_is_ever_replaced_nor_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keyring(&folder);
+        keys.create("release").unwrap();
+        let file = |name: &str| keys.folder().join(name);
+
+        // Somebody else's public key, which is believed under this name.
+        std::fs::copy(file("release.pub"), file("theirs.pub")).unwrap();
+        let said = keys.create("theirs").unwrap_err().to_string();
+        assert!(said.contains("theirs.pub"), "{said}");
+        assert!(!file("theirs.pem").exists());
+        assert_eq!(std::fs::read(file("theirs.pub")).unwrap(), std::fs::read(file("release.pub")).unwrap());
+
+        // A private key of which the public half is lost.
+        std::fs::rename(file("release.pem"), file("lost.pem")).unwrap();
+        let before = std::fs::read(file("lost.pem")).unwrap();
+        let said = keys.create("lost").unwrap_err().to_string();
+        assert!(said.contains("lost.pem"), "{said}");
+        assert!(!file("lost.pub").exists());
+        assert_eq!(std::fs::read(file("lost.pem")).unwrap(), before);
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_private_key_is_for_its_owner_only() {
@@ -221,6 +296,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = keyring(&folder);
         keys.create("release").unwrap();
-        assert_eq!(keys.folder().join("release.pem").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let file = keys.folder().join("release.pem");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        for mode in [0o640, 0o604, 0o620] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let said = keys.signing(None).err().unwrap().to_string();
+            assert!(said.contains(&format!("chmod 600 {}", file.display())), "{said}");
+        }
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(keys.signing(None).is_ok());
     }
 }

@@ -15,14 +15,12 @@ mod keys;
 mod package;
 mod pinning;
 mod pins;
-mod place;
 mod registry;
 mod replay;
 mod report;
 mod run;
 mod serve;
 mod setup;
-#[allow(dead_code)]
 mod shadow_report;
 mod stage_check;
 mod store;
@@ -60,7 +58,7 @@ enum Command {
     Env(backend_env::EnvArgs),
     /// Look at and change which stage runs for which state
     #[command(subcommand)]
-    Pins(pins::PinsCommand),
+    Pins(Box<pins::PinsCommand>),
     /// Make and list the keys that stages and pins are signed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -83,10 +81,12 @@ enum StageCommand {
     Pull(registry::pull::PullArgs),
     /// Look at everything of a version: signatures, component, artifacts
     Verify(registry::verify::VerifyArgs),
-    /// Say that a version must not be used any more
+    /// Say that a version must not be pinned any more
     Yank(registry::yank::YankArgs),
     /// Compile what is published for this version's engine
     Recompile(registry::recompile::RecompileArgs),
+    /// Sign what is published by another key
+    Resign(registry::resign::ResignArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -105,7 +105,7 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => check::check(args),
         Command::Cost(args) => cost::cost(args),
         Command::Env(args) => backend_env::env(args),
-        Command::Pins(command) => block_on(pins::pins(command)),
+        Command::Pins(command) => block_on(pins::pins(*command)),
         Command::Keys(command) => keys::keys(command),
         Command::Stage(command) => stage(command),
     };
@@ -128,6 +128,7 @@ fn stage(command: StageCommand) -> anyhow::Result<exit::Exit> {
         StageCommand::Verify(args) => block_on(registry::verify::verify(args)),
         StageCommand::Yank(args) => block_on(registry::yank::yank(args)),
         StageCommand::Recompile(args) => block_on(registry::recompile::recompile(args)),
+        StageCommand::Resign(args) => block_on(registry::resign::resign(args)),
     }
 }
 

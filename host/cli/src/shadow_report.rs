@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use stagehost_aws::storage_from_env;
 use stagehost_record::{CandidateSummary, Ratio, SHADOW_PREFIX, read_reports, summarize};
 use stagehost_storage::{Location, Storage};
 
 use crate::exit::{Exit, usage};
-use crate::place;
 
 #[derive(Args, Debug)]
 pub struct ShadowReportArgs {
@@ -49,7 +49,7 @@ pub async fn shadow_report(args: ShadowReportArgs) -> Result<Exit> {
             return Err(usage!("where the reports are is not said: name the media bucket with --bucket s3://NAME"));
         }
     };
-    let storage = &place::open(&bucket).await;
+    let storage = &storage_from_env(&bucket).await;
     summed_up(&args, storage).await
 }
 

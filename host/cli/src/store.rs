@@ -49,7 +49,7 @@ pub struct ComponentStore {
     engine: StageEngine,
     components: Components,
     artifacts: PathBuf,
-    loaded: Mutex<HashMap<(String, World), Arc<Stage>>>,
+    loaded: Mutex<HashMap<(StageIdentity, World), Arc<Stage>>>,
 }
 
 impl ComponentStore {
@@ -68,8 +68,7 @@ impl ComponentStore {
             .components
             .get(&pin.digest)
             .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
-        let identity =
-            StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() };
+        let identity = identity(pin);
         let artifact = self.artifacts.join(format!(
             "{}-{}.cwasm",
             pin.digest.trim_start_matches("sha256:"),
@@ -106,7 +105,7 @@ impl StageSource for ComponentStore {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
         // Held while loading, so that two calls of one state do not compile it twice.
         let mut loaded = self.loaded.lock().await;
-        let key = (pin.digest.clone(), pin.world);
+        let key = (identity(pin), pin.world);
         if let Some(stage) = loaded.get(&key) {
             return Ok(stage.clone());
         }
@@ -114,6 +113,10 @@ impl StageSource for ComponentStore {
         loaded.insert(key, stage.clone());
         Ok(stage)
     }
+}
+
+fn identity(pin: &Pin) -> StageIdentity {
+    StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
 }
 
 /// A folder that only this user can write to: what is in it gets executed.

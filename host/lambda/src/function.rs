@@ -18,7 +18,7 @@ use stagehost_pins::{FilePins, PinSource, PinStore, PinsEvent, PinsWatcher, Stor
 use stagehost_record::Shadow;
 use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
-use stagehost_storage::{Bucket, Folder, Location, Storage};
+use stagehost_storage::Location;
 use stagehost_telemetry::{Telemetry, XRay, stdout};
 use time::OffsetDateTime;
 
@@ -52,7 +52,7 @@ impl Function {
         let stages: Arc<dyn StageSource> = match settings.registry {
             None => Arc::new(package),
             Some(location) => {
-                let registry = Registry::new(storage(&clients, location), settings.trusted.clone());
+                let registry = Registry::new(clients.storage(&location), settings.trusted.clone());
                 let cache = ArtifactCache::open(std::env::temp_dir().join(CACHE), DEFAULT_CACHE_BYTES)?;
                 Arc::new(RegistryStages::new(engine, Some(package), registry, cache))
             }
@@ -70,14 +70,14 @@ impl Function {
         let pins: Arc<dyn PinSource> = match settings.pins {
             PinsPlace::File(file) => Arc::new(FilePins::new(file, watcher.clone())),
             PinsPlace::Store(location) => {
-                let store = PinStore::new(storage(&clients, location), settings.trusted);
+                let store = PinStore::new(clients.storage(&location), settings.trusted);
                 Arc::new(StoredPins::new(store, settings.pins_max_age, watcher.clone()))
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let capabilities = clients.capabilities().context("the host's capabilities")?;
         let media = |prefix: &str| {
-            storage(&clients, Location::Bucket { bucket: clients.options().bucket.clone(), prefix: prefix.to_owned() })
+            clients.storage(&Location::Bucket { bucket: clients.options().bucket.clone(), prefix: prefix.to_owned() })
         };
         // A candidate begins when the stage in service has ended, in the same memory.
         let shadow = Shadow::new(capabilities.objects.clone(), media(""), cores, settings.guest_memory_mib);
@@ -129,15 +129,6 @@ fn watcher(telemetry: Arc<Telemetry>) -> PinsWatcher {
             PinsEvent::CanaryGivenUp { .. } => telemetry.host_error("CanaryGivenUp"),
         }
     })
-}
-
-fn storage(clients: &Clients, location: Location) -> Arc<dyn Storage> {
-    match location {
-        Location::Folder(path) => Arc::new(Folder::new(path)),
-        Location::Bucket { bucket, prefix } => {
-            Arc::new(Bucket::new(clients.s3.clone(), bucket, prefix, clients.options().kms_key_id.clone()))
-        }
-    }
 }
 
 /// A host whose environment names no state machine.

@@ -127,6 +127,12 @@ async fn what_cannot_be_trusted_is_refused_by_the_command_and_by_the_function() 
     assert!(place.desk.refused(&["pins", "set", STATE, "9.9.9", "--why", "a test"]).contains("9.9.9"));
     assert!(place.desk.refused(&["pins", "set", "NoState", "0.2.0", "--why", "a test"]).contains("NoState"));
 
+    // Compiled for this machine only: hosts with the other processor would refuse it.
+    let said = place.desk.refused(&[set.as_slice(), &["--target", "x86_64,arm64"]].concat());
+    assert!(said.contains("x86_64 and arm64") && said.contains("stage recompile validate@0.2.0"), "{said}");
+    let checked = place.desk.done(&[set.as_slice(), &["--dry-run"]].concat())["checks"].to_string();
+    assert!(checked.contains("for this stagehost's engine (wasmtime-"), "{checked}");
+
     place.desk.done(&["stage", "yank", "validate@0.2.0", "--reason", "writes nonsense"]);
     let said = place.desk.refused(&set);
     assert!(said.contains("writes nonsense"), "{said}");

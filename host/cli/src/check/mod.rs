@@ -13,6 +13,7 @@ mod recovery;
 mod rules;
 mod schema;
 mod shape;
+mod shipped;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,6 @@ use self::finding::Finding;
 use self::machine::Pinned;
 use crate::assemble::host_states;
 use crate::exit::{Exit, usage};
-use crate::home::Home;
 use crate::pinning::release_pins;
 
 /// Check that the state machine, the pins and the batch's schema belong together
@@ -66,14 +66,8 @@ pub struct CheckArgs {
 /// # Errors
 /// If a file cannot be read, or the pins are none.
 pub fn check(args: CheckArgs) -> Result<Exit> {
-    let or_shipped = |given: &Option<PathBuf>, shipped: fn(&Home) -> PathBuf| match given {
-        Some(file) => Ok(file.clone()),
-        None => Home::find().map(|home| shipped(&home)),
-    };
-    let machine_file = or_shipped(&args.state_machine, Home::state_machine)?;
-    let schema_file = or_shipped(&args.schema, schema_of)?;
-    let definition = read(&machine_file)?;
-    let schema = read(&schema_file)?;
+    let machine = shipped::STATE_MACHINE.or(args.state_machine.as_deref())?;
+    let schema = shipped::SCHEMA.or(args.schema.as_deref())?;
     let pins = match &args.pins {
         Some(file) => of_file(file)?,
         None => release_pins()
@@ -83,17 +77,17 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
             .collect(),
     };
     // A definition that is no JSON is a finding, so there is nothing to say of its states here.
-    let dispatched = host_states(&definition).unwrap_or_default().into_iter().collect();
-    let found = analysis::findings(&definition, &schema, &pins, dispatched)
-        .map_err(|e| usage!("{}: {e:#}", schema_file.display()))?;
+    let dispatched = host_states(&machine.text).unwrap_or_default().into_iter().collect();
+    let found = analysis::findings(&machine.text, &schema.text, &pins, dispatched)
+        .map_err(|e| usage!("{}: {e:#}", schema.place.display()))?;
     if args.json {
         let document = json!({
-            "stateMachine": machine_file, "pins": args.pins, "schema": schema_file, "pinned": pins.len(),
+            "stateMachine": machine.place, "pins": args.pins, "schema": schema.place, "pinned": pins.len(),
             "fits": found.is_empty(), "findings": found,
         });
         println!("{document:#}");
     } else {
-        print(&machine_file, args.pins.as_deref(), &schema_file, &found);
+        print(&machine.place, args.pins.as_deref(), &schema.place, &found);
     }
     Ok(if found.is_empty() { Exit::Success } else { Exit::Failure })
 }
@@ -101,16 +95,11 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
 /// What is wrong between pins and a state machine, by default the shipped one.
 ///
 /// # Errors
-/// If there is no state machine to compare with.
+/// If the state machine cannot be read.
 pub fn of_pins(pins: &Pins, state_machine: Option<&Path>) -> Result<Vec<Finding>> {
-    let home = Home::find()?;
-    let definition = read(state_machine.unwrap_or(&home.state_machine()))?;
+    let definition = shipped::STATE_MACHINE.or(state_machine)?.text;
     let dispatched = host_states(&definition).unwrap_or_default().into_iter().collect();
-    analysis::findings(&definition, &read(&schema_of(&home))?, &pinned(pins), dispatched)
-}
-
-fn schema_of(home: &Home) -> PathBuf {
-    home.root().join("statemachine/schemas/batch.schema.json")
+    analysis::findings(&definition, &shipped::SCHEMA.or(None)?.text, &pinned(pins), dispatched)
 }
 
 fn print(machine: &Path, pins: Option<&Path>, schema: &Path, found: &[Finding]) {
@@ -127,12 +116,8 @@ fn print(machine: &Path, pins: Option<&Path>, schema: &Path, found: &[Finding]) 
     }
 }
 
-fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|e| usage!("cannot read {}: {e}", file.display()))
-}
-
 fn of_file(file: &Path) -> Result<BTreeMap<String, Pinned>> {
-    let pins = Pins::parse(read(file)?.as_bytes(), &file.display().to_string()).map_err(|e| usage!("{e}"))?;
+    let pins = Pins::parse(shipped::read(file)?.as_bytes(), &file.display().to_string()).map_err(|e| usage!("{e}"))?;
     Ok(pinned(&pins))
 }
 

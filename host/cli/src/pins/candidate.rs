@@ -1,14 +1,14 @@
 //! Stages that are about to be pinned: found in the registry, and checked there before any host has to.
 
 use anyhow::{Context as _, Result, bail};
+use stagehost_aws::storage_from_env;
 use stagehost_pins::Pin;
-use stagehost_registry::{Registry, RegistryError, StageId, TrustedKeys, Wanted};
-use stagehost_runtime::{Grants, Limits, Target};
+use stagehost_registry::{Registry, StageId, TrustedKeys, Wanted};
+use stagehost_runtime::{ENGINE, Grants, Limits, Target};
 use stagehost_storage::Location;
 
 use super::change::ChangeArgs;
 use crate::exit::usage;
-use crate::place;
 
 /// The pin for `[NAME@]VERSION`, with the settings of the one that is `now` pinned.
 ///
@@ -27,7 +27,7 @@ pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Opt
     let id = StageId::new(name, version).map_err(|error| usage!("{error}"))?;
     let location = change.registry.as_ref();
     let location = location.ok_or_else(|| usage!("name the registry that has {id} with --registry"))?;
-    let registry = Registry::new(place::open(location).await, change.trusted()?);
+    let registry = Registry::new(storage_from_env(location).await, change.trusted()?);
     let manifest = registry.manifest(&id).await?;
     Ok(Pin {
         stage: manifest.name,
@@ -40,13 +40,19 @@ pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Opt
     })
 }
 
-/// Looks at everything that a host will look at before it runs this pin, and says what was found; `None` if the registry
-/// knows nothing of it.
+/// Looks at everything that a host with one of these processors will look at before it runs this pin, and says what was
+/// found; `None` if the registry knows nothing of it.
 ///
 /// # Errors
 /// Whatever a host would refuse.
-pub async fn checked(location: &Location, trusted: TrustedKeys, state: &str, pin: &Pin) -> Result<Option<String>> {
-    let registry = Registry::new(place::open(location).await, trusted);
+pub async fn checked(
+    location: &Location,
+    trusted: TrustedKeys,
+    targets: &[Target],
+    state: &str,
+    pin: &Pin,
+) -> Result<Option<String>> {
+    let registry = Registry::new(storage_from_env(location).await, trusted);
     let id = StageId::new(&pin.stage, &pin.version)?;
     if !registry.versions(Some(id.name())).await?.contains(&id) {
         return Ok(None);
@@ -55,24 +61,17 @@ pub async fn checked(location: &Location, trusted: TrustedKeys, state: &str, pin
         bail!("{id} was withdrawn on {}: {}; pin another version", yanked.at, yanked.reason);
     }
     let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
-    let mut compiled = Vec::new();
-    let mut missing = None;
-    for target in Target::ALL {
-        match registry.resolve(&wanted, target).await {
-            Ok(resolved) => {
-                registry.artifact(&resolved.artifact).await.with_context(|| format!("{id} for {target}"))?;
-                compiled.push(format!("{target} ({})", resolved.artifact.engine));
-            }
-            Err(error @ RegistryError::NoArtifact { .. }) => missing = Some(error),
-            Err(error) => return Err(error.into()),
-        }
+    let named: Vec<_> = targets.iter().map(|target| target.name()).collect();
+    for target in targets {
+        // A host without code for it would refuse the whole revision, or fail when it starts anew.
+        let resolved = registry.resolve(&wanted, *target).await.with_context(|| {
+            format!("{id} has to run on {}; --target names other processors of the hosts", named.join(" and "))
+        })?;
+        registry.artifact(&resolved.artifact).await.with_context(|| format!("{id} for {target}"))?;
     }
-    match missing {
-        Some(error) if compiled.is_empty() => Err(error.into()),
-        _ => {
-            let found =
-                format!("{state}: {id} is signed, fits the world {}, compiled for {}", pin.world, compiled.join(", "));
-            Ok(Some(found))
-        }
-    }
+    Ok(Some(format!(
+        "{state}: {id} is signed, fits the world {}, compiled for {} for this stagehost's engine ({ENGINE})",
+        pin.world,
+        named.join(" and ")
+    )))
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use stagehost_pins::{Author, Difference, Kept, Pin, Pins, differences};
 use stagehost_registry::TrustedKeys;
+use stagehost_runtime::Target;
 use stagehost_storage::Location;
 
 use super::PlaceArgs;
@@ -14,7 +15,8 @@ use super::candidate::checked;
 use super::show::print_differences;
 use crate::check::of_pins;
 use crate::exit::{Exit, usage};
-use crate::keyring::Keyring;
+use crate::keyring::{KeyArgs, Keyring};
+use crate::registry::targets;
 
 /// What every change has in common.
 #[derive(Args)]
@@ -30,13 +32,23 @@ pub struct ChangeArgs {
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 
-    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only one there is]
-    #[arg(long, value_name = "NAME|FILE", env = "STAGEHOST_KEY", hide_env_values = true)]
-    key: Option<String>,
+    #[command(flatten)]
+    key: KeyArgs,
 
     /// Where stages are published: s3://bucket/prefix or a folder
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
     pub registry: Option<Location>,
+
+    /// The processor of the hosts: x86_64 or arm64; may be given several times. What is pinned has to be compiled for it
+    /// [default: both]
+    #[arg(
+        long = "target",
+        value_name = "TARGET",
+        env = "STAGEHOST_TARGET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    targets: Vec<Target>,
 
     /// The state machine that the pins belong to [default: the shipped one]
     #[arg(long, value_name = "FILE")]
@@ -95,7 +107,7 @@ impl ChangeArgs {
             return Ok(Exit::Success);
         }
         let keyring = Keyring::open(&self.place.keyring)?;
-        let key = keyring.signing(self.key.as_deref())?;
+        let key = keyring.signing(self.key.key.as_deref())?;
         let by = self.by.clone().or_else(|| std::env::var("USER").ok()).filter(|by| !by.is_empty());
         let by = by.ok_or_else(|| usage!("who makes this change? name them with --by"))?;
         if self.why.trim().is_empty() {
@@ -126,7 +138,7 @@ impl ChangeArgs {
                     "{pin} is new for {state}: name the registry that has it with --registry, so that it can be checked"
                 )
             })?;
-            checks.push(match checked(registry, self.trusted()?, state, pin).await? {
+            checks.push(match checked(registry, self.trusted()?, &targets(&self.targets), state, pin).await? {
                 Some(found) => found,
                 None if again => {
                     format!("{state}: {pin} was in force before and is in no registry: the package has it")

@@ -9,13 +9,13 @@ mod show;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use stagehost_aws::storage_from_env;
 use stagehost_pins::PinStore;
 use stagehost_registry::TrustedKeys;
 use stagehost_storage::Location;
 
 use crate::exit::Exit;
 use crate::keyring::{Keyring, KeyringArgs, TrustArgs};
-use crate::place;
 use crate::shadow_report;
 
 #[derive(Subcommand)]
@@ -81,6 +81,9 @@ pub async fn pins(command: PinsCommand) -> Result<Exit> {
 #[derive(Args, Clone, Debug)]
 pub struct PlaceArgs {
     /// The pins: s3://bucket/prefix or a folder
+    ///
+    /// A bucket is found as the AWS CLI finds it: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the rest. What is written
+    /// there is encrypted by the key that MEDIA_KMS_KEY_ID names, else by the bucket's default.
     #[arg(long = "pins", value_name = "PLACE", env = "STAGEHOST_PINS", hide_env_values = true)]
     place: Location,
 
@@ -97,7 +100,7 @@ pub struct PlaceArgs {
 
 impl PlaceArgs {
     async fn store(&self) -> Result<PinStore> {
-        Ok(PinStore::new(place::open(&self.place).await, self.trusted()?))
+        Ok(PinStore::new(storage_from_env(&self.place).await, self.trusted()?))
     }
 
     fn trusted(&self) -> Result<TrustedKeys> {

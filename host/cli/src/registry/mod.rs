@@ -1,4 +1,5 @@
-//! Commands around published stages: `stagehost stage publish`, `list`, `inspect`, `pull`, `verify`, `yank`, `recompile`.
+//! Commands around published stages: `stagehost stage publish`, `list`, `inspect`, `pull`, `verify`, `yank`, `recompile`,
+//! `resign`.
 
 pub mod inspect;
 pub mod list;
@@ -7,6 +8,7 @@ mod oci;
 pub mod publish;
 pub mod pull;
 pub mod recompile;
+pub mod resign;
 pub mod verify;
 pub mod yank;
 
@@ -16,13 +18,13 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use stagehost_registry::{PublicKey, Registry, StageId};
+use stagehost_aws::storage_from_env;
+use stagehost_registry::{PublicKey, Registry, SigningKey, StageId};
 use stagehost_runtime::{StageIdentity, Target, precompile_for};
 use stagehost_storage::Location;
 
 use crate::exit::usage;
-use crate::keyring::{Keyring, KeyringArgs, TrustArgs};
-use crate::place;
+use crate::keyring::{Keyring, KeyringArgs, SignArgs, TrustArgs};
 
 pub use oci::OciPlace;
 
@@ -52,6 +54,9 @@ impl FromStr for Place {
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgs {
     /// The registry: a folder or s3://bucket/prefix
+    ///
+    /// A bucket is found as the AWS CLI finds it: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the rest. What is written
+    /// there is encrypted by the key that MEDIA_KMS_KEY_ID names, else by the bucket's default.
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
     registry: Location,
 }
@@ -60,13 +65,26 @@ pub struct StoreArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ReadArgs {
     #[command(flatten)]
-    pub store: StoreArgs,
+    store: StoreArgs,
 
     #[command(flatten)]
-    pub keyring: KeyringArgs,
+    keyring: KeyringArgs,
 
     #[command(flatten)]
-    pub trust: TrustArgs,
+    trust: TrustArgs,
+}
+
+/// A registry in which something is signed.
+#[derive(Args, Clone, Debug)]
+pub struct WriteArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    sign: SignArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 impl ReadArgs {
@@ -75,17 +93,19 @@ impl ReadArgs {
     /// # Errors
     /// If a key is none.
     pub async fn open(&self) -> Result<Registry> {
-        self.store.open(&self.keyring, &self.trust, None).await
+        open(&self.store.registry, &self.keyring, &self.trust, None).await
     }
 }
 
-impl StoreArgs {
-    /// As [`ReadArgs::open`]; whoever signs believes the own key, too, whichever file it is in.
+impl WriteArgs {
+    /// As [`ReadArgs::open`], and the key. Whoever signs believes the own key, too, whichever file it is in.
     ///
     /// # Errors
-    /// If a key is none.
-    pub async fn open(&self, keyring: &KeyringArgs, trust: &TrustArgs, own: Option<PublicKey>) -> Result<Registry> {
-        open(&self.registry, keyring, trust, own).await
+    /// If a key is none, or it is not clear which one signs.
+    pub async fn open(&self) -> Result<(Registry, SigningKey)> {
+        let key = self.sign.signing()?;
+        let registry = open(&self.store.registry, &self.sign.keyring, &self.trust, Some(key.public())).await?;
+        Ok((registry, key))
     }
 }
 
@@ -97,7 +117,7 @@ async fn open(
 ) -> Result<Registry> {
     let trusted = Keyring::open(keyring)?.trusted(trust)?;
     let trusted = trusted.iter().copied().chain(own).collect();
-    Ok(Registry::new(place::open(location).await, trusted))
+    Ok(Registry::new(storage_from_env(location).await, trusted))
 }
 
 /// `NAME@VERSION`, or `NAME` for the newest that may be used.
@@ -126,7 +146,7 @@ async fn compiled(called: &str, component: &Bytes, targets: &[Target], quiet: bo
 }
 
 /// `--target`, each once, or all.
-fn targets(named: &[Target]) -> Vec<Target> {
+pub fn targets(named: &[Target]) -> Vec<Target> {
     Target::ALL.into_iter().filter(|target| named.is_empty() || named.contains(target)).collect()
 }
 

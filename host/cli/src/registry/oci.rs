@@ -13,15 +13,16 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use docker_credential::DockerCredential;
+use futures::{Stream, TryStreamExt as _};
 use oci_client::Reference;
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use stagehost_registry::{ArtifactRecord, Document, Draft, Manifest, Published, StageId};
 
+use super::digest_of;
 use crate::exit::usage;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -33,7 +34,7 @@ const CODE: &str = "application/vnd.stagehost.code.v1";
 const TITLE: &str = "org.opencontainers.image.title";
 
 /// The largest component that is pulled, in bytes.
-const MAX_COMPONENT: i64 = 256 << 20;
+const MAX_COMPONENT: usize = 256 << 20;
 
 /// `oci://host/path`: stages are below it, each in a repository of its own.
 #[derive(Clone, Debug)]
@@ -106,6 +107,13 @@ impl Session {
         }
     }
 
+    /// How long the manifest is.
+    async fn size_of(&self, reference: &Reference) -> Result<i64> {
+        let raw = self.client.pull_manifest_raw(reference, &self.auth, &[MANIFEST]).await;
+        let (bytes, _) = raw.with_context(|| format!("cannot read {reference}"))?;
+        Ok(i64::try_from(bytes.len())?)
+    }
+
     async fn put(
         &self,
         reference: &Reference,
@@ -113,7 +121,7 @@ impl Session {
         media_type: &str,
         title: Option<&str>,
     ) -> Result<OciDescriptor> {
-        let digest = sha256(&bytes);
+        let digest = digest_of(&bytes);
         let size = i64::try_from(bytes.len())?;
         self.client
             .push_blob(reference, bytes, &digest)
@@ -124,7 +132,10 @@ impl Session {
     }
 }
 
-/// Pushes a component, and what was signed about it. `false`: the same component was there.
+/// Pushes a component, and what was signed about it. `false`: both were there.
+///
+/// What was signed comes first: the tag of the component is what says that it is published, and whoever sees it finds the
+/// rest. What an interruption has left out is added.
 ///
 /// # Errors
 /// If the tag is another component's, or the registry refuses.
@@ -136,7 +147,9 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
         .await
         .with_context(|| format!("cannot log in at {}", reference.resolve_registry()))?;
     let digest = &published.manifest.component.digest;
-    if let Some((there, _)) = session.manifest(reference).await? {
+    let tag = format!("{}.stagehost", reference.tag().unwrap_or_default());
+    let beside = Reference::with_tag(reference.registry().to_owned(), reference.repository().to_owned(), tag);
+    if let Some((there, manifest)) = session.manifest(reference).await? {
         let known: Vec<_> = there.layers.iter().map(|layer| layer.digest.as_str()).collect();
         ensure!(
             known == [digest.as_str()],
@@ -144,11 +157,31 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
              under another one",
             known.join(", ")
         );
-        return Ok(false);
+        let said = session.manifest(&beside).await?.and_then(|(said, _)| said.subject);
+        if said.is_some_and(|subject| subject.digest == manifest) {
+            return Ok(false);
+        }
+        // By another tool, or by one that was interrupted.
+        let size = session.size_of(reference).await?;
+        push_signed(&session, &beside, signed, subject(manifest, size)).await?;
+        return Ok(true);
     }
-    let subject = push_component(&session, reference, draft, &published.manifest).await?;
+    let bytes = component_manifest(&session, reference, draft, &published.manifest).await?;
+    push_signed(&session, &beside, signed, subject(digest_of(&bytes), i64::try_from(bytes.len())?)).await?;
+    session
+        .client
+        .push_manifest_raw(reference, bytes, http::HeaderValue::from_static(MANIFEST))
+        .await
+        .with_context(|| format!("cannot write {reference}"))?;
+    Ok(true)
+}
 
-    // What hosts read, after the component: the tag of the component is what says that it is published.
+fn subject(digest: String, size: i64) -> OciDescriptor {
+    OciDescriptor { media_type: MANIFEST.to_owned(), digest, size, ..OciDescriptor::default() }
+}
+
+/// What hosts read.
+async fn push_signed(session: &Session, beside: &Reference, signed: &Path, subject: OciDescriptor) -> Result<()> {
     let mut layers = Vec::new();
     for file in files(signed)? {
         let bytes = Bytes::from(std::fs::read(signed.join(&file))?);
@@ -159,9 +192,9 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
             // The component itself.
             _ => continue,
         };
-        layers.push(session.put(reference, bytes, media_type, Some(&file)).await?);
+        layers.push(session.put(beside, bytes, media_type, Some(&file)).await?);
     }
-    let config = session.put(reference, Bytes::from_static(b"{}"), EMPTY, None).await?;
+    let config = session.put(beside, Bytes::from_static(b"{}"), EMPTY, None).await?;
     let manifest = OciImageManifest {
         media_type: Some(MANIFEST.to_owned()),
         artifact_type: Some(SIGNED.to_owned()),
@@ -170,22 +203,16 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
         subject: Some(subject),
         ..OciImageManifest::default()
     };
-    let tag = format!("{}.stagehost", reference.tag().unwrap_or_default());
-    let beside = Reference::with_tag(reference.registry().to_owned(), reference.repository().to_owned(), tag);
     session
         .client
-        .push_manifest(&beside, &OciManifest::Image(manifest))
+        .push_manifest(beside, &OciManifest::Image(manifest))
         .await
         .with_context(|| format!("cannot write {beside}"))?;
-    Ok(true)
+    Ok(())
 }
 
-async fn push_component(
-    session: &Session,
-    reference: &Reference,
-    draft: &Draft,
-    said: &Manifest,
-) -> Result<OciDescriptor> {
+/// The component's manifest, of which everything but itself is pushed.
+async fn component_manifest(session: &Session, reference: &Reference, draft: &Draft, said: &Manifest) -> Result<Bytes> {
     let title = format!("{}.wasm", said.name);
     let layer = session.put(reference, draft.component.clone(), WASM, Some(&title)).await?;
     let config = json!({
@@ -205,14 +232,7 @@ async fn push_component(
     let manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer], "annotations": annotations,
     });
-    let bytes = Bytes::from(manifest.to_string());
-    let (digest, size) = (sha256(&bytes), i64::try_from(bytes.len())?);
-    session
-        .client
-        .push_manifest_raw(reference, bytes, http::HeaderValue::from_static(MANIFEST))
-        .await
-        .with_context(|| format!("cannot write {reference}"))?;
-    Ok(OciDescriptor { media_type: MANIFEST.to_owned(), digest, size, ..OciDescriptor::default() })
+    Ok(manifest.to_string().into())
 }
 
 /// The component at `oci://host/path:tag` (or `@sha256:…`), whoever has pushed it.
@@ -231,21 +251,29 @@ pub async fn pull(text: &str) -> Result<Bytes> {
         bail!("{reference} has {} layers; a component has exactly one", manifest.layers.len());
     };
     ensure!(layer.media_type == WASM, "{reference} holds {}, not {WASM}", layer.media_type);
-    ensure!(layer.size <= MAX_COMPONENT, "{reference} has {} bytes, more than are read", layer.size);
-    let mut bytes = Vec::new();
-    session
-        .client
-        .pull_blob(&reference, layer, &mut bytes)
-        .await
-        .with_context(|| format!("cannot read the component of {reference}"))?;
+    let size = usize::try_from(layer.size).ok().filter(|size| *size <= MAX_COMPONENT);
+    let size = size.with_context(|| {
+        format!("{reference} is said to have {} bytes; at most {MAX_COMPONENT} are read", layer.size)
+    })?;
+    let cannot = || format!("cannot read the component of {reference}");
+    let stream = session.client.pull_blob_stream(&reference, layer).await.with_context(cannot)?;
+    let bytes = exactly(size, stream).await.with_context(cannot)?;
     // The client has compared it as well; what is not checked here is not known here.
-    let found = sha256(&bytes);
+    let found = digest_of(&bytes);
     ensure!(found == layer.digest, "the component of {reference} has the digest {found}, not {}", layer.digest);
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+/// All of a stream that has so many bytes. Of one that has more, no more are read.
+async fn exactly(size: usize, stream: impl Stream<Item = std::io::Result<Bytes>>) -> Result<Bytes> {
+    let mut stream = std::pin::pin!(stream);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.try_next().await? {
+        ensure!(chunk.len() <= size - bytes.len(), "it has more than the {size} bytes that its manifest says");
+        bytes.extend_from_slice(&chunk);
+    }
+    ensure!(bytes.len() == size, "it has {} bytes instead of {size}", bytes.len());
+    Ok(bytes.into())
 }
 
 /// All files below a folder, by their relative names, in order.
@@ -286,5 +314,22 @@ mod tests {
         for wrong in ["oci://", "oci://host", "oci:///path", "oci://host/path:tag", "oci://host/PATH"] {
             assert!(wrong.parse::<OciPlace>().unwrap_err().contains("expected oci://host/path"), "{wrong}");
         }
+    }
+    #[tokio::test]
+    async fn of_a_component_no_more_bytes_are_read_than_its_manifest_says() {
+        let taken = std::sync::atomic::AtomicUsize::new(0);
+        let endless = futures::stream::repeat_with(|| {
+            taken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(Bytes::from_static(b"1234"))
+        });
+        let said = exactly(9, endless).await.unwrap_err().to_string();
+        assert!(said.contains("more than the 9 bytes"), "{said}");
+        assert_eq!(taken.into_inner(), 3);
+
+        let of = |chunks: &[&'static [u8]]| {
+            futures::stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk))).collect::<Vec<_>>())
+        };
+        assert_eq!(exactly(5, of(&[b"123", b"45"])).await.unwrap(), b"12345".as_slice());
+        assert!(exactly(6, of(&[b"123", b"45"])).await.is_err());
     }
 }

@@ -12,7 +12,7 @@ use stagehost_runtime::{Target, World, names_of};
 use super::metadata::{Embedded, embed, read};
 use super::{Place, compiled, kib, targets};
 use crate::exit::{Exit, usage};
-use crate::keyring::{Keyring, SignArgs, TrustArgs};
+use crate::keyring::{SignArgs, TrustArgs};
 
 #[derive(Args)]
 #[command(after_help = "Example: a new version for the hosts that read a bucket\n\n  \
@@ -64,7 +64,7 @@ pub struct PublishArgs {
 /// # Errors
 /// If the component is not fit to be published, the version is taken, or something cannot be written.
 pub async fn publish(args: PublishArgs) -> Result<Exit> {
-    let key = Keyring::open(&args.sign.keyring)?.signing(args.sign.key.as_deref())?;
+    let key = args.sign.signing()?;
     let draft = draft(&args)?;
     let published = match &args.registry {
         Place::Store(location) => {

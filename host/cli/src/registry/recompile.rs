@@ -6,9 +6,8 @@ use serde_json::json;
 use stagehost_registry::{Added, Registry, SigningKey, StageId};
 use stagehost_runtime::{ENGINE, Target};
 
-use super::{StoreArgs, compiled, kib, named, targets};
+use super::{WriteArgs, compiled, kib, named, targets};
 use crate::exit::{Exit, usage};
-use crate::keyring::{Keyring, SignArgs, TrustArgs};
 
 #[derive(Args)]
 #[command(after_help = "Example: before hosts of a new release read the registry\n\n  \
@@ -19,7 +18,7 @@ pub struct RecompileArgs {
     #[arg(value_name = "NAME[@VERSION]", required_unless_present = "all")]
     what: Option<String>,
 
-    /// All versions of all stages that are not yanked
+    /// All versions of all stages; yanked ones too, because they may still be pinned
     #[arg(long, conflicts_with = "what")]
     all: bool,
 
@@ -28,13 +27,7 @@ pub struct RecompileArgs {
     targets: Vec<Target>,
 
     #[command(flatten)]
-    registry: StoreArgs,
-
-    #[command(flatten)]
-    sign: SignArgs,
-
-    #[command(flatten)]
-    trust: TrustArgs,
+    registry: WriteArgs,
 
     /// Print one JSON document
     #[arg(long)]
@@ -46,8 +39,7 @@ pub struct RecompileArgs {
 /// # Errors
 /// If a component cannot be trusted or read, or an artifact cannot be written. Of all versions, the others are still done.
 pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
-    let key = Keyring::open(&args.sign.keyring)?.signing(args.sign.key.as_deref())?;
-    let registry = args.registry.open(&args.sign.keyring, &args.trust, Some(key.public())).await?;
+    let (registry, key) = args.registry.open().await?;
     let ids = match &args.what {
         Some(what) => vec![named(&registry, what).await?],
         None => registry.versions(None).await?,
@@ -59,14 +51,13 @@ pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
     let mut failed = false;
     for id in &ids {
         match one(&args, &registry, id, &key).await {
-            Ok(Some(artifacts)) => {
+            Ok(artifacts) => {
                 for added in artifacts.iter().filter(|_| !args.json) {
                     let said = if added.created { kib(added.record.code.bytes) } else { "was there".to_owned() };
                     println!("{id} {}-{ENGINE} {said}", added.record.target);
                 }
                 documents.push(json!({"stage": id.to_string(), "artifacts": artifacts}));
             }
-            Ok(None) => documents.push(json!({"stage": id.to_string(), "yanked": true})),
             Err(error) if ids.len() == 1 => return Err(error),
             Err(error) => {
                 failed = true;
@@ -81,12 +72,8 @@ pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
     Ok(if failed { Exit::Partial } else { Exit::Success })
 }
 
-/// `None` for a yanked one among all.
-async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &SigningKey) -> Result<Option<Vec<Added>>> {
+async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &SigningKey) -> Result<Vec<Added>> {
     let manifest = registry.manifest(id).await?;
-    if args.all && registry.yanked(id).await?.is_some() {
-        return Ok(None);
-    }
     let digest = &manifest.component.digest;
     let (mut artifacts, mut missing) = (Vec::new(), Vec::new());
     for target in targets(&args.targets) {
@@ -104,5 +91,5 @@ async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &Sign
             artifacts.push(registry.add_artifact(digest, target, &code, key).await?);
         }
     }
-    Ok(Some(artifacts))
+    Ok(artifacts)
 }

@@ -1,19 +1,19 @@
-//! `stagehost stage yank`: a version that must not be used any more.
+//! `stagehost stage yank`: a version that must not be pinned any more.
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use stagehost_registry::StageId;
 
-use super::StoreArgs;
+use super::WriteArgs;
 use crate::exit::{Exit, usage};
-use crate::keyring::{Keyring, SignArgs, TrustArgs};
 
 #[derive(Args)]
 #[command(after_help = "Example\n\n  \
     stagehost stage yank thumbnails@1.5.0 --reason \"loses colour profiles\" --registry s3://toq-listing-medias/pipeline/registry\n\n\
-    Hosts that have it loaded go on; none loads it anew, and it cannot be pinned. Nothing is deleted. So first pin\n\
-    another version: `stagehost pins set` or `stagehost pins rollback`.")]
+    It can be pinned no more: `stagehost pins` refuses, and `NAME` alone means another version. Where it is pinned it\n\
+    goes on working, on hosts that start anew as well, and nothing is deleted. To have it run nowhere, pin another\n\
+    version: `stagehost pins set` or `stagehost pins rollback`, and `stagehost pins revoke` for what has begun.")]
 pub struct YankArgs {
     /// The version
     #[arg(value_name = "NAME@VERSION")]
@@ -24,13 +24,7 @@ pub struct YankArgs {
     reason: String,
 
     #[command(flatten)]
-    registry: StoreArgs,
-
-    #[command(flatten)]
-    sign: SignArgs,
-
-    #[command(flatten)]
-    trust: TrustArgs,
+    registry: WriteArgs,
 
     /// Print one JSON document
     #[arg(long)]
@@ -43,10 +37,9 @@ pub struct YankArgs {
 /// If there is no such version or the registry cannot be written.
 pub async fn yank(args: YankArgs) -> Result<Exit> {
     if args.reason.trim().is_empty() {
-        return Err(usage!("--reason is empty; say why {} must not be used", args.id));
+        return Err(usage!("--reason is empty; say why {} must not be pinned", args.id));
     }
-    let key = Keyring::open(&args.sign.keyring)?.signing(args.sign.key.as_deref())?;
-    let registry = args.registry.open(&args.sign.keyring, &args.trust, Some(key.public())).await?;
+    let (registry, key) = args.registry.open().await?;
     let yanked = registry.yank(&args.id, &args.reason, &key).await?;
     if args.json {
         println!("{:#}", json!({"registry": registry.place(), "yanked": yanked}));
