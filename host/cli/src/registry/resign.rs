@@ -11,13 +11,15 @@ use crate::exit::{Exit, usage};
 #[derive(Args)]
 #[command(after_help = "Example: from the key `release` to the key `release-2`\n\n  \
     export STAGEHOST_REGISTRY=s3://toq-listing-medias/pipeline/registry\n  \
-    stagehost keys new release-2         # 1. add its public half to the TRUSTED_KEYS of all hosts, beside the old one\n  \
-    stagehost stage resign --all --key release-2                 # 2. once those are deployed\n  \
-    stagehost stage verify thumbnails@1.5.0 --keys DIR           # 3. with nothing but release-2.pub in DIR\n\n\
-    Only then take the old key out of TRUSTED_KEYS, when the pins in force are signed by the new one as well: any change\n\
-    of them with --key release-2 does that. Whoever resigns has to trust the old key: it is in the folder of keys, in\n\
-    TRUSTED_KEYS, or named with --trust. What is said stays the same, and what the key has signed already stays as it\n\
-    is, so a command that broke off is simply run again.")]
+    stagehost keys new release-2\n  \
+    stagehost stage resign --all --key release-2\n  \
+    stagehost stage list --keys DIR      # nothing but release-2.pub in DIR: what will hosts say?\n\n\
+    Before it, add the new key to the TRUSTED_KEYS of all hosts, beside the old one. After it, take\n\
+    the old one out, once the pins are signed by the new key as well (any change of them with\n\
+    --key release-2) and no execution goes on with pins that only the old one has signed.\n\n\
+    Whoever resigns has to trust the old key: it is in the folder of keys, in TRUSTED_KEYS, or named\n\
+    with --trust. What is said stays the same; what the key has signed already stays as it is, so a\n\
+    command that broke off is simply run again.")]
 pub struct ResignArgs {
     /// The version
     #[arg(value_name = "NAME@VERSION", required_unless_present = "all")]

@@ -11,9 +11,10 @@ use crate::exit::{Exit, usage};
 #[derive(Args)]
 #[command(after_help = "Example\n\n  \
     stagehost stage yank thumbnails@1.5.0 --reason \"loses colour profiles\" --registry s3://toq-listing-medias/pipeline/registry\n\n\
-    It can be pinned no more: `stagehost pins` refuses, and `NAME` alone means another version. Where it is pinned it\n\
-    goes on working, on hosts that start anew as well, and nothing is deleted. To have it run nowhere, pin another\n\
-    version: `stagehost pins set` or `stagehost pins rollback`, and `stagehost pins revoke` for what has begun.")]
+    It can be pinned no more: `stagehost pins` refuses it, and NAME alone means another version. Where\n\
+    it is pinned it goes on working, on hosts that start anew as well, and nothing is deleted. To have\n\
+    it run nowhere, pin another version (`stagehost pins set` or `rollback`), and revoke the revision\n\
+    for what has begun with it (`stagehost pins revoke`).")]
 pub struct YankArgs {
     /// The version
     #[arg(value_name = "NAME@VERSION")]
