@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use stagehost_registry::EnvelopeError;
+use stagehost_registry::{EnvelopeError, hex_of};
 use stagehost_runtime::{GrantError, Grants, Limits, World};
 use stagehost_storage::StorageError;
 
@@ -312,8 +312,7 @@ impl Pin {
 
     fn check(&self, state: &str) -> Result<(), PinError> {
         self.grants.check().map_err(|source| PinError::Grant { state: state.to_owned(), source })?;
-        let digest = self.digest.strip_prefix("sha256:").unwrap_or("");
-        if digest.len() != 64 || !digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if hex_of(&self.digest, "sha256").is_none() {
             return Err(PinError::Digest { state: state.to_owned(), digest: self.digest.clone() });
         }
         Ok(())

@@ -45,7 +45,8 @@ async fn load() -> Result<()> {
 
     println!("{INVOCATIONS} invocations each, of one process\n");
     println!(
-        "| Event | p50 | p99 | Resident at {SETTLED} | at {INVOCATIONS} | Descriptors |\n|---|---|---|---|---|---|"
+        "| Event | p50 | p99 | Resident at {SETTLED} | at {INVOCATIONS} | Descriptors | Ends after SIGTERM |\n\
+         |---|---|---|---|---|---|---|"
     );
     let health = json!({"source": "stagehost.health"});
     let one = state("ValidateRawAssets", batch(json!([key])));
@@ -75,14 +76,19 @@ async fn measure(what: &str, command: Command, variables: Vec<(String, String)>,
     }
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let us = |time: Duration| time.as_secs_f64() * 1e6;
+    let (resident, descriptors) = (function.resident_bytes()?, function.descriptors()?);
+    let begun = Instant::now();
+    function.terminate().await?;
+    let ended = begun.elapsed();
     println!(
-        "| {what} | {:.0} µs | {:.0} µs | {:.1} MiB | {:.1} MiB | {} → {} |",
+        "| {what} | {:.0} µs | {:.0} µs | {:.1} MiB | {:.1} MiB | {} → {} | {:.1} ms |",
         us(times.median()),
         us(times.quantile(0.99)),
         mib(settled.0),
-        mib(function.resident_bytes()?),
+        mib(resident),
         settled.1,
-        function.descriptors()?,
+        descriptors,
+        us(ended) / 1e3,
     );
     Ok(())
 }
