@@ -33,12 +33,12 @@ def main(repository, package, hostile):
             batches.a_job_that_fails_costs_its_video_only_and_operators_hear_of_it,
             batches.a_job_that_is_delivered_three_times_is_one_execution_and_one_callback,
             faults.a_backend_that_comes_back_is_told_then,
-            faults.a_throttled_invocation_is_tried_again,
             faults.a_message_that_nobody_can_read_is_dead_after_five_receives,
             faults.a_stopped_execution_leaves_its_input_and_late_news_do_no_harm,
         ]
-        # One after the other and to their end: these change what all the others run on.
+        # One after the other and to their end: these change what all the others run on, or would be taken for another's.
         alone = [
+            faults.a_throttled_invocation_is_tried_again,
             faults.a_host_that_dies_in_a_call_is_called_again,
             updates.a_stage_that_traps_costs_its_file_only_and_the_earlier_stage_comes_back,
             updates.a_video_that_nobody_reports_of_ends_in_time_with_what_else_was_made,
