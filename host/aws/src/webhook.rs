@@ -99,6 +99,9 @@ impl SignedWebhook {
         if let Some(traceparent) = &scope.batch.traceparent {
             set(self.trace_header.clone(), traceparent);
         }
+        if let Some(revision) = scope.batch.revision {
+            set(HeaderName::from_static("x-toq-pins-revision"), &revision.to_string());
+        }
         set(http::header::CONTENT_TYPE, "application/json");
         set(HeaderName::from_static("x-toq-signature"), &secret.toq_signature(body));
         set(HeaderName::from_static("webhook-signature"), &secret.webhook_signature(&id, &timestamp, body));

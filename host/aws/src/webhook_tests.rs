@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use proptest::prelude::*;
 use serde_json::json;
+use stagehost_batch::Batch;
 use stagehost_runtime::capability::Provenance;
 
 use super::*;
@@ -45,7 +46,7 @@ fn scope() -> CallScope {
         execution: "arn:aws:states:eu-west-1:1:execution:m:e".into(),
         attempt: 0,
         task_token: None,
-        batch: Arc::new(stagehost_batch::parse(&batch).unwrap()),
+        batch: Arc::new(Batch { revision: Some(7), ..stagehost_batch::parse(&batch).unwrap() }),
         provenance: Arc::new(Provenance { stage: "callback".into(), version: "1".into(), digest: "d".into() }),
     }
 }
@@ -81,6 +82,7 @@ async fn a_delivery_carries_both_signatures_over_exactly_the_bytes_that_were_sen
     assert_eq!(header(&headers, "content-type"), "application/json");
     assert!(header(&headers, "user-agent").starts_with("stagehost/"));
     assert_eq!(header(&headers, "traceparent"), scope().batch.traceparent.clone().unwrap());
+    assert_eq!(header(&headers, "x-toq-pins-revision"), "7", "which versions of all stages processed the batch");
 }
 
 #[tokio::test]
