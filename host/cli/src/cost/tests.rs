@@ -36,9 +36,9 @@ fn a_batch_of_one_photo_costs_what_it_does_by_hand() {
     let lines = lines(&["--batch-photos", "1", "--batch-videos", "0", "--host-memory", "1769", "--cold", "0"]);
     // Queue, validate, thumbnails, zip, callback: no video, so nothing is submitted and no event comes.
     assert_eq!(line(&lines, "Lambda requests").columns[1].0, 5_000.0);
-    // One CPU: 60 + 6.4 + 300 + 8 files in bundles (1 photo and 3 thumbnails, twice) × 40 + 300 ms; and 10 ms for each MB
+    // One CPU: 60 + 6.4 + 150.7 + 8 files in bundles (1 photo and 3 thumbnails, twice) × 40 + 300 ms; and 10 ms for each MB
     // that is read: 4 to validate, 4 to scale, 2 × 4.3 to bundle.
-    let seconds = (60.0 + 6.4 + 300.0 + 8.0 * 40.0 + 300.0 + 10.0 * (4.0 + 4.0 + 8.6)) / 1000.0;
+    let seconds = (60.0 + 6.4 + 150.7 + 8.0 * 40.0 + 300.0 + 10.0 * (4.0 + 4.0 + 8.6)) / 1000.0;
     let gb_seconds = line(&lines, "Lambda GB-seconds").columns;
     assert!(close(gb_seconds[1].0, 1000.0 * seconds * 1769.0 / 1024.0), "{gb_seconds:?}");
     assert!(
