@@ -7,8 +7,13 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a call that has waited for the host waits for a core. Its time runs, and those that have the cores may do nothing
+/// but burn theirs: then it goes on beside them, and all of them share, because guests yield at every tick of the epoch.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The right to run. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
@@ -20,9 +25,9 @@ pub(crate) struct Core {
 impl Core {
     /// Waits for one of `all` cores.
     pub(crate) async fn take(all: &Arc<Semaphore>) -> Self {
-        let core = Self { all: all.clone(), held: Arc::default() };
-        core.resume().await;
-        core
+        // Never closed.
+        let permit = all.clone().acquire_owned().await.ok();
+        Self { all: all.clone(), held: Arc::new(Mutex::new(permit)) }
     }
 
     /// What `work` comes to. If it has to wait, the core is free until it is done.
@@ -43,9 +48,8 @@ impl Core {
     }
 
     async fn resume(&self) {
-        // Never closed.
-        let permit = self.all.clone().acquire_owned().await.ok();
-        *self.held() = permit;
+        let permit = tokio::time::timeout(PATIENCE, self.all.clone().acquire_owned()).await;
+        *self.held() = permit.ok().and_then(Result::ok);
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<OwnedSemaphorePermit>> {
@@ -70,6 +74,23 @@ mod tests {
         core.free_while(other).await.ok();
         assert_eq!(all.available_permits(), 0);
         drop(core);
+        assert_eq!(all.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_for_the_host_does_not_wait_long_for_those_that_keep_the_cores() {
+        let all = Arc::new(Semaphore::new(1));
+        let core = Core::take(&all).await;
+        let keeper = core
+            .free_while(async {
+                tokio::task::yield_now().await;
+                Core::take(&all).await
+            })
+            .await;
+        assert_eq!(all.available_permits(), 0, "it goes on beside the one that has it");
+        drop(core);
+        assert_eq!(all.available_permits(), 0);
+        drop(keeper);
         assert_eq!(all.available_permits(), 1);
     }
 
