@@ -35,23 +35,13 @@ def answers(port):
 
 
 @contextlib.contextmanager
-def ministack(corrected=False, **variables):
-    """Starts it in a folder of its own, and gives its endpoint. `corrected` starts it as ministack_start.py says.
-
-    Its functions inherit its environment, `variables` included; this is how they learn where AWS is.
-    """
-    port, folder = free_port(), tempfile.mkdtemp()
-    endpoint = f"http://127.0.0.1:{port}"
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder,
-        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AWS_ENDPOINT_URL": endpoint, **variables,
-    }
-    start = [str(pathlib.Path(__file__).with_name("ministack_start.py"))] if corrected else ["-m", "ministack"]
+def running(name, command, environment, folder, port):
+    """A server that lives in a folder of its own, and both only as long as the `with` block; its log is shown if that fails."""
     with open(pathlib.Path(folder) / "log", "wb+") as log:
-        process = subprocess.Popen([sys.executable, "-B", *start], env=environment, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
         try:
-            until("ministack answers", lambda: process.poll() is not None or answers(port))
-            yield endpoint
+            until(f"{name} answers", lambda: process.poll() is not None or answers(port))
+            yield
         except BaseException:
             log.seek(0)
             print(log.read()[-8000:].decode(errors="replace"), flush=True)
@@ -64,6 +54,23 @@ def ministack(corrected=False, **variables):
                 process.kill()
                 process.wait()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def ministack(corrected=False, **variables):
+    """Starts it in a folder of its own, and gives its endpoint. `corrected` starts it as ministack_start.py says.
+
+    Its functions inherit its environment, `variables` included; this is how they learn where AWS is.
+    """
+    port, folder = free_port(), tempfile.mkdtemp()
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder,
+        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AWS_ENDPOINT_URL": endpoint, **variables,
+    }
+    start = [str(pathlib.Path(__file__).with_name("ministack_start.py"))] if corrected else ["-m", "ministack"]
+    with running("ministack", [sys.executable, "-B", *start], environment, folder, port):
+        yield endpoint
 
 
 def client(endpoint, service, credentials=ROOT):

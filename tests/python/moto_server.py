@@ -7,13 +7,10 @@ that is the port of whoever answers in their place.
 import contextlib
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 import urllib.request
 
-from ministack_server import answers, free_port
-from server import until
+from ministack_server import free_port, running
 
 
 @contextlib.contextmanager
@@ -23,22 +20,7 @@ def moto(python, services_port):
     endpoint = f"http://127.0.0.1:{port}"
     environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "MOTO_PORT": str(services_port)}
     command = [python, "-B", "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
-    with open(os.path.join(folder, "log"), "wb+") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
-        try:
-            until("moto answers", lambda: process.poll() is not None or answers(port))
-            settings = json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode()
-            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/config", settings, method="POST")).close()
-            yield endpoint
-        except BaseException:
-            log.seek(0)
-            print(log.read()[-8000:].decode(errors="replace"), flush=True)
-            raise
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
+    with running("moto", command, environment, folder, port):
+        settings = json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/config", settings, method="POST")).close()
+        yield endpoint

@@ -58,6 +58,26 @@ pub struct TrustArgs {
     pub trust: Vec<String>,
 }
 
+/// What is needed to believe anything: one's own keys, and whom else to trust.
+#[derive(Args, Clone, Debug)]
+pub struct BelieveArgs {
+    #[command(flatten)]
+    pub keyring: KeyringArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+impl BelieveArgs {
+    /// One's own keys, those of `TRUSTED_KEYS`, and `--trust`.
+    ///
+    /// # Errors
+    /// If one of them is no key.
+    pub fn trusted(&self) -> Result<TrustedKeys> {
+        Keyring::open(&self.keyring)?.trusted(&self.trust)
+    }
+}
+
 /// A folder of keys.
 pub struct Keyring {
     folder: PathBuf,

@@ -144,9 +144,11 @@ impl Dispatcher {
         if let (Role::Canary, Some(canary), true) = (choice.role, pins.canaries.get(&state), in_time) {
             self.canaries.note(&state, canary, outcome.as_ref());
         }
-        let after = outcome.as_ref().ok().map(|outcome| outcome.batch.clone()).filter(|_| trial.is_some()).or(before);
+        // A batch may be large: it is copied only where somebody looks.
+        let trial =
+            trial.zip(before).map(|(trial, before)| (trial, outcome.as_ref().map_or(before, |o| o.batch.clone())));
         let answer = self.finish(envelope, pin, pins.batch, outcome, recorder.jobs(), deadline).await;
-        if let (Some(trial), Some(after)) = (trial, after) {
+        if let Some((trial, after)) = trial {
             trial.end(self.parts.stages.as_ref(), &after, deadline).await;
         }
         answer

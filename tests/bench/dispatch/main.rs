@@ -1,6 +1,9 @@
 //! What the host itself costs, in one process: dispatching to stages that do nothing, making their instances, and getting a
 //! stage ready with and without a compiler. `tests/bench/README.md` says how to run it and what came of it.
 
+#[path = "../../fixtures/dispatching.rs"]
+mod dispatching;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use serde_json::{Value, json};
-use stagehost_aws::{AwsOptions, Clients};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, Executions, NoQueue, PackagedStages, StageSource, Started};
+use serde_json::json;
+use stagehost_dispatch::{PackagedStages, StageSource};
 use stagehost_pins::{PinError, PinSource, Pins};
-use stagehost_runtime::{AssetEvent, Fanout, Observer, Stage, StageEngine, StageIdentity, World};
+use stagehost_runtime::{AssetEvent, Observer, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::package::{package, state};
 use stagehost_tests::statistics::Times;
 use stagehost_tests::{binary, guest};
@@ -26,7 +27,7 @@ fn main() -> Result<()> {
     // On a worker thread, as the function does.
     runtime.block_on(async {
         tokio::spawn(async {
-            dispatching().await?;
+            calling().await?;
             loading().await
         })
         .await?
@@ -54,36 +55,17 @@ impl Observer for Instances {
     }
 }
 
-struct NoExecutions;
-
-#[async_trait]
-impl Executions for NoExecutions {
-    async fn start(&self, _: &str, _: &Value) -> Result<Started, String> {
-        Err("none here".to_owned())
-    }
-}
-
-async fn dispatching() -> Result<()> {
+async fn calling() -> Result<()> {
     let folder = package_of_empty_stages()?;
     let pins = Pins::parse(&std::fs::read(folder.join("pins.json"))?, "pins.json")?;
-    let config =
-        SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-west-1")).build();
-    let clients = Clients::new(&config, AwsOptions { bucket: "medias".into(), ..AwsOptions::default() });
     let instances = Arc::new(Instances::default());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let dispatcher = Dispatcher::new(DispatcherParts {
-        pins: Arc::new(Fixed(Arc::new(pins))),
-        stages: Arc::new(PackagedStages::open(StageEngine::new()?, folder.join("stages"))?),
-        capabilities: clients.capabilities()?,
-        fanout: Fanout::new(cores, 1024),
-        documents: clients.documents(),
-        tickets: Arc::new(clients.tickets()),
-        executions: Arc::new(NoExecutions),
-        visibility: Arc::new(NoQueue),
-        observer: instances.clone(),
-        watcher: Arc::new(|_| {}),
-        trials: None,
-    });
+    let stages = PackagedStages::open(StageEngine::new()?, folder.join("stages"))?;
+    let dispatcher = dispatching::dispatcher(
+        Arc::new(Fixed(Arc::new(pins))),
+        Arc::new(stages),
+        instances.clone(),
+        Arc::new(|_| {}),
+    )?;
     println!("{CALLS} calls each, one after the other; milliseconds: median (tenth–ninetieth percentile)");
     let one = json!({"listingId": 51, "assets": ["51/raw/photo/vertical/2025-11-27/a.jpg"]});
     for name in ["Asset", "Batch"] {

@@ -1,20 +1,18 @@
 //! Stages that are about to be pinned: found in the registry, and checked there before any host has to.
 
 use anyhow::{Context as _, Result, bail};
-use stagehost_aws::storage_from_env;
 use stagehost_pins::Pin;
-use stagehost_registry::{Registry, StageId, TrustedKeys, Wanted};
+use stagehost_registry::{Registry, StageId, Wanted};
 use stagehost_runtime::{ENGINE, Grants, Limits, Target};
-use stagehost_storage::Location;
 
-use super::change::ChangeArgs;
+use super::change::Places;
 use crate::exit::usage;
 
 /// The pin for `[NAME@]VERSION`, with the settings of the one that is `now` pinned.
 ///
 /// # Errors
 /// If it is not published, or nobody who is trusted has signed it.
-pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Option<&Pin>) -> Result<Pin> {
+pub async fn published(places: &Places<'_>, state: &str, version: &str, now: Option<&Pin>) -> Result<Pin> {
     let (name, version) = match (version.rsplit_once('@'), now) {
         (Some((name, version)), _) => (name, version),
         (None, Some(now)) => (now.stage.as_str(), version),
@@ -25,9 +23,8 @@ pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Opt
         }
     };
     let id = StageId::new(name, version).map_err(|error| usage!("{error}"))?;
-    let location = change.registry.as_ref();
-    let location = location.ok_or_else(|| usage!("name the registry that has {id} with --registry"))?;
-    let registry = Registry::new(storage_from_env(location).await, change.trusted()?);
+    let registry = places.registry.as_ref();
+    let registry = registry.ok_or_else(|| usage!("name the registry that has {id} with --registry"))?;
     let manifest = registry.manifest(&id).await?;
     Ok(Pin {
         stage: manifest.name,
@@ -45,14 +42,7 @@ pub async fn published(change: &ChangeArgs, state: &str, version: &str, now: Opt
 ///
 /// # Errors
 /// Whatever a host would refuse.
-pub async fn checked(
-    location: &Location,
-    trusted: TrustedKeys,
-    targets: &[Target],
-    state: &str,
-    pin: &Pin,
-) -> Result<Option<String>> {
-    let registry = Registry::new(storage_from_env(location).await, trusted);
+pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: &Pin) -> Result<Option<String>> {
     let id = StageId::new(&pin.stage, &pin.version)?;
     if !registry.versions(Some(id.name())).await?.contains(&id) {
         return Ok(None);

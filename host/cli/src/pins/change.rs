@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
-use stagehost_pins::{Author, Difference, Kept, Pin, Pins, differences};
-use stagehost_registry::TrustedKeys;
+use stagehost_aws::storage_from_env;
+use stagehost_pins::{Author, Difference, Kept, Pin, PinStore, Pins, differences};
+use stagehost_registry::Registry;
 use stagehost_runtime::Target;
 use stagehost_storage::Location;
 
@@ -22,7 +23,7 @@ use crate::registry::targets;
 #[derive(Args)]
 pub struct ChangeArgs {
     #[command(flatten)]
-    pub place: PlaceArgs,
+    place: PlaceArgs,
 
     /// Why, for whoever reads the history
     #[arg(long, value_name = "TEXT")]
@@ -37,7 +38,7 @@ pub struct ChangeArgs {
 
     /// Where stages are published: s3://bucket/prefix or a folder
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
-    pub registry: Option<Location>,
+    registry: Option<Location>,
 
     /// The processor of the hosts: x86_64 or arm64; may be given several times. What is pinned has to be compiled for it
     /// [default: both]
@@ -60,14 +61,29 @@ pub struct ChangeArgs {
 }
 
 impl ChangeArgs {
-    /// Whom to believe.
+    /// Opens what a change is made on. Nothing is asked of either place yet.
     ///
     /// # Errors
-    /// If one of the keys is none.
-    pub fn trusted(&self) -> Result<TrustedKeys> {
-        self.place.trusted()
+    /// If a key that is to be believed is none.
+    pub async fn open(&self) -> Result<Places<'_>> {
+        let registry = match &self.registry {
+            Some(location) => Some(Registry::new(storage_from_env(location).await, self.place.believe.trusted()?)),
+            None => None,
+        };
+        Ok(Places { args: self, store: self.place.store().await?, registry })
     }
+}
 
+/// The pins to be changed, and the registry that has what they name.
+pub struct Places<'a> {
+    args: &'a ChangeArgs,
+    /// The pins.
+    pub store: PinStore,
+    /// The registry, if one was named.
+    pub registry: Option<Registry>,
+}
+
+impl Places<'_> {
     /// Puts `next` in force in place of `on`.
     ///
     /// # Errors
@@ -94,7 +110,7 @@ impl ChangeArgs {
         }
         next.check()?;
         let mut checks = self.check(on.map(|kept| &kept.pins), &next, restores.is_some()).await?;
-        let findings = of_pins(&next, self.state_machine.as_deref())?;
+        let findings = of_pins(&next, self.args.state_machine.as_deref())?;
         if let Some(first) = findings.first() {
             bail!(
                 "the pins do not fit the state machine ({} findings; --state-machine names another):\n{first}",
@@ -102,15 +118,15 @@ impl ChangeArgs {
             );
         }
         checks.push("the pins and the state machine belong together".to_owned());
-        if self.dry_run {
+        if self.args.dry_run {
             self.report(None, &changes, &checks)?;
             return Ok(Exit::Success);
         }
-        let keyring = Keyring::open(&self.place.keyring)?;
-        let key = keyring.signing(self.key.key.as_deref())?;
-        let by = self.by.clone().or_else(|| std::env::var("USER").ok()).filter(|by| !by.is_empty());
+        let keyring = Keyring::open(&self.args.place.believe.keyring)?;
+        let key = keyring.signing(self.args.key.key.as_deref())?;
+        let by = self.args.by.clone().or_else(|| std::env::var("USER").ok()).filter(|by| !by.is_empty());
         let by = by.ok_or_else(|| usage!("who makes this change? name them with --by"))?;
-        if self.why.trim().is_empty() {
+        if self.args.why.trim().is_empty() {
             return Err(usage!("--why is empty; whoever reads the history will want to know"));
         }
         if let Some(kept) = on.filter(|kept| kept.signer != key.public()) {
@@ -120,9 +136,8 @@ impl ChangeArgs {
                 key.public().id()
             );
         }
-        let store = self.place.store().await?;
-        let author = Author { key: &key, by: &by, why: &self.why, restores };
-        let done = store.put(next, on, &author).await?;
+        let author = Author { key: &key, by: &by, why: &self.args.why, restores };
+        let done = self.store.put(next, on, &author).await?;
         self.report(Some(&done), &changes, &checks)?;
         Ok(Exit::Success)
     }
@@ -130,27 +145,27 @@ impl ChangeArgs {
     /// Checks every pin that is not in force already; gives what was found right, for people.
     async fn check(&self, before: Option<&Pins>, next: &Pins, again: bool) -> Result<Vec<String>> {
         let known: Vec<&Pin> = before.iter().flat_map(|pins| pins.pins()).map(|(_, pin)| pin).collect();
-        let same_bytes = |pin: &Pin| known.iter().any(|k| (&k.digest, k.world) == (&pin.digest, pin.world));
+        let same = |pin: &Pin| known.iter().any(|known| known.identity() == pin.identity());
         let mut checks = Vec::new();
-        for (state, pin) in next.pins().filter(|(_, pin)| before.is_some() && !same_bytes(pin)) {
+        for (state, pin) in next.pins().filter(|(_, pin)| before.is_some() && !same(pin)) {
             let registry = self.registry.as_ref().with_context(|| {
                 format!(
                     "{pin} is new for {state}: name the registry that has it with --registry, so that it can be checked"
                 )
             })?;
-            checks.push(match checked(registry, self.trusted()?, &targets(&self.targets), state, pin).await? {
+            checks.push(match checked(registry, &targets(&self.args.targets), state, pin).await? {
                 Some(found) => found,
                 None if again => {
                     format!("{state}: {pin} was in force before and is in no registry: the package has it")
                 }
-                None => bail!("{registry} has no {pin}; `stagehost stage publish` puts it there"),
+                None => bail!("{} has no {pin}; `stagehost stage publish` puts it there", registry.place()),
             });
         }
         Ok(checks)
     }
 
     fn report(&self, done: Option<&Pins>, changes: &[Difference], checks: &[String]) -> Result<()> {
-        if self.place.json {
+        if self.args.place.json {
             let document = json!({
                 "revision": done.map(|pins| pins.revision), "dryRun": done.is_none(), "differences": changes, "checks": checks,
             });

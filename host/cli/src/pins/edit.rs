@@ -27,7 +27,7 @@ pub async fn init(args: InitArgs) -> Result<Exit> {
         usage!("cannot read {}: {error}; `stagehost package` makes pins, --from names others", args.from.display())
     })?;
     let pins = Pins::parse(&text, &args.from.display().to_string()).map_err(|error| usage!("{error}"))?;
-    args.change.put(None, pins).await
+    args.change.open().await?.put(None, pins).await
 }
 
 #[derive(Args)]
@@ -104,16 +104,17 @@ fn read_config(text: &str) -> Result<Map<String, Value>> {
 }
 
 pub async fn set(args: SetArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let now = on.pins.states.get(&args.state);
     let mut pin = match (&args.version, now) {
-        (Some(version), now) => published(&args.change, &args.state, version, now).await?,
+        (Some(version), now) => published(&places, &args.state, version, now).await?,
         (None, Some(now)) => now.clone(),
         (None, None) => return Err(usage!("nothing is pinned to {} yet; name a stage as NAME@VERSION", args.state)),
     };
     args.settings.apply(&mut pin)?;
     let next = on.pins.pinning(&args.state, pin);
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 #[derive(Args)]
@@ -126,11 +127,12 @@ pub struct RollbackArgs {
 }
 
 pub async fn rollback(args: RollbackArgs) -> Result<Exit> {
-    let store = args.change.place.store().await?;
-    let on = current(&store).await?;
+    let places = args.change.open().await?;
+    let store = &places.store;
+    let on = current(store).await?;
     let target = match args.revision {
         Some(revision) => revision,
-        None => before(&store, &on.pins).await?,
+        None => before(store, &on.pins).await?,
     };
     // Not every revision that is kept was in force: who makes a change may have been overtaken.
     let Some(earlier) = store.history(usize::MAX).await?.into_iter().find(|pins| pins.revision == target) else {
@@ -140,7 +142,7 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit> {
         return Err(usage!("revision {target} is revoked; `stagehost pins history` lists the others"));
     }
     let next = on.pins.rolled_back_to(&earlier);
-    args.change.put_again(&on, next, target).await
+    places.put_again(&on, next, target).await
 }
 
 /// The revision before this one; of pins that were put in force again, the one before those, so that a second rollback does
@@ -164,9 +166,10 @@ pub struct RevokeArgs {
 }
 
 pub async fn revoke(args: RevokeArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let next = on.pins.revoking(args.revision).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 #[derive(Args)]
@@ -194,13 +197,14 @@ pub struct CanaryArgs {
 }
 
 pub async fn canary(args: CanaryArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
-    let mut pin = published(&args.change, &args.state, &args.version, Some(now)).await?;
+    let mut pin = published(&places, &args.state, &args.version, Some(now)).await?;
     args.settings.apply(&mut pin)?;
     let canary = Canary { percent: args.percent, abort_above_percent: args.abort_above, pin };
     let next = on.pins.with_canary(&args.state, canary).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 #[derive(Args)]
@@ -213,15 +217,17 @@ pub struct EndArgs {
 }
 
 pub async fn promote(args: EndArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let next = on.pins.promoting(&args.state).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 pub async fn abort(args: EndArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let next = on.pins.aborting(&args.state).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 #[derive(Args)]
@@ -249,18 +255,19 @@ pub struct ShadowArgs {
 }
 
 pub async fn shadow(args: ShadowArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
     let shadow = match &args.version {
         None => None,
         Some(version) => {
-            let mut pin = published(&args.change, &args.state, version, Some(now)).await?;
+            let mut pin = published(&places, &args.state, version, Some(now)).await?;
             args.settings.apply(&mut pin)?;
             Some(Shadow { percent: args.percent, pin })
         }
     };
     let next = on.pins.with_shadow(&args.state, shadow).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }
 
 #[derive(Args)]
@@ -277,7 +284,8 @@ pub struct RecordArgs {
 }
 
 pub async fn record(args: RecordArgs) -> Result<Exit> {
-    let on = current(&args.change.place.store().await?).await?;
+    let places = args.change.open().await?;
+    let on = current(&places.store).await?;
     let next = on.pins.recording(&args.state, args.percent).map_err(|error| usage!("{error}"))?;
-    args.change.put(Some(&on), next).await
+    places.put(Some(&on), next).await
 }

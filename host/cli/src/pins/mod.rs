@@ -11,11 +11,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use stagehost_aws::storage_from_env;
 use stagehost_pins::PinStore;
-use stagehost_registry::TrustedKeys;
 use stagehost_storage::Location;
 
 use crate::exit::Exit;
-use crate::keyring::{Keyring, KeyringArgs, TrustArgs};
+use crate::keyring::BelieveArgs;
 use crate::shadow_report;
 
 #[derive(Subcommand)]
@@ -88,10 +87,7 @@ pub struct PlaceArgs {
     place: Location,
 
     #[command(flatten)]
-    keyring: KeyringArgs,
-
-    #[command(flatten)]
-    trust: TrustArgs,
+    believe: BelieveArgs,
 
     /// Print one JSON document
     #[arg(long)]
@@ -100,10 +96,6 @@ pub struct PlaceArgs {
 
 impl PlaceArgs {
     async fn store(&self) -> Result<PinStore> {
-        Ok(PinStore::new(storage_from_env(&self.place).await, self.trusted()?))
-    }
-
-    fn trusted(&self) -> Result<TrustedKeys> {
-        Keyring::open(&self.keyring)?.trusted(&self.trust)
+        Ok(PinStore::new(storage_from_env(&self.place).await, self.believe.trusted()?))
     }
 }

@@ -6,11 +6,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use stagehost_runtime::{World, names_of};
-use stagehost_storage::Location;
 
-use super::{digest_of, kib, metadata, named};
+use super::{OptionalReadArgs, digest_of, kib, metadata, named};
 use crate::exit::{Exit, usage};
-use crate::keyring::{KeyringArgs, TrustArgs};
 
 #[derive(Args)]
 #[command(after_help = "Examples\n\n  \
@@ -21,15 +19,8 @@ pub struct InspectArgs {
     #[arg(value_name = "FILE|NAME[@VERSION]")]
     what: String,
 
-    /// The registry of a published stage: a folder or s3://bucket/prefix
-    #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
-    registry: Option<Location>,
-
     #[command(flatten)]
-    keyring: KeyringArgs,
-
-    #[command(flatten)]
-    trust: TrustArgs,
+    registry: OptionalReadArgs,
 
     /// Print one JSON document
     #[arg(long)]
@@ -45,10 +36,8 @@ pub async fn inspect(args: InspectArgs) -> Result<Exit> {
     if file.is_file() || args.what.ends_with(".wasm") {
         return inspect_file(file, args.json);
     }
-    let location = args.registry.as_ref();
-    let location = location
-        .ok_or_else(|| usage!("{} is no file; for a published stage name its registry with --registry", args.what))?;
-    let registry = super::open(location, &args.keyring, &args.trust, None).await?;
+    let unnamed = || usage!("{} is no file; for a published stage name its registry with --registry", args.what);
+    let registry = args.registry.open(unnamed).await?;
     let id = named(&registry, &args.what).await?;
     let manifest = registry.manifest(&id).await?;
     let yanked = registry.yanked(&id).await?;

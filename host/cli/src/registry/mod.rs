@@ -24,7 +24,7 @@ use stagehost_runtime::{StageIdentity, Target, precompile_for};
 use stagehost_storage::Location;
 
 use crate::exit::usage;
-use crate::keyring::{Keyring, KeyringArgs, SignArgs, TrustArgs};
+use crate::keyring::{BelieveArgs, Keyring, KeyringArgs, SignArgs, TrustArgs};
 
 pub use oci::OciPlace;
 
@@ -68,10 +68,18 @@ pub struct ReadArgs {
     store: StoreArgs,
 
     #[command(flatten)]
-    keyring: KeyringArgs,
+    believe: BelieveArgs,
+}
+
+/// A registry that is only read, of a command that does not always need one.
+#[derive(Args, Clone, Debug)]
+pub struct OptionalReadArgs {
+    /// The registry of a published stage: a folder or s3://bucket/prefix
+    #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
+    registry: Option<Location>,
 
     #[command(flatten)]
-    trust: TrustArgs,
+    believe: BelieveArgs,
 }
 
 /// A registry in which something is signed.
@@ -93,7 +101,18 @@ impl ReadArgs {
     /// # Errors
     /// If a key is none.
     pub async fn open(&self) -> Result<Registry> {
-        open(&self.store.registry, &self.keyring, &self.trust, None).await
+        Ok(Registry::new(storage_from_env(&self.store.registry).await, self.believe.trusted()?))
+    }
+}
+
+impl OptionalReadArgs {
+    /// As [`ReadArgs::open`].
+    ///
+    /// # Errors
+    /// If a key is none; `unnamed`, if no registry was named.
+    pub async fn open(&self, unnamed: impl FnOnce() -> anyhow::Error) -> Result<Registry> {
+        let location = self.registry.as_ref().ok_or_else(unnamed)?;
+        Ok(Registry::new(storage_from_env(location).await, self.believe.trusted()?))
     }
 }
 
@@ -104,19 +123,15 @@ impl WriteArgs {
     /// If a key is none, or it is not clear which one signs.
     pub async fn open(&self) -> Result<(Registry, SigningKey)> {
         let key = self.sign.signing()?;
-        let registry = open(&self.store.registry, &self.sign.keyring, &self.trust, Some(key.public())).await?;
+        let registry = open(&self.store.registry, &self.sign.keyring, &self.trust, key.public()).await?;
         Ok((registry, key))
     }
 }
 
-async fn open(
-    location: &Location,
-    keyring: &KeyringArgs,
-    trust: &TrustArgs,
-    own: Option<PublicKey>,
-) -> Result<Registry> {
+/// A registry in which `own` is about to sign.
+async fn open(location: &Location, keyring: &KeyringArgs, trust: &TrustArgs, own: PublicKey) -> Result<Registry> {
     let trusted = Keyring::open(keyring)?.trusted(trust)?;
-    let trusted = trusted.iter().copied().chain(own).collect();
+    let trusted = trusted.iter().copied().chain([own]).collect();
     Ok(Registry::new(storage_from_env(location).await, trusted))
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
-use stagehost_registry::{Draft, Published, SigningKey, StageId};
+use stagehost_registry::{Draft, Published, Registry, SigningKey, StageId};
 use stagehost_runtime::{Target, World, names_of};
 
 use super::metadata::{Embedded, embed, read};
@@ -68,18 +68,20 @@ pub async fn publish(args: PublishArgs) -> Result<Exit> {
     let draft = draft(&args)?;
     let published = match &args.registry {
         Place::Store(location) => {
-            let own = Some(key.public());
-            let registry = super::open(location, &args.sign.keyring, &args.trust, own).await?;
-            registry.check_draft(&draft, &key).await?;
-            let code = compiled(&draft.id.to_string(), &draft.component, &targets(&args.targets), args.json).await?;
-            let published = registry.publish(&draft, &code, &key).await?;
-            report(&args, &registry.place(), &published);
-            return Ok(Exit::Success);
+            let registry = super::open(location, &args.sign.keyring, &args.trust, key.public()).await?;
+            (registry.place(), publish_in(&registry, &args, &draft, &key).await?)
         }
         Place::Oci(place) => publish_oci(&args, place, &draft, &key).await?,
     };
     report(&args, &published.0, &published.1);
     Ok(Exit::Success)
+}
+
+/// Refuses what cannot be published before time goes into compiling it.
+async fn publish_in(registry: &Registry, args: &PublishArgs, draft: &Draft, key: &SigningKey) -> Result<Published> {
+    registry.check_draft(draft, key).await?;
+    let code = compiled(&draft.id.to_string(), &draft.component, &targets(&args.targets), args.json).await?;
+    Ok(registry.publish(draft, &code, key).await?)
 }
 
 /// The very documents that hosts read are made in a folder, and then pushed.
@@ -91,10 +93,8 @@ async fn publish_oci(
 ) -> Result<(String, Published)> {
     let folder = tempfile::tempdir()?;
     let location = stagehost_storage::Location::Folder(folder.path().to_owned());
-    let registry = super::open(&location, &args.sign.keyring, &args.trust, Some(key.public())).await?;
-    registry.check_draft(draft, key).await?;
-    let code = compiled(&draft.id.to_string(), &draft.component, &targets(&args.targets), args.json).await?;
-    let mut published = registry.publish(draft, &code, key).await?;
+    let registry = super::open(&location, &args.sign.keyring, &args.trust, key.public()).await?;
+    let mut published = publish_in(&registry, args, draft, key).await?;
     let reference = place.reference(&draft.id)?;
     published.created = super::oci::push(&reference, folder.path(), draft, &published).await?;
     Ok((format!("oci://{reference}"), published))

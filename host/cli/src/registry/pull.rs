@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
-use stagehost_storage::Location;
 
-use super::{digest_of, kib, named, oci};
+use super::{OptionalReadArgs, digest_of, kib, named, oci};
 use crate::exit::{Exit, usage};
-use crate::keyring::{KeyringArgs, TrustArgs};
 
 #[derive(Args)]
 #[command(after_help = "Examples\n\n  \
@@ -26,15 +24,8 @@ pub struct PullArgs {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// The registry of a published stage: a folder or s3://bucket/prefix
-    #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
-    registry: Option<Location>,
-
     #[command(flatten)]
-    keyring: KeyringArgs,
-
-    #[command(flatten)]
-    trust: TrustArgs,
+    registry: OptionalReadArgs,
 
     /// Print one JSON document
     #[arg(long)]
@@ -49,9 +40,8 @@ pub async fn pull(args: PullArgs) -> Result<Exit> {
     let (from, component) = if args.what.starts_with("oci://") {
         (args.what.clone(), oci::pull(&args.what).await?)
     } else {
-        let location = args.registry.as_ref();
-        let location = location.ok_or_else(|| usage!("name the registry that has {} with --registry", args.what))?;
-        let registry = super::open(location, &args.keyring, &args.trust, None).await?;
+        let unnamed = || usage!("name the registry that has {} with --registry", args.what);
+        let registry = args.registry.open(unnamed).await?;
         let id = named(&registry, &args.what).await?;
         let manifest = registry.manifest(&id).await?;
         (format!("{id} of {}", registry.place()), registry.component(&manifest).await?)
