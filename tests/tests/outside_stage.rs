@@ -50,27 +50,27 @@ fn cargo() -> Command {
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let project = tempfile::tempdir()?;
     copy(&file("tests/outside-stage"), project.path())?;
-    build_project(project.path(), name, name, arguments)
+    build_project(project.path(), name, arguments)
 }
 
-/// Builds a project, with `wit/` put beside it, in the target folder of this name; keeps the component under its own name.
-fn build_project(project: &Path, folder: &str, name: &str, arguments: &[&str]) -> Result<PathBuf> {
-    // Cargo puts every project's component under the same name.
+/// Builds a project with `wit/` beside it, in the target directory of the tests: what it depends on is compiled already.
+/// Returns a copy of the component under `name`, because cargo gives every project's component the same one.
+fn build_project(project: &Path, name: &str, arguments: &[&str]) -> Result<PathBuf> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     copy(&file("wit"), &project.join("wit"))?;
-    // What it depends on is kept from one run to the next; the project itself is new each time.
     let test = std::env::current_exe()?;
-    let kept = test.ancestors().nth(3).context("the test lies in no target folder")?.join("outside");
-    let target = kept.join(folder);
-    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", &target).current_dir(project).output()?;
+    let target = test.ancestors().nth(3).context("the test lies in no target folder")?;
+    let kept = target.join("outside");
+    std::fs::create_dir_all(&kept)?;
+    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", target).current_dir(project).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} in {name}: {said}", arguments.join(" "));
     // `cargo component` builds for a target of its own choice.
-    let folders = ["wasm32-wasip2", "wasm32-wasip1"].map(|triple| target.join(triple).join("release/sidecar.wasm"));
-    let built = folders.into_iter().find(|path| path.is_file());
+    let triple = if arguments[0] == "component" { "wasm32-wasip1" } else { "wasm32-wasip2" };
+    let built = target.join(triple).join("release/sidecar.wasm");
     let component = kept.join(format!("{name}.wasm"));
-    std::fs::copy(built.with_context(|| format!("no sidecar.wasm in {}", target.display()))?, &component)?;
+    std::fs::copy(&built, &component).with_context(|| format!("there is no {}", built.display()))?;
     Ok(component)
 }
 
@@ -248,7 +248,7 @@ fn the_stage_in_the_readme_compiles_as_printed_fits_and_runs() -> Result<()> {
     // It has the same dependencies: nothing is to be looked up.
     std::fs::copy(file("tests/outside-stage/Cargo.lock"), project.path().join("Cargo.lock"))?;
     let arguments = ["build", "--release", "--locked", "--target", "wasm32-wasip2"];
-    let component = build_project(project.path(), "plain", "readme", &arguments)?;
+    let component = build_project(project.path(), "readme", &arguments)?;
 
     let (code, document) = check(&component, &[])?;
     assert_eq!((code, &document["world"]), (Some(0), &json!("thumbnails")), "{document:#}");

@@ -17,7 +17,7 @@ const PROFILE: &str = "bootstrap";
 /// Builds the bootstrap by itself, so that it is linked with nothing that only other crates of the workspace want, the
 /// compiler above all.
 pub fn build(home: &Home, target: Target, quiet: bool) -> Result<PathBuf> {
-    let folder = home.target_dir("lambda");
+    let folder = home.target_dir().join("lambda");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     let native = Target::of_this_machine() == Some(target) && cfg!(target_os = "linux");

@@ -61,10 +61,11 @@ impl Home {
         &self.root
     }
 
-    /// Where cargo builds `what`: beside the host's own build, so that neither waits for the other's lock.
-    pub fn target_dir(&self, what: &str) -> PathBuf {
+    /// Cargo's target directory of the checkout. The stages are built in it too, in the profile of the host, so that the
+    /// procedural macros of both are compiled once.
+    pub fn target_dir(&self) -> PathBuf {
         let base = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        if base.is_absolute() { base.join(what) } else { self.root.join(base).join(what) }
+        if base.is_absolute() { base } else { self.root.join(base) }
     }
 
     /// The components, built if any source is newer.
@@ -72,7 +73,7 @@ impl Home {
     /// # Errors
     /// If cargo or the target is missing, or a stage does not compile; cargo's own words are on standard error.
     pub fn built_stages(&self, quiet: bool) -> Result<PathBuf> {
-        let folder = self.target_dir("stages").join(TARGET).join("stage");
+        let folder = self.target_dir().join(TARGET).join("release");
         let oldest = STAGES.iter().map(|stage| modified(&folder.join(file_name(stage)))).min().flatten();
         let newest = ["stages", "wit", ".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
             .iter()
@@ -98,8 +99,8 @@ impl Home {
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         let mut command = Command::new(cargo);
         command
-            .args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"])
-            .arg(self.target_dir("stages"));
+            .args(["build", "--release", "--quiet", "--target", TARGET, "--target-dir"])
+            .arg(self.target_dir());
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }

@@ -273,7 +273,7 @@ async fn recorded(args: &ReplayArgs, records: &[(PathBuf, StoredRecord)], compon
 /// The components in `--stages` and in the checkout's build folder, by digest. Nothing is built: a newer stage would be
 /// another one.
 fn built_components(stages: Option<&Path>) -> HashMap<String, PathBuf> {
-    let checkout = Home::find().ok().map(|home| home.target_dir("stages").join(TARGET).join("stage"));
+    let checkout = Home::find().ok().map(|home| home.target_dir().join(TARGET).join("release"));
     let folders = [stages.map(Path::to_owned), checkout];
     let files = folders.iter().flatten().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     let components = files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "wasm"));
