@@ -99,7 +99,7 @@ impl Host for Memory {
         let stored = fetch(&bucket, key, if_match)?;
         Ok(Digests {
             sha256: String::new(),
-            crc32: crc32fast::hash(&hostd.bytes),
+            crc32: crc32fast::hash(&stored.bytes),
             bytes: stored.bytes.len() as u64,
             etag: stored.etag,
         })
@@ -140,7 +140,7 @@ impl ObjectWriter for MemoryWriter {
     }
     fn finish(self) -> Result<ObjectInfo, Failure> {
         let stored = Stored { bytes: self.bytes, etag: "zip".to_owned(), fingerprint: Some(self.fingerprint) };
-        let info = info(&self.key, &hostd);
+        let info = info(&self.key, &stored);
         self.bucket.borrow_mut().objects.insert(self.key, stored);
         Ok(info)
     }
