@@ -1,19 +1,15 @@
-//! One asset through the stage, on a host of memory.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-#[path = "../../../tests/fixtures/contract.rs"]
-mod fixtures;
-mod support;
+//! The stage with one asset, on a host with objects in memory.
 
 use std::collections::BTreeMap;
 
 use jpeg_encoder::ColorType;
-use stage_thumbnails::bindings;
 use stage_thumbnails::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize};
 use stage_thumbnails::stage::{Host, Stored, process};
-use support::*;
 
-/// A bucket in memory that counts what is done to it.
+use crate::fixtures;
+use crate::support::*;
+
+/// A host with objects in memory that records the calls.
 #[derive(Default)]
 struct Bucket {
     objects: BTreeMap<String, (Vec<u8>, Stored)>,
@@ -21,9 +17,9 @@ struct Bucket {
     written: Vec<String>,
     reads: Vec<(u64, u32)>,
     reports: Vec<(u64, u64)>,
-    /// The key on which writing fails.
+    /// The key at which writing fails.
     broken: Option<String>,
-    /// Reads give at most this many bytes; 0 for as many as asked.
+    /// The most bytes that a read returns; 0 for no limit.
     short: usize,
 }
 
@@ -136,7 +132,7 @@ fn a_photo_gets_its_renditions_beside_it() {
 }
 
 #[test]
-fn a_second_run_does_not_even_open_the_photo() {
+fn a_second_run_does_not_open_the_photo() {
     let mut bucket = bucket();
     let first = run(&mut bucket, "{}").unwrap();
     bucket.opened = 0;
@@ -164,7 +160,7 @@ fn only_what_is_missing_or_out_of_date_is_made() {
     let reused: Vec<_> = asset.renditions.iter().map(|r| (r.name.as_str(), r.reused)).collect();
     assert_eq!(reused, [("320x240", true), ("1280x960", true), ("640x480", false)]);
 
-    // Another quality makes all of them anew, and so does another photo.
+    // Another quality remakes all of them, and so does another photo.
     bucket.written.clear();
     run(&mut bucket, r#"{"quality":70}"#).unwrap();
     assert_eq!(bucket.written.len(), 3);
@@ -176,7 +172,7 @@ fn only_what_is_missing_or_out_of_date_is_made() {
 }
 
 #[test]
-fn an_object_that_says_nothing_of_its_making_is_made_anew() {
+fn a_rendition_without_a_valid_fingerprint_is_remade() {
     let mut bucket = bucket();
     let key = "51/thumb/photo/vertical/2025-11-27/photo-001_320x240.jpg";
     for fingerprint in [None, Some(""), Some("thumbnails/1"), Some("by hand 320x240")] {
@@ -198,7 +194,7 @@ fn without_a_digest_the_entity_tag_tells_versions_apart() {
 }
 
 #[test]
-fn a_photo_that_was_replaced_during_the_run_is_noticed() {
+fn a_photo_that_was_replaced_during_the_run_is_a_mismatch() {
     let mut bucket = bucket();
     let mut pinned = asset(MediaType::PhotoVertical);
     pinned.etag = Some("an earlier one".to_owned());
@@ -207,7 +203,7 @@ fn a_photo_that_was_replaced_during_the_run_is_noticed() {
 }
 
 #[test]
-fn what_is_no_photo_by_its_place_is_given_back_as_it_came() {
+fn an_asset_that_is_not_a_picture_is_returned_unchanged() {
     for media in [MediaType::VideoVertical, MediaType::VideoHorizontal, MediaType::ProjectDoc] {
         let mut bucket = bucket();
         assert_eq!(process(&mut bucket, "{}", asset(media)).unwrap(), asset(media));
@@ -223,7 +219,9 @@ fn a_document_under_a_photos_key_is_unsupported_after_its_first_bytes() {
     pdf.resize(20 << 20, b' ');
     bucket.put(KEY, pdf, None);
     match run(&mut bucket, "{}") {
-        Err(Failure::Unsupported(message)) => assert!(message.contains(KEY) && message.contains("PDF"), "{message}"),
+        Err(Failure::Unsupported(message)) => {
+            assert!(message.starts_with("photo-001.jpg is a document (PDF)"), "{message}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(bucket.reads.len(), 1);
@@ -233,7 +231,7 @@ fn a_document_under_a_photos_key_is_unsupported_after_its_first_bytes() {
 fn a_large_photo_is_read_once_in_pieces_that_the_contract_allows() {
     let mut bucket = Bucket::default();
     let mut large = photo();
-    // After its end a file may carry anything; phones append whole films.
+    // Any bytes may follow the end of a photo. Phones append videos.
     large.resize(20 << 20, 0);
     bucket.put(KEY, large, None);
     run(&mut bucket, "{}").unwrap();
@@ -261,21 +259,21 @@ fn failures_are_typed_and_name_the_file() {
         bucket.put(KEY, file, None);
         let failure = run(&mut bucket, config).unwrap_err();
         assert!(expected(&failure), "{failure:?}");
-        assert!(format!("{failure:?}").contains(KEY), "{failure:?}");
+        assert!(format!("{failure:?}").contains("photo-001.jpg "), "{failure:?}");
     }
     assert!(matches!(run(&mut Bucket::default(), "{}"), Err(Failure::Missing(_))));
     assert!(matches!(run(&mut bucket(), "{"), Err(Failure::InvalidInput(_))));
 }
 
 #[test]
-fn a_store_that_fails_is_the_stores_failure_and_not_the_photos() {
+fn a_failure_of_the_store_is_returned_unchanged() {
     let mut bucket = bucket();
     bucket.broken = Some("51/thumb/photo/vertical/2025-11-27/photo-001_640x480.jpg".to_owned());
     assert!(matches!(run(&mut bucket, "{}"), Err(Failure::Transient(_))));
 }
 
 #[test]
-fn the_extension_of_a_key_tells_its_format() {
+fn the_extension_of_a_key_is_that_of_its_format() {
     let asset = run(&mut bucket(), r#"{"boxes":["320x240"],"format":"webp"}"#).unwrap();
     assert!(asset.renditions[0].key.ends_with("photo-001_320x240.webp"));
     assert_eq!(asset.renditions[0].content_type, "image/webp");

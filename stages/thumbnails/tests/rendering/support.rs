@@ -1,5 +1,4 @@
-//! Pictures for the tests, made here: small, different in every corner, in every format that is read.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
+//! Pictures for the tests: small and different in every corner.
 
 use std::path::PathBuf;
 
@@ -72,7 +71,7 @@ impl Jpeg {
     }
 }
 
-/// A finished rendition, decoded again.
+/// A rendition, decoded again.
 #[derive(Debug)]
 pub struct Seen {
     pub name: String,
@@ -97,7 +96,7 @@ impl Seen {
     }
 }
 
-/// Renders and decodes again.
+/// Renders a photo and decodes its renditions.
 pub fn rendered(source: &[u8], config: &str) -> Result<Vec<Seen>, PictureError> {
     let config = Config::parse(config).unwrap();
     let mut seen = Vec::new();
@@ -134,12 +133,12 @@ pub fn near(got: &[u8], want: &[u8], tolerance: u8) -> bool {
     got.len() == want.len() && got.iter().zip(want).all(|(a, b)| a.abs_diff(*b) <= tolerance)
 }
 
-/// Panics with both if they differ by more than `tolerance` anywhere.
+/// Panics if the samples differ by more than `tolerance` anywhere.
 pub fn assert_near(got: &[u8], want: &[u8], tolerance: u8, what: &str) {
     assert!(near(got, want, tolerance), "{what}: got {got:?}, want {want:?} within {tolerance}");
 }
 
-/// A folder of the media collection, which is not always there.
+/// Returns the files of a folder in STAGEHOST_MEDIA. `None` if it does not exist.
 pub fn media(folder: &str) -> Option<Vec<PathBuf>> {
     let dir = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default()).join(folder);
     let Ok(entries) = std::fs::read_dir(&dir) else {

@@ -1,6 +1,6 @@
-//! Names for what is not accepted anyway. "It is a ZIP archive" helps the person who uploaded it; "unknown" does not.
+//! Names for files that are not accepted. "It is a ZIP archive" helps the person who uploaded it; "unknown" does not.
 
-/// What a file that no [`Format`](crate::Format) fits seems to be, with its article: `a ZIP archive`.
+/// Returns what a file outside [`Format`](crate::Format) seems to be, with its article: `a ZIP archive`.
 pub fn describe(first: &[u8]) -> &'static str {
     if first.is_empty() {
         return "an empty file";
@@ -21,9 +21,9 @@ pub fn describe(first: &[u8]) -> &'static str {
     } else if looks_like_text(first) {
         "plain text"
     } else if first.iter().all(|byte| *byte == 0) {
-        "nothing but zero bytes at its beginning"
+        "a file that begins with zero bytes only"
     } else {
-        "in no format that is known here"
+        "in an unknown format"
     }
 }
 
@@ -31,7 +31,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Valid UTF-8 (but for a character that the end cuts in two) without control characters.
+/// Returns whether this is valid UTF-8 without control characters. The last character may be incomplete.
 fn looks_like_text(first: &[u8]) -> bool {
     let valid = match std::str::from_utf8(first) {
         Ok(text) => text,
@@ -43,7 +43,7 @@ fn looks_like_text(first: &[u8]) -> bool {
     !valid.is_empty() && !valid.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\x0c'))
 }
 
-/// Offset, magic bytes, name. The first that fits wins, so longer ones come first.
+/// Offset, magic bytes, name. The first match wins, so longer ones come first.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (4, b"ftypcrx ", "a Canon raw picture (CR3)"),
     (4, b"ftypM4A ", "an MPEG-4 audio file"),
@@ -66,14 +66,14 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\x01\xda", "an SGI picture"),
     (0, b"%!PS", "a PostScript document"),
     (0, b"\xc5\xd0\xd3\xc6", "an encapsulated PostScript document"),
-    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM film"),
-    (8, b"AVI LIST", "an AVI film"),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+    (8, b"AVI LIST", "an AVI video"),
     (8, b"WAVE", "a WAV audio file"),
     (0, b"RIFF", "a RIFF file of an unknown kind"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media film"),
-    (0, b"FLV\x01", "a Flash film"),
-    (0, b"\0\0\x01\xba", "an MPEG film"),
-    (0, b"\0\0\x01\xb3", "an MPEG film"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media video"),
+    (0, b"FLV\x01", "a Flash video"),
+    (0, b"\0\0\x01\xba", "an MPEG video"),
+    (0, b"\0\0\x01\xb3", "an MPEG video"),
     (0, b"OggS", "an Ogg file"),
     (0, b"fLaC", "a FLAC audio file"),
     (0, b"ID3", "an MP3 audio file"),
@@ -100,20 +100,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_upload_by_mistake_is_named() {
+    fn files_that_people_upload_by_mistake_are_named() {
         assert_eq!(describe(b""), "an empty file");
         assert_eq!(describe(b"PK\x03\x04\x14\0"), "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)");
-        assert_eq!(describe(b"\x1a\x45\xdf\xa3\x01"), "a Matroska or WebM film");
+        assert_eq!(describe(b"\x1a\x45\xdf\xa3\x01"), "a Matroska or WebM video");
         assert_eq!(describe(b"\n<!DOCTYPE html><title>403"), "an HTML page");
         assert_eq!(describe(b"<?xml version='1.0'?><svg>"), "an SVG drawing");
         assert_eq!(describe("Grüße aus dem Haus\n".as_bytes()), "plain text");
-        assert_eq!(describe(&[0; 64]), "nothing but zero bytes at its beginning");
-        assert_eq!(describe(&[0xde, 0xad, 0xbe, 0xef]), "in no format that is known here");
+        assert_eq!(describe(&[0; 64]), "a file that begins with zero bytes only");
+        assert_eq!(describe(&[0xde, 0xad, 0xbe, 0xef]), "in an unknown format");
     }
 
     #[test]
     fn a_character_cut_by_the_end_is_still_text() {
         assert_eq!(describe(&"Grüße".as_bytes()[..3]), "plain text");
-        assert_eq!(describe(&"ü".as_bytes()[..1]), "in no format that is known here");
+        assert_eq!(describe(&"ü".as_bytes()[..1]), "in an unknown format");
     }
 }

@@ -1,7 +1,4 @@
-//! Every kind of picture that comes in, and what must come out.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-mod support;
+//! Every kind of picture, and the renditions that it must give.
 
 use image::ExtendedColorType as Colour;
 use image::ImageEncoder;
@@ -9,7 +6,8 @@ use jpeg_encoder::{ColorType, SamplingFactor};
 use moxcms::ColorProfile;
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::geometry::{Orientation, Size};
-use support::*;
+
+use crate::support::*;
 
 fn png(
     samples: &[u8],
@@ -64,12 +62,12 @@ fn corners_are(seen: &Seen, order: [usize; 4], tolerance: u8, what: &str) {
     }
 }
 
-/// Where the corners of the stored picture end up, by the EXIF specification.
+/// The corners of the stored picture in their upright order, by the EXIF specification.
 const UPRIGHT: [[usize; 4]; 8] =
     [[0, 1, 2, 3], [1, 0, 3, 2], [3, 2, 1, 0], [2, 3, 0, 1], [0, 2, 1, 3], [2, 0, 3, 1], [3, 1, 2, 0], [1, 3, 0, 2]];
 
 #[test]
-fn every_orientation_comes_out_upright_from_every_format_that_can_say_it() {
+fn every_orientation_becomes_upright_in_every_format_that_has_one() {
     let samples = quarters(160, 96);
     for orientation in 1..=8u8 {
         let exif = Some(exif(orientation));
@@ -83,7 +81,7 @@ fn every_orientation_comes_out_upright_from_every_format_that_can_say_it() {
             let what = format!("{format}, orientation {orientation}");
             let seen = one(&file, r#"{"boxes":["80x60"]}"#);
             let turned = Orientation::from_exif(orientation.into()).turns();
-            // 160×96 fills the box's width; upright as 96×160 it fills the height.
+            // 160×96 fills the box's width. Turned to 96×160 it fills the height.
             assert_eq!((seen.width, seen.height), if turned { (36, 60) } else { (80, 48) }, "{what}");
             corners_are(&seen, UPRIGHT[usize::from(orientation) - 1], 12, &what);
         }
@@ -143,7 +141,7 @@ fn a_gray_jpeg_stays_gray() {
 
 #[test]
 fn inks_become_the_colours_they_print() {
-    // As Adobe's programs write them: inverted, with their segment. Cyan, magenta, yellow, black.
+    // As Adobe's programs write them: inverted, with Adobe's segment. Cyan, magenta, yellow, black.
     let inks = [[255, 0, 0, 0], [0, 255, 0, 0], [0, 0, 255, 0], [0, 0, 0, 255]];
     let printed = [[0, 255, 255], [255, 0, 255], [255, 255, 0], [0, 0, 0]];
     let samples = paint(64, 64, |right, bottom| inks[usize::from(right) + 2 * usize::from(bottom)].to_vec());
@@ -184,8 +182,8 @@ fn a_wide_gamut_becomes_srgb_in_every_format_that_has_profiles() {
 }
 
 #[test]
-fn a_long_profile_is_put_together_from_its_pieces() {
-    // A JPEG segment holds 64 KiB; this profile needs two, and half of it is of no use.
+fn a_long_profile_is_combined_from_its_pieces() {
+    // A JPEG segment holds 64 KiB, so this profile of 100,000 bytes, half of them padding, needs two.
     let mut p3 = ColorProfile::new_display_p3().encode().unwrap();
     p3.resize(100_000, 0);
     let length = (p3.len() as u32).to_be_bytes();
@@ -197,7 +195,7 @@ fn a_long_profile_is_put_together_from_its_pieces() {
 }
 
 #[test]
-fn sixteen_bits_palettes_and_opacity_are_right() {
+fn sixteen_bits_palettes_and_opacity_are_rendered_correctly() {
     let wide: Vec<u8> = quarters(64, 64).iter().flat_map(|&s| (u16::from(s) * 257).to_ne_bytes()).collect();
     corners_are(
         &one(&png(&wide, 64, 64, Colour::Rgb16, None, None), r#"{"boxes":["32x32"]}"#),
@@ -220,14 +218,14 @@ fn sixteen_bits_palettes_and_opacity_are_right() {
     let mut gif = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
     encoder.encode(&quarters(64, 64), 64, 64, Colour::Rgb8).unwrap();
-    // A second frame, which must not be seen.
+    // A second frame, which must not be rendered.
     encoder.encode(&vec![0; 64 * 64 * 3], 64, 64, Colour::Rgb8).unwrap();
     drop(encoder);
     corners_are(&one(&gif, r#"{"boxes":["32x32"]}"#), [0, 1, 2, 3], 12, "GIF");
 }
 
 #[test]
-fn tiffs_of_every_supported_kind_are_right() {
+fn every_supported_kind_of_tiff_is_rendered_correctly() {
     use tiff::encoder::colortype;
     let samples = quarters(64, 64);
     let wide: Vec<u16> = samples.iter().map(|&s| u16::from(s) * 257).collect();
@@ -245,7 +243,7 @@ fn tiffs_of_every_supported_kind_are_right() {
 }
 
 #[test]
-fn nothing_of_the_sources_metadata_is_left() {
+fn no_metadata_of_the_source_is_left() {
     let p3 = ColorProfile::new_display_p3().encode().unwrap();
     let samples = quarters(400, 300);
     let exif = Some(exif(6));
@@ -322,7 +320,7 @@ fn a_file_that_is_cut_off_is_corrupt_in_every_format() {
 
 #[test]
 fn a_jpeg_whose_data_stops_early_is_corrupt_even_with_an_end_marker() {
-    // The sort of damage that many viewers show as a gray band.
+    // Many viewers show this damage as a gray band.
     let file = Jpeg::default().encode(&quarters(200, 200), 200, 200, ColorType::Rgb);
     let mut cut = file[..file.len() - 300].to_vec();
     cut.extend([0xFF, 0xD9]);
@@ -330,9 +328,9 @@ fn a_jpeg_whose_data_stops_early_is_corrupt_even_with_an_end_marker() {
         Err(PictureError::Corrupt(message)) => assert!(message.contains("line"), "{message}"),
         other => panic!("{:?}", other.map(|seen| seen.len())),
     }
-    // Bytes after the picture are no damage.
+    // Bytes after the picture are accepted.
     let mut longer = file;
-    longer.extend(b"a film, as phones append it");
+    longer.extend(b"a video, as phones append it");
     assert!(rendered(&longer, "{}").is_ok());
 }
 
@@ -375,7 +373,7 @@ fn too_many_pixels_are_refused_from_the_header_alone() {
 }
 
 #[test]
-fn a_frame_larger_than_its_screen_counts_with_all_its_pixels() {
+fn all_pixels_of_a_frame_larger_than_its_screen_count() {
     // A screen of 10×10 and a frame of 60000×60000 on it.
     let mut gif = b"GIF89a\x0A\0\x0A\0\x80\0\0\0\0\0\xFF\xFF\xFF".to_vec();
     gif.extend(b"\x2C\0\0\0\0\x60\xEA\x60\xEA\0\x02\x02\x44\x01\0\x3B");
@@ -384,14 +382,14 @@ fn a_frame_larger_than_its_screen_counts_with_all_its_pixels() {
 }
 
 #[test]
-fn memory_is_bounded_apart_from_pixels() {
+fn memory_is_limited_independently_of_pixels() {
     let file = png(&quarters(400, 400), 400, 400, Colour::Rgb8, None, None);
     let error = rendered(&file, r#"{"maxMemory":100000}"#).unwrap_err();
     assert!(matches!(&error, PictureError::TooLarge(m) if m.contains("maxMemory")), "{error}");
 }
 
 #[test]
-fn a_file_of_another_kind_is_unsupported_and_says_what_it_is() {
+fn a_file_of_another_format_is_unsupported_and_named() {
     for (head, word) in [(&b"%PDF-1.7\n"[..], "PDF"), (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC")] {
         let error = rendered(head, "{}").unwrap_err();
         assert!(matches!(&error, PictureError::Unsupported(m) if m.contains(word)), "{error}");
@@ -399,7 +397,7 @@ fn a_file_of_another_kind_is_unsupported_and_says_what_it_is() {
 }
 
 #[test]
-fn sizes_have_no_surprises_in_the_cascade() {
+fn every_rendition_of_a_cascade_has_its_exact_size() {
     let file = Jpeg::default().encode(&quarters(1201, 801), 1201, 801, ColorType::Rgb);
     let config = r#"{"widths":[200,400,800,1200],"boxes":["333x100"]}"#;
     let mut seen: Vec<_> = rendered(&file, config).unwrap();

@@ -1,4 +1,4 @@
-//! What is let in and what is not, on a host of a few objects in memory.
+//! Which files are accepted and which are not, on a host with one object in memory.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,11 +9,11 @@ use super::*;
 
 const PHOTO: &str = "51/raw/photo/horizontal/2025-11-27/front.jpg";
 
-/// One stored object, and what was done to it.
+/// A host with one stored object, and a log of the calls.
 struct OneObject {
     key: String,
     bytes: Vec<u8>,
-    /// What the store says of its length, where that is not the truth.
+    /// The length that the store reports, if it differs from the real one.
     claimed: Option<u64>,
     content_type: Option<String>,
     crc32: Option<u32>,
@@ -34,7 +34,7 @@ impl OneObject {
         if key == self.key { Ok(()) } else { Err(Failure::Missing(format!("there is no {key}"))) }
     }
 
-    fn did(&self, what: &str) {
+    fn log_call(&self, what: &str) {
         self.log.borrow_mut().push(what.to_owned());
     }
 }
@@ -84,8 +84,8 @@ impl Host for OneObject {
 
     fn digest(&mut self, key: &str, etag: &str) -> Result<Digests, Failure> {
         self.exists(key)?;
-        self.did("digest");
-        assert_eq!(etag, "etag-1", "digests are of the version that was looked up");
+        self.log_call("digest");
+        assert_eq!(etag, "etag-1", "digests are of the version from stat");
         Ok(Digests {
             sha256: "ab".repeat(32),
             crc32: 0x1234_5678,
@@ -96,14 +96,14 @@ impl Host for OneObject {
 
     fn open(&mut self, key: &str, etag: &str) -> Result<Bytes, Failure> {
         self.exists(key)?;
-        self.did("open");
-        assert_eq!(etag, "etag-1", "headers are of the version that was looked up");
+        self.log_call("open");
+        assert_eq!(etag, "etag-1", "headers are of the version from stat");
         Ok(Bytes(self.bytes.clone()))
     }
 
     fn tag(&mut self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
         self.exists(key)?;
-        self.did(&format!("tag {name}={value}"));
+        self.log_call(&format!("tag {name}={value}"));
         Ok(())
     }
 }
@@ -120,7 +120,7 @@ fn media_type(segment: &str) -> MediaType {
     all.into_iter().find(|each| media_name(*each) == segment).unwrap()
 }
 
-/// An asset as it comes in: a key and what it says.
+/// An asset before validation.
 fn asset(key: &str) -> Asset {
     let segments: Vec<&str> = key.split('/').collect();
     Asset {
@@ -137,7 +137,7 @@ fn check(host: &mut OneObject, asset: Asset) -> Result<Asset, Failure> {
 }
 
 #[test]
-fn a_good_photo_comes_back_with_all_that_its_bytes_say() {
+fn a_good_photo_is_returned_with_the_facts_about_its_bytes() {
     let key = "51/raw/photo/vertical/2025-11-27/staircase.jpg";
     let mut host = OneObject::from_sample(key, "staircase.jpg");
     let bytes = host.bytes.len() as u64;
@@ -158,7 +158,7 @@ fn a_good_photo_comes_back_with_all_that_its_bytes_say() {
 }
 
 #[test]
-fn a_film_comes_back_with_its_length_sound_and_turn() {
+fn a_video_is_returned_with_its_duration_sound_and_rotation() {
     let key = "51/raw/video/vertical/2025-11-27/staircase.mp4";
     let found = check(&mut OneObject::from_sample(key, "staircase.mp4"), asset(key)).unwrap();
     assert_eq!(found.content_type.as_deref(), Some("video/mp4"));
@@ -174,7 +174,7 @@ fn a_document_has_neither_pixels_nor_orientation() {
 }
 
 #[test]
-fn every_good_declaration_passes_in_any_spelling() {
+fn a_correct_declaration_passes_in_any_spelling() {
     let mut host = OneObject::from_sample(PHOTO, "front.jpg");
     host.content_type = Some("binary/octet-stream".to_owned());
     host.crc32 = Some(0x1234_5678);
@@ -189,7 +189,7 @@ fn every_good_declaration_passes_in_any_spelling() {
 }
 
 #[test]
-fn every_wrong_declaration_is_a_mismatch_that_names_both_sides() {
+fn a_wrong_declaration_is_a_mismatch_that_names_both_values() {
     type Lie = fn(&mut Asset);
     let lies: [(Lie, [&str; 2]); 5] = [
         (|asset| asset.bytes = Some(7), ["7 bytes", "but has"]),
@@ -212,7 +212,7 @@ fn every_wrong_declaration_is_a_mismatch_that_names_both_sides() {
 }
 
 #[test]
-fn the_stores_own_words_are_checked_as_well() {
+fn the_stores_own_metadata_is_checked_too() {
     let mut wrong_type = OneObject::from_sample(PHOTO, "front.jpg");
     wrong_type.content_type = Some("text/html".to_owned());
     assert!(matches!(check(&mut wrong_type, asset(PHOTO)), Err(Failure::Mismatch(_))));
@@ -225,9 +225,9 @@ fn the_stores_own_words_are_checked_as_well() {
 }
 
 #[test]
-fn a_film_among_the_photos_is_a_mismatch() {
+fn a_video_among_the_photos_is_a_mismatch() {
     let refused = check(&mut OneObject::from_sample(PHOTO, "walk-through.mp4"), asset(PHOTO)).unwrap_err();
-    let message = "front.jpg is a video (MP4), but photo/horizontal is for a picture";
+    let message = "front.jpg is a video (MP4), but photo/horizontal is for pictures";
     assert_eq!(refused, Failure::Mismatch(message.to_owned()));
     let doc = "51/raw/project/doc/2025-11-27/front.pdf";
     let refused = check(&mut OneObject::from_sample(doc, "front.jpg"), asset(doc)).unwrap_err();
@@ -235,7 +235,7 @@ fn a_film_among_the_photos_is_a_mismatch() {
 }
 
 #[test]
-fn a_rendering_is_a_picture() {
+fn a_project_rendering_is_a_picture() {
     let key = "51/raw/project/render/2025-11-27/floor-plan.png";
     assert!(check(&mut OneObject::from_sample(key, "floor-plan.png"), asset(key)).unwrap().verified);
 }
@@ -245,7 +245,7 @@ fn a_limit_on_bytes_is_checked_before_any_byte_is_read() {
     let mut host = OneObject::from_sample(PHOTO, "front.jpg");
     host.claimed = Some(256 * 1024 * 1024 + 1);
     let refused = check(&mut host, asset(PHOTO)).unwrap_err();
-    let message = "front.jpg has 268435457 bytes; at most 268435456 are accepted";
+    let message = "front.jpg has 268435457 bytes; at most 268435456 bytes are accepted";
     assert_eq!(refused, Failure::TooLarge(message.to_owned()));
     assert_eq!(*host.log.borrow(), ["tag lifecycle=raw"]);
 }
@@ -254,12 +254,12 @@ fn a_limit_on_bytes_is_checked_before_any_byte_is_read() {
 fn a_limit_on_pixels_is_checked_on_the_header() {
     let config = Config { max_pixels: 2400 * 1600 - 1, ..Config::default() };
     let refused = validate(&mut OneObject::from_sample(PHOTO, "front.jpg"), &config, asset(PHOTO)).unwrap_err();
-    let message = "front.jpg has 2400 × 1600 pixels; at most 3839999 in all are accepted";
+    let message = "front.jpg has 2400 × 1600 pixels; at most 3839999 pixels in all are accepted";
     assert_eq!(refused, Failure::TooLarge(message.to_owned()));
 }
 
 #[test]
-fn damage_is_told_with_its_place() {
+fn damage_is_reported_with_its_offset() {
     let message_of = |bytes: Vec<u8>| match check(&mut OneObject::new(PHOTO, bytes), asset(PHOTO)) {
         Err(Failure::Corrupt(message)) => message,
         other => panic!("{other:?}"),
@@ -272,7 +272,7 @@ fn damage_is_told_with_its_place() {
     assert_eq!(data, "front.jpg is cut off: it ends at byte 100000, within the picture's data");
     let mut broken = whole;
     broken[4..6].fill(0);
-    assert_eq!(message_of(broken), "front.jpg is damaged: a segment shorter than its own length, at byte 2");
+    assert_eq!(message_of(broken), "front.jpg is damaged: a segment of an impossible length, at byte 2");
 }
 
 #[test]
@@ -283,31 +283,31 @@ fn the_damaged_sample_is_refused() {
 }
 
 #[test]
-fn anything_else_is_refused_by_name() {
-    let accepted = "accepted are JPEG, PNG, HEIC, WebP, MP4, QuickTime, PDF";
+fn a_file_of_another_format_is_refused_with_its_name() {
+    let accepted = "accepted formats are JPEG, PNG, HEIC, WebP, MP4, QuickTime, PDF";
     let cases: [(&[u8], &str); 3] = [
-        (b"GIF89a\x01\0\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\0\x3b", "GIF"),
-        (b"PK\x03\x04\x14\0\0\0", "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)"),
-        (b"<!doctype html><title>Oops</title>", "an HTML page"),
+        (b"GIF89a\x01\0\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\0\x3b", "has the format GIF"),
+        (b"PK\x03\x04\x14\0\0\0", "is a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)"),
+        (b"<!doctype html><title>Oops</title>", "is an HTML page"),
     ];
     for (bytes, what) in cases {
         let refused = check(&mut OneObject::new(PHOTO, bytes.to_vec()), asset(PHOTO)).unwrap_err();
-        assert_eq!(refused, Failure::Unsupported(format!("front.jpg is {what}; {accepted}")));
+        assert_eq!(refused, Failure::Unsupported(format!("front.jpg {what}; {accepted}")));
     }
 }
 
 #[test]
-fn what_is_accepted_is_configuration() {
+fn the_accepted_formats_are_configuration() {
     let config = Config::parse(r#"{"accept": ["PNG"]}"#).unwrap();
     let refused = validate(&mut OneObject::from_sample(PHOTO, "front.jpg"), &config, asset(PHOTO)).unwrap_err();
-    assert_eq!(refused, Failure::Unsupported("front.jpg is JPEG; accepted are PNG".to_owned()));
+    assert_eq!(refused, Failure::Unsupported("front.jpg has the format JPEG; accepted formats are PNG".to_owned()));
 }
 
 #[test]
-fn a_file_that_is_not_there_or_no_upload_is_said_to_be_so() {
+fn a_missing_file_and_a_key_of_no_upload_are_refused() {
     let mut host = OneObject::new("elsewhere", vec![1]);
     assert!(matches!(check(&mut host, asset(PHOTO)), Err(Failure::Missing(_))));
     let thumb = "51/thumb/photo/horizontal/2025-11-27/front.jpg";
     assert!(matches!(check(&mut host, asset(thumb)), Err(Failure::InvalidInput(_))));
-    assert!(host.log.borrow().is_empty(), "nothing was touched");
+    assert!(host.log.borrow().is_empty(), "no object was touched");
 }

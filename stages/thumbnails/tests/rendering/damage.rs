@@ -1,15 +1,13 @@
-//! Damaged and random bytes: whatever comes in, what comes out is a picture or a typed failure.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-mod support;
+//! Damaged and random bytes give a picture or a typed error, and never a panic.
 
 use jpeg_encoder::ColorType;
 use proptest::prelude::*;
-use support::*;
+
+use crate::support::*;
 
 const CONFIG: &str = r#"{"boxes":["24x24","10x10"],"maxPixels":4000000,"maxMemory":67108864}"#;
 
-/// One small picture in every format, and JPEG in its kinds.
+/// A small picture in every format, and in every kind of JPEG.
 fn samples() -> Vec<Vec<u8>> {
     use image::{ExtendedColorType as Colour, ImageEncoder};
     let picture = quarters(40, 30);
@@ -38,7 +36,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_bytes_behind_any_magic_number_never_panic(
+    fn random_bytes_after_any_magic_number_never_panic(
         magic in 0usize..9,
         bytes in proptest::collection::vec(any::<u8>(), 0..600),
     ) {

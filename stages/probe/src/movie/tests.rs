@@ -1,4 +1,4 @@
-//! What a film's headers mean, on films made here box by box.
+//! Videos made box by box, and what their headers give.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,21 +10,21 @@ use crate::{Format, Pixels, ProbeError, Source, probe, verify_end};
 const ONE: i32 = 0x1_0000;
 const UPRIGHT: [i32; 4] = [ONE, 0, 0, ONE];
 
-/// What a film may be asked to look like.
-pub(crate) struct Film {
-    pub(crate) brand: &'static [u8; 4],
-    pub(crate) size: (u16, u16),
-    pub(crate) matrix: [i32; 4],
-    pub(crate) version: u8,
-    pub(crate) duration: u32,
-    pub(crate) sound: bool,
-    pub(crate) moov_first: bool,
-    pub(crate) media: usize,
+/// A video to be made.
+struct Video {
+    brand: &'static [u8; 4],
+    size: (u16, u16),
+    matrix: [i32; 4],
+    version: u8,
+    duration: u32,
+    sound: bool,
+    moov_first: bool,
+    media: usize,
 }
 
-impl Default for Film {
+impl Default for Video {
     fn default() -> Self {
-        Film {
+        Video {
             brand: b"isom",
             size: (1920, 1080),
             matrix: UPRIGHT,
@@ -46,8 +46,8 @@ fn matrix([a, b, c, d]: [i32; 4]) -> Vec<u8> {
     bytes_of(&[a, b, 0, c, d, 0, 0, 0, 0x4000_0000])
 }
 
-impl Film {
-    /// Creation and modification time, and what comes between them and the duration, in either version.
+impl Video {
+    /// Returns version, flags, creation and modification time, the fields `between`, and the duration, in either version.
     fn times(&self, flags: u32, between: &[u32]) -> Vec<u8> {
         let first = bytes_of(&[u32::from(self.version) << 24 | flags]);
         let (dates, duration) = match self.version {
@@ -68,7 +68,7 @@ impl Film {
         boxed(b"trak", &[&tkhd, &mdia])
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8> {
         let mvhd = boxed(
             b"mvhd",
             &[&self.times(0, &[1000]), &bytes_of(&[0x1_0000, 0x0100_0000, 0, 0]), &matrix(UPRIGHT), &[0; 28]],
@@ -84,7 +84,7 @@ impl Film {
 #[test]
 fn size_duration_and_sound_come_from_either_version_of_the_headers() {
     for version in [0, 1] {
-        let file = Film { version, ..Film::default() }.bytes();
+        let file = Video { version, ..Video::default() }.bytes();
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(found.format, Format::Mp4);
         assert_eq!(found.pixels, Some(Pixels { width: 1920, height: 1080 }));
@@ -94,10 +94,10 @@ fn size_duration_and_sound_come_from_either_version_of_the_headers() {
 }
 
 #[test]
-fn a_phone_film_on_its_side_is_portrait() {
+fn a_video_that_a_phone_stored_on_its_side_is_portrait() {
     let turns = [([0, ONE, -ONE, 0], 6), ([-ONE, 0, 0, -ONE], 3), ([0, -ONE, ONE, 0], 8), (UPRIGHT, 1)];
     for (matrix, orientation) in turns {
-        let file = Film { matrix, brand: b"qt  ", sound: false, ..Film::default() }.bytes();
+        let file = Video { matrix, brand: b"qt  ", sound: false, ..Video::default() }.bytes();
         let found = probe(&mut file.as_slice()).unwrap();
         let (width, height) = if matches!(orientation, 6 | 8) { (1080, 1920) } else { (1920, 1080) };
         assert_eq!(found.pixels, Some(Pixels { width, height }));
@@ -107,20 +107,20 @@ fn a_phone_film_on_its_side_is_portrait() {
 }
 
 #[test]
-fn a_mirrored_film_is_not_taken_for_a_turned_one() {
-    let file = Film { matrix: [-ONE, 0, 0, ONE], ..Film::default() }.bytes();
+fn a_mirrored_video_does_not_count_as_turned() {
+    let file = Video { matrix: [-ONE, 0, 0, ONE], ..Video::default() }.bytes();
     assert_eq!(probe(&mut file.as_slice()).unwrap().orientation, 1);
 }
 
 #[test]
-fn a_duration_that_is_left_open_is_not_zero() {
+fn an_open_duration_is_none_and_not_zero() {
     for duration in [0, u32::MAX] {
-        let file = Film { duration, ..Film::default() }.bytes();
+        let file = Video { duration, ..Video::default() }.bytes();
         assert_eq!(probe(&mut file.as_slice()).unwrap().duration_ms, None);
     }
 }
 
-/// A file of which only the beginning and the end exist, as far as anybody looks.
+/// A file with a hole of the given length between its beginning and its end.
 struct Sparse {
     head: Vec<u8>,
     hole: u64,
@@ -149,37 +149,37 @@ impl Source for Sparse {
 #[test]
 fn a_header_behind_256_mib_of_media_costs_two_reads() {
     let hole = 256 * 1024 * 1024;
-    let film = Film { media: 0, ..Film::default() }.bytes();
-    let mdat = film.windows(4).position(|kind| kind == b"mdat").unwrap();
-    let mut head = film[..mdat + 4].to_vec();
+    let video = Video { media: 0, ..Video::default() }.bytes();
+    let mdat = video.windows(4).position(|kind| kind == b"mdat").unwrap();
+    let mut head = video[..mdat + 4].to_vec();
     head[mdat - 4..mdat].copy_from_slice(&(8 + hole as u32).to_be_bytes());
-    let mut file = Sparse { head, hole, tail: film[mdat + 4..].to_vec(), reads: 0 };
+    let mut file = Sparse { head, hole, tail: video[mdat + 4..].to_vec(), reads: 0 };
     let found = probe(&mut file).unwrap();
     assert_eq!(found.pixels, Some(Pixels { width: 1920, height: 1080 }));
     assert_eq!(file.reads, 2);
 }
 
 #[test]
-fn a_film_cut_off_before_its_header_says_so() {
-    let file = Film::default().bytes();
+fn a_video_cut_off_before_its_header_is_truncated() {
+    let file = Video::default().bytes();
     let cut = &file[..600];
     let refused = probe(&mut &*cut).unwrap_err();
     assert_eq!(refused, ProbeError::Truncated { what: "the movie header (moov)", offset: 600 });
 }
 
 #[test]
-fn a_film_cut_off_behind_its_header_is_probed_but_not_whole() {
-    let file = Film { moov_first: true, ..Film::default() }.bytes();
+fn a_video_cut_off_after_its_header_is_probed_but_incomplete() {
+    let file = Video { moov_first: true, ..Video::default() }.bytes();
     let cut = &file[..file.len() - 10];
     let found = probe(&mut &*cut).unwrap();
     assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
 }
 
 #[test]
-fn a_clock_that_stands_still_is_refused() {
-    let mut file = Film { moov_first: true, ..Film::default() }.bytes();
+fn a_time_scale_of_zero_is_refused() {
+    let mut file = Video { moov_first: true, ..Video::default() }.bytes();
     let mvhd = file.windows(4).position(|kind| kind == b"mvhd").unwrap();
     file[mvhd + 16..mvhd + 20].fill(0);
     let refused = probe(&mut file.as_slice()).unwrap_err();
-    assert_eq!(refused, ProbeError::corrupt("a clock that stands still (timescale 0)", mvhd as u64 + 16));
+    assert_eq!(refused, ProbeError::corrupt("the time scale is 0", mvhd as u64 + 16));
 }
