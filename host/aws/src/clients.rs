@@ -19,18 +19,18 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use stagehost_runtime::capability::Capabilities;
 use stagehost_storage::{Bucket, Folder, Location, Storage};
 
+use crate::callback::secret::SecretError;
+use crate::callback::secret_source::AwsSecret;
+use crate::callback::secret_store::SecretStore;
+use crate::callback::webhook::SignedWebhook;
 use crate::documents::Documents;
-use crate::http::HttpClient;
-use crate::objects::S3Objects;
+use crate::jobs::tickets::Tickets;
+use crate::jobs::transcoder::MediaConvertTranscoder;
+use crate::objects::bucket::Store;
+use crate::objects::s3_objects::S3Objects;
 use crate::options::AwsOptions;
-use crate::queue::Queues;
-use crate::secret::SecretError;
-use crate::secret_source::AwsSecret;
-use crate::secret_store::SecretStore;
-use crate::store::Store;
-use crate::tickets::Tickets;
-use crate::transcoder::MediaConvertTranscoder;
-use crate::webhook::SignedWebhook;
+use crate::outside::http::HttpClient;
+use crate::services::queue::Queues;
 
 /// Why a host cannot be put together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Batch, Case, Failure};
 
-use crate::store::Store;
+use crate::objects::bucket::Store;
 
 /// Larger documents are spilled, in bytes of JSON. Behind a Parallel state there are two of them in one payload, with the
 /// envelope and the service's own fields around them, and one must still be able to name an error beside them.

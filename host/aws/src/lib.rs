@@ -7,58 +7,36 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `objects`, `reader`, `body`, `recent` | reading: one version, streamed, taken up again where it broke; nothing asked twice |
-//! | `writer`, `upload`, `parts` | writing: objects composed of bytes and stored objects |
-//! | `transcoder`, `job`, `receipts` | MediaConvert jobs, and why a second run submits none |
-//! | `tickets`, `events` | states that wait for jobs, and what ends them |
+//! | `objects` | stored objects on S3 |
+//! | `jobs` | MediaConvert jobs, and the states that wait for them |
 //! | `documents` | batch documents that are too large for a state's payload |
-//! | `webhook`, `secret` | the signed callback |
-//! | `secret_source`, `secret_store` | where its secret comes from, and how a rotated one is noticed |
-//! | `queue` | when a queue hands a message out again |
-//! | `signed_json`, `arn` | services without an SDK crate: one signed request |
-//! | `http`, `address` | other services, and where no stage may be led to |
+//! | `callback` | the signed callback to the backend |
+//! | `services` | services without an SDK crate: one signed request |
+//! | `outside` | other services, and the addresses that no stage may reach |
 //! | `clients`, `options` | putting it together |
 
-mod address;
-mod arn;
-mod body;
+mod callback;
 mod clients;
 mod documents;
-mod events;
-mod fault;
-mod http;
 mod ids;
-mod job;
-mod metadata;
+mod jobs;
 mod objects;
 mod options;
-mod parts;
-mod queue;
-mod reader;
-mod receipts;
-mod recent;
-mod secret;
-mod secret_source;
-mod secret_store;
-mod signed_json;
-mod store;
-mod tickets;
-mod transcoder;
-mod upload;
-mod webhook;
-mod writer;
+mod outside;
+mod sdk_error;
+mod services;
 
-pub use crate::http::HttpClient;
+pub use callback::secret::{Secret, SecretError};
+pub use callback::secret_source::{AwsSecret, SecretSource};
+pub use callback::secret_store::SecretArn;
+pub use callback::webhook::{SignedWebhook, WebhookOptions};
 pub use clients::{Clients, ConfigError, storage_from_env};
 pub use documents::Documents;
-pub use events::{EventError, JobReport, JobStatus};
 pub use ids::ticket_id;
-pub use objects::S3Objects;
+pub use jobs::events::{EventError, JobReport, JobStatus};
+pub use jobs::tickets::{Progress, Ticket, TicketJob, TicketOutput, Tickets};
+pub use jobs::transcoder::{MediaConvertOptions, MediaConvertTranscoder, Recorder};
+pub use objects::s3_objects::S3Objects;
 pub use options::{AwsOptions, Endpoints};
-pub use queue::{Queues, Redelivery};
-pub use secret::{Secret, SecretError};
-pub use secret_source::{AwsSecret, SecretSource};
-pub use secret_store::SecretArn;
-pub use tickets::{Progress, Ticket, TicketJob, TicketOutput, Tickets};
-pub use transcoder::{MediaConvertOptions, MediaConvertTranscoder, Recorder};
-pub use webhook::{SignedWebhook, WebhookOptions};
+pub use outside::http::HttpClient;
+pub use services::queue::{Queues, Redelivery};

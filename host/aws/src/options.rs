@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::callback::secret::Secret;
+use crate::callback::secret_store::SecretArn;
+use crate::callback::webhook::WebhookOptions;
 use crate::clients::ConfigError;
-use crate::secret::Secret;
-use crate::secret_store::SecretArn;
-use crate::transcoder::MediaConvertOptions;
-use crate::webhook::WebhookOptions;
+use crate::jobs::transcoder::MediaConvertOptions;
 
 /// Where the AWS APIs are, when it is not AWS. Each wins over what the environment says (`AWS_ENDPOINT_URL`,
 /// `AWS_ENDPOINT_URL_S3`, …).

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::Digest as _;
 use stagehost_batch::Case;
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects as _, Provenance};
-use support::store::Store;
+use support::test_bucket::Store;
 
 const MIB: usize = 1 << 20;
 

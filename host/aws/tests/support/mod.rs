@@ -3,7 +3,7 @@
 
 pub mod bucket;
 pub mod services;
-pub mod store;
+pub mod test_bucket;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;

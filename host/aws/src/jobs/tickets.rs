@@ -24,11 +24,11 @@ use stagehost_batch::{Batch, Case, Failure, PixelSize, Problem, Rendition};
 use stagehost_runtime::capability::TranscodeJob;
 
 use crate::documents::Documents;
-use crate::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
-use crate::fault::failure;
 use crate::ids::ticket_id;
-use crate::receipts;
-use crate::store::Store;
+use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
+use crate::jobs::receipts;
+use crate::objects::bucket::Store;
+use crate::sdk_error::failure;
 
 /// Requests to the bucket at the same time.
 const CONCURRENCY: usize = 16;

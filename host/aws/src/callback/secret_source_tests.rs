@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use stagehost_batch::Case;
 
 use super::*;
+use crate::callback::secret_store::SecretArn;
 use crate::options::Endpoints;
-use crate::secret_store::SecretArn;
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:callback-AbCdEf";
 const PARAMETER: &str = "arn:aws:ssm:us-east-2:123456789012:parameter/toq/callback";

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use stagehost_batch::Failure;
 use tokio::sync::Mutex;
 
-use crate::secret::Secret;
-use crate::secret_store::SecretStore;
+use crate::callback::secret::Secret;
+use crate::callback::secret_store::SecretStore;
 
 /// How long a fetched secret is believed, in wall-clock time: a monotonic clock may stand still in a frozen function.
 pub(crate) const FRESH_FOR: Duration = Duration::from_secs(300);

@@ -9,9 +9,9 @@ use bytes::{Bytes, BytesMut};
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{ObjectInfo, ObjectReader};
 
-use crate::body::{ReadAhead, ResumingBody};
-use crate::recent::Edges;
-use crate::store::Store;
+use crate::objects::body::{ReadAhead, ResumingBody};
+use crate::objects::bucket::Store;
+use crate::objects::recent::Edges;
 
 /// A gap up to this long is read over: cheaper than a new request.
 const MAX_SKIP: u64 = 256 * 1024;

@@ -12,7 +12,7 @@ use stagehost_batch::{Case, Failure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::store::Store;
+use crate::objects::bucket::Store;
 
 /// How often one body may break before it is given up. The SDK's own retries of each request come on top.
 const MAX_BREAKS: u32 = 6;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Case, Failure, Rendition};
 
 use crate::ids;
-use crate::store::Store;
-use crate::tickets::TicketJob;
+use crate::jobs::tickets::TicketJob;
+use crate::objects::bucket::Store;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -16,11 +16,11 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter};
 use tokio::task::JoinSet;
 
-use crate::fault::failure;
-use crate::metadata;
-use crate::parts::{End, Limits, Planner, Step};
-use crate::store::{Store, encode_crc32, unquoted};
-use crate::upload::Upload;
+use crate::objects::bucket::{Store, encode_crc32, unquoted};
+use crate::objects::metadata;
+use crate::objects::parts::{End, Limits, Planner, Step};
+use crate::objects::upload::Upload;
+use crate::sdk_error::failure;
 
 /// Parts sent or copied at the same time.
 pub(crate) const PARTS_IN_FLIGHT: usize = 4;

@@ -8,12 +8,12 @@ use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
-use crate::body::{self, ResumingBody};
-use crate::fault::failure;
-use crate::reader::S3Reader;
-use crate::recent::{EdgeKeeper, Edges, Recent};
-use crate::store::{Store, length_of, unquoted};
-use crate::writer::S3Writer;
+use crate::objects::body::{self, ResumingBody};
+use crate::objects::bucket::{Store, length_of, unquoted};
+use crate::objects::reader::S3Reader;
+use crate::objects::recent::{EdgeKeeper, Edges, Recent};
+use crate::objects::writer::S3Writer;
+use crate::sdk_error::failure;
 
 /// The media bucket as the runtime's [`Objects`].
 ///

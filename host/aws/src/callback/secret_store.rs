@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use stagehost_batch::{Case, Failure};
 use zeroize::Zeroizing;
 
-use crate::arn::Arn;
+use crate::callback::secret::Secret;
 use crate::clients::ConfigError;
 use crate::options::Endpoints;
-use crate::secret::Secret;
-use crate::signed_json::{CallError, Operation, Refusal, SignedJson, configured_endpoint, patiently};
+use crate::services::arn::Arn;
+use crate::services::signed_json::{CallError, Operation, Refusal, SignedJson, configured_endpoint, patiently};
 
 /// The ARN of a secret, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]

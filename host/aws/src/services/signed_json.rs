@@ -219,7 +219,7 @@ impl SignedJson {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = crate::http::client(Duration::from_secs(2))
+        let client = crate::outside::http::client(Duration::from_secs(2))
             .timeout(TIMEOUT)
             .build()
             .map_err(|error| broken(ConfigError::Tls(error.to_string())))?;

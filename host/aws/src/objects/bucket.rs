@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::ObjectInfo;
 
-use crate::body::ResumingBody;
-use crate::fault::failure;
-use crate::metadata;
+use crate::objects::body::ResumingBody;
+use crate::objects::metadata;
+use crate::sdk_error::failure;
 
 /// The longest JSON document that the host keeps for itself in the bucket.
 const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;

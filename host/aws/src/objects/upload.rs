@@ -15,9 +15,9 @@ use stagehost_runtime::capability::NewObject;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::fault::failure;
-use crate::store::{Store, decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
-use crate::writer::PARTS_IN_FLIGHT;
+use crate::objects::bucket::{Store, decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
+use crate::objects::writer::PARTS_IN_FLIGHT;
+use crate::sdk_error::failure;
 
 /// An upload in parts, begun with its first one.
 pub(crate) struct Upload {

@@ -13,12 +13,12 @@ use reqwest::{Client, Url};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
-use crate::address::{Place, place};
+use crate::callback::secret::Secret;
+use crate::callback::secret_source::SecretSource;
 use crate::clients::ConfigError;
-use crate::http::{client, shown};
 use crate::ids::hash;
-use crate::secret::Secret;
-use crate::secret_source::SecretSource;
+use crate::outside::address::{Place, place};
+use crate::outside::http::{client, shown};
 
 /// How long the backend may take for one attempt.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,13 +8,13 @@ use aws_sdk_mediaconvert::types::StatusUpdateInterval;
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transcoder};
 
-use crate::events::{JobReport, JobStatus, is_job_id};
-use crate::fault::failure;
 use crate::ids::{hash, ticket_id};
-use crate::job;
-use crate::receipts;
-use crate::store::Store;
-use crate::tickets::{self, TicketJob};
+use crate::jobs::events::{JobReport, JobStatus, is_job_id};
+use crate::jobs::job_settings as job;
+use crate::jobs::receipts;
+use crate::jobs::tickets::{self, TicketJob};
+use crate::objects::bucket::Store;
+use crate::sdk_error::failure;
 
 /// How jobs are submitted.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::json;
 use stagehost_batch::{Case, Failure};
 
-use crate::arn::Arn;
 use crate::options::Endpoints;
-use crate::signed_json::{CallError, Operation, SignedJson, configured_endpoint, patiently};
+use crate::services::arn::Arn;
+use crate::services::signed_json::{CallError, Operation, SignedJson, configured_endpoint, patiently};
 
 /// A message that was received, and how long it stays hidden from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]

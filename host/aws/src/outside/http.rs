@@ -14,8 +14,8 @@ use reqwest::{Client, ClientBuilder, Url, redirect};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
 
-use crate::address::{GuardedResolver, NoPublicAddress, Place, place};
 use crate::clients::ConfigError;
+use crate::outside::address::{GuardedResolver, NoPublicAddress, Place, place};
 
 /// The longest time for one request, whatever the stage asks for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
