@@ -1,13 +1,13 @@
-//! From the SDK's errors to the failures that a stage and the state machine can act on.
+//! Turns the SDK's errors into failures that a stage and the state machine can act on.
 //!
-//! One table for all services: what decides whether a retry makes sense is the HTTP status and, where a service hides
-//! the reason behind a general one, the error code.
+//! One table serves all services. Whether a retry makes sense follows from the HTTP status and, where a service hides
+//! the reason behind a general status, from the error code.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use stagehost_batch::{Case, Failure};
 
-/// Turns an SDK error into a failure; `what` says what was being done to which thing ("reading 51/raw/a.jpg").
+/// Returns the failure for an SDK error; `what` names the action and the thing, as in "reading 51/raw/a.jpg".
 pub(crate) fn failure<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -16,15 +16,15 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let code = service.err().code();
-            let said = service.err().message().unwrap_or("no message");
+            let message = service.err().message().unwrap_or("no message");
             let case = classify(status, code);
             let hint = match (case, code) {
                 (_, Some("InvalidObjectState")) => "; the object is archived: restore it from Glacier first",
-                (Case::Denied, _) => "; the host's role or the key's policy does not allow it",
+                (Case::Denied, _) => "; allow it in the policies of the host's role, the bucket and the encryption key",
                 _ => "",
             };
             let code = code.map_or_else(|| format!("HTTP {status}"), |code| format!("{code}, HTTP {status}"));
-            Failure::new(case, format!("{what}: {said} ({code}){hint}"))
+            Failure::new(case, format!("{what}: {message} ({code}){hint}"))
         }
         SdkError::ConstructionFailure(_) => Failure::new(
             Case::Internal,
@@ -34,7 +34,8 @@ where
     }
 }
 
-/// Which case an answer is. Codes win over the status where a service uses a general status for a passing condition.
+/// Returns the case for an answer. Error codes take precedence over the status, because some services use a general
+/// status for a transient condition.
 fn classify(status: u16, code: Option<&str>) -> Case {
     match code.unwrap_or_default() {
         "SlowDown"
@@ -46,7 +47,7 @@ fn classify(status: u16, code: Option<&str>) -> Case {
         | "ExpiredTokenException"
         | "OperationAborted"
         | "ConditionalRequestConflict" => Case::Transient,
-        // A key that may not be used is reported as a bad request.
+        // KMS reports a key that must not be used as a bad request.
         code if code.starts_with("KMS.") => Case::Denied,
         "EntityTooLarge" => Case::TooLarge,
         "NoSuchUpload" => Case::Transient,
@@ -55,7 +56,7 @@ fn classify(status: u16, code: Option<&str>) -> Case {
             // 402: MediaConvert's quota of jobs in the queue.
             402 | 408 | 409 | 425 | 429 | 500..=599 => Case::Transient,
             404 | 410 => Case::Missing,
-            // 416: the version that was opened had that range, so this is another one.
+            // 416: the version that was opened has this range, so the object was replaced.
             412 | 416 => Case::Mismatch,
             400 => Case::InvalidInput,
             413 => Case::TooLarge,
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_retry_may_cure_is_transient() {
+    fn only_conditions_that_a_retry_may_solve_are_transient() {
         for (status, code) in
             [(503, Some("SlowDown")), (429, None), (500, None), (409, None), (400, Some("RequestTimeout"))]
         {
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precondition_that_does_not_hold_is_a_mismatch_and_an_absent_object_is_missing() {
+    fn a_failed_precondition_is_a_mismatch_and_an_absent_object_is_missing() {
         assert_eq!(classify(412, Some("PreconditionFailed")), Case::Mismatch);
         assert_eq!(classify(416, Some("InvalidRange")), Case::Mismatch);
         assert_eq!(classify(404, Some("NoSuchKey")), Case::Missing);
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_encryption_key_is_denied_although_it_comes_as_a_bad_request() {
+    fn a_disabled_encryption_key_is_denied_although_its_status_is_bad_request() {
         assert_eq!(classify(400, Some("KMS.DisabledException")), Case::Denied);
     }
 }

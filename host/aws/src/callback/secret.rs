@@ -1,4 +1,4 @@
-//! A secret that cannot be printed by mistake.
+//! The callback's secret, which cannot be printed by mistake, and the signatures made with it.
 
 use std::fmt;
 
@@ -9,43 +9,34 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The secret shared with the backend. `Debug` shows nothing of it, the memory is overwritten when it is dropped, and
-/// all that can be done with it is to sign.
+use crate::error::SecretError;
+
+/// The secret shared with the backend. It can only sign: `Debug` does not show it, and its memory is overwritten when
+/// it is dropped.
 ///
-/// Two forms: `whsec_` and base64, as the Standard Webhooks specification has it, or any other text. The `whsec_` form
-/// is the text itself for `X-Toq-Signature`, which the backend knew before, and the decoded bytes for
-/// `webhook-signature`; any other text is itself in both.
+/// A secret is either `whsec_` and base64, by the Standard Webhooks specification, or any other text. `X-Toq-Signature`
+/// is made with the text as it is; `webhook-signature` is made with the decoded bytes of a `whsec_` secret, or with any
+/// other text as it is.
 #[derive(Clone)]
 pub struct Secret {
     text: Zeroizing<String>,
     key: Zeroizing<Vec<u8>>,
 }
 
-/// Why a text cannot serve as the secret. Says nothing of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    /// With an empty secret anybody could sign.
-    #[error("the callback secret is empty")]
-    Empty,
-    /// `whsec_` promises base64.
-    #[error("the callback secret begins with whsec_ but what follows is not base64")]
-    NotBase64,
-}
-
-/// Prefix of a secret in the form of the Standard Webhooks specification.
+/// The prefix of a secret by the Standard Webhooks specification.
 const PREFIX: &str = "whsec_";
 
-/// Secrets are copied by people: the padding at the end may be missing.
+/// Accepts base64 without its padding, which is easily lost when a secret is copied.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl Secret {
-    /// Takes the secret; white space around it (a file's last line) is no part of it.
+    /// The secret `text`, without white space around it, such as the line end of a file.
     ///
     /// # Errors
-    /// [`SecretError`], when it is empty or not what its prefix says.
+    /// [`SecretError`] if it is empty, or begins with `whsec_` and is not base64.
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
         let given = Zeroizing::new(text.into());
         let text = Zeroizing::new(given.trim().to_owned());
@@ -59,17 +50,18 @@ impl Secret {
         Ok(Self { text, key })
     }
 
-    /// Whether `other` is the same secret. Both are the host's own, so the comparison need not hide its time.
+    /// Returns whether `other` is the same secret. Both are the host's own, so the comparison need not take constant
+    /// time.
     pub(crate) fn is(&self, other: &Secret) -> bool {
         self.text == other.text
     }
 
-    /// `X-Toq-Signature`: hexadecimal HMAC-SHA256 of the raw body.
+    /// Returns `X-Toq-Signature`: the HMAC-SHA256 of the raw body in hexadecimal.
     pub(crate) fn toq_signature(&self, body: &[u8]) -> String {
         hex::encode(hmac(self.text.as_bytes(), &[body]))
     }
 
-    /// `webhook-signature`: base64 HMAC-SHA256 of `id.timestamp.body`, behind its version.
+    /// Returns `webhook-signature`: the version and the HMAC-SHA256 of `id.timestamp.body` in base64.
     pub(crate) fn webhook_signature(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
         let mac = hmac(&self.key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
         format!("v1,{}", base64::engine::general_purpose::STANDARD.encode(mac))
@@ -77,7 +69,7 @@ impl Secret {
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    // HMAC takes a key of any length; the type does not say so.
+    // Never an error: HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
     for part in parts {
         mac.update(part);
@@ -116,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_an_error_and_never_a_signature_that_anybody_could_make() {
+    fn an_empty_or_broken_secret_is_an_error() {
         for text in ["", "  \n", "whsec_"] {
             assert_eq!(Secret::new(text).unwrap_err(), SecretError::Empty, "{text:?}");
         }
@@ -124,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_does_not_show_when_it_is_printed() {
+    fn debug_output_does_not_show_the_secret() {
         let printed = format!("{:?}", Some(Secret::new("Jefe").unwrap()));
         assert_eq!(printed, "Some(Secret(…))");
     }
 
     #[test]
-    fn a_line_end_behind_the_secret_is_no_part_of_it() {
+    fn a_line_end_after_the_secret_is_ignored() {
         assert_eq!(
             Secret::new("Jefe\n").unwrap().toq_signature(b"a"),
             Secret::new("Jefe").unwrap().toq_signature(b"a")

@@ -1,8 +1,8 @@
-//! Where the callback's secret comes from, and how long it is believed.
+//! Provides the callback's secret, and notices when it was rotated.
 //!
-//! A function lives for hours and is frozen between calls, while a secret may be rotated at any time. So a secret that
-//! was fetched is believed for five minutes of wall-clock time, and no longer than until the backend refuses it. A
-//! keeper that does not answer must not stop callbacks that the old secret still signs well.
+//! A function lives for hours and is frozen between calls, and a secret may be rotated at any time. So a fetched secret
+//! is used for five minutes of wall-clock time, and no longer than until the backend refuses it. If the secret's
+//! service does not answer, the old secret stays in use, because it may still be valid.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -14,25 +14,25 @@ use tokio::sync::Mutex;
 use crate::callback::secret::Secret;
 use crate::callback::secret_store::SecretStore;
 
-/// How long a fetched secret is believed, in wall-clock time: a monotonic clock may stand still in a frozen function.
-pub(crate) const FRESH_FOR: Duration = Duration::from_secs(300);
+/// How long a fetched secret is used, in wall-clock time: a monotonic clock may stand still in a frozen function.
+const MAX_AGE: Duration = Duration::from_secs(300);
 
-/// Gives the secret that callbacks are signed with.
+/// A source of the secret that signs callbacks.
 #[async_trait]
 pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
-    /// The secret to sign with now.
+    /// Returns the secret to sign with now.
     ///
     /// # Errors
-    /// `Denied` when it may not be read, does not exist or is none; `Transient` when its keeper does not answer. The
-    /// message names the secret's ARN and the next step, and nothing of its value.
+    /// `Denied` if the secret must not be read, does not exist or is invalid; `Transient` if its service does not
+    /// answer. The message names the secret's ARN and the next step, and never the value.
     async fn current(&self) -> Result<Secret, Failure>;
 
-    /// The backend refused a signature made with `refused`: another secret, if there is one by now. What goes wrong
-    /// while looking is logged, because the backend's refusal is the answer that counts.
+    /// Returns another secret after the backend refused a signature made with `refused`; `None` if there is no other.
+    /// A failure is logged and not returned, because the caller then reports the backend's refusal.
     async fn renewed(&self, refused: &Secret) -> Option<Secret>;
 }
 
-/// One that never changes, on one machine.
+/// A secret that never changes, for a host on one machine.
 #[async_trait]
 impl SecretSource for Secret {
     async fn current(&self) -> Result<Secret, Failure> {
@@ -44,23 +44,23 @@ impl SecretSource for Secret {
     }
 }
 
-/// A secret in Secrets Manager or in SSM's Parameter Store, fetched when it is first needed.
+/// A secret in Secrets Manager or in SSM's Parameter Store. It is fetched when it is first needed.
 pub struct AwsSecret {
     store: SecretStore,
     clock: fn() -> SystemTime,
-    /// Held while fetching, so that calls at the same time fetch once.
-    held: Mutex<Option<Held>>,
+    /// Locked during a fetch, so that simultaneous calls fetch once.
+    cached: Mutex<Option<CachedSecret>>,
 }
 
-struct Held {
+struct CachedSecret {
     secret: Secret,
     fetched: SystemTime,
 }
 
-impl Held {
-    /// A clock that was set back makes it stale: better one request too many.
+impl CachedSecret {
+    /// Returns whether the secret may still be used. It may not if the clock was set back.
     fn is_fresh(&self, now: SystemTime) -> bool {
-        now.duration_since(self.fetched).is_ok_and(|age| age < FRESH_FOR)
+        now.duration_since(self.fetched).is_ok_and(|age| age < MAX_AGE)
     }
 }
 
@@ -70,13 +70,13 @@ impl AwsSecret {
     }
 
     pub(crate) fn with_clock(store: SecretStore, clock: fn() -> SystemTime) -> Self {
-        Self { store, clock, held: Mutex::new(None) }
+        Self { store, clock, cached: Mutex::new(None) }
     }
 
-    async fn fetch(&self, held: &mut Option<Held>) -> Result<Secret, Failure> {
+    async fn fetch(&self, cached: &mut Option<CachedSecret>) -> Result<Secret, Failure> {
         let fetched = (self.clock)();
         let secret = self.store.fetch().await?;
-        *held = Some(Held { secret: secret.clone(), fetched });
+        *cached = Some(CachedSecret { secret: secret.clone(), fetched });
         Ok(secret)
     }
 }
@@ -84,15 +84,19 @@ impl AwsSecret {
 #[async_trait]
 impl SecretSource for AwsSecret {
     async fn current(&self) -> Result<Secret, Failure> {
-        let mut held = self.held.lock().await;
-        let old = match held.as_ref() {
-            Some(there) if there.is_fresh((self.clock)()) => return Ok(there.secret.clone()),
+        let mut cached = self.cached.lock().await;
+        let old = match cached.as_ref() {
+            Some(cached) if cached.is_fresh((self.clock)()) => return Ok(cached.secret.clone()),
             old => old.map(|old| old.secret.clone()),
         };
-        match (self.fetch(&mut held).await, old) {
+        match (self.fetch(&mut cached).await, old) {
             (Ok(secret), _) => Ok(secret),
             (Err(failure), Some(old)) => {
-                tracing::error!(arn = %self.store.arn(), error = %failure.message, "the callback secret could not be refreshed; the old one is used on");
+                tracing::error!(
+                    arn = %self.store.arn(),
+                    error = %failure.message,
+                    "the callback secret could not be refreshed; the old one stays in use"
+                );
                 Ok(old)
             }
             (Err(failure), None) => Err(failure),
@@ -100,14 +104,18 @@ impl SecretSource for AwsSecret {
     }
 
     async fn renewed(&self, refused: &Secret) -> Option<Secret> {
-        let mut held = self.held.lock().await;
-        if let Some(there) = held.as_ref().filter(|there| !there.secret.is(refused)) {
-            return Some(there.secret.clone());
+        let mut cached = self.cached.lock().await;
+        if let Some(newer) = cached.as_ref().filter(|cached| !cached.secret.is(refused)) {
+            return Some(newer.secret.clone());
         }
-        match self.fetch(&mut held).await {
+        match self.fetch(&mut cached).await {
             Ok(secret) => Some(secret).filter(|secret| !secret.is(refused)),
             Err(failure) => {
-                tracing::error!(arn = %self.store.arn(), error = %failure.message, "the backend refused the signature, and the callback secret could not be refreshed");
+                tracing::error!(
+                    arn = %self.store.arn(),
+                    error = %failure.message,
+                    "the backend refused the signature, and the callback secret could not be refreshed"
+                );
                 None
             }
         }

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! The secret over its life: fetched, believed, rotated, unreachable.
+//! The secret over its life: fetched, cached, rotated, unreachable.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -16,42 +16,42 @@ use stagehost_batch::Case;
 
 use super::*;
 use crate::callback::secret_store::SecretArn;
-use crate::options::Endpoints;
+use crate::services::endpoints::Endpoints;
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:callback-AbCdEf";
 const PARAMETER: &str = "arn:aws:ssm:us-east-2:123456789012:parameter/toq/callback";
 
-/// The keeper of secrets: what it answers, and what it was asked.
+/// A secrets service with a prepared answer that records its requests.
 #[derive(Default)]
-struct Keeper {
+struct FakeSecrets {
     answer: StdMutex<(u16, Value)>,
-    asked: StdMutex<Vec<(HeaderMap, Value)>>,
+    requests: StdMutex<Vec<(HeaderMap, Value)>>,
 }
 
-impl Keeper {
-    fn says(&self, status: u16, answer: Value) {
+impl FakeSecrets {
+    fn answers(&self, status: u16, answer: Value) {
         *self.answer.lock().unwrap() = (status, answer);
     }
     fn holds(&self, secret: &str) {
-        self.says(200, json!({"SecretString": secret}));
+        self.answers(200, json!({"SecretString": secret}));
     }
-    fn times_asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
+    fn request_count(&self) -> usize {
+        self.requests.lock().unwrap().len()
     }
 }
 
-async fn keeper() -> (Arc<Keeper>, String) {
-    let keeper = Arc::new(Keeper::default());
-    let answer = |State(keeper): State<Arc<Keeper>>, headers: HeaderMap, body: String| async move {
-        keeper.asked.lock().unwrap().push((headers, serde_json::from_str(&body).unwrap()));
-        let (status, answer) = keeper.answer.lock().unwrap().clone();
+async fn secrets() -> (Arc<FakeSecrets>, String) {
+    let secrets = Arc::new(FakeSecrets::default());
+    let answer = |State(secrets): State<Arc<FakeSecrets>>, headers: HeaderMap, body: String| async move {
+        secrets.requests.lock().unwrap().push((headers, serde_json::from_str(&body).unwrap()));
+        let (status, answer) = secrets.answer.lock().unwrap().clone();
         (StatusCode::from_u16(status).unwrap(), answer.to_string())
     };
-    let app = Router::new().fallback(answer).with_state(keeper.clone());
+    let app = Router::new().fallback(answer).with_state(secrets.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (keeper, url)
+    (secrets, url)
 }
 
 fn source(arn: &str, url: &str, clock: fn() -> SystemTime) -> AwsSecret {
@@ -78,85 +78,85 @@ fn asserted_signature(headers: &HeaderMap, scope: &str) {
 }
 
 #[tokio::test]
-async fn a_secret_of_secrets_manager_is_asked_for_by_its_arn() {
-    let (keeper, url) = keeper().await;
-    keeper.holds("hush");
+async fn a_secret_in_secrets_manager_is_requested_by_its_arn() {
+    let (secrets, url) = secrets().await;
+    secrets.holds("hush");
     assert!(source(SECRET, &url, SystemTime::now).current().await.unwrap().is(&secret("hush")));
-    let (headers, body) = keeper.asked.lock().unwrap().remove(0);
+    let (headers, body) = secrets.requests.lock().unwrap().remove(0);
     assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
     assert_eq!(body, json!({"SecretId": SECRET}));
     asserted_signature(&headers, "/eu-west-1/secretsmanager/aws4_request");
 }
 
 #[tokio::test]
-async fn a_parameter_is_asked_for_decrypted_in_the_region_of_its_arn() {
-    let (keeper, url) = keeper().await;
-    keeper.says(200, json!({"Parameter": {"Type": "SecureString", "Value": "{\"callbackSecret\": \"hush\"}"}}));
+async fn a_parameter_is_requested_decrypted_in_the_region_of_its_arn() {
+    let (secrets, url) = secrets().await;
+    secrets.answers(200, json!({"Parameter": {"Type": "SecureString", "Value": "{\"callbackSecret\": \"hush\"}"}}));
     assert!(source(PARAMETER, &url, SystemTime::now).current().await.unwrap().is(&secret("hush")));
-    let (headers, body) = keeper.asked.lock().unwrap().remove(0);
+    let (headers, body) = secrets.requests.lock().unwrap().remove(0);
     assert_eq!(headers["x-amz-target"], "AmazonSSM.GetParameter");
     assert_eq!(body, json!({"Name": PARAMETER, "WithDecryption": true}));
     asserted_signature(&headers, "/us-east-2/ssm/aws4_request");
 }
 
 #[tokio::test]
-async fn a_secret_is_believed_for_five_minutes_of_wall_clock_time() {
+async fn a_secret_is_used_for_five_minutes_of_wall_clock_time() {
     static NOW: AtomicU64 = AtomicU64::new(1_000_000);
-    let (keeper, url) = keeper().await;
-    keeper.holds("old");
+    let (secrets, url) = secrets().await;
+    secrets.holds("old");
     let source = source(SECRET, &url, || UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::Relaxed)));
     assert!(source.current().await.unwrap().is(&secret("old")));
-    keeper.holds("new");
-    NOW.fetch_add(FRESH_FOR.as_secs() - 1, Ordering::Relaxed);
+    secrets.holds("new");
+    NOW.fetch_add(MAX_AGE.as_secs() - 1, Ordering::Relaxed);
     assert!(source.current().await.unwrap().is(&secret("old")));
-    assert_eq!(keeper.times_asked(), 1);
+    assert_eq!(secrets.request_count(), 1);
     NOW.fetch_add(1, Ordering::Relaxed);
     assert!(source.current().await.unwrap().is(&secret("new")));
     NOW.fetch_sub(3600, Ordering::Relaxed);
     source.current().await.unwrap();
-    assert_eq!(keeper.times_asked(), 3, "a clock that was set back is no reason to believe longer");
+    assert_eq!(secrets.request_count(), 3, "a clock that was set back does not prolong its use");
 }
 
 #[tokio::test]
 async fn a_refused_secret_is_fetched_again_at_once() {
-    let (keeper, url) = keeper().await;
-    keeper.holds("old");
+    let (secrets, url) = secrets().await;
+    secrets.holds("old");
     let source = source(SECRET, &url, SystemTime::now);
     let old = source.current().await.unwrap();
-    assert!(source.renewed(&old).await.is_none(), "it was not rotated, so there is no other");
-    keeper.holds("new");
+    assert!(source.renewed(&old).await.is_none(), "it was not rotated, so there is no other secret");
+    secrets.holds("new");
     assert!(source.renewed(&old).await.unwrap().is(&secret("new")));
-    assert_eq!(keeper.times_asked(), 3);
+    assert_eq!(secrets.request_count(), 3);
     assert!(source.renewed(&old).await.unwrap().is(&secret("new")), "another call had the old one");
     assert!(source.current().await.unwrap().is(&secret("new")));
-    assert_eq!(keeper.times_asked(), 3);
+    assert_eq!(secrets.request_count(), 3);
 }
 
 #[tokio::test]
 async fn calls_at_the_same_time_fetch_once() {
-    let (keeper, url) = keeper().await;
-    keeper.holds("hush");
+    let (secrets, url) = secrets().await;
+    secrets.holds("hush");
     let source = source(SECRET, &url, SystemTime::now);
     let all = futures::future::join_all((0..8).map(|_| source.current())).await;
     assert!(all.into_iter().all(|got| got.unwrap().is(&secret("hush"))));
-    assert_eq!(keeper.times_asked(), 1);
+    assert_eq!(secrets.request_count(), 1);
 }
 
 #[tokio::test]
-async fn the_old_secret_serves_on_while_its_keeper_fails_and_no_value_is_logged() {
+async fn the_old_secret_stays_in_use_while_its_service_fails_and_no_value_is_logged() {
     static NOW: AtomicU64 = AtomicU64::new(1_000_000);
     let (log, _guard) = captured();
-    let (keeper, url) = keeper().await;
-    keeper.holds("whsec_b2xkLXZhbHVl");
+    let (secrets, url) = secrets().await;
+    secrets.holds("whsec_b2xkLXZhbHVl");
     let source = source(SECRET, &url, || UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::Relaxed)));
     let old = source.current().await.unwrap();
-    NOW.fetch_add(FRESH_FOR.as_secs(), Ordering::Relaxed);
+    NOW.fetch_add(MAX_AGE.as_secs(), Ordering::Relaxed);
     for (status, answer) in [
         (400, json!({"__type": "AccessDeniedException", "Message": "not you"})),
         (503, json!({})),
         (200, json!({"SecretString": "{\"password\": \"misplaced-value\"}"})),
     ] {
-        keeper.says(status, answer);
+        secrets.answers(status, answer);
         assert!(source.current().await.unwrap().is(&old));
         assert!(source.renewed(&old).await.is_none());
     }
@@ -166,8 +166,8 @@ async fn the_old_secret_serves_on_while_its_keeper_fails_and_no_value_is_logged(
 }
 
 #[tokio::test]
-async fn without_a_secret_yet_a_failure_is_a_failure_and_never_an_empty_secret() {
-    let (keeper, url) = keeper().await;
+async fn without_an_older_secret_a_failure_is_returned_and_never_an_empty_secret() {
+    let (secrets, url) = secrets().await;
     for (status, answer, case) in [
         (400, json!({"__type": "AccessDeniedException", "message": "not you"}), Case::Denied),
         (200, json!({"SecretString": ""}), Case::Denied),
@@ -176,7 +176,7 @@ async fn without_a_secret_yet_a_failure_is_a_failure_and_never_an_empty_secret()
         (200, json!("nonsense"), Case::Internal),
         (500, json!({}), Case::Transient),
     ] {
-        keeper.says(status, answer);
+        secrets.answers(status, answer);
         let failure = source(SECRET, &url, SystemTime::now).current().await.unwrap_err();
         assert_eq!(failure.case, case, "{}", failure.message);
         assert!(failure.message.contains(SECRET), "{}", failure.message);
@@ -184,18 +184,18 @@ async fn without_a_secret_yet_a_failure_is_a_failure_and_never_an_empty_secret()
 }
 
 #[tokio::test]
-async fn a_passing_fault_is_tried_again_and_a_refusal_is_not() {
-    let (keeper, url) = keeper().await;
-    keeper.says(400, json!({"__type": "ThrottlingException"}));
+async fn a_transient_failure_is_retried_and_a_refusal_is_not() {
+    let (secrets, url) = secrets().await;
+    secrets.answers(400, json!({"__type": "ThrottlingException"}));
     source(SECRET, &url, SystemTime::now).current().await.unwrap_err();
-    assert_eq!(keeper.times_asked(), 3);
-    keeper.says(400, json!({"__type": "AccessDeniedException"}));
+    assert_eq!(secrets.request_count(), 3);
+    secrets.answers(400, json!({"__type": "AccessDeniedException"}));
     source(SECRET, &url, SystemTime::now).current().await.unwrap_err();
-    assert_eq!(keeper.times_asked(), 4);
+    assert_eq!(secrets.request_count(), 4);
 }
 
 #[tokio::test]
-async fn a_keeper_that_is_down_is_a_passing_fault() {
+async fn a_service_that_is_down_is_a_transient_failure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -205,10 +205,10 @@ async fn a_keeper_that_is_down_is_a_passing_fault() {
 
 type Log = Arc<StdMutex<Vec<u8>>>;
 
-/// Everything that this thread logs from now on.
+/// Captures everything that this thread logs from now on.
 fn captured() -> (Log, tracing::subscriber::DefaultGuard) {
-    struct Writer(Log);
-    impl std::io::Write for Writer {
+    struct LogWriter(Log);
+    impl std::io::Write for LogWriter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -222,7 +222,7 @@ fn captured() -> (Log, tracing::subscriber::DefaultGuard) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
-        .with_writer(move || Writer(writer.clone()))
+        .with_writer(move || LogWriter(writer.clone()))
         .finish();
     (log, tracing::subscriber::set_default(subscriber))
 }

@@ -1,4 +1,4 @@
-//! The two services that keep secrets, by the one request that is needed of each.
+//! Reads the callback's secret from Secrets Manager or from SSM's Parameter Store.
 
 use std::fmt;
 
@@ -9,33 +9,33 @@ use stagehost_batch::{Case, Failure};
 use zeroize::Zeroizing;
 
 use crate::callback::secret::Secret;
-use crate::clients::ConfigError;
-use crate::options::Endpoints;
+use crate::error::ConfigError;
 use crate::services::arn::Arn;
-use crate::services::signed_json::{CallError, Operation, Refusal, SignedJson, configured_endpoint, patiently};
+use crate::services::endpoints::{Endpoints, configured_endpoint};
+use crate::services::signed_json::{CallError, Operation, ServiceError, SignedJson, with_retries};
 
-/// The ARN of a secret, and what follows from it.
+/// The ARN of a secret in Secrets Manager or of a parameter in Parameter Store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretArn {
     arn: Arn,
-    service: Service,
+    service: SecretService,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Service {
+enum SecretService {
     SecretsManager,
     ParameterStore,
 }
 
 impl SecretArn {
-    /// Takes `arn:…:secretsmanager:REGION:ACCOUNT:secret:…` or `arn:…:ssm:REGION:ACCOUNT:parameter/…`.
+    /// Reads `arn:…:secretsmanager:REGION:ACCOUNT:secret:…` or `arn:…:ssm:REGION:ACCOUNT:parameter/…`.
     ///
     /// # Errors
-    /// [`ConfigError::SecretArn`] for any other text. It shows the text only if it begins like an ARN: somebody may
-    /// have put the secret itself there.
+    /// [`ConfigError::SecretArn`] for any other text. It shows the text only if it begins like an ARN, because somebody
+    /// may have given the secret itself.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::read(text).ok_or_else(|| {
-            let shown = if text.starts_with("arn:") { format!("{text:?}") } else { "no ARN".to_owned() };
+            let shown = if text.starts_with("arn:") { format!("{text:?}") } else { "not an ARN".to_owned() };
             ConfigError::SecretArn(shown)
         })
     }
@@ -43,8 +43,8 @@ impl SecretArn {
     fn read(text: &str) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let (service, name) = match arn.service.as_str() {
-            "secretsmanager" => (Service::SecretsManager, arn.resource.strip_prefix("secret:")?),
-            "ssm" => (Service::ParameterStore, arn.resource.strip_prefix("parameter/")?),
+            "secretsmanager" => (SecretService::SecretsManager, arn.resource.strip_prefix("secret:")?),
+            "ssm" => (SecretService::ParameterStore, arn.resource.strip_prefix("parameter/")?),
             _ => return None,
         };
         (!name.is_empty()).then_some(Self { service, arn })
@@ -57,30 +57,32 @@ impl fmt::Display for SecretArn {
     }
 }
 
-impl Service {
+impl SecretService {
+    /// The operation, for `X-Amz-Target`.
     fn target(self) -> &'static str {
         match self {
-            Service::SecretsManager => "secretsmanager.GetSecretValue",
-            Service::ParameterStore => "AmazonSSM.GetParameter",
+            SecretService::SecretsManager => "secretsmanager.GetSecretValue",
+            SecretService::ParameterStore => "AmazonSSM.GetParameter",
         }
     }
 
-    fn grant(self) -> &'static str {
+    /// The permission that the operation needs.
+    fn permission(self) -> &'static str {
         match self {
-            Service::SecretsManager => "secretsmanager:GetSecretValue",
-            Service::ParameterStore => "ssm:GetParameter",
+            SecretService::SecretsManager => "secretsmanager:GetSecretValue",
+            SecretService::ParameterStore => "ssm:GetParameter",
         }
     }
 
     fn endpoint_variable(self) -> &'static str {
         match self {
-            Service::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-            Service::ParameterStore => "AWS_ENDPOINT_URL_SSM",
+            SecretService::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            SecretService::ParameterStore => "AWS_ENDPOINT_URL_SSM",
         }
     }
 }
 
-/// One secret in its service.
+/// A secret in its service.
 pub(crate) struct SecretStore {
     arn: SecretArn,
     endpoint: String,
@@ -90,8 +92,8 @@ pub(crate) struct SecretStore {
 impl SecretStore {
     pub(crate) fn new(config: &SdkConfig, arn: SecretArn, endpoints: &Endpoints) -> Self {
         let option = match arn.service {
-            Service::SecretsManager => &endpoints.secrets_manager,
-            Service::ParameterStore => &endpoints.ssm,
+            SecretService::SecretsManager => &endpoints.secrets_manager,
+            SecretService::ParameterStore => &endpoints.ssm,
         };
         let endpoint = configured_endpoint(config, option.as_ref(), arn.service.endpoint_variable())
             .unwrap_or_else(|| arn.arn.aws_endpoint(config.use_fips().unwrap_or_default()));
@@ -102,9 +104,9 @@ impl SecretStore {
         &self.arn
     }
 
-    /// The secret's value as it is now. A passing fault is tried again, for some seconds in all.
+    /// Returns the secret's present value. A transient failure is retried for some seconds.
     pub(crate) async fn fetch(&self) -> Result<Secret, Failure> {
-        patiently(|| self.attempt()).await
+        with_retries(|| self.attempt()).await
     }
 
     async fn attempt(&self) -> Result<Secret, Failure> {
@@ -117,47 +119,48 @@ impl SecretStore {
             content_type: "application/x-amz-json-1.1",
         };
         let body = match service {
-            Service::SecretsManager => json!({"SecretId": arn.to_string()}),
-            Service::ParameterStore => json!({"Name": arn.to_string(), "WithDecryption": true}),
+            SecretService::SecretsManager => json!({"SecretId": arn.to_string()}),
+            SecretService::ParameterStore => json!({"Name": arn.to_string(), "WithDecryption": true}),
         };
         match self.json.call(&operation, &body).await {
             Ok(answer) => self.read(&answer),
-            Err(CallError::Refused(refusal)) => Err(self.refusal(&refusal)),
+            Err(CallError::Refused(error)) => Err(self.refused(&error)),
             Err(error) => Err(self.failure(error.case(), &error.to_string(), "")),
         }
     }
 
-    /// The secret in an answer. No message here may quote the answer.
+    /// Returns the secret in a response. No message here may quote the response.
     fn read(&self, body: &[u8]) -> Result<Secret, Failure> {
-        let answer: Answer = serde_json::from_slice(body).map_err(|_| self.wrong("the answer is not understood"))?;
+        let answer: SecretResponse = serde_json::from_slice(body)
+            .map_err(|_| self.failure(Case::Internal, "the response cannot be read", ""))?;
         let value = match (answer.secret_string, answer.parameter) {
             (Some(value), _) => value,
             (None, Some(parameter)) if parameter.kind.as_deref() == Some("SecureString") => parameter.value,
-            (None, Some(_)) => return Err(self.unusable("it is not encrypted; make it a SecureString")),
-            (None, None) => return Err(self.unusable("it has no text; store it as text, not as binary")),
+            (None, Some(_)) => return Err(self.unusable("it is not encrypted; store it as a SecureString")),
+            (None, None) => return Err(self.unusable("it has no text; store it as text, not as binary data")),
         };
         let value = Zeroizing::new(value);
-        let text = chosen(&value).map_err(|why| self.unusable(why))?;
+        let text = secret_text(&value).map_err(|why| self.unusable(why))?;
         Secret::new(text.as_str()).map_err(|error| self.unusable(&error.to_string()))
     }
 
-    fn refusal(&self, refusal: &Refusal) -> Failure {
+    fn refused(&self, error: &ServiceError) -> Failure {
         let (service, region) = (self.arn.service, &self.arn.arn.region);
-        let (case, hint) = match refusal.code.as_str() {
-            _ if refusal.passes() => (Case::Transient, String::new()),
+        let (case, hint) = match error.code.as_str() {
+            _ if error.is_transient() => (Case::Transient, String::new()),
             "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" => {
                 (Case::Denied, format!("; create it in {region}, or correct CALLBACK_SECRET_ARN"))
             }
             "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" | "InvalidKeyId" => (
                 Case::Denied,
                 format!(
-                    "; allow the host's role {} on it, and kms:Decrypt on its key if that is not AWS's own",
-                    service.grant()
+                    "; allow the host's role {} on the secret, and kms:Decrypt on its key if that is not AWS's own",
+                    service.permission()
                 ),
             ),
             _ => (Case::Denied, format!("; check CALLBACK_SECRET_ARN and the role's access in {region}")),
         };
-        self.failure(case, &refusal.to_string(), &hint)
+        self.failure(case, &error.to_string(), &hint)
     }
 
     fn failure(&self, case: Case, why: &str, hint: &str) -> Failure {
@@ -167,14 +170,10 @@ impl SecretStore {
     fn unusable(&self, why: &str) -> Failure {
         Failure::new(Case::Denied, format!("the callback secret {} cannot be used: {why}", self.arn))
     }
-
-    fn wrong(&self, why: &str) -> Failure {
-        self.failure(Case::Internal, why, "")
-    }
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct SecretResponse {
     #[serde(rename = "SecretString")]
     secret_string: Option<String>,
     #[serde(rename = "Parameter")]
@@ -189,20 +188,20 @@ struct Parameter {
     value: String,
 }
 
-/// What of a value is the secret: all of it, or the one field of a JSON object that says so. Text in braces that is
-/// no such object is refused: signing with it would be refused later, by a backend that cannot say why.
-fn chosen(value: &str) -> Result<Zeroizing<String>, &'static str> {
+/// Returns the secret in a value: the whole text, or the field `secret` or `callbackSecret` of a JSON object. Other
+/// text in braces is refused here, because the backend would refuse its signatures later without a reason.
+fn secret_text(value: &str) -> Result<Zeroizing<String>, &'static str> {
     let text = value.trim();
     if !(text.starts_with('{') && text.ends_with('}')) {
         return Ok(Zeroizing::new(text.to_owned()));
     }
     let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
-        return Err("its text looks like JSON and is not");
+        return Err("its text looks like JSON, but is not valid JSON");
     };
     match (fields.remove("secret"), fields.remove("callbackSecret")) {
         (Some(Value::String(secret)), None) | (None, Some(Value::String(secret))) => Ok(Zeroizing::new(secret)),
         (Some(_), Some(_)) => Err("its JSON has both \"secret\" and \"callbackSecret\"; keep one"),
-        _ => Err("its JSON has no text \"secret\" or \"callbackSecret\""),
+        _ => Err("its JSON has no text field \"secret\" or \"callbackSecret\""),
     }
 }
 

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What is taken for a secret, and what is said when there is none.
+//! Which values are accepted as a secret, and the messages for all others.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn store(arn: &str) -> SecretStore {
 }
 
 #[test]
-fn the_service_of_the_arn_decides_where_the_secret_is_read() {
+fn the_arn_decides_which_service_is_asked() {
     let endpoint = |arn: &str, fips| SecretArn::parse(arn).unwrap().arn.aws_endpoint(fips);
     assert_eq!(endpoint(SECRET, false), "https://secretsmanager.eu-west-1.amazonaws.com/");
     assert_eq!(endpoint(PARAMETER, false), "https://ssm.eu-west-1.amazonaws.com/");
@@ -25,7 +25,7 @@ fn the_service_of_the_arn_decides_where_the_secret_is_read() {
 }
 
 #[test]
-fn an_arn_of_anything_else_is_refused_by_name() {
+fn another_arn_is_refused_and_named() {
     for arn in [
         "arn:aws:s3:::bucket/secret",
         "arn:aws:kms:eu-west-1:123456789012:key/1",
@@ -40,13 +40,13 @@ fn an_arn_of_anything_else_is_refused_by_name() {
 }
 
 #[test]
-fn a_secret_in_the_place_of_its_arn_is_refused_and_not_shown() {
+fn a_secret_given_instead_of_its_arn_is_refused_and_not_shown() {
     let error = SecretArn::parse("whsec_c2VjcmV0").unwrap_err().to_string();
     assert!(error.contains("CALLBACK_SECRET_ARN") && !error.contains("c2VjcmV0"), "{error}");
 }
 
 #[test]
-fn a_value_is_the_secret_itself_or_json_that_names_it() {
+fn a_value_is_the_secret_itself_or_json_with_the_secret() {
     for value in [
         "hush",
         " hush\n",
@@ -54,13 +54,13 @@ fn a_value_is_the_secret_itself_or_json_that_names_it() {
         r#"{"callbackSecret": "hush"}"#,
         r#"{"secret": "hush", "rotatedBy": "us"}"#,
     ] {
-        assert_eq!(*chosen(value).unwrap(), "hush", "{value}");
+        assert_eq!(*secret_text(value).unwrap(), "hush", "{value}");
     }
-    assert_eq!(*chosen("{hush").unwrap(), "{hush");
+    assert_eq!(*secret_text("{hush").unwrap(), "{hush");
 }
 
 #[test]
-fn json_that_names_no_secret_is_refused_instead_of_being_signed_with() {
+fn json_without_a_secret_is_refused() {
     for value in [
         "{}",
         r#"{"password": "hush"}"#,
@@ -69,7 +69,7 @@ fn json_that_names_no_secret_is_refused_instead_of_being_signed_with() {
         r#"{"secret": "hush", "callbackSecret": "hush"}"#,
         r#"{"secret": "hush",}"#,
     ] {
-        assert!(!chosen(value).unwrap_err().contains("hush"), "{value}");
+        assert!(!secret_text(value).unwrap_err().contains("hush"), "{value}");
     }
 }
 
@@ -89,7 +89,7 @@ fn a_parameter_must_be_encrypted_and_a_secret_must_be_text() {
 fn a_refusal_names_the_secret_the_reason_and_the_next_step() {
     let refusal = |arn, status, code: &str| {
         let body = json!({"__type": format!("com.amazonaws#{code}"), "Message": "no"}).to_string();
-        store(arn).refusal(&Refusal::read(status, body.as_bytes()))
+        store(arn).refused(&ServiceError::read(status, body.as_bytes()))
     };
     for (arn, code, step) in [
         (SECRET, "AccessDeniedException", "secretsmanager:GetSecretValue"),
@@ -108,7 +108,7 @@ fn a_refusal_names_the_secret_the_reason_and_the_next_step() {
 }
 
 #[test]
-fn what_passes_by_itself_is_transient() {
+fn throttling_expired_credentials_and_server_errors_are_transient() {
     for (status, body) in [
         (400, &br#"{"__type": "ThrottlingException"}"#[..]),
         (400, br#"{"__type": "ExpiredTokenException"}"#),
@@ -116,16 +116,16 @@ fn what_passes_by_itself_is_transient() {
         (503, b"<html>"),
         (429, b""),
     ] {
-        assert_eq!(store(SECRET).refusal(&Refusal::read(status, body)).case, Case::Transient, "{status}");
+        assert_eq!(store(SECRET).refused(&ServiceError::read(status, body)).case, Case::Transient, "{status}");
     }
 }
 
 proptest! {
     #[test]
-    fn no_arn_and_no_answer_makes_the_host_panic(text in ".{0,60}", body in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn no_arn_and_no_response_makes_the_host_panic(text in ".{0,60}", body in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = SecretArn::parse(&text);
         let _ = SecretArn::parse(&format!("arn:aws:ssm:{text}"));
         let _ = store(SECRET).read(&body);
-        let _ = store(SECRET).refusal(&Refusal::read(400, &body));
+        let _ = store(SECRET).refused(&ServiceError::read(400, &body));
     }
 }

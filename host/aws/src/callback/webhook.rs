@@ -1,6 +1,5 @@
-//! The callback to the backend: signed on the way out, so that no stage ever holds the secret.
+//! Sends the callback to the backend. The host signs it, so that no stage has the secret.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,23 +14,23 @@ use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::callback::secret::Secret;
 use crate::callback::secret_source::SecretSource;
-use crate::clients::ConfigError;
+use crate::error::ConfigError;
 use crate::ids::hash;
-use crate::outside::address::{Place, place};
-use crate::outside::http::{client, shown};
+use crate::outside::address::{UrlHost, url_host};
+use crate::outside::client::{self, causes, shown};
 
-/// How long the backend may take for one attempt.
+/// The longest time for one attempt.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No backend is waited for longer than this, whatever it asks for.
+/// The longest wait that is taken from the backend's `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Where the callback goes and what it is signed with.
+/// Where the callback goes and how it is signed.
 #[derive(Clone, Debug)]
 pub struct WebhookOptions {
-    /// `CALLBACK_URL`. Without one nothing is sent.
+    /// `CALLBACK_URL`. Without it, nothing is sent.
     pub url: Option<String>,
-    /// Without one nothing is sent. A [`Secret`] is a source of itself.
+    /// The source of the secret; a [`Secret`] is one. Without it, nothing is sent.
     pub secret: Option<Arc<dyn SecretSource>>,
     /// `TRACE_HEADER_KEY`: the header that carries the batch's trace context.
     pub trace_header: String,
@@ -52,37 +51,38 @@ pub struct SignedWebhook {
 }
 
 impl SignedWebhook {
-    /// A missing address or secret is no error here but on delivery, so that a host without a backend can run every
-    /// other state.
+    /// A webhook with these options. A missing URL or secret is an error of each delivery and not of this function, so
+    /// that a host without a backend can run all other states.
     ///
     /// # Errors
-    /// [`ConfigError`] for a trace header that is none, or when the machine has no usable root certificates.
+    /// [`ConfigError`] if the trace header's name is invalid or the machine has no usable root certificates.
     pub fn new(options: WebhookOptions) -> Result<Self, ConfigError> {
         let trace_header = HeaderName::from_bytes(options.trace_header.as_bytes())
             .map_err(|_| ConfigError::TraceHeader(options.trace_header.clone()))?;
-        let client = client(Duration::from_secs(5))
+        let client = client::builder(Duration::from_secs(5))
             .timeout(TIMEOUT)
             .build()
             .map_err(|error| ConfigError::Tls(error.to_string()))?;
         Ok(Self { client, options, trace_header })
     }
 
-    /// Everything that must be there before a byte is sent.
-    fn ready(&self) -> Result<(Url, &dyn SecretSource), Failure> {
+    /// Returns the URL and the source of the secret. Errors: `Denied` if one of them is missing or not allowed.
+    fn target(&self) -> Result<(Url, &dyn SecretSource), Failure> {
         let denied = |why: &str| Failure::new(Case::Denied, format!("the callback is not sent: {why}"));
         let text = self.options.url.as_deref().map(str::trim).filter(|url| !url.is_empty());
-        let text = text.ok_or_else(|| denied("no address is configured; set CALLBACK_URL"))?;
-        let url = Url::parse(text).map_err(|_| denied("CALLBACK_URL is no URL"))?;
-        match (url.scheme(), place(&url)) {
-            ("https", Some(_)) | ("http", Some(Place::Loopback)) => {}
-            ("http", Some(_)) => return Err(denied("CALLBACK_URL must be https, save on this machine")),
+        let text = text.ok_or_else(|| denied("no URL is configured; set CALLBACK_URL"))?;
+        let url = Url::parse(text).map_err(|_| denied("CALLBACK_URL is not a valid URL"))?;
+        match (url.scheme(), url_host(&url)) {
+            ("https", Some(_)) | ("http", Some(UrlHost::Loopback)) => {}
+            ("http", Some(_)) => return Err(denied("CALLBACK_URL must be https, except on loopback")),
             _ => return Err(denied("CALLBACK_URL must be https")),
         }
-        let secret = self
-            .options
-            .secret
-            .as_deref()
-            .ok_or_else(|| denied("no secret is configured, and nothing is sent unsigned"))?;
+        let secret = self.options.secret.as_deref().ok_or_else(|| {
+            denied(
+                "no secret is configured, and callbacks are never sent unsigned; set CALLBACK_SECRET_ARN, or on one \
+                 machine CALLBACK_SECRET",
+            )
+        })?;
         Ok((url, secret))
     }
 
@@ -95,7 +95,7 @@ impl SignedWebhook {
                 headers.insert(name, value);
             }
         };
-        // First, so that no name which the operator chose for it can take the place of a signature.
+        // The trace header comes first: if the operator gave it the name of a signature, the signature replaces it.
         if let Some(traceparent) = &scope.batch.traceparent {
             set(self.trace_header.clone(), traceparent);
         }
@@ -114,13 +114,9 @@ impl SignedWebhook {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let headers = self.headers(scope, secret, timestamp, &body);
         let response = self.client.post(url.clone()).headers(headers).body(body).send().await.map_err(|error| {
-            let mut why = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
-            let mut source = error.source();
-            while let Some(inner) = source {
-                why = format!("{why}: {inner}");
-                source = inner.source();
-            }
-            Failure::new(Case::Transient, format!("the callback to {}: {why}", shown(url)))
+            let why = if error.is_timeout() { "no response in time" } else { "no response" };
+            let why: Vec<_> = [why.to_owned()].into_iter().chain(causes(&error).map(ToString::to_string)).collect();
+            Failure::new(Case::Transient, format!("the callback to {}: {}", shown(url), why.join(": ")))
         })?;
         let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         Ok(WebhookReply {
@@ -130,7 +126,8 @@ impl SignedWebhook {
     }
 }
 
-/// Stable over attempts, so that the backend can tell a repetition: there is one message per state of an execution.
+/// Returns the id of the message. It is the same for all attempts of a state, so that the backend recognises a
+/// repetition.
 fn message_id(scope: &CallScope) -> String {
     let mut id = hash(["message", scope.execution.as_str(), scope.state.as_str()]);
     id.truncate(40);
@@ -140,7 +137,7 @@ fn message_id(scope: &CallScope) -> String {
 #[async_trait]
 impl Webhook for SignedWebhook {
     async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure> {
-        let (url, source) = self.ready()?;
+        let (url, source) = self.target()?;
         let secret = source
             .current()
             .await
@@ -149,7 +146,7 @@ impl Webhook for SignedWebhook {
         if !matches!(reply.status, 401 | 403) {
             return Ok(reply);
         }
-        // The secret may have been rotated since it was fetched; a refusal of the new one is final.
+        // The secret may have been rotated after it was fetched. If the new one is refused as well, that is final.
         match source.renewed(&secret).await {
             Some(renewed) => self.send(&url, scope, &renewed, body).await,
             None => Ok(reply),
@@ -157,7 +154,7 @@ impl Webhook for SignedWebhook {
     }
 }
 
-/// `Retry-After` is seconds or a date.
+/// Reads a `Retry-After`, which is a number of seconds or a date.
 fn retry_after_ms(text: &str, now: SystemTime) -> Option<u64> {
     let text = text.trim();
     let wait = match text.parse::<u64>() {

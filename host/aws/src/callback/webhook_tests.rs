@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What the backend sees of a callback.
+//! What the backend receives as a callback.
 
 use std::sync::Mutex;
 
@@ -14,15 +14,15 @@ use stagehost_runtime::capability::Provenance;
 
 use super::*;
 
-type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
+type Deliveries = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 /// A backend that answers with `status`.
-async fn backend(status: u16) -> (String, Seen) {
-    let seen = Seen::default();
+async fn backend(status: u16) -> (String, Deliveries) {
+    let deliveries = Deliveries::default();
     let app = Router::new().route(
         "/internal/media-processing/callback",
-        post(move |State(seen): State<Seen>, headers: HeaderMap, body: Bytes| async move {
-            seen.lock().unwrap().push((headers, body));
+        post(move |State(deliveries): State<Deliveries>, headers: HeaderMap, body: Bytes| async move {
+            deliveries.lock().unwrap().push((headers, body));
             let mut response: Response = http::StatusCode::from_u16(status).unwrap().into_response();
             response.headers_mut().insert("retry-after", HeaderValue::from_static("7"));
             response.headers_mut().insert("location", HeaderValue::from_static("/elsewhere"));
@@ -31,9 +31,9 @@ async fn backend(status: u16) -> (String, Seen) {
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/internal/media-processing/callback", listener.local_addr().unwrap());
-    let app = app.with_state(seen.clone());
+    let app = app.with_state(deliveries.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (url, seen)
+    (url, deliveries)
 }
 
 fn scope() -> CallScope {
@@ -67,11 +67,11 @@ fn header(headers: &HeaderMap, name: &str) -> String {
 
 #[tokio::test]
 async fn a_delivery_carries_both_signatures_over_exactly_the_bytes_that_were_sent() {
-    let (url, seen) = backend(200).await;
+    let (url, deliveries) = backend(200).await;
     let body = Bytes::from_static(br#"{"jobId":4}"#);
     let reply = webhook(&url).deliver(&scope(), body.clone()).await.unwrap();
     assert_eq!(reply.status, 200);
-    let (headers, received) = seen.lock().unwrap().remove(0);
+    let (headers, received) = deliveries.lock().unwrap().remove(0);
     assert_eq!(received, body);
     let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     assert_eq!(header(&headers, "x-toq-signature"), secret.toq_signature(&body));
@@ -86,49 +86,50 @@ async fn a_delivery_carries_both_signatures_over_exactly_the_bytes_that_were_sen
 }
 
 #[tokio::test]
-async fn a_second_attempt_has_the_same_id_and_another_execution_another_one() {
-    let (url, seen) = backend(503).await;
+async fn all_attempts_have_the_same_id_and_another_execution_has_another_id() {
+    let (url, deliveries) = backend(503).await;
     let webhook = webhook(&url);
     let again = CallScope { attempt: 1, ..scope() };
     let other = CallScope { execution: "arn:other".into(), ..scope() };
     for scope in [scope(), again, other] {
         webhook.deliver(&scope, Bytes::from_static(b"{}")).await.unwrap();
     }
-    let ids: Vec<String> = seen.lock().unwrap().iter().map(|(headers, _)| header(headers, "webhook-id")).collect();
+    let ids: Vec<String> =
+        deliveries.lock().unwrap().iter().map(|(headers, _)| header(headers, "webhook-id")).collect();
     assert!(ids[0].starts_with("msg_"));
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
 }
 
 #[tokio::test]
-async fn a_redirect_is_a_reply_and_the_backends_wish_to_wait_is_passed_on() {
-    let (url, seen) = backend(307).await;
+async fn a_redirect_is_returned_and_not_followed_and_retry_after_is_passed_on() {
+    let (url, deliveries) = backend(307).await;
     let reply = webhook(&url).deliver(&scope(), Bytes::from_static(b"{}")).await.unwrap();
     assert_eq!(reply, WebhookReply { status: 307, retry_after_ms: Some(7000) });
-    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert_eq!(deliveries.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn without_a_secret_or_an_address_nothing_is_sent() {
-    let (url, seen) = backend(200).await;
+async fn without_a_secret_or_a_url_nothing_is_sent() {
+    let (url, deliveries) = backend(200).await;
     let secret: Option<Arc<dyn SecretSource>> = Some(Arc::new(Secret::new("s").unwrap()));
     for (url, secret) in [(Some(url.clone()), None), (None, secret.clone()), (Some(" ".into()), secret)] {
         let options = WebhookOptions { url, secret, ..WebhookOptions::default() };
         let failure = SignedWebhook::new(options).unwrap().deliver(&scope(), Bytes::new()).await.unwrap_err();
         assert_eq!(failure.case, Case::Denied);
     }
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(deliveries.lock().unwrap().is_empty());
 }
 
-/// A source whose secret was rotated after it had been fetched, or cannot be read at all.
+/// A source whose secret was rotated after it was fetched. Without an old secret, no secret can be read.
 #[derive(Debug)]
-struct Rotated {
+struct RotatedSecret {
     old: Option<Secret>,
     new: Option<Secret>,
 }
 
 #[async_trait]
-impl SecretSource for Rotated {
+impl SecretSource for RotatedSecret {
     async fn current(&self) -> Result<Secret, Failure> {
         self.old.clone().ok_or_else(|| Failure::new(Case::Denied, "cannot read the callback secret arn:x"))
     }
@@ -139,33 +140,33 @@ impl SecretSource for Rotated {
 }
 
 #[tokio::test]
-async fn a_refused_signature_is_made_again_once_if_the_secret_was_rotated() {
+async fn a_refused_callback_is_signed_again_once_if_the_secret_was_rotated() {
     let (old, new) = (Secret::new("old").ok(), Secret::new("new").ok());
     for (status, new, sent) in [(401, new.clone(), 2), (403, new.clone(), 2), (403, None, 1), (400, new, 1)] {
-        let (url, seen) = backend(status).await;
-        let source = Rotated { old: old.clone(), new: new.clone() };
+        let (url, deliveries) = backend(status).await;
+        let source = RotatedSecret { old: old.clone(), new: new.clone() };
         let reply = signed_by(&url, Arc::new(source)).deliver(&scope(), Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(reply.status, status);
-        let seen = seen.lock().unwrap();
-        assert_eq!(seen.len(), sent, "{status}");
+        let deliveries = deliveries.lock().unwrap();
+        assert_eq!(deliveries.len(), sent, "{status}");
         let last = if sent == 2 { new } else { old.clone() };
-        assert_eq!(header(&seen[sent - 1].0, "x-toq-signature"), last.unwrap().toq_signature(b"{}"));
-        assert_eq!(header(&seen[0].0, "webhook-id"), header(&seen[sent - 1].0, "webhook-id"));
+        assert_eq!(header(&deliveries[sent - 1].0, "x-toq-signature"), last.unwrap().toq_signature(b"{}"));
+        assert_eq!(header(&deliveries[0].0, "webhook-id"), header(&deliveries[sent - 1].0, "webhook-id"));
     }
 }
 
 #[tokio::test]
 async fn without_a_readable_secret_nothing_is_sent_and_the_reason_is_passed_on() {
-    let (url, seen) = backend(200).await;
-    let source = Rotated { old: None, new: None };
+    let (url, deliveries) = backend(200).await;
+    let source = RotatedSecret { old: None, new: None };
     let failure = signed_by(&url, Arc::new(source)).deliver(&scope(), Bytes::new()).await.unwrap_err();
     assert_eq!(failure.case, Case::Denied);
     assert!(failure.message.contains("arn:x"), "{}", failure.message);
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(deliveries.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn plain_http_goes_to_this_machine_only() {
+async fn plain_http_is_sent_only_to_this_machine() {
     for url in ["http://example.com/", "http://10.0.0.1/", "ftp://localhost/", "nonsense"] {
         let failure = webhook(url).deliver(&scope(), Bytes::new()).await.unwrap_err();
         assert_eq!(failure.case, Case::Denied, "{url}");
@@ -173,7 +174,7 @@ async fn plain_http_goes_to_this_machine_only() {
 }
 
 #[tokio::test]
-async fn a_backend_that_is_down_is_a_passing_fault() {
+async fn a_backend_that_is_down_is_a_transient_failure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
@@ -190,13 +191,13 @@ fn a_trace_header_that_is_named_like_a_signature_does_not_replace_it() {
 }
 
 #[test]
-fn a_trace_header_that_is_no_header_name_is_refused_when_the_host_starts() {
+fn an_invalid_trace_header_name_is_refused_when_the_host_starts() {
     let options = WebhookOptions { trace_header: "trace parent".into(), ..WebhookOptions::default() };
     assert!(matches!(SignedWebhook::new(options), Err(ConfigError::TraceHeader(_))));
 }
 
 #[test]
-fn the_secret_does_not_show_when_the_webhook_is_printed() {
+fn debug_output_of_the_webhook_does_not_show_the_secret() {
     assert!(!format!("{:?}", webhook("http://localhost/")).contains("MfKQ"));
 }
 

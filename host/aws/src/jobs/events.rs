@@ -1,50 +1,49 @@
-//! MediaConvert's events, as EventBridge delivers them, read leniently.
+//! MediaConvert's events, as EventBridge delivers them.
 //!
-//! Shapes: <https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_cwe_events.html>. Fields that are not needed
-//! are not looked at, a status that is not known is not an error: AWS adds both.
+//! Shapes: <https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_cwe_events.html>. AWS adds fields and
+//! statuses over time, so fields that are not needed are not read, and an unknown status is not an error.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What an event says of a job.
+/// What an event reports about a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobReport {
     /// MediaConvert's id of the job.
     pub job_id: String,
-    /// The ticket that the job was submitted under (see [`ticket_id`](crate::ticket_id)); `None` for a job of somebody
-    /// else's.
+    /// The id of the ticket that the job was submitted under; `None` for a job that this host did not submit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ticket: Option<String>,
-    /// Where the job is.
+    /// The job's status.
     pub status: JobStatus,
-    /// MediaConvert's number of an error.
+    /// MediaConvert's error number.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_code: Option<i64>,
-    /// And its text.
+    /// MediaConvert's error message.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_message: Option<String>,
-    /// Percent, in a status update.
+    /// How much of the job is done, in percent. Present in status updates.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<u8>,
 }
 
-/// Where a job is.
+/// A job's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
-    /// Every output is written.
+    /// All outputs are written.
     Complete,
-    /// It failed; outputs may or may not be there.
+    /// The job failed. Some outputs may exist.
     Error,
-    /// Somebody stopped it.
+    /// The job was cancelled.
     Canceled,
-    /// It goes on: any other status.
+    /// The job goes on. Every other status counts as this one.
     Running,
 }
 
 impl JobStatus {
-    /// Whether nothing more comes of this job.
+    /// Returns whether the job has ended.
     pub fn is_final(self) -> bool {
         self != JobStatus::Running
     }
@@ -59,12 +58,13 @@ impl JobStatus {
     }
 }
 
-/// Why an event is none of MediaConvert's.
+/// Why an event cannot be read as one of MediaConvert's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// Another service's event, or another kind.
+    /// An event of another service or another kind.
     #[error(
-        "the event is not a \"MediaConvert Job State Change\" of aws.mediaconvert (source {source_name:?}, detail-type {detail_type:?})"
+        "the event is not a \"MediaConvert Job State Change\" of aws.mediaconvert: its source is {source_name:?}, its \
+         detail-type {detail_type:?}; check the EventBridge rule"
     )]
     NotMediaConvert {
         /// `source`
@@ -72,16 +72,19 @@ pub enum EventError {
         /// `detail-type`
         detail_type: String,
     },
-    /// Without this field there is nothing to report.
-    #[error("the MediaConvert event has no usable {0:?}")]
+    /// A field that every report needs is missing or invalid.
+    #[error("the MediaConvert event has no valid {0:?}")]
     Missing(&'static str),
 }
 
-/// The longest text that is kept of an error message.
+/// How many characters of an error message are kept.
 const MAX_MESSAGE: usize = 2000;
 
 impl JobReport {
     /// Reads an EventBridge event.
+    ///
+    /// # Errors
+    /// [`EventError`] if it is not one of MediaConvert's job events, or lacks the job's id or status.
     pub fn from_event(event: &Value) -> Result<Self, EventError> {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (source_name, detail_type) = (text("source"), text("detail-type"));
@@ -111,11 +114,12 @@ impl JobReport {
     }
 }
 
-/// Ids become parts of keys, so nothing else may be in them.
+/// Returns whether `id` may be a job id: ids become parts of object keys, so they may contain nothing else.
 pub(crate) fn is_job_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+/// Returns whether `id` has the form of [`ticket_id`](crate::ids::ticket_id).
 pub(crate) fn is_ticket_id(id: &str) -> bool {
     id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_completed_job_is_reported_with_its_ticket() {
-        let ticket = crate::ticket_id("arn:e", "ProcessVideos");
+        let ticket = crate::ids::ticket_id("arn:e", "ProcessVideos");
         let report = JobReport::from_event(&event(json!({
             "timestamp": 1, "queue": "arn:q", "jobId": "1515368087458-qnoxtd", "status": "COMPLETE",
             "userMetadata": {"ticket": ticket}, "outputGroupDetails": [{"type": "FILE_GROUP"}]
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_keeps_its_number_and_text_whether_the_number_is_one_or_a_string() {
+    fn an_error_keeps_its_text_and_its_number_be_it_a_json_number_or_a_string() {
         for code in [json!(1040), json!("1040")] {
             let detail = json!({"jobId": "a-1", "status": "ERROR", "errorCode": code, "errorMessage": "no video"});
             let report = JobReport::from_event(&event(detail)).unwrap();
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_not_known_means_that_the_job_goes_on() {
+    fn a_job_with_an_unknown_status_goes_on() {
         for status in ["PROGRESSING", "STATUS_UPDATE", "INPUT_INFORMATION", "NEW_WARNING", "something else"] {
             let report = JobReport::from_event(&event(json!({"jobId": "a-1", "status": status}))).unwrap();
             assert!(!report.status.is_final(), "{status}");
@@ -168,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn another_services_event_is_refused_by_name() {
+    fn an_event_of_another_service_is_refused_and_the_service_is_named() {
         let error = JobReport::from_event(&json!({"source": "aws.s3", "detail-type": "Object Created"})).unwrap_err();
         assert!(error.to_string().contains("aws.s3"));
     }
 
     #[test]
-    fn ids_that_would_lead_out_of_their_folder_are_not_taken() {
+    fn ids_that_would_lead_to_another_key_are_not_accepted() {
         for id in ["../../pins", "a/b", "", "a.json"] {
             let result = JobReport::from_event(&event(json!({"jobId": id, "status": "COMPLETE"})));
             assert_eq!(result, Err(EventError::Missing("detail.jobId")), "{id}");
@@ -207,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_event_whatever_its_detail_makes_the_host_panic(detail in any_json()) {
+        fn no_detail_of_an_event_makes_the_host_panic(detail in any_json()) {
             if let Ok(report) = JobReport::from_event(&event(detail)) {
                 prop_assert!(is_job_id(&report.job_id));
             }

@@ -1,18 +1,18 @@
-//! From a typed transcoding job to the settings of MediaConvert's CreateJob.
+//! The settings of MediaConvert's CreateJob for a transcoding job.
 //!
-//! **The job template.** MediaConvert takes a job template and settings together and lets the settings win, merging
-//! groups and outputs by their position: AWS's own Video on Demand solution (`source/encode/index.js` of
-//! aws-solutions/video-on-demand-on-aws) sends a template's name with output groups that hold a destination and an empty
-//! list of outputs, and gets the template's outputs. More than that AWS does not write down; so two things must never
-//! be left to the merge: an output that the template has and this job does not, and sound that the template describes and
-//! this file does not have. Therefore
+//! **The job template.** MediaConvert accepts a job template together with settings. The settings take precedence, and
+//! output groups and outputs are merged by position: AWS's own Video on Demand solution (`source/encode/index.js` of
+//! aws-solutions/video-on-demand-on-aws) sends a template's name with output groups that hold a destination and an
+//! empty list of outputs, and gets the template's outputs. AWS documents no more than that. So two things must never be
+//! left to the merge: an output that the template has and the job does not, and sound that the template describes and
+//! the file does not have. Therefore
 //!
-//! - every job states all that differs from video to video, for every output: where it goes, its upright size, its
+//! - every job states, for every output, all that differs from video to video: the destination, the upright size, the
 //!   highest bit rates, rotation by the file's own metadata;
-//! - the template is named when its outputs are exactly this job's ones, in the same order and all with sound. It then
-//!   adds what the job leaves open (profile, GOP, filters). That is the usual video;
-//! - a job of another shape (a source too small for 1080p, a silent one) stands by itself. It differs from the others
-//!   only in what the template would have left at MediaConvert's defaults or tuned.
+//! - the template is named if its outputs are exactly the job's, in the same order and all with sound, which is the
+//!   usual video. It then adds what the job leaves open: profile, GOP, filters;
+//! - any other job (a source too small for 1080p, a silent video) is sent without the template. It then has
+//!   MediaConvert's defaults where the template would have had its own values.
 
 use aws_sdk_mediaconvert::types::{
     AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
@@ -26,14 +26,16 @@ use stagehost_runtime::capability::{TranscodeJob, TranscodeOutput};
 
 const AUDIO_SELECTOR: &str = "Audio Selector 1";
 
-/// The settings of one job; `bucket` holds the source and the outputs.
+/// Returns the settings of one job; `bucket` holds the source and the outputs.
+///
+/// Errors: `InvalidInput` if the job has no output, an output's key has no name with an extension, or a size is odd.
 pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, Failure> {
     if job.outputs.is_empty() {
-        return Err(invalid(job, "it names no output"));
+        return Err(invalid(job, "it has no output"));
     }
     let mut input = Input::builder()
         .file_input(format!("s3://{bucket}/{}", job.source_key))
-        // MediaConvert ignores a file's rotation unless told otherwise, and drops it: portrait would come out lying.
+        // By default MediaConvert ignores and drops a file's rotation, so a portrait video would lie on its side.
         .video_selector(VideoSelector::builder().rotate(InputRotate::Auto).build())
         .timecode_source(InputTimecodeSource::Zerobased);
     if job.outputs.iter().any(|output| output.audio_bitrate.is_some()) {
@@ -48,7 +50,7 @@ pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, 
         .build())
 }
 
-/// Whether the template's outputs, by name, are exactly those of this job (see the module's text).
+/// Returns whether the template's outputs are exactly those of this job, by name (see above).
 pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> bool {
     job.outputs.len() == template_outputs.len()
         && job.outputs.iter().zip(template_outputs).all(|(output, name)| output.name == *name)
@@ -56,10 +58,10 @@ pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> 
         && common_base(job).is_some()
 }
 
-/// One file group for all outputs where their keys allow it, as the template has it; else one for each.
+/// Returns one file group for all outputs if their keys allow it, as in the template; else one group for each output.
 ///
-/// MediaConvert names a file `{destination}{name modifier}.{extension}`; the modifier is required as soon as a group has
-/// two outputs.
+/// MediaConvert names a file `{destination}{name modifier}.{extension}`; a group of two or more outputs must have
+/// modifiers.
 fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure> {
     if let Some(base) = common_base(job) {
         let outputs = job
@@ -82,7 +84,7 @@ fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure>
         .collect()
 }
 
-/// What all keys have in common when each is `{base}_{output's name}.{extension}`.
+/// Returns the common `base` if every output's key is `{base}_{output's name}.{extension}`.
 fn common_base(job: &TranscodeJob) -> Option<&str> {
     let mut base = None;
     for output in &job.outputs {
@@ -96,6 +98,7 @@ fn common_base(job: &TranscodeJob) -> Option<&str> {
     base
 }
 
+/// Splits a key in front of its extension.
 fn split_extension<'a>(job: &TranscodeJob, key: &'a str) -> Result<(&'a str, &'a str), Failure> {
     match key.rsplit_once('.') {
         Some((stem, extension))
@@ -103,7 +106,7 @@ fn split_extension<'a>(job: &TranscodeJob, key: &'a str) -> Result<(&'a str, &'a
         {
             Ok((stem, extension))
         }
-        _ => Err(invalid(job, &format!("the output key {key:?} has no name with an extension"))),
+        _ => Err(invalid(job, &format!("the output key {key:?} must end in a name with an extension"))),
     }
 }
 
@@ -127,10 +130,10 @@ fn output_settings(
     modifier: Option<&str>,
 ) -> Result<Output, Failure> {
     let number = |value: u32| {
-        i32::try_from(value).map_err(|_| invalid(job, &format!("{}: {value} is out of range", output.name)))
+        i32::try_from(value).map_err(|_| invalid(job, &format!("the output {}: {value} is out of range", output.name)))
     };
     if output.pixels.width % 2 == 1 || output.pixels.height % 2 == 1 {
-        return Err(invalid(job, &format!("{}: H.264 wants an even width and height", output.name)));
+        return Err(invalid(job, &format!("the output {}: H.264 requires an even width and height", output.name)));
     }
     let h264 = H264Settings::builder()
         .rate_control_mode(H264RateControlMode::Qvbr)
@@ -146,7 +149,7 @@ fn output_settings(
         .build();
     let container = ContainerSettings::builder()
         .container(ContainerType::Mp4)
-        // The index in front, so that a browser plays before it has the whole file.
+        // The index comes first, so that a browser can play the file while it downloads it.
         .mp4_settings(Mp4Settings::builder().moov_placement(Mp4MoovPlacement::ProgressiveDownload).build())
         .build();
     let mut settings = Output::builder()
@@ -204,7 +207,7 @@ mod tests {
         vec!["1080p".into(), "720p".into()]
     }
 
-    /// The keys under which MediaConvert writes, by its own rule.
+    /// The keys that MediaConvert writes to, by its naming rule.
     fn written(settings: &JobSettings) -> Vec<String> {
         let mut keys = Vec::new();
         for group in settings.output_groups() {
@@ -246,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_video_gets_no_sound_described_anywhere() {
+    fn a_silent_video_has_no_audio_settings() {
         let settings = settings("medias", &portrait(None)).unwrap();
         assert!(settings.inputs()[0].audio_selectors().is_none_or(std::collections::HashMap::is_empty));
         assert!(settings.output_groups()[0].outputs().iter().all(|output| output.audio_descriptions().is_empty()));
     }
 
     #[test]
-    fn an_mp4_begins_with_its_index_and_keeps_to_its_bit_rate() {
+    fn an_mp4_begins_with_its_index_and_has_its_highest_bit_rate_limited() {
         let settings = settings("medias", &portrait(Some(96_000))).unwrap();
         let output = &settings.output_groups()[0].outputs()[1];
         let mp4 = output.container_settings().unwrap().mp4_settings().unwrap();
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_is_named_only_when_its_outputs_are_exactly_the_jobs() {
+    fn the_template_is_used_only_if_its_outputs_are_exactly_the_jobs() {
         assert!(template_fits(&names(), &portrait(Some(128_000))));
         assert!(!template_fits(&names(), &portrait(None)), "it would add sound");
         let mut small = portrait(Some(96_000));
@@ -278,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_makes_no_sense_is_refused_before_it_is_sent() {
+    fn an_invalid_job_is_refused_before_it_is_sent() {
         let mut odd = portrait(None);
         odd.outputs[0].pixels.width = 1081;
         let mut nameless = portrait(None);

@@ -1,6 +1,5 @@
-//! The transcoding service, by MediaConvert.
+//! Transcoding by MediaConvert.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,25 +9,27 @@ use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transco
 
 use crate::ids::{hash, ticket_id};
 use crate::jobs::events::{JobReport, JobStatus, is_job_id};
-use crate::jobs::job_settings as job;
-use crate::jobs::receipts;
-use crate::jobs::tickets::{self, TicketJob};
-use crate::objects::bucket::Store;
+use crate::jobs::job_settings;
+use crate::jobs::receipts::{self, Transcoding};
+use crate::jobs::ticket::TicketOutput;
+use crate::jobs::tickets;
+use crate::objects::bucket::MediaBucket;
 use crate::sdk_error::failure;
 
 /// How jobs are submitted.
 #[derive(Clone, Debug)]
 pub struct MediaConvertOptions {
-    /// Name or ARN of the queue; `None` is the account's default one.
+    /// Name or ARN of the queue; `None` means the account's default queue.
     pub queue: Option<String>,
-    /// ARN of the role that MediaConvert assumes to read and write the bucket. Without one no job is submitted.
+    /// ARN of the role that MediaConvert assumes to read and write the bucket. Without it, no job is submitted.
     pub role: Option<String>,
     /// Name of the job template, `toq-media-video-preset-<env>`.
     pub job_template: Option<String>,
-    /// The names of the template's outputs, in its order.
+    /// The names of the job template's outputs, in the template's order.
     pub template_outputs: Vec<String>,
-    /// How often a running job reports, which keeps the waiting state alive; must be well below its `HeartbeatSeconds`.
-    /// MediaConvert knows certain intervals from 10 s to 10 min: the next shorter one is taken.
+    /// How often a running job reports. Each report keeps the waiting state alive, so this must be well below the
+    /// state's `HeartbeatSeconds`. MediaConvert offers certain intervals from 10 s to 10 min; the next shorter one is
+    /// used.
     pub status_interval: Duration,
 }
 
@@ -45,7 +46,7 @@ impl Default for MediaConvertOptions {
 }
 
 impl MediaConvertOptions {
-    /// What of these options shapes a job's files; see [`receipts`].
+    /// Returns the part of these options that shapes a job's files; see [`Transcoding::settings`].
     pub(crate) fn receipt_settings(&self) -> String {
         self.job_template.clone().unwrap_or_default()
     }
@@ -53,36 +54,45 @@ impl MediaConvertOptions {
 
 /// The runtime's [`Transcoder`] on MediaConvert.
 ///
-/// A job is idempotent in its execution: the request token derives from the execution, the source's version and the
-/// outputs, so a state that is tried again gets the jobs that it submitted before.
+/// Submitting is idempotent within an execution: the request token is derived from the execution, the state, the
+/// source's version and the outputs, so a state that is tried again gets the jobs that it submitted before.
 #[derive(Clone)]
 pub struct MediaConvertTranscoder {
-    store: Store,
+    bucket: MediaBucket,
     client: aws_sdk_mediaconvert::Client,
     options: MediaConvertOptions,
 }
 
 impl MediaConvertTranscoder {
-    pub(crate) fn new(store: Store, client: aws_sdk_mediaconvert::Client, options: MediaConvertOptions) -> Self {
-        Self { store, client, options }
+    pub(crate) fn new(bucket: MediaBucket, client: aws_sdk_mediaconvert::Client, options: MediaConvertOptions) -> Self {
+        Self { bucket, client, options }
     }
 }
 
 #[async_trait]
 impl Transcoder for MediaConvertTranscoder {
     async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
-        let settings = job::settings(self.store.bucket(), &job)?;
-        let known = TicketJob::new("", &job);
-        let made = receipts::find(&self.store, &scope.batch, &known, &self.options.receipt_settings()).await?;
-        if let Some(renditions) = made {
+        let settings = job_settings::settings(self.bucket.name(), &job)?;
+        let outputs: Vec<_> = job.outputs.iter().map(TicketOutput::from).collect();
+        let transcoding = Transcoding {
+            batch: &scope.batch,
+            source_key: &job.source_key,
+            source_etag: &job.source_etag,
+            outputs: &outputs,
+            settings: &self.options.receipt_settings(),
+        };
+        if let Some(renditions) = receipts::find(&self.bucket, transcoding).await? {
             return Ok(Submission::UpToDate(renditions));
         }
         let what = format!("submitting {} to MediaConvert", job.source_key);
         let role = self.options.role.as_deref().filter(|role| !role.is_empty()).ok_or_else(|| {
-            Failure::new(Case::Denied, format!("{what}: no MediaConvert role is configured for this host"))
+            Failure::new(
+                Case::Denied,
+                format!("{what}: no MediaConvert role is configured for this host; set MEDIACONVERT_ROLE"),
+            )
         })?;
-        let template =
-            self.options.job_template.as_ref().filter(|_| job::template_fits(&self.options.template_outputs, &job));
+        let template_fits = job_settings::template_fits(&self.options.template_outputs, &job);
+        let template = self.options.job_template.as_ref().filter(|_| template_fits);
         let ticket = ticket_id(&scope.execution, &scope.state);
         let output = self
             .client
@@ -105,9 +115,10 @@ impl Transcoder for MediaConvertTranscoder {
         let id = accepted
             .and_then(aws_sdk_mediaconvert::types::Job::id)
             .filter(|id| is_job_id(id))
-            .ok_or_else(|| Failure::new(Case::Internal, format!("{what}: the answer holds no job id")))?
+            .ok_or_else(|| Failure::new(Case::Internal, format!("{what}: the answer contains no valid job id")))?
             .to_owned();
-        // A job that was submitted by an earlier attempt may have ended since, and its event may be long gone.
+        // A job that an earlier attempt submitted may have ended since then, and its event may have been handled
+        // already.
         if let Some(accepted) = accepted {
             let status = accepted.status().map_or(JobStatus::Running, |status| JobStatus::of(status.as_str()));
             if status.is_final() {
@@ -119,46 +130,14 @@ impl Transcoder for MediaConvertTranscoder {
                     error_message: accepted.error_message().map(str::to_owned),
                     progress: None,
                 };
-                tickets::keep(&self.store, &report).await?;
+                tickets::write_report(&self.bucket, &report).await?;
             }
         }
         Ok(Submission::Running(id))
     }
 }
 
-/// Remembers the jobs that one call of a stage submitted, for the ticket of its state.
-#[derive(Clone)]
-pub struct Recorder {
-    inner: Arc<dyn Transcoder>,
-    jobs: Arc<Mutex<Vec<TicketJob>>>,
-}
-
-impl Recorder {
-    /// Passes everything on to `inner`.
-    pub fn new(inner: Arc<dyn Transcoder>) -> Self {
-        Self { inner, jobs: Arc::default() }
-    }
-
-    /// The jobs that are running since; the clones of a recorder share them.
-    pub fn jobs(&self) -> Vec<TicketJob> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl Transcoder for Recorder {
-    async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
-        let submission = self.inner.submit(scope, job.clone()).await?;
-        if let Submission::Running(id) = &submission {
-            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            if !jobs.iter().any(|known| known.id == *id) {
-                jobs.push(TicketJob::new(id.as_str(), &job));
-            }
-        }
-        Ok(submission)
-    }
-}
-
+/// Returns the token by which MediaConvert recognises a repeated request.
 fn request_token(scope: &CallScope, job: &TranscodeJob) -> String {
     let mut parts = vec![
         "job".to_owned(),
@@ -178,11 +157,12 @@ fn request_token(scope: &CallScope, job: &TranscodeJob) -> String {
     hash(parts.iter().map(String::as_str))
 }
 
-/// MediaConvert takes 256 characters a value.
+/// Cuts a value of the user metadata to MediaConvert's limit of 256 characters.
 fn clipped(text: &str) -> String {
     text.chars().take(256).collect()
 }
 
+/// Returns the longest of MediaConvert's intervals that is not longer than `wanted`, or the shortest.
 fn status_interval(wanted: Duration) -> StatusUpdateInterval {
     const KNOWN: [u64; 15] = [10, 12, 15, 20, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600];
     let seconds = KNOWN.into_iter().rev().find(|known| *known <= wanted.as_secs()).unwrap_or(KNOWN[0]);
@@ -194,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_reports_at_least_as_often_as_asked() {
+    fn a_job_reports_at_least_as_often_as_configured() {
         for (wanted, expected) in [(1, "SECONDS_10"), (59, "SECONDS_30"), (60, "SECONDS_60"), (4000, "SECONDS_600")] {
             assert_eq!(status_interval(Duration::from_secs(wanted)).as_str(), expected);
         }

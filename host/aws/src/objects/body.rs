@@ -1,7 +1,7 @@
-//! Reading a stored object's bytes in order, whatever the network does.
+//! Reads a stored object's bytes in order, over a network that breaks.
 //!
-//! A long read is cut now and then. Reading again from the start would cost the whole object once more and, for a
-//! digest, be wrong; so a broken body is taken up again where it broke, from the same version.
+//! Long reads break off now and then. To read again from the start would cost the whole object once more, and would
+//! make a digest wrong. So a body that breaks off is resumed at the byte where it broke, from the same version.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use stagehost_batch::{Case, Failure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::objects::bucket::Store;
+use crate::objects::bucket::MediaBucket;
 
-/// How often one body may break before it is given up. The SDK's own retries of each request come on top.
+/// How often one body may break before the read fails. The SDK retries each request in addition.
 const MAX_BREAKS: u32 = 6;
 
-/// How many chunks are read ahead of the consumer. A chunk is at most what the HTTP client reads at once (400 KiB).
-pub(crate) const READ_AHEAD: usize = 12;
+/// How many chunks are read ahead. A chunk has at most 400 KiB, which is what the HTTP client reads at once.
+const READ_AHEAD: usize = 12;
 
 /// The bytes of one range of one version of an object, in order.
 pub(crate) struct ResumingBody {
-    store: Store,
+    bucket: MediaBucket,
     key: String,
     etag: String,
     position: u64,
@@ -32,9 +32,9 @@ pub(crate) struct ResumingBody {
 }
 
 impl ResumingBody {
-    pub(crate) fn new(store: Store, key: &str, etag: &str, range: Range<u64>) -> Self {
+    pub(crate) fn new(bucket: MediaBucket, key: &str, etag: &str, range: Range<u64>) -> Self {
         Self {
-            store,
+            bucket,
             key: key.to_owned(),
             etag: etag.to_owned(),
             position: range.start,
@@ -44,12 +44,12 @@ impl ResumingBody {
         }
     }
 
-    /// Goes on with the body of a request that was made already.
-    pub(crate) fn begun(store: Store, key: &str, etag: &str, range: Range<u64>, body: ByteStream) -> Self {
-        Self { body: Some(body), ..Self::new(store, key, etag, range) }
+    /// Continues with the `body` of a request that has been made already.
+    pub(crate) fn begun(bucket: MediaBucket, key: &str, etag: &str, range: Range<u64>, body: ByteStream) -> Self {
+        Self { body: Some(body), ..Self::new(bucket, key, etag, range) }
     }
 
-    /// The next bytes; `None` after the last one. Fewer bytes than the range has are an error, never a silent end.
+    /// Returns the next bytes; `None` after the last one. Errors: if the range ends early.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             let body = match &mut self.body {
@@ -57,7 +57,7 @@ impl ResumingBody {
                 None if self.position >= self.end => return Ok(None),
                 None => {
                     let range = self.position..self.end;
-                    let output = self.store.get(&self.key, Some(&self.etag), Some(range)).await?;
+                    let output = self.bucket.get(&self.key, Some(&self.etag), Some(range)).await?;
                     self.body.insert(output.body)
                 }
             };
@@ -66,7 +66,7 @@ impl ResumingBody {
                 Some(Ok(chunk)) => {
                     let left = self.end - self.position;
                     if chunk.len() as u64 > left {
-                        return Err(self.failed("the store sent more bytes than were asked for"));
+                        return Err(self.failed("S3 sent more bytes than were requested"));
                     }
                     self.position += chunk.len() as u64;
                     return Ok(Some(chunk));
@@ -75,7 +75,7 @@ impl ResumingBody {
                     self.body = None;
                     return Ok(None);
                 }
-                // All bytes are there and handed on, but they do not add up to the checksum.
+                // All bytes have been returned, but they do not match the checksum.
                 Some(Err(error)) if self.position == self.end => return Err(self.failed(&error.to_string())),
                 broken => {
                     let why = match broken {
@@ -85,9 +85,9 @@ impl ResumingBody {
                     self.body = None;
                     self.breaks += 1;
                     if self.breaks > MAX_BREAKS {
-                        return Err(self.failed(&format!("broke {} times, the last time: {why}", self.breaks)));
+                        return Err(self.failed(&format!("broke off {} times, the last time with: {why}", self.breaks)));
                     }
-                    tracing::debug!(key = %self.key, position = self.position, %why, "a read broke; going on from there");
+                    tracing::debug!(key = %self.key, position = self.position, %why, "a read broke off and is resumed there");
                     tokio::time::sleep(Duration::from_millis(50 << self.breaks)).await;
                 }
             }
@@ -99,7 +99,7 @@ impl ResumingBody {
     }
 }
 
-/// A body that is read ahead, so that the network works while the consumer does. Dropping it stops the reading.
+/// A body that is read ahead while the consumer works. Dropping it stops the reading.
 pub(crate) struct ReadAhead {
     chunks: mpsc::Receiver<Result<Bytes, Failure>>,
     _reading: JoinSet<()>,
@@ -111,13 +111,13 @@ impl ReadAhead {
         Self { chunks, _reading: reading }
     }
 
-    /// The next bytes; `None` after the last one.
+    /// Returns the next bytes; `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         self.chunks.recv().await.transpose()
     }
 }
 
-/// Starts to read ahead. The task ends with the set that it is given back in.
+/// Starts to read ahead. The task ends when the returned set is dropped.
 pub(crate) fn spawn(mut body: ResumingBody) -> (mpsc::Receiver<Result<Bytes, Failure>>, JoinSet<()>) {
     let (sender, chunks) = mpsc::channel(READ_AHEAD);
     let mut reading = JoinSet::new();

@@ -1,7 +1,7 @@
-//! What the host notes on every object that it writes, as S3 user metadata.
+//! The S3 user metadata that the host writes on every object.
 //!
-//! S3 carries user metadata in HTTP headers: printable ASCII, 2 KiB in all. Other text is kept in base64 behind a
-//! marker, so that it comes back as it went in.
+//! S3 carries user metadata in HTTP headers: printable ASCII, 2 KiB in all. Other text is written in base64 behind a
+//! marker, so that it is read back unchanged.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,15 @@ use stagehost_runtime::capability::NewObject;
 const FINGERPRINT: &str = "fingerprint";
 const MARKER: &str = "b64:";
 
-/// The longest value in bytes, so that the four of them stay within S3's 2 KiB together with their names.
+/// The most bytes of all names and values together, within S3's 2 KiB.
+const MAX_TOTAL: usize = 2000;
+
+/// The most bytes of one value.
 const MAX_VALUE: usize = 700;
 
-/// The metadata of a new object: its fingerprint, and which stage made it.
+/// Returns the metadata of a new object: its fingerprint, and the stage that made it.
+///
+/// Errors: `InvalidInput` if a value or all of them together are too long.
 pub(crate) fn of(object: &NewObject) -> Result<HashMap<String, String>, Failure> {
     let provenance = &object.provenance;
     let mut all = HashMap::with_capacity(4);
@@ -33,10 +38,10 @@ pub(crate) fn of(object: &NewObject) -> Result<HashMap<String, String>, Failure>
         }
         let value = encode(value);
         total += name.len() + value.len();
-        if value.len() > MAX_VALUE || total > 2000 {
+        if value.len() > MAX_VALUE || total > MAX_TOTAL {
             return Err(Failure::new(
                 Case::InvalidInput,
-                format!("{}: the metadata {name:?} is too long to be stored with the object", object.key),
+                format!("{}: the metadata {name:?} is too long; S3 stores at most 2 KiB with an object", object.key),
             ));
         }
         all.insert(name.to_owned(), value);
@@ -44,7 +49,7 @@ pub(crate) fn of(object: &NewObject) -> Result<HashMap<String, String>, Failure>
     Ok(all)
 }
 
-/// The fingerprint among an object's metadata.
+/// Returns the fingerprint in an object's metadata.
 pub(crate) fn fingerprint(metadata: &HashMap<String, String>) -> Option<String> {
     metadata.get(FINGERPRINT).map(|value| decode(value))
 }
@@ -55,7 +60,8 @@ fn encode(value: &str) -> String {
     if plain { value.to_owned() } else { format!("{MARKER}{}", URL_SAFE_NO_PAD.encode(value)) }
 }
 
-/// What was not written by [`encode`] comes back as it is: somebody else's object may have such metadata too.
+/// Reads a value that [`encode`] wrote. Any other value is returned as it is: objects from elsewhere may have such
+/// metadata, too.
 fn decode(value: &str) -> String {
     value
         .strip_prefix(MARKER)
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_tells_which_stage_made_it() {
+    fn an_objects_metadata_names_the_stage_that_made_it() {
         let all = of(&object("abc")).unwrap();
         assert_eq!(all["stage"], "thumbnails");
         assert_eq!(all["stage-version"], "1.0.0");
@@ -96,20 +102,20 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_that_would_not_fit_into_the_header_is_refused() {
+    fn a_fingerprint_that_does_not_fit_into_the_headers_is_refused() {
         assert_eq!(of(&object(&"x".repeat(5000))).unwrap_err().case, Case::InvalidInput);
     }
 
     proptest! {
         #[test]
-        fn any_fingerprint_goes_over_the_wire_as_ascii_and_comes_back_as_it_was(text in "\\PC{1,60}|[ -~]{1,60}|b64:.{0,20}") {
+        fn any_fingerprint_is_sent_as_ascii_and_read_back_unchanged(text in "\\PC{1,60}|[ -~]{1,60}|b64:.{0,20}") {
             let all = of(&object(&text)).unwrap();
             prop_assert!(all.values().all(|value| value.is_ascii() && value.trim() == value));
             prop_assert_eq!(fingerprint(&all).unwrap(), text);
         }
 
         #[test]
-        fn foreign_metadata_is_read_without_panic(text in ".{0,60}") {
+        fn metadata_from_elsewhere_is_read_without_panic(text in ".{0,60}") {
             let _ = decode(&text);
         }
     }

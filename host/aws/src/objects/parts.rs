@@ -1,30 +1,32 @@
-//! How an object is put together from parts: a pure plan, so that S3's rules are kept by construction and can be tested
-//! without a store.
+//! Plans the parts of an object. The plan makes no request, so it can be tested against S3's rules without S3.
 //!
-//! The rules: every part but the last is at least 5 MiB, there are at most 10,000 of them, and a copied part comes from
-//! one range of one object. An archive is many small headers between stored files, so the plan decides, for every stored
-//! file, which of its bytes must pass through the host (to bring the part before it to 5 MiB, or because the file is too
-//! small to be a part of its own) and which the store copies by itself.
+//! The rules: every part but the last has at least 5 MiB, an object has at most 10,000 parts, and a copied part is one
+//! range of one object. An archive consists of many small headers between stored files. So the plan decides for every
+//! stored file which of its bytes pass through the host (to fill the part before it up to 5 MiB, or because the file is
+//! too small for a part of its own) and which S3 copies by itself.
 
-/// S3's rules and the sizes chosen within them, in bytes.
+/// How many parts are sent or copied at the same time.
+pub(crate) const PARTS_IN_FLIGHT: usize = 4;
+
+/// S3's rules, and the sizes chosen within them, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The smallest part that may have another one behind it.
+pub(crate) struct PartLimits {
+    /// The smallest part that may be followed by another one.
     pub(crate) min_part: u64,
-    /// The size of the first parts that are made of bytes.
+    /// The size of the first parts made of bytes.
     pub(crate) part: u64,
-    /// Parts stop to grow here.
+    /// The size at which parts stop growing.
     pub(crate) max_part: u64,
-    /// The largest range to be copied in one request.
+    /// The largest range that is copied by one request.
     pub(crate) max_copy: u64,
     pub(crate) max_parts: u32,
-    /// Parts double after every so many, so that an object of any size fits into `max_parts`.
+    /// Part sizes double after every `double_every` parts, so that an object of any size fits into `max_parts`.
     pub(crate) double_every: u32,
 }
 
-impl Limits {
-    /// 8 MiB parts keep a writer's memory small; doubling every 1,000 parts makes room for 2 TiB.
-    pub(crate) const S3: Limits = Limits {
+impl PartLimits {
+    /// Parts of 8 MiB keep a writer's memory small; doubling every 1,000 parts makes room for 2 TiB.
+    pub(crate) const S3: PartLimits = PartLimits {
         min_part: 5 << 20,
         part: 8 << 20,
         max_part: 512 << 20,
@@ -33,7 +35,7 @@ impl Limits {
         double_every: 1_000,
     };
 
-    /// By how much sizes have grown once `parts` are made.
+    /// Returns the factor by which sizes have grown after `parts` parts.
     fn growth(&self, parts: u32) -> u64 {
         1u64 << (parts / self.double_every.max(1)).min(32)
     }
@@ -42,62 +44,62 @@ impl Limits {
         self.part.saturating_mul(self.growth(parts)).min(self.max_part)
     }
 
-    /// The shortest range that is worth a part of its own.
+    /// Returns the shortest range that becomes a part of its own.
     fn min_copy(&self, parts: u32) -> u64 {
         self.min_part.saturating_mul(self.growth(parts)).min(self.max_copy)
     }
 }
 
-/// One step. Offsets count from the beginning of the input (bytes, or the range of a stored object) that the steps were
-/// planned for.
+/// One step of a plan. Offsets count from the beginning of the input that the step was planned for: bytes, or the range
+/// of a stored object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Bytes of the input join the part that is being filled.
+pub(crate) enum PartStep {
+    /// Adds bytes of the input to the part that is being filled.
     Take { offset: u64, len: u64 },
-    /// The part that was filled is complete, under this number.
+    /// Completes the part that is being filled, under this number.
     Cut { part: i32 },
-    /// The store copies this range as a part of its own.
+    /// Lets S3 copy this range as a part of its own.
     Copy { part: i32, offset: u64, len: u64 },
 }
 
-/// The end of an object.
+/// How an object is completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// No part was cut: the object is small enough for one request.
+pub(crate) enum Completion {
+    /// By one request: no part was cut.
     Single,
-    /// The parts are put together; the bytes that are left, if any, are the last one.
+    /// From its parts; the remaining bytes, if there are any, become the part `last`.
     Parts { last: Option<i32> },
 }
 
-/// The object would need more parts than S3 allows.
+/// The object needs more parts than S3 allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it would need more than {0} parts")]
+#[error("the object is too large: it needs more than {0} parts, which S3 does not allow")]
 pub(crate) struct TooManyParts(pub(crate) u32);
 
-/// The plan of one object.
+/// Plans the parts of one object.
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
-    limits: Limits,
-    /// Bytes in the part that is being filled.
+    limits: PartLimits,
+    /// How many bytes the part that is being filled has.
     pending: u64,
-    /// Parts cut or copied so far.
+    /// How many parts have been cut or copied.
     parts: u32,
 }
 
 impl Planner {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: PartLimits) -> Self {
         Self { limits, pending: 0, parts: 0 }
     }
 
     /// Plans `len` bytes that pass through the host.
-    pub(crate) fn append(&mut self, len: u64) -> Result<Vec<Step>, TooManyParts> {
+    pub(crate) fn append(&mut self, len: u64) -> Result<Vec<PartStep>, TooManyParts> {
         let mut steps = Vec::new();
         self.take(0, len, &mut steps)?;
         Ok(steps)
     }
 
     /// Plans `len` bytes of a stored object.
-    pub(crate) fn append_object(&mut self, len: u64) -> Result<Vec<Step>, TooManyParts> {
+    pub(crate) fn append_object(&mut self, len: u64) -> Result<Vec<PartStep>, TooManyParts> {
         let mut steps = Vec::new();
         let top_up = if self.pending == 0 { 0 } else { self.limits.min_part.saturating_sub(self.pending) };
         let copied = len.saturating_sub(top_up);
@@ -107,42 +109,42 @@ impl Planner {
         }
         self.take(0, top_up, &mut steps)?;
         if self.pending > 0 {
-            steps.push(Step::Cut { part: self.next_part()? });
+            steps.push(PartStep::Cut { part: self.next_part()? });
             self.pending = 0;
         }
-        // Equal pieces: a short rest behind pieces of the full size could fall below the smallest part.
+        // The pieces are equal: after pieces of the full size, a short rest could be below the smallest part.
         let pieces = copied.div_ceil(self.limits.max_copy);
         let mut offset = top_up;
         for piece in 0..pieces {
             let len = copied / pieces + u64::from(piece < copied % pieces);
-            steps.push(Step::Copy { part: self.next_part()?, offset, len });
+            steps.push(PartStep::Copy { part: self.next_part()?, offset, len });
             offset += len;
         }
         Ok(steps)
     }
 
-    /// Plans the end.
-    pub(crate) fn finish(mut self) -> Result<End, TooManyParts> {
+    /// Plans how the object is completed.
+    pub(crate) fn finish(mut self) -> Result<Completion, TooManyParts> {
         if self.parts == 0 {
-            return Ok(End::Single);
+            return Ok(Completion::Single);
         }
         let last = if self.pending > 0 { Some(self.next_part()?) } else { None };
-        Ok(End::Parts { last })
+        Ok(Completion::Parts { last })
     }
 
-    /// A full part is cut only when there is more to come: so the last one is never empty, and an object of exactly one
-    /// part's size still goes out in a single request.
-    fn take(&mut self, mut offset: u64, len: u64, steps: &mut Vec<Step>) -> Result<(), TooManyParts> {
+    /// Adds bytes to the part that is being filled. A full part is cut only when more bytes follow. So the last part is
+    /// never empty, and an object of exactly one part's size is sent by a single request.
+    fn take(&mut self, mut offset: u64, len: u64, steps: &mut Vec<PartStep>) -> Result<(), TooManyParts> {
         let end = offset + len;
         while offset < end {
             let size = self.limits.part_size(self.parts);
             if self.pending >= size {
-                steps.push(Step::Cut { part: self.next_part()? });
+                steps.push(PartStep::Cut { part: self.next_part()? });
                 self.pending = 0;
                 continue;
             }
             let len = (end - offset).min(size - self.pending);
-            steps.push(Step::Take { offset, len });
+            steps.push(PartStep::Take { offset, len });
             self.pending += len;
             offset += len;
         }
@@ -167,9 +169,9 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// Small numbers in S3's proportions, so that every rule is met by short inputs.
-    const SMALL: Limits =
-        Limits { min_part: 5, part: 8, max_part: 512, max_copy: 64, max_parts: 200, double_every: 20 };
+    /// S3's limits in small numbers, so that short inputs exercise every rule.
+    const SMALL: PartLimits =
+        PartLimits { min_part: 5, part: 8, max_part: 512, max_copy: 64, max_parts: 200, double_every: 20 };
 
     #[derive(Clone, Debug)]
     enum Input {
@@ -177,8 +179,8 @@ mod tests {
         Object(u64),
     }
 
-    /// Carries a plan out over inputs whose bytes are all different, and checks S3's rules as the store would.
-    fn carry_out(limits: Limits, inputs: &[Input]) -> Result<(Vec<u64>, Vec<u64>, End), TooManyParts> {
+    /// Carries out a plan over inputs whose bytes are all different, and checks S3's rules as S3 does.
+    fn carry_out(limits: PartLimits, inputs: &[Input]) -> Result<(Vec<u64>, Vec<u64>, Completion), TooManyParts> {
         let mut plan = Planner::new(limits);
         let (mut whole, mut parts, mut pending, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0u64);
         for input in inputs {
@@ -191,17 +193,17 @@ mod tests {
             let mut taken = 0;
             for step in steps {
                 match step {
-                    Step::Take { offset, len } => {
+                    PartStep::Take { offset, len } => {
                         assert_eq!(offset, taken, "input is taken in order, without a gap");
                         taken += len;
                         pending.extend(base + offset..base + offset + len);
                     }
-                    Step::Cut { part } => {
+                    PartStep::Cut { part } => {
                         assert_eq!(part as usize, parts.len() + 1);
                         parts.push(pending.len() as u64);
                         whole.append(&mut pending);
                     }
-                    Step::Copy { part, offset, len } => {
+                    PartStep::Copy { part, offset, len } => {
                         assert!(matches!(input, Input::Object(_)), "only stored objects can be copied");
                         assert!(pending.is_empty(), "what came before is a part already");
                         assert!(len <= limits.max_copy);
@@ -216,7 +218,7 @@ mod tests {
             assert_eq!(taken, len);
         }
         let end = plan.finish()?;
-        if let End::Parts { last: Some(part) } = end {
+        if let Completion::Parts { last: Some(part) } = end {
             assert_eq!(part as usize, parts.len() + 1);
             assert!(!pending.is_empty());
             parts.push(pending.len() as u64);
@@ -247,48 +249,48 @@ mod tests {
                 prop_assert!(*last > 0);
                 prop_assert_eq!(parts.iter().sum::<u64>(), total);
             }
-            prop_assert_eq!(end == End::Single, parts.is_empty());
+            prop_assert_eq!(end == Completion::Single, parts.is_empty());
         }
     }
 
     #[test]
-    fn what_fits_into_one_part_is_written_in_one_request() {
+    fn an_object_of_one_part_is_written_by_one_request() {
         for len in [0, 1, 8 * MIB] {
-            let mut plan = Planner::new(Limits::S3);
+            let mut plan = Planner::new(PartLimits::S3);
             let steps = plan.append(len).unwrap();
-            assert!(steps.iter().all(|step| matches!(step, Step::Take { .. })));
-            assert_eq!(plan.finish().unwrap(), End::Single);
+            assert!(steps.iter().all(|step| matches!(step, PartStep::Take { .. })));
+            assert_eq!(plan.finish().unwrap(), Completion::Single);
         }
     }
 
     #[test]
-    fn a_large_file_behind_a_header_is_copied_by_the_store_save_its_first_five_mebibytes() {
-        let mut plan = Planner::new(Limits::S3);
+    fn s3_copies_a_large_file_after_a_header_except_for_its_first_five_mebibytes() {
+        let mut plan = Planner::new(PartLimits::S3);
         plan.append(100).unwrap();
         assert_eq!(
             plan.append_object(256 * MIB).unwrap(),
             [
-                Step::Take { offset: 0, len: 5 * MIB - 100 },
-                Step::Cut { part: 1 },
-                Step::Copy { part: 2, offset: 5 * MIB - 100, len: 251 * MIB + 100 },
+                PartStep::Take { offset: 0, len: 5 * MIB - 100 },
+                PartStep::Cut { part: 1 },
+                PartStep::Copy { part: 2, offset: 5 * MIB - 100, len: 251 * MIB + 100 },
             ]
         );
-        assert_eq!(plan.finish().unwrap(), End::Parts { last: None });
+        assert_eq!(plan.finish().unwrap(), Completion::Parts { last: None });
     }
 
     #[test]
     fn a_file_too_short_to_be_a_part_passes_through_the_host() {
-        let mut plan = Planner::new(Limits::S3);
+        let mut plan = Planner::new(PartLimits::S3);
         plan.append(100).unwrap();
-        assert_eq!(plan.append_object(6 * MIB).unwrap(), [Step::Take { offset: 0, len: 6 * MIB }]);
+        assert_eq!(plan.append_object(6 * MIB).unwrap(), [PartStep::Take { offset: 0, len: 6 * MIB }]);
     }
 
     #[test]
-    fn a_range_longer_than_one_copy_may_be_is_copied_in_equal_pieces() {
-        let mut plan = Planner::new(Limits::S3);
+    fn a_range_too_long_for_one_copy_is_copied_in_equal_pieces() {
+        let mut plan = Planner::new(PartLimits::S3);
         let steps = plan.append_object(1025 * MIB).unwrap();
         let lengths: Vec<u64> =
-            steps.iter().map(|step| if let Step::Copy { len, .. } = step { *len } else { 0 }).collect();
+            steps.iter().map(|step| if let PartStep::Copy { len, .. } = step { *len } else { 0 }).collect();
         assert_eq!(lengths.len(), 3);
         assert_eq!(lengths.iter().sum::<u64>(), 1025 * MIB);
         assert!(lengths.iter().all(|len| *len > 300 * MIB));
@@ -296,14 +298,14 @@ mod tests {
 
     #[test]
     fn parts_grow_so_that_a_terabyte_of_bytes_fits_into_ten_thousand_of_them() {
-        let mut plan = Planner::new(Limits::S3);
+        let mut plan = Planner::new(PartLimits::S3);
         plan.append(1 << 40).unwrap();
-        assert!(matches!(plan.finish(), Ok(End::Parts { .. })));
+        assert!(matches!(plan.finish(), Ok(Completion::Parts { .. })));
     }
 
     #[test]
     fn an_archive_of_thousands_of_large_files_does_not_run_out_of_parts() {
-        let mut plan = Planner::new(Limits::S3);
+        let mut plan = Planner::new(PartLimits::S3);
         for _ in 0..70_000 {
             plan.append(100).unwrap();
             plan.append_object(12 * MIB).unwrap();
@@ -312,8 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn an_object_beyond_ten_thousand_parts_is_refused_before_it_is_sent() {
-        let mut plan = Planner::new(Limits { double_every: u32::MAX, ..Limits::S3 });
+    fn an_object_of_more_than_ten_thousand_parts_is_refused_before_it_is_sent() {
+        let mut plan = Planner::new(PartLimits { double_every: u32::MAX, ..PartLimits::S3 });
         assert_eq!(plan.append(u64::from(u32::MAX) * 64), Err(TooManyParts(10_000)));
     }
 }

@@ -1,8 +1,8 @@
-//! An open object: forward reads come from one stream, jumps cost one exact request each.
+//! Reads an open object: sequential reads from one stream, jumps with one exact request each.
 //!
-//! A stage either walks through a file or picks its headers here and there (an MP4's boxes may be at either end). Which
-//! of the two it does shows with the second read, so the first one asks for exactly its range and a stream is opened
-//! when a read goes on where the last one ended.
+//! A stage either walks through a file or picks headers from it (the boxes of an MP4 may be at either end). The second
+//! read shows which of the two it does. So the first read requests exactly its range, and a stream is opened when a
+//! read begins where the last one ended.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -10,44 +10,45 @@ use stagehost_batch::Failure;
 use stagehost_runtime::capability::{ObjectInfo, ObjectReader};
 
 use crate::objects::body::{ReadAhead, ResumingBody};
-use crate::objects::bucket::Store;
+use crate::objects::bucket::MediaBucket;
+use crate::objects::in_memory;
 use crate::objects::recent::Edges;
 
-/// A gap up to this long is read over: cheaper than a new request.
+/// The longest gap in bytes that is read and discarded, because that is cheaper than a new request.
 const MAX_SKIP: u64 = 256 * 1024;
 
 pub(crate) struct S3Reader {
-    store: Store,
+    bucket: MediaBucket,
     info: ObjectInfo,
-    /// What of it is here already.
+    /// The bytes that are in memory already.
     edges: Edges,
-    /// Where the last read ended.
+    /// The offset at which the last read ended.
     last_end: Option<u64>,
-    stream: Option<Stream>,
+    stream: Option<OpenStream>,
 }
 
-struct Stream {
+struct OpenStream {
     body: ReadAhead,
-    /// Arrived, not read yet.
+    /// Bytes that have arrived and are not read yet.
     rest: Bytes,
-    /// Where `rest` begins.
+    /// The offset at which `rest` begins.
     position: u64,
 }
 
 impl S3Reader {
-    pub(crate) fn new(store: Store, info: ObjectInfo, edges: Edges) -> Self {
-        Self { store, info, edges, last_end: None, stream: None }
+    pub(crate) fn new(bucket: MediaBucket, info: ObjectInfo, edges: Edges) -> Self {
+        Self { bucket, info, edges, last_end: None, stream: None }
     }
 }
 
 /// How a read is served.
 #[derive(Debug, PartialEq, Eq)]
 enum Route {
-    /// From the open stream, after reading over so many bytes.
+    /// From the open stream, after `skip` bytes are discarded.
     Stream { skip: u64 },
-    /// From a new stream that begins here.
+    /// From a new stream that begins at the read's offset.
     NewStream,
-    /// By a request of its own.
+    /// With a request for exactly the read's range.
     Range,
 }
 
@@ -77,15 +78,15 @@ impl ObjectReader for S3Reader {
         }
         let position = self.stream.as_ref().map(|stream| stream.position);
         let bytes = match route(offset, position, self.last_end) {
-            Route::Range => self.store.fetch(&self.info.key, &self.info.etag, offset..end).await?,
+            Route::Range => in_memory::read_range(&self.bucket, &self.info.key, &self.info.etag, offset..end).await?,
             route => {
-                // Taken out, so that a failed read leaves no stream in an unknown position.
+                // The stream is taken out, so that a failed read leaves no stream at an unknown position.
                 let mut stream = match (route, self.stream.take()) {
                     (Route::Stream { .. }, Some(stream)) => stream,
                     _ => {
                         let range = offset..self.info.bytes;
-                        let body = ResumingBody::new(self.store.clone(), &self.info.key, &self.info.etag, range);
-                        Stream { body: ReadAhead::start(body), rest: Bytes::new(), position: offset }
+                        let body = ResumingBody::new(self.bucket.clone(), &self.info.key, &self.info.etag, range);
+                        OpenStream { body: ReadAhead::start(body), rest: Bytes::new(), position: offset }
                     }
                 };
                 stream.skip_to(offset).await?;
@@ -99,7 +100,8 @@ impl ObjectReader for S3Reader {
     }
 }
 
-impl Stream {
+impl OpenStream {
+    /// Discards the bytes before `offset`.
     async fn skip_to(&mut self, offset: u64) -> Result<(), Failure> {
         while self.position < offset {
             if self.rest.is_empty() && !self.fill().await? {
@@ -110,11 +112,12 @@ impl Stream {
         Ok(())
     }
 
+    /// Returns the next `len` bytes, or fewer at the end of the object.
     async fn take(&mut self, len: u64) -> Result<Bytes, Failure> {
         if self.rest.is_empty() {
             self.fill().await?;
         }
-        // The usual small read is a part of what is there: no copy.
+        // A small read usually lies within the bytes that have arrived and needs no copy.
         if self.rest.len() as u64 >= len {
             return Ok(self.split(len));
         }
@@ -129,13 +132,14 @@ impl Stream {
         }
     }
 
-    /// The first `len` bytes of what has arrived; the caller has made sure that there are so many.
+    /// Returns the first `len` bytes of those that have arrived; the caller makes sure that there are enough.
     fn split(&mut self, len: u64) -> Bytes {
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(self.rest.len());
         self.position += len as u64;
         self.rest.split_to(len)
     }
 
+    /// Waits for the next bytes. Returns false at the end of the object.
     async fn fill(&mut self) -> Result<bool, Failure> {
         match self.body.next().await? {
             Some(chunk) => {
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_gap_is_read_over_and_a_jump_asks_for_its_range() {
+    fn a_small_gap_is_skipped_and_a_jump_requests_exactly_its_range() {
         assert_eq!(route(8292, Some(8192), Some(8192)), Route::Stream { skip: 100 });
         assert_eq!(route(50_000_000, Some(8192), Some(8192)), Route::Range);
         assert_eq!(route(0, Some(8192), Some(8192)), Route::Range);

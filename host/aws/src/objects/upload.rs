@@ -1,8 +1,8 @@
 //! One multipart upload and its clean-up.
 //!
-//! An upload that is begun and not ended keeps its parts, and their cost, without being visible anywhere. So it is
-//! aborted on every way out, also when the call that owns it is given up in the middle. What a crash of the whole host
-//! leaves behind is the bucket's own rule to remove (`AbortIncompleteMultipartUpload`).
+//! An upload that is begun and neither completed nor aborted keeps its parts, and their cost, invisibly. So it is
+//! aborted on every way out, also when the call that owns it is dropped half-way. If the whole host crashes, the
+//! bucket's own lifecycle rule (`AbortIncompleteMultipartUpload`) removes the parts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -15,32 +15,33 @@ use stagehost_runtime::capability::NewObject;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::objects::bucket::{Store, decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
-use crate::objects::writer::PARTS_IN_FLIGHT;
+use crate::objects::bucket::MediaBucket;
+use crate::objects::notation::{decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
+use crate::objects::parts::PARTS_IN_FLIGHT;
 use crate::sdk_error::failure;
 
-/// An upload in parts, begun with its first one.
-pub(crate) struct Upload {
-    store: Store,
+/// A multipart upload. It begins with its first part.
+pub(crate) struct MultipartUpload {
+    bucket: MediaBucket,
     key: String,
     content_type: String,
     metadata: HashMap<String, String>,
-    state: State,
-    sending: JoinSet<Result<Part, Failure>>,
-    parts: BTreeMap<i32, Part>,
-    /// Where the clean-up runs when the owner is dropped, possibly outside of any task.
+    state: UploadState,
+    sending: JoinSet<Result<SentPart, Failure>>,
+    parts: BTreeMap<i32, SentPart>,
+    /// The runtime for the clean-up, because the owner may be dropped outside of any task.
     runtime: Handle,
 }
 
-enum State {
-    None,
-    /// A task of its own, so that the id is not lost with a caller that is given up while it waits for it.
+enum UploadState {
+    NotBegun,
+    /// Runs as a task of its own, so that the upload's id is not lost if the caller is dropped while it waits.
     Beginning(JoinHandle<Result<String, Failure>>),
     Begun(String),
 }
 
 #[derive(Clone, Debug)]
-struct Part {
+struct SentPart {
     number: i32,
     etag: String,
     crc32: Option<u32>,
@@ -53,31 +54,31 @@ pub(crate) struct Completed {
     pub(crate) crc32: Option<u32>,
 }
 
-impl Upload {
-    /// Nothing is sent before the first part. Must be called within a tokio runtime.
-    pub(crate) fn new(store: Store, object: &NewObject, metadata: HashMap<String, String>) -> Self {
+impl MultipartUpload {
+    /// An upload of `object`. Nothing is sent before the first part. Must be called within a tokio runtime.
+    pub(crate) fn new(bucket: MediaBucket, object: &NewObject, metadata: HashMap<String, String>) -> Self {
         Self {
-            store,
+            bucket,
             key: object.key.clone(),
             content_type: object.content_type.clone(),
             metadata,
-            state: State::None,
+            state: UploadState::NotBegun,
             sending: JoinSet::new(),
             parts: BTreeMap::new(),
             runtime: Handle::current(),
         }
     }
 
-    /// Sends a part; returns when there is room for the next one.
+    /// Begins to send a part. Waits first while [`PARTS_IN_FLIGHT`] others are on their way.
     pub(crate) async fn send(&mut self, number: i32, body: Bytes) -> Result<(), Failure> {
-        let id = self.slot().await?;
-        let (store, key) = (self.store.clone(), self.key.clone());
+        let id = self.free_slot().await?;
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
         self.sending.spawn(async move {
             let (crc32, len) = (crc32fast::hash(&body), body.len() as u64);
-            let output = store
+            let output = bucket
                 .client()
                 .upload_part()
-                .bucket(store.bucket())
+                .bucket(bucket.name())
                 .key(&key)
                 .upload_id(id)
                 .part_number(number)
@@ -86,34 +87,34 @@ impl Upload {
                 .send()
                 .await
                 .map_err(|error| failure(&format!("writing part {number} of {key}"), &error))?;
-            Ok(Part { number, etag: output.e_tag().unwrap_or_default().to_owned(), crc32: Some(crc32), len })
+            Ok(SentPart { number, etag: output.e_tag().unwrap_or_default().to_owned(), crc32: Some(crc32), len })
         });
         Ok(())
     }
 
-    /// Lets the store copy a range of another object as a part.
+    /// Begins to let S3 copy a range of another object as a part.
     pub(crate) async fn copy(&mut self, number: i32, from: &str, etag: &str, range: Range<u64>) -> Result<(), Failure> {
-        let id = self.slot().await?;
-        let (store, key) = (self.store.clone(), self.key.clone());
+        let id = self.free_slot().await?;
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
         let (from, etag) = (from.to_owned(), quoted(etag));
         self.sending.spawn(async move {
-            let output = store
+            let output = bucket
                 .client()
                 .upload_part_copy()
-                .bucket(store.bucket())
+                .bucket(bucket.name())
                 .key(&key)
                 .upload_id(id)
                 .part_number(number)
-                .copy_source(copy_source(store.bucket(), &from))
+                .copy_source(copy_source(bucket.name(), &from))
                 .copy_source_if_match(etag)
                 .copy_source_range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)))
                 .send()
                 .await
                 .map_err(|error| failure(&format!("copying {from} into {key}"), &error))?;
             let result = output.copy_part_result().ok_or_else(|| {
-                Failure::new(Case::Transient, format!("copying {from} into {key}: the store did not say how it went"))
+                Failure::new(Case::Transient, format!("copying {from} into {key}: S3's answer has no result"))
             })?;
-            Ok(Part {
+            Ok(SentPart {
                 number,
                 etag: result.e_tag().unwrap_or_default().to_owned(),
                 crc32: result.checksum_crc32().and_then(decode_crc32),
@@ -123,16 +124,19 @@ impl Upload {
         Ok(())
     }
 
-    /// Puts the parts together. `total` is what the writer counted, checked against what the parts hold.
+    /// Completes the upload. Errors: `Internal` if the parts do not have the `total` bytes that the writer counted.
     pub(crate) async fn complete(&mut self, total: u64) -> Result<Completed, Failure> {
         while !self.sending.is_empty() {
             self.join_one().await?;
         }
-        let id = self.begun().await?;
+        let id = self.upload_id().await?;
         let what = format!("completing {}", self.key);
         let length: u64 = self.parts.values().map(|part| part.len).sum();
         if length != total {
-            return Err(Failure::new(Case::Internal, format!("{what}: parts of {length} bytes for {total} written")));
+            return Err(Failure::new(
+                Case::Internal,
+                format!("{what}: the parts have {length} bytes, but {total} were written"),
+            ));
         }
         let crc32 = combined_crc32(self.parts.values());
         let parts = self
@@ -147,10 +151,10 @@ impl Upload {
             })
             .collect();
         let answer = self
-            .store
+            .bucket
             .client()
             .complete_multipart_upload()
-            .bucket(self.store.bucket())
+            .bucket(self.bucket.name())
             .key(&self.key)
             .upload_id(&id)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
@@ -164,12 +168,12 @@ impl Upload {
                 etag: unquoted(output.e_tag().unwrap_or_default()).to_owned(),
                 crc32: crc32.or_else(|| full_crc32(output.checksum_crc32(), output.checksum_type())),
             },
-            // The answer to an earlier attempt was lost on its way: the upload is gone because it became the object.
+            // The answer to an earlier attempt was lost: there is no such upload because it has become the object.
             Err(error)
                 if error.as_service_error().and_then(aws_sdk_s3::error::ProvideErrorMetadata::code)
                     == Some("NoSuchUpload") =>
             {
-                let stored = self.store.head(&self.key, None).await?;
+                let stored = self.bucket.head(&self.key, None).await?;
                 let same =
                     stored.bytes == total && (crc32.is_none() || stored.crc32.is_none() || stored.crc32 == crc32);
                 if !same {
@@ -179,25 +183,26 @@ impl Upload {
             }
             Err(error) => return Err(failure(&what, &error)),
         };
-        self.state = State::None;
+        self.state = UploadState::NotBegun;
         Ok(completed)
     }
 
-    /// Gives it up and waits until the store has forgotten the parts.
+    /// Aborts the upload and waits until S3 has removed its parts.
     pub(crate) async fn abort(&mut self) {
         self.sending.shutdown().await;
-        let state = std::mem::replace(&mut self.state, State::None);
-        abort(&self.store, &self.key, state).await;
+        let state = std::mem::replace(&mut self.state, UploadState::NotBegun);
+        abort(&self.bucket, &self.key, state).await;
     }
 
-    /// Waits until one more part may be on its way; begins the upload with the first.
-    async fn slot(&mut self) -> Result<String, Failure> {
+    /// Waits until one more part may be sent, and returns the upload's id.
+    async fn free_slot(&mut self) -> Result<String, Failure> {
         while self.sending.len() >= PARTS_IN_FLIGHT {
             self.join_one().await?;
         }
-        self.begun().await
+        self.upload_id().await
     }
 
+    /// Waits for one part that is on its way.
     async fn join_one(&mut self) -> Result<(), Failure> {
         match self.sending.join_next().await {
             Some(Ok(part)) => {
@@ -210,57 +215,59 @@ impl Upload {
         }
     }
 
-    async fn begun(&mut self) -> Result<String, Failure> {
+    /// Returns the upload's id; begins the upload if necessary.
+    async fn upload_id(&mut self) -> Result<String, Failure> {
         loop {
             match &mut self.state {
-                State::Begun(id) => return Ok(id.clone()),
-                State::Beginning(beginning) => {
+                UploadState::Begun(id) => return Ok(id.clone()),
+                UploadState::Beginning(beginning) => {
                     let begun = beginning.await;
-                    self.state = State::None;
+                    self.state = UploadState::NotBegun;
                     let id = begun
                         .map_err(|error| Failure::new(Case::Internal, format!("writing {}: {error}", self.key)))??;
-                    self.state = State::Begun(id);
+                    self.state = UploadState::Begun(id);
                 }
-                State::None => {
+                UploadState::NotBegun => {
                     let begin = begin(
-                        self.store.clone(),
+                        self.bucket.clone(),
                         self.key.clone(),
                         self.content_type.clone(),
                         std::mem::take(&mut self.metadata),
                     );
-                    self.state = State::Beginning(tokio::spawn(begin));
+                    self.state = UploadState::Beginning(tokio::spawn(begin));
                 }
             }
         }
     }
 }
 
-impl Drop for Upload {
+impl Drop for MultipartUpload {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::None);
-        if matches!(state, State::None) {
+        let state = std::mem::replace(&mut self.state, UploadState::NotBegun);
+        if matches!(state, UploadState::NotBegun) {
             return;
         }
-        let (store, key) = (self.store.clone(), std::mem::take(&mut self.key));
+        let (bucket, key) = (self.bucket.clone(), std::mem::take(&mut self.key));
         let mut sending = std::mem::take(&mut self.sending);
         self.runtime.spawn(async move {
             sending.shutdown().await;
-            abort(&store, &key, state).await;
+            abort(&bucket, &key, state).await;
         });
     }
 }
 
+/// Begins an upload and returns its id.
 async fn begin(
-    store: Store,
+    bucket: MediaBucket,
     key: String,
     content_type: String,
     metadata: HashMap<String, String>,
 ) -> Result<String, Failure> {
-    let (encryption, kms_key_id) = store.encryption();
-    let output = store
+    let (encryption, kms_key_id) = bucket.encryption();
+    let output = bucket
         .client()
         .create_multipart_upload()
-        .bucket(store.bucket())
+        .bucket(bucket.name())
         .key(&key)
         .content_type(content_type)
         .set_metadata(Some(metadata))
@@ -271,31 +278,32 @@ async fn begin(
         .checksum_type(ChecksumType::FullObject)
         .send()
         .await
-        .map_err(|error| failure(&format!("beginning {key}"), &error))?;
+        .map_err(|error| failure(&format!("beginning to write {key}"), &error))?;
     output
         .upload_id()
         .map(str::to_owned)
-        .ok_or_else(|| Failure::new(Case::Transient, format!("beginning {key}: the store gave no upload id")))
+        .ok_or_else(|| Failure::new(Case::Transient, format!("beginning to write {key}: S3's answer has no upload id")))
 }
 
-async fn abort(store: &Store, key: &str, state: State) {
+async fn abort(bucket: &MediaBucket, key: &str, state: UploadState) {
     let id = match state {
-        State::None => return,
-        State::Begun(id) => id,
-        State::Beginning(beginning) => match beginning.await {
+        UploadState::NotBegun => return,
+        UploadState::Begun(id) => id,
+        UploadState::Beginning(beginning) => match beginning.await {
             Ok(Ok(id)) => id,
             _ => return,
         },
     };
-    let answer = store.client().abort_multipart_upload().bucket(store.bucket()).key(key).upload_id(&id).send().await;
+    let answer = bucket.client().abort_multipart_upload().bucket(bucket.name()).key(key).upload_id(&id).send().await;
     if let Err(error) = answer {
-        // Nothing more can be done here; the bucket's lifecycle rule removes it.
-        tracing::warn!(key, upload = %id, failure = %failure("aborting an upload", &error), "an unfinished upload stays");
+        // The bucket's lifecycle rule removes it.
+        let failure = failure("aborting an upload", &error);
+        tracing::warn!(key, upload = %id, %failure, "an unfinished upload stays until the lifecycle rule removes it");
     }
 }
 
-/// The CRC-32 of the parts in a row; `None` as soon as one of them is not known.
-fn combined_crc32<'a>(parts: impl Iterator<Item = &'a Part>) -> Option<u32> {
+/// Returns the CRC-32 of all parts in order; `None` if one of them is not known.
+fn combined_crc32<'a>(parts: impl Iterator<Item = &'a SentPart>) -> Option<u32> {
     let mut whole = crc32fast::Hasher::new();
     for part in parts {
         whole.combine(&crc32fast::Hasher::new_with_initial_len(part.crc32?, part.len));
@@ -303,7 +311,7 @@ fn combined_crc32<'a>(parts: impl Iterator<Item = &'a Part>) -> Option<u32> {
     Some(whole.finalize())
 }
 
-/// The header wants the key percent-encoded; the SDK sends it as it is.
+/// Returns the value of the copy-source header. The header needs the key percent-encoded, and the SDK does not do it.
 fn copy_source(bucket: &str, key: &str) -> String {
     let mut source = format!("{bucket}/");
     for byte in key.bytes() {
@@ -324,17 +332,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_source_is_safe_in_a_header_whatever_the_key_holds() {
+    fn a_copy_source_is_percent_encoded_for_its_header() {
         assert_eq!(copy_source("b", "51/raw/photo/vertical/a b+ü.jpg"), "b/51/raw/photo/vertical/a%20b%2B%C3%BC.jpg");
     }
 
     proptest! {
         #[test]
-        fn checksums_of_parts_combine_to_that_of_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..300), size in 1usize..50) {
-            let parts: Vec<Part> = bytes
+        fn the_checksums_of_the_parts_combine_to_the_checksum_of_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..300), size in 1usize..50) {
+            let parts: Vec<SentPart> = bytes
                 .chunks(size)
                 .enumerate()
-                .map(|(at, chunk)| Part {
+                .map(|(at, chunk)| SentPart {
                     number: at as i32 + 1,
                     etag: String::new(),
                     crc32: Some(crc32fast::hash(chunk)),
@@ -347,7 +355,7 @@ mod tests {
 
     #[test]
     fn one_part_without_a_checksum_leaves_the_whole_without_one() {
-        let part = Part { number: 1, etag: String::new(), crc32: None, len: 5 };
+        let part = SentPart { number: 1, etag: String::new(), crc32: None, len: 5 };
         assert_eq!(combined_crc32([&part].into_iter()), None);
     }
 }

@@ -1,41 +1,41 @@
-//! Which addresses the host may be talked into calling.
+//! Decides which addresses the host may call for a stage.
 //!
-//! A stage names a URL, the name in it resolves to whatever its owner wants. Inside a cloud account that may be the
-//! metadata service or a private database. So the address is judged after the name was resolved, by the very resolver
-//! that the connection uses: there is no second look-up in which it could change.
+//! A stage names a URL, and the name in it resolves to whatever its owner chooses. Inside a cloud account that may be
+//! the metadata service or a private database. So the address is checked after the name has been resolved, by the
+//! resolver that the connection itself uses: there is no second look-up with another result.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// What kind of place a URL names by its text alone.
+/// What the host of a URL is, by its text alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// `localhost` or a loopback address: this machine, said outright.
+pub(crate) enum UrlHost {
+    /// `localhost` or a loopback address: this machine.
     Loopback,
-    /// A name that has to be looked up.
+    /// A name that has to be resolved.
     Name,
-    /// An address that everybody may call.
+    /// An address of the public Internet.
     Public,
-    /// An address inside some network.
+    /// A private, link-local or reserved address.
     Internal,
 }
 
-/// Judges the host of `url`; `None` if it has none.
-pub(crate) fn place(url: &Url) -> Option<Place> {
+/// Returns what the host of `url` is; `None` if the URL has no host.
+pub(crate) fn url_host(url: &Url) -> Option<UrlHost> {
     let host = url.host_str()?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Some(match bare.parse::<IpAddr>() {
-        Ok(address) if is_loopback(address) => Place::Loopback,
-        Ok(address) if is_public(address) => Place::Public,
-        Ok(_) => Place::Internal,
-        Err(_) if is_localhost(bare) => Place::Loopback,
-        Err(_) => Place::Name,
+        Ok(address) if is_loopback(address) => UrlHost::Loopback,
+        Ok(address) if is_public(address) => UrlHost::Public,
+        Ok(_) => UrlHost::Internal,
+        Err(_) if is_localhost(bare) => UrlHost::Loopback,
+        Err(_) => UrlHost::Name,
     })
 }
 
-/// The name that means this machine (RFC 6761).
+/// Returns whether `name` means this machine (RFC 6761).
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
@@ -48,8 +48,8 @@ fn is_loopback(address: IpAddr) -> bool {
     }
 }
 
-/// Whether an address belongs to the public Internet, by the special-purpose registries of IANA (RFC 6890).
-pub(crate) fn is_public(address: IpAddr) -> bool {
+/// Returns whether an address belongs to the public Internet, by IANA's special-purpose registries (RFC 6890).
+fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
@@ -89,18 +89,18 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // IETF protocol assignments with Teredo, and documentation.
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
         [0x3fff, second, ..] if second < 0x1000 => false,
-        // Global unicast is 2000::/3; all else is local, private, multicast or not assigned.
+        // Global unicast is 2000::/3; all other addresses are local, private, multicast or unassigned.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
-/// Looks names up and gives only the addresses that a stage may call.
+/// Resolves names to those addresses that a stage may call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GuardedResolver;
 
-/// A name that leads to no address that may be called.
+/// A name without an address that a stage may call.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} resolves to no public address; calling into a private network is not allowed")]
+#[error("{0} resolves to no public address, and stages must not call into private networks")]
 pub(crate) struct NoPublicAddress(String);
 
 impl Resolve for GuardedResolver {
@@ -117,6 +117,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
+/// Returns the addresses that may be called under this name.
 fn allowed(name: &str, found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let loopback = is_localhost(name);
     found.filter(|address| if loopback { is_loopback(address.ip()) } else { is_public(address.ip()) }).collect()
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_inside_networks_are_not_public_however_they_are_written() {
+    fn private_and_reserved_addresses_are_not_public_in_any_notation() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -176,16 +177,16 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://169.254.43518/",
         ] {
-            assert_eq!(place(&Url::parse(url).unwrap()), Some(Place::Internal), "{url}");
+            assert_eq!(url_host(&Url::parse(url).unwrap()), Some(UrlHost::Internal), "{url}");
         }
         for url in ["http://localhost:8080/", "http://127.0.0.1/", "http://[::1]:80/", "http://LOCALHOST./"] {
-            assert_eq!(place(&Url::parse(url).unwrap()), Some(Place::Loopback), "{url}");
+            assert_eq!(url_host(&Url::parse(url).unwrap()), Some(UrlHost::Loopback), "{url}");
         }
-        assert_eq!(place(&Url::parse("https://localhost.example.com/").unwrap()), Some(Place::Name));
+        assert_eq!(url_host(&Url::parse("https://localhost.example.com/").unwrap()), Some(UrlHost::Name));
     }
 
     #[test]
-    fn a_public_name_that_resolves_to_a_private_address_leads_nowhere() {
+    fn a_public_name_that_resolves_to_a_private_address_is_not_called() {
         let private: SocketAddr = "10.0.0.5:0".parse().unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let public: SocketAddr = "1.1.1.1:0".parse().unwrap();
@@ -196,15 +197,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mapped_address_is_judged_like_the_address_in_it(bits: u32) {
+        fn an_ipv4_mapped_address_is_as_public_as_its_ipv4_address(bits: u32) {
             let v4 = Ipv4Addr::from(bits);
             prop_assert_eq!(is_public(v4.into()), is_public(v4.to_ipv6_mapped().into()));
         }
 
         #[test]
-        fn no_url_makes_the_judgement_panic(text in "https?://.{0,30}") {
+        fn no_url_makes_the_check_panic(text in "https?://.{0,30}") {
             if let Ok(url) = Url::parse(&text) {
-                let _ = place(&url);
+                let _ = url_host(&url);
             }
         }
     }

@@ -1,27 +1,27 @@
-//! Other services, for stages of the `custom` worlds.
+//! Requests to other services, for stages of the `custom` worlds.
 //!
-//! The pin says which hosts; what is checked here holds for every pin: https (plain http only to this machine), no
-//! address inside a network, no redirect (it would lead past both checks), no proxy from the environment, a bounded
-//! body.
+//! The pin says which hosts a stage may call. These rules hold for every pin: https only (plain http only to this
+//! machine), no private address, no redirect (it would bypass both checks), no proxy from the environment, a body of
+//! limited size.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use async_trait::async_trait;
 use bytes::BytesMut;
-use reqwest::{Client, ClientBuilder, Url, redirect};
+use reqwest::{Client, Url};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
 
-use crate::clients::ConfigError;
-use crate::outside::address::{GuardedResolver, NoPublicAddress, Place, place};
+use crate::error::ConfigError;
+use crate::outside::address::{GuardedResolver, NoPublicAddress, UrlHost, url_host};
+use crate::outside::client::{self, causes, shown};
 
-/// The longest time for one request, whatever the stage asks for.
+/// The longest time for one request; a stage cannot extend it.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Headers that belong to the connection and not to the message: the client sets them.
-const NOT_FOR_STAGES: [&str; 9] = [
+/// Headers of the connection, which the client sets itself.
+const CONNECTION_HEADERS: [&str; 9] = [
     "connection",
     "content-length",
     "host",
@@ -33,16 +33,6 @@ const NOT_FOR_STAGES: [&str; 9] = [
     "upgrade",
 ];
 
-/// What all of the host's own HTTP clients have in common: they go where they are sent and nowhere else, and say who
-/// they are.
-pub(crate) fn client(connect_timeout: Duration) -> ClientBuilder {
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(connect_timeout)
-        .user_agent(concat!("stagehost/", env!("CARGO_PKG_VERSION")))
-}
-
 /// The runtime's [`Http`].
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -50,12 +40,12 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client with the checks of this module.
+    /// A client that keeps the rules above.
     ///
     /// # Errors
-    /// [`ConfigError::Tls`] when the machine has no usable root certificates.
+    /// [`ConfigError::Tls`] if the machine has no usable root certificates.
     pub fn new() -> Result<Self, ConfigError> {
-        let client = client(Duration::from_secs(5))
+        let client = client::builder(Duration::from_secs(5))
             .dns_resolver(GuardedResolver)
             .build()
             .map_err(|error| ConfigError::Tls(error.to_string()))?;
@@ -69,9 +59,10 @@ impl Http for HttpClient {
         let url = checked_url(&request.url)?;
         let what = format!("{} {}", request.method, shown(&url));
         let invalid = |why: &str| Failure::new(Case::InvalidInput, format!("{what}: {why}"));
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("no such method"))?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| invalid("the method is not a valid HTTP method"))?;
         if method == Method::CONNECT || method == Method::TRACE {
-            return Err(Failure::new(Case::Denied, format!("{what}: this method is not allowed")));
+            return Err(Failure::new(Case::Denied, format!("{what}: stages must not use this method")));
         }
         let headers = checked_headers(&request.headers).map_err(|why| invalid(&why))?;
         let exchange = async {
@@ -86,7 +77,7 @@ impl Http for HttpClient {
             let too_large = || {
                 Failure::new(
                     Case::TooLarge,
-                    format!("{what}: the response is longer than {} bytes", request.max_response),
+                    format!("{what}: the response is longer than the {} bytes allowed", request.max_response),
                 )
             };
             if response.content_length().is_some_and(|length| length > request.max_response as u64) {
@@ -107,70 +98,59 @@ impl Http for HttpClient {
         };
         match tokio::time::timeout(request.timeout.min(MAX_TIMEOUT), exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::new(Case::Transient, format!("{what}: no complete answer within the time allowed"))),
+            Err(_) => {
+                Err(Failure::new(Case::Transient, format!("{what}: no complete response within the time allowed")))
+            }
         }
     }
 }
 
-/// The URL, if it is one that may be called.
+/// Returns the URL if a stage may call it.
+///
+/// Errors: `InvalidInput` if it is not a URL, `Denied` if it must not be called.
 fn checked_url(text: &str) -> Result<Url, Failure> {
-    let url =
-        Url::parse(text).map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is no URL: {error}")))?;
+    let url = Url::parse(text)
+        .map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is not a valid URL: {error}")))?;
     let denied = |why: &str| Failure::new(Case::Denied, format!("{}: {why}", shown(&url)));
-    let place = place(&url).ok_or_else(|| denied("a URL without a host cannot be called"))?;
-    match (url.scheme(), place) {
-        ("https", Place::Internal) | ("http", Place::Internal) => {
-            Err(denied("an address inside a private network, link-local or reserved is not allowed"))
+    let host = url_host(&url).ok_or_else(|| denied("the URL has no host"))?;
+    match (url.scheme(), host) {
+        ("https", UrlHost::Internal) | ("http", UrlHost::Internal) => {
+            Err(denied("private, link-local and reserved addresses are not allowed"))
         }
-        ("https", _) | ("http", Place::Loopback) => Ok(url),
-        ("http", _) => Err(denied("plain http is allowed to this machine only; use https")),
+        ("https", _) | ("http", UrlHost::Loopback) => Ok(url),
+        ("http", _) => Err(denied("plain http is allowed only to this machine; use https")),
         _ => Err(denied("only https is allowed")),
     }
 }
 
-/// For error texts: without what may be secret in it.
-pub(crate) fn shown(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
-}
-
+/// Returns the headers of a request. Errors: if a header is invalid or set by the host.
 fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     let mut checked = HeaderMap::new();
     for (name, value) in headers {
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header name"))?;
-        if NOT_FOR_STAGES.contains(&header.as_str()) {
-            return Err(format!("the header {header} is set by the host"));
+        let header =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a valid header name"))?;
+        if CONNECTION_HEADERS.contains(&header.as_str()) {
+            return Err(format!("the host sets the header {header} itself; remove it"));
         }
-        let value =
-            HeaderValue::from_str(value).map_err(|_| format!("the header {header} has a value that is none"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of the header {header} is invalid"))?;
         checked.append(header, value);
     }
     Ok(checked)
 }
 
-/// Headers as text; a value that is none is left out.
+/// Returns the headers whose values are text.
 fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
-/// An error of the client: everything that happened after the request was well-formed is a passing fault, save a name
-/// that leads into a private network.
+/// Returns the failure for an error of the client. The request was valid, so the failure is transient, unless the name
+/// resolves to a private address.
 fn failed(what: &str, error: &reqwest::Error) -> Failure {
-    let mut text = String::new();
-    let mut source = error.source();
-    let mut case = Case::Transient;
-    while let Some(inner) = source {
-        if inner.is::<NoPublicAddress>() {
-            case = Case::Denied;
-        }
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    if text.is_empty() {
-        text = ": the connection failed".to_owned();
-    }
-    Failure::new(case, format!("{what}{text}"))
+    let denied = causes(error).any(|cause| cause.is::<NoPublicAddress>());
+    let case = if denied { Case::Denied } else { Case::Transient };
+    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
+    let text = if texts.is_empty() { "the connection failed".to_owned() } else { texts.join(": ") };
+    Failure::new(case, format!("{what}: {text}"))
 }
 
 #[cfg(test)]
@@ -227,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_redirect_is_an_answer_and_is_not_followed() {
+    async fn a_redirect_is_returned_and_not_followed() {
         let url = format!("http://{}/away", server().await);
         assert_eq!(HttpClient::new().unwrap().send(request(url)).await.unwrap().status, 307);
     }
@@ -239,14 +219,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_does_not_answer_is_given_up_after_the_timeout() {
+    async fn a_service_that_does_not_answer_fails_after_the_timeout() {
         let mut request = request(format!("http://{}/never", server().await));
         request.timeout = Duration::from_millis(200);
         assert_eq!(HttpClient::new().unwrap().send(request).await.unwrap_err().case, Case::Transient);
     }
 
     #[tokio::test]
-    async fn private_and_metadata_addresses_and_plain_http_are_denied_before_anything_is_sent() {
+    async fn private_addresses_and_plain_http_are_denied_before_anything_is_sent() {
         for url in [
             "http://169.254.169.254/latest/meta-data/",
             "https://10.0.0.1/",
@@ -262,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn headers_of_the_connection_are_not_a_stages_to_set() {
+    async fn a_stage_cannot_set_headers_of_the_connection_or_invalid_ones() {
         for (name, value) in [("Host", "evil"), ("Content-Length", "3"), ("bad name", "x"), ("x", "a\r\nb: c")] {
             let mut request = request("https://example.com/".into());
             request.headers.push((name.into(), value.into()));

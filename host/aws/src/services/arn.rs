@@ -1,8 +1,8 @@
-//! Names of AWS's resources, and where the services behind them are.
+//! ARNs, and the endpoints of the services that they name.
 
 use std::fmt;
 
-/// An ARN with all of its parts: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
+/// An ARN in its parts: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arn {
     text: String,
@@ -14,13 +14,13 @@ pub(crate) struct Arn {
 }
 
 impl Arn {
-    /// `None` for any other text, and for an ARN without a region or an account.
+    /// Reads an ARN; `None` if the text is not an ARN, or an ARN without a region or an account.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let mut part = || parts.next().map(str::to_owned);
         let (arn, partition, service, region) = (part()?, part()?, part()?, part()?);
         let (account, resource) = (part()?, part()?);
-        // They become parts of host names and paths.
+        // The parts become parts of host names and paths.
         let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let whole = arn == "arn" && [&partition, &service, &region, &account].iter().all(|part| plain(part));
         (whole && !resource.is_empty()).then(|| Self {
@@ -33,7 +33,7 @@ impl Arn {
         })
     }
 
-    /// The service's endpoint at AWS, as the SDKs' partitions and endpoint rules have it (botocore,
+    /// Returns the service's endpoint at AWS, by the SDKs' partitions and endpoint rules (botocore,
     /// `data/partitions.json` and `endpoint-rule-set-1.json`).
     pub(crate) fn aws_endpoint(&self, fips: bool) -> String {
         let suffix = match self.partition.as_str() {
@@ -45,7 +45,7 @@ impl Arn {
             "aws-iso-f" => "csp.hci.ic.gov",
             _ => "amazonaws.com",
         };
-        // GovCloud has these under their plain names only; they comply.
+        // In GovCloud, the plain endpoints of these services comply with FIPS, and there are no others.
         let plain = self.partition == "aws-us-gov" && matches!(self.service.as_str(), "sqs" | "ssm");
         let fips = if fips && !plain { "-fips" } else { "" };
         format!("https://{}{fips}.{}.{suffix}/", self.service, self.region)
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_services_endpoint_follows_from_partition_region_and_whether_fips_is_wanted() {
+    fn a_services_endpoint_follows_from_the_partition_the_region_and_fips() {
         for (arn, fips, endpoint) in [
             ("arn:aws:sqs:eu-west-1:123456789012:jobs", false, "https://sqs.eu-west-1.amazonaws.com/"),
             ("arn:aws:sqs:us-east-1:123456789012:jobs", true, "https://sqs-fips.us-east-1.amazonaws.com/"),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_whose_parts_would_lead_elsewhere_is_no_arn() {
+    fn a_text_that_would_change_the_host_or_the_path_is_not_an_arn() {
         for text in [
             "arn:aws:sqs:eu-west-1:123456789012",
             "arn:aws:sqs:eu-west-1:123456789012:",

@@ -1,39 +1,40 @@
-//! When SQS hands a message out again, by the one request that is needed of it.
+//! Changes when SQS delivers a message again.
 //!
-//! `ChangeMessageVisibilityBatch`, for which a role needs `sqs:ChangeMessageVisibility` (Amazon SQS API Reference).
+//! The operation is `ChangeMessageVisibilityBatch`; the role needs `sqs:ChangeMessageVisibility` (Amazon SQS API
+//! Reference).
 
 use aws_config::SdkConfig;
 use serde::Deserialize;
 use serde_json::json;
 use stagehost_batch::{Case, Failure};
 
-use crate::options::Endpoints;
 use crate::services::arn::Arn;
-use crate::services::signed_json::{CallError, Operation, SignedJson, configured_endpoint, patiently};
+use crate::services::endpoints::{Endpoints, configured_endpoint};
+use crate::services::signed_json::{CallError, Operation, SignedJson, with_retries};
 
-/// A message that was received, and how long it stays hidden from now on.
+/// A received message, and how long it stays hidden from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redelivery {
-    /// For people and logs.
+    /// The message's id, for logs.
     pub message_id: String,
-    /// Names this receive of it; SQS gives another one with every receive.
+    /// The handle of this receive; SQS returns another one with every receive.
     pub receipt_handle: String,
-    /// Seconds until it is handed out again; at most 43,200, counted from the receive.
+    /// Seconds until the message is delivered again; at most 43,200, counted from the receive.
     pub after_seconds: u32,
 }
 
 /// The queues that messages come from.
 #[derive(Debug)]
 pub struct Queues {
-    /// Where all queues are, if not at AWS.
+    /// The endpoint of all queues; `None` means AWS's own.
     endpoint: Option<String>,
     fips: bool,
     json: SignedJson,
 }
 
 impl Queues {
-    /// How many messages one request may name.
-    pub const MOST: usize = 10;
+    /// The most messages of one request.
+    pub const MAX_MESSAGES: usize = 10;
 
     pub(crate) fn new(config: &SdkConfig, endpoints: &Endpoints) -> Self {
         Self {
@@ -43,20 +44,21 @@ impl Queues {
         }
     }
 
-    /// Has at most [`MOST`](Self::MOST) messages of the queue with this ARN handed out again when they say. A passing
-    /// fault is tried again, for some seconds in all.
+    /// Changes when at most [`MAX_MESSAGES`](Self::MAX_MESSAGES) messages of a queue are delivered again; `queue` is
+    /// its ARN. A transient failure is retried for some seconds.
     ///
     /// # Errors
-    /// Names the queue and the reason, and the messages if only some of them are not changed. What is not changed comes
-    /// back when the queue's own visibility timeout is over.
+    /// The failure names the queue and the reason, and the messages if only some of them could not be changed. Those
+    /// are delivered again after the queue's own visibility timeout.
     pub async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), Failure> {
-        let name = Arn::parse(queue).filter(|arn| arn.service == "sqs" && plain(&arn.resource)).ok_or_else(|| {
-            Failure::new(
-                Case::InvalidInput,
-                format!("{queue:?} is no ARN of a queue (arn:aws:sqs:REGION:ACCOUNT:NAME)"),
-            )
-        })?;
-        patiently(|| self.attempt(&name, messages)).await
+        let name =
+            Arn::parse(queue).filter(|arn| arn.service == "sqs" && is_queue_name(&arn.resource)).ok_or_else(|| {
+                Failure::new(
+                    Case::InvalidInput,
+                    format!("{queue:?} is not the ARN of a queue; expected arn:aws:sqs:REGION:ACCOUNT:NAME"),
+                )
+            })?;
+        with_retries(|| self.attempt(&name, messages)).await
     }
 
     async fn attempt(&self, queue: &Arn, messages: &[Redelivery]) -> Result<(), Failure> {
@@ -69,7 +71,7 @@ impl Queues {
             target: "AmazonSQS.ChangeMessageVisibilityBatch",
             content_type: "application/x-amz-json-1.0",
         };
-        // Ids of messages are no ids of entries: they may be given by whoever made the event.
+        // The entries are numbered: the ids of messages come from the event and may be invalid as ids of entries.
         let entries: Vec<_> = (0..)
             .zip(messages)
             .map(|(id, message): (usize, _)| {
@@ -84,35 +86,36 @@ impl Queues {
         let answer =
             self.json.call(&operation, &json!({"QueueUrl": url, "Entries": entries})).await.map_err(|error| {
                 let hint = match &error {
-                    CallError::Refused(refusal) if !refusal.passes() => {
+                    CallError::Refused(error) if !error.is_transient() => {
                         "; the host's role needs sqs:ChangeMessageVisibility on it"
                     }
                     _ => "",
                 };
                 failed(error.case(), &format!("{error}{hint}"))
             })?;
-        let answer: Answer = serde_json::from_slice(&answer)
-            .map_err(|error| failed(Case::Internal, &format!("the answer is not understood: {error}")))?;
+        let answer: ChangeVisibilityResponse = serde_json::from_slice(&answer)
+            .map_err(|error| failed(Case::Internal, &format!("the response cannot be read: {error}")))?;
         if answer.failed.is_empty() {
             return Ok(());
         }
-        let refused: Vec<_> = answer.failed.iter().map(|entry| entry.told_of(messages)).collect();
+        let refused: Vec<_> = answer.failed.iter().map(|entry| entry.describe(messages)).collect();
         Err(failed(Case::InvalidInput, &refused.join("; ")))
     }
 }
 
-/// Letters, digits, `-`, `_`, and the end `.fifo` (Amazon SQS API Reference, `CreateQueue`).
-fn plain(name: &str) -> bool {
+/// Returns whether `name` may be a queue's name: letters, digits, `-`, `_` and the ending `.fifo` (Amazon SQS API
+/// Reference, `CreateQueue`).
+fn is_queue_name(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ChangeVisibilityResponse {
     #[serde(rename = "Failed", default)]
     failed: Vec<FailedEntry>,
 }
 
-/// `BatchResultErrorEntry`
+/// `BatchResultErrorEntry` of the API.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FailedEntry {
@@ -123,7 +126,8 @@ struct FailedEntry {
 }
 
 impl FailedEntry {
-    fn told_of(&self, messages: &[Redelivery]) -> String {
+    /// Returns the text for this entry, with the id of its message.
+    fn describe(&self, messages: &[Redelivery]) -> String {
         let message = self.id.parse().ok().and_then(|id: usize| messages.get(id));
         let id = message.map_or(self.id.as_str(), |message| &message.message_id);
         format!("message {id}: {} ({})", self.message, self.code)

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What is sent to SQS, and what is made of its answers.
+//! Requests to SQS, and how its answers are read.
 
 use std::collections::VecDeque;
 use std::sync::{Arc as Shared, Mutex};
@@ -15,21 +15,21 @@ use super::*;
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:listing-media-processing-staging";
 
-/// A queue service that answers what it was told to, and keeps what it was asked.
+/// An SQS with prepared answers that records its requests.
 #[derive(Default)]
-struct Service {
+struct FakeSqs {
     answers: Mutex<VecDeque<(u16, Value)>>,
-    asked: Mutex<Vec<(Method, Uri, HeaderMap, Value)>>,
+    requests: Mutex<Vec<(Method, Uri, HeaderMap, Value)>>,
 }
 
-async fn service(answers: impl IntoIterator<Item = (u16, Value)>) -> (Shared<Service>, Queues) {
-    let service = Shared::new(Service { answers: Mutex::new(answers.into_iter().collect()), ..Service::default() });
-    let answer = |State(service): State<Shared<Service>>,
+async fn service(answers: impl IntoIterator<Item = (u16, Value)>) -> (Shared<FakeSqs>, Queues) {
+    let service = Shared::new(FakeSqs { answers: Mutex::new(answers.into_iter().collect()), ..FakeSqs::default() });
+    let answer = |State(service): State<Shared<FakeSqs>>,
                   method: Method,
                   uri: Uri,
                   headers: HeaderMap,
                   body: String| async move {
-        service.asked.lock().unwrap().push((method, uri, headers, serde_json::from_str(&body).unwrap()));
+        service.requests.lock().unwrap().push((method, uri, headers, serde_json::from_str(&body).unwrap()));
         let (status, answer) = service.answers.lock().unwrap().pop_front().unwrap();
         (StatusCode::from_u16(status).unwrap(), answer.to_string())
     };
@@ -55,10 +55,10 @@ fn changed() -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn messages_are_changed_in_one_signed_request_by_the_queues_url_and_their_receipts() {
+async fn one_signed_request_names_the_queues_url_and_the_receipt_handles() {
     let (service, queues) = service([changed()]).await;
     queues.redeliver(QUEUE, &[message("a", 30), message("b", 1)]).await.unwrap();
-    let (method, uri, headers, body) = service.asked.lock().unwrap().remove(0);
+    let (method, uri, headers, body) = service.requests.lock().unwrap().remove(0);
     assert_eq!((method, uri.path()), (Method::POST, "/"));
     assert_eq!(headers["x-amz-target"], "AmazonSQS.ChangeMessageVisibilityBatch");
     assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
@@ -81,15 +81,15 @@ async fn messages_are_changed_in_one_signed_request_by_the_queues_url_and_their_
 }
 
 #[tokio::test]
-async fn a_throttled_request_is_made_again() {
+async fn a_throttled_request_is_repeated() {
     let throttled = json!({"__type": "com.amazonaws.sqs#RequestThrottled", "message": "slow down"});
     let (service, queues) = service([(400, throttled), changed()]).await;
     queues.redeliver(QUEUE, &[message("a", 30)]).await.unwrap();
-    assert_eq!(service.asked.lock().unwrap().len(), 2);
+    assert_eq!(service.requests.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_queue_the_reason_and_the_right_that_is_missing() {
+async fn a_refusal_names_the_queue_the_reason_and_the_missing_permission() {
     let refusal = json!({"__type": "com.amazonaws.sqs#AccessDeniedException", "Message": "not authorized"});
     let (service, queues) = service([(403, refusal)]).await;
     let failure = queues.redeliver(QUEUE, &[message("a", 30)]).await.unwrap_err();
@@ -97,11 +97,11 @@ async fn a_refusal_names_the_queue_the_reason_and_the_right_that_is_missing() {
     for part in [QUEUE, "not authorized", "AccessDeniedException", "sqs:ChangeMessageVisibility on it"] {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
-    assert_eq!(service.asked.lock().unwrap().len(), 1);
+    assert_eq!(service.requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_message_that_alone_was_not_changed_is_named_although_the_answer_is_200() {
+async fn a_message_that_could_not_be_changed_is_named_although_the_status_is_200() {
     let failed = json!({"Id": "1", "Code": "ReceiptHandleIsInvalid", "Message": "expired", "SenderFault": true});
     let (_, queues) = service([(200, json!({"Successful": [{"Id": "0"}], "Failed": [failed]}))]).await;
     let failure = queues.redeliver(QUEUE, &[message("a", 30), message("b", 30)]).await.unwrap_err();
@@ -110,7 +110,7 @@ async fn a_message_that_alone_was_not_changed_is_named_although_the_answer_is_20
 }
 
 #[tokio::test]
-async fn what_is_no_queue_is_asked_of_nobody() {
+async fn no_request_is_sent_for_an_arn_that_is_not_a_queues() {
     let (service, queues) = service([]).await;
     for arn in [
         "",
@@ -120,7 +120,7 @@ async fn what_is_no_queue_is_asked_of_nobody() {
         "arn:aws:sqs:evil.example/:123456789012:jobs",
     ] {
         let failure = queues.redeliver(arn, &[message("a", 30)]).await.unwrap_err();
-        assert!(failure.message.contains(&format!("{arn:?} is no ARN of a queue")), "{}", failure.message);
+        assert!(failure.message.contains(&format!("{arn:?} is not the ARN of a queue")), "{}", failure.message);
     }
-    assert!(service.asked.lock().unwrap().is_empty());
+    assert!(service.requests.lock().unwrap().is_empty());
 }

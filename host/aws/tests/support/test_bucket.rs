@@ -1,5 +1,5 @@
-//! An S3 that keeps S3's rules: the one of this project on a folder, or, with `STAGEHOST_TEST_S3` set to an endpoint,
-//! any other (`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` are then taken from the environment).
+//! A bucket with S3's rules: this project's S3 on a folder, or the S3 at the endpoint `STAGEHOST_TEST_S3`, with
+//! `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` from the environment.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -7,13 +7,13 @@ use stagehost_aws::{AwsOptions, Clients, Endpoints};
 use stagehost_s3::{Options, S3Service};
 
 /// The bucket of a test.
-pub struct Store {
+pub struct TestBucket {
     pub clients: Clients,
-    pub bucket: String,
+    pub name: String,
     _folder: tempfile::TempDir,
 }
 
-impl Store {
+impl TestBucket {
     pub async fn start(test: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = super::sdk_config();
@@ -27,28 +27,27 @@ impl Store {
             }
             Err(_) => serve(folder.path()).await,
         };
-        let bucket = format!("test-{test}-{}", std::process::id());
+        let name = format!("test-{test}-{}", std::process::id());
         let endpoints = Endpoints { s3: Some(endpoint), ..Endpoints::default() };
-        let options = AwsOptions { bucket: bucket.clone(), endpoints, ..AwsOptions::default() };
+        let options = AwsOptions { bucket: name.clone(), endpoints, ..AwsOptions::default() };
         let clients = Clients::new(&config, options);
-        clients.s3.create_bucket().bucket(&bucket).send().await.unwrap();
-        Self { clients, bucket, _folder: folder }
+        clients.s3.create_bucket().bucket(&name).send().await.unwrap();
+        Self { clients, name, _folder: folder }
     }
 
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> String {
-        let output =
-            self.clients.s3.put_object().bucket(&self.bucket).key(key).body(bytes.into()).send().await.unwrap();
+        let output = self.clients.s3.put_object().bucket(&self.name).key(key).body(bytes.into()).send().await.unwrap();
         output.e_tag().unwrap().trim_matches('"').to_owned()
     }
 
     pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let output = self.clients.s3.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
+        let output = self.clients.s3.get_object().bucket(&self.name).key(key).send().await.ok()?;
         Some(output.body.collect().await.unwrap().to_vec())
     }
 
-    /// Uploads in parts that are neither completed nor aborted.
+    /// Returns the number of multipart uploads that are neither completed nor aborted.
     pub async fn unfinished(&self) -> usize {
-        let output = self.clients.s3.list_multipart_uploads().bucket(&self.bucket).send().await.unwrap();
+        let output = self.clients.s3.list_multipart_uploads().bucket(&self.name).send().await.unwrap();
         output.uploads().len()
     }
 }
