@@ -1,16 +1,20 @@
-//! Reads `States.Format('…', $.path, States.Array(1, 2))`.
+//! The parser of calls such as `States.Format('…', $.path, States.Array(1, 2))`.
 
 use serde_json::Value;
 
-use super::{Argument, Call, Function, Text};
-use crate::path::Path;
+use super::call::{Argument, Call, Text};
+use super::function::Function;
+use crate::expressions::path::Path;
 
-/// The service's own limit of calls within calls.
+/// The service's limit on nested calls.
 const MOST_NESTING: usize = 10;
-/// Longer texts are refused; the service's definitions are bounded as well.
+/// The longest call, in bytes.
 const MOST_BYTES: usize = 10_000;
 
-/// Reads a call that fills the whole text.
+/// Parses a call that fills the whole text.
+///
+/// # Errors
+/// The reason and the character at which parsing failed.
 pub(super) fn call(text: &str) -> Result<Call, String> {
     if text.len() > MOST_BYTES {
         return Err(format!("an intrinsic function call is longer than {MOST_BYTES} bytes"));
@@ -20,7 +24,7 @@ pub(super) fn call(text: &str) -> Result<Call, String> {
     reader.spaces();
     match reader.rest() {
         "" => Ok(call),
-        rest => Err(format!("'{text}': nothing may follow the call, but '{rest}' does")),
+        rest => Err(format!("'{text}': unexpected '{rest}' after the call")),
     }
 }
 
@@ -39,7 +43,7 @@ impl<'a> Reader<'a> {
         self.at += rest.len() - rest.trim_start().len();
     }
 
-    /// Takes `token` if it comes next, spaces aside.
+    /// Skips spaces and consumes `token` if it comes next. Returns whether it did.
     fn take(&mut self, token: char) -> bool {
         self.spaces();
         let found = self.rest().starts_with(token);
@@ -56,7 +60,7 @@ impl<'a> Reader<'a> {
 
     fn call(&mut self, depth: usize) -> Result<Call, String> {
         if depth >= MOST_NESTING {
-            return self.fail("more than 10 calls within calls");
+            return self.fail("more than 10 nested calls");
         }
         self.spaces();
         let start = self.at;
@@ -109,8 +113,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string in single quotes. `\'`, `\{`, `\}` and `\\` stand for the character itself; any other backslash is an
-    /// error, as the language demands.
+    /// Reads a string in single quotes. `\'`, `\{`, `\}` and `\\` stand for the character after the backslash; the
+    /// language allows no other escape.
     fn string(&mut self) -> Result<Argument, String> {
         let mut pieces = vec![String::new()];
         let mut chars = self.rest().char_indices().skip(1).peekable();
@@ -137,7 +141,7 @@ impl<'a> Reader<'a> {
         self.fail("a string is not closed")
     }
 
-    /// A path ends at a comma, a space or a parenthesis outside its brackets.
+    /// Reads a path, which ends at a comma, a space or a parenthesis outside its brackets.
     fn path(&mut self) -> Result<Argument, String> {
         let rest = self.rest();
         let mut depth = 0_usize;
@@ -171,7 +175,7 @@ impl<'a> Reader<'a> {
         Ok(Argument::Path(path))
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// Reads a number, `true`, `false` or `null`.
     fn literal(&mut self) -> Result<Argument, String> {
         let rest = self.rest();
         let end = rest.find(|c: char| c == ',' || c == ')' || c.is_whitespace()).unwrap_or(rest.len());
@@ -182,7 +186,7 @@ impl<'a> Reader<'a> {
             Ok(Value::Null) => Argument::Null,
             _ => {
                 return self.fail(&format!(
-                    "'{word}' is no argument: expected a path, a number, true, false, null, a call or a string in single quotes"
+                    "'{word}' is not an argument: expected a path, a number, true, false, null, a call or a string in single quotes"
                 ));
             }
         };
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call_is_refused_with_the_place() {
+    fn a_malformed_call_is_refused_with_the_place() {
         for (text, part) in [
             ("", "expected a function's name"),
             ("Format('a')", "there is no function 'Format'"),
@@ -228,10 +232,10 @@ mod tests {
             ("States.Format('a'", "expected ',' or ')'"),
             ("States.Format('a", "not closed"),
             (r"States.Format('a\n')", "a backslash must be followed by"),
-            ("States.Format('a') x", "nothing may follow"),
-            ("States.Array(a)", "'a' is no argument"),
-            ("States.Array(\"a\")", "is no argument"),
-            ("States.Array(,)", "is no argument"),
+            ("States.Format('a') x", "unexpected 'x' after the call"),
+            ("States.Array(a)", "'a' is not an argument"),
+            ("States.Array(\"a\")", "is not an argument"),
+            ("States.Array(,)", "is not an argument"),
             ("States.Array($.a.)", "a name is missing"),
             (&format!("{}1{}", "States.Array(".repeat(11), ")".repeat(11)), "more than 10"),
         ] {
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_calls_within_each_other_are_allowed() {
+    fn ten_nested_calls_are_allowed() {
         call(&format!("{}1{}", "States.Array(".repeat(10), ")".repeat(10))).unwrap();
     }
 

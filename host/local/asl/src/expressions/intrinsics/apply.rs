@@ -1,4 +1,4 @@
-//! What the functions compute. Every limit is the service's.
+//! The computation of each function. Every limit is the service's.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,18 +10,18 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value};
 use sha2::Digest as _;
 
-use super::Function;
-use crate::numbers::compare;
+use super::function::Function;
+use crate::expressions::numbers::compare;
 
 /// The most characters that the encoding and hashing functions take.
 const MOST_CHARACTERS: usize = 10_000;
 /// The most items that `States.ArrayRange` makes.
 const MOST_RANGE: i64 = 1_000;
 
-/// Computes a call. `template` is the first argument cut at its placeholders, where it was written as a string.
+/// Computes a call. `template` is the first argument cut at its placeholders, if it was written as a string.
 ///
 /// # Errors
-/// A sentence that says which argument is wrong.
+/// The reason, if an argument is wrong.
 pub(super) fn apply(
     function: Function,
     template: Option<&[String]>,
@@ -53,25 +53,25 @@ pub(super) fn apply(
 }
 
 fn string(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("expected a string but got {}", kind(value)))
+    value.as_str().ok_or_else(|| format!("expected a string but got {}", describe(value)))
 }
 
 fn array(value: &Value) -> Result<&[Value], String> {
-    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("expected an array but got {}", kind(value)))
+    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("expected an array but got {}", describe(value)))
 }
 
 fn object(value: &Value) -> Result<&Map<String, Value>, String> {
-    value.as_object().ok_or_else(|| format!("expected a JSON object but got {}", kind(value)))
+    value.as_object().ok_or_else(|| format!("expected a JSON object but got {}", describe(value)))
 }
 
-/// A number, rounded to the nearest integer as the service does.
+/// Returns a number rounded to the nearest integer, as the service does.
 fn integer(value: &Value) -> Result<i64, String> {
-    let fail = || format!("expected an integer but got {}", kind(value));
+    let fail = || format!("expected an integer but got {}", describe(value));
     if let Some(whole) = value.as_i64() {
         return Ok(whole);
     }
     let number = value.as_f64().ok_or_else(fail)?.round();
-    // Beyond 2^53 a floating-point number is no integer that anybody meant.
+    // Beyond 2^53 a floating-point number is no exact integer.
     if number.abs() > 9.0e15 {
         return Err(fail());
     }
@@ -79,7 +79,7 @@ fn integer(value: &Value) -> Result<i64, String> {
     Ok(number as i64)
 }
 
-fn kind(value: &Value) -> String {
+fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(value) => value.to_string(),
@@ -131,7 +131,7 @@ fn format(template: Option<&[String]>, first: &Value, values: &[&Value]) -> Resu
     Ok(text.into())
 }
 
-/// Writes a value as the service does in a format: not as JSON, but as Java writes lists and maps.
+/// Appends a value to `text` as `States.Format` of the service writes it: lists and maps as Java prints them, not as JSON.
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::String(value) => text.push_str(value),
@@ -197,7 +197,7 @@ fn unique(items: &[Value]) -> Value {
     let mut kept: Vec<&Value> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for item in items {
-        // Equal texts are equal values; only then the slow comparison, for 1 and 1.0.
+        // Equal texts are equal values. Only the others need the slow comparison, which also equates 1 and 1.0.
         let numeric = item.is_number() || item.is_array() || item.is_object();
         if seen.insert(item.to_string()) && !(numeric && kept.iter().any(|other| same(other, item))) {
             kept.push(item);
@@ -239,7 +239,7 @@ fn merge(left: &Map<String, Value>, right: &Map<String, Value>, deep: &Value) ->
             return Err("only the shallow merging mode (false) is supported".into());
         }
         other => {
-            return Err(format!("the merging mode must be a boolean but was {}", kind(other)));
+            return Err(format!("the merging mode must be a boolean but was {}", describe(other)));
         }
     }
     let mut merged = left.clone();
@@ -267,7 +267,7 @@ fn add(left: i64, right: i64) -> Result<Value, String> {
     bounded(bounded(left)? + bounded(right)?).map(Value::from)
 }
 
-/// Every character of `splitter` separates; empty parts are dropped.
+/// Splits at every character of `splitter` and drops empty parts.
 fn split(text: &str, splitter: &str) -> Value {
     if splitter.is_empty() {
         return Value::Array(vec![text.into()]);
@@ -280,8 +280,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use serde_json::json;
 
-    use crate::intrinsics::{Budget, Expression};
-    use crate::path::Scope;
+    use crate::expressions::intrinsics::{Budget, Expression};
+    use crate::expressions::path::Scope;
 
     use super::*;
 

@@ -1,26 +1,26 @@
-//! What a Task state names in `Resource`.
+//! The `Resource` of a Task state.
 //!
-//! The interpreter knows no service; but events, tokens and error texts depend on the **form** of the ARN (a plain
-//! Lambda function, an integrated service, one that waits for a token), so the form is parsed once, at load.
+//! The interpreter knows no service, but events, tokens and error texts depend on the **form** of the ARN: a plain Lambda
+//! function, a service integration, one that waits for a token. The form is parsed once, when the machine is loaded.
 
 use std::fmt;
 
-/// How the state and the service that it calls keep step.
+/// When the state ends: the integration pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
     /// The state ends with the call's response.
     RequestResponse,
     /// `.sync` or `.sync:2`: the state ends with the job that the call starts. The implementation of
-    /// [`Resources`](crate::Resources) does the waiting.
+    /// [`Resources`](crate::Resources) waits for it.
     Sync,
-    /// `.waitForTaskToken`: the state ends when somebody hands its token back.
+    /// `.waitForTaskToken`: the state ends when its token is answered.
     WaitForTaskToken,
 }
 
 /// A Task state's resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// `arn:aws:lambda:…:function:NAME`: the effective input is the function's payload, its answer is the result.
+    /// `arn:aws:lambda:…:function:NAME`: the payload goes to the function, whose answer is the result.
     LambdaFunction {
         /// The ARN as written.
         arn: String,
@@ -31,14 +31,14 @@ pub enum Resource {
         service: String,
         /// `invoke`, `sendMessage`; without the pattern.
         action: String,
-        /// What follows the action.
+        /// The integration pattern.
         pattern: Pattern,
         /// The ARN as written.
         arn: String,
     },
 }
 
-/// Why a string is no resource.
+/// Why a string is not a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResourceError {
     /// Neither a Lambda function's ARN nor a service integration's.
@@ -46,26 +46,26 @@ pub enum ResourceError {
         "'{0}' is not a resource: expected arn:aws:lambda:REGION:ACCOUNT:function:NAME or arn:aws:states:::SERVICE:ACTION"
     )]
     NotAnArn(String),
-    /// A template's placeholder was left in.
-    #[error("'{0}' still holds a ${{…}} placeholder: give its value as a definition substitution")]
+    /// A placeholder of a template was not filled.
+    #[error("'{0}' still contains a ${{…}} placeholder: give its value as a definition substitution")]
     Placeholder(String),
     /// `arn:aws:states:…:activity:NAME`.
     #[error("'{0}' is an activity; activities are not supported, use a service integration with .waitForTaskToken")]
     Activity(String),
-    /// Something else behind the action's dot.
+    /// The part after the action's dot is unknown.
     #[error(
         "'{arn}' ends in the unknown integration pattern '.{pattern}': known are .sync, .sync:2 and .waitForTaskToken"
     )]
     UnknownPattern {
         /// As written.
         arn: String,
-        /// What follows the dot.
+        /// The part after the dot.
         pattern: String,
     },
 }
 
 impl Resource {
-    /// Reads an ARN. The partition (`aws`, `aws-cn`, …) does not matter.
+    /// Parses an ARN of any partition (`aws`, `aws-cn`, …).
     ///
     /// # Errors
     /// [`ResourceError`], which names the ARN.
@@ -96,7 +96,7 @@ impl Resource {
     }
 
     fn integration(text: &str, rest: &[&str]) -> Result<Self, ResourceError> {
-        // `.sync:2` holds a colon of its own.
+        // `.sync:2` contains a colon.
         let (rest, version) = match rest {
             [head @ .., "2"] if head.last().is_some_and(|part| part.ends_with(".sync")) => (head, ":2"),
             _ => (rest, ""),
@@ -122,14 +122,14 @@ impl Resource {
         Ok(Self::Service { service, action: action.to_owned(), pattern, arn: text.to_owned() })
     }
 
-    /// The ARN as written.
+    /// Returns the ARN as written.
     pub fn arn(&self) -> &str {
         match self {
             Self::LambdaFunction { arn } | Self::Service { arn, .. } => arn,
         }
     }
 
-    /// How the state ends.
+    /// Returns the integration pattern.
     pub fn pattern(&self) -> Pattern {
         match self {
             Self::LambdaFunction { .. } => Pattern::RequestResponse,
@@ -137,7 +137,7 @@ impl Resource {
         }
     }
 
-    /// `resourceType` of the history's events: `lambda`, `sqs`, `aws-sdk:s3`.
+    /// Returns `resourceType` of the history's events: `lambda`, `sqs`, `aws-sdk:s3`.
     pub fn resource_type(&self) -> &str {
         match self {
             Self::LambdaFunction { .. } => "lambda",
@@ -145,7 +145,7 @@ impl Resource {
         }
     }
 
-    /// `resource` of the history's events: `invoke.waitForTaskToken`; a function's ARN.
+    /// Returns `resource` of the history's events: `invoke.waitForTaskToken`, or a function's ARN.
     pub fn resource_name(&self) -> &str {
         match self {
             Self::LambdaFunction { arn } => arn,
@@ -177,20 +177,20 @@ mod tests {
 
     #[test]
     fn an_integration_is_split_into_service_action_and_pattern() {
-        let seen = Resource::parse("arn:aws:states:::lambda:invoke.waitForTaskToken").unwrap();
-        assert_eq!(seen.resource_type(), "lambda");
-        assert_eq!(seen.resource_name(), "invoke.waitForTaskToken");
-        assert_eq!(seen.pattern(), Pattern::WaitForTaskToken);
+        let resource = Resource::parse("arn:aws:states:::lambda:invoke.waitForTaskToken").unwrap();
+        assert_eq!(resource.resource_type(), "lambda");
+        assert_eq!(resource.resource_name(), "invoke.waitForTaskToken");
+        assert_eq!(resource.pattern(), Pattern::WaitForTaskToken);
 
-        let seen = Resource::parse("arn:aws:states:::states:startExecution.sync:2").unwrap();
-        assert_eq!((seen.resource_name(), seen.pattern()), ("startExecution.sync:2", Pattern::Sync));
+        let resource = Resource::parse("arn:aws:states:::states:startExecution.sync:2").unwrap();
+        assert_eq!((resource.resource_name(), resource.pattern()), ("startExecution.sync:2", Pattern::Sync));
 
-        let seen = Resource::parse("arn:aws:states:::aws-sdk:s3:getObject").unwrap();
-        assert_eq!((seen.resource_type(), seen.resource_name()), ("aws-sdk:s3", "getObject"));
+        let resource = Resource::parse("arn:aws:states:::aws-sdk:s3:getObject").unwrap();
+        assert_eq!((resource.resource_type(), resource.resource_name()), ("aws-sdk:s3", "getObject"));
     }
 
     #[test]
-    fn what_is_no_resource_is_refused_with_its_text() {
+    fn a_malformed_resource_is_refused_with_its_text() {
         for (text, part) in [
             ("", "is not a resource"),
             ("arn:aws:s3:::bucket", "is not a resource"),

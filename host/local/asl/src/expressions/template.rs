@@ -5,14 +5,14 @@
 use serde_json::{Map, Value};
 
 use crate::error::StateError;
+use crate::expressions::intrinsics::{Budget, Expression};
+use crate::expressions::path::Scope;
 use crate::findings::{Code, Collector};
-use crate::intrinsics::{Budget, Expression};
-use crate::path::Scope;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Template {
-    /// Nothing in it is computed.
+    /// A template without computed fields.
     Literal(Value),
     Object(Vec<Field>),
     Array(Vec<Template>),
@@ -32,7 +32,7 @@ enum FieldValue {
 }
 
 impl Template {
-    /// Reads a template; what is wrong is noted.
+    /// Parses a template and notes its errors.
     pub fn parse(value: &Value, notes: &mut Collector) -> Self {
         match value {
             Value::Object(fields) => {
@@ -59,6 +59,9 @@ impl Template {
     }
 
     /// Computes the payload.
+    ///
+    /// # Errors
+    /// A computed field failed, or the payload is too large.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, StateError> {
         self.fill(scope, &Budget::new())
     }
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_without_computed_fields_is_kept_whole() {
+    fn a_template_without_computed_fields_is_one_literal() {
         assert!(parse(&json!({"a": [1, {"b": "$.c"}]})).unwrap().is_literal());
     }
 

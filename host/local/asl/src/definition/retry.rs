@@ -1,31 +1,31 @@
-//! Which failures a Retry or Catch means, and how long a retry waits.
+//! Which failures a Retry or Catch matches, and how long a retry waits.
 
 use std::time::Duration;
 
 use rand::Rng as _;
 
+use super::settings::ResultPath;
 use crate::error::{StateError, names};
 use crate::limits::SECONDS;
-use crate::model::ResultPath;
 
 /// `ErrorEquals`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ErrorEquals(pub Vec<String>);
 
 impl ErrorEquals {
-    /// The name in the list that means this failure.
+    /// Returns the first name in the list that matches the failure.
     ///
-    /// A name means the failure that has it. `States.TaskFailed` means every failure but a timeout, `States.ALL` every
-    /// failure; but neither means `States.Runtime` or `States.DataLimitExceeded`, which only their own names do.
+    /// A name matches the failure of that name. `States.TaskFailed` matches every failure except a timeout, `States.ALL`
+    /// every failure; but neither matches `States.Runtime` or `States.DataLimitExceeded`, which must be named.
     pub fn matching(&self, error: &StateError) -> Option<&str> {
         let terminal = [names::RUNTIME, names::DATA_LIMIT_EXCEEDED].contains(&error.error.as_str());
-        let means = |name: &str| match name {
+        let matches = |name: &str| match name {
             name if name == error.error || error.aliases.contains(&name) => true,
             names::ALL => !terminal,
             names::TASK_FAILED => !terminal && error.error != names::TIMEOUT,
             _ => false,
         };
-        self.0.iter().map(String::as_str).find(|name| means(name))
+        self.0.iter().map(String::as_str).find(|name| matches(name))
     }
 }
 
@@ -33,11 +33,11 @@ impl ErrorEquals {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Retrier {
     pub errors: ErrorEquals,
-    /// Seconds.
+    /// In seconds.
     pub interval: u64,
     pub max_attempts: u64,
     pub backoff: f64,
-    /// Seconds.
+    /// In seconds.
     pub max_delay: Option<u64>,
     /// `JitterStrategy` is `FULL`.
     pub jitter: bool,
@@ -52,18 +52,18 @@ pub(crate) struct Catcher {
 }
 
 impl Retrier {
-    /// How long to wait before the attempt after `done` retries, at most.
+    /// Returns the longest wait before the next attempt, after `done` retries.
     fn delay(&self, done: u64) -> Duration {
         #[allow(clippy::cast_precision_loss)]
         let most = self.max_delay.unwrap_or(SECONDS) as f64;
         #[allow(clippy::cast_precision_loss)]
         let grown = self.interval as f64 * self.backoff.powf(done as f64);
-        // A product of large numbers may be infinite; the limit is not.
+        // A product of large numbers may be infinite.
         Duration::from_secs_f64(grown.min(most).max(0.0))
     }
 }
 
-/// The retries of one visit to a state. Every retrier counts for itself.
+/// The retries of one visit to a state. Every retrier has its own count.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
     retriers: &'a [Retrier],
@@ -75,13 +75,13 @@ impl<'a> Attempts<'a> {
         Self { retriers, done: vec![0; retriers.len()] }
     }
 
-    /// How many retries there were, whatever for.
+    /// Returns the number of retries of all retriers.
     pub fn count(&self) -> u64 {
         self.done.iter().sum()
     }
 
-    /// Counts a retry and says how long to wait; `None` when the failure stands. Only the first retrier that means the
-    /// failure is asked.
+    /// Counts a retry and returns how long to wait; `None` if the failure is not retried. Only the first retrier that
+    /// matches the failure applies.
     pub fn next(&mut self, error: &StateError) -> Option<Duration> {
         let (retrier, done) =
             self.retriers.iter().zip(&mut self.done).find(|(retrier, _)| retrier.errors.matching(error).is_some())?;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn all_means_everything_that_is_not_terminal() {
+    fn all_matches_every_error_that_is_not_terminal() {
         let all = equals(&["States.ALL"]);
         for error in [task("Stage.Corrupt"), StateError::timeout(), StateError::no_choice()] {
             assert!(all.matching(&error).is_some(), "{error:?}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn task_failed_means_everything_but_timeouts_and_the_terminal_errors() {
+    fn task_failed_matches_every_error_but_timeouts_and_terminal_ones() {
         let failed = equals(&["States.TaskFailed"]);
         assert!(failed.matching(&task("Lambda.Unknown")).is_some());
         assert!(failed.matching(&task("States.Permissions")).is_some());
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_heartbeat_is_a_timeout_with_a_name_of_its_own() {
+    fn a_missed_heartbeat_is_a_timeout_with_its_own_name() {
         assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::heartbeat()).is_some());
         assert!(equals(&["States.Timeout"]).matching(&StateError::heartbeat()).is_some());
         assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::timeout()).is_none());
     }
 
     #[test]
-    fn terminal_errors_are_meant_by_their_own_names() {
+    fn terminal_errors_are_matched_by_their_own_names() {
         assert!(equals(&["States.DataLimitExceeded"]).matching(&StateError::data_limit("x")).is_some());
         assert!(equals(&["States.ParameterPathFailure"]).matching(&StateError::parameter_path("x")).is_some());
         assert!(equals(&["States.BranchFailed"]).matching(&task("X").of_branch()).is_some());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_attempts_means_no_retry_even_if_a_later_retrier_would() {
+    fn zero_attempts_mean_no_retry_even_if_a_later_retrier_matches() {
         let retriers = [retrier(&["ErrorA"], 0), retrier(&["States.ALL"], 3)];
         assert_eq!(Attempts::new(&retriers).next(&task("ErrorA")), None);
         assert_eq!(Attempts::new(&retriers).next(&task("ErrorB")), Some(Duration::from_secs(1)));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn full_jitter_waits_anything_up_to_the_delay() {
+    fn full_jitter_waits_at_most_the_delay() {
         let retriers = [Retrier { jitter: true, interval: 100, ..retrier(&["States.ALL"], 50) }];
         for _ in 0..50 {
             let mut attempts = Attempts::new(&retriers);

@@ -1,29 +1,30 @@
-//! A state machine as it runs: parsed, checked, nothing left to look up by text but the states' names.
+//! A parsed and checked state machine. Only the names of states are still looked up by text.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::choice::Rule;
+use super::choice::Rule;
+use super::resource::Resource;
+use super::retry::{Catcher, Retrier};
+use super::settings::{Filter, ResultPath, Setting};
+use super::state_type::StateType;
+use crate::expressions::intrinsics::Expression;
+use crate::expressions::path::Path;
+use crate::expressions::template::Template;
 use crate::findings::Finding;
-use crate::history::StateType;
-use crate::intrinsics::Expression;
-use crate::path::{Path, ReferencePath};
-use crate::resource::Resource;
-use crate::retry::{Catcher, Retrier};
-use crate::template::Template;
 
-/// A state machine that can run. Made by [`StateMachine::parse`] or [`StateMachine::load`].
+/// A state machine that can run. [`StateMachine::parse`] and [`StateMachine::load`] return one.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
     pub(crate) flow: Flow,
-    /// Seconds.
+    /// In seconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) warnings: Vec<Finding>,
 }
 
-/// States that belong together: a machine's, a branch's, an iteration's.
+/// The states of a machine, of a branch or of an item processor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flow {
     pub start_at: String,
@@ -39,58 +40,32 @@ pub(crate) struct State {
     pub input_path: Filter,
     pub output_path: Filter,
     pub next: Next,
-    pub kind: Kind,
+    pub kind: StateKind,
 }
 
-/// Where a state leads.
+/// What follows a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     State(String),
-    /// The flow ends here. Also of Succeed, Fail and Choice, which say otherwise how they go on.
+    /// The flow ends here. Succeed, Fail and Choice states have this value too: they have no `Next` of their own.
     End,
 }
 
-/// `InputPath` or `OutputPath`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Filter {
-    #[default]
-    Whole,
-    /// `null`: an empty object instead.
-    Nothing,
-    Path(Path),
-}
-
-/// `ResultPath`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum ResultPath {
-    /// The result replaces the input.
-    #[default]
-    Replace,
-    /// `null`: the input stays, the result is dropped.
-    Discard,
-    Path(ReferencePath),
-}
-
-/// A value of the definition, or of a path.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Setting<T> {
-    Value(T),
-    Path(Path),
-}
-
+/// The fields that depend on the type of a state.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum StateKind {
     Task(Box<Task>),
     Pass(Box<Pass>),
     Choice { rules: Vec<(Rule, String)>, default: Option<String> },
-    Parallel { branches: Vec<Flow>, shape: Box<Shape>, recovery: Recovery },
+    Parallel { branches: Vec<Flow>, data: Box<DataFlow>, recovery: Recovery },
     Map(Box<Map>),
     Wait(Wait),
     Succeed,
-    Fail { error: Option<Words>, cause: Option<Words> },
+    Fail { error: Option<FailText>, cause: Option<FailText> },
 }
 
-impl Kind {
+impl StateKind {
+    /// Returns the type of the state.
     pub fn state_type(&self) -> StateType {
         match self {
             Self::Task(_) => StateType::Task,
@@ -105,30 +80,32 @@ impl Kind {
     }
 }
 
-/// How a payload goes in and a result comes out.
+/// How the payload of a state and its result are computed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shape {
+pub(crate) struct DataFlow {
     pub parameters: Option<Template>,
     pub result_selector: Option<Template>,
     pub result_path: ResultPath,
 }
 
-/// What is done about a failure.
+/// `Retry` and `Catch`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recovery {
     pub retry: Vec<Retrier>,
     pub catch: Vec<Catcher>,
 }
 
+/// The fields of a Task state.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub resource: Resource,
-    pub shape: Shape,
+    pub data: DataFlow,
     pub recovery: Recovery,
     pub timeout: Option<Setting<u64>>,
     pub heartbeat: Option<Setting<u64>>,
 }
 
+/// The fields of a Pass state.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     pub result: Option<Value>,
@@ -136,48 +113,50 @@ pub(crate) struct Pass {
     pub result_path: ResultPath,
 }
 
+/// The fields of a Map state.
 #[derive(Clone, Debug)]
 pub(crate) struct Map {
     pub items: Option<Path>,
     pub processor: Flow,
-    /// `shape.parameters` is the ItemSelector.
-    pub shape: Shape,
+    /// `data.parameters` is the ItemSelector.
+    pub data: DataFlow,
     pub recovery: Recovery,
-    /// 0 for as many as allowed.
+    /// 0 for as many as the service allows.
     pub concurrency: Setting<u64>,
 }
 
+/// How long a Wait state waits.
 #[derive(Clone, Debug)]
 pub(crate) enum Wait {
     Seconds(Setting<u64>),
     Until(Setting<OffsetDateTime>),
 }
 
-/// `Error` or `Cause` of a Fail state.
+/// `Error` or `Cause` of a Fail state, as text or computed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Words {
+pub(crate) enum FailText {
     Text(String),
     Computed { expression: Expression, field: &'static str },
 }
 
 impl StateMachine {
-    /// What is questionable in the definition, though it can run.
+    /// Returns the warnings about the definition.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
     }
 
-    /// The names and types of all states, those of branches and iterations too, in no particular order.
+    /// Returns the names and types of all states, including those in branches and item processors, in no particular order.
     pub fn states(&self) -> Vec<(&str, StateType)> {
         let mut found = Vec::new();
         self.flow.visit(&mut |state| found.push((state.name.as_str(), state.kind.state_type())));
         found
     }
 
-    /// The resources of all Task states with the states' names.
+    /// Returns each Task state's name and resource.
     pub fn resources(&self) -> Vec<(&str, &Resource)> {
         let mut found = Vec::new();
         self.flow.visit(&mut |state| {
-            if let Kind::Task(task) = &state.kind {
+            if let StateKind::Task(task) = &state.kind {
                 found.push((state.name.as_str(), &task.resource));
             }
         });
@@ -187,12 +166,12 @@ impl StateMachine {
 
 impl Flow {
     /// Visits every state, outer before inner.
-    pub fn visit<'a>(&'a self, see: &mut dyn FnMut(&'a State)) {
+    pub fn visit<'a>(&'a self, inspect: &mut dyn FnMut(&'a State)) {
         for state in self.states.values() {
-            see(state);
+            inspect(state);
             match &state.kind {
-                Kind::Parallel { branches, .. } => branches.iter().for_each(|branch| branch.visit(see)),
-                Kind::Map(map) => map.processor.visit(see),
+                StateKind::Parallel { branches, .. } => branches.iter().for_each(|branch| branch.visit(inspect)),
+                StateKind::Map(map) => map.processor.visit(inspect),
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! The rules of a Choice state.
 //!
-//! A comparison of the wrong type is false, never an error; a path that finds nothing is an error, unless the rule asks
-//! whether it is there.
+//! A comparison of the wrong type is false and not an error. A path that finds no value is an error, except for
+//! `IsPresent`.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 
 use crate::clock;
 use crate::error::StateError;
-use crate::numbers::compare;
-use crate::path::{Path, Scope};
+use crate::expressions::numbers::compare;
+use crate::expressions::path::{Path, Scope};
 
-/// A rule, or a part of one.
+/// A rule or a part of one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Rule {
     And(Vec<Rule>),
@@ -32,20 +32,20 @@ pub(crate) enum Test {
     String(bool),
     Boolean(bool),
     Timestamp(bool),
-    Matches(Pattern),
-    Compare { kind: Kind, order: Order, with: With },
+    Matches(StringPattern),
+    Compare { kind: ValueType, order: Order, operand: Operand },
 }
 
-/// What is compared with.
+/// The right side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum With {
+pub(crate) enum Operand {
     Value(Value),
     Path(Path),
 }
 
 /// The type that both sides must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueType {
     String,
     Numeric,
     Boolean,
@@ -74,8 +74,8 @@ impl Order {
     }
 }
 
-impl Kind {
-    /// Whether a literal of the definition has this type.
+impl ValueType {
+    /// Returns whether a literal of the definition has this type.
     pub fn accepts(self, value: &Value) -> bool {
         match self {
             Self::String => value.is_string(),
@@ -87,7 +87,7 @@ impl Kind {
 
     fn order(self, left: &Value, right: &Value) -> Option<Ordering> {
         match self {
-            // The service's strings are Java's: ordered by UTF-16 units.
+            // The service compares strings as Java does: by UTF-16 units.
             Self::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
             Self::Numeric => compare(number(left)?, number(right)?),
             Self::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
@@ -108,10 +108,10 @@ fn date(value: &Value) -> Option<OffsetDateTime> {
 }
 
 impl Rule {
-    /// Whether the rule holds.
+    /// Returns whether the rule is true.
     ///
     /// # Errors
-    /// A path of it finds nothing.
+    /// A path of the rule finds no value.
     pub fn holds(&self, scope: Scope<'_>) -> Result<bool, StateError> {
         match self {
             Self::And(rules) => {
@@ -156,26 +156,26 @@ impl Test {
             Self::Boolean(wanted) => value.is_boolean() == *wanted,
             Self::Timestamp(wanted) => date(value).is_some() == *wanted,
             Self::Matches(pattern) => value.as_str().is_some_and(|text| pattern.matches(text)),
-            Self::Compare { kind, order, with } => {
-                let with = match with {
-                    With::Value(value) => Cow::Borrowed(value),
-                    With::Path(path) => look_up(path, scope)?,
+            Self::Compare { kind, order, operand } => {
+                let operand = match operand {
+                    Operand::Value(value) => Cow::Borrowed(value),
+                    Operand::Path(path) => look_up(path, scope)?,
                 };
-                kind.order(value, &with).is_some_and(|found| order.holds(found))
+                kind.order(value, &operand).is_some_and(|found| order.holds(found))
             }
         })
     }
 }
 
-/// The pattern of `StringMatches`: literal pieces with anything between them.
+/// The pattern of `StringMatches`: literal pieces with any text between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(Vec<String>);
+pub(crate) struct StringPattern(Vec<String>);
 
-impl Pattern {
-    /// Reads a pattern: `*` is anything, `\*` an asterisk, `\\` a backslash.
+impl StringPattern {
+    /// Parses a pattern: `*` is any text, `\*` an asterisk, `\\` a backslash.
     ///
     /// # Errors
-    /// A sentence, when a backslash stands before anything else.
+    /// The reason, if a backslash is followed by another character.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = vec![String::new()];
         let mut chars = text.chars();
@@ -223,19 +223,19 @@ impl Pattern {
     }
 }
 
-/// The comparison that a field's name stands for: its type, its order, and whether the other side is a path.
-pub(crate) fn comparison(field: &str) -> Option<(Kind, Order, bool)> {
+/// Returns the comparison of a field's name: its type, its order, and whether the right side is a path.
+pub(crate) fn comparison(field: &str) -> Option<(ValueType, Order, bool)> {
     let (field, path) = field.strip_suffix("Path").map_or((field, false), |field| (field, true));
     let kinds = [
-        ("String", Kind::String),
-        ("Numeric", Kind::Numeric),
-        ("Boolean", Kind::Boolean),
-        ("Timestamp", Kind::Timestamp),
+        ("String", ValueType::String),
+        ("Numeric", ValueType::Numeric),
+        ("Boolean", ValueType::Boolean),
+        ("Timestamp", ValueType::Timestamp),
     ];
     let (kind, order) = kinds.iter().find_map(|(prefix, kind)| Some((*kind, field.strip_prefix(prefix)?)))?;
     let order = match order {
         "Equals" => Order::Equals,
-        _ if kind == Kind::Boolean => return None,
+        _ if kind == ValueType::Boolean => return None,
         "LessThan" => Order::LessThan,
         "LessThanEquals" => Order::LessThanEquals,
         "GreaterThan" => Order::GreaterThan,
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::findings::Collector;
 
-    /// Whether `rule` holds for `input`.
+    /// Returns whether `rule` is true for `input`.
     fn holds(rule: Value, input: &Value) -> Result<bool, String> {
         let mut notes = Collector::default();
         let rule = crate::parse::rule(&rule, &mut notes).unwrap();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_is_no_match_and_no_error() {
+    fn a_value_of_another_type_is_false_and_not_an_error() {
         let input = json!({"s": "5", "n": 5, "null": null});
         for rule in [
             json!({"Variable": "$.s", "NumericEquals": 5}),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_is_tests_tell_what_a_value_is() {
+    fn the_is_tests_check_the_type_of_a_value() {
         let input = json!({"s": "x", "n": 1, "b": false, "null": null, "d": "2026-01-01T00:00:00Z"});
         for (field, yes) in [
             ("IsNull", vec!["null"]),
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_finds_nothing_is_an_error_that_names_it() {
+    fn a_path_that_finds_no_value_is_an_error_that_names_it() {
         for rule in [
             json!({"Variable": "$.x", "IsNull": true}),
             json!({"Variable": "$.x", "StringEquals": ""}),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn and_or_and_not_stop_as_soon_as_they_know() {
+    fn and_or_and_not_stop_as_soon_as_the_result_is_known() {
         let yes = json!({"Variable": "$.a", "IsPresent": true});
         let no = json!({"Variable": "$.a", "IsPresent": false});
         let broken = json!({"Variable": "$.x", "IsNull": true});
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asterisk_matches_anything_and_an_escaped_one_itself() {
+    fn an_asterisk_matches_any_text_and_an_escaped_one_itself() {
         for (pattern, text, wanted) in [
             ("foo*.log", "foo123.log", true),
             ("foo*.log", "foo.log", true),
@@ -388,20 +388,20 @@ mod tests {
             (r"a\\*", r"a\x", true),
             ("*.*", "a.b.c", true),
         ] {
-            assert_eq!(Pattern::parse(pattern).unwrap().matches(text), wanted, "{pattern} {text}");
+            assert_eq!(StringPattern::parse(pattern).unwrap().matches(text), wanted, "{pattern} {text}");
         }
-        assert!(Pattern::parse(r"a\b").is_err());
-        assert!(Pattern::parse(r"a\").is_err());
+        assert!(StringPattern::parse(r"a\b").is_err());
+        assert!(StringPattern::parse(r"a\").is_err());
     }
 
     proptest! {
         #[test]
         fn no_pattern_panics_and_a_text_matches_itself_escaped(pattern in "\\PC{0,20}", text in "\\PC{0,20}") {
-            if let Ok(pattern) = Pattern::parse(&pattern) {
+            if let Ok(pattern) = StringPattern::parse(&pattern) {
                 let _ = pattern.matches(&text);
             }
             let escaped = text.replace('\\', r"\\").replace('*', r"\*");
-            prop_assert!(Pattern::parse(&escaped).unwrap().matches(&text));
+            prop_assert!(StringPattern::parse(&escaped).unwrap().matches(&text));
         }
     }
 }

@@ -1,26 +1,27 @@
-//! Task tokens: how somebody outside ends a state that waits.
+//! Task tokens, with which a caller outside of the interpreter ends a waiting state.
 //!
-//! The board outlives executions and is shared by all of them: a token is all that the outside knows. What happens to a
-//! token that is no longer waited for follows the service: one that was issued gets `TaskTimedOut`, one that never was
-//! gets `TaskDoesNotExist` or, if it cannot be a token at all, `InvalidToken`.
+//! One board is shared by all executions and outlives them: a caller has only the token. Unknown tokens get the service's
+//! errors: `TaskTimedOut` if the task has ended, `TaskDoesNotExist` if the token was never issued, and `InvalidToken` if
+//! the text cannot be a token.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-/// How many ended tokens are remembered, so as to tell them from those that never were.
+/// The number of ended tokens that are remembered, to distinguish them from tokens that were never issued.
 const MOST_ENDED: usize = 100_000;
-/// What a token decodes to.
+/// The length of a decoded token.
 const TOKEN_BYTES: usize = 48;
 
 /// Why a token was not accepted. The names are the service's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not a token.
+    /// The text cannot be a token.
     #[error("Invalid Token: 'Invalid token'")]
     InvalidToken,
     /// A token that was never issued here.
@@ -32,7 +33,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The exception's name on the wire.
+    /// Returns the exception's name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::InvalidToken => "InvalidToken",
@@ -42,28 +43,28 @@ impl TokenError {
     }
 }
 
-/// What somebody reported for a token.
+/// The report for a token.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum TokenAnswer {
     Success(Value),
     Failure { error: Option<String>, cause: Option<String> },
 }
 
-/// All tokens. Cheap to clone; clones share everything.
+/// The tokens of all executions. Cheap to clone; clones share everything.
 #[derive(Clone, Debug, Default)]
 pub struct TokenBoard(Arc<Mutex<Board>>);
 
 #[derive(Debug, Default)]
 struct Board {
-    waiting: HashMap<String, Slot>,
+    waiting: HashMap<String, Waiter>,
     ended: HashSet<String>,
     order: VecDeque<String>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    answer: oneshot::Sender<Answer>,
-    beats: watch::Sender<u64>,
+struct Waiter {
+    answer: oneshot::Sender<TokenAnswer>,
+    heartbeats: watch::Sender<u64>,
 }
 
 impl TokenBoard {
@@ -77,7 +78,7 @@ impl TokenBoard {
     /// # Errors
     /// [`TokenError`]
     pub fn send_success(&self, token: &str, output: Value) -> Result<(), TokenError> {
-        self.answer(token, Answer::Success(output))
+        self.answer(token, TokenAnswer::Success(output))
     }
 
     /// Ends the task that waits for `token` with an error.
@@ -85,56 +86,56 @@ impl TokenBoard {
     /// # Errors
     /// [`TokenError`]
     pub fn send_failure(&self, token: &str, error: Option<String>, cause: Option<String>) -> Result<(), TokenError> {
-        self.answer(token, Answer::Failure { error, cause })
+        self.answer(token, TokenAnswer::Failure { error, cause })
     }
 
-    /// Says that the task that waits for `token` is still worked on.
+    /// Reports that work on the task that waits for `token` continues.
     ///
     /// # Errors
     /// [`TokenError`]
     pub fn send_heartbeat(&self, token: &str) -> Result<(), TokenError> {
-        let board = self.board();
+        let board = self.0.lock();
         match board.waiting.get(token) {
-            Some(slot) => {
-                slot.beats.send_modify(|beats| *beats = beats.wrapping_add(1));
+            Some(waiter) => {
+                waiter.heartbeats.send_modify(|heartbeats| *heartbeats = heartbeats.wrapping_add(1));
                 Ok(())
             }
-            None => Err(board.why_not(token)),
+            None => Err(board.rejection(token)),
         }
     }
 
-    /// Makes a token and waits on it.
-    pub(crate) fn issue(&self) -> Ticket {
+    /// Issues a token.
+    pub(crate) fn issue(&self) -> PendingToken {
         let mut bytes = Vec::with_capacity(TOKEN_BYTES);
         while bytes.len() < TOKEN_BYTES {
             bytes.extend_from_slice(uuid::Uuid::new_v4().as_bytes());
         }
         let token = STANDARD.encode(bytes);
         let (answer, receiver) = oneshot::channel();
-        let beats = watch::Sender::new(0);
-        let ticket = Ticket { token: token.clone(), answer: receiver, beats: beats.subscribe(), board: self.clone() };
-        self.board().waiting.insert(token, Slot { answer, beats });
-        ticket
+        let heartbeats = watch::Sender::new(0);
+        let pending = PendingToken {
+            token: token.clone(),
+            answer: receiver,
+            heartbeats: heartbeats.subscribe(),
+            board: self.clone(),
+        };
+        self.0.lock().waiting.insert(token, Waiter { answer, heartbeats });
+        pending
     }
 
-    fn answer(&self, token: &str, answer: Answer) -> Result<(), TokenError> {
-        let mut board = self.board();
-        let Some(slot) = board.end(token) else {
-            return Err(board.why_not(token));
+    fn answer(&self, token: &str, answer: TokenAnswer) -> Result<(), TokenError> {
+        let mut board = self.0.lock();
+        let Some(waiter) = board.end(token) else {
+            return Err(board.rejection(token));
         };
         drop(board);
-        slot.answer.send(answer).map_err(|_| TokenError::TaskTimedOut)
-    }
-
-    fn board(&self) -> MutexGuard<'_, Board> {
-        // Nothing in here panics half-way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        waiter.answer.send(answer).map_err(|_| TokenError::TaskTimedOut)
     }
 }
 
 impl Board {
-    fn end(&mut self, token: &str) -> Option<Slot> {
-        let slot = self.waiting.remove(token)?;
+    fn end(&mut self, token: &str) -> Option<Waiter> {
+        let waiter = self.waiting.remove(token)?;
         self.ended.insert(token.to_owned());
         self.order.push_back(token.to_owned());
         if self.order.len() > MOST_ENDED
@@ -142,10 +143,10 @@ impl Board {
         {
             self.ended.remove(&oldest);
         }
-        Some(slot)
+        Some(waiter)
     }
 
-    fn why_not(&self, token: &str) -> TokenError {
+    fn rejection(&self, token: &str) -> TokenError {
         if self.ended.contains(token) {
             return TokenError::TaskTimedOut;
         }
@@ -156,42 +157,43 @@ impl Board {
     }
 }
 
-/// The waiting end of a token. Dropping it ends the token.
+/// An issued token and the receiver of its answer. Dropping it ends the token.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct PendingToken {
     token: String,
-    answer: oneshot::Receiver<Answer>,
-    beats: watch::Receiver<u64>,
+    answer: oneshot::Receiver<TokenAnswer>,
+    heartbeats: watch::Receiver<u64>,
     board: TokenBoard,
 }
 
-impl Ticket {
+impl PendingToken {
+    /// Returns the token.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Somebody who hears the heartbeats.
-    pub fn beats(&self) -> watch::Receiver<u64> {
-        self.beats.clone()
+    /// Returns a receiver of the heartbeats.
+    pub fn heartbeats(&self) -> watch::Receiver<u64> {
+        self.heartbeats.clone()
     }
 
-    /// The answer. Never returns without one: the slot lives as long as the ticket.
-    pub async fn answer(&mut self) -> Answer {
+    /// Waits for the answer.
+    pub async fn answer(&mut self) -> TokenAnswer {
         match (&mut self.answer).await {
             Ok(answer) => answer,
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// The answer if it is already there.
-    pub fn answered(&mut self) -> Option<Answer> {
+    /// Returns the answer if it has arrived.
+    pub fn answered(&mut self) -> Option<TokenAnswer> {
         self.answer.try_recv().ok()
     }
 }
 
-impl Drop for Ticket {
+impl Drop for PendingToken {
     fn drop(&mut self) {
-        self.board.board().end(&self.token);
+        self.board.0.lock().end(&self.token);
     }
 }
 
@@ -205,26 +207,26 @@ mod tests {
     #[tokio::test]
     async fn a_token_can_be_answered_once() {
         let board = TokenBoard::new();
-        let mut ticket = board.issue();
-        let token = ticket.token().to_owned();
+        let mut pending = board.issue();
+        let token = pending.token().to_owned();
         board.send_heartbeat(&token).unwrap();
         board.send_success(&token, json!(1)).unwrap();
-        assert_eq!(ticket.answer().await, Answer::Success(json!(1)));
+        assert_eq!(pending.answer().await, TokenAnswer::Success(json!(1)));
         assert_eq!(board.send_success(&token, json!(2)), Err(TokenError::TaskTimedOut));
         assert_eq!(board.send_heartbeat(&token), Err(TokenError::TaskTimedOut));
     }
 
     #[test]
-    fn a_token_that_nobody_waits_for_any_more_has_timed_out() {
+    fn a_token_whose_task_has_ended_has_timed_out() {
         let board = TokenBoard::new();
-        let ticket = board.issue();
-        let token = ticket.token().to_owned();
-        drop(ticket);
+        let pending = board.issue();
+        let token = pending.token().to_owned();
+        drop(pending);
         assert_eq!(board.send_failure(&token, None, None), Err(TokenError::TaskTimedOut));
     }
 
     #[test]
-    fn a_token_from_elsewhere_does_not_exist_and_anything_else_is_invalid() {
+    fn a_token_of_another_board_does_not_exist_and_any_other_text_is_invalid() {
         let board = TokenBoard::new();
         let foreign = TokenBoard::new().issue().token().to_owned();
         assert_eq!(board.send_success(&foreign, json!(1)), Err(TokenError::TaskDoesNotExist));

@@ -23,7 +23,7 @@ mod tests {
     }
 
     #[test]
-    fn large_integers_are_told_apart_and_a_fraction_of_zero_is_none() {
+    fn large_integers_are_compared_exactly_and_a_zero_fraction_does_not_count() {
         let cases = [
             ("9007199254740993", "9007199254740992", Ordering::Greater),
             ("18446744073709551615", "-1", Ordering::Greater),
