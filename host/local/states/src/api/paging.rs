@@ -1,56 +1,59 @@
-//! Pages of a long list, and the tokens that lead from one to the next.
+//! Pages of a long list, and the tokens of the next page.
 
 use serde_json::{Value, json};
 
-use crate::error::ApiError;
+use crate::error::StatesError;
 
-/// The page size where none is asked for, and the largest one.
-const USUAL: usize = 100;
-const MOST: usize = 1_000;
+/// The default page size and the largest one.
+const DEFAULT_SIZE: usize = 100;
+const MAX_SIZE: usize = 1_000;
 
-/// What was asked for.
+/// A requested page.
 #[derive(Debug)]
 pub(crate) struct Page {
     size: usize,
-    /// Where the page begins, where it is not the first.
+    /// The key at which the page begins; `None` for the first page.
     pub from: Option<u64>,
-    /// What the list is of; a token of another list is refused.
+    /// Identifies the list. A token of another list is refused.
     list: Value,
 }
 
 impl Page {
-    /// `list` tells this list from all others.
+    /// Reads the parameters of a request. `list` identifies the list.
     ///
     /// # Errors
     /// `InvalidToken`, `ValidationException`.
-    pub fn read(list: Value, size: Option<i64>, token: Option<&str>) -> Result<Self, ApiError> {
+    pub fn read(list: Value, size: Option<i64>, token: Option<&str>) -> Result<Self, StatesError> {
         let size = match size.map(usize::try_from) {
-            None | Some(Ok(0)) => USUAL,
-            Some(Ok(size)) if size <= MOST => size,
+            None | Some(Ok(0)) => DEFAULT_SIZE,
+            Some(Ok(size)) if size <= MAX_SIZE => size,
             Some(_) => {
-                return Err(ApiError::validation(format!("Value at 'maxResults' must be between 0 and {MOST}")));
+                return Err(StatesError::validation(format!("Value at 'maxResults' must be between 0 and {MAX_SIZE}")));
             }
         };
-        let from = token.map(|token| open(token, &list).ok_or_else(ApiError::invalid_page)).transpose()?;
+        let from = token.map(|token| read_token(token, &list).ok_or_else(StatesError::invalid_page)).transpose()?;
         Ok(Self { size, from, list })
     }
 
-    /// The first items, and the token of the next page when there are more. `key` is where a page could begin.
+    /// Returns the items of this page and, if there are more, the token of the next. `key` returns the key at which a
+    /// page can begin.
     pub fn cut<T>(&self, items: impl Iterator<Item = T>, key: impl Fn(&T) -> u64) -> (Vec<T>, Option<String>) {
         let mut items: Vec<T> = items.take(self.size + 1).collect();
         let next = match items.len() > self.size {
-            true => items.pop().map(|next| seal(key(&next), &self.list)),
+            true => items.pop().map(|next| write_token(key(&next), &self.list)),
             false => None,
         };
         (items, next)
     }
 }
 
-fn seal(from: u64, list: &Value) -> String {
+/// Writes a token: hexadecimal JSON of the key and the list.
+fn write_token(from: u64, list: &Value) -> String {
     json!([from, list]).to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn open(token: &str, list: &Value) -> Option<u64> {
+/// Returns the key of a token, if the token is for this list.
+fn read_token(token: &str, list: &Value) -> Option<u64> {
     let bytes: Vec<u8> = token
         .as_bytes()
         .chunks(2)
@@ -85,8 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_list_or_of_nobody_is_refused() {
-        let token = seal(3, &json!("a"));
+    fn a_token_of_another_list_or_a_made_up_one_is_refused() {
+        let token = write_token(3, &json!("a"));
         assert!(Page::read(json!("a"), None, Some(&token)).is_ok());
         for (list, token) in [("b", token.as_str()), ("a", "zz"), ("a", "f"), ("a", ""), ("a", "ä")] {
             assert_eq!(Page::read(json!(list), None, Some(token)).unwrap_err().name, "InvalidToken", "{token}");

@@ -1,4 +1,4 @@
-//! The protocol: AWS JSON 1.0. The operation is in a header, documents are in the bodies.
+//! The protocol: AWS JSON 1.0. A header names the operation; request and response are JSON documents.
 
 use axum::Router;
 use axum::body::Body;
@@ -7,21 +7,21 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::States;
-use crate::error::ApiError;
+use crate::error::StatesError;
+use crate::service::States;
 
-/// The most that a request may have: a definition of the largest size, escaped.
+/// The largest request, in bytes: a definition of the largest size, escaped.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const TARGET: &str = "AWSStepFunctions.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 impl States {
-    /// Serves one request, whatever its path; who signed it does not matter.
+    /// Answers one request. Neither its path nor its signature is checked.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let result = match text("x-amz-target").and_then(|target| target.strip_prefix(TARGET)) {
             _ if request.body().len() > MOST_BYTES => {
-                Err(ApiError::validation(format!("the request is longer than {MOST_BYTES} bytes")))
+                Err(StatesError::validation(format!("the request is longer than {MOST_BYTES} bytes")))
             }
             Some(operation) => {
                 let result = self.operate(operation, request.body(), text("x-amzn-trace-id")).await;
@@ -30,7 +30,7 @@ impl States {
                 }
                 result
             }
-            None => Err(ApiError::new(
+            None => Err(StatesError::new(
                 "UnknownOperationException",
                 format!("the header X-Amz-Target must be '{TARGET}' and an operation's name"),
             )),
@@ -49,7 +49,7 @@ impl States {
         response
     }
 
-    /// Everything under one router, for a listener that serves nothing else.
+    /// Returns a router that passes every request to [`handle`](Self::handle).
     pub fn router(&self) -> Router {
         Router::new().fallback(serve).with_state(self.clone())
     }
@@ -57,7 +57,7 @@ impl States {
 
 async fn serve(State(states): State<States>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    // One byte more, so that `handle` is the one who refuses.
+    // One byte more, so that `handle` refuses with the API's error.
     match axum::body::to_bytes(body, MOST_BYTES + 1).await {
         Ok(body) => states.handle(Request::from_parts(parts, body)).await.map(Body::from),
         Err(_) => {
