@@ -1,22 +1,26 @@
-//! Reading a JSON document so that nothing in it goes unnoticed.
+//! Reading a JSON object so that every unknown field is refused.
 //!
-//! A job's settings are several hundred fields deep. Deserialising into structs would either ignore the unknown ones or
-//! refuse harmless ones; here each field is taken with a word on what it may be, and what is left at the end is refused by
-//! its path.
+//! The settings of a job have several hundred fields. Deserialising into structs would either ignore unknown fields or
+//! refuse harmless ones. Here each field is read with its allowed values, and [`StrictObject::finish`] refuses the
+//! remaining ones by their paths.
 
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::error::MediaConvertError;
 
-type Result<T> = std::result::Result<T, ApiError>;
+type Result<T> = std::result::Result<T, MediaConvertError>;
 
-/// An object of the document, with the path that leads to it.
-pub(crate) struct Node {
+/// An object of a document, with its path.
+pub(crate) struct StrictObject {
     path: String,
     fields: Map<String, Value>,
 }
 
-impl Node {
+impl StrictObject {
+    /// Returns the object of `value`.
+    ///
+    /// # Errors
+    /// `BadRequestException`, if it is not an object.
     pub(crate) fn new(path: impl Into<String>, value: Value) -> Result<Self> {
         let path = path.into();
         match value {
@@ -25,16 +29,17 @@ impl Node {
         }
     }
 
-    /// The path of one of its fields, as the service writes it.
+    /// Returns the path of a field, as the service writes it.
     pub(crate) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.path)
     }
 
-    /// A field; `null` counts as absent.
+    /// Removes a field and returns its value; `null` counts as absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.fields.shift_remove(name).filter(|value| !value.is_null())
     }
 
+    /// Reads a string.
     pub(crate) fn string(&mut self, name: &str) -> Result<Option<String>> {
         match self.take(name) {
             None => Ok(None),
@@ -43,9 +48,10 @@ impl Node {
         }
     }
 
+    /// Reads a whole number within a range.
     pub(crate) fn number(&mut self, name: &str, range: std::ops::RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        // JSON has one kind of number: 1280.0 is 1280.
+        // JSON has one type of number: 1280.0 is 1280.
         let number =
             value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64));
         match number.and_then(|n| u32::try_from(n).ok()).filter(|n| range.contains(n)) {
@@ -54,11 +60,13 @@ impl Node {
         }
     }
 
-    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Node>> {
+    /// Reads an object.
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<StrictObject>> {
         let path = self.at(name);
-        self.take(name).map(|value| Node::new(path, value)).transpose()
+        self.take(name).map(|value| StrictObject::new(path, value)).transpose()
     }
 
+    /// Reads a list and returns its items with their paths.
     pub(crate) fn list(&mut self, name: &str) -> Result<Vec<(String, Value)>> {
         let path = self.at(name);
         match self.take(name) {
@@ -70,20 +78,20 @@ impl Node {
         }
     }
 
-    /// Every field that is left, for an object whose names are the user's own.
+    /// Returns the path, name and value of every remaining field, for an object whose field names the user chooses.
     pub(crate) fn entries(self) -> Vec<(String, String, Value)> {
         let Self { path, fields } = self;
         fields.into_iter().map(|(name, value)| (format!("{path}/{name}"), name, value)).collect()
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
         let Some(word) = self.string(name)? else { return Ok(None) };
         match choices.iter().find(|(known, _)| *known == word) {
             Some((_, choice)) => Ok(Some(*choice)),
             None => {
                 let known: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
-                Err(ApiError::bad_request(format!(
+                Err(MediaConvertError::bad_request(format!(
                     "{}: {word:?} is not supported by the local MediaConvert; use one of {}",
                     self.at(name),
                     known.join(", ")
@@ -92,20 +100,20 @@ impl Node {
         }
     }
 
-    /// A field that is only understood with one of these values, because any other would change the result.
+    /// Checks that a field, if given, has one of these values. Any other would change the result.
     pub(crate) fn only(&mut self, name: &str, words: &[&str]) -> Result<()> {
         let choices: Vec<_> = words.iter().map(|word| (*word, ())).collect();
         self.choice(name, &choices).map(|_| ())
     }
 
-    /// Fields that may have any value, because they do not change what a viewer sees or hears.
-    pub(crate) fn indifferent(&mut self, names: &[&str]) {
+    /// Removes fields that may have any value, because they do not change the picture or the sound.
+    pub(crate) fn ignore(&mut self, names: &[&str]) {
         for name in names {
             self.fields.shift_remove(*name);
         }
     }
 
-    /// Refuses what nobody has taken, unless it is empty and so says nothing.
+    /// Refuses remaining fields, unless they are empty.
     pub(crate) fn finish(self) -> Result<()> {
         let left = self.fields.iter().find(|(_, value)| match value {
             Value::Null => false,
@@ -115,7 +123,7 @@ impl Node {
         });
         match left {
             None => Ok(()),
-            Some((name, _)) => Err(ApiError::bad_request(format!(
+            Some((name, _)) => Err(MediaConvertError::bad_request(format!(
                 "{}: this setting is not supported by the local MediaConvert; leave it out, or run the job on the service",
                 self.at(name)
             ))),
@@ -123,20 +131,20 @@ impl Node {
     }
 }
 
-/// A value that is not what it should be.
-pub(crate) fn wrong(path: &str, expected: &str, found: &Value) -> ApiError {
+/// Returns the error for a value that is not as expected.
+pub(crate) fn wrong(path: &str, expected: &str, found: &Value) -> MediaConvertError {
     let mut shown = found.to_string();
     if shown.len() > 60 {
         let cut = (0..=60).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
         shown.truncate(cut);
         shown.push('…');
     }
-    ApiError::bad_request(format!("{path}: should be {expected}, not {shown}"))
+    MediaConvertError::bad_request(format!("{path}: should be {expected}, not {shown}"))
 }
 
-/// A setting that must be there.
-pub(crate) fn missing(path: &str) -> ApiError {
-    ApiError::bad_request(format!("{path}: is a required property"))
+/// Returns the error for a missing setting.
+pub(crate) fn missing(path: &str) -> MediaConvertError {
+    MediaConvertError::bad_request(format!("{path}: is a required property"))
 }
 
 #[cfg(test)]
@@ -147,22 +155,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_that_nobody_took_is_refused_by_its_path() {
-        let mut node = Node::new("/a", json!({"known": 1, "crop": {"x": 1}})).unwrap();
-        node.indifferent(&["known"]);
-        assert!(node.finish().unwrap_err().message.starts_with("/a/crop: "));
+    fn a_field_that_was_not_read_is_refused_by_its_path() {
+        let mut object = StrictObject::new("/a", json!({"known": 1, "crop": {"x": 1}})).unwrap();
+        object.ignore(&["known"]);
+        assert!(object.finish().unwrap_err().message.starts_with("/a/crop: "));
     }
 
     #[test]
-    fn empty_and_null_fields_say_nothing() {
-        Node::new("", json!({"a": null, "b": [], "c": {}})).unwrap().finish().unwrap();
+    fn empty_and_null_fields_are_accepted() {
+        StrictObject::new("", json!({"a": null, "b": [], "c": {}})).unwrap().finish().unwrap();
     }
 
     #[test]
     fn a_number_may_be_written_with_a_point() {
-        let mut node = Node::new("", json!({"width": 1280.0, "height": 720.5})).unwrap();
-        assert_eq!(node.number("width", 0..=8192).unwrap(), Some(1280));
-        assert!(node.number("height", 0..=8192).is_err());
+        let mut object = StrictObject::new("", json!({"width": 1280.0, "height": 720.5})).unwrap();
+        assert_eq!(object.number("width", 0..=8192).unwrap(), Some(1280));
+        assert!(object.number("height", 0..=8192).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A job as the API shows it.
+//! A job and its JSON in the API.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use tokio::sync::watch;
 
 use crate::settings::Plan;
 
-/// Where a job is in its life. The last three are final.
+/// The status of a job. The last three are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobStatus {
-    /// Waiting for its turn.
+    /// Queued.
     Submitted,
-    /// Being worked on.
+    /// Running.
     Progressing,
     /// All outputs are stored.
     Complete,
-    /// Given up; nothing is stored.
+    /// Failed; no output is stored.
     Error,
     /// Stopped by request.
     Canceled,
 }
 
 impl JobStatus {
-    /// The API's word.
+    /// Returns the name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Submitted => "SUBMITTED",
@@ -35,20 +35,20 @@ impl JobStatus {
         }
     }
 
-    /// The status of this name.
+    /// Returns the status of a name in the API.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         [Self::Submitted, Self::Progressing, Self::Complete, Self::Error, Self::Canceled]
             .into_iter()
             .find(|status| status.as_str() == word)
     }
 
-    /// Nothing follows.
+    /// Returns whether the status is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Complete | Self::Error | Self::Canceled)
     }
 }
 
-/// What the job is doing while it is `PROGRESSING`.
+/// The phase of a job that is `PROGRESSING`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Probing,
@@ -75,16 +75,16 @@ pub(crate) struct JobError {
     pub(crate) message: String,
 }
 
-/// One file that a job has made.
+/// A finished output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
+pub(crate) struct FinishedOutput {
     pub(crate) path: String,
     pub(crate) duration_ms: u64,
     pub(crate) width: u32,
     pub(crate) height: u32,
 }
 
-/// A job, with everything that is asked about it.
+/// A job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) id: String,
@@ -94,7 +94,7 @@ pub(crate) struct Job {
     pub(crate) token: Option<String>,
     pub(crate) template: Option<String>,
     pub(crate) metadata: Map<String, Value>,
-    /// Merged with the template's.
+    /// Merged with those of the template.
     pub(crate) settings: Value,
     pub(crate) plan: Arc<Plan>,
     /// Seconds between two `STATUS_UPDATE` events.
@@ -107,15 +107,15 @@ pub(crate) struct Job {
     pub(crate) started: Option<OffsetDateTime>,
     pub(crate) finished: Option<OffsetDateTime>,
     pub(crate) error: Option<JobError>,
-    /// By output group.
-    pub(crate) made: Vec<Vec<Made>>,
-    /// Set to true to stop it.
+    /// The finished outputs of each output group.
+    pub(crate) outputs: Vec<Vec<FinishedOutput>>,
+    /// Set to true to cancel the job.
     pub(crate) cancel: watch::Sender<bool>,
 }
 
 impl Job {
-    /// The `job` of the API's replies.
-    pub(crate) fn show(&self) -> Value {
+    /// Returns the `job` object of the API's responses.
+    pub(crate) fn to_json(&self) -> Value {
         let mut timing = json!({"submitTime": epoch(self.submitted)});
         if let Some(started) = self.started {
             timing["startTime"] = epoch(started);
@@ -157,15 +157,15 @@ impl Job {
         if self.status == JobStatus::Complete {
             job["jobPercentComplete"] = json!(100);
             job["outputGroupDetails"] = self
-                .made
+                .outputs
                 .iter()
                 .map(|group| {
                     let details: Vec<_> = group
                         .iter()
-                        .map(|made| {
+                        .map(|output| {
                             json!({
-                                "durationInMs": made.duration_ms,
-                                "videoDetails": {"widthInPx": made.width, "heightInPx": made.height},
+                                "durationInMs": output.duration_ms,
+                                "videoDetails": {"widthInPx": output.width, "heightInPx": output.height},
                             })
                         })
                         .collect();
@@ -177,12 +177,12 @@ impl Job {
     }
 }
 
-/// Seconds since 1970 with milliseconds, as the API writes times.
+/// Returns a time as the API writes it: seconds since 1970 with milliseconds.
 pub(crate) fn epoch(time: OffsetDateTime) -> Value {
     json!(time.unix_timestamp_nanos().div_euclid(1_000_000) as f64 / 1000.0)
 }
 
-/// An id as the service makes them: milliseconds since 1970, and six letters or digits.
+/// Returns a new id in the form of the service: milliseconds since 1970, and six letters or digits.
 pub(crate) fn new_id(now: OffsetDateTime) -> String {
     const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let random = uuid::Uuid::new_v4();
