@@ -1,15 +1,15 @@
 //! The AWS APIs that the host uses, on one port of one machine.
 //!
-//! The host uses AWS only through the AWS SDK. A local run points the SDK to these services, so that `run` executes the same
-//! code as production. [`LocalAws::start`] starts S3 over a plain folder, Step Functions over an interpreter of the Amazon
-//! States Language, Lambda's Invoke of the host itself, MediaConvert by ffmpeg, and the reference receiver of the backend's
-//! contract. The signature of a request names its service.
+//! The host uses AWS only through the AWS SDK. A local run points the SDK to these services, so that `run` executes the
+//! same code as production. [`LocalAws::start`] starts S3 over a plain folder, Step Functions over an interpreter of
+//! the Amazon States Language, Lambda's Invoke of the host itself, MediaConvert by ffmpeg, and the reference receiver
+//! of the backend's contract. The signature of a request names its service.
 //!
-//! The services are separate crates (`s3`, `states` over `asl`, `mediaconvert`). This crate connects them: Task states call
-//! the [`Function`], MediaConvert reads and writes S3, and its events go to the function.
+//! The services are separate crates (`s3`, `states` over `asl`, `mediaconvert`). This crate connects them: Task states
+//! call the [`Function`], MediaConvert reads and writes S3, and its events go to the function.
 //!
-//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly, and requests from web
-//! pages in this machine's browser are refused.
+//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly, and requests from
+//! web pages in this machine's browser are refused.
 
 mod endpoint;
 mod error;

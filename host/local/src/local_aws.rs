@@ -180,8 +180,8 @@ impl LocalAws {
         self.events.subscribe()
     }
 
-    /// Stops executions, transcoding and invocations, then the server. No partial objects remain: an object is published
-    /// whole or not at all.
+    /// Stops executions, transcoding and invocations, then the server. No partial objects remain: an object is
+    /// published whole or not at all.
     pub async fn shutdown(mut self) {
         // First the services that could start new work.
         let cause = "The local services were shut down".to_owned();

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 /// The settings for [`LocalAws::start`](crate::LocalAws::start).
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
-    /// The folder for everything: buckets are folders in it, and the receiver's database is in `.stagehost`. It is created
-    /// if it does not exist. One process at a time can use it.
+    /// The folder for everything: buckets are folders in it, and the receiver's database is in `.stagehost`. It is
+    /// created if it does not exist. One process at a time can use it.
     pub root: PathBuf,
     /// Address and port; port 0 selects a free one.
     pub bind: SocketAddr,
-    /// Allows requests from other machines. They are not authenticated, and this machine decodes the files of their batches.
+    /// Allows requests from other machines. They are not authenticated, and this machine decodes the files of their
+    /// batches.
     pub allow_remote: bool,
     /// The region in ARNs and signatures.
     pub region: String,
@@ -27,8 +28,8 @@ pub struct LocalOptions {
     pub webhook_secret: Option<String>,
     /// The header that carries the trace context of a callback.
     pub trace_header: String,
-    /// Values for the `${Name}` placeholders in definitions of state machines. `HostFunctionArn` and `DeadLetterQueueUrl`
-    /// have default values.
+    /// Values for the `${Name}` placeholders in definitions of state machines. `HostFunctionArn` and
+    /// `DeadLetterQueueUrl` have default values.
     pub substitutions: BTreeMap<String, String>,
     /// The settings of MediaConvert. Its region and account are those of these options.
     pub mediaconvert: stagehost_mediaconvert::Options,

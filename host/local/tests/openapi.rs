@@ -1,5 +1,5 @@
-//! `statemachine/openapi.yaml` is the contract with the backend's team, which the reference receiver implements. These tests
-//! read the document and send its examples to the receiver.
+//! `statemachine/openapi.yaml` is the contract with the backend's team, which the reference receiver implements. These
+//! tests read the document and send its examples to the receiver.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::{Path, PathBuf};

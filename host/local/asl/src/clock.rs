@@ -1,7 +1,7 @@
 //! One clock for timestamps and waiting.
 //!
-//! Dates are derived from tokio's clock. So a test that pauses and advances it also moves the dates, and a change of the
-//! system clock does not affect a running execution.
+//! Dates are derived from tokio's clock. So a test that pauses and advances it also moves the dates, and a change of
+//! the system clock does not affect a running execution.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! The errors of states.
 //!
 //! The service and its documentation do not always use the same name for one failure: a path in `Parameters` that finds
-//! no value is documented as `States.ParameterPathFailure` and reported as `States.Runtime`. So an error has the name that
-//! the service reports and, as aliases, the documented names, which a Retry or Catch may use as well.
+//! no value is documented as `States.ParameterPathFailure` and reported as `States.Runtime`. So an error has the name
+//! that the service reports and, as aliases, the documented names, which a Retry or Catch may use as well.
 
 use std::borrow::Cow;
 

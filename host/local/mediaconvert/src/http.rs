@@ -14,8 +14,8 @@ use crate::service::MediaConvert;
 /// The largest request, in bytes. Settings have a few kilobytes.
 const LARGEST_REQUEST: usize = 1 << 20;
 
-/// Returns the operations as routes under `/2017-08-29/`. Signatures are not checked: the server that mounts the router is
-/// on the same machine.
+/// Returns the operations as routes under `/2017-08-29/`. Signatures are not checked: the server that mounts the router
+/// is on the same machine.
 pub fn router(service: MediaConvert) -> Router {
     Router::new()
         .route("/2017-08-29/jobs", post(create_job).get(list_jobs))

@@ -2,14 +2,14 @@
 //!
 //! The host submits videos through the AWS SDK and learns of their end through an EventBridge event. No emulator offers
 //! MediaConvert, so this crate answers the operations that the host uses and transcodes with the ffmpeg of the machine.
-//! Settings that this crate supports are accepted by the service as well; an unsupported setting is refused by its path and
-//! never ignored.
+//! Settings that this crate supports are accepted by the service as well; an unsupported setting is refused by its path
+//! and never ignored.
 //!
 //! # Security
-//! ffmpeg decodes uploaded files outside of the sandbox in which all other media is decoded. This crate confines the process
-//! as far as possible without privileges: only the QuickTime demuxer and a short list of decoders, no network protocol, no
-//! standard input, an empty environment, its own scratch folder, limits on memory, processor time and file size (Linux),
-//! and a deadline.
+//! ffmpeg decodes uploaded files outside of the sandbox in which all other media is decoded. This crate confines the
+//! process as far as possible without privileges: only the QuickTime demuxer and a short list of decoders, no network
+//! protocol, no standard input, an empty environment, its own scratch folder, limits on memory, processor time and file
+//! size (Linux), and a deadline.
 //!
 //! # Intended differences from the service
 //! - An output whose audio source has no sound track has no sound.

@@ -132,8 +132,8 @@ impl MediaConvert {
         self.jobs.lock().job(id).map(Job::to_json)
     }
 
-    /// `ListJobs`: the newest first unless `ascending`. Returns at most 20 jobs from `offset`, and the offset of the next
-    /// page.
+    /// `ListJobs`: the newest first unless `ascending`. Returns at most 20 jobs from `offset`, and the offset of the
+    /// next page.
     pub fn list_jobs(
         &self,
         queue: Option<&str>,

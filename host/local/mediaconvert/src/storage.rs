@@ -7,8 +7,8 @@ use async_trait::async_trait;
 /// A store of objects in the manner of S3.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// Makes an object available as a local file and returns its path: a link or copy in `scratch`, or a file that does not
-    /// change while the job runs. `scratch` is the job's folder and is removed when the job ends.
+    /// Makes an object available as a local file and returns its path: a link or copy in `scratch`, or a file that does
+    /// not change while the job runs. `scratch` is the job's folder and is removed when the job ends.
     async fn fetch(&self, bucket: &str, key: &str, scratch: &Path) -> Result<PathBuf, StorageError>;
 
     /// Stores a finished file as an object. It must become visible whole or not at all, even if the future is dropped.

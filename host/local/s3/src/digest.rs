@@ -1,8 +1,8 @@
 //! Checksums: declared, computed and compared.
 //!
-//! Every body is hashed once, while it is written: always with MD5 for the entity tag and CRC-32 for multipart objects, and
-//! with other algorithms if the request declares them. The CRC-32 of a multipart object is combined from those of its
-//! parts, without reading them.
+//! Every body is hashed once, while it is written: always with MD5 for the entity tag and CRC-32 for multipart objects,
+//! and with other algorithms if the request declares them. The CRC-32 of a multipart object is combined from those of
+//! its parts, without reading them.
 
 use std::io::Read;
 
@@ -295,7 +295,8 @@ pub fn multipart_etag<'a>(md5s: impl ExactSizeIterator<Item = &'a str>) -> Strin
     format!("{}-{count}", hex::encode(md5.finalize()))
 }
 
-/// Returns a composite checksum: the checksum of the parts' checksums, and the number of parts. `None` if a part has none.
+/// Returns a composite checksum: the checksum of the parts' checksums, and the number of parts. `None` if a part has
+/// none.
 pub fn composite<'a>(algorithm: Algorithm, parts: impl ExactSizeIterator<Item = &'a Checksums>) -> Option<String> {
     let count = parts.len();
     let mut all = Vec::with_capacity(count * algorithm.length());

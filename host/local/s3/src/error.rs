@@ -26,8 +26,8 @@ pub enum FolderError {
 
 /// Adds the path to an error of the file system.
 pub trait AtPath<T> {
-    /// Turns it into an S3 error: `AccessDenied`, `KeyTooLongError` if the name is too long for the file system, otherwise
-    /// `InternalError`.
+    /// Turns it into an S3 error: `AccessDenied`, `KeyTooLongError` if the name is too long for the file system,
+    /// otherwise `InternalError`.
     fn at(self, path: &Path) -> S3Result<T>;
 }
 

@@ -1,24 +1,25 @@
 //! The S3 API over a plain folder, so that results are files that a person can open.
 //!
-//! `<root>/<bucket>/<key>` is the file with the object's bytes; the visible tree contains nothing else. A file that a person
-//! adds there is an object, and a file that a person removes is a deleted object. Other properties (content type, user
-//! metadata, tags, entity tag, checksums), uploads in progress and unfinished files are in `<root>/.stagehost/s3`, which no
-//! key can name.
+//! `<root>/<bucket>/<key>` is the file with the object's bytes; the visible tree contains nothing else. A file that a
+//! person adds there is an object, and a file that a person removes is a deleted object. Other properties (content
+//! type, user metadata, tags, entity tag, checksums), uploads in progress and unfinished files are in
+//! `<root>/.stagehost/s3`, which no key can name.
 //!
 //! # Why not `s3s-fs`
-//! `s3s` implements the protocol (routing, headers, XML, signatures); this crate implements the storage. The sample storage
-//! of `s3s`, `s3s-fs` (version 0.14.1), lacks guarantees that a pipeline needs:
-//! - It checks `If-None-Match` and `If-Match` before the body arrives and without a lock, so two writers can both succeed.
-//!   Here the check and the replacement are one step under a lock per key.
+//! `s3s` implements the protocol (routing, headers, XML, signatures); this crate implements the storage. The sample
+//! storage of `s3s`, `s3s-fs` (version 0.14.1), lacks guarantees that a pipeline needs:
+//! - It checks `If-None-Match` and `If-Match` before the body arrives and without a lock, so two writers can both
+//!   succeed. Here the check and the replacement are one step under a lock per key.
 //! - It makes an object visible before it compares `Content-MD5` and checksums. Here a wrong body is never visible.
-//! - It completes an upload without comparing the entity tags of the named parts, and removes parts while it reads them.
+//! - It completes an upload without comparing the entity tags of the named parts, and removes parts while it reads
+//!   them.
 //! - It hashes a file that it has not written itself for every request. Here a file is hashed once until it changes.
 //! - It resolves `..` in keys, so that `a/../b` and `b` are one object, and a key cannot be the directory of another.
 //! - It deletes buckets that are not empty, has no tags, and stores its records as hidden files between the buckets.
 //!
 //! # Guarantees
-//! - An object becomes visible whole or not at all: bytes are written to a hidden file, which is renamed into place. Nothing
-//!   is synced to the disk: after a power failure, the last writes may be missing.
+//! - An object becomes visible whole or not at all: bytes are written to a hidden file, which is renamed into place.
+//!   Nothing is synced to the disk: after a power failure, the last writes may be missing.
 //! - A reader gets the version that it opened, even if the object is replaced meanwhile.
 //! - Memory is bounded by the number of requests, at about 1 MiB each. Bodies, copies and parts are moved in buffers of
 //!   256 KiB or inside the kernel. One exception: with [`Credentials::Fixed`], `s3s` decodes `aws-chunked` bodies and

@@ -1,7 +1,7 @@
 //! Invoking the function, synchronously or as an event.
 //!
-//! Facts: the API reference ("Invoke") and the developer guide's quotas. If the function fails, the call still succeeds: 200
-//! with `X-Amz-Function-Error` and the error as payload.
+//! Facts: the API reference ("Invoke") and the developer guide's quotas. If the function fails, the call still
+//! succeeds: 200 with `X-Amz-Function-Error` and the error as payload.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,7 +154,8 @@ impl Functions {
     }
 }
 
-/// Returns the name in `name`, `name:version`, `account:function:name[:version]` or `arn:aws:lambda:region:account:function:name[:version]`.
+/// Returns the name in `name`, `name:version`, `account:function:name[:version]` or
+/// `arn:aws:lambda:region:account:function:name[:version]`.
 fn function_name(reference: &str) -> &str {
     let rest = match reference.split_once("function:") {
         Some((before, rest)) if before.is_empty() || before.ends_with(':') => rest,

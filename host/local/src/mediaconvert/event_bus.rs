@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::lambda::functions::Functions;
 
-/// Delivers events that match the rule of the deployed template to the function, in order and with retries, and all events
-/// to subscribers.
+/// Delivers events that match the rule of the deployed template to the function, in order and with retries, and all
+/// events to subscribers.
 pub(crate) struct EventBus {
     /// `None` after shutdown: no more events are accepted.
     queue: Mutex<Option<mpsc::UnboundedSender<JobEvent>>>,

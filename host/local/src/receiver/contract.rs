@@ -1,7 +1,7 @@
 //! The body of a callback, parsed strictly by the contract.
 //!
-//! The receiver is the reference for the backend: the pipeline must not send anything that it refuses. Wrong types (ids as
-//! strings, `null` in the place of a list) occurred in production before; here they fail a test.
+//! The receiver is the reference for the backend: the pipeline must not send anything that it refuses. Wrong types (ids
+//! as strings, `null` in the place of a list) occurred in production before; here they fail a test.
 
 use std::collections::BTreeMap;
 
@@ -198,8 +198,8 @@ impl CallbackOutput {
     }
 }
 
-/// Returns whether a text is a W3C trace context: `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits, hexadecimal in lower case.
-/// Later versions may append fields.
+/// Returns whether a text is a W3C trace context: `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits, hexadecimal in lower
+/// case. Later versions may append fields.
 fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     [2, 32, 16, 2].into_iter().enumerate().all(|(index, length)| {

@@ -23,8 +23,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// The secret that the sender uses as well. `Debug` does not show it.
 ///
-/// It is `whsec_` and base64, as in the Standard Webhooks specification, or any other text. `X-Toq-Signature` uses the text as
-/// key. `webhook-signature` uses the decoded bytes of a `whsec_` secret, and the text of any other.
+/// It is `whsec_` and base64, as in the Standard Webhooks specification, or any other text. `X-Toq-Signature` uses the
+/// text as key. `webhook-signature` uses the decoded bytes of a `whsec_` secret, and the text of any other.
 #[derive(Clone)]
 pub struct WebhookSecret {
     text: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Which callers a server on loopback accepts: programs on this machine, but not web pages in its browser.
 //!
-//! A page can send requests to `127.0.0.1`, and an attacker can make a host name resolve to it (DNS rebinding). Neither can
-//! forge the Host and Origin headers.
+//! A page can send requests to `127.0.0.1`, and an attacker can make a host name resolve to it (DNS rebinding). Neither
+//! can forge the Host and Origin headers.
 
 use std::net::IpAddr;
 
@@ -41,8 +41,8 @@ pub(super) fn check(headers: &HeaderMap, remote: bool) -> Result<(), RefusedCall
     Ok(())
 }
 
-/// Returns whether a host is this machine: `127.0.0.1:4566`, `[::1]`, `localhost`, or `bucket.localhost`, a virtual-hosted
-/// bucket of S3.
+/// Returns whether a host is this machine: `127.0.0.1:4566`, `[::1]`, `localhost`, or `bucket.localhost`, a
+/// virtual-hosted bucket of S3.
 fn is_local(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

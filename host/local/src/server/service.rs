@@ -16,8 +16,9 @@ pub(super) enum Service {
 }
 
 impl Service {
-    /// Returns the service of a request. Checks, in this order: the path of the health check; the service in the signature; the
-    /// header that names the operation; the path. Any other request is for S3, whose keys can be any path.
+    /// Returns the service of a request. Checks, in this order: the path of the health check; the service in the
+    /// signature; the header that names the operation; the path. Any other request is for S3, whose keys can be any
+    /// path.
     pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let path = uri.path();
         if path == "/_stagehost/health" && method == Method::GET {

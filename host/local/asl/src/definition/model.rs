@@ -145,7 +145,8 @@ impl StateMachine {
         &self.warnings
     }
 
-    /// Returns the names and types of all states, including those in branches and item processors, in no particular order.
+    /// Returns the names and types of all states, including those in branches and item processors, in no particular
+    /// order.
     pub fn states(&self) -> Vec<(&str, StateType)> {
         let mut found = Vec::new();
         self.flow.visit(&mut |state| found.push((state.name.as_str(), state.kind.state_type())));

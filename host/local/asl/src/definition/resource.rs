@@ -1,7 +1,8 @@
 //! The `Resource` of a Task state.
 //!
-//! The interpreter knows no service, but events, tokens and error texts depend on the **form** of the ARN: a plain Lambda
-//! function, a service integration, one that waits for a token. The form is parsed once, when the machine is loaded.
+//! The interpreter knows no service, but events, tokens and error texts depend on the **form** of the ARN: a plain
+//! Lambda function, a service integration, one that waits for a token. The form is parsed once, when the machine is
+//! loaded.
 
 use std::fmt;
 

@@ -15,8 +15,9 @@ pub(crate) struct ErrorEquals(pub Vec<String>);
 impl ErrorEquals {
     /// Returns the first name in the list that matches the failure.
     ///
-    /// A name matches the failure of that name. `States.TaskFailed` matches every failure except a timeout, `States.ALL`
-    /// every failure; but neither matches `States.Runtime` or `States.DataLimitExceeded`, which must be named.
+    /// A name matches the failure of that name. `States.TaskFailed` matches every failure except a timeout,
+    /// `States.ALL` every failure; but neither matches `States.Runtime` or `States.DataLimitExceeded`, which must be
+    /// named.
     pub fn matching(&self, error: &StateError) -> Option<&str> {
         let terminal = [names::RUNTIME, names::DATA_LIMIT_EXCEEDED].contains(&error.error.as_str());
         let matches = |name: &str| match name {

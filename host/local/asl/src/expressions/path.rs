@@ -1,8 +1,9 @@
 //! Paths into the state's input and the context object.
 //!
 //! The service's JSONPath is older than the standard and differs from it: `$$` is the context object, names may contain
-//! hyphens, a definite path that finds no value is a failure, an indefinite one yields an array. So the text is cut into
-//! steps here. Definite steps are followed directly; the remaining text is normalised and given to `serde_json_path`.
+//! hyphens, a definite path that finds no value is a failure, an indefinite one yields an array. So the text is cut
+//! into steps here. Definite steps are followed directly; the remaining text is normalised and given to
+//! `serde_json_path`.
 
 use std::borrow::Cow;
 

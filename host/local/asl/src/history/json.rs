@@ -1,5 +1,5 @@
-//! Events in the JSON of `GetExecutionHistory`. Types and members are those of the service, because people and tools read
-//! them.
+//! Events in the JSON of `GetExecutionHistory`. Types and members are those of the service, because people and tools
+//! read them.
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -79,7 +79,8 @@ impl Event {
                     }
                     Resource::Service { .. } => {
                         details.insert("region".into(), region.as_str().into());
-                        // The service hides this as well, although it is not an input or output; the member is required.
+                        // The service hides this as well, although it is not an input or output; the member is
+                        // required.
                         let text = if data { parameters.to_string() } else { String::new() };
                         details.insert("parameters".into(), text.into());
                     }

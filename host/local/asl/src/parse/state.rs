@@ -25,8 +25,8 @@ const STRING_FUNCTIONS: [&str; 7] = [
     "States.UUID",
 ];
 
-/// Reads `StartAt` and `States`. Passed as a parameter, because a flow contains states and Parallel and Map states contain
-/// flows.
+/// Reads `StartAt` and `States`. Passed as a parameter, because a flow contains states and Parallel and Map states
+/// contain flows.
 pub(super) type FlowReader = fn(&mut Fields<'_>, &mut Vec<String>, &mut Collector) -> Option<Flow>;
 
 /// Reads a state. Returns `None` if its transitions are unknown.

@@ -20,8 +20,8 @@ pub trait Resources: Send + Sync + 'static {
     fn supports(&self, resource: &Resource) -> Result<(), Unsupported>;
 
     /// Calls the resource and returns the task's result in the form of the integration (`lambda:invoke` returns
-    /// `{"Payload": …, "StatusCode": 200, …}`). With `.waitForTaskToken` it is only the acknowledgement; the result comes
-    /// with the token.
+    /// `{"Payload": …, "StatusCode": 200, …}`). With `.waitForTaskToken` it is only the acknowledgement; the result
+    /// comes with the token.
     ///
     /// The future is dropped when the state times out or the execution is stopped. It shares a task with the other
     /// branches, so long computations must run on another thread.

@@ -1,8 +1,8 @@
 //! Task tokens, with which a caller outside of the interpreter ends a waiting state.
 //!
-//! One board is shared by all executions and outlives them: a caller has only the token. Unknown tokens get the service's
-//! errors: `TaskTimedOut` if the task has ended, `TaskDoesNotExist` if the token was never issued, and `InvalidToken` if
-//! the text cannot be a token.
+//! One board is shared by all executions and outlives them: a caller has only the token. Unknown tokens get the
+//! service's errors: `TaskTimedOut` if the task has ended, `TaskDoesNotExist` if the token was never issued, and
+//! `InvalidToken` if the text cannot be a token.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

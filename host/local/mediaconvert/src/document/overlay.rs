@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// Merges a job's settings into those of its template, field by field. Lists of objects (inputs, output groups, outputs, …)
-/// are merged by position: fields and elements that the job leaves out are the template's. AWS does not document this; its
-/// Video on Demand solution (`source/encode/index.js` of aws-solutions/video-on-demand-on-aws) relies on it when it sends
-/// an empty list of outputs.
+/// Merges a job's settings into those of its template, field by field. Lists of objects (inputs, output groups,
+/// outputs, …) are merged by position: fields and elements that the job leaves out are the template's. AWS does not
+/// document this; its Video on Demand solution (`source/encode/index.js` of aws-solutions/video-on-demand-on-aws)
+/// relies on it when it sends an empty list of outputs.
 pub(crate) fn overlay(template: Value, job: Value) -> Value {
     match (template, job) {
         (base, Value::Null) => base,

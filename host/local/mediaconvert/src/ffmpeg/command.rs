@@ -102,8 +102,8 @@ fn video(line: &mut Line, video: &Video) {
     }
 }
 
-/// Returns x264's constant rate factor for the service's quality level. Level 7 and factor 23 are their recommendations for
-/// general viewing; one level is about two factors.
+/// Returns x264's constant rate factor for the service's quality level. Level 7 and factor 23 are their recommendations
+/// for general viewing; one level is about two factors.
 fn quality(level: u32) -> u32 {
     23 + 2 * 7 - 2 * level.clamp(1, 10)
 }

@@ -37,8 +37,8 @@ pub(crate) enum ToolError {
     Failed { program: String, status: ExitStatus, stderr: String },
 }
 
-/// Runs `program` in `folder` with these arguments and without the environment. Passes its standard output to `on_stdout`.
-/// Dropping the future kills the process.
+/// Runs `program` in `folder` with these arguments and without the environment. Passes its standard output to
+/// `on_stdout`. Dropping the future kills the process.
 ///
 /// # Errors
 /// [`ToolError`].

@@ -3,10 +3,12 @@
 use super::media::VideoStream;
 use crate::settings::{Rotate, Scaling, Video};
 
-/// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is scaled over it.
+/// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is scaled over
+/// it.
 const ROUNDING: u32 = 2;
 
-/// Returns whether ffmpeg must apply the rotation in the file's metadata, and the clockwise degrees to rotate after that.
+/// Returns whether ffmpeg must apply the rotation in the file's metadata, and the clockwise degrees to rotate after
+/// that.
 pub(super) fn rotation(rotate: Rotate, stream: &VideoStream) -> (bool, u16) {
     // The service applies quarter turns only, to within a degree.
     let stored = quarter(stream.rotation);

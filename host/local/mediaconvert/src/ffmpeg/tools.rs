@@ -17,8 +17,8 @@ impl Default for Tools {
     }
 }
 
-/// The options before the name of an untrusted input: only the QuickTime demuxer, whatever the file's extension is; no files
-/// that the input refers to; no protocol except `file` and `pipe`.
+/// The options before the name of an untrusted input: only the QuickTime demuxer, whatever the file's extension is; no
+/// files that the input refers to; no protocol except `file` and `pipe`.
 pub(super) const INPUT_OPTIONS: [&str; 8] = [
     "-protocol_whitelist",
     "file,pipe",

@@ -154,8 +154,8 @@ async fn transcode(
     Ok(outputs)
 }
 
-/// Reads the headers of the outputs. Outputs that are too short reveal an incomplete input, which ffmpeg does not report as
-/// an error.
+/// Reads the headers of the outputs. Outputs that are too short reveal an incomplete input, which ffmpeg does not
+/// report as an error.
 async fn measure(
     jobs: &JobTable,
     plan: &Plan,

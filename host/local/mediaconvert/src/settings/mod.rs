@@ -1,6 +1,7 @@
 //! Reading a job's settings into a plan for ffmpeg.
 //!
-//! Every field is either supported, known not to affect the result, or refused by its path. Names and ranges follow the API's model.
+//! Every field is either supported, known not to affect the result, or refused by its path. Names and ranges follow the
+//! API's model.
 
 mod audio;
 mod location;

@@ -133,7 +133,8 @@ fn choose(upload: &Upload, arrived: Vec<UploadedPart>, named: &[CompletedPart]) 
     Ok(chosen)
 }
 
-/// Returns whether the checksums of a request agree with those of the part. Checksums that were not computed are ignored.
+/// Returns whether the checksums of a request agree with those of the part. Checksums that were not computed are
+/// ignored.
 fn agrees(named: &Checksums, stored: &Checksums) -> bool {
     named.0.iter().all(|(algorithm, value)| stored.0.get(algorithm).is_none_or(|stored| stored == value))
 }

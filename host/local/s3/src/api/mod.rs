@@ -1,7 +1,7 @@
 //! The operations of S3.
 //!
-//! Unsupported features are refused by name (`NotImplemented`): whole operations by the defaults of `s3s`, and headers that
-//! would change what is stored (customer-provided keys, appends, versions) by this code.
+//! Unsupported features are refused by name (`NotImplemented`): whole operations by the defaults of `s3s`, and headers
+//! that would change what is stored (customer-provided keys, appends, versions) by this code.
 
 mod buckets;
 mod complete_upload;

@@ -147,7 +147,8 @@ impl Api {
         .await?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let key_marker = input.key_marker.clone().unwrap_or_default();
-        // Uploads of one key are sorted by their start, which their ids do not give, so the position of the marker is needed.
+        // Uploads of one key are sorted by their start, which their ids do not give, so the position of the marker is
+        // needed.
         let marker = input.upload_id_marker.as_ref().and_then(|id| all.iter().position(|upload| upload.id == *id));
         let mut after = all
             .into_iter()

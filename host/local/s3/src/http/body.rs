@@ -1,7 +1,7 @@
 //! Bodies between the network and the disk, in buffers of 256 KiB.
 //!
-//! Files are read, hashed and written on the blocking pool, one buffer ahead of the network. A request holds at most two
-//! buffers, whatever the size of the object.
+//! Files are read, hashed and written on the blocking pool, one buffer ahead of the network. A request holds at most
+//! two buffers, whatever the size of the object.
 
 use std::fs::File;
 use std::io::{self, Write};

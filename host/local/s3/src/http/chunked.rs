@@ -1,9 +1,9 @@
 //! A decoder of the `aws-chunked` body encoding with bounded memory.
 //!
-//! AWS SDKs send streamed uploads in chunks, so that a checksum can follow the bytes as a trailer. `s3s` decodes them as
-//! well, but only for requests whose signature it verifies, and it collects a whole chunk (up to 4 GiB in the format)
-//! before it passes it on. Signatures of chunks are skipped: this decoder is for requests whose credentials are not
-//! checked.
+//! AWS SDKs send streamed uploads in chunks, so that a checksum can follow the bytes as a trailer. `s3s` decodes them
+//! as well, but only for requests whose signature it verifies, and it collects a whole chunk (up to 4 GiB in the
+//! format) before it passes it on. Signatures of chunks are skipped: this decoder is for requests whose credentials are
+//! not checked.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

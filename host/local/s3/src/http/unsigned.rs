@@ -1,8 +1,8 @@
 //! Removing signatures from requests, for a service that accepts any credentials.
 //!
-//! `s3s` either verifies signatures or refuses signed requests. On loopback any credentials are accepted, because SDKs need
-//! some. So the signature is removed before `s3s` gets the request, and the parts of it that describe the body (SHA-256,
-//! chunked encoding) are handled here.
+//! `s3s` either verifies signatures or refuses signed requests. On loopback any credentials are accepted, because SDKs
+//! need some. So the signature is removed before `s3s` gets the request, and the parts of it that describe the body
+//! (SHA-256, chunked encoding) are handled here.
 
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use hyper::{HeaderMap, Uri};

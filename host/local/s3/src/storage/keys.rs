@@ -1,8 +1,8 @@
 //! The mapping between keys and paths.
 //!
 //! A key is nearly any string of at most 1,024 bytes; a path is not. These rules change only what a file system cannot
-//! store: the path of `51/raw/photo/vertical/2025-11-27/photo-001.jpg` is the same text. Every path belongs to exactly one
-//! key:
+//! store: the path of `51/raw/photo/vertical/2025-11-27/photo-001.jpg` is the same text. Every path belongs to exactly
+//! one key:
 //!
 //! | in a segment of the key | on disk |
 //! |---|---|
@@ -52,8 +52,8 @@ pub fn names(key: &str) -> Vec<String> {
     key.split('/').flat_map(segment_names).collect()
 }
 
-/// Returns the text that a directory adds to the keys below it: the decoded name and, unless the segment continues, a slash.
-/// `None` if the name belongs to no key.
+/// Returns the text that a directory adds to the keys below it: the decoded name and, unless the segment continues, a
+/// slash. `None` if the name belongs to no key.
 pub fn directory_prefix(name: &str, continued: bool) -> Option<String> {
     if let Some(piece) = name.strip_suffix(CONTINUED) {
         return unescape(piece);

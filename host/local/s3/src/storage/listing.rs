@@ -1,8 +1,8 @@
 //! One page of a listing, with memory that does not depend on the size of the bucket.
 //!
-//! S3 lists keys in the order of their bytes. Directories have another order (`a.txt` is before `a/b`, and `%`-escapes sort
-//! differently from their characters). So a page is the set of the smallest keys after the marker, which never has more
-//! than one page of items. Directories that cannot contribute to it are skipped.
+//! S3 lists keys in the order of their bytes. Directories have another order (`a.txt` is before `a/b`, and `%`-escapes
+//! sort differently from their characters). So a page is the set of the smallest keys after the marker, which never has
+//! more than one page of items. Directories that cannot contribute to it are skipped.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -75,8 +75,8 @@ pub fn page(tree: &Tree, bucket: &Path, query: &Query) -> io::Result<Page> {
 
 struct Collector<'a> {
     query: &'a Query,
-    /// At most one item more than the page, to know whether another page follows. Sorted by text; a key and a prefix may
-    /// have the same text.
+    /// At most one item more than the page, to know whether another page follows. Sorted by text; a key and a prefix
+    /// may have the same text.
     smallest: BTreeSet<(String, Item)>,
 }
 

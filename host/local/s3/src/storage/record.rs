@@ -77,7 +77,8 @@ pub struct ObjectRecord {
     pub etag: String,
     pub checksums: Checksums,
     pub checksum_kind: ChecksumKind,
-    /// The CRC-32 of all bytes, even if it is not one of `checksums`: a copy of the whole object need not read them again.
+    /// The CRC-32 of all bytes, even if it is not one of `checksums`: a copy of the whole object need not read them
+    /// again.
     pub crc32: u32,
     pub attributes: Attributes,
     pub tags: Vec<(String, String)>,

@@ -1,8 +1,8 @@
 //! Objects: one file and one record each, changed together.
 //!
-//! A lock per key makes the check of a condition and the replacement one step: conditional writes are atomic, and no reader
-//! gets the bytes of one version with the entity tag of another. Bytes are never written under a lock: a body is first
-//! written to a file in the hidden folder, which is then renamed into place.
+//! A lock per key makes the check of a condition and the replacement one step: conditional writes are atomic, and no
+//! reader gets the bytes of one version with the entity tag of another. Bytes are never written under a lock: a body is
+//! first written to a file in the hidden folder, which is then renamed into place.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

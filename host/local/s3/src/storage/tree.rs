@@ -1,12 +1,13 @@
 //! The visible tree: finding, placing and removing the file of an object, and walking over all files.
 //!
-//! `keys` defines the path of a key on an empty disk. Existing files can conflict with it: a directory that has the name of
-//! the object, an object that has the name of a directory, a name that differs only by case. This module selects one of the
-//! forms of `keys`. It never follows a symbolic link below the root: a link is neither an object nor a directory of objects.
+//! `keys` defines the path of a key on an empty disk. Existing files can conflict with it: a directory that has the
+//! name of the object, an object that has the name of a directory, a name that differs only by case. This module
+//! selects one of the forms of `keys`. It never follows a symbolic link below the root: a link is neither an object nor
+//! a directory of objects.
 //!
 //! Changes to the tree are a few system calls under one lock. So an object that is renamed to make room for a directory
-//! cannot be lost to a concurrent write or removal. Readers need no lock: an object moves by one rename, and readers look
-//! for its plain name first and for the other one second.
+//! cannot be lost to a concurrent write or removal. Readers need no lock: an object moves by one rename, and readers
+//! look for its plain name first and for the other one second.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -240,7 +241,8 @@ impl Tree {
     }
 }
 
-/// Returns the names of a segment on a disk that folds case: the plain ones, unless they refer to the file of another key.
+/// Returns the names of a segment on a disk that folds case: the plain ones, unless they refer to the file of another
+/// key.
 fn names_on_case_folding_disk(directory: &Path, segment: &str) -> io::Result<Vec<String>> {
     let plain = keys::segment_names(segment);
     let [name] = plain.as_slice() else { return Ok(keys::escape_all(segment)) };

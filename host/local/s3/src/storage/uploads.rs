@@ -135,8 +135,8 @@ impl Uploads {
         Ok(parts)
     }
 
-    /// Appends the parts that `choose` selects to a file, calls `done`, and removes the upload if that succeeds. The upload
-    /// is locked meanwhile.
+    /// Appends the parts that `choose` selects to a file, calls `done`, and removes the upload if that succeeds. The
+    /// upload is locked meanwhile.
     pub fn complete<T>(
         &self,
         upload: &Upload,
@@ -195,7 +195,8 @@ impl Uploads {
 
     fn discard(&self, id: &str) -> S3Result<()> {
         let folder = self.folder.join(id);
-        // The record first: from here on the upload does not exist, even if the process ends before the rest is removed.
+        // The record first: from here on the upload does not exist, even if the process ends before the rest is
+        // removed.
         found(fs::remove_file(folder.join(UPLOAD))).at(&folder)?;
         found(fs::remove_dir_all(&folder)).at(&folder).map(drop)
     }

@@ -26,8 +26,8 @@ pub(super) fn add(
     Ok(new == 1)
 }
 
-/// Stores the results of a callback in the three tables. A batch that was not posted to the receiver (an execution that a
-/// person started) gets new rows.
+/// Stores the results of a callback in the three tables. A batch that was not posted to the receiver (an execution that
+/// a person started) gets new rows.
 fn add_results(t: &Transaction<'_>, callback: &CallbackBody) -> Result<()> {
     let Some(listing) = callback.listing().map(Id::to_string) else { return Ok(()) };
     let job = callback.job_id.clone().unwrap_or_else(|| Id::Text(callback.execution_arn.clone()));

@@ -1,5 +1,5 @@
-//! The tables of the receiver and their migrations. The version is SQLite's `user_version`. Released migrations are never
-//! edited; changes are new migrations.
+//! The tables of the receiver and their migrations. The version is SQLite's `user_version`. Released migrations are
+//! never edited; changes are new migrations.
 
 use rusqlite::Connection;
 

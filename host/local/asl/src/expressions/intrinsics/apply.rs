@@ -131,7 +131,8 @@ fn format(template: Option<&[String]>, first: &Value, values: &[&Value]) -> Resu
     Ok(text.into())
 }
 
-/// Appends a value to `text` as `States.Format` of the service writes it: lists and maps as Java prints them, not as JSON.
+/// Appends a value to `text` as `States.Format` of the service writes it: lists and maps as Java prints them, not as
+/// JSON.
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::String(value) => text.push_str(value),

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::error::StateError;
 use crate::limits::{PAYLOAD_BYTES, json_bytes};
 
-/// The bytes that one expression may still produce. Without it, a definition could repeat a large input many times before
-/// the result is measured.
+/// The bytes that one expression may still produce. Without it, a definition could repeat a large input many times
+/// before the result is measured.
 #[derive(Debug)]
 pub(crate) struct Budget(Cell<usize>);
 

@@ -30,8 +30,8 @@ pub(crate) enum Argument {
     Null,
 }
 
-/// A string in single quotes, cut at its placeholders. Only an unescaped pair of braces is a placeholder; an escaped brace
-/// is a character of the string.
+/// A string in single quotes, cut at its placeholders. Only an unescaped pair of braces is a placeholder; an escaped
+/// brace is a character of the string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(super) pieces: Vec<String>,
