@@ -188,14 +188,14 @@ pub fn bad_digest(algorithm: Algorithm) -> S3Error {
 
 /// The algorithms to compute besides MD5 and CRC-32.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct WantedAlgorithms {
     crc32c: bool,
     crc64nvme: bool,
     sha1: bool,
     sha256: bool,
 }
 
-impl Wanted {
+impl WantedAlgorithms {
     /// Returns the set of these algorithms.
     pub fn of(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let mut wanted = Self::default();
@@ -233,7 +233,7 @@ pub struct Digests {
 
 impl Hasher {
     /// Returns a hasher.
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: WantedAlgorithms) -> Self {
         let others = ChecksumHasher {
             crc32: None,
             crc32c: wanted.crc32c.then(Crc32c::new),
@@ -263,7 +263,7 @@ impl Hasher {
 }
 
 /// Hashes a reader to its end.
-pub fn hash(mut reader: impl Read, wanted: Wanted) -> std::io::Result<Digests> {
+pub fn hash(mut reader: impl Read, wanted: WantedAlgorithms) -> std::io::Result<Digests> {
     let mut hasher = Hasher::new(wanted);
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn digests_are_the_well_known_ones() {
-        let all = Wanted::of(Algorithm::HEADERS.map(|(algorithm, _)| algorithm));
+        let all = WantedAlgorithms::of(Algorithm::HEADERS.map(|(algorithm, _)| algorithm));
         let digests = hash(&b"123456789"[..], all).unwrap();
         assert_eq!(digests.md5, "25f9e794323b453885f5181f1b624d0b");
         assert_eq!(digests.crc32, 0xCBF4_3926);
@@ -350,7 +350,7 @@ mod tests {
     fn a_malformed_content_md5_is_refused() {
         assert_eq!(content_md5(Some("abc")).unwrap_err().code(), &S3ErrorCode::InvalidDigest);
         let md5 = content_md5(Some("1B2M2Y8AsgTpgAmY7PhCfg==")).unwrap().unwrap();
-        assert_eq!(md5, hash(std::io::empty(), Wanted::default()).unwrap().md5);
+        assert_eq!(md5, hash(std::io::empty(), WantedAlgorithms::default()).unwrap().md5);
     }
 
     proptest! {

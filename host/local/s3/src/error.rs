@@ -53,7 +53,7 @@ pub fn refuse<T>(code: S3ErrorCode, message: impl Into<String>) -> S3Result<T> {
 }
 
 /// Returns an error of S3 that `s3s` does not define.
-pub fn unnamed(code: &'static str, status: hyper::StatusCode, message: impl Into<String>) -> S3Error {
+pub fn custom_error(code: &'static str, status: hyper::StatusCode, message: impl Into<String>) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message.into());
     error.set_status_code(status);
     error

@@ -10,7 +10,7 @@ use super::context::Api;
 use super::request::refuse_customer_key;
 use super::response::{put_encryption, put_entity};
 use crate::digest::{
-    Algorithm, Checksums, Wanted, bad_digest, combine_crc32, composite, hash, multipart_etag, take_checksums,
+    Algorithm, Checksums, WantedAlgorithms, bad_digest, combine_crc32, composite, hash, multipart_etag, take_checksums,
 };
 use crate::error::{AtPath, refuse};
 use crate::http::body::blocking;
@@ -167,6 +167,6 @@ fn check_declared(declared: &Checksums, computed: &Checksums) -> S3Result<()> {
 /// Hashes the whole file, for a checksum that cannot be combined from those of the parts.
 fn rehash(file: &File, algorithm: Algorithm) -> S3Result<Option<String>> {
     io::Seek::rewind(&mut &*file).at("an upload".as_ref())?;
-    let digests = hash(file, Wanted::of([algorithm])).at("an upload".as_ref())?;
+    let digests = hash(file, WantedAlgorithms::of([algorithm])).at("an upload".as_ref())?;
     Ok(digests.checksums.get(algorithm))
 }

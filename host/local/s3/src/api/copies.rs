@@ -12,7 +12,7 @@ use super::context::Api;
 use super::request::{attributes, check_part_number, check_version, checksum_algorithm, refuse_customer_key};
 use super::response::{etag, put_encryption, put_entity};
 use super::tags::parse_tag_header;
-use crate::digest::{Algorithm, BUFFER, Checksums, Digests, Hasher, Wanted, put_checksums};
+use crate::digest::{Algorithm, BUFFER, Checksums, Digests, Hasher, WantedAlgorithms, put_checksums};
 use crate::error::{AtPath, refuse};
 use crate::http::body::blocking;
 use crate::storage::read_condition::ReadCondition;
@@ -178,7 +178,7 @@ fn copy(
         Digests { size: copied, md5: record.etag.clone(), crc32: record.crc32, checksums }
     } else {
         let range = range.unwrap_or(0..size);
-        copy_hashed(&opened.file, range, Wanted::of(algorithms.iter().copied()), target).at(key)?
+        copy_hashed(&opened.file, range, WantedAlgorithms::of(algorithms.iter().copied()), target).at(key)?
     };
     // Objects are replaced and never changed in place, but another program may change the file.
     if Stamp::of(&opened.file.metadata().at(key)?) != record.stamp {
@@ -190,7 +190,7 @@ fn copy(
     Ok(digests)
 }
 
-fn copy_hashed(source: &File, range: Range<u64>, wanted: Wanted, target: &mut File) -> io::Result<Digests> {
+fn copy_hashed(source: &File, range: Range<u64>, wanted: WantedAlgorithms, target: &mut File) -> io::Result<Digests> {
     let mut hasher = Hasher::new(wanted);
     let mut buffer = vec![0; BUFFER];
     let mut at = range.start;

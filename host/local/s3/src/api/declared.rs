@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use s3s::{S3ErrorCode, S3Request, S3Result};
 
-use crate::digest::{Algorithm, Checksums, Digests, Wanted, content_md5};
-use crate::error::{refuse, unnamed};
+use crate::digest::{Algorithm, Checksums, Digests, WantedAlgorithms, content_md5};
+use crate::error::{custom_error, refuse};
 use crate::http::chunked::Trailers;
 use crate::http::unsigned::PayloadSha256;
 
@@ -43,9 +43,9 @@ impl DeclaredChecksums {
     }
 
     /// Returns the algorithms to compute: the declared ones and `others`.
-    pub fn wanted(&self, others: impl IntoIterator<Item = Algorithm>) -> Wanted {
+    pub fn wanted(&self, others: impl IntoIterator<Item = Algorithm>) -> WantedAlgorithms {
         let sha256 = self.payload_sha256.as_ref().map(|_| Algorithm::SHA256);
-        Wanted::of(self.fields.0.keys().chain(&self.trailer_names).copied().chain(sha256).chain(others))
+        WantedAlgorithms::of(self.fields.0.keys().chain(&self.trailer_names).copied().chain(sha256).chain(others))
     }
 
     /// Compares the declared checksums with those of the received body, and returns the declared ones.
@@ -75,7 +75,7 @@ impl DeclaredChecksums {
             let computed = STANDARD.decode(computed).map(hex::encode);
             if computed.ok() != Some(sha256) {
                 let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
-                return Err(unnamed("XAmzContentSHA256Mismatch", hyper::StatusCode::BAD_REQUEST, message));
+                return Err(custom_error("XAmzContentSHA256Mismatch", hyper::StatusCode::BAD_REQUEST, message));
             }
         }
         Ok(declared)

@@ -8,7 +8,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::context::Api;
 use super::request::{check_version, refuse_customer_key};
 use super::response::{etag, put_encryption, put_object_checksums};
-use crate::error::{refuse, unnamed};
+use crate::error::{custom_error, refuse};
 use crate::http::body::{FileStream, blocking};
 use crate::storage::read_condition::ReadCondition;
 use crate::storage::record::ObjectRecord;
@@ -179,5 +179,5 @@ fn part_range(record: &ObjectRecord, number: i32) -> S3Result<Option<ops::Range<
         start += part.size;
     }
     let message = "The requested partnumber is not satisfiable";
-    Err(unnamed("InvalidPartNumber", hyper::StatusCode::RANGE_NOT_SATISFIABLE, message))
+    Err(custom_error("InvalidPartNumber", hyper::StatusCode::RANGE_NOT_SATISFIABLE, message))
 }

@@ -8,7 +8,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::context::Api;
 use super::request::check_version;
-use crate::error::{refuse, unnamed};
+use crate::error::{custom_error, refuse};
 use crate::http::body::blocking;
 
 /// S3's limits: the number of tags, and the characters of a name and of a value.
@@ -73,7 +73,11 @@ fn decode(text: &str) -> S3Result<String> {
 /// Checks tags against the limits.
 fn checked(tags: Vec<(String, String)>) -> S3Result<Vec<(String, String)>> {
     if tags.len() > TAGS_MAX {
-        return Err(unnamed("BadRequest", hyper::StatusCode::BAD_REQUEST, "Object tags cannot be greater than 10"));
+        return Err(custom_error(
+            "BadRequest",
+            hyper::StatusCode::BAD_REQUEST,
+            "Object tags cannot be greater than 10",
+        ));
     }
     let mut names = BTreeSet::new();
     for (name, value) in &tags {

@@ -17,8 +17,8 @@ use s3s::stream::{ByteStream, RemainingLength};
 use s3s::{S3Error, S3ErrorCode, S3Result, StdError};
 use tokio::task::JoinHandle;
 
-use crate::digest::{BUFFER, Digests, Hasher, Wanted};
-use crate::error::{refuse, unnamed};
+use crate::digest::{BUFFER, Digests, Hasher, WantedAlgorithms};
+use crate::error::{custom_error, refuse};
 use crate::http::chunked::ChunkedError;
 
 /// The largest body of one request, in bytes: S3's limit for an object or a part.
@@ -40,7 +40,7 @@ pub async fn receive(
     body: Option<StreamingBlob>,
     declared: Option<i64>,
     file: File,
-    wanted: Wanted,
+    wanted: WantedAlgorithms,
 ) -> S3Result<Digests> {
     let too_large = || refuse(S3ErrorCode::EntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
     let declared = declared.and_then(|declared| u64::try_from(declared).ok());
@@ -104,7 +104,7 @@ fn broken_body(error: StdError) -> S3Error {
         Some(ChunkedError::Malformed(_)) => S3Error::with_message(S3ErrorCode::InvalidRequest, message),
         // `s3s` makes only the text of its errors public.
         None if text.contains("Sha256Mismatch") => {
-            unnamed("XAmzContentSHA256Mismatch", hyper::StatusCode::BAD_REQUEST, message)
+            custom_error("XAmzContentSHA256Mismatch", hyper::StatusCode::BAD_REQUEST, message)
         }
         None if text.contains("SignatureMismatch") => {
             S3Error::with_message(S3ErrorCode::SignatureDoesNotMatch, message)
@@ -216,7 +216,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let pieces: Vec<Result<Bytes, io::Error>> = bytes.chunks(1000).map(|b| Ok(Bytes::copy_from_slice(b))).collect();
         let body = StreamingBlob::wrap(futures::stream::iter(pieces));
-        let digests = receive(Some(body), None, file.try_clone().unwrap(), Wanted::default()).await.unwrap();
+        let digests = receive(Some(body), None, file.try_clone().unwrap(), WantedAlgorithms::default()).await.unwrap();
         assert_eq!(digests.crc32, crc32fast::hash(&bytes));
         assert_eq!(digests.size, bytes.len() as u64);
         file.rewind().unwrap();
@@ -226,7 +226,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_another_length_than_declared_is_incomplete() {
         let body = StreamingBlob::wrap(futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"abc"))]));
-        let error = receive(Some(body), Some(4), tempfile::tempfile().unwrap(), Wanted::default()).await.unwrap_err();
+        let error =
+            receive(Some(body), Some(4), tempfile::tempfile().unwrap(), WantedAlgorithms::default()).await.unwrap_err();
         assert_eq!(error.code(), &S3ErrorCode::IncompleteBody);
     }
 }

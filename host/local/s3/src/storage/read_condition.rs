@@ -84,12 +84,12 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::digest::{Wanted, hash};
+    use crate::digest::{WantedAlgorithms, hash};
     use crate::storage::record::Stamp;
 
     fn record() -> ObjectRecord {
         let stamp = Stamp { size: 0, modified: 1_000_500_000_000 };
-        ObjectRecord::of_found_file("k", stamp, hash(std::io::empty(), Wanted::default()).unwrap())
+        ObjectRecord::of_found_file("k", stamp, hash(std::io::empty(), WantedAlgorithms::default()).unwrap())
     }
 
     fn etag(value: &str) -> Option<ETagCondition> {

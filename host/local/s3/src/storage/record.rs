@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_found_file_has_the_type_of_its_extension_and_the_crc32_of_its_bytes() {
-        let digests = crate::digest::hash(&b"text"[..], crate::digest::Wanted::default()).unwrap();
+        let digests = crate::digest::hash(&b"text"[..], crate::digest::WantedAlgorithms::default()).unwrap();
         let record = ObjectRecord::of_found_file("a/photo.JPG", Stamp { size: 4, modified: 0 }, digests);
         assert_eq!(record.attributes.content_type.as_deref(), Some("image/jpeg"));
         assert_eq!(record.crc32, crc32fast::hash(b"text"));

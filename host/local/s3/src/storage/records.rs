@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn record(stamp: Stamp) -> ObjectRecord {
-        let digests = crate::digest::hash(&b"text"[..], crate::digest::Wanted::default()).unwrap();
+        let digests = crate::digest::hash(&b"text"[..], crate::digest::WantedAlgorithms::default()).unwrap();
         ObjectRecord::of_found_file("a/photo.JPG", stamp, digests)
     }
 

@@ -17,7 +17,7 @@ use super::scratch::Scratch;
 use super::tree::{Tree, found};
 use super::uploads::Uploads;
 use super::write_condition::WriteCondition;
-use crate::digest::{Algorithm, Checksums, Digests, Wanted, hash};
+use crate::digest::{Algorithm, Checksums, Digests, WantedAlgorithms, hash};
 use crate::error::{AtPath, FolderError, refuse};
 
 /// The folder in the root for everything but objects. The name of a bucket cannot begin with a dot.
@@ -179,7 +179,7 @@ impl ObjectStore {
         if let Some(record) = self.records.load(bucket, key, stamp).at(folder)? {
             return Ok(OpenObject { file, record });
         }
-        let digests = file.try_clone().and_then(|file| hash(file, Wanted::default())).at(Path::new(key))?;
+        let digests = file.try_clone().and_then(|file| hash(file, WantedAlgorithms::default())).at(Path::new(key))?;
         if Stamp::of(&file.metadata().at(Path::new(key))?) != stamp || digests.size != stamp.size {
             let message = format!("{key} was changed while it was read; try again when the file is complete");
             return refuse(S3ErrorCode::ServiceUnavailable, message);

@@ -233,7 +233,7 @@ mod tests {
     fn add(uploads: &Uploads, upload: &Upload, number: i32, bytes: &[u8]) -> UploadedPart {
         let file = Scratch { path: uploads.folder.join("incoming") };
         fs::write(&file.path, bytes).unwrap();
-        let digests = crate::digest::hash(bytes, crate::digest::Wanted::default()).unwrap();
+        let digests = crate::digest::hash(bytes, crate::digest::WantedAlgorithms::default()).unwrap();
         uploads.add_part(upload, number, &file, digests).unwrap()
     }
 
