@@ -1,32 +1,21 @@
 //! The `stagehost` command: the whole pipeline on one machine, and the tools around stages.
 //!
-//! One file per command; what several of them need stands beside them.
+//! `commands/` has one file or folder per command; the other folders are what several of them share. Commands know the
+//! shared folders, and those never know a command.
 
-mod assemble;
-mod backend_env;
-mod bootstrap;
-mod check;
-mod cost;
+mod analysis;
+mod build;
+mod commands;
+mod console;
 mod exit;
-mod home;
-mod intake;
-mod keyring;
-mod keys;
-mod package;
-mod pinning;
-mod pins;
+mod local;
 mod registry;
-mod replay;
-mod report;
-mod run;
-mod serve;
-mod setup;
-mod shadow_report;
-mod stage_check;
-mod store;
-mod watch;
+mod signing;
 
 use clap::{Parser, Subcommand};
+
+use self::commands::{check, cost, env, keys, package, pins, replay, run, serve, stage};
+use self::exit::Exit;
 
 /// A WebAssembly-component plugin runtime for media stages.
 ///
@@ -47,46 +36,24 @@ struct Cli {
 enum Command {
     /// Process a folder of media, or a batch document, on this machine
     Run(run::RunArgs),
-    /// Keep the pipeline's AWS endpoints up, for any AWS SDK or the AWS CLI
+    /// Serve the pipeline's AWS endpoints on this machine, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
     /// Make what is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
-    /// Make recorded calls again, without any network, and say what differs
+    /// Repeat recorded calls without any network, and compare the results
     Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
     Cost(cost::CostArgs),
-    Env(backend_env::EnvArgs),
-    /// Look at and change which stage runs for which state
+    Env(env::EnvArgs),
+    /// Show and change which stage runs for which state
     #[command(subcommand)]
     Pins(Box<pins::PinsCommand>),
     /// Make and list the keys that stages and pins are signed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Work on stages
+    /// Check, publish and manage stages
     #[command(subcommand)]
-    Stage(StageCommand),
-}
-
-#[derive(Subcommand)]
-enum StageCommand {
-    /// Say whether a component can serve as a stage, and what to do if it cannot
-    Check(stage_check::CheckArgs),
-    /// Publish a component as a version that hosts can be pinned to
-    Publish(registry::publish::PublishArgs),
-    /// List what is published
-    List(registry::list::ListArgs),
-    /// Say what a component, or a published version, says of itself
-    Inspect(registry::inspect::InspectArgs),
-    /// Write a published component into a file
-    Pull(registry::pull::PullArgs),
-    /// Look at everything of a version: signatures, component, artifacts
-    Verify(registry::verify::VerifyArgs),
-    /// Say that a version must not be pinned any more
-    Yank(registry::yank::YankArgs),
-    /// Compile what is published for this version's engine
-    Recompile(registry::recompile::RecompileArgs),
-    /// Sign what is published by another key
-    Resign(registry::resign::ResignArgs),
+    Stage(stage::StageCommand),
 }
 
 fn main() -> std::process::ExitCode {
@@ -97,19 +64,7 @@ fn main() -> std::process::ExitCode {
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
-    let outcome = match cli.command {
-        Command::Run(args) => block_on(run::run(args)),
-        Command::Serve(args) => block_on(serve::serve(args)),
-        Command::Package(args) => package::package(args),
-        Command::Replay(args) => block_on(replay::replay(args)),
-        Command::Check(args) => check::check(args),
-        Command::Cost(args) => cost::cost(args),
-        Command::Env(args) => backend_env::env(args),
-        Command::Pins(command) => block_on(pins::pins(*command)),
-        Command::Keys(command) => keys::keys(command),
-        Command::Stage(command) => stage(command),
-    };
-    match outcome {
+    match block_on(cli.command.run()) {
         Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("stagehost: {error:#}");
@@ -118,17 +73,20 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn stage(command: StageCommand) -> anyhow::Result<exit::Exit> {
-    match command {
-        StageCommand::Check(args) => stage_check::check(args),
-        StageCommand::Publish(args) => block_on(registry::publish::publish(args)),
-        StageCommand::List(args) => block_on(registry::list::list(args)),
-        StageCommand::Inspect(args) => block_on(registry::inspect::inspect(args)),
-        StageCommand::Pull(args) => block_on(registry::pull::pull(args)),
-        StageCommand::Verify(args) => block_on(registry::verify::verify(args)),
-        StageCommand::Yank(args) => block_on(registry::yank::yank(args)),
-        StageCommand::Recompile(args) => block_on(registry::recompile::recompile(args)),
-        StageCommand::Resign(args) => block_on(registry::resign::resign(args)),
+impl Command {
+    async fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Command::Run(args) => run::run(args).await,
+            Command::Serve(args) => serve::serve(args).await,
+            Command::Package(args) => package::package(args),
+            Command::Replay(args) => replay::replay(args).await,
+            Command::Check(args) => check::check(args),
+            Command::Cost(args) => cost::cost(args),
+            Command::Env(args) => env::env(args),
+            Command::Pins(command) => pins::pins(*command).await,
+            Command::Keys(command) => keys::keys(command),
+            Command::Stage(command) => stage::stage(command).await,
+        }
     }
 }
 

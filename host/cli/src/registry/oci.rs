@@ -21,8 +21,8 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use serde_json::json;
 use stagehost_registry::{ArtifactRecord, Document, Draft, Manifest, Published, StageId};
+use stagehost_runtime::StageIdentity;
 
-use super::digest_of;
 use crate::exit::usage;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -53,6 +53,12 @@ impl FromStr for OciPlace {
             return Err(refused());
         }
         Ok(Self { base: base.to_owned() })
+    }
+}
+
+impl std::fmt::Display for OciPlace {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "oci://{}", self.base)
     }
 }
 
@@ -121,7 +127,7 @@ impl Session {
         media_type: &str,
         title: Option<&str>,
     ) -> Result<OciDescriptor> {
-        let digest = digest_of(&bytes);
+        let digest = StageIdentity::digest_of(&bytes);
         let size = i64::try_from(bytes.len())?;
         self.client
             .push_blob(reference, bytes, &digest)
@@ -167,7 +173,8 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
         return Ok(true);
     }
     let bytes = component_manifest(&session, reference, draft, &published.manifest).await?;
-    push_signed(&session, &beside, signed, subject(digest_of(&bytes), i64::try_from(bytes.len())?)).await?;
+    push_signed(&session, &beside, signed, subject(StageIdentity::digest_of(&bytes), i64::try_from(bytes.len())?))
+        .await?;
     session
         .client
         .push_manifest_raw(reference, bytes, http::HeaderValue::from_static(MANIFEST))
@@ -259,7 +266,7 @@ pub async fn pull(text: &str) -> Result<Bytes> {
     let stream = session.client.pull_blob_stream(&reference, layer).await.with_context(cannot)?;
     let bytes = exactly(size, stream).await.with_context(cannot)?;
     // The client has compared it as well; what is not checked here is not known here.
-    let found = digest_of(&bytes);
+    let found = StageIdentity::digest_of(&bytes);
     ensure!(found == layer.digest, "the component of {reference} has the digest {found}, not {}", layer.digest);
     Ok(bytes)
 }

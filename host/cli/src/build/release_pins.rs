@@ -1,0 +1,259 @@
+//! The pins of a local run: the release's own stages, those that the person names instead, and their configuration.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use stagehost_pins::{BatchLimits, Pin, Pins};
+use stagehost_runtime::{Grants, Limits, World, check, names_of};
+
+use crate::build::checkout::file_name;
+use crate::build::components::Components;
+use crate::exit::usage;
+
+/// What the states of the shipped state machine run, and what that may use.
+struct Default {
+    state: &'static str,
+    stage: &'static str,
+    world: World,
+    read: &'static [&'static str],
+    write: &'static [&'static str],
+    memory_mib: u32,
+    deadline_ms: u64,
+}
+
+const RAW: &str = "{listingId}/raw/";
+const THUMB: &str = "{listingId}/thumb/";
+const PROCESSED: &str = "{listingId}/processed/";
+const ZIP: &str = "{listingId}/zip/";
+
+const fn callback(state: &'static str) -> Default {
+    Default {
+        state,
+        stage: "callback",
+        world: World::Callback,
+        read: &[],
+        write: &[],
+        memory_mib: 64,
+        deadline_ms: 60_000,
+    }
+}
+
+const DEFAULTS: [Default; 7] = [
+    Default {
+        state: "ValidateRawAssets",
+        stage: "validate",
+        world: World::Validate,
+        read: &[RAW],
+        write: &[],
+        memory_mib: 64,
+        deadline_ms: 120_000,
+    },
+    Default {
+        state: "GenerateThumbnails",
+        stage: "thumbnails",
+        world: World::Thumbnails,
+        read: &[RAW],
+        write: &[THUMB],
+        // A 100-megapixel photo that cannot be decoded scaled takes 300 MB.
+        memory_mib: 512,
+        deadline_ms: 60_000,
+    },
+    Default {
+        state: "ProcessVideos",
+        stage: "transcode",
+        world: World::Transcode,
+        read: &[RAW],
+        write: &[PROCESSED],
+        memory_mib: 64,
+        deadline_ms: 120_000,
+    },
+    Default {
+        state: "CreateZipBundle",
+        stage: "zip",
+        world: World::Zip,
+        read: &[RAW, THUMB, PROCESSED],
+        write: &[ZIP],
+        memory_mib: 64,
+        deadline_ms: 600_000,
+    },
+    callback("FinalizeAndCallback"),
+    callback("ReportValidationFailed"),
+    callback("ReportProcessingFailed"),
+];
+
+/// One of the release's own pins, without the bytes that it names.
+pub struct ReleasePin {
+    /// The state.
+    pub state: &'static str,
+    /// What its stage may import.
+    pub world: World,
+    /// The longest that a call may take.
+    pub deadline_ms: u64,
+}
+
+/// The pins that [`pin`] makes of the release's own stages.
+pub fn release_pins() -> impl Iterator<Item = ReleasePin> {
+    DEFAULTS.iter().map(|d| ReleasePin { state: d.state, world: d.world, deadline_ms: d.deadline_ms })
+}
+
+/// `--stage STATE=FILE`
+#[derive(Clone, Debug)]
+pub struct StageOverride {
+    /// The state whose stage it is.
+    pub state: String,
+    /// The component.
+    pub file: PathBuf,
+}
+
+impl FromStr for StageOverride {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((state, file)) if !state.is_empty() && !file.is_empty() => {
+                Ok(Self { state: state.to_owned(), file: file.into() })
+            }
+            _ => Err("expected STATE=FILE, such as GenerateThumbnails=./my_stage.wasm".into()),
+        }
+    }
+}
+
+/// `--config FILE`
+#[derive(Debug, std::default::Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LocalConfig {
+    /// What a batch may hold.
+    batch: Option<BatchLimits>,
+    /// By state; what is absent keeps its default.
+    states: BTreeMap<String, StateConfig>,
+}
+
+#[derive(Debug, std::default::Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct StateConfig {
+    config: Option<Map<String, Value>>,
+    limits: Option<Limits>,
+    grants: Option<Grants>,
+}
+
+impl LocalConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it is not there or not of this shape; the text names the place.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read(file).map_err(|e| usage!("cannot read --config {}: {e}", file.display()))?;
+        serde_json::from_slice(&text).map_err(|e| usage!("--config {}: {e}", file.display()))
+    }
+}
+
+/// Makes the pins for `states`, the states of the state machine that call the host, and puts the components they name
+/// into `components`.
+///
+/// # Errors
+/// If a state has no stage, or a component does not fit.
+pub fn pin(
+    states: &[String],
+    stages: &Path,
+    overrides: &[StageOverride],
+    mut config: LocalConfig,
+    components: &mut Components,
+) -> Result<Pins> {
+    for named in overrides.iter().map(|o| &o.state).chain(config.states.keys()) {
+        if !states.contains(named) {
+            return Err(usage!(
+                "the state machine has no state {named:?} that calls the host; it has {}",
+                states.join(", ")
+            ));
+        }
+    }
+    let mut pins = BTreeMap::new();
+    for state in states {
+        let default = DEFAULTS.iter().find(|default| default.state == state);
+        let replaced = overrides.iter().rev().find(|o| o.state == *state);
+        let mut pin = match (replaced, default) {
+            (Some(replaced), _) => foreign(replaced, default, components)?,
+            (None, Some(default)) => own(default, stages, components)?,
+            (None, None) => {
+                return Err(usage!("no stage is known for the state {state:?}; name one with --stage {state}=FILE"));
+            }
+        };
+        if let Some(own) = config.states.remove(state) {
+            pin.config = own.config.unwrap_or(pin.config);
+            pin.limits = own.limits.unwrap_or(pin.limits);
+            pin.grants = own.grants.unwrap_or(pin.grants);
+        }
+        pins.insert(state.clone(), pin);
+    }
+    let pins = Pins::new(config.batch.unwrap_or_default(), pins);
+    // The same checks as for pins that come from elsewhere.
+    Pins::parse(&serde_json::to_vec(&pins)?, "--config").map_err(|e| usage!("{e}"))
+}
+
+fn own(default: &Default, stages: &Path, components: &mut Components) -> Result<Pin> {
+    let digest = components.add(&stages.join(file_name(default.stage)))?;
+    Ok(Pin {
+        stage: default.stage.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        world: default.world,
+        digest,
+        config: Map::new(),
+        limits: Limits { memory_mib: default.memory_mib, deadline_ms: default.deadline_ms },
+        grants: default.grants(),
+    })
+}
+
+fn foreign(replaced: &StageOverride, default: Option<&Default>, components: &mut Components) -> Result<Pin> {
+    let file = &replaced.file;
+    let bytes =
+        std::fs::read(file).map_err(|e| usage!("cannot read --stage {}={}: {e}", replaced.state, file.display()))?;
+    let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
+    let expected = default.map(|default| default.world).filter(|world| check(&names, *world).is_empty());
+    let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
+        usage!("{} fits no world; `stagehost stage check {}` says why", file.display(), file.display())
+    })?;
+    let digest = components.add(file).context("adding a stage")?;
+    let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
+    let grants = default.map_or_else(
+        || Grants { read: strings(&[RAW, THUMB, PROCESSED]), write: strings(&[PROCESSED]), http: vec![] },
+        Default::grants,
+    );
+    let limits =
+        default.map_or_else(Limits::default, |d| Limits { memory_mib: d.memory_mib, deadline_ms: d.deadline_ms });
+    Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
+}
+
+impl Default {
+    fn grants(&self) -> Grants {
+        Grants { read: strings(self.read), write: strings(self.write), http: vec![] }
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_override_names_a_state_and_a_file() {
+        let parsed: StageOverride = "GenerateThumbnails=./a=b.wasm".parse().unwrap();
+        assert_eq!((parsed.state.as_str(), parsed.file.to_str()), ("GenerateThumbnails", Some("./a=b.wasm")));
+        assert!("GenerateThumbnails".parse::<StageOverride>().is_err());
+        assert!("=x.wasm".parse::<StageOverride>().is_err());
+    }
+
+    #[test]
+    fn the_default_grants_make_sense() {
+        for default in DEFAULTS {
+            default.grants().check().unwrap();
+        }
+    }
+}
