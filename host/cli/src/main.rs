@@ -1,7 +1,8 @@
 //! The `stagehost` command: the whole pipeline on one machine, and the tools around stages.
 //!
 //! `commands/` has one file or folder per command; the other folders are what several of them share. Commands know the
-//! shared folders, and those never know a command.
+//! shared folders, and those never know a command. Everything is written through [`console::printer::Printer`].
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod analysis;
 mod build;
@@ -10,19 +11,44 @@ mod console;
 mod exit;
 mod local;
 mod registry;
+mod signals;
 mod signing;
+#[cfg(test)]
+mod tests;
 
-use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{check, cost, env, keys, package, pins, replay, run, serve, stage};
+use self::console::printer::Printer;
+use self::console::{logs, problem, terminal};
 use self::exit::Exit;
+use self::signals::stoppable;
 
 /// A WebAssembly-component plugin runtime for media stages.
 ///
 /// A batch of photos, videos and documents goes through a state machine; each state runs a stage: a sandboxed component
 /// that is pinned by digest and can be swapped without touching the host.
 #[derive(Parser)]
-#[command(version, propagate_version = true, max_term_width = 110)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "\
+Results go to standard output, progress and problems to standard error.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage or a missing file, 130 stopped by Ctrl-C, 143 by SIGTERM. A command's \
+own --help lists others. If the reader of standard output goes away, as with `| head`, the command goes on to its end \
+in silence.
+
+Examples:
+
+  stagehost run samples/listing
+  stagehost serve
+  stagehost run --help"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +56,10 @@ struct Cli {
     /// Log level, or a filter such as `stagehost_runtime=debug`. Logs go to standard error.
     #[arg(long, global = true, env = "STAGEHOST_LOG", default_value = "error", hide_env_values = true)]
     log: String,
+
+    /// No progress and no notes on standard error: results and problems only
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
@@ -38,7 +68,7 @@ enum Command {
     Run(run::RunArgs),
     /// Serve the pipeline's AWS endpoints on this machine, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
-    /// Make what is deployed as the Lambda function: the host, compiled stages, pins
+    /// Make the package that is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
     /// Repeat recorded calls without any network, and compare the results
     Replay(replay::ReplayArgs),
@@ -56,40 +86,61 @@ enum Command {
     Stage(stage::StageCommand),
 }
 
-fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log).unwrap_or_else(|error| {
-        eprintln!("stagehost: --log {:?} is no filter ({error}); logging errors only", cli.log);
-        tracing_subscriber::EnvFilter::new("error")
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-
-    match block_on(cli.command.run()) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            eprintln!("stagehost: {error:#}");
-            exit::of_error(&error).into()
-        }
-    }
-}
-
 impl Command {
-    async fn run(self) -> anyhow::Result<Exit> {
+    async fn run(self, printer: &Printer) -> Result<Exit> {
         match self {
-            Command::Run(args) => run::run(args).await,
-            Command::Serve(args) => serve::serve(args).await,
-            Command::Package(args) => package::package(args),
-            Command::Replay(args) => replay::replay(args).await,
-            Command::Check(args) => check::check(args),
-            Command::Cost(args) => cost::cost(args),
-            Command::Env(args) => env::env(args),
-            Command::Pins(command) => pins::pins(*command).await,
-            Command::Keys(command) => keys::keys(command),
-            Command::Stage(command) => stage::stage(command).await,
+            // These stop services before they end, so they listen for signals themselves.
+            Command::Run(args) => run::run(args, printer).await,
+            Command::Serve(args) => serve::serve(args, printer).await,
+            Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
+            Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
+            Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,
+            Command::Stage(command) => stoppable(printer, stage::stage(command, printer)).await,
+            // These hold nothing that a signal would leave behind.
+            Command::Check(args) => check::check(args, printer),
+            Command::Cost(args) => cost::cost(args, printer),
+            Command::Env(args) => env::env(args, printer),
+            Command::Keys(command) => keys::keys(command, printer),
         }
     }
 }
 
-fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let printer = Printer::new(cli.quiet);
+    logs::start(&cli.log, &printer);
+    let outcome = block_on(cli.command.run(&printer));
+    let ended = outcome.and_then(|exit| printer.finish().map(|()| exit));
+    ended
+        .unwrap_or_else(|error| {
+            printer.problem(problem::sentence(&error));
+            exit::of_error(&error)
+        })
+        .into()
+}
+
+/// Reads the command line. Help and mistakes are printed here, as wide as the terminal.
+fn parse() -> Result<Cli, ExitCode> {
+    let command = Cli::command().term_width(terminal::help_columns());
+    command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|asked| {
+        let written = asked.print().and_then(|()| std::io::stdout().flush());
+        match written {
+            Err(error) if !asked.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+                Printer::Plain.problem(format_args!("cannot write to standard output: {error}"));
+                Exit::Failure.into()
+            }
+            _ => ExitCode::from(u8::try_from(asked.exit_code()).unwrap_or(Exit::Usage as u8)),
+        }
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(future);
+    // Compilations that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }

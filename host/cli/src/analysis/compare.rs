@@ -1,4 +1,4 @@
-//! Everything that is looked at, together.
+//! All checks together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,11 @@ use super::machine::{Machine, Pinned};
 use super::recovery;
 use super::schema::Documents;
 
-/// What is wrong with a state machine, beside its pins and the schema of what the host answers. `dispatched` are the
-/// states that the host is called for by name.
+/// Returns the findings about a state machine, its pins and the schema of the host's answers. `dispatched` are the states
+/// by whose names the host picks a stage.
 ///
 /// # Errors
-/// If the schema is not JSON. A definition that is not valid is a finding.
+/// If the schema is not JSON. An invalid definition is a finding.
 pub fn findings(
     definition: &str,
     schema: &str,

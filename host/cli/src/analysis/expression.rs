@@ -1,4 +1,4 @@
-//! What a state's fields compute, and whether they can.
+//! The fields of a state: what they compute, and what they cannot.
 
 use serde_json::Value;
 use stagehost_asl::inspect::{self, Argument, Call, Expression, Piece, Type};
@@ -8,7 +8,7 @@ use super::flow::{Flow, Here};
 use super::schema::of_value;
 use super::shape::{Field, Lookup, Object, Shape};
 
-/// What an intrinsic function takes.
+/// What an argument of an intrinsic function must be.
 #[derive(Clone, Copy)]
 enum Takes {
     Anything,
@@ -49,7 +49,7 @@ impl Flow<'_> {
         self.compute(text, &below(here.place, field), here, document)
     }
 
-    /// `Parameters`, `ResultSelector`, `ItemSelector`: what it makes of the document; the document where it is not given.
+    /// Returns what `Parameters`, `ResultSelector` or `ItemSelector` makes of the document; the document if it is absent.
     pub(super) fn parameters(&mut self, state: &Value, field: &str, here: &Here<'_>, document: &Shape) -> Shape {
         match state.get(field) {
             Some(template) => self.template(template, field, &below(here.place, field), here, document),
@@ -81,11 +81,11 @@ impl Flow<'_> {
         }
     }
 
-    /// The value of a path or of an intrinsic function's call.
+    /// Returns the value of a path, or of a call of an intrinsic function.
     fn compute(&mut self, text: &str, place: &str, here: &Here<'_>, document: &Shape) -> Shape {
         match inspect::expression(text) {
             Ok(expression) => self.evaluate(&expression, place, here, document),
-            // Refused by the parser already.
+            // The parser has refused it.
             Err(_) => Shape::Any,
         }
     }
@@ -101,15 +101,15 @@ impl Flow<'_> {
         }
     }
 
-    /// Notes where a path finds nothing.
+    /// Reports where a path finds nothing.
     pub(super) fn missing(&mut self, found: &Lookup, path: &str, place: &str, here: &Here<'_>) {
         let Some(missing) = found.missing.iter().max_by_key(|missing| missing.never) else { return };
         let certain = if found.never() { "is not there" } else { "is not always there" };
         let instead = match missing.instead.as_slice() {
             [] => "test it with IsPresent first, or have every state before write it".to_owned(),
             names => format!(
-                "there are {}: name one of them, or write the field in every state before; what the host answers is \
-                 laid down in the schema",
+                "there are {}: name one of them, or write the field in every state before; the schema defines the host's \
+                 answers",
                 names.join(", ")
             ),
         };
@@ -140,7 +140,7 @@ impl Flow<'_> {
         made(call.function, given)
     }
 
-    /// Notes a value that is not, or not always, of the type that is asked for.
+    /// Reports a value that is not always of the type that is needed.
     fn wants(&mut self, shape: &Shape, takes: Takes, subject: &str, by: &str, place: &str, here: &Here<'_>) {
         let fits = |shape: &&Shape| match (shape, takes) {
             (Shape::Any, _) | (_, Takes::Anything) => true,
@@ -155,11 +155,11 @@ impl Flow<'_> {
             Takes::Object => "an object",
             Takes::Anything => "anything",
         };
-        let problem = format!("{by} asks for {wanted}, but {subject} is {} coming from {}", wrong.word(), here.from);
+        let problem = format!("{by} needs {wanted}, but {subject} is {} coming from {}", wrong.word(), here.from);
         self.mistyped(subject, problem, place, here);
     }
 
-    /// Notes a comparison that cannot hold.
+    /// Reports a comparison that cannot hold.
     pub(super) fn compares(&mut self, shape: &Shape, wanted: Type, path: &str, by: &str, place: &str, here: &Here<'_>) {
         self.wants(shape, Takes::Plain(wanted), path, by, place, here);
     }
@@ -177,7 +177,7 @@ impl Flow<'_> {
     }
 }
 
-/// What a function takes at a position.
+/// Returns what a function's argument must be.
 fn takes(function: &str, at: usize) -> Takes {
     match (function, at) {
         ("States.StringToJson" | "States.Base64Encode" | "States.Base64Decode" | "States.StringSplit", _)
@@ -198,7 +198,7 @@ fn takes(function: &str, at: usize) -> Takes {
     }
 }
 
-/// What a function makes.
+/// Returns a function's result.
 fn made(function: &str, given: Vec<Shape>) -> Shape {
     let item = |shape: Option<&Shape>| shape.map_or(Shape::Any, |shape| shape.look(&[Piece::Some]).shape());
     match function {

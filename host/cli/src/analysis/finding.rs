@@ -1,4 +1,4 @@
-//! What is wrong, where, and what to do about it.
+//! Findings: the problem, its place, and the fix.
 
 use std::fmt;
 
@@ -12,25 +12,25 @@ pub enum Kind {
     Definition,
     /// A state without a pin, a pin without a state.
     Pin,
-    /// What the host needs to know of the execution does not reach it.
+    /// A field that the host needs is missing from its call.
     Envelope,
-    /// A task token where none is waited for, or none where one is.
+    /// A task token where the state does not wait for one, or no token where it does.
     Token,
-    /// A path reads what is not there, or not always.
+    /// A path finds nothing, or not always something.
     Path,
-    /// A value of another type than is asked for.
+    /// A value of the wrong type.
     Type,
-    /// `IsPresent` of something that nobody writes.
+    /// `IsPresent` of a field that no state writes.
     NeverPresent,
-    /// The host is given a document that it does not know.
+    /// The host gets a document that it does not know.
     Document,
-    /// A task gives up before its stage does.
+    /// A task whose timeout is shorter than its stage's.
     Timeout,
-    /// What cannot get better is tried again.
+    /// A Retry of an error that stays.
     Retry,
     /// A failure that nothing catches.
     Catch,
-    /// An end of which nobody is told.
+    /// An end that reaches neither the backend nor the dead-letter queue.
     Untold,
 }
 
@@ -53,18 +53,18 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// The state; the innermost one around the place.
+    /// The innermost state around the place.
     pub state: Option<String>,
     /// A JSON pointer into the state machine, or into the pins (`pins:/states/…`).
     pub place: String,
-    /// Which kind it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The path or field that it is about.
+    /// The path or field.
     pub subject: String,
-    /// One sentence.
+    /// The problem, in one sentence.
     pub problem: String,
     /// The next step.
     pub fix: String,
@@ -80,12 +80,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Collects findings. The same place is reached in many ways, so a subject is told once a place.
+/// Collects findings. The analysis reaches a place in many ways, but reports a subject there once.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Notes a finding, unless it is known.
+    /// Adds a finding, unless it is known.
     pub fn add(&mut self, finding: Finding) {
         let same = |known: &Finding| {
             (known.kind, &known.place, &known.subject) == (finding.kind, &finding.place, &finding.subject)
@@ -95,14 +95,14 @@ impl Findings {
         }
     }
 
-    /// All of them, sorted by place.
+    /// Returns all findings, sorted by place.
     pub fn finish(mut self) -> Vec<Finding> {
         self.0.sort_by(|a, b| (&a.place, a.kind, &a.subject).cmp(&(&b.place, b.kind, &b.subject)));
         self.0
     }
 }
 
-/// A JSON pointer's step.
+/// Returns a JSON pointer with one more step.
 pub fn below(pointer: &str, step: impl fmt::Display) -> String {
     format!("{pointer}/{}", step.to_string().replace('~', "~0").replace('/', "~1"))
 }

@@ -13,33 +13,33 @@ use super::machine::{Machine, entries, inner_flows, kind, next, resource, waits}
 use super::schema::{Documents, misfits, of_value};
 use super::shape::{Field, Object, Shape};
 
-/// More shapes of one input than this are a loop that lets it grow; it is followed no further.
+/// An input with more shapes than this is in a loop that lets it grow; it is not followed further.
 const MOST_SHAPES: usize = 64;
-/// Of a document with more parts than this, which only such a loop makes, nothing is known any more.
+/// A document with more parts than this, which only such a loop makes, becomes `Any`.
 const MOST_PARTS: usize = 20_000;
 
-/// Of what is wrong with one document, as much is told.
+/// The most problems that are reported of one document.
 const MOST_MISFITS: usize = 4;
 
 /// An input, and the state that it comes from.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// For people.
+    /// The state's name, for people.
     pub from: String,
-    /// Of the document.
+    /// The document's shape.
     pub shape: Shape,
 }
 
-/// Where the analysis is.
+/// The analysis's position.
 #[derive(Clone)]
 pub struct Here<'a> {
     /// The state.
     pub name: &'a str,
     /// Its place.
     pub place: &'a str,
-    /// Where its input comes from.
+    /// The state that its input comes from.
     pub from: &'a str,
-    /// The context object.
+    /// Returns the context object's shape.
     pub context: Shape,
     /// The item, within a Map state.
     pub item: Option<&'a Shape>,
@@ -66,15 +66,15 @@ impl<'a> Flow<'a> {
                     state: Some(state),
                     place,
                     kind: Kind::NeverPresent,
-                    problem: format!("{path} is never there: no state before writes it, so the rule says the same each time"),
-                    fix: "name what the states before write (the ResultPath of a Catch, a field of the schema), or drop the rule".into(),
+                    problem: format!("{path} is never there: no state before writes it, so the rule always has the same result"),
+                    fix: "use a path that a state before writes (the ResultPath of a Catch, a field of the schema), or drop the rule".into(),
                     subject: path,
                 });
             }
         }
     }
 
-    /// Follows one document through one flow. What it may be at its ends.
+    /// Follows one document through one flow. Returns its shapes at the ends.
     fn flow(&mut self, flow: &'a Value, place: &str, start: Arrival, item: Option<&Shape>) -> Vec<Shape> {
         let states = flow.get("States").unwrap_or(&Value::Null);
         let Some(first) = flow.get("StartAt").and_then(Value::as_str) else { return vec![] };
@@ -108,7 +108,7 @@ impl<'a> Flow<'a> {
         ends
     }
 
-    /// What leaves a state, and where to.
+    /// Returns the documents that leave a state, and where they go.
     fn state(&mut self, state: &'a Value, here: &Here<'_>, input: &Shape) -> Vec<(Target<'a>, Shape)> {
         let effective = self.filter(state, "InputPath", here, input);
         let mut found = Vec::new();
@@ -152,7 +152,7 @@ impl<'a> Flow<'a> {
                     let start = Arrival { from: here.from.to_owned(), shape: payload.clone() };
                     results.push(self.flow(branch, &place, start, here.item));
                 }
-                // A branch that never ends well never lets the others on.
+                // If a branch never succeeds, the Parallel state never does.
                 if results.iter().any(Vec::is_empty) {
                     found.extend(self.caught(state, here, input));
                     return found;
@@ -235,7 +235,7 @@ impl<'a> Flow<'a> {
         })
     }
 
-    /// What leaves a state through its Catch.
+    /// Returns the documents that leave a state through its Catch.
     fn caught(&mut self, state: &'a Value, here: &Here<'_>, input: &Shape) -> Vec<(Target<'a>, Shape)> {
         let error = Shape::Object(Object::of("the caught error", [("Error", Shape::STRING), ("Cause", Shape::STRING)]));
         let mut found = Vec::new();
@@ -247,7 +247,7 @@ impl<'a> Flow<'a> {
         found
     }
 
-    /// What a Task state gets back; and whether the host knows what it is given.
+    /// Returns a Task state's result. Reports documents that the host does not know.
     fn call(&mut self, state: &Value, here: &Here<'_>, payload: &Shape) -> Shape {
         let Some(resource) = resource(state) else { return Shape::Any };
         let host = self.machine.calls_host(here.name);
@@ -277,7 +277,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Is the batch in the envelope one that the host knows?
+    /// Reports a document in a call that the host does not know.
     fn document(&mut self, state: &Value, here: &Here<'_>, envelope: &Shape, field: &str) {
         let found = envelope.look(&[inspect::Piece::Name("batch".into())]);
         for shape in found.shapes {
@@ -295,7 +295,7 @@ impl<'a> Flow<'a> {
                 place: format!("{}/{field}/batch.$", here.place),
                 kind: Kind::Document,
                 subject: written.to_owned(),
-                problem: format!("the document that the host is given, coming from {}, is none: {}{more}", here.from, first.join("; ")),
+                problem: format!("the host does not know the document that comes from {}: {}{more}", here.from, first.join("; ")),
                 fix: "pass on the document as the host answered it; a Catch may add its error at $.error, and a Pass state \
                       the failed state's name at $.error.state"
                     .into(),
@@ -316,15 +316,15 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Where a document goes on.
+/// Where a document goes next.
 enum Target<'a> {
-    /// To a state, and by what if not by `Next`.
+    /// To a state; the text names the way, if it is not `Next`.
     State(&'a str, &'static str),
     /// Out of the flow.
     End,
 }
 
-/// The context object.
+/// Returns the context object's shape.
 fn context(token: bool, item: Option<&Shape>) -> Shape {
     let of = |what: &str, names: &[&'static str]| {
         let texts = names.iter().map(|name| (*name, Shape::STRING));

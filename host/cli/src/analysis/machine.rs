@@ -1,4 +1,4 @@
-//! The definition as it is looked at: by state, with the place of each, and which of them call the host.
+//! The definition, by state: where each state is, and which of them call the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,30 +7,30 @@ use stagehost_asl::{Pattern, Resource};
 
 use super::finding::below;
 
-/// What is pinned to a state, as far as the state machine depends on it.
+/// The part of a pin that the state machine depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     /// The world's name in WIT.
     pub world: String,
-    /// The longest that a call may take.
+    /// The deadline of a call.
     pub deadline_ms: u64,
 }
 
-/// A definition, taken apart.
+/// A definition by state.
 pub struct Machine<'a> {
-    /// The whole of it.
+    /// The whole definition.
     pub definition: &'a Value,
-    /// Every state, those of branches and iterations too. Names are unique in the whole machine.
+    /// All states, also those of branches and iterations. Names are unique in the whole machine.
     pub states: BTreeMap<&'a str, Node<'a>>,
-    /// By state.
+    /// Pins by state.
     pub pins: &'a BTreeMap<String, Pinned>,
     /// States that are dispatched by their names.
     pub dispatched: BTreeSet<String>,
 }
 
-/// A state and where it stands.
+/// A state and its place.
 pub struct Node<'a> {
-    /// As defined.
+    /// Its definition.
     pub state: &'a Value,
     /// A JSON pointer.
     pub place: String,
@@ -39,14 +39,14 @@ pub struct Node<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Takes a definition apart.
+    /// Returns a definition by state.
     pub fn new(definition: &'a Value, pins: &'a BTreeMap<String, Pinned>, dispatched: BTreeSet<String>) -> Self {
         let mut states = BTreeMap::new();
         collect(definition, "", None, &mut states);
         Self { definition, states, pins, dispatched }
     }
 
-    /// Whether a state calls the host, well or badly.
+    /// Whether a state calls the host, even with missing fields.
     pub fn calls_host(&self, name: &str) -> bool {
         let Some(node) = self.states.get(name) else { return false };
         let named = node.state.pointer("/Parameters/FunctionName").or_else(|| node.state.get("Resource"));
@@ -54,14 +54,13 @@ impl<'a> Machine<'a> {
         self.dispatched.contains(name) || is_host
     }
 
-    /// Whether a state's end means that somebody has been told how the batch ended: the backend, or the dead-letter
-    /// queue.
-    pub fn tells(&self, name: &str) -> bool {
+    /// Whether a state delivers the result: to the backend, or to the dead-letter queue.
+    pub fn delivers(&self, name: &str) -> bool {
         let callback = self.pins.get(name).is_some_and(|pin| pin.world == "callback") && self.calls_host(name);
         callback || self.is_last_resort(name)
     }
 
-    /// Whether a state keeps the result in a queue.
+    /// Whether a state puts the result into the dead-letter queue.
     pub fn is_last_resort(&self, name: &str) -> bool {
         let resource = self.states.get(name).and_then(|node| resource(node.state));
         resource.is_some_and(|resource| {
@@ -81,7 +80,7 @@ fn collect<'a>(flow: &'a Value, place: &str, parent: Option<&'a str>, found: &mu
     }
 }
 
-/// The flows within a Parallel or Map state, with their places.
+/// Returns the flows within a Parallel or Map state, with their places.
 pub fn inner_flows<'a>(state: &'a Value, place: &str) -> Vec<(&'a Value, String)> {
     let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten().enumerate();
     let mut found: Vec<_> = branches.map(|(at, branch)| (branch, below(&below(place, "Branches"), at))).collect();
@@ -91,12 +90,12 @@ pub fn inner_flows<'a>(state: &'a Value, place: &str) -> Vec<(&'a Value, String)
     found
 }
 
-/// A state's type.
+/// Returns a state's type.
 pub fn kind(state: &Value) -> &str {
     state.get("Type").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a Task state calls.
+/// Returns the resource that a Task state calls.
 pub fn resource(state: &Value) -> Option<Resource> {
     state.get("Resource").and_then(Value::as_str).and_then(|text| Resource::parse(text).ok())
 }
@@ -106,18 +105,18 @@ pub fn waits(state: &Value) -> bool {
     resource(state).is_some_and(|resource| resource.pattern() == Pattern::WaitForTaskToken)
 }
 
-/// Where a state goes when it ends well; `None` where its flow ends.
+/// Returns the state after one that succeeds; `None` at the end of its flow.
 pub fn next(state: &Value) -> Option<&str> {
     state.get("Next").and_then(Value::as_str)
 }
 
-/// The entries of `Catch` or `Retry`, with their places.
+/// Returns the entries of `Catch` or `Retry`, with their places.
 pub fn entries<'a>(state: &'a Value, field: &str, place: &str) -> Vec<(&'a Value, String)> {
     let list = state.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     list.map(|(at, entry)| (entry, below(&below(place, field), at))).collect()
 }
 
-/// The names in `ErrorEquals`.
+/// Returns the names in `ErrorEquals`.
 pub fn errors(entry: &Value) -> Vec<&str> {
     entry.get("ErrorEquals").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }

@@ -1,5 +1,5 @@
-//! What belongs together though it stands in two places: pins and states, timeouts and deadlines, what is tried again, what
-//! is caught, and who is told of an end.
+//! Rules between two places: pins and states, timeouts and deadlines, errors and their Retry and Catch, ends and the delivery
+//! of the result.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use stagehost_batch::Case;
 use super::finding::{Finding, Findings, Kind, below};
 use super::machine::{Machine, Node, entries, errors, inner_flows, kind, next, waits};
 
-/// What the envelope of a state holds, and which part of the context object it must be.
+/// The fields of a call of the host: the part of the context object that each must be, and why.
 const ENVELOPE: [(&str, &str, &str); 5] = [
     ("state.$", "$$.State.Name", "the host picks the stage by it"),
     ("execution/arn.$", "$$.Execution.Id", "the document and the callback carry it"),
     ("execution/name.$", "$$.Execution.Name", "requests of transcoding jobs derive from it"),
     ("execution/startedAt.$", "$$.Execution.StartTime", "the callback carries it"),
-    ("retry.$", "$$.State.RetryCount", "passing faults are tried again on the first attempts only"),
+    ("retry.$", "$$.State.RetryCount", "transient errors are retried on the first attempts only"),
 ];
 const TOKEN: &str = "taskToken.$";
 
-/// Looks at every state by itself.
+/// Checks every state.
 pub fn run(machine: &Machine<'_>, findings: &mut Findings) {
     pins(machine, findings);
     for (name, node) in &machine.states {
@@ -39,17 +39,17 @@ pub fn run(machine: &Machine<'_>, findings: &mut Findings) {
         if holds_host(machine, name) {
             retries(&mut notes);
         }
-        // Where the last resort itself fails there is nobody left to tell.
+        // If the dead-letter queue itself fails, no other way is left.
         if !machine.is_last_resort(name) {
             for (entry, place) in entries(node.state, "Catch", &node.place) {
-                let way = next(entry).and_then(|next| untold(machine, next));
-                notes.untold(way, below(&place, "Next"));
+                let way = next(entry).and_then(|next| undelivered(machine, next));
+                notes.undelivered(way, below(&place, "Next"));
             }
         }
     }
     let first = machine.definition.get("StartAt").and_then(Value::as_str);
     if let Some((name, node)) = first.and_then(|name| machine.states.get_key_value(name)) {
-        Notes { name, node, findings }.untold(untold(machine, name), "/StartAt".to_owned());
+        Notes { name, node, findings }.undelivered(undelivered(machine, name), "/StartAt".to_owned());
     }
 }
 
@@ -65,16 +65,16 @@ impl Notes<'_> {
         self.findings.add(Finding { state, place, kind, subject, problem, fix: fix.into() });
     }
 
-    fn untold(&mut self, way: Option<Vec<&str>>, place: String) {
+    fn undelivered(&mut self, way: Option<Vec<&str>>, place: String) {
         let Some(way) = way else { return };
         let end = way.last().copied().unwrap_or_default();
         self.add(
             Kind::Untold,
             place,
             end,
-            format!("on the way {} the execution ends, and nobody is told", way.join(" → ")),
-            "lead it through a state that tells the backend (a pin of the world callback), or one that keeps the result \
-             in the dead-letter queue (sqs:sendMessage)",
+            format!("on the way {} the execution ends, and its result is not delivered", way.join(" → ")),
+            "lead it through a state that calls the backend (a pin of the world callback), or one that sends the result to \
+             the dead-letter queue (sqs:sendMessage)",
         );
     }
 }
@@ -87,7 +87,7 @@ fn pins(machine: &Machine<'_>, findings: &mut Findings) {
                 place: node.place.clone(),
                 kind: Kind::Pin,
                 subject: (*name).to_owned(),
-                problem: "nothing is pinned to this state, so the host would refuse it with Host.NoPin".into(),
+                problem: "no stage is pinned to this state, so the host would refuse it with Host.NoPin".into(),
                 fix: format!("pin a stage to {name}, or name the state as its pin does"),
             });
         }
@@ -120,7 +120,7 @@ fn envelope(notes: &mut Notes<'_>) {
     }
     if state.pointer(&format!("/{base}/batch.$")).is_none() {
         let place = format!("{}/{base}/batch.$", notes.node.place);
-        notes.add(Kind::Envelope, place, "batch.$", "the host is given no document".into(), "write \"batch.$\": \"$\"");
+        notes.add(Kind::Envelope, place, "batch.$", "the call has no document".into(), "write \"batch.$\": \"$\"");
     }
 }
 
@@ -141,11 +141,17 @@ fn token(machine: &Machine<'_>, notes: &mut Notes<'_>) {
         (true, Some((_, "$$.Task.Token"))) => {}
         (true, Some((base, other))) => {
             let place = place(base);
-            notes.add(Kind::Token, place, TOKEN, format!("{TOKEN} is {other}, so nobody can end the state"), FIX_TOKEN);
+            notes.add(Kind::Token, place, TOKEN, format!("{TOKEN} is {other}, so the state can never end"), FIX_TOKEN);
         }
         (true, None) => {
             let place = place("Parameters/Payload");
-            notes.add(Kind::Token, place, TOKEN, "the state waits for a token that nobody is given".into(), FIX_TOKEN);
+            notes.add(
+                Kind::Token,
+                place,
+                TOKEN,
+                "the state waits for a token, but does not pass one on".into(),
+                FIX_TOKEN,
+            );
         }
         (false, Some((base, _))) => {
             let place = place(base);
@@ -185,7 +191,7 @@ fn timeout(machine: &Machine<'_>, notes: &mut Notes<'_>) {
     let fix = format!("give more than {} seconds, or the pin a shorter deadline", deadline.div_ceil(1000));
     match notes.node.state.get("TimeoutSeconds").and_then(Value::as_u64) {
         None => {
-            let problem = "without a timeout a call that is dead is waited for as long as the execution may run";
+            let problem = "without a timeout the state waits for a dead call as long as the execution may run";
             notes.add(Kind::Timeout, place, "TimeoutSeconds", problem.into(), fix);
         }
         Some(seconds) if seconds.saturating_mul(1000) <= deadline => {
@@ -206,7 +212,7 @@ fn holds_host(machine: &Machine<'_>, name: &str) -> bool {
     machine.calls_host(name) || inner.any(|inner| holds_host(machine, inner))
 }
 
-/// Does a Retry mean a failure that cannot get better?
+/// Checks that no Retry names an error that stays.
 fn retries(notes: &mut Notes<'_>) {
     let means = |entry: &Value, name: &str| {
         errors(entry).iter().any(|error| [name, "States.ALL", "States.TaskFailed"].contains(error))
@@ -224,13 +230,13 @@ fn retries(notes: &mut Notes<'_>) {
         }
     }
     for (place, names) in wrong {
-        let problem = format!("it tries again what stays as it is: {}", names.join(", "));
+        let problem = format!("it retries errors that stay: {}", names.join(", "));
         notes.add(
             Kind::Retry,
             below(&place, "ErrorEquals"),
             "ErrorEquals",
             problem,
-            "name the errors that pass (Stage.Transient, the Lambda service's own), or put an entry with MaxAttempts 0 before",
+            "name transient errors (Stage.Transient, the Lambda service's own), or put an entry with MaxAttempts 0 before",
         );
     }
 }
@@ -238,19 +244,19 @@ fn retries(notes: &mut Notes<'_>) {
 fn catches(notes: &mut Notes<'_>) {
     let all = entries(notes.node.state, "Catch", &notes.node.place);
     if !all.iter().any(|(entry, _)| errors(entry).contains(&"States.ALL")) {
-        let problem = "a failure that no entry names ends the execution, and nobody is told".to_owned();
+        let problem = "a failure that no entry names ends the execution, and its result is not delivered".to_owned();
         let place = below(&notes.node.place, "Catch");
         notes.add(Kind::Catch, place, "Catch", problem, "end Catch with an entry for States.ALL");
     }
 }
 
-/// A way from a state to an end on which nobody is told.
-fn untold<'a>(machine: &'a Machine<'_>, from: &'a str) -> Option<Vec<&'a str>> {
+/// Returns a way from a state to an end on which the result is not delivered.
+fn undelivered<'a>(machine: &'a Machine<'_>, from: &'a str) -> Option<Vec<&'a str>> {
     walk(machine, from, &mut BTreeSet::new())
 }
 
 fn walk<'a>(machine: &'a Machine<'_>, name: &'a str, seen: &mut BTreeSet<&'a str>) -> Option<Vec<&'a str>> {
-    if machine.tells(name) || !seen.insert(name) {
+    if machine.delivers(name) || !seen.insert(name) {
         return None;
     }
     let node = machine.states.get(name)?;
@@ -260,7 +266,7 @@ fn walk<'a>(machine: &'a Machine<'_>, name: &'a str, seen: &mut BTreeSet<&'a str
         Some(way)
     };
     match kind(node.state) {
-        // Within a branch it is a failure of the state around it, whose own Catch is looked at by itself.
+        // In a branch it is a failure of the state around it, whose own Catch is checked too.
         "Fail" => node.parent.is_none().then(|| vec![name]),
         "Choice" => {
             let rules = node.state.get("Choices").and_then(Value::as_array).into_iter().flatten();
@@ -274,7 +280,7 @@ fn walk<'a>(machine: &'a Machine<'_>, name: &'a str, seen: &mut BTreeSet<&'a str
     }
 }
 
-/// Where it goes on after a state; out of its branch, if it ends that. `None` at the end of the execution.
+/// Returns the state after one that ends, outside its branch if it is the last there. `None` at the end of the execution.
 fn after<'a>(machine: &'a Machine<'_>, node: &'a Node<'_>) -> Option<&'a str> {
     next(node.state).or_else(|| after(machine, machine.states.get(node.parent?)?))
 }

@@ -1,4 +1,4 @@
-//! Choice states: what each rule reads, and what is known once it holds or does not.
+//! Choice states: what each rule reads, and what is known of the document if it holds or not.
 
 use serde_json::Value;
 use stagehost_asl::inspect::{self, Piece, Type};
@@ -8,7 +8,7 @@ use super::flow::{Flow, Here};
 use super::shape::Shape;
 
 impl<'a> Flow<'a> {
-    /// Where a Choice state leads, with what is known on each way.
+    /// Returns the states that a Choice state leads to, with what is known on each way.
     pub(super) fn choice(&mut self, state: &'a Value, here: &Here<'_>, input: &Shape) -> Vec<(&'a str, Shape)> {
         let mut ways = Vec::new();
         let mut left = Some(input.clone());
@@ -24,9 +24,9 @@ impl<'a> Flow<'a> {
         ways
     }
 
-    /// What is known of `shape` if the rule holds (`truth`), or does not. `None` if that cannot be.
+    /// Returns what is known of `shape` if the rule holds (`truth`), or does not; `None` if that is impossible.
     fn assume(&mut self, rule: &Value, truth: bool, place: &str, here: &Here<'_>, shape: &Shape) -> Option<Shape> {
-        // A list of rules is asked in order; `all` and `And` hold if each does, so it ends with the first that says no.
+        // Rules are tried in order: `And` ends with the first that does not hold, `Or` with the first that does.
         for (operator, ends_with) in [("And", false), ("Or", true)] {
             let Some(parts) = rule.get(operator).and_then(Value::as_array) else { continue };
             let place = below(place, operator);
@@ -79,12 +79,12 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// The type that a test asks for; `StringMatches` is one of those too.
+/// Returns the type that a test needs, and whether it compares with a path.
 fn comparison(field: &str) -> Option<(Type, bool)> {
     if field == "StringMatches" { Some((Type::String, false)) } else { inspect::comparison(field) }
 }
 
-/// A path that was read is there from now on; an `Is…` test says of which type.
+/// Returns what is known after a test: its path finds something, and after an `Is…` test of a known type.
 fn known(rule: &Value, pieces: &[Piece], truth: bool, shape: &Shape) -> Shape {
     let there = shape.given(pieces, true).unwrap_or_else(|| shape.clone());
     let tests =

@@ -1,4 +1,4 @@
-//! From the JSON Schema of the batch document to the shapes that flow between states.
+//! The JSON Schema of the batch document, as the shapes that flow between states.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use stagehost_asl::inspect::Type;
 
 use super::shape::{Field, Object, Shape};
 
-/// References within references deeper than this are not followed.
+/// How deep references are followed.
 const DEEPEST: usize = 32;
 
 /// The documents that the host reads and writes.
 pub struct Documents {
-    /// What it answers: the batch, or the head of one that was too large for Step Functions.
+    /// Its answer: the batch, or the head of one that was too large for Step Functions.
     pub answer: Shape,
-    /// What it takes: the same, also with a caught `error` beside it, also behind a Parallel state.
+    /// Its input: the same, also with a caught `error`, also as branches of a Parallel state.
     pub taken: Shape,
-    /// Only of the first input: whatever it is, `error` is read like this.
+    /// The input of the execution, of which only `error` is known.
     pub input: Shape,
 }
 
@@ -74,7 +74,7 @@ fn shape(schema: &Value, node: &Value, what: &str, depth: usize) -> Shape {
     own
 }
 
-/// What `type`, `properties`, `items`, `enum` and `const` say.
+/// Returns the shape by `type`, `properties`, `items`, `enum` and `const`.
 fn plain(schema: &Value, node: &Value, what: &str, depth: usize) -> Shape {
     if let Some(value) = node.get("const") {
         return of_value(value);
@@ -109,7 +109,7 @@ fn plain(schema: &Value, node: &Value, what: &str, depth: usize) -> Shape {
     }))
 }
 
-/// The object with what `node` says of its fields.
+/// Returns the object with the fields of `node`.
 fn narrowed(schema: &Value, object: &Object, node: &Value, depth: usize) -> Object {
     let mut object = object.clone();
     for (name, property) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -123,7 +123,7 @@ fn narrowed(schema: &Value, object: &Object, node: &Value, depth: usize) -> Obje
     object
 }
 
-/// The shape of a literal.
+/// Returns the shape of a literal.
 pub fn of_value(value: &Value) -> Shape {
     match value {
         Value::Null => Shape::Plain(Type::Null),
@@ -140,7 +140,7 @@ pub fn of_value(value: &Value) -> Shape {
     }
 }
 
-/// How `given` differs from what is expected: one clause for each place. Empty if it fits.
+/// Returns how `given` differs from what is expected, one clause for each place.
 pub fn misfits(given: &Shape, expected: &Shape, at: &str) -> Vec<String> {
     match (given, expected) {
         (Shape::Any, _) | (_, Shape::Any) => vec![],
@@ -151,7 +151,7 @@ pub fn misfits(given: &Shape, expected: &Shape, at: &str) -> Vec<String> {
         }
         (_, Shape::OneOf(all)) => {
             let tried = all.iter().map(|shape| misfits(given, shape, at));
-            // What is wrong with the alternative that is the nearest is what its author wants to know.
+            // The nearest alternative is most likely the one that was meant.
             let nearest = tried.zip(all).min_by_key(|(found, shape)| (shape.word() != given.word(), found.len()));
             nearest.map(|(found, _)| found).unwrap_or_default()
         }

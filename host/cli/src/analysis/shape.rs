@@ -1,78 +1,78 @@
-//! What is known of a document without having one: which fields it has, which of them always, of what type.
+//! What is known of a document before it exists: its fields, whether each is always there, and their types.
 
 use std::collections::BTreeMap;
 
 use stagehost_asl::inspect::{Piece, Type};
 
-/// What a value may be.
+/// The values that are possible.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// Nothing is known; whatever is read of it may be there.
+    /// Any value.
     Any,
-    /// A value that has no parts.
+    /// A value without parts.
     Plain(Type),
-    /// Fields.
+    /// An object.
     Object(Object),
     /// Items of one shape; at least `least` of them.
     List {
-        /// Of each.
+        /// The shape of each item.
         item: Box<Shape>,
-        /// How many there are for certain.
+        /// How many there are at least.
         least: usize,
     },
-    /// Items of their own shapes each.
+    /// A list with a shape for each item.
     Tuple(Vec<Shape>),
-    /// One of these. Never empty, and none of them is again one.
+    /// One of these; never empty, and never nested.
     OneOf(Vec<Shape>),
 }
 
 /// An object.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Object {
-    /// What it is, for people: `the batch document`.
+    /// Its name for people: `the batch document`.
     pub what: String,
-    /// By name.
+    /// Fields by name.
     pub fields: BTreeMap<String, Field>,
-    /// There may be fields that are not known.
+    /// Whether there may be other fields.
     pub open: bool,
 }
 
 /// One field of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Of its value.
+    /// The value's shape.
     pub shape: Shape,
     /// Whether it is always there.
     pub always: bool,
 }
 
-/// What a path finds.
+/// The result of a path.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    /// What it may find.
+    /// The shapes that it may find.
     pub shapes: Vec<Shape>,
-    /// Where it may find nothing.
+    /// The places where it may find nothing.
     pub missing: Vec<Missing>,
 }
 
 /// A place where a path ends early.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Missing {
-    /// One clause.
+    /// Why, in one clause.
     pub why: String,
-    /// What could be read there instead.
+    /// The names that are there instead.
     pub instead: Vec<String>,
-    /// Whether it is so in every case.
+    /// Whether it always ends there.
     pub never: bool,
 }
 
 impl Lookup {
-    /// The value, where there is one.
+    /// Returns the shape of the value, if there is one.
     pub fn shape(self) -> Shape {
         Shape::one_of(self.shapes)
     }
 
-    /// It finds nothing, in any case.
+    /// Whether it never finds anything.
     pub fn never(&self) -> bool {
         self.shapes.is_empty()
     }
@@ -83,7 +83,7 @@ impl Lookup {
 }
 
 impl Object {
-    /// An object with these fields, all of them there, and no others.
+    /// Returns an object that always has exactly these fields.
     pub fn of(what: impl Into<String>, fields: impl IntoIterator<Item = (&'static str, Shape)>) -> Self {
         let always = |(name, shape): (&str, Shape)| (name.to_owned(), Field { shape, always: true });
         Self { what: what.into(), fields: fields.into_iter().map(always).collect(), open: false }
@@ -95,12 +95,12 @@ impl Object {
 }
 
 impl Shape {
-    /// A text.
+    /// Any text.
     pub const STRING: Shape = Shape::Plain(Type::String);
-    /// A number.
+    /// Any number.
     pub const NUMBER: Shape = Shape::Plain(Type::Number);
 
-    /// One of several; `Any` for none.
+    /// Returns one of several shapes; `Any` without any.
     pub fn one_of(shapes: impl IntoIterator<Item = Shape>) -> Self {
         let mut found: Vec<Shape> = Vec::new();
         for shape in shapes {
@@ -121,7 +121,7 @@ impl Shape {
         }
     }
 
-    /// Every single shape that it may be.
+    /// Returns every single shape that it may be.
     pub fn alternatives(&self) -> &[Shape] {
         match self {
             Shape::OneOf(all) => all,
@@ -129,12 +129,12 @@ impl Shape {
         }
     }
 
-    /// A list of any length.
+    /// Returns a list of any length.
     pub fn list(item: Shape) -> Self {
         Shape::List { item: Box::new(item), least: 0 }
     }
 
-    /// What it is, in a word.
+    /// Returns its type in a word.
     pub fn word(&self) -> &'static str {
         match self {
             Shape::Any => "anything",
@@ -148,7 +148,7 @@ impl Shape {
         }
     }
 
-    /// How many parts it has; counted up to `most`.
+    /// Returns the number of its parts, counted up to `most`.
     pub fn parts(&self, most: usize) -> usize {
         let inner: Box<dyn Iterator<Item = &Shape>> = match self {
             Shape::Any | Shape::Plain(_) => return 1,
@@ -221,7 +221,7 @@ impl Shape {
         }
     }
 
-    /// A path that may find many: fewer are no fault, none at all in any case is one.
+    /// Follows a path that may find many values: it is a fault only if it never finds any.
     fn each(&self, rest: &[Piece], found: &mut Lookup) {
         let inner = self.look(rest);
         match inner.never() {
@@ -230,10 +230,10 @@ impl Shape {
         }
     }
 
-    /// Puts `value` where a reference path points.
+    /// Returns the shape with `value` where a reference path points.
     ///
     /// # Errors
-    /// A clause that says why it cannot be put there.
+    /// Why it cannot be put there, in a clause.
     pub fn write(&self, pieces: &[Piece], value: &Shape) -> Result<Shape, String> {
         let Some((piece, rest)) = pieces.split_first() else { return Ok(value.clone()) };
         Ok(match (self, piece) {
@@ -270,7 +270,7 @@ impl Shape {
         })
     }
 
-    /// What is known once a path is known to find something (`true`) or nothing. `None` if that cannot be.
+    /// Returns what is known if a path finds something (`true`) or nothing; `None` if that is impossible.
     pub fn given(&self, pieces: &[Piece], present: bool) -> Option<Shape> {
         let Some((piece, rest)) = pieces.split_first() else { return present.then(|| self.clone()) };
         match (self, piece) {
@@ -311,7 +311,7 @@ impl Shape {
         }
     }
 
-    /// What is known once the value of a path is known to be (`true`), or not to be, of a type.
+    /// Returns what is known if the value of a path has a type (`true`), or does not have it.
     pub fn given_type(&self, pieces: &[Piece], wanted: Type, is: bool) -> Shape {
         match (self, pieces.split_first()) {
             (Shape::OneOf(all), None) => {
@@ -331,7 +331,7 @@ impl Shape {
     }
 }
 
-/// Where an index, maybe from the end, points in a list of this length.
+/// Returns the item that an index, counted from the end if negative, points to in a list of this length.
 fn position(index: i64, length: usize) -> Option<usize> {
     let at = if index < 0 { i64::try_from(length).ok()?.checked_add(index)? } else { index };
     usize::try_from(at).ok().filter(|at| *at < length)

@@ -1,14 +1,14 @@
-//! The files that are compared: those that were named, else the checkout's, else those that this binary was built with. So
-//! an operator needs no checkout to change pins.
+//! The files to compare: the named ones, or else the checkout's, or else those in this binary. So an operator needs no
+//! checkout to change pins.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::build::checkout::Checkout;
-use crate::exit::usage;
+use crate::exit::read_named_text;
 
-/// A file of the project that the binary holds as well.
+/// A file of the project, of which the binary holds a copy.
 pub struct Shipped {
     path: &'static str,
     text: &'static str,
@@ -26,15 +26,15 @@ pub const SCHEMA: Shipped = Shipped {
     text: include_str!("../../../../statemachine/schemas/batch.schema.json"),
 };
 
-/// A text, and where it is from.
+/// A text and its source.
 pub struct Source {
-    /// A file, or which part of this program.
+    /// The file, or the name of the copy in this program.
     pub place: PathBuf,
     pub text: String,
 }
 
 impl Shipped {
-    /// The file that was `named`, or this one.
+    /// Returns the text of the `named` file, or else of this one.
     ///
     /// # Errors
     /// If a file cannot be read, or `STAGEHOST_HOME` is no checkout.
@@ -45,7 +45,7 @@ impl Shipped {
 
     fn read(&self, named: Option<&Path>, checkout: Option<&Path>) -> Result<Source> {
         match named.map(Path::to_owned).or_else(|| Some(checkout?.join(self.path))) {
-            Some(place) => Ok(Source { text: read(&place)?, place }),
+            Some(place) => Ok(Source { text: read_named_text("", &place)?, place }),
             None => {
                 let place = format!("{} of stagehost {}", self.path, env!("CARGO_PKG_VERSION")).into();
                 Ok(Source { text: self.text.to_owned(), place })
@@ -54,21 +54,13 @@ impl Shipped {
     }
 }
 
-/// A file's text.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|e| usage!("cannot read {}: {e}", file.display()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn without_a_checkout_the_binary_s_own_files_count_and_a_named_one_before_all() {
+    fn a_named_file_comes_first_then_the_checkout_s_then_the_binary_s() {
         for shipped in [&STATE_MACHINE, &SCHEMA] {
             let built_in = shipped.read(None, None).unwrap();
             assert!(built_in.place.display().to_string().contains(env!("CARGO_PKG_VERSION")));
@@ -77,7 +69,7 @@ mod tests {
             assert!(checkout.place.is_file() && checkout.text == built_in.text);
 
             let folder = tempfile::tempdir().unwrap();
-            assert!(shipped.read(None, Some(folder.path())).is_err(), "a checkout that lacks it is broken");
+            assert!(shipped.read(None, Some(folder.path())).is_err(), "a checkout without it is an error");
             let named = folder.path().join("other.json");
             std::fs::write(&named, "{}").unwrap();
             assert_eq!(shipped.read(Some(&named), Some(home.root())).unwrap().text, "{}");

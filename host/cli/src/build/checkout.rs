@@ -1,13 +1,14 @@
-//! Where the project's own files are: the stages' sources and the state machine. In a checkout the stages are built when
-//! they are older than their sources, so that what runs is what one reads.
+//! The checkout: the stages' sources and the state machine. Stages that are older than their sources are built again, so
+//! that the code that runs is the code that you read.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use tokio::process::Command;
 
+use crate::console::printer::Printer;
 use crate::exit::usage;
 
 /// The stages of a release, by the name of their package's folder.
@@ -22,10 +23,10 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// `STAGEHOST_HOME`, or the checkout that this binary was built in.
+    /// Returns `STAGEHOST_HOME`, or the checkout that this binary was built in.
     ///
     /// # Errors
-    /// If neither is there.
+    /// If neither exists.
     pub fn find() -> Result<Self> {
         Self::if_any()?.ok_or_else(|| {
             usage!(
@@ -35,10 +36,10 @@ impl Checkout {
         })
     }
 
-    /// The same for what a binary can do alone.
+    /// Returns the checkout, or `None` if there is none: for commands that can work without it.
     ///
     /// # Errors
-    /// If `STAGEHOST_HOME` is set to something else.
+    /// If `STAGEHOST_HOME` is set, but is no checkout.
     pub fn if_any() -> Result<Option<Self>> {
         if let Some(root) = std::env::var_os("STAGEHOST_HOME") {
             let root = PathBuf::from(root);
@@ -51,27 +52,28 @@ impl Checkout {
         Ok(root.canonicalize().ok().filter(|root| root.join("stages").is_dir()).map(|root| Self { root }))
     }
 
-    /// The state machine that is deployed.
+    /// Returns the file of the state machine that is deployed.
     pub fn state_machine(&self) -> PathBuf {
         self.root.join("statemachine/media-processing.asl.json")
     }
 
-    /// The top level.
+    /// Returns the top folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where cargo builds `what`: beside the host's own build, so that neither waits for the other's lock.
+    /// Returns cargo's target folder for `what`: a folder of its own, so that the host's build and this one do not wait for
+    /// each other's lock.
     pub fn target_dir(&self, what: &str) -> PathBuf {
         let base = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
         if base.is_absolute() { base.join(what) } else { self.root.join(base).join(what) }
     }
 
-    /// The components, built if any source is newer.
+    /// Returns the folder of components, after building them if any source is newer.
     ///
     /// # Errors
-    /// If cargo or the target is missing, or a stage does not compile; cargo's own words are on standard error.
-    pub fn built_stages(&self, quiet: bool) -> Result<PathBuf> {
+    /// If cargo or the target is missing, or a stage does not compile; cargo's output is on standard error.
+    pub async fn built_stages(&self, printer: &Printer) -> Result<PathBuf> {
         let folder = self.target_dir("stages").join(TARGET).join("stage");
         let oldest = STAGES.iter().map(|stage| modified(&folder.join(file_name(stage)))).min().flatten();
         let newest = ["stages", "wit", ".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
@@ -79,9 +81,9 @@ impl Checkout {
             .filter_map(|source| newest_in(&self.root.join(source)))
             .max();
         if oldest.is_none() || oldest < newest {
-            self.build(quiet)?;
+            self.build(printer).await?;
             for stage in STAGES {
-                // Cargo leaves a component alone whose own sources did not change; it is up to date all the same.
+                // Cargo does not touch a component whose own sources did not change.
                 let file = std::fs::File::options().append(true).open(folder.join(file_name(stage)));
                 file.and_then(|file| file.set_modified(SystemTime::now()))
                     .with_context(|| format!("cargo built no {}", file_name(stage)))?;
@@ -90,12 +92,9 @@ impl Checkout {
         Ok(folder)
     }
 
-    fn build(&self, quiet: bool) -> Result<()> {
+    async fn build(&self, printer: &Printer) -> Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
-        bar.set_message("building the stages, once");
-        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        let work = printer.begin("building the stages");
         let mut command = Command::new(cargo);
         command
             .args(["build", "--profile", "stage", "--quiet", "--target", TARGET, "--target-dir"])
@@ -105,24 +104,25 @@ impl Checkout {
         }
         // RUSTFLAGS of the environment would replace those of .cargo/config.toml, SIMD among them.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        let output = command.current_dir(&self.root).stdin(Stdio::null()).output().context(
+        command.current_dir(&self.root).stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.context(
             "cargo is needed to build the stages and could not be run; install Rust, or name built components with \
              --stages DIR",
         )?;
-        bar.finish_and_clear();
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            eprintln!("{}", said.trim_end());
-            if said.contains("can't find crate for `std`") || said.contains("target may not be installed") {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            printer.problem(format_args!("cargo failed:\n{}", errors.trim_end()));
+            if errors.contains("can't find crate for `std`") || errors.contains("target may not be installed") {
                 bail!("the target {TARGET} is not installed; run `rustup target add {TARGET}`, or use --setup");
             }
-            bail!("the stages do not compile; cargo's words are above");
+            bail!("the stages do not compile; cargo's output is above");
         }
+        work.done();
         Ok(())
     }
 }
 
-/// The file that cargo makes of a stage's package.
+/// Returns the name of the file that cargo makes of a stage's package.
 pub fn file_name(stage: &str) -> String {
     format!("stage_{}.wasm", stage.replace('-', "_"))
 }

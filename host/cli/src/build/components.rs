@@ -1,5 +1,5 @@
-//! Components by digest, compiled once. The compiled artifacts are kept in the user's cache folder, because compiling a
-//! stage takes seconds and loading an artifact a millisecond.
+//! Components by digest, compiled once. The compiled artifacts are kept in the user's cache folder: compiling a stage takes
+//! seconds, loading an artifact a millisecond.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,54 +12,58 @@ use stagehost_pins::Pin;
 use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
 use tokio::sync::Mutex;
 
-/// Components by digest. In memory from the start: who rebuilds a stage beside a running server must not break it.
+use crate::console::printer::Printer;
+use crate::exit::read_named;
+
+/// Components by digest. They are in memory from the start, so that building a stage again does not disturb a running
+/// server.
 #[derive(Default)]
 pub struct Components(HashMap<String, Arc<[u8]>>);
 
 impl Components {
-    /// Adds a component and gives its digest.
+    /// Adds a component and returns its digest.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn add(&mut self, file: &Path) -> Result<String> {
-        let bytes = std::fs::read(file).with_context(|| format!("cannot read the component {}", file.display()))?;
-        Ok(self.add_bytes(bytes.into()))
+        Ok(self.add_bytes(read_named("the component", file)?.into()))
     }
 
-    /// Adds a component that has been read and gives its digest.
+    /// Adds a component that has been read, and returns its digest.
     pub fn add_bytes(&mut self, bytes: Arc<[u8]>) -> String {
         let digest = StageIdentity::digest_of(&bytes);
         self.0.insert(digest.clone(), bytes);
         digest
     }
 
-    /// All of them.
+    /// Returns all components.
     pub fn all(&self) -> impl Iterator<Item = &Arc<[u8]>> {
         self.0.values()
     }
 
-    /// The component with this digest.
-    pub fn get(&self, digest: &str) -> Option<&[u8]> {
-        self.0.get(digest).map(AsRef::as_ref)
+    /// Returns the component with this digest.
+    pub fn get(&self, digest: &str) -> Option<&Arc<[u8]>> {
+        self.0.get(digest)
     }
 }
 
-/// The components that pins may name, compiled when they are first called for.
+/// The components that pins may name, each compiled when it is first called.
 pub struct ComponentStore {
     engine: StageEngine,
     components: Components,
     artifacts: PathBuf,
     loaded: Mutex<HashMap<(StageIdentity, World), Arc<Stage>>>,
+    printer: Printer,
 }
 
 impl ComponentStore {
-    /// A store of these components.
+    /// Returns a store of these components.
     ///
     /// # Errors
-    /// If there is no place for compiled artifacts.
-    pub fn new(engine: StageEngine, components: Components) -> Result<Self> {
+    /// If there is no folder for compiled artifacts.
+    pub fn new(engine: StageEngine, components: Components, printer: Printer) -> Result<Self> {
         let artifacts = cache_folder()?;
-        Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()) })
+        Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()), printer })
     }
 
     fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
@@ -80,7 +84,7 @@ impl ComponentStore {
             match unsafe { Stage::load_precompiled(&self.engine, identity.clone(), pin.world, &artifact) } {
                 Ok(stage) => return Ok(stage),
                 Err(error @ stagehost_runtime::LoadError::World { .. }) => return Err(refuse(error.to_string())),
-                // Left over from a crash or another version: made anew.
+                // Left by a crash or another version; it is compiled again.
                 Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
             }
         }
@@ -89,7 +93,9 @@ impl ComponentStore {
         if let Some(first) = findings.first() {
             return Err(refuse(format!("it does not fit the world {}: {first}", pin.world)));
         }
+        let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
         let compiled = self.engine.precompile(bytes).map_err(|e| refuse(e.to_string()))?;
+        work.done();
         let written = tempfile::NamedTempFile::new_in(&self.artifacts)
             .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, &compiled).map(|()| temporary))
             .and_then(|temporary| temporary.persist(&artifact).map_err(Into::into));
@@ -119,13 +125,13 @@ fn identity(pin: &Pin) -> StageIdentity {
     StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
 }
 
-/// A folder that only this user can write to: what is in it gets executed.
+/// Returns a folder that only this user can write to, because its files are executed.
 fn cache_folder() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-        .context("no place for compiled stages: neither XDG_CACHE_HOME nor HOME is set")?;
+        .context("there is no folder for compiled stages: neither XDG_CACHE_HOME nor HOME is set")?;
     let folder = base.join("stagehost/artifacts");
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The states that call the host, in whatever depth of Parallel and Map.
+/// Returns the states that call the host, also those inside Parallel and Map.
+///
+/// # Errors
+/// If the definition is not JSON.
 pub fn host_states(definition: &str) -> Result<Vec<String>> {
     let definition: Value = serde_json::from_str(definition).context("not JSON")?;
     let mut found = Vec::new();
@@ -17,7 +20,7 @@ fn collect(machine: &Value, found: &mut Vec<String>) {
     let Some(states) = machine.get("States").and_then(Value::as_object) else { return };
     for (name, state) in states {
         let resource = state.get("Resource").and_then(Value::as_str).unwrap_or_default();
-        // Only an envelope is dispatched by state name; a state may call other functions in other ways.
+        // Only calls that send the state's name are dispatched by it; a state may also call other functions.
         let enveloped = state.pointer("/Parameters/Payload/state.$").or_else(|| state.pointer("/Parameters/state.$"));
         if (resource.contains(":lambda:") || resource.contains("HostFunctionArn")) && enveloped.is_some() {
             found.push(name.clone());

@@ -1,24 +1,27 @@
-//! `--setup`: installs what a machine lacks, because the person said so. Without the flag nothing is ever installed.
+//! `--setup`: installs what is missing on this machine. Without the flag nothing is installed.
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::checkout::TARGET;
+use super::checkout::TARGET;
+use crate::console::printer::Printer;
 
 /// Installs the compile target for stages and ffmpeg, where missing.
 ///
 /// # Errors
 /// If rustup or the system's package manager fails; the text says what to do by hand.
-pub fn install_missing() -> Result<()> {
+pub fn install_missing(printer: &Printer) -> Result<()> {
     if !target_installed() {
-        eprintln!("installing the target {TARGET} with rustup");
-        run(Command::new("rustup").args(["target", "add", TARGET]))
+        let work = printer.begin(format!("installing the target {TARGET} with rustup"));
+        run(Command::new("rustup").args(["target", "add", TARGET]), printer)
             .with_context(|| format!("could not install the target; run `rustup target add {TARGET}` by hand"))?;
+        work.done();
     }
     if !found("ffmpeg") {
-        eprintln!("installing ffmpeg with the system's package manager");
-        install_ffmpeg().context("could not install ffmpeg; install it by hand (photos work without it)")?;
+        let work = printer.begin("installing ffmpeg with the system's package manager");
+        install_ffmpeg(printer).context("could not install ffmpeg; install it by hand (photos work without it)")?;
+        work.done();
     }
     Ok(())
 }
@@ -30,8 +33,8 @@ fn target_installed() -> bool {
     output.status.success() && std::path::Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
 }
 
-fn install_ffmpeg() -> Result<()> {
-    // Only root may install system packages; anybody else is asked for a password by sudo.
+fn install_ffmpeg(printer: &Printer) -> Result<()> {
+    // Only root may install system packages; sudo may ask others for a password.
     let privileged = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0");
     let as_root = |program: &str| {
         if privileged {
@@ -42,16 +45,16 @@ fn install_ffmpeg() -> Result<()> {
         command
     };
     if found("apt-get") {
-        run(as_root("apt-get").args(["update", "-qq"]))?;
-        return run(as_root("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", "ffmpeg"]));
+        run(as_root("apt-get").args(["update", "-qq"]), printer)?;
+        return run(as_root("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", "ffmpeg"]), printer);
     }
     if found("dnf") {
-        return run(as_root("dnf").args(["install", "-y", "ffmpeg-free"]));
+        return run(as_root("dnf").args(["install", "-y", "ffmpeg-free"]), printer);
     }
     if found("brew") {
-        return run(Command::new("brew").args(["install", "ffmpeg"]));
+        return run(Command::new("brew").args(["install", "ffmpeg"]), printer);
     }
-    bail!("no package manager that is known here (apt-get, dnf, brew)")
+    bail!("there is no apt-get, dnf or brew")
 }
 
 fn found(program: &str) -> bool {
@@ -63,11 +66,14 @@ fn found(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn run(command: &mut Command) -> Result<()> {
-    // Standard output is for results; what installers say goes to standard error.
-    let output = command.stdin(Stdio::inherit()).stderr(Stdio::inherit()).stdout(Stdio::piped()).output()?;
+/// Runs an installer. Its output is shown only if it fails.
+fn run(command: &mut Command, printer: &Printer) -> Result<()> {
+    // Standard input stays, because sudo may ask for a password; it asks on the terminal itself.
+    let output = command.stdin(Stdio::inherit()).output()?;
     if !output.status.success() {
-        eprintln!("{}", String::from_utf8_lossy(&output.stdout).trim_end());
+        for text in [&output.stdout, &output.stderr] {
+            printer.problem(String::from_utf8_lossy(text).trim_end());
+        }
         bail!("{command:?} ended with {}", output.status);
     }
     Ok(())

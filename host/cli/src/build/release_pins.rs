@@ -1,21 +1,21 @@
-//! The pins of a local run: the release's own stages, those that the person names instead, and their configuration.
+//! The pins of a local run and of a package: the release's own stages, those named instead with `--stage`, and their settings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stagehost_pins::{BatchLimits, Pin, Pins};
 use stagehost_runtime::{Grants, Limits, World, check, names_of};
 
-use crate::build::checkout::file_name;
-use crate::build::components::Components;
-use crate::exit::usage;
+use super::checkout::file_name;
+use super::components::Components;
+use crate::exit::{read_named, usage};
 
-/// What the states of the shipped state machine run, and what that may use.
-struct Default {
+/// The stage that a state of the shipped state machine runs, and what it may use.
+struct ReleaseStage {
     state: &'static str,
     stage: &'static str,
     world: World,
@@ -30,8 +30,8 @@ const THUMB: &str = "{listingId}/thumb/";
 const PROCESSED: &str = "{listingId}/processed/";
 const ZIP: &str = "{listingId}/zip/";
 
-const fn callback(state: &'static str) -> Default {
-    Default {
+const fn callback(state: &'static str) -> ReleaseStage {
+    ReleaseStage {
         state,
         stage: "callback",
         world: World::Callback,
@@ -42,8 +42,8 @@ const fn callback(state: &'static str) -> Default {
     }
 }
 
-const DEFAULTS: [Default; 7] = [
-    Default {
+const RELEASE: [ReleaseStage; 7] = [
+    ReleaseStage {
         state: "ValidateRawAssets",
         stage: "validate",
         world: World::Validate,
@@ -52,7 +52,7 @@ const DEFAULTS: [Default; 7] = [
         memory_mib: 64,
         deadline_ms: 120_000,
     },
-    Default {
+    ReleaseStage {
         state: "GenerateThumbnails",
         stage: "thumbnails",
         world: World::Thumbnails,
@@ -62,7 +62,7 @@ const DEFAULTS: [Default; 7] = [
         memory_mib: 512,
         deadline_ms: 60_000,
     },
-    Default {
+    ReleaseStage {
         state: "ProcessVideos",
         stage: "transcode",
         world: World::Transcode,
@@ -71,7 +71,7 @@ const DEFAULTS: [Default; 7] = [
         memory_mib: 64,
         deadline_ms: 120_000,
     },
-    Default {
+    ReleaseStage {
         state: "CreateZipBundle",
         stage: "zip",
         world: World::Zip,
@@ -85,25 +85,25 @@ const DEFAULTS: [Default; 7] = [
     callback("ReportProcessingFailed"),
 ];
 
-/// One of the release's own pins, without the bytes that it names.
+/// One of the release's own pins, without its component.
 pub struct ReleasePin {
     /// The state.
     pub state: &'static str,
-    /// What its stage may import.
+    /// The world of its stage.
     pub world: World,
-    /// The longest that a call may take.
+    /// The deadline of a call.
     pub deadline_ms: u64,
 }
 
-/// The pins that [`pin`] makes of the release's own stages.
+/// Returns the pins that [`pin`] makes of the release's own stages.
 pub fn release_pins() -> impl Iterator<Item = ReleasePin> {
-    DEFAULTS.iter().map(|d| ReleasePin { state: d.state, world: d.world, deadline_ms: d.deadline_ms })
+    RELEASE.iter().map(|d| ReleasePin { state: d.state, world: d.world, deadline_ms: d.deadline_ms })
 }
 
 /// `--stage STATE=FILE`
 #[derive(Clone, Debug)]
 pub struct StageOverride {
-    /// The state whose stage it is.
+    /// The state.
     pub state: String,
     /// The component.
     pub file: PathBuf,
@@ -123,16 +123,16 @@ impl FromStr for StageOverride {
 }
 
 /// `--config FILE`
-#[derive(Debug, std::default::Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LocalConfig {
-    /// What a batch may hold.
+    /// Limits of a batch.
     batch: Option<BatchLimits>,
-    /// By state; what is absent keeps its default.
+    /// By state; absent settings keep their defaults.
     states: BTreeMap<String, StateConfig>,
 }
 
-#[derive(Debug, std::default::Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct StateConfig {
     config: Option<Map<String, Value>>,
@@ -144,15 +144,14 @@ impl LocalConfig {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it is not there or not of this shape; the text names the place.
+    /// If it is missing or has another shape; the text names the place.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read(file).map_err(|e| usage!("cannot read --config {}: {e}", file.display()))?;
-        serde_json::from_slice(&text).map_err(|e| usage!("--config {}: {e}", file.display()))
+        serde_json::from_slice(&read_named("--config", file)?).map_err(|e| usage!("--config {}: {e}", file.display()))
     }
 }
 
-/// Makes the pins for `states`, the states of the state machine that call the host, and puts the components they name
-/// into `components`.
+/// Returns the pins for `states`, the states of the state machine that call the host, and adds the components that they
+/// name to `components`.
 ///
 /// # Errors
 /// If a state has no stage, or a component does not fit.
@@ -173,61 +172,63 @@ pub fn pin(
     }
     let mut pins = BTreeMap::new();
     for state in states {
-        let default = DEFAULTS.iter().find(|default| default.state == state);
+        let release = RELEASE.iter().find(|stage| stage.state == state);
         let replaced = overrides.iter().rev().find(|o| o.state == *state);
-        let mut pin = match (replaced, default) {
-            (Some(replaced), _) => foreign(replaced, default, components)?,
-            (None, Some(default)) => own(default, stages, components)?,
+        let mut pin = match (replaced, release) {
+            (Some(replaced), _) => pin_of_file(replaced, release, components)?,
+            (None, Some(release)) => pin_of_release(release, stages, components)?,
             (None, None) => {
                 return Err(usage!("no stage is known for the state {state:?}; name one with --stage {state}=FILE"));
             }
         };
-        if let Some(own) = config.states.remove(state) {
-            pin.config = own.config.unwrap_or(pin.config);
-            pin.limits = own.limits.unwrap_or(pin.limits);
-            pin.grants = own.grants.unwrap_or(pin.grants);
+        if let Some(settings) = config.states.remove(state) {
+            pin.config = settings.config.unwrap_or(pin.config);
+            pin.limits = settings.limits.unwrap_or(pin.limits);
+            pin.grants = settings.grants.unwrap_or(pin.grants);
         }
         pins.insert(state.clone(), pin);
     }
     let pins = Pins::new(config.batch.unwrap_or_default(), pins);
-    // The same checks as for pins that come from elsewhere.
+    // The same checks as for pins from elsewhere.
     Pins::parse(&serde_json::to_vec(&pins)?, "--config").map_err(|e| usage!("{e}"))
 }
 
-fn own(default: &Default, stages: &Path, components: &mut Components) -> Result<Pin> {
-    let digest = components.add(&stages.join(file_name(default.stage)))?;
+fn pin_of_release(release: &ReleaseStage, stages: &Path, components: &mut Components) -> Result<Pin> {
+    let digest = components.add(&stages.join(file_name(release.stage)))?;
     Ok(Pin {
-        stage: default.stage.to_owned(),
+        stage: release.stage.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        world: default.world,
+        world: release.world,
         digest,
         config: Map::new(),
-        limits: Limits { memory_mib: default.memory_mib, deadline_ms: default.deadline_ms },
-        grants: default.grants(),
+        limits: release.limits(),
+        grants: release.grants(),
     })
 }
 
-fn foreign(replaced: &StageOverride, default: Option<&Default>, components: &mut Components) -> Result<Pin> {
+fn pin_of_file(replaced: &StageOverride, release: Option<&ReleaseStage>, components: &mut Components) -> Result<Pin> {
     let file = &replaced.file;
-    let bytes =
-        std::fs::read(file).map_err(|e| usage!("cannot read --stage {}={}: {e}", replaced.state, file.display()))?;
+    let bytes = read_named(&format!("--stage {}", replaced.state), file)?;
     let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
-    let expected = default.map(|default| default.world).filter(|world| check(&names, *world).is_empty());
+    let expected = release.map(|release| release.world).filter(|world| check(&names, *world).is_empty());
     let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
         usage!("{} fits no world; `stagehost stage check {}` says why", file.display(), file.display())
     })?;
-    let digest = components.add(file).context("adding a stage")?;
+    let digest = components.add_bytes(bytes.into());
     let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
-    let grants = default.map_or_else(
+    let grants = release.map_or_else(
         || Grants { read: strings(&[RAW, THUMB, PROCESSED]), write: strings(&[PROCESSED]), http: vec![] },
-        Default::grants,
+        ReleaseStage::grants,
     );
-    let limits =
-        default.map_or_else(Limits::default, |d| Limits { memory_mib: d.memory_mib, deadline_ms: d.deadline_ms });
+    let limits = release.map_or_else(Limits::default, ReleaseStage::limits);
     Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
 }
 
-impl Default {
+impl ReleaseStage {
+    fn limits(&self) -> Limits {
+        Limits { memory_mib: self.memory_mib, deadline_ms: self.deadline_ms }
+    }
+
     fn grants(&self) -> Grants {
         Grants { read: strings(self.read), write: strings(self.write), http: vec![] }
     }
@@ -251,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn the_default_grants_make_sense() {
-        for default in DEFAULTS {
-            default.grants().check().unwrap();
+    fn the_release_s_grants_are_valid() {
+        for stage in RELEASE {
+            stage.grants().check().unwrap();
         }
     }
 }

@@ -13,20 +13,24 @@ use crate::analysis::machine::Pinned;
 use crate::analysis::{findings, pinned, shipped};
 use crate::build::host_states::host_states;
 use crate::build::release_pins::release_pins;
-use crate::exit::{Exit, usage};
+use crate::console::printer::Printer;
+use crate::exit::{Exit, read_named_text, usage};
 
-/// Check that the state machine, the pins and the batch's schema belong together
+/// Check that the state machine, the pins and the batch's schema fit together
 ///
-/// Found are: a state that calls the host without a pin, and a pin without a state; an envelope that lacks what the host
-/// needs; a task token where none is waited for, or none where one is; a path that finds nothing, or not on every way to
-/// its state; a value of another type than a rule or a function asks for; a document that the host does not know; a task
-/// that gives up before its stage; a Retry of what cannot get better; a failure that nothing catches; an end of which
-/// neither the backend nor the dead-letter queue is told.
+/// It finds: a state that calls the host without a pin, and a pin without a state; a call that lacks a field that the host
+/// needs; a task token where the state does not wait for one, or no token where it does; a path that finds nothing, or not
+/// on every way to its state; a value of the wrong type for a rule or a function; a document that the host does not know; a
+/// task whose timeout is shorter than its stage's; a Retry of an error that stays; a failure that nothing catches; an end
+/// that reaches neither the backend nor the dead-letter queue.
 #[derive(Args)]
-#[command(
-    after_help = "Exit codes: 0 nothing found · 1 findings · 2 wrong usage\n\nExample: the pins of a package\n\n  \
-    stagehost check --pins package/pins.json"
-)]
+#[command(after_help = "\
+Exit codes: 0 nothing found, 1 findings, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost check
+  stagehost check --pins package/pins.json")]
 pub struct CheckArgs {
     /// A state machine in the Amazon States Language, instead of the shipped one
     #[arg(long, value_name = "FILE")]
@@ -48,8 +52,8 @@ pub struct CheckArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If a file cannot be read, or the pins are none.
-pub fn check(args: CheckArgs) -> Result<Exit> {
+/// If a file cannot be read, or the pins are invalid.
+pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
     let machine = shipped::STATE_MACHINE.or(args.state_machine.as_deref())?;
     let schema = shipped::SCHEMA.or(args.schema.as_deref())?;
     let pins = match &args.pins {
@@ -60,7 +64,7 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
             })
             .collect(),
     };
-    // A definition that is no JSON is a finding, so there is nothing to say of its states here.
+    // A definition that is not JSON is a finding; it has no states here.
     let dispatched = host_states(&machine.text).unwrap_or_default().into_iter().collect();
     let found = findings(&machine.text, &schema.text, &pins, dispatched)
         .map_err(|e| usage!("{}: {e:#}", schema.place.display()))?;
@@ -69,28 +73,30 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
             "stateMachine": machine.place, "pins": args.pins, "schema": schema.place, "pinned": pins.len(),
             "fits": found.is_empty(), "findings": found,
         });
-        println!("{document:#}");
+        printer.document(&document);
     } else {
-        print(&machine.place, args.pins.as_deref(), &schema.place, &found);
+        print(printer, &machine.place, args.pins.as_deref(), &schema.place, &found);
     }
     Ok(if found.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
-fn print(machine: &Path, pins: Option<&Path>, schema: &Path, found: &[Finding]) {
-    println!("state machine  {}", machine.display());
-    println!("pins           {}", pins.map_or("those of this release".to_owned(), |file| file.display().to_string()));
-    println!("schema         {}", schema.display());
+fn print(printer: &Printer, machine: &Path, pins: Option<&Path>, schema: &Path, found: &[Finding]) {
+    let pins = pins.map_or("those of this release".to_owned(), |file| file.display().to_string());
+    printer.line(format_args!("state machine  {}", machine.display()));
+    printer.line(format_args!("pins           {pins}"));
+    printer.line(format_args!("schema         {}", schema.display()));
     for finding in found {
-        println!("{finding}");
+        printer.line(finding);
     }
     match found.len() {
-        0 => println!("✓ they belong together"),
-        1 => println!("1 finding"),
-        several => println!("{several} findings"),
+        0 => printer.line("✓ they fit together"),
+        1 => printer.line("1 finding"),
+        several => printer.line(format_args!("{several} findings")),
     }
 }
 
 fn of_file(file: &Path) -> Result<BTreeMap<String, Pinned>> {
-    let pins = Pins::parse(shipped::read(file)?.as_bytes(), &file.display().to_string()).map_err(|e| usage!("{e}"))?;
+    let pins = Pins::parse(read_named_text("--pins", file)?.as_bytes(), &file.display().to_string())
+        .map_err(|e| usage!("{e}"))?;
     Ok(pinned(&pins))
 }

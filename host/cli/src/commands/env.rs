@@ -1,7 +1,7 @@
-//! `stagehost env`: what the backend team puts into its `env.yaml`, from the outputs of a deployed stack.
+//! `stagehost env`: the backend's settings for its `env.yaml`, from the outputs of a deployed stack.
 //!
-//! Names that were copied by hand differed from those of the deployed system before; so they come from the stack itself,
-//! and one that is missing is an error.
+//! Names that were copied by hand once differed from the deployed ones. So they come from the stack itself, and a missing
+//! one is an error.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::exit::{Exit, usage};
+use crate::console::printer::Printer;
+use crate::exit::{Exit, read_named_text, usage};
 
-/// What an output of the template is for the backend: its name in `env.yaml` and what it is for.
+/// An output of the template: its name in the backend's `env.yaml` and its purpose.
 struct Setting {
     output: &'static str,
-    /// `None` for what only operators need.
+    /// `None` if only operators need it.
     name: Option<&'static str>,
     about: &'static str,
 }
@@ -53,8 +54,14 @@ const BLOCK: &str = "mediaProcessing";
 
 /// Print the backend's settings from the outputs of a deployed stack
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 printed · 1 an output is missing · 2 wrong usage\n\nExample:\n\n  \
-    aws cloudformation describe-stacks --stack-name listing-media-staging | stagehost env >> env.yaml")]
+#[command(after_help = "\
+Exit codes: 0 printed, 1 an output is missing, 2 wrong usage or a missing file.
+
+Examples:
+
+  aws cloudformation describe-stacks \\
+    --stack-name listing-media-staging \\
+    | stagehost env >> env.yaml")]
 pub struct EnvArgs {
     /// The answer of `aws cloudformation describe-stacks`, as JSON; `-` is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -69,31 +76,31 @@ pub struct EnvArgs {
 ///
 /// # Errors
 /// If the input cannot be read, or an output is missing.
-pub fn env(args: EnvArgs) -> Result<Exit> {
+pub fn env(args: EnvArgs, printer: &Printer) -> Result<Exit> {
     let place = &args.stack_outputs;
-    let text = read(place).map_err(|e| usage!("cannot read --stack-outputs {}: {e}", place.display()))?;
+    let text = read(place)?;
     let document: Value =
         serde_json::from_str(&text).map_err(|e| usage!("--stack-outputs {}: not JSON: {e}", place.display()))?;
     let stack = stack(&document).map_err(|e| usage!("--stack-outputs {}: {e}", place.display()))?;
     let settings = settings(stack)?;
     if args.json {
-        println!("{:#}", json!({ BLOCK: settings }));
+        printer.document(&json!({ BLOCK: settings }));
     } else {
-        print!("{}", yaml(stack, &settings));
+        printer.line(yaml(stack, &settings));
     }
     Ok(Exit::Success)
 }
 
-fn read(place: &Path) -> std::io::Result<String> {
+fn read(place: &Path) -> Result<String> {
     if place != Path::new("-") {
-        return std::fs::read_to_string(place);
+        return read_named_text("--stack-outputs", place);
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
+    std::io::stdin().read_to_string(&mut text).map_err(|e| usage!("cannot read standard input: {e}"))?;
     Ok(text)
 }
 
-/// The one stack in the answer of DescribeStacks; a stack by itself is one too.
+/// Returns the only stack in an answer of DescribeStacks, or the stack if the document is one.
 fn stack(document: &Value) -> Result<&Value> {
     match document.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
         Some([stack]) => Ok(stack),
@@ -136,7 +143,7 @@ fn settings(stack: &Value) -> Result<Map<String, Value>> {
     Ok(all)
 }
 
-/// The block, with what each setting is for. JSON's strings are strings in YAML.
+/// Returns the block, with the purpose of each setting. Strings of JSON are strings of YAML.
 fn yaml(stack: &Value, settings: &Map<String, Value>) -> String {
     let name = stack.get("StackName").and_then(Value::as_str).unwrap_or("the stack");
     let mut text =
@@ -146,6 +153,7 @@ fn yaml(stack: &Value, settings: &Map<String, Value>) -> String {
         let about = if about.is_empty() { String::new() } else { format!("  # {about}") };
         text.push_str(&format!("  {name}: {value}{about}\n"));
     }
+    text.pop();
     text
 }
 

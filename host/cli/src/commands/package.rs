@@ -1,4 +1,4 @@
-//! `stagehost package`: what is deployed as the Lambda function: the host without a compiler, the stages compiled for its
+//! `stagehost package`: the package of the Lambda function: the host without a compiler, the stages compiled for its
 //! processor, and the pins that it starts with.
 
 use std::io::{Seek, Write};
@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use stagehost_dispatch::{Artifact, ArtifactIndex, INDEX};
 use stagehost_pins::Pins;
@@ -19,9 +18,19 @@ use crate::build::checkout::Checkout;
 use crate::build::components::Components;
 use crate::build::host_states::host_states;
 use crate::build::release_pins::{LocalConfig, StageOverride, pin};
-use crate::exit::{Exit, usage};
+use crate::console::printer::Printer;
+use crate::console::units::mib;
+use crate::exit::{Exit, read_named_text, usage};
 
 #[derive(Args)]
+#[command(after_help = "\
+Exit codes: 0 written, 1 failure, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost package
+  stagehost package --target arm64 \\
+    --out package --zip bootstrap.zip")]
 pub struct PackageArgs {
     /// The folder to write: bootstrap, pins.json, stages/
     #[arg(long, value_name = "DIR", default_value = "package")]
@@ -64,19 +73,22 @@ pub struct PackageArgs {
 ///
 /// # Errors
 /// If something does not build or cannot be written; the text names it.
-pub fn package(args: PackageArgs) -> Result<Exit> {
+pub async fn package(args: PackageArgs, printer: &Printer) -> Result<Exit> {
     let target = match args.target.or_else(Target::of_this_machine) {
         Some(target) => target,
-        None => return Err(usage!("Lambda has no such processor as this machine's; name one with --target")),
+        None => return Err(usage!("Lambda does not offer this machine's processor; name one with --target")),
     };
-    let home = Checkout::find()?;
+    let checkout = Checkout::find()?;
+    // Before the stages are built, because that takes minutes.
+    if let Some(file) = &args.bootstrap {
+        bootstrap::check(file, target)?;
+    }
     let stages = match &args.stages {
         Some(folder) => folder.clone(),
-        None => home.built_stages(args.json)?,
+        None => checkout.built_stages(printer).await?,
     };
-    let definition_file = args.state_machine.clone().unwrap_or_else(|| home.state_machine());
-    let definition = std::fs::read_to_string(&definition_file)
-        .map_err(|e| usage!("cannot read the state machine {}: {e}", definition_file.display()))?;
+    let definition_file = args.state_machine.clone().unwrap_or_else(|| checkout.state_machine());
+    let definition = read_named_text("the state machine", &definition_file)?;
     let states =
         host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
     let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
@@ -85,63 +97,63 @@ pub fn package(args: PackageArgs) -> Result<Exit> {
 
     let bootstrap = match &args.bootstrap {
         Some(file) => file.clone(),
-        None => bootstrap::build(&home, target, args.json)?,
+        None => bootstrap::build(&checkout, target, printer).await?,
     };
-    bootstrap::check(&bootstrap, target)?;
+    if args.bootstrap.is_none() {
+        bootstrap::check(&bootstrap, target)?;
+    }
 
     let folder = args.out.join("stages");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let index = precompile(target, &pins, &components, &folder, args.json)?;
+    let index = precompile(target, &pins, &components, &folder, printer).await?;
     write_json(&folder.join(INDEX), &index)?;
     write_json(&args.out.join("pins.json"), &pins)?;
     let host = args.out.join("bootstrap");
-    // Beside its place first: the one that is there may be running.
+    // Written beside it first: the old one may be running.
     let beside = tempfile::NamedTempFile::new_in(&args.out)?.into_temp_path();
     std::fs::copy(&bootstrap, &beside).with_context(|| format!("cannot copy {}", bootstrap.display()))?;
     beside.persist(&host).with_context(|| format!("cannot write {}", host.display()))?;
 
     let zip_bytes = args.zip.as_deref().map(|file| write_zip(&args.out, &index, file)).transpose()?;
-    report(&args, target, &pins, &index, host.metadata()?.len(), zip_bytes);
+    report(&args, printer, target, &pins, &index, host.metadata()?.len(), zip_bytes);
     Ok(Exit::Success)
 }
 
-fn precompile(
+/// Compiles the pinned components into `folder`.
+async fn precompile(
     target: Target,
     pins: &Pins,
     components: &Components,
     folder: &Path,
-    quiet: bool,
+    printer: &Printer,
 ) -> Result<ArtifactIndex> {
     let mut index =
         ArtifactIndex { made_by: env!("CARGO_PKG_VERSION").to_owned(), target, artifacts: Default::default() };
-    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(pins.states.len() as u64) };
-    bar.set_style(ProgressStyle::with_template("{spinner} compiling {msg} [{pos}/{len}]")?);
     for pin in pins.states.values() {
-        bar.set_message(pin.stage.clone());
-        bar.inc(1);
         if index.artifacts.contains_key(&pin.digest) {
             continue;
         }
-        let component = components.get(&pin.digest).context("a pin names a component that was not read")?;
-        let code = precompile_for(target, component)?;
+        let component = components.get(&pin.digest).context("a pin names a component that was not read")?.clone();
+        let work = printer.begin(format!("compiling {} for {target}", pin.stage));
+        let code = tokio::task::spawn_blocking(move || precompile_for(target, &component)).await??;
+        work.done();
         let artifact = Artifact::new(&pin.stage, &pin.version, &code);
         let file = folder.join(artifact.file_name());
         std::fs::write(&file, code).with_context(|| format!("cannot write {}", file.display()))?;
         index.artifacts.insert(pin.digest.clone(), artifact);
     }
-    bar.finish_and_clear();
     Ok(index)
 }
 
-/// The same files give the same bytes, so that a deployment can tell whether anything changed.
+/// Writes the zip and returns its length. The same files give the same bytes, so that a deployment can tell whether anything changed.
 fn write_zip(folder: &Path, index: &ArtifactIndex, file: &Path) -> Result<u64> {
     if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }
-    // Beside its place, so that an interrupted run leaves no half-written package.
+    // Written beside it, so that an interrupted run leaves no half-written package.
     let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(beside)?;
     let mut zip = ZipWriter::new(std::io::BufWriter::new(temporary.as_file_mut()));
@@ -157,7 +169,7 @@ fn write_zip(folder: &Path, index: &ArtifactIndex, file: &Path) -> Result<u64> {
     }
     zip.finish()?.flush()?;
     let bytes = temporary.as_file_mut().seek(std::io::SeekFrom::End(0))?;
-    // Temporary files are for their owner only; this one is to be uploaded by whoever deploys.
+    // Temporary files are for their owner only; others may upload this one.
     #[cfg(unix)]
     temporary.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
@@ -171,6 +183,7 @@ fn write_json(file: &Path, document: &impl serde::Serialize) -> Result<()> {
 
 fn report(
     args: &PackageArgs,
+    printer: &Printer,
     target: Target,
     pins: &Pins,
     index: &ArtifactIndex,
@@ -178,20 +191,18 @@ fn report(
     zip_bytes: Option<u64>,
 ) {
     if args.json {
-        let document = json!({
+        printer.document(&json!({
             "folder": args.out, "target": target, "bootstrapBytes": bootstrap_bytes, "zip": args.zip,
             "zipBytes": zip_bytes, "pins": pins, "artifacts": index.artifacts,
-        });
-        println!("{document:#}");
+        }));
         return;
     }
-    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    println!("{} for {target}", args.out.display());
-    println!("  bootstrap   {}", mib(bootstrap_bytes));
+    printer.line(format_args!("{} for {target}", args.out.display()));
+    printer.line(format_args!("  bootstrap   {}", mib(bootstrap_bytes)));
     for artifact in index.artifacts.values() {
-        println!("  {:<11} {} {}", artifact.stage, artifact.version, mib(artifact.bytes));
+        printer.line(format_args!("  {:<11} {} {}", artifact.stage, artifact.version, mib(artifact.bytes)));
     }
     if let (Some(zip), Some(bytes)) = (&args.zip, zip_bytes) {
-        println!("{} {}", zip.display(), mib(bytes));
+        printer.line(format_args!("{} {}", zip.display(), mib(bytes)));
     }
 }

@@ -1,4 +1,4 @@
-//! `stagehost replay`: a recorded call, made again without any network.
+//! `stagehost replay`: recorded calls, repeated without any network.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,22 @@ use stagehost_storage::Found;
 
 use crate::build::checkout::{Checkout, TARGET};
 use crate::build::components::{ComponentStore, Components};
-use crate::exit::{Exit, usage};
+use crate::console::printer::Printer;
+use crate::exit::{Exit, read_named, usage};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A record is one call of a stage with everything that went in, came out, and was asked in
-between. A replay answers the stage from it: nothing is read from or sent to anywhere else.
+A record is one call of a stage: its input, its output, and every answer of the host in between. A replay answers the \
+stage from the record; nothing is read from or sent to anywhere else.
 
-Exit codes: 0 the same in everything, 4 something differs, 1 failure, 2 wrong usage.
+Exit codes: 0 no difference, 4 differences, 1 failure, 2 wrong usage or a missing file.
 
 Examples:
+
   stagehost run samples/listing --record /tmp/recorded
   stagehost replay /tmp/recorded
-  stagehost replay /tmp/recorded --state GenerateThumbnails --stage ./candidate.wasm
+  stagehost replay /tmp/recorded --state GenerateThumbnails \\
+    --stage ./candidate.wasm
   stagehost replay front.jpg-1a2b3c4d-0.json --json")]
 pub struct ReplayArgs {
     /// Records, or folders of records
@@ -46,7 +49,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
 
-    /// Look for the recorded components in this folder, after the records' own and before the checkout's built ones
+    /// A folder of components; recorded ones are looked up beside the record, then here, then among the built stages
     #[arg(long, value_name = "DIR")]
     stages: Option<PathBuf>,
 
@@ -58,8 +61,8 @@ pub struct ReplayArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Wrong usage, or a record that cannot be replayed.
-pub async fn replay(args: ReplayArgs) -> Result<Exit> {
+/// If the command line is wrong, or a record cannot be replayed.
+pub async fn replay(args: ReplayArgs, printer: &Printer) -> Result<Exit> {
     let config = args.config.as_deref().map(read_config).transpose()?;
     let mut records = Vec::new();
     for file in files(&args.records)? {
@@ -72,14 +75,14 @@ pub async fn replay(args: ReplayArgs) -> Result<Exit> {
         let state = args.state.map(|state| format!(" of the state {state:?}")).unwrap_or_default();
         return Err(usage!("there is no record{state} in {}", list(&args.records)));
     }
-    let stages = Stages::new(&args, &records).await?;
+    let stages = Stages::new(&args, &records, printer).await?;
     let mut done = Vec::new();
     for (file, stored) in records {
         let pin = stages.pin(&stored.record)?;
         let stage = stages.store.stage(&pin).await.map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
         let replayed = replay_one(stored, &stage, config.clone()).await.map_err(anyhow::Error::msg)?;
         if !args.json {
-            say(&told(&file, &replayed));
+            printer.line(text(&file, &replayed).trim_end());
         }
         done.push((file, replayed));
     }
@@ -96,27 +99,23 @@ pub async fn replay(args: ReplayArgs) -> Result<Exit> {
                 document
             })
             .collect();
-        say(&format!("{:#}\n", json!({"same": done.len() - different, "different": different, "records": records})));
+        printer.document(&json!({"same": done.len() - different, "different": different, "records": records}));
     } else if done.len() > 1 {
-        say(&format!("{} the same, {different} different\n", done.len() - different));
+        printer.line(format_args!("{} the same, {different} different", done.len() - different));
     }
     Ok(if different == 0 { Exit::Success } else { Exit::Different })
 }
 
-/// Who stops reading, as `head` does, does not make it fail.
-fn say(text: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
-}
-
-fn told(file: &Path, replayed: &Replayed) -> String {
-    let (mark, said) = match replayed.differences.len() {
+/// Returns the result for people.
+fn text(file: &Path, replayed: &Replayed) -> String {
+    let (mark, result) = match replayed.differences.len() {
         0 => ("✓", "the same".to_owned()),
         1 => ("✗", "1 difference".to_owned()),
         number => ("✗", format!("{number} differences")),
     };
     let stage = &replayed.stage;
     let mut text = format!(
-        "{mark} {} {}: {said}  ({} {}, {:.0} ms then, {:.0} ms now)\n",
+        "{mark} {} {}: {result}  ({} {}, {:.0} ms then, {:.0} ms now)\n",
         replayed.state,
         replayed.subject,
         stage.name,
@@ -136,9 +135,8 @@ fn told(file: &Path, replayed: &Replayed) -> String {
 }
 
 fn read_config(file: &Path) -> Result<String> {
-    let text = std::fs::read(file).map_err(|e| usage!("cannot read --config {}: {e}", file.display()))?;
-    let config: Map<String, Value> = serde_json::from_slice(&text)
-        .map_err(|e| usage!("--config {} is no JSON object, which is what a stage is given: {e}", file.display()))?;
+    let config: Map<String, Value> = serde_json::from_slice(&read_named("--config", file)?)
+        .map_err(|e| usage!("--config {} must be a JSON object: {e}", file.display()))?;
     Ok(Value::Object(config).to_string())
 }
 
@@ -146,7 +144,7 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The records in these places, in order.
+/// Returns the records in these files and folders, in order.
 fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for place in places {
@@ -157,7 +155,7 @@ fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>> {
         } else if place.is_file() {
             found.push(place.clone());
         } else {
-            return Err(usage!("there is no record at {}", place.display()));
+            return Err(usage!("cannot read {}: there is no such file or folder", place.display()));
         }
     }
     found.sort();
@@ -177,31 +175,31 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Which component is called for which record.
+/// The components to call.
 struct Stages {
     store: ComponentStore,
-    /// `--stage`: its file, digest and what it imports.
+    /// `--stage`: its file, digest and names.
     candidate: Option<(PathBuf, String, stagehost_runtime::Names)>,
 }
 
 impl Stages {
-    async fn new(args: &ReplayArgs, records: &[(PathBuf, StoredRecord)]) -> Result<Self> {
+    async fn new(args: &ReplayArgs, records: &[(PathBuf, StoredRecord)], printer: &Printer) -> Result<Self> {
         let mut components = Components::default();
         let candidate = match &args.stage {
             Some(file) => {
-                let bytes = std::fs::read(file).map_err(|e| usage!("cannot read --stage {}: {e}", file.display()))?;
+                let bytes = read_named("--stage", file)?;
                 let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
-                Some((file.clone(), components.add(file)?, names))
+                Some((file.clone(), components.add_bytes(bytes.into()), names))
             }
             None => {
                 recorded(args, records, &mut components).await?;
                 None
             }
         };
-        Ok(Self { store: ComponentStore::new(StageEngine::new()?, components)?, candidate })
+        Ok(Self { store: ComponentStore::new(StageEngine::new()?, components, printer.clone())?, candidate })
     }
 
-    /// What to call for this record.
+    /// Returns the pin to call for a record.
     fn pin(&self, record: &Record) -> Result<Pin> {
         let stage = &record.stage;
         let (name, version, world, digest) = match &self.candidate {
@@ -213,8 +211,8 @@ impl Stages {
                 let world = Some(stage.world).filter(&fits).or_else(|| World::infer(names).filter(&fits));
                 let world = world.ok_or_else(|| {
                     usage!(
-                        "{} cannot take the place of {} {} in the state {}: it does not fit the world {}; say with \
-                         --state which records are meant, and `stagehost stage check` says what does not fit",
+                        "{} cannot replace {} {} in the state {}: it does not fit the world {}; choose the records with \
+                         --state, or see `stagehost stage check`",
                         file.display(),
                         stage.name,
                         stage.version,
@@ -239,7 +237,7 @@ impl Stages {
     }
 }
 
-/// Finds the components that were recorded: beside the records, in `--stages`, among the checkout's built ones.
+/// Adds the recorded components: from beside the records, `--stages`, or the checkout's built stages.
 async fn recorded(args: &ReplayArgs, records: &[(PathBuf, StoredRecord)], components: &mut Components) -> Result<()> {
     let mut built: Option<HashMap<String, PathBuf>> = None;
     for (file, stored) in records {
@@ -270,10 +268,10 @@ async fn recorded(args: &ReplayArgs, records: &[(PathBuf, StoredRecord)], compon
     Ok(())
 }
 
-/// The components in `--stages` and in the checkout's build folder, by digest. Nothing is built: a newer stage would be
-/// another one.
+/// Returns the components in `--stages` and among the checkout's built stages, by digest. Nothing is built: that would
+/// give another digest.
 fn built_components(stages: Option<&Path>) -> HashMap<String, PathBuf> {
-    let checkout = Checkout::find().ok().map(|home| home.target_dir("stages").join(TARGET).join("stage"));
+    let checkout = Checkout::find().ok().map(|checkout| checkout.target_dir("stages").join(TARGET).join("stage"));
     let folders = [stages.map(Path::to_owned), checkout];
     let files = folders.iter().flatten().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     let components = files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "wasm"));

@@ -1,9 +1,9 @@
-//! `stagehost serve`: the pipeline's endpoints for any AWS SDK, so that a backend can be developed against it.
+//! `stagehost serve`: the pipeline's endpoints on this machine, to develop a backend against.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,33 +11,46 @@ use stagehost_local::CREDENTIALS;
 use stagehost_local::receiver::BatchStarter;
 use stagehost_states::NewExecution;
 
-use crate::exit::Exit;
+use crate::console::printer::Printer;
+use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
+use crate::signals::Signals;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example, with the AWS CLI:
-  aws --endpoint-url http://127.0.0.1:4599 s3 cp kitchen.jpg s3://toq-listing-medias/51/raw/photo/horizontal/kitchen.jpg
-  aws --endpoint-url http://127.0.0.1:4599 stepfunctions start-execution --state-machine-arn ARN --input file://batch.json
+Any access key is accepted, in any region. There is no authentication: keep it on loopback.
 
-Any access key is accepted; the region does not matter. There is no authentication: keep it on loopback.")]
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failure, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost serve
+  stagehost serve --port 0 --json
+
+From another terminal, with the AWS CLI:
+
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4599
+  aws s3 cp hall.jpg \\
+    s3://toq-listing-medias/51/raw/photo/horizontal/hall.jpg
+  aws stepfunctions start-execution \\
+    --state-machine-arn ARN --input file://batch.json")]
 pub struct ServeArgs {
     /// Port; 0 takes any free one
     #[arg(long, default_value_t = 4599)]
     port: u16,
 
-    /// Address to bind; anything but loopback needs --allow-remote
+    /// Address to bind; any address except loopback needs --allow-remote
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
 
-    /// Let other machines in: anybody who reaches the port may read, write and run everything here
+    /// Accept other machines: anybody who reaches the port may read, write and run everything here
     #[arg(long)]
     allow_remote: bool,
 
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Print where everything is as one JSON line
+    /// Print the endpoint, names and credentials as one JSON line
     #[arg(long)]
     json: bool,
 }
@@ -45,10 +58,25 @@ pub struct ServeArgs {
 /// Runs the command until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// Whatever keeps the services from starting.
-pub async fn serve(args: ServeArgs) -> Result<Exit> {
+/// If a service does not start.
+pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
+    let mut signals = Signals::listen()?;
+    if !args.bind.is_loopback() && !args.allow_remote {
+        return Err(usage!(
+            "other machines can reach --bind {}, and there is no authentication; add --allow-remote if that is wanted, or \
+             leave --bind out",
+            args.bind
+        ));
+    }
     let bind = SocketAddr::from((args.bind, args.port));
-    let pipeline = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(())).await?;
+    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(()), printer);
+    let pipeline = match signals.or(starting).await {
+        Ok(started) => started?,
+        Err(stopped) => {
+            printer.problem("stopping");
+            return Ok(stopped);
+        }
+    };
     pipeline.aws.receiver().set_starter(Arc::new(Starter {
         states: pipeline.aws.states().clone(),
         state_machine: pipeline.state_machine.clone(),
@@ -66,35 +94,24 @@ pub async fn serve(args: ServeArgs) -> Result<Exit> {
         "secretAccessKey": CREDENTIALS.1,
     });
     if args.json {
-        println!("{facts}");
+        printer.line(&facts);
     } else {
-        println!("stagehost serves S3, Step Functions, Lambda, MediaConvert and the backend's endpoints at {endpoint}");
+        printer.line(format_args!(
+            "stagehost serves S3, Step Functions, Lambda, MediaConvert and the backend's endpoints at {endpoint}"
+        ));
         for (name, value) in facts.as_object().into_iter().flatten().skip(1) {
-            println!("  {name:<16} {}", value.as_str().unwrap_or_default());
+            printer.line(format_args!("  {name:<16} {}", value.as_str().unwrap_or_default()));
         }
-        println!("Ctrl-C stops it.");
+        printer.line("Ctrl-C stops it.");
     }
-    stop_signal().await?;
-    eprintln!("stagehost: stopping");
-    pipeline.aws.shutdown().await;
+    signals.stopped().await;
+    printer.note("stagehost: stopping");
+    // A second signal ends at once.
+    let _ = signals.or(pipeline.aws.shutdown()).await;
     Ok(Exit::Success)
 }
 
-async fn stop_signal() -> Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("waiting for SIGTERM")?;
-        tokio::select! {
-            signal = tokio::signal::ctrl_c() => signal.context("waiting for Ctrl-C"),
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")
-}
-
-/// What `POST /api/v1/listings/{id}/media/batch` leads to.
+/// Starts an execution for `POST /api/v1/listings/{id}/media/batch`.
 struct Starter {
     states: stagehost_states::States,
     state_machine: String,

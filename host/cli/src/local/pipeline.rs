@@ -1,4 +1,4 @@
-//! The whole system in one process: the local AWS, and the host pointed at it by the SDK.
+//! The whole system in one process: the local AWS, and the host that reaches it by the AWS SDK.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,16 +21,18 @@ use stagehost_storage::{Folder, Storage};
 use crate::build::checkout::Checkout;
 use crate::build::components::{ComponentStore, Components};
 use crate::build::host_states::host_states;
+use crate::build::install::install_missing;
 use crate::build::release_pins::{LocalConfig, StageOverride, pin};
-use crate::exit::usage;
+use crate::console::printer::Printer;
+use crate::exit::{read_named_text, usage};
 
-/// As the deployed one is called, with `local` for the environment.
+/// The deployed state machine's name, with `local` for the environment.
 pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
 
-/// Guest memory of all calls together. A Lambda of 2 GiB has about this much left for them.
+/// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
 const GUEST_MEMORY_MIB: u32 = 1536;
 
-/// What a run and a server have in common on the command line.
+/// The options that `run` and `serve` share.
 #[derive(clap::Args, Debug)]
 pub struct PipelineArgs {
     /// The bucket as a plain folder; results stay there, and a later run finds what is up to date
@@ -57,18 +59,18 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
 
-    /// Install what is missing first: the compile target for stages, ffmpeg
+    /// First install what is missing: the compile target for stages, ffmpeg
     #[arg(long)]
     pub setup: bool,
 }
 
-/// Everything, running.
+/// The running pipeline.
 pub struct Pipeline {
-    /// The services.
+    /// The local services.
     pub aws: LocalAws,
-    /// The SDK's clients of the host.
+    /// The host's SDK clients.
     pub clients: Clients,
-    /// ARN of the state machine.
+    /// The state machine's ARN.
     pub state_machine: String,
     /// The bucket's folder.
     pub bucket: PathBuf,
@@ -78,26 +80,26 @@ impl Pipeline {
     /// Builds stages, pins them, starts the services and the host.
     ///
     /// # Errors
-    /// Wrong usage, or whatever keeps a part from starting; the text names it.
+    /// If the command line is wrong or a part does not start; the text names it.
     pub async fn start(
         args: &PipelineArgs,
         bind: SocketAddr,
         remote: bool,
         observer: Arc<dyn Observer>,
+        printer: &Printer,
     ) -> Result<Self> {
         if args.setup {
-            tokio::task::block_in_place(crate::build::install::install_missing)?;
+            tokio::task::block_in_place(|| install_missing(printer))?;
         }
         let stages = match &args.stages {
             Some(folder) => folder.clone(),
-            None => tokio::task::block_in_place(|| Checkout::find()?.built_stages(false))?,
+            None => Checkout::find()?.built_stages(printer).await?,
         };
         let definition_file = match &args.state_machine {
             Some(file) => file.clone(),
             None => Checkout::find()?.state_machine(),
         };
-        let definition = std::fs::read_to_string(&definition_file)
-            .map_err(|e| usage!("cannot read the state machine {}: {e}", definition_file.display()))?;
+        let definition = read_named_text("the state machine", &definition_file)?;
 
         let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
         let engine = StageEngine::new()?;
@@ -110,7 +112,7 @@ impl Pipeline {
         if let Some(folder) = &args.record {
             fanout = fanout.witnessed(Arc::new(recorder(folder, &components).await?));
         }
-        let store = ComponentStore::new(engine, components)?;
+        let store = ComponentStore::new(engine, components, printer.clone())?;
 
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
@@ -151,13 +153,13 @@ impl Pipeline {
     }
 }
 
-/// Records into a folder. The components go there too, so that the records are complete by themselves.
+/// Returns a recorder into a folder. The components are stored there too, so that the records are complete.
 async fn recorder(folder: &Path, components: &Components) -> Result<Recorder> {
     let sink: Arc<dyn Storage> = Arc::new(Folder::new(folder));
     for component in components.all() {
         store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
     }
-    // A disk has room.
+    // A disk has more room than a Lambda, for which the default is.
     Ok(Recorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
 }
 

@@ -2,23 +2,26 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use indicatif::{ProgressBar, ProgressStyle};
 use stagehost_runtime::{Target, precompile_for};
+
+use crate::console::printer::Printer;
 
 /// Compiles a component for each target.
 ///
 /// # Errors
 /// If it does not compile.
-pub async fn compile(called: &str, component: &Bytes, targets: &[Target], quiet: bool) -> Result<Vec<(Target, Bytes)>> {
+pub async fn compile(
+    name: &str,
+    component: &Bytes,
+    targets: &[Target],
+    printer: &Printer,
+) -> Result<Vec<(Target, Bytes)>> {
     let mut artifacts = Vec::new();
     for target in targets {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
-        bar.set_message(format!("compiling {called} for {target}"));
-        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        let work = printer.begin(format!("compiling {name} for {target}"));
         let (target, component) = (*target, component.clone());
         let code = tokio::task::spawn_blocking(move || precompile_for(target, &component)).await??;
-        bar.finish_and_clear();
+        work.done();
         artifacts.push((target, code.into()));
     }
     Ok(artifacts)

@@ -1,4 +1,4 @@
-//! A person's keys: files that `stagehost keys` makes and signing commands use.
+//! A person's keys: files that `stagehost keys` makes and that sign stages and pins.
 //!
 //! ```text
 //! NAME.pem     the private key, PKCS#8 PEM, for its owner only
@@ -19,10 +19,10 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// The folder that was named, or the user's own.
+    /// Opens the named folder, or the one in the user's configuration.
     ///
     /// # Errors
-    /// If there is no place for one.
+    /// If no folder is named and there is no home folder.
     pub fn open(named: Option<&Path>) -> Result<Self> {
         let own = || {
             let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -30,22 +30,22 @@ impl Keyring {
                 .map(|base| base.join("stagehost/keys"))
         };
         let folder = named.map(Path::to_owned).or_else(own);
-        Ok(Self { folder: folder.context("no place for keys: HOME is not set; name a folder with --keys")? })
+        Ok(Self { folder: folder.context("there is no folder of keys: HOME is not set; name one with --keys")? })
     }
 
-    /// Where the keys are.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Makes a key. One of the same name is never replaced.
+    /// Makes a key. It never replaces another.
     ///
     /// # Errors
-    /// If there is one, or it cannot be written.
+    /// If there is a key of this name, or it cannot be written.
     pub fn create(&self, name: &str) -> Result<PublicKey> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(plain) {
-            return Err(usage!("{name:?} is no name of a key; expected letters, digits, dots, dashes"));
+            return Err(usage!("{name:?} is not a valid name of a key; use letters, digits, dots, dashes"));
         }
         let mut folder = std::fs::DirBuilder::new();
         folder.recursive(true);
@@ -55,7 +55,7 @@ impl Keyring {
 
         let key = SigningKey::generate()?;
         let (public, private) = (self.folder.join(format!("{name}.pub")), self.folder.join(format!("{name}.pem")));
-        // The public half first: without the other it signs nothing, and it is taken back.
+        // The public half first: alone it cannot sign, and it is removed if the other half cannot be written.
         write_new(&public, format!("{}\n", key.public()).as_bytes(), 0o644)?;
         if let Err(error) = key.to_pem().map_err(Into::into).and_then(|pem| write_new(&private, pem.as_bytes(), 0o600))
         {
@@ -65,10 +65,10 @@ impl Keyring {
         Ok(key.public())
     }
 
-    /// The key that was named, or the only one there is.
+    /// Returns the named private key, or the only one in the folder.
     ///
     /// # Errors
-    /// If there is none, or it is not clear which.
+    /// If there is no key, or several could sign.
     pub fn signing(&self, name: Option<&str>) -> Result<SigningKey> {
         let names = self.names()?;
         let file = match name {
@@ -91,7 +91,7 @@ impl Keyring {
         SigningKey::from_pem(&text).with_context(|| file.display().to_string())
     }
 
-    /// The names of private keys, in order.
+    /// Returns the names of private keys, in order.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -99,10 +99,10 @@ impl Keyring {
         self.files("pem")
     }
 
-    /// The public keys, with their names.
+    /// Returns the public keys with their names.
     ///
     /// # Errors
-    /// If one cannot be read or is none.
+    /// If one cannot be read or is invalid.
     pub fn public(&self) -> Result<Vec<(String, PublicKey)>> {
         let read = |name: String| {
             let file = self.folder.join(format!("{name}.pub"));
@@ -113,10 +113,10 @@ impl Keyring {
         self.files("pub")?.into_iter().map(read).collect()
     }
 
-    /// One's own keys, those of `TRUSTED_KEYS`, and `--trust`.
+    /// Returns the folder's public keys, those of `TRUSTED_KEYS`, and `more`.
     ///
     /// # Errors
-    /// If one of them is no key.
+    /// If a key is invalid.
     pub fn trusted(&self, more: &[String]) -> Result<TrustedKeys> {
         let mut texts: Vec<String> = self.public()?.into_iter().map(|(_, key)| key.to_string()).collect();
         texts.extend(std::env::var("TRUSTED_KEYS").ok());
@@ -143,7 +143,7 @@ impl Keyring {
     }
 }
 
-/// A file that is not there yet, or nothing at all.
+/// Writes a new file, whole or not at all.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -165,7 +165,10 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// The text of a private key, if it is for its owner only.
+/// Returns the text of a private key.
+///
+/// # Errors
+/// If it cannot be read, or others than its owner can use it.
 fn read_private(path: &Path) -> Result<String> {
     let cannot = || format!("cannot read {}", path.display());
     let mut file = std::fs::File::open(path).with_context(cannot)?;
@@ -187,7 +190,7 @@ fn read_private(path: &Path) -> Result<String> {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "no keys".to_owned() } else { names.join(", ") }
 }
 
 #[cfg(test)]
@@ -228,18 +231,18 @@ mod tests {
         keys.create("release").unwrap();
         let file = |name: &str| keys.folder().join(name);
 
-        // Somebody else's public key, which is believed under this name.
+        // Somebody else's public key, trusted under this name.
         std::fs::copy(file("release.pub"), file("theirs.pub")).unwrap();
-        let said = keys.create("theirs").unwrap_err().to_string();
-        assert!(said.contains("theirs.pub"), "{said}");
+        let error = keys.create("theirs").unwrap_err().to_string();
+        assert!(error.contains("theirs.pub"), "{error}");
         assert!(!file("theirs.pem").exists());
         assert_eq!(std::fs::read(file("theirs.pub")).unwrap(), std::fs::read(file("release.pub")).unwrap());
 
-        // A private key of which the public half is lost.
+        // A private key whose public half is lost.
         std::fs::rename(file("release.pem"), file("lost.pem")).unwrap();
         let before = std::fs::read(file("lost.pem")).unwrap();
-        let said = keys.create("lost").unwrap_err().to_string();
-        assert!(said.contains("lost.pem"), "{said}");
+        let error = keys.create("lost").unwrap_err().to_string();
+        assert!(error.contains("lost.pem"), "{error}");
         assert!(!file("lost.pub").exists());
         assert_eq!(std::fs::read(file("lost.pem")).unwrap(), before);
     }
@@ -255,8 +258,8 @@ mod tests {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         for mode in [0o640, 0o604, 0o620] {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-            let said = keys.signing(None).err().unwrap().to_string();
-            assert!(said.contains(&format!("chmod 600 {}", file.display())), "{said}");
+            let error = keys.signing(None).err().unwrap().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", file.display())), "{error}");
         }
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
         assert!(keys.signing(None).is_ok());

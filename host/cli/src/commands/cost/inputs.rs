@@ -1,4 +1,4 @@
-//! What the model is given: prices, durations, a batch. Each can be replaced.
+//! The model's inputs: prices, durations, a batch. Each can be replaced.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::exit::usage;
+use crate::exit::{read_named_text, usage};
 
 const PRICES: &str = include_str!("prices.json");
 const MEASURED: &str = include_str!("measured.json");
@@ -18,18 +18,18 @@ const MEASURED: &str = include_str!("measured.json");
 pub struct Prices {
     /// `us-east-1`
     pub region: String,
-    /// Of which month or day they are.
+    /// The month or day for which they hold.
     pub as_of: String,
     /// `USD`
     pub currency: String,
-    /// What they leave out.
+    /// What they do not include.
     #[serde(default)]
     pub note: String,
     prices: BTreeMap<Item, Price>,
     multipliers: Multipliers,
 }
 
-/// What is paid for.
+/// A priced item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -88,7 +88,7 @@ pub struct Multipliers {
 }
 
 impl Prices {
-    /// Those that come with this program, or a file of the same shape.
+    /// Returns the program's own prices, or those of a file of the same shape.
     ///
     /// # Errors
     /// If the file cannot be read, or a price is missing.
@@ -101,13 +101,13 @@ impl Prices {
         }
     }
 
-    /// Of so many.
+    /// Returns the price of a quantity.
     pub fn of(&self, item: Item, quantity: f64) -> f64 {
-        // Every item is there: `read` has looked.
+        // `read` has checked that every item is there.
         self.prices.get(&item).map_or(0.0, |price| quantity * price.usd / price.per)
     }
 
-    /// For transcoding.
+    /// Returns the multipliers of transcoding.
     pub fn multipliers(&self) -> Multipliers {
         self.multipliers
     }
@@ -121,12 +121,12 @@ fn name(item: Item) -> String {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Measured {
-    /// Where the numbers are from.
+    /// The source of the numbers.
     #[serde(default)]
     pub about: String,
-    /// The one host.
+    /// Of the host.
     pub host: Durations,
-    /// The four functions.
+    /// Of the four functions.
     pub functions: Durations,
 }
 
@@ -147,21 +147,21 @@ pub struct Durations {
     pub callback: Duration,
 }
 
-/// One duration, and how it is known.
+/// One duration, and how it was found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duration {
     /// Milliseconds.
     pub ms: f64,
-    /// Or assumed.
+    /// Whether it was measured; else it is assumed.
     pub measured: bool,
-    /// In a few words.
+    /// How, in a few words.
     #[serde(default)]
     pub how: String,
 }
 
 impl Measured {
-    /// Those that come with this program, or a file of the same shape.
+    /// Returns the program's own durations, or those of a file of the same shape.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -171,7 +171,7 @@ impl Measured {
 }
 
 impl Durations {
-    /// With their names.
+    /// Returns all durations with their names.
     pub fn all(&self) -> [(&'static str, &Duration); 10] {
         [
             ("cold start", &self.cold_start),
@@ -190,18 +190,16 @@ impl Durations {
 
 fn read<T: serde::de::DeserializeOwned>(file: Option<&Path>, own: &str, option: &str) -> Result<T> {
     let text = match file {
-        Some(file) => {
-            std::fs::read_to_string(file).map_err(|e| usage!("cannot read {option} {}: {e}", file.display()))?
-        }
+        Some(file) => read_named_text(option, file)?,
         None => own.to_owned(),
     };
     serde_json::from_str(&text).map_err(|e| {
-        let place = file.map_or("what comes with the program".into(), |file| file.display().to_string());
+        let place = file.map_or("of the program itself".into(), |file| file.display().to_string());
         usage!("{option} {place}: {e}")
     })
 }
 
-/// What a batch holds, and how the function runs.
+/// A batch, and how the function runs.
 #[derive(Clone, Debug, Args, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {

@@ -8,46 +8,58 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
 
 use self::inputs::{Measured, Prices, Workload};
 use self::model::{Design, Line};
+use crate::console::printer::Printer;
+use crate::console::table;
 use crate::exit::Exit;
 
 /// Print what 1,000 batches cost, beside the four functions that the host replaces
 ///
 /// A small model: how much of everything a batch takes, times its price. Prices and durations come with the program and
-/// can be replaced; of each duration it says whether it was measured or is assumed. Not in it: storage, transfer to the
-/// backend, alarms, retries, free tiers.
+/// can be replaced; each duration is marked as measured or assumed. Left out: storage, transfer to the backend, alarms,
+/// retries, free tiers.
 #[derive(Args)]
-#[command(after_help = "Formulas, per batch:
-  CPUs                of a function: its memory / 1769 MB
-  Lambda requests     host: 1 (queue) + 5 states + events of videos; functions: 1 + 4
-  events of videos    videos × (2 + one a minute)
-  Lambda GB-seconds   memory/1024 × Σ(ms of the work / CPUs + cold share × ms of a cold start)/1000
-  State transitions   states entered without a failure + 1
-  S3 requests         per file: head, tags, bytes in 8 MB ranges; per thumbnail, output, receipt, ticket, part
-                      bundles: the host copies files from 5 MB on within S3; the functions read and write all
-  KMS requests        S3 requests × 0.01 (bucket key) + 2
-  Logs                transitions × 2 × 1.2 KB × files + 0.6 KB × (requests + files)
-  Custom metrics      52 of the host / batches a month
-  MediaConvert        videos × minutes × (HD outputs × 2 + SD outputs × 1), Basic tier
+#[command(after_help = "\
+Formulas, per batch:
 
-Exit codes: 0 printed · 2 wrong usage
+  CPUs of a function: its memory / 1769 MB
+  Lambda requests: host 1 (queue) + 5 states + events of
+    videos; functions 1 + 4
+  Events of videos: videos × (2 + one a minute)
+  Lambda GB-seconds: memory/1024 × Σ(ms of the work / CPUs
+    + cold share × ms of a cold start)/1000
+  State transitions: states entered without a failure + 1
+  S3 requests: per file head, tags, bytes in 8 MB ranges;
+    per thumbnail, output, receipt, ticket, part; of bundles
+    the host copies files from 5 MB on within S3, the
+    functions read and write all
+  KMS requests: S3 requests × 0.01 (bucket key) + 2
+  Logs: transitions × 2 × 1.2 KB × files
+    + 0.6 KB × (requests + files)
+  Custom metrics: 52 of the host / batches a month
+  MediaConvert: videos × minutes × (HD outputs × 2
+    + SD outputs × 1), Basic tier
 
-Example: a batch without videos, with a smaller function
+Exit codes: 0 printed, 2 wrong usage or a missing file.
 
-  stagehost cost --batch-photos 30 --batch-videos 0 --host-memory 1769")]
+Examples:
+
+  stagehost cost
+  stagehost cost --batch-photos 30 --batch-videos 0 \\
+    --host-memory 1769")]
 pub struct CostArgs {
     #[command(flatten)]
     work: Workload,
 
-    /// Prices, instead of those that come with the program; `--json` prints these in the file's shape
+    /// Prices, instead of the program's own; `--json` prints those in the file's shape
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 
-    /// Durations, instead of those that come with the program; `--json` prints these in the file's shape
+    /// Durations, instead of the program's own; `--json` prints those in the file's shape
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
 
@@ -60,14 +72,14 @@ pub struct CostArgs {
 ///
 /// # Errors
 /// If a file cannot be read.
-pub fn cost(args: CostArgs) -> Result<Exit> {
+pub fn cost(args: CostArgs, printer: &Printer) -> Result<Exit> {
     let prices = Prices::read(args.prices.as_deref())?;
     let measured = Measured::read(args.measured.as_deref())?;
     let lines = model::lines(&args.work, &measured, &prices);
     if args.json {
-        println!("{:#}", document(&args.work, &measured, &prices, &lines));
+        printer.document(&document(&args.work, &measured, &prices, &lines));
     } else {
-        print!("{}", text(&args.work, &measured, &prices, &lines));
+        printer.line(text(&args.work, &measured, &prices, &lines).trim_end());
     }
     Ok(Exit::Success)
 }
@@ -76,7 +88,7 @@ fn totals(lines: &[Line]) -> [f64; 3] {
     [0, 1, 2].map(|column| lines.iter().map(|line| line.columns[column].1).sum())
 }
 
-/// What the designs do not share: everything but transcoding.
+/// Returns the sums of everything except transcoding, which the designs share.
 fn without_transcoding(lines: &[Line]) -> [f64; 3] {
     let others = lines.iter().filter(|line| !line.label.starts_with("MediaConvert"));
     others.fold([0.0; 3], |sums, line| [0, 1, 2].map(|column| sums[column] + line.columns[column].1))
@@ -116,7 +128,7 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
         prices.region,
         prices.as_of
     );
-    let _ = writeln!(text, "\n{}\n", trimmed(&table(lines).to_string()));
+    let _ = writeln!(text, "\n{}\n", table::text(&costs(lines)));
     for (name, durations) in [("host", &measured.host), ("functions", &measured.functions)] {
         for (known, is) in [("measured", true), ("assumed", false)] {
             let all = durations.all();
@@ -129,9 +141,8 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
     text
 }
 
-fn table(lines: &[Line]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+fn costs(lines: &[Line]) -> Table {
+    let mut table = table::table(&[]);
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
     let mut header = vec![Cell::new("For 1,000 batches")];
     for design in Design::ALL {
@@ -157,11 +168,6 @@ fn table(lines: &[Line]) -> Table {
 
 fn counted(number: u32, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// Lines without the blanks at their ends, so that the table can stand in a document.
-fn trimmed(table: &str) -> String {
-    table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn amount(quantity: f64) -> String {

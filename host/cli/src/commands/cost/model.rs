@@ -1,19 +1,19 @@
-//! What 1,000 batches cost: how much of everything one batch takes, times its price.
+//! The cost of 1,000 batches: how much of everything one batch takes, times its price.
 //!
-//! The model is small on purpose: every line is a formula that fits into the command's help. Two designs are beside each
-//! other: one host function that runs every stage, and the four functions before it (validate 512 MB, thumbnails 2048 MB,
+//! The model is small on purpose: every line is a formula that fits into the command's help. It compares two designs: one
+//! host function that runs every stage, and the four functions before it (validate 512 MB, thumbnails 2048 MB,
 //! zip 3008 MB with 2 GB of disk, callback 256 MB), given the same work: every video transcoded, the same bundles.
 
 use super::inputs::{Durations, Item, Measured, Prices, Workload};
 
-/// Batches that the table is for.
+/// How many batches the table is for.
 pub const BATCHES: f64 = 1000.0;
 
 /// Memory that comes with one virtual CPU, in MB (AWS Lambda Developer Guide, "Configure Lambda function memory").
 const MB_PER_CPU: f64 = 1769.0;
 /// Bundles of a batch: complete, originals, thumbnails.
 const BUNDLES: f64 = 3.0;
-/// The least of a multipart upload's parts that may be copied, in MB: smaller files pass through the host.
+/// The smallest file that S3 copies as a part of an upload, in MB; smaller files pass through the host.
 const COPY_FROM_MB: f64 = 5.0;
 /// Bytes that one ranged GET or one part of an upload carries, in MB.
 const PART_MB: f64 = 8.0;
@@ -23,9 +23,9 @@ const THUMBNAIL_MB: f64 = 0.1;
 const KMS_PER_S3: f64 = 0.01;
 /// Requests of KMS for a message that is sent and received, and for a batch's log; assumed.
 const KMS_PER_BATCH: f64 = 2.0;
-/// Messages: sent, received, deleted.
+/// Each message is sent, received, deleted.
 const SQS_PER_BATCH: f64 = 3.0;
-/// A file's part of the document, in KB; assumed.
+/// A file's share of the document, in KB; assumed.
 const DOCUMENT_KB_PER_FILE: f64 = 1.2;
 /// A log line, and a call's START, END and REPORT, in KB; assumed.
 const LOG_LINE_KB: f64 = 0.6;
@@ -36,12 +36,12 @@ const REPORT_EVERY_MINUTES: f64 = 1.0;
 /// How much longer than its video a job takes, queue included; assumed.
 const JOB_MINUTES_PER_MINUTE: f64 = 1.0;
 
-/// States entered without a failure, and the start: without a video one more is skipped and one passed.
+/// States entered without a failure, and the start. A batch without a video enters as many.
 pub const HOST_TRANSITIONS: f64 = 11.0;
 /// The same without CheckBranches.
 const FUNCTIONS_TRANSITIONS: f64 = 10.0;
 
-/// One of the compared.
+/// A design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Design {
     /// Four functions on x86_64.
@@ -56,7 +56,7 @@ impl Design {
     /// In the order of the table's columns.
     pub const ALL: [Design; 3] = [Design::Functions, Design::HostX86, Design::HostArm64];
 
-    /// A column's heading.
+    /// Returns a column's heading.
     pub fn title(self) -> &'static str {
         match self {
             Design::Functions => "four functions, x86_64",
@@ -74,13 +74,13 @@ impl Design {
 pub struct Line {
     /// What is paid for.
     pub label: &'static str,
-    /// How the quantity of a batch comes about.
+    /// The formula of a batch's quantity.
     pub formula: &'static str,
-    /// By design: how many for 1,000 batches, and what they cost.
+    /// By design: the quantity for 1,000 batches, and its price.
     pub columns: [(f64, f64); 3],
 }
 
-/// All lines; `labels` and formulas do not depend on the batch.
+/// Returns all lines. Labels and formulas do not depend on the batch.
 pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line> {
     let usages = Design::ALL.map(|design| Usage::of(design, work, measured, prices));
     let line = |label, formula, quantity: fn(&Usage) -> f64, item: fn(&Usage) -> Item| Line {
@@ -132,7 +132,7 @@ pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line>
     ]
 }
 
-/// Of one batch.
+/// What one batch uses.
 struct Usage {
     compute: Item,
     requests: f64,
@@ -148,7 +148,7 @@ struct Usage {
     traces: f64,
 }
 
-/// What a batch is, in numbers that formulas use.
+/// A batch, in the numbers of the formulas.
 struct Batch {
     photos: f64,
     videos: f64,
@@ -183,7 +183,7 @@ impl Batch {
         self.photos * self.photo_mb + self.videos * self.video_mb
     }
 
-    /// In the bundles: the originals twice, made files too.
+    /// Returns the number of files in the bundles: each file is in two, an output of a video in one.
     fn bundled_files(&self) -> f64 {
         2.0 * self.files + 2.0 * self.thumbnails + self.outputs
     }
@@ -192,7 +192,7 @@ impl Batch {
         2.0 * self.raw_mb() + 2.0 * self.thumbnails * THUMBNAIL_MB + self.outputs * self.output_mb
     }
 
-    /// Files of the bundles that S3 copies by itself, by count and MB.
+    /// Returns the bundled files that S3 copies by itself: their number and MB.
     fn copied(&self) -> (f64, f64) {
         let kinds = [
             (2.0 * self.photos, self.photo_mb),
@@ -204,12 +204,12 @@ impl Batch {
         large.fold((0.0, 0.0), |(count, sum), (files, mb)| (count + files, sum + files * mb))
     }
 
-    /// Reports of all jobs: begun, one each minute, done.
+    /// Returns the reports of all jobs: begun, one each minute, done.
     fn events(&self) -> f64 {
         self.videos * (2.0 + (self.minutes * JOB_MINUTES_PER_MINUTE / REPORT_EVERY_MINUTES).floor())
     }
 
-    /// Requests that read a file in ranges.
+    /// Returns the number of requests that read a file.
     fn ranges(&self, mb: f64) -> f64 {
         (mb / PART_MB).ceil().max(1.0)
     }
@@ -255,14 +255,14 @@ struct Call {
     count: f64,
     /// MB
     memory: f64,
-    /// Above 512 MB.
+    /// Disk above 512 MB.
     disk_gb: f64,
-    /// Of each, on one virtual CPU.
+    /// Work of each call, on one virtual CPU.
     work_ms: f64,
 }
 
 impl Call {
-    /// The work is shared among files, so it is as much faster as there are CPUs.
+    /// Returns the virtual CPUs. The work is shared among files, so it scales with them.
     fn cpus(&self) -> f64 {
         self.memory / MB_PER_CPU
     }
@@ -270,7 +270,7 @@ impl Call {
 
 fn host_calls(batch: &Batch, ms: &Durations, memory: f64) -> Vec<Call> {
     let call = |count, work_ms| Call { count, memory, disk_gb: 0.0, work_ms };
-    // What S3 cannot copy by itself passes through the host; nothing is deflated.
+    // Files that S3 does not copy pass through the host; nothing is deflated.
     let passed_mb = batch.bundled_mb() - batch.copied().1;
     let some = |number: f64| if number > 0.0 { 1.0 } else { 0.0 };
     vec![
@@ -299,7 +299,7 @@ fn function_calls(batch: &Batch, ms: &Durations) -> Vec<Call> {
     ]
 }
 
-/// PUT and GET of the host.
+/// Returns the host's PUT and GET requests.
 fn host_s3(batch: &Batch) -> (f64, f64) {
     let (copies, copied_mb) = batch.copied();
     let small = batch.bundled_files() - copies;
@@ -314,7 +314,7 @@ fn host_s3(batch: &Batch) -> (f64, f64) {
         + 2.0 * BUNDLES
         + uploaded_parts
         + copies;
-    // Head and tags of every file and its bytes; thumbnails: is it there; videos: MediaConvert reads, the host looks.
+    // Head, tags and bytes of every file; a head for every thumbnail; videos are read by MediaConvert and checked here.
     let get = 2.0 * batch.files
         + batch.photos * batch.ranges(batch.photo_mb)
         + batch.videos * batch.ranges(batch.video_mb)
@@ -328,7 +328,7 @@ fn host_s3(batch: &Batch) -> (f64, f64) {
     (put, get)
 }
 
-/// PUT and GET of the four functions.
+/// Returns the four functions' PUT and GET requests.
 fn functions_s3(batch: &Batch) -> (f64, f64) {
     let put = batch.thumbnails + batch.outputs + 2.0 * BUNDLES + (batch.bundled_mb() / PART_MB).ceil();
     let get = batch.files

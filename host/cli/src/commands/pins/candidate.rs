@@ -1,4 +1,4 @@
-//! Stages that are about to be pinned: found in the registry, and checked there before any host has to.
+//! Versions that are about to be pinned: found in the registry and checked before any host loads them.
 
 use anyhow::{Context as _, Result, bail};
 use stagehost_pins::Pin;
@@ -7,10 +7,10 @@ use stagehost_runtime::{ENGINE, Grants, Limits, Target};
 
 use crate::exit::usage;
 
-/// The pin for `[NAME@]VERSION`, with the settings of the one that is `now` pinned.
+/// Returns the pin for `[NAME@]VERSION`, with the settings of the pin that is in force `now`.
 ///
 /// # Errors
-/// If it is not published, or nobody who is trusted has signed it.
+/// If it is not published, or no trusted key has signed it.
 pub async fn published(registry: Option<&Registry>, state: &str, version: &str, now: Option<&Pin>) -> Result<Pin> {
     let (name, version) = match (version.rsplit_once('@'), now) {
         (Some((name, version)), _) => (name, version),
@@ -36,11 +36,11 @@ pub async fn published(registry: Option<&Registry>, state: &str, version: &str, 
     })
 }
 
-/// Looks at everything that a host with one of these processors will look at before it runs this pin, and says what was
-/// found; `None` if the registry knows nothing of it.
+/// Checks everything that a host with one of these processors checks before it runs this pin. Returns a sentence about it,
+/// or `None` if the registry does not have the version.
 ///
 /// # Errors
-/// Whatever a host would refuse.
+/// If a host would refuse the pin.
 pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: &Pin) -> Result<Option<String>> {
     let id = StageId::new(&pin.stage, &pin.version)?;
     if !registry.versions(Some(id.name())).await?.contains(&id) {
@@ -52,7 +52,7 @@ pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: 
     let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
     let named: Vec<_> = targets.iter().map(|target| target.name()).collect();
     for target in targets {
-        // A host without code for it would refuse the whole revision, or fail when it starts anew.
+        // A host without code for it would refuse the whole revision, or fail at its next start.
         let resolved = registry.resolve(&wanted, *target).await.with_context(|| {
             format!("{id} has to run on {}; --target names other processors of the hosts", named.join(" and "))
         })?;

@@ -1,4 +1,4 @@
-//! One change to the pins, from what is in force to what shall be: shown, checked, signed, put in force.
+//! One change to the pins: compared with those in force, checked, signed, put in force.
 
 use std::path::PathBuf;
 
@@ -13,22 +13,23 @@ use super::args::PinsArgs;
 use super::candidate::checked;
 use super::show::print_differences;
 use crate::analysis::of_pins;
+use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::registry::args::RegistryArgs;
 use crate::registry::compile::targets;
 use crate::signing::args::KeyArgs;
 
-/// What every change has in common.
+/// The options of every change.
 #[derive(Args)]
 pub struct ChangeArgs {
     #[command(flatten)]
     pins: PinsArgs,
 
-    /// Why, for whoever reads the history
+    /// The reason, for the history
     #[arg(long, value_name = "TEXT")]
     why: String,
 
-    /// Who; a person or a pipeline [default: the user's name]
+    /// The person or pipeline that makes the change [default: the user's name]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 
@@ -38,7 +39,7 @@ pub struct ChangeArgs {
     #[command(flatten)]
     registry: RegistryArgs,
 
-    /// The processor of the hosts: x86_64 or arm64; may be given several times. What is pinned has to be compiled for it
+    /// The hosts' processor: x86_64 or arm64; may be given several times. Pinned versions must be compiled for it
     /// [default: both]
     #[arg(
         long = "target",
@@ -53,44 +54,45 @@ pub struct ChangeArgs {
     #[arg(long, value_name = "FILE")]
     state_machine: Option<PathBuf>,
 
-    /// Say what would change and check it, and change nothing
+    /// Show and check the change, but do not make it
     #[arg(long)]
     dry_run: bool,
 }
 
 impl ChangeArgs {
-    /// Opens what a change is made on. Nothing is asked of either place yet.
+    /// Opens the store of pins and the registry. Nothing is read yet.
     ///
     /// # Errors
-    /// If a key that is to be believed is none.
-    pub async fn open(&self) -> Result<Places<'_>> {
+    /// If no store is named, or a key is invalid.
+    pub async fn open<'a>(&'a self, printer: &'a Printer) -> Result<PinsChange<'a>> {
         let registry = match self.registry.is_named() {
             true => Some(self.registry.open(self.pins.trust.trusted()?).await?),
             false => None,
         };
-        Ok(Places { args: self, store: self.pins.open().await?, registry })
+        Ok(PinsChange { args: self, printer, store: self.pins.open().await?, registry })
     }
 }
 
-/// The pins to be changed, and the registry that has what they name.
-pub struct Places<'a> {
+/// A change in progress: the store of pins, and the registry of the versions that they name.
+pub struct PinsChange<'a> {
     args: &'a ChangeArgs,
+    printer: &'a Printer,
     /// The pins.
     pub store: PinStore,
     /// The registry, if one was named.
     pub registry: Option<Registry>,
 }
 
-impl Places<'_> {
-    /// Puts `next` in force in place of `on`.
+impl PinsChange<'_> {
+    /// Replaces the pins `on` by `next`.
     ///
     /// # Errors
-    /// If nothing would change, a check fails, or somebody was first.
+    /// If nothing would change, a check fails, or somebody else has changed the pins meanwhile.
     pub async fn put(&self, on: Option<&Kept>, next: Pins) -> Result<Exit> {
         self.put_checked(on, next, None).await
     }
 
-    /// The same for pins that have been in force before: of their stages, those that no registry has are the package's.
+    /// Puts pins in force again. Versions that no registry has come from the package.
     ///
     /// # Errors
     /// As [`Self::put`].
@@ -104,7 +106,7 @@ impl Places<'_> {
             None => Vec::new(),
         };
         if on.is_some() && changes.is_empty() {
-            return Err(usage!("nothing would change: the pins say that already"));
+            return Err(usage!("nothing would change: these pins are in force already"));
         }
         next.check()?;
         let mut checks = self.check(on.map(|kept| &kept.pins), &next, restores.is_some()).await?;
@@ -115,23 +117,23 @@ impl Places<'_> {
                 findings.len()
             );
         }
-        checks.push("the pins and the state machine belong together".to_owned());
+        checks.push("the pins and the state machine fit together".to_owned());
         if self.args.dry_run {
             self.report(None, &changes, &checks)?;
             return Ok(Exit::Success);
         }
         let key = self.args.key.signing(&self.args.pins.trust.keyring.open()?)?;
         let by = self.args.by.clone().or_else(|| std::env::var("USER").ok()).filter(|by| !by.is_empty());
-        let by = by.ok_or_else(|| usage!("who makes this change? name them with --by"))?;
+        let by = by.ok_or_else(|| usage!("who makes this change? name a person or pipeline with --by"))?;
         if self.args.why.trim().is_empty() {
-            return Err(usage!("--why is empty; whoever reads the history will want to know"));
+            return Err(usage!("--why is empty; give the reason, for the history"));
         }
         if let Some(kept) = on.filter(|kept| kept.signer != key.public()) {
-            eprintln!(
+            self.printer.note(format_args!(
                 "the pins in force are signed by the key {}, these by {}: functions that do not trust it refuse them",
                 kept.signer.id(),
                 key.public().id()
-            );
+            ));
         }
         let author = Author { key: &key, by: &by, why: &self.args.why, restores };
         let done = self.store.put(next, on, &author).await?;
@@ -139,7 +141,7 @@ impl Places<'_> {
         Ok(Exit::Success)
     }
 
-    /// Checks every pin that is not in force already; gives what was found right, for people.
+    /// Checks every pin that is not in force already. Returns a sentence for each.
     async fn check(&self, before: Option<&Pins>, next: &Pins, again: bool) -> Result<Vec<String>> {
         let known: Vec<&Pin> = before.iter().flat_map(|pins| pins.pins()).map(|(_, pin)| pin).collect();
         let same = |pin: &Pin| known.iter().any(|known| known.identity() == pin.identity());
@@ -147,7 +149,7 @@ impl Places<'_> {
         for (state, pin) in next.pins().filter(|(_, pin)| before.is_some() && !same(pin)) {
             let registry = self.registry.as_ref().with_context(|| {
                 format!(
-                    "{pin} is new for {state}: name the registry that has it with --registry, so that it can be checked"
+                    "{pin} is new for {state}: name the registry that has it with --registry, or set STAGEHOST_REGISTRY"
                 )
             })?;
             checks.push(match checked(registry, &targets(&self.args.targets), state, pin).await? {
@@ -166,16 +168,16 @@ impl Places<'_> {
             let document = json!({
                 "revision": done.map(|pins| pins.revision), "dryRun": done.is_none(), "differences": changes, "checks": checks,
             });
-            println!("{document:#}");
+            self.printer.document(&document);
             return Ok(());
         }
-        print_differences(changes);
+        print_differences(self.printer, changes);
         for check in checks {
-            println!("  ✓ {check}");
+            self.printer.line(format_args!("  ✓ {check}"));
         }
         match done {
-            Some(pins) => println!("revision {} is in force", pins.revision),
-            None => println!("nothing was changed (--dry-run)"),
+            Some(pins) => self.printer.line(format_args!("revision {} is in force", pins.revision)),
+            None => self.printer.line("nothing was changed (--dry-run)"),
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! `stagehost pins`: which stage runs for which state, looked at and changed.
+//! `stagehost pins`: shows and changes which stage runs for which state.
 //!
-//! Every change is made on the pins that it was shown against: who was overtaken meanwhile is told, and nothing is lost.
+//! A change replaces exactly the pins that it was compared with. If somebody else was faster, it fails and nothing is lost.
 
 mod args;
 mod candidate;
@@ -12,63 +12,70 @@ mod show;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::console::printer::Printer;
 use crate::exit::Exit;
 
 #[derive(Subcommand)]
-#[command(
-    after_help = "Example: try a version on one execution in twenty, then for all, then think better of it\n\n  \
-    export STAGEHOST_PINS=s3://toq-listing-medias/pipeline/pins STAGEHOST_REGISTRY=s3://toq-listing-medias/pipeline/registry\n  \
-    stagehost pins canary GenerateThumbnails 1.5.0 --percent 5 --why \"sharper\"\n  \
-    stagehost pins promote GenerateThumbnails --why \"a day without a failure\"\n  \
-    stagehost pins rollback --why \"colours are off\""
-)]
+#[command(after_help = "\
+Exit codes: 0 done, 1 failure, 2 wrong usage or a missing file.
+
+Examples: a version for one execution in twenty, then for all, then back again
+
+  export STAGEHOST_PINS=s3://toq-listing-medias/pipeline/pins
+  BUCKET=s3://toq-listing-medias
+  export STAGEHOST_REGISTRY=$BUCKET/pipeline/registry
+  stagehost pins canary GenerateThumbnails 1.5.0 \\
+    --percent 5 --why \"sharper\"
+  stagehost pins promote GenerateThumbnails \\
+    --why \"a day without a failure\"
+  stagehost pins rollback --why \"colours are off\"")]
 pub enum PinsCommand {
     /// Print the pins in force, or those of a revision
     Show(show::ShowArgs),
-    /// List the revisions that were in force: who, when, why, what
+    /// List the revisions that were in force: who changed what, when and why
     History(show::HistoryArgs),
-    /// Say what is different between two revisions
+    /// Compare two revisions
     Diff(show::DiffArgs),
-    /// Put the first revision in force, such as the pins of a package
+    /// Put the first revision in force, from a package or a file
     Init(edit::InitArgs),
     /// Pin another version, or other settings, to a state
     Set(edit::SetArgs),
     /// Put an earlier revision in force again, by default the one before
     Rollback(edit::RollbackArgs),
-    /// Let no execution go on with a revision, not even one that began with it
+    /// Let no execution continue with a revision, not even one that began with it
     Revoke(edit::RevokeArgs),
-    /// Let a version answer for some executions
+    /// Use a version for some executions
     Canary(edit::CanaryArgs),
     /// Make a state's canary its pin
     Promote(edit::EndArgs),
     /// End a state's canary
     Abort(edit::EndArgs),
-    /// Run a version beside the pinned one, compare, and throw its work away
+    /// Run a version beside the pinned one, compare the results, and discard its own
     Shadow(edit::ShadowArgs),
-    /// Say how candidates in the shadow of a state's stage have done
+    /// Sum up how a state's shadow versions compare with the pinned one
     ShadowReport(shadow_report::ShadowReportArgs),
-    /// Record the calls of some executions, to be repeated with `stagehost replay`
+    /// Record the calls of some executions, for `stagehost replay`
     Record(edit::RecordArgs),
 }
 
 /// Runs a command.
 ///
 /// # Errors
-/// Whatever keeps it from being done; the text names it.
-pub async fn pins(command: PinsCommand) -> Result<Exit> {
+/// If it fails; the text says where and what to do.
+pub async fn pins(command: PinsCommand, printer: &Printer) -> Result<Exit> {
     match command {
-        PinsCommand::Show(args) => show::show(args).await,
-        PinsCommand::History(args) => show::history(args).await,
-        PinsCommand::Diff(args) => show::diff(args).await,
-        PinsCommand::Init(args) => edit::init(args).await,
-        PinsCommand::Set(args) => edit::set(args).await,
-        PinsCommand::Rollback(args) => edit::rollback(args).await,
-        PinsCommand::Revoke(args) => edit::revoke(args).await,
-        PinsCommand::Canary(args) => edit::canary(args).await,
-        PinsCommand::Promote(args) => edit::promote(args).await,
-        PinsCommand::Abort(args) => edit::abort(args).await,
-        PinsCommand::Shadow(args) => edit::shadow(args).await,
-        PinsCommand::ShadowReport(args) => shadow_report::shadow_report(args).await,
-        PinsCommand::Record(args) => edit::record(args).await,
+        PinsCommand::Show(args) => show::show(args, printer).await,
+        PinsCommand::History(args) => show::history(args, printer).await,
+        PinsCommand::Diff(args) => show::diff(args, printer).await,
+        PinsCommand::Init(args) => edit::init(args, printer).await,
+        PinsCommand::Set(args) => edit::set(args, printer).await,
+        PinsCommand::Rollback(args) => edit::rollback(args, printer).await,
+        PinsCommand::Revoke(args) => edit::revoke(args, printer).await,
+        PinsCommand::Canary(args) => edit::canary(args, printer).await,
+        PinsCommand::Promote(args) => edit::promote(args, printer).await,
+        PinsCommand::Abort(args) => edit::abort(args, printer).await,
+        PinsCommand::Shadow(args) => edit::shadow(args, printer).await,
+        PinsCommand::ShadowReport(args) => shadow_report::shadow_report(args, printer).await,
+        PinsCommand::Record(args) => edit::record(args, printer).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `stagehost pins shadow-report`: how candidates in the shadow of a state's stage have done.
+//! `stagehost pins shadow-report`: how a state's shadow versions compare with the pinned one.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,15 +10,22 @@ use stagehost_aws::storage_from_env;
 use stagehost_record::{CandidateSummary, Ratio, SHADOW_PREFIX, read_reports, summarize};
 use stagehost_storage::{Location, Storage};
 
+use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins shadow-report GenerateThumbnails \\
+    --bucket s3://toq-listing-medias
+  stagehost pins shadow-report GenerateThumbnails --json")]
 pub struct ShadowReportArgs {
-    /// The state whose stage had candidates in its shadow
+    /// The state
     #[arg(value_name = "STATE")]
     state: String,
 
-    /// The media bucket, s3://bucket, or a folder that is a copy of it; without it, the bucket that --pins names
+    /// The media bucket, s3://bucket, or a copy of it in a folder [default: the bucket of --pins]
     #[arg(long, value_name = "PLACE")]
     bucket: Option<Location>,
 
@@ -26,7 +33,7 @@ pub struct ShadowReportArgs {
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_PINS", hide_env_values = true)]
     pins: Option<Location>,
 
-    /// Only candidates whose digest begins so
+    /// Only versions whose digest begins with this
     #[arg(long, value_name = "DIGEST")]
     candidate: Option<String>,
 
@@ -38,44 +45,45 @@ pub struct ShadowReportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If there is no report, or the store cannot be read.
-pub async fn shadow_report(args: ShadowReportArgs) -> Result<Exit> {
+/// If there is no report, or the bucket cannot be read.
+pub async fn shadow_report(args: ShadowReportArgs, printer: &Printer) -> Result<Exit> {
     let bucket = match (&args.bucket, &args.pins) {
         (Some(bucket), _) => bucket.clone(),
         (None, Some(Location::Bucket { bucket, .. })) => {
             Location::Bucket { bucket: bucket.clone(), prefix: String::new() }
         }
         (None, _) => {
-            return Err(usage!("where the reports are is not said: name the media bucket with --bucket s3://NAME"));
+            return Err(usage!("no bucket is named; use --bucket s3://NAME, or set STAGEHOST_PINS"));
         }
     };
     let storage = &storage_from_env(&bucket).await;
-    summed_up(&args, storage).await
+    report(&args, storage, printer).await
 }
 
-async fn summed_up(args: &ShadowReportArgs, storage: &Arc<dyn Storage>) -> Result<Exit> {
+async fn report(args: &ShadowReportArgs, storage: &Arc<dyn Storage>, printer: &Printer) -> Result<Exit> {
     let (reports, unreadable) = read_reports(storage, &args.state, args.candidate.as_deref()).await?;
     for problem in &unreadable {
-        eprintln!("stagehost: not counted: {problem}");
+        printer.problem(format_args!("not counted: {problem}"));
     }
     let summaries = summarize(reports);
     if summaries.is_empty() {
         return Err(usage!(
-            "no candidate has run in the shadow of {} yet: there are no reports at {}",
+            "there are no reports of shadow versions of {} at {}",
             args.state,
             storage.place(&format!("{SHADOW_PREFIX}/{}/", args.state))
         ));
     }
     if args.json {
-        println!("{:#}", json!({"state": args.state, "candidates": summaries, "unreadable": unreadable}));
+        printer.document(&json!({"state": args.state, "candidates": summaries, "unreadable": unreadable}));
     } else {
-        let texts: Vec<_> = summaries.iter().map(|summary| told(&args.state, summary)).collect();
-        println!("{}", texts.join("\n\n"));
+        let texts: Vec<_> = summaries.iter().map(|summary| text(&args.state, summary)).collect();
+        printer.line(texts.join("\n\n"));
     }
     Ok(Exit::Success)
 }
 
-fn told(state: &str, summary: &CandidateSummary) -> String {
+/// Returns a summary for people.
+fn text(state: &str, summary: &CandidateSummary) -> String {
     let mut text =
         format!("{state}: {} {} ({})\n", summary.candidate.name, summary.candidate.version, summary.candidate.digest);
     let against: Vec<_> = summary.primaries.values().map(String::as_str).collect();
@@ -130,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_says_how_many_calls_differ_and_in_what() {
+    fn a_summary_counts_the_calls_that_differ_and_names_the_difference() {
         let call = |verdict: &str, differences: serde_json::Value| {
             let took = |ms: f64| json!({"durationMs": ms, "memoryPeak": 1 << 20, "bytesRead": 1, "bytesWritten": 1});
             json!({
@@ -148,7 +156,7 @@ mod tests {
             ],
         });
         let summaries = summarize([serde_json::from_value(report).unwrap()]);
-        let text = told("GenerateThumbnails", &summaries[0]);
+        let text = text("GenerateThumbnails", &summaries[0]);
         for part in [
             "GenerateThumbnails: thumbnails 1.1.0",
             "compared with   thumbnails 1.0.0",
@@ -160,7 +168,7 @@ mod tests {
             "51/thumb/a.jpg",
             "now  2 bytes",
         ] {
-            assert!(text.contains(part), "{part:?} is not said:\n{text}");
+            assert!(text.contains(part), "{part:?} is missing:\n{text}");
         }
     }
 }

@@ -1,35 +1,40 @@
-//! Pins looked at: those in force, those of before, and what is different.
+//! `stagehost pins show`, `history` and `diff`.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde_json::json;
 use stagehost_pins::{Difference, Pin, PinStore, Pins, differences};
 
 use super::args::PinsArgs;
+use crate::console::printer::Printer;
+use crate::console::table;
 use crate::exit::{Exit, usage};
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\n  stagehost pins show\n  stagehost pins show --revision 12 --json")]
 pub struct ShowArgs {
     #[command(flatten)]
     pins: PinsArgs,
 
-    /// Of this revision, instead of the one in force
+    /// This revision, instead of the one in force
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\n  stagehost pins history\n  stagehost pins history --last 5 --json")]
 pub struct HistoryArgs {
     #[command(flatten)]
     pins: PinsArgs,
 
-    /// The newest so many
+    /// How many revisions, the newest first
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n\n  stagehost pins diff\n  stagehost pins diff 12 14")]
 pub struct DiffArgs {
     #[command(flatten)]
     pins: PinsArgs,
@@ -41,39 +46,47 @@ pub struct DiffArgs {
     after: Option<u64>,
 }
 
-/// The pins in force.
+/// Returns the pins in force.
 ///
 /// # Errors
-/// If there are none, or nobody who is trusted has signed them.
+/// If there are none, or no trusted key has signed them.
 pub async fn current(store: &PinStore) -> Result<stagehost_pins::Kept> {
     store.current(None).await?.with_context(|| format!("there are no pins at {}", store.place()))
 }
 
-pub async fn show(args: ShowArgs) -> Result<Exit> {
+pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
     let pins = match args.revision {
         Some(revision) => store.revision(revision).await?,
         None => current(&store).await?.pins,
     };
     if args.pins.json {
-        println!("{}", serde_json::to_string_pretty(&pins)?);
+        printer.document(&pins);
         return Ok(Exit::Success);
     }
-    println!("{}", heading(&pins));
-    println!("{}", table(&pins));
+    printer.line(heading(&pins));
+    printer.line(table::text(&stages(&pins)));
     for (state, canary) in &pins.canaries {
         let limit = canary.abort_above_percent.map_or_else(String::new, |p| format!(", given up above {p} % defects"));
-        println!("canary of {state}: {} for {} % of executions{limit}", named(&canary.pin), canary.percent);
+        printer.line(format_args!(
+            "canary of {state}: {} for {} % of executions{limit}",
+            named(&canary.pin),
+            canary.percent
+        ));
     }
     for (state, shadow) in &pins.shadows {
-        println!("shadow of {state}: {} beside {} % of executions", named(&shadow.pin), shadow.percent);
+        printer.line(format_args!(
+            "shadow of {state}: {} beside {} % of executions",
+            named(&shadow.pin),
+            shadow.percent
+        ));
     }
     for (state, percent) in &pins.recordings {
-        println!("recorded: {percent} % of executions of {state}");
+        printer.line(format_args!("recorded: {percent} % of executions of {state}"));
     }
     if !pins.revoked.is_empty() {
         let revoked: Vec<_> = pins.revoked.iter().map(u64::to_string).collect();
-        println!("revoked revisions: {}", revoked.join(", "));
+        printer.line(format_args!("revoked revisions: {}", revoked.join(", ")));
     }
     Ok(Exit::Success)
 }
@@ -85,10 +98,8 @@ fn heading(pins: &Pins) -> String {
     }
 }
 
-fn table(pins: &Pins) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["State", "Stage", "Version", "World", "Memory", "Deadline", "Digest"]);
+fn stages(pins: &Pins) -> Table {
+    let mut table = table::table(&["State", "Stage", "Version", "World", "Memory", "Deadline", "Digest"]);
     for (state, pin) in &pins.states {
         table.add_row([
             state.clone(),
@@ -103,8 +114,8 @@ fn table(pins: &Pins) -> Table {
     table
 }
 
-/// Name, version and enough of the digest to tell it from others.
-pub fn named(pin: &Pin) -> String {
+/// Returns name, version and the digest's beginning.
+fn named(pin: &Pin) -> String {
     format!("{pin} ({})", short(&pin.digest))
 }
 
@@ -112,9 +123,9 @@ fn short(digest: &str) -> &str {
     digest.get(.."sha256:".len() + 12).unwrap_or(digest)
 }
 
-pub async fn history(args: HistoryArgs) -> Result<Exit> {
+pub async fn history(args: HistoryArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
-    // One more, because the last one shown is compared with the one before it.
+    // One more: the oldest one shown is compared with the one before it.
     let revisions = store.history(args.last.saturating_add(1)).await?;
     let changes = |at: usize| revisions.get(at + 1).map(|before| differences(before, &revisions[at]));
     let shown = revisions.iter().enumerate().take(args.last);
@@ -122,23 +133,24 @@ pub async fn history(args: HistoryArgs) -> Result<Exit> {
         let list: Vec<_> = shown
             .map(|(at, pins)| json!({"revision": pins.revision, "change": pins.change, "differences": changes(at)}))
             .collect();
-        println!("{:#}", json!(list));
+        printer.document(&list);
         return Ok(Exit::Success);
     }
     for (at, pins) in shown {
-        println!("{}", heading(pins));
-        print_differences(&changes(at).unwrap_or_default());
+        printer.line(heading(pins));
+        print_differences(printer, &changes(at).unwrap_or_default());
     }
     Ok(Exit::Success)
 }
 
-pub fn print_differences(differences: &[Difference]) {
+/// Prints differences, one a line.
+pub fn print_differences(printer: &Printer, differences: &[Difference]) {
     for difference in differences {
-        println!("  {difference}");
+        printer.line(format_args!("  {difference}"));
     }
 }
 
-pub async fn diff(args: DiffArgs) -> Result<Exit> {
+pub async fn diff(args: DiffArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
     let (before, after) = match (args.before, args.after) {
         (Some(before), Some(after)) => (store.revision(before).await?, store.revision(after).await?),
@@ -152,12 +164,12 @@ pub async fn diff(args: DiffArgs) -> Result<Exit> {
     };
     let found = differences(&before, &after);
     if args.pins.json {
-        println!("{:#}", json!({"before": before.revision, "after": after.revision, "differences": found}));
+        printer.document(&json!({"before": before.revision, "after": after.revision, "differences": found}));
     } else {
-        println!("from revision {} to {}:", before.revision, after.revision);
-        print_differences(&found);
+        printer.line(format_args!("from revision {} to {}:", before.revision, after.revision));
+        print_differences(printer, &found);
         if found.is_empty() {
-            println!("  nothing");
+            printer.line("  nothing");
         }
     }
     Ok(Exit::Success)

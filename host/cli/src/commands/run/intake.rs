@@ -1,4 +1,4 @@
-//! From a folder or a batch document to a batch whose files are in the bucket.
+//! The input of a run: a folder of media, or a batch document, becomes a batch and the files to upload.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stage_probe::{Format, Kind, Pixels};
 
-use crate::exit::usage;
+use crate::exit::{read_named, usage};
 
 /// A batch to be run.
 #[derive(Debug)]
@@ -17,22 +17,29 @@ pub struct Intake {
     pub batch: Value,
     /// Files that must be in the bucket first, by key.
     pub uploads: BTreeMap<String, PathBuf>,
+    /// What was left out of a folder, and why.
+    pub notes: Vec<String>,
 }
 
-/// Reads what the person named: a folder of media, or a batch document.
+/// Reads a folder of media, or a batch document.
 ///
-/// `bucket` is the bucket's folder of an earlier run, if there is one; `today` is `YYYY-MM-DD`.
+/// `bucket` is the bucket's folder, perhaps with files of an earlier run; `today` is `YYYY-MM-DD`.
 ///
 /// # Errors
-/// If it is neither, or nothing is in it.
+/// If it is neither, or empty.
 pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
     let metadata = std::fs::metadata(input).map_err(|e| usage!("cannot read {}: {e}", input.display()))?;
     if metadata.is_dir() {
         return folder(input, listing, bucket, today);
     }
-    let text = std::fs::read(input).with_context(|| format!("cannot read {}", input.display()))?;
-    let batch: Value = serde_json::from_slice(&text)
+    let batch: Value = serde_json::from_slice(&read_named("", input)?)
         .map_err(|e| usage!("{} is neither a folder nor a batch document: {e}", input.display()))?;
+    if batch.as_array().is_some_and(Vec::is_empty) {
+        return Err(usage!(
+            "{} is an empty list; a batch document is an object with a listingId and a list of assets",
+            input.display()
+        ));
+    }
     let mut uploads = BTreeMap::new();
     if let Some(media) = media {
         let parsed = stagehost_batch::parse(&batch).map_err(|e| usage!("{}: {e}", input.display()))?;
@@ -46,21 +53,22 @@ pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, to
             }
         }
     }
-    Ok(Intake { batch, uploads })
+    Ok(Intake { batch, uploads, notes: Vec::new() })
 }
 
 fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
-    let mut files = Vec::new();
-    collect(input, &mut files)?;
+    let (mut files, mut notes) = (Vec::new(), Vec::new());
+    collect(input, &mut files, &mut notes)?;
     files.sort();
+    notes.sort();
     if files.is_empty() {
-        return Err(usage!("there is no file in {}", input.display()));
+        return Err(usage!("there is no file to process in {}", input.display()));
     }
     let mut uploads = BTreeMap::new();
     let mut assets = Vec::new();
     for (sequence, file) in files.into_iter().enumerate() {
         let relative = file.strip_prefix(input).unwrap_or(&file);
-        // Files of subfolders keep apart: `kitchen/1.jpg` and `bath/1.jpg` are two.
+        // `kitchen/1.jpg` and `bath/1.jpg` are two files.
         let name = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
         let media = media_segment(&file);
         let key = earlier_key(bucket, listing, media, &name)
@@ -70,28 +78,43 @@ fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Int
     }
     let id = |text: &str| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number));
     let batch = json!({"jobId": 1, "batchId": 1, "listingId": id(listing), "assets": assets, "retry": 0});
-    Ok(Intake { batch, uploads })
+    Ok(Intake { batch, uploads, notes })
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Files that desktops leave in folders, in lower case; they are no media.
+const DESKTOP_FILES: [&str; 5] = ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r"];
+
+/// Collects the files below a folder. Links to files are followed, hidden files are not media.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> Result<()> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with('.') {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let mut left_out = |why: &str| notes.push(format!("left out: {}: {why}", path.display()));
+        if DESKTOP_FILES.contains(&name.to_lowercase().as_str()) {
+            left_out("a file of the desktop");
             continue;
         }
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            collect(&entry.path(), files)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
+        if name.starts_with('.') {
+            continue;
+        }
+        let is_link = entry.file_type()?.is_symlink();
+        match std::fs::metadata(&path) {
+            Ok(target) if target.is_file() => files.push(path),
+            // It may lead back to a folder around it.
+            Ok(target) if target.is_dir() && is_link => left_out("a link to a folder"),
+            Ok(target) if target.is_dir() => collect(&path, files, notes)?,
+            Ok(_) => left_out("not a file"),
+            Err(error) if is_link => left_out(&format!("a link that leads nowhere ({error})")),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
     Ok(())
 }
 
-/// Where a file belongs, by its bytes; by its name where they say nothing. It is only a guess for the key: the validate
-/// stage decides.
+/// Returns the part of the key that names the kind of media, by the file's bytes, or else by its name. It is a guess: the
+/// validate stage decides.
 fn media_segment(file: &Path) -> &'static str {
     let probe = File::open(file).ok().and_then(|open| {
         let mut reader = stage_probe::Reader::new(open).ok()?;
@@ -117,7 +140,7 @@ fn by_extension(file: &Path) -> Option<Format> {
     }
 }
 
-/// The key under which an earlier run stored the file, so that a later day does not make a second one of it.
+/// Returns the key under which an earlier run stored the file, so that another day does not make a second file of it.
 fn earlier_key(bucket: &Path, listing: &str, media: &str, name: &str) -> Option<String> {
     let prefix = format!("{listing}/raw/{media}");
     let dates = std::fs::read_dir(bucket.join(&prefix)).ok()?;
@@ -156,6 +179,42 @@ mod tests {
         std::fs::write(stored.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
         let again = read(&input, None, "51", &bucket, "2026-01-02").unwrap();
         assert!(again.uploads.contains_key("51/raw/project/doc/2025-12-31/plan.pdf"), "an earlier day's key is kept");
+    }
+
+    #[test]
+    fn files_of_the_desktop_are_left_out_and_links_to_photos_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir(&input).unwrap();
+        for name in ["Thumbs.db", "desktop.ini", ".DS_Store"] {
+            std::fs::write(input.join(name), b"x").unwrap();
+        }
+        std::fs::write(input.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(PORTRAIT, input.join("linked.jpg")).unwrap();
+            std::os::unix::fs::symlink(&input, input.join("loop")).unwrap();
+            std::os::unix::fs::symlink("nowhere", input.join("lost.jpg")).unwrap();
+        }
+        let intake = read(&input, None, "51", dir.path(), "2026-01-02").unwrap();
+        let files: Vec<_> = intake.uploads.keys().map(|key| key.rsplit('/').next().unwrap()).collect();
+        let left_out = |name: &str| intake.notes.iter().any(|note| note.contains(name));
+        assert!(["Thumbs.db", "desktop.ini", ".DS_Store"].into_iter().all(left_out), "{:?}", intake.notes);
+        #[cfg(unix)]
+        {
+            assert_eq!(files, ["linked.jpg", "plan.pdf"]);
+            assert!(["loop", "lost.jpg"].into_iter().all(left_out), "{:?}", intake.notes);
+        }
+        #[cfg(not(unix))]
+        assert_eq!(files, ["plan.pdf"]);
+    }
+
+    #[test]
+    fn an_empty_list_is_no_batch_document() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " []\n").unwrap();
+        let error = read(file.path(), None, "1", file.path(), "2026-01-02").unwrap_err();
+        assert!(error.to_string().contains("empty list"), "{error}");
     }
 
     #[test]

@@ -1,32 +1,24 @@
-//! The result of a run: tables for people, one document for scripts.
+//! The result of a run: tables for people, one JSON document for scripts.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Map, Value, json};
 use stagehost_batch::{Asset, Batch};
 
+use super::timing::Timing;
+use crate::console::table::{self, table};
 use crate::console::units::seconds;
 use crate::exit::Exit;
 
-/// How long a state took.
-#[derive(Clone, Debug)]
-pub struct Timing {
-    /// The state.
-    pub state: String,
-    /// From entering to leaving it.
-    pub duration: Duration,
-}
-
-/// All that is known of a finished run.
+/// A finished run.
 pub struct Report<'a> {
-    /// The body that the backend received; `None` if it received none.
+    /// The body that the backend received, if it received one.
     pub callback: Option<&'a Value>,
     /// The batch as the last state left it.
     pub batch: Option<&'a Batch>,
-    /// In the order in which the states were left.
+    /// In the order in which the states ended.
     pub timings: &'a [Timing],
     /// `SUCCEEDED` or `FAILED`, of the execution.
     pub execution_status: &'a str,
@@ -37,13 +29,13 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// `SUCCEEDED`, `PARTIAL_SUCCESS`, …
+    /// Returns `SUCCEEDED`, `PARTIAL_SUCCESS`, …
     pub fn status(&self) -> &str {
-        let told = self.callback.and_then(|body| body.get("status")).and_then(Value::as_str);
-        told.unwrap_or(self.execution_status)
+        let delivered = self.callback.and_then(|body| body.get("status")).and_then(Value::as_str);
+        delivered.unwrap_or(self.execution_status)
     }
 
-    /// The exit code that says the same.
+    /// Returns the exit code for the status. Without a callback it is a failure: the backend does not know the result.
     pub fn exit(&self) -> Exit {
         match (self.status(), self.callback) {
             ("SUCCEEDED", Some(_)) => Exit::Success,
@@ -52,14 +44,15 @@ impl Report<'_> {
         }
     }
 
-    /// The callback body, with the timings beside its fields.
+    /// Returns the callback's body, with `delivered` and `timings` beside its fields.
     pub fn json(&self) -> Value {
         let mut document = self.callback.and_then(Value::as_object).cloned().unwrap_or_else(|| {
-            let mut none = Map::new();
-            none.insert("status".into(), json!(self.execution_status));
-            none.insert("failureReason".into(), json!(self.error));
-            none
+            let mut fields = Map::new();
+            fields.insert("status".into(), json!(self.execution_status));
+            fields.insert("failureReason".into(), json!(self.error));
+            fields
         });
+        document.insert("delivered".into(), json!(self.callback.is_some()));
         let timings: Vec<_> = self
             .timings
             .iter()
@@ -69,13 +62,13 @@ impl Report<'_> {
         Value::Object(document)
     }
 
-    /// Tables.
+    /// Returns the tables and sums.
     pub fn text(&self) -> String {
         let mut text = String::new();
         if let Some(batch) = self.batch {
-            let _ = writeln!(text, "{}\n", assets(batch));
+            let _ = writeln!(text, "{}\n", table::text(&assets(batch)));
             if !batch.bundles.is_empty() {
-                let _ = writeln!(text, "{}\n", bundles(batch));
+                let _ = writeln!(text, "{}\n", table::text(&bundles(batch)));
             }
             let _ = writeln!(text, "{}", sums(batch));
             for problem in &batch.problems {
@@ -85,20 +78,13 @@ impl Report<'_> {
         let timings: Vec<_> = self.timings.iter().map(|t| format!("{} {}", t.state, seconds(t.duration))).collect();
         let _ = writeln!(text, "Time: {}", timings.join(" · "));
         let _ = writeln!(text, "Files: {}", self.bucket.display());
-        let told = if self.callback.is_some() { "the backend was told" } else { "the backend was NOT told" };
-        let _ = write!(text, "{} ({told})", self.status());
+        let callback = if self.callback.is_some() { "the backend was told" } else { "the backend was NOT told" };
+        let _ = write!(text, "{} ({callback})", self.status());
         if let Some(error) = self.error.filter(|_| self.exit() == Exit::Failure) {
             let _ = write!(text, "\n{error}");
         }
         text
     }
-}
-
-fn table(headings: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings);
-    table
 }
 
 fn assets(batch: &Batch) -> Table {
@@ -142,7 +128,7 @@ fn bundles(batch: &Batch) -> Table {
     table
 }
 
-/// What was done anew and what was there already.
+/// Returns how many results were made and how many were up to date.
 fn sums(batch: &Batch) -> String {
     let renditions = batch.assets.iter().flat_map(|asset| &asset.renditions);
     let (reused, made): (Vec<_>, Vec<_>) = renditions.partition(|rendition| rendition.reused);

@@ -1,42 +1,25 @@
-//! What a person sees while a batch runs: a line per state, with the files that are being worked on.
+//! The progress of a run: one line per state, with the files in work.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use stagehost_runtime::{AssetEvent, Observer};
 
+use crate::console::printer::Printer;
+use crate::console::progress::style;
 use crate::console::units::seconds;
 
-/// How the progress is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
-    /// Live, on a terminal.
-    Live,
-    /// A line for each state that ends: for logs and pipes.
-    Lines,
-    /// Not at all.
-    Silent,
-}
-
-impl Telling {
-    /// What fits standard error.
-    pub fn fitting(quiet: bool) -> Self {
-        match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Telling::Silent,
-            (false, true) => Telling::Live,
-            (false, false) => Telling::Lines,
-        }
-    }
-}
+/// The state that waits for transcoding jobs.
+const TRANSCODING: &str = "ProcessVideos";
 
 /// Watches a run.
 pub struct Watch {
-    telling: Telling,
+    printer: Printer,
     screen: MultiProgress,
     states: Mutex<HashMap<String, StateLine>>,
+    jobs: Mutex<HashMap<String, Job>>,
 }
 
 struct StateLine {
@@ -48,31 +31,28 @@ struct StateLine {
     running: BTreeMap<String, Option<u64>>,
 }
 
-impl Watch {
-    /// Nothing happens yet.
-    pub fn new(telling: Telling) -> Self {
-        let target = if telling == Telling::Live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { telling, screen: MultiProgress::with_draw_target(target), states: Mutex::new(HashMap::new()) }
-    }
+/// A transcoding job.
+enum Job {
+    Running(Instant),
+    Ended,
+}
 
-    /// A bar for work before the batch runs.
-    pub fn bar(&self, what: &str, total: u64) -> ProgressBar {
-        let style = ProgressStyle::with_template("  {spinner} {msg:<28} {bar:24} {bytes}/{total_bytes}");
-        let bar = self.screen.add(ProgressBar::new(total));
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(what.to_owned());
-        bar
+impl Watch {
+    /// Returns a watch that shows nothing yet.
+    pub fn new(printer: &Printer) -> Self {
+        Self { printer: printer.clone(), screen: printer.screen(), states: Mutex::default(), jobs: Mutex::default() }
     }
 
     /// A state began.
     pub fn entered(&self, state: &str) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = self.screen.add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("  {spinner} {prefix:<28} {wide_msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_style(style("  {spinner} {prefix:<28} {wide_msg}"));
         bar.set_prefix(state.to_owned());
-        if self.telling == Telling::Live {
-            bar.enable_steady_tick(Duration::from_millis(100));
+        match self.printer {
+            Printer::Terminal(_) => bar.enable_steady_tick(Duration::from_millis(100)),
+            Printer::Plain => self.printer.note(format_args!("  {state} …")),
+            Printer::Silent => {}
         }
         let line = StateLine { bar, since: Instant::now(), done: 0, failed: 0, running: BTreeMap::new() };
         states.insert(state.to_owned(), line);
@@ -84,16 +64,14 @@ impl Watch {
         let Some(line) = states.remove(state) else { return };
         let summary = line.summary();
         let took = seconds(line.since.elapsed());
-        if let Ok(style) = ProgressStyle::with_template("  ✓ {prefix:<28} {wide_msg}") {
-            line.bar.set_style(style);
-        }
+        line.bar.set_style(style("  ✓ {prefix:<28} {wide_msg}"));
         line.bar.finish_with_message(format!("{took:>8}  {summary}"));
-        if self.telling == Telling::Lines {
-            eprintln!("  {state:<28} {took:>8}  {summary}");
+        if matches!(self.printer, Printer::Plain) {
+            self.printer.note(format!("  {state:<28} {took:>8}  {summary}").trim_end());
         }
     }
 
-    /// Removes what is still moving, before the result is printed.
+    /// Removes the bars that still move, before the result is printed.
     pub fn finish(&self) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, line) in states.drain() {
@@ -106,6 +84,32 @@ impl Watch {
         if let Some(line) = states.get_mut(state) {
             change(line);
             line.bar.set_message(line.summary());
+        }
+    }
+
+    /// A transcoding job reported; only a running one knows its percentage.
+    fn job(&self, id: &str, percent: Option<u64>) {
+        let running = percent.filter(|percent| *percent < 100);
+        self.with_line(TRANSCODING, |line| {
+            match running {
+                Some(percent) => line.running.insert(format!("job {id}"), Some(percent)),
+                None => line.running.remove(&format!("job {id}")),
+            };
+        });
+        if !matches!(self.printer, Printer::Plain) {
+            return;
+        }
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        match jobs.get(id) {
+            None => {
+                self.printer.note(format_args!("  transcoding job {id} …"));
+                jobs.insert(id.to_owned(), Job::Running(Instant::now()));
+            }
+            Some(Job::Running(since)) if percent.is_none() => {
+                self.printer.note(format_args!("  transcoding job {id}: {}", seconds(since.elapsed())));
+                jobs.insert(id.to_owned(), Job::Ended);
+            }
+            Some(Job::Running(_) | Job::Ended) => {}
         }
     }
 }
@@ -139,12 +143,7 @@ impl Observer for Watch {
             AssetEvent::Progress { state, key: None, done, total } if total > 0 => self.with_line(state, |line| {
                 line.running.insert("batch".into(), Some(percent(done, total)));
             }),
-            AssetEvent::Job { id, percent } => self.with_line("ProcessVideos", |line| {
-                match percent {
-                    Some(percent) if percent < 100 => line.running.insert(format!("job {id}"), Some(percent)),
-                    _ => line.running.remove(&format!("job {id}")),
-                };
-            }),
+            AssetEvent::Job { id, percent } => self.job(id, percent),
             AssetEvent::Ended { state, key, failure, .. } => self.with_line(state, |line| {
                 line.running.remove(&key.map_or_else(|| "batch".into(), short));
                 if key.is_some() {

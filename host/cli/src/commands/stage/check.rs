@@ -1,20 +1,30 @@
-//! `stagehost stage check`: can this component serve as a stage?
+//! `stagehost stage check`: whether a component can serve as a stage.
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use stagehost_runtime::{CONTRACT_VERSION, Finding, World, check as check_world, names_of};
 
-use crate::exit::Exit;
+use super::names::print_names;
+use crate::console::printer::Printer;
+use crate::console::units::kib;
+use crate::exit::{Exit, read_named};
 
 #[derive(Args)]
+#[command(after_help = "\
+Exit codes: 0 it fits, 1 it does not, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost stage check my_stage.wasm
+  stagehost stage check my_stage.wasm --world thumbnails --json")]
 pub struct CheckArgs {
     /// The component: a .wasm file built with `--target wasm32-wasip2`, cargo component, componentize-py or jco
     file: PathBuf,
 
-    /// Check against this world; without it, the narrowest one that fits is named
+    /// Check against this world [default: the narrowest that fits]
     #[arg(long)]
     world: Option<World>,
 
@@ -27,8 +37,8 @@ pub struct CheckArgs {
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn check(args: CheckArgs) -> Result<Exit> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
+    let bytes = read_named("", &args.file)?;
     let (names, world, nearest, findings) = match names_of(&bytes) {
         Ok(names) => match args.world.or_else(|| World::infer(&names)) {
             Some(world) => {
@@ -55,29 +65,21 @@ pub fn check(args: CheckArgs) -> Result<Exit> {
             "world": world, "nearest": nearest, "fits": findings.is_empty(),
             "imports": names.imports, "exports": names.exports, "findings": findings,
         });
-        println!("{document:#}");
+        printer.document(&document);
     } else {
-        println!("{} ({} KiB), contract {CONTRACT_VERSION}", args.file.display(), bytes.len().div_ceil(1024));
-        for import in names.imports.iter().filter(|name| !name.starts_with("wasi:")) {
-            println!("  imports {import}");
-        }
-        let wasi = names.imports.iter().filter(|name| name.starts_with("wasi:")).count();
-        if wasi > 0 {
-            println!("  imports {wasi} interfaces of WASI, inert here");
-        }
-        for export in &names.exports {
-            println!("  exports {export}");
-        }
+        let size = kib(bytes.len() as u64);
+        printer.line(format_args!("{} ({size}), contract {CONTRACT_VERSION}", args.file.display()));
+        print_names(printer, &names.imports, &names.exports);
         for finding in &findings {
-            println!("✗ {}\n    {}\n    fix: {}", finding.item, finding.problem, finding.fix);
+            printer.line(format_args!("✗ {}\n    {}\n    fix: {}", finding.item, finding.problem, finding.fix));
         }
         match (world, nearest) {
-            (Some(world), _) if findings.is_empty() => println!("✓ fits the world {world}"),
-            (Some(world), _) => println!("does not fit the world {world}"),
+            (Some(world), _) if findings.is_empty() => printer.line(format_args!("✓ fits the world {world}")),
+            (Some(world), _) => printer.line(format_args!("does not fit the world {world}")),
             (None, Some(world)) => {
-                println!("fits no world; the nearest is {world}; --world NAME compares with another")
+                printer.line(format_args!("fits no world; the nearest is {world}; --world NAME compares with another"))
             }
-            (None, None) => println!("fits no world"),
+            (None, None) => printer.line("fits no world"),
         }
     }
     Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })

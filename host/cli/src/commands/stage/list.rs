@@ -1,17 +1,22 @@
-//! `stagehost stage list`: what is published.
+//! `stagehost stage list`: the published versions.
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
+use crate::console::printer::Printer;
+use crate::console::table;
 use crate::exit::Exit;
 use crate::registry::args::ReadArgs;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example\n\n  stagehost stage list thumbnails --registry s3://toq-listing-medias/pipeline/registry"
-)]
+#[command(after_help = "\
+Exit codes: 0 all versions are trusted, 1 some are not or failure, 2 wrong usage.
+
+Examples:
+
+  stagehost stage list thumbnails \\
+    --registry s3://toq-listing-medias/pipeline/registry")]
 pub struct ListArgs {
     /// Only the versions of this stage
     name: Option<String>,
@@ -28,13 +33,11 @@ pub struct ListArgs {
 ///
 /// # Errors
 /// If the registry cannot be listed.
-pub async fn list(args: ListArgs) -> Result<Exit> {
+pub async fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
     let registry = args.registry.open().await?;
     let versions = registry.list(args.name.as_deref()).await?;
     let trusted = versions.iter().all(|version| version.manifest.is_ok() && version.yanked.is_ok());
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["Stage", "Version", "World", "Published", "By", "Digest", ""]);
+    let mut table = table::table(&["Stage", "Version", "World", "Published", "By", "Digest", ""]);
     let mut documents = Vec::new();
     for version in &versions {
         let problem = version.manifest.as_ref().err().or(version.yanked.as_ref().err()).map(ToString::to_string);
@@ -64,11 +67,11 @@ pub async fn list(args: ListArgs) -> Result<Exit> {
         ]);
     }
     if args.json {
-        println!("{:#}", json!({"registry": registry.place(), "versions": documents}));
+        printer.document(&json!({"registry": registry.place(), "versions": documents}));
     } else if versions.is_empty() {
-        eprintln!("{} has no stages; `stagehost stage publish` adds one", registry.place());
+        printer.note(format_args!("{} has no stages; `stagehost stage publish` adds one", registry.place()));
     } else {
-        println!("{table}");
+        printer.line(table::text(&table));
     }
     Ok(if trusted { Exit::Success } else { Exit::Failure })
 }

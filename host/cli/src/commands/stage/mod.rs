@@ -3,6 +3,7 @@
 mod check;
 mod inspect;
 mod list;
+mod names;
 mod publish;
 mod pull;
 mod recompile;
@@ -13,6 +14,7 @@ mod yank;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::console::printer::Printer;
 use crate::exit::Exit;
 
 #[derive(Subcommand)]
@@ -41,16 +43,16 @@ pub enum StageCommand {
 ///
 /// # Errors
 /// If it fails; the text says where and what to do.
-pub async fn stage(command: StageCommand) -> Result<Exit> {
+pub async fn stage(command: StageCommand, printer: &Printer) -> Result<Exit> {
     match command {
-        StageCommand::Check(args) => check::check(args),
-        StageCommand::Publish(args) => publish::publish(args).await,
-        StageCommand::List(args) => list::list(args).await,
-        StageCommand::Inspect(args) => inspect::inspect(args).await,
-        StageCommand::Pull(args) => pull::pull(args).await,
-        StageCommand::Verify(args) => verify::verify(args).await,
-        StageCommand::Yank(args) => yank::yank(args).await,
-        StageCommand::Recompile(args) => recompile::recompile(args).await,
-        StageCommand::Resign(args) => resign::resign(args).await,
+        StageCommand::Check(args) => check::check(args, printer),
+        StageCommand::Publish(args) => publish::publish(args, printer).await,
+        StageCommand::List(args) => list::list(args, printer).await,
+        StageCommand::Inspect(args) => inspect::inspect(args, printer).await,
+        StageCommand::Pull(args) => pull::pull(args, printer).await,
+        StageCommand::Verify(args) => verify::verify(args, printer).await,
+        StageCommand::Yank(args) => yank::yank(args, printer).await,
+        StageCommand::Recompile(args) => recompile::recompile(args, printer).await,
+        StageCommand::Resign(args) => resign::resign(args, printer).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `stagehost stage publish`: a built component becomes a version that hosts can be pinned to.
+//! `stagehost stage publish`: makes a built component a version that can be pinned.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,9 @@ use stagehost_registry::{Draft, Published, Registry, SigningKey, StageId};
 use stagehost_runtime::{Target, World, names_of};
 use stagehost_storage::Location;
 
+use crate::console::printer::Printer;
 use crate::console::units::kib;
-use crate::exit::{Exit, usage};
+use crate::exit::{Exit, read_named, usage};
 use crate::registry::args::{WriteArgs, open};
 use crate::registry::compile::{compile, targets};
 use crate::registry::metadata::{Embedded, embed, read};
@@ -19,11 +20,18 @@ use crate::registry::oci::{self, OciPlace};
 use crate::registry::place::RegistryPlace;
 
 #[derive(Args)]
-#[command(after_help = "Example: a new version for the hosts that read a bucket\n\n  \
-    stagehost stage publish target/wasm32-wasip2/release/thumbnails.wasm \\\n    \
-    --name thumbnails --version 1.5.0 --description \"sharper\" --registry s3://toq-listing-medias/pipeline/registry\n\n\
-    A version never changes: publishing the same bytes again is fine, other bytes need another version.\n\
-    To oci://host/path the component goes to host/path/NAME:VERSION, where wkg and other tools find it.")]
+#[command(after_help = "\
+A version never changes: the same bytes may be published again, other bytes need another version. With oci://host/path \
+the component is pushed to host/path/NAME:VERSION, where wkg and other tools find it.
+
+Examples:
+
+  stagehost stage publish my_thumbnails.wasm \\
+    --name thumbnails --version 1.5.0 --description \"sharper\" \\
+    --registry s3://toq-listing-medias/pipeline/registry
+  stagehost stage publish my_thumbnails.wasm \\
+    --name thumbnails --version 1.5.0 \\
+    --registry oci://ghcr.io/someone/stages")]
 pub struct PublishArgs {
     /// The component: a .wasm file built for WASI 0.2
     file: PathBuf,
@@ -32,11 +40,11 @@ pub struct PublishArgs {
     #[arg(long)]
     name: Option<String>,
 
-    /// Its version, as semver.org has it [default: the one embedded in the component]
+    /// Its version, in the form of semver.org [default: the one embedded in the component]
     #[arg(long = "version", id = "stage-version", value_name = "VERSION")]
     version: Option<String>,
 
-    /// What it is, in a sentence [default: the one embedded in the component]
+    /// Its description, in a sentence [default: the one embedded in the component]
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 
@@ -59,40 +67,47 @@ pub struct PublishArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the component is not fit to be published, the version is taken, or something cannot be written.
-pub async fn publish(args: PublishArgs) -> Result<Exit> {
+/// If the component fits no world, the version is taken, or something cannot be written.
+pub async fn publish(args: PublishArgs, printer: &Printer) -> Result<Exit> {
     let place = args.registry.read.registry.place()?;
     let key = args.registry.signing()?;
     let draft = draft(&args)?;
     let published = match place {
         RegistryPlace::Store(location) => {
             let registry = open(location, args.registry.trusted(&key)?).await;
-            (registry.place(), publish_in(&registry, &args, &draft, &key).await?)
+            (registry.place(), publish_in(&registry, &args, &draft, &key, printer).await?)
         }
-        RegistryPlace::Oci(place) => publish_oci(&args, place, &draft, &key).await?,
+        RegistryPlace::Oci(place) => publish_oci(&args, place, &draft, &key, printer).await?,
     };
-    report(&args, &published.0, &published.1);
+    report(&args, printer, &published.0, &published.1);
     Ok(Exit::Success)
 }
 
-/// Refuses what cannot be published before time goes into compiling it.
-async fn publish_in(registry: &Registry, args: &PublishArgs, draft: &Draft, key: &SigningKey) -> Result<Published> {
+/// Publishes in a registry that hosts read. It is checked before time goes into compiling.
+async fn publish_in(
+    registry: &Registry,
+    args: &PublishArgs,
+    draft: &Draft,
+    key: &SigningKey,
+    printer: &Printer,
+) -> Result<Published> {
     registry.check_draft(draft, key).await?;
-    let code = compile(&draft.id.to_string(), &draft.component, &targets(&args.targets), args.json).await?;
+    let code = compile(&draft.id.to_string(), &draft.component, &targets(&args.targets), printer).await?;
     Ok(registry.publish(draft, &code, key).await?)
 }
 
-/// The very documents that hosts read are made in a folder, and then pushed.
+/// Publishes in a folder, and pushes the documents from there.
 async fn publish_oci(
     args: &PublishArgs,
     place: &OciPlace,
     draft: &Draft,
     key: &SigningKey,
+    printer: &Printer,
 ) -> Result<(String, Published)> {
     let folder = tempfile::tempdir()?;
     let location = Location::Folder(folder.path().to_owned());
     let registry = open(&location, args.registry.trusted(key)?).await;
-    let mut published = publish_in(&registry, args, draft, key).await?;
+    let mut published = publish_in(&registry, args, draft, key, printer).await?;
     let reference = place.reference(&draft.id)?;
     published.created = oci::push(&reference, folder.path(), draft, &published).await?;
     Ok((format!("oci://{reference}"), published))
@@ -100,7 +115,7 @@ async fn publish_oci(
 
 fn draft(args: &PublishArgs) -> Result<Draft> {
     let file = &args.file;
-    let bytes = std::fs::read(file).map_err(|e| usage!("cannot read {}: {e}", file.display()))?;
+    let bytes = read_named("", file)?;
     let names = names_of(&bytes).map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
     let Some(world) = args.world.or_else(|| World::infer(&names)) else {
         let (nearest, findings) = World::nearest(&names);
@@ -121,7 +136,7 @@ fn draft(args: &PublishArgs) -> Result<Draft> {
     Ok(Draft { id, world, description: wanted.description.unwrap_or_default(), component })
 }
 
-fn report(args: &PublishArgs, place: &str, published: &Published) {
+fn report(args: &PublishArgs, printer: &Printer, place: &str, published: &Published) {
     let manifest = &published.manifest;
     if args.json {
         let document = json!({
@@ -129,17 +144,21 @@ fn report(args: &PublishArgs, place: &str, published: &Published) {
             "digest": manifest.component.digest, "created": published.created, "manifest": manifest,
             "artifacts": published.artifacts,
         });
-        println!("{document:#}");
+        printer.document(&document);
         return;
     }
-    let said = if published.created { "published" } else { "was published already, with the same bytes" };
-    println!("{}@{} {said}: {place}", manifest.name, manifest.version);
-    println!("  world     {}", manifest.world);
-    println!("  component {} {}", manifest.component.digest, kib(manifest.component.bytes));
+    let outcome = if published.created { "published" } else { "was published already, with the same bytes" };
+    printer.line(format_args!("{}@{} {outcome}: {place}", manifest.name, manifest.version));
+    printer.line(format_args!("  world     {}", manifest.world));
+    printer.line(format_args!("  component {} {}", manifest.component.digest, kib(manifest.component.bytes)));
     for added in &published.artifacts {
         let record = &added.record;
         let new = if added.created { "" } else { " (was there)" };
-        println!("  {:<9} {} {}{new}", record.target.name(), record.code.digest, kib(record.code.bytes));
+        printer.line(
+            format_args!("  {:<9} {} {}{new}", record.target.name()),
+            record.code.digest,
+            kib(record.code.bytes),
+        );
     }
-    println!("  signed by {}", manifest.publisher);
+    printer.line(format_args!("  signed by {}", manifest.publisher));
 }

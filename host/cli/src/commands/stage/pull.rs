@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use stagehost_runtime::StageIdentity;
 
+use crate::console::printer::Printer;
 use crate::console::units::kib;
 use crate::exit::Exit;
 use crate::registry::args::ReadArgs;
@@ -14,17 +15,22 @@ use crate::registry::oci;
 use crate::registry::versions::find_version;
 
 #[derive(Args)]
-#[command(after_help = "Examples\n\n  \
-    stagehost stage pull thumbnails@1.5.0 -o thumbnails.wasm --registry s3://toq-listing-medias/pipeline/registry\n  \
-    stagehost stage pull oci://ghcr.io/someone/sepia:0.3.0 -o sepia.wasm\n\n\
-    What comes from an OCI registry is only a component: nobody has compiled or signed it for a host.\n\
-    `stagehost stage publish` does that, in the name of whoever has looked at it.")]
+#[command(after_help = "\
+An OCI registry holds the component only, without a signature that hosts check. Look at it, then sign and publish it with \
+`stagehost stage publish`.
+
+Examples:
+
+  stagehost stage pull thumbnails@1.5.0 -o thumbnails.wasm \\
+    --registry s3://toq-listing-medias/pipeline/registry
+  stagehost stage pull oci://ghcr.io/someone/sepia:0.3.0 \\
+    -o sepia.wasm")]
 pub struct PullArgs {
     /// NAME[@VERSION] of a published stage, or oci://host/path:tag
     #[arg(value_name = "NAME[@VERSION]|oci://…")]
     what: String,
 
-    /// The file to write; must not exist
+    /// The file to write; it must not exist
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -39,8 +45,8 @@ pub struct PullArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If there is no such component, it is not what was signed, or the file exists.
-pub async fn pull(args: PullArgs) -> Result<Exit> {
+/// If there is no such component, it differs from what was signed, or the file exists.
+pub async fn pull(args: PullArgs, printer: &Printer) -> Result<Exit> {
     let (from, component) = if args.what.starts_with("oci://") {
         (args.what.clone(), oci::pull(&args.what).await?)
     } else {
@@ -53,14 +59,14 @@ pub async fn pull(args: PullArgs) -> Result<Exit> {
     let digest = StageIdentity::digest_of(&component);
     if args.json {
         let document = json!({"from": from, "file": args.output, "digest": digest, "bytes": component.len()});
-        println!("{document:#}");
+        printer.line(format_args!("{document:#}"));
     } else {
-        println!("{}: {from}, {digest}, {}", args.output.display(), kib(component.len() as u64));
+        printer.line(format_args!("{}: {from}, {digest}, {}", args.output.display()), kib(component.len() as u64));
     }
     Ok(Exit::Success)
 }
 
-/// Whole or not at all, and over nothing.
+/// Writes a new file, whole or not at all.
 fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
     let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot = || format!("cannot write {}", file.display());

@@ -1,4 +1,4 @@
-//! `stagehost stage recompile`: artifacts for this version's engine, from components that are published already.
+//! `stagehost stage recompile`: artifacts of published components for this release's engine.
 
 use anyhow::Result;
 use clap::Args;
@@ -6,6 +6,8 @@ use serde_json::json;
 use stagehost_registry::{Added, Registry, SigningKey, StageId};
 use stagehost_runtime::{ENGINE, Target};
 
+use crate::console::printer::Printer;
+use crate::console::problem;
 use crate::console::units::kib;
 use crate::exit::{Exit, usage};
 use crate::registry::args::WriteArgs;
@@ -13,9 +15,15 @@ use crate::registry::compile::{compile, targets};
 use crate::registry::versions::find_version;
 
 #[derive(Args)]
-#[command(after_help = "Example: before hosts of a new release read the registry\n\n  \
-    stagehost stage recompile --all --registry s3://toq-listing-medias/pipeline/registry\n\n\
-    An artifact is for one engine. Those that are there already stay, for the hosts that run now.")]
+#[command(after_help = "\
+An artifact is for one engine. Existing artifacts stay, for the hosts that run now.
+
+Exit codes: 0 done, 3 some versions failed, 1 failure, 2 wrong usage.
+
+Examples: before hosts of a new release read the registry
+
+  stagehost stage recompile --all \\
+    --registry s3://toq-listing-medias/pipeline/registry")]
 pub struct RecompileArgs {
     /// The version, or a stage's newest
     #[arg(value_name = "NAME[@VERSION]", required_unless_present = "all")]
@@ -40,8 +48,9 @@ pub struct RecompileArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If a component cannot be trusted or read, or an artifact cannot be written. Of all versions, the others are still done.
-pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
+/// If a component is not trusted or cannot be read, or an artifact cannot be written. With `--all`, the other versions are
+/// still compiled.
+pub async fn recompile(args: RecompileArgs, printer: &Printer) -> Result<Exit> {
     let (registry, key) = args.registry.open().await?;
     let ids = match &args.what {
         Some(what) => vec![find_version(&registry, what).await?],
@@ -53,35 +62,42 @@ pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
     let mut documents = Vec::new();
     let mut failed = false;
     for id in &ids {
-        match one(&args, &registry, id, &key).await {
+        match one(&args, &registry, id, &key, printer).await {
             Ok(artifacts) => {
                 for added in artifacts.iter().filter(|_| !args.json) {
-                    let said = if added.created { kib(added.record.code.bytes) } else { "was there".to_owned() };
-                    println!("{id} {}-{ENGINE} {said}", added.record.target);
+                    let size = if added.created { kib(added.record.code.bytes) } else { "was there".to_owned() };
+                    printer.line(format_args!("{id} {}-{ENGINE} {size}", added.record.target));
                 }
                 documents.push(json!({"stage": id.to_string(), "artifacts": artifacts}));
             }
             Err(error) if ids.len() == 1 => return Err(error),
             Err(error) => {
                 failed = true;
-                eprintln!("stagehost: {id}: {error:#}");
-                documents.push(json!({"stage": id.to_string(), "refused": format!("{error:#}")}));
+                let refused = problem::sentence(&error);
+                printer.problem(format_args!("{id}: {refused}"));
+                documents.push(json!({"stage": id.to_string(), "refused": refused}));
             }
         }
     }
     if args.json {
-        println!("{:#}", json!({"registry": registry.place(), "engine": ENGINE, "versions": documents}));
+        printer.document(&json!({"registry": registry.place(), "engine": ENGINE, "versions": documents}));
     }
     Ok(if failed { Exit::Partial } else { Exit::Success })
 }
 
-async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &SigningKey) -> Result<Vec<Added>> {
+async fn one(
+    args: &RecompileArgs,
+    registry: &Registry,
+    id: &StageId,
+    key: &SigningKey,
+    printer: &Printer,
+) -> Result<Vec<Added>> {
     let manifest = registry.manifest(id).await?;
     let digest = &manifest.component.digest;
     let (mut artifacts, mut missing) = (Vec::new(), Vec::new());
     for target in targets(&args.targets) {
         match registry.record(digest, target, ENGINE).await? {
-            // A record whose code is lost is as good as none: the same code is made again.
+            // If the code of a record is lost, the same code is made again.
             Some(record) if registry.artifact(&record).await.is_ok() => {
                 artifacts.push(Added { record, created: false });
             }
@@ -90,7 +106,7 @@ async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &Sign
     }
     if !missing.is_empty() {
         let component = registry.component(&manifest).await?;
-        for (target, code) in compile(&id.to_string(), &component, &missing, args.json).await? {
+        for (target, code) in compile(&id.to_string(), &component, &missing, printer).await? {
             artifacts.push(registry.add_artifact(digest, target, &code, key).await?);
         }
     }

@@ -1,25 +1,34 @@
-//! `stagehost stage resign`: what is published, signed by another key.
+//! `stagehost stage resign`: published versions, signed by another key.
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use stagehost_registry::StageId;
 
+use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::registry::args::WriteArgs;
 
 #[derive(Args)]
-#[command(after_help = "Example: from the key `release` to the key `release-2`\n\n  \
-    export STAGEHOST_REGISTRY=s3://toq-listing-medias/pipeline/registry\n  \
-    stagehost keys new release-2\n  \
-    stagehost stage resign --all --key release-2\n  \
-    stagehost stage list --keys DIR      # nothing but release-2.pub in DIR: what will hosts say?\n\n\
-    Before it, add the new key to the TRUSTED_KEYS of all hosts, beside the old one. After it, take\n\
-    the old one out, once the pins are signed by the new key as well (any change of them with\n\
-    --key release-2) and no execution goes on with pins that only the old one has signed.\n\n\
-    Whoever resigns has to trust the old key: it is in the folder of keys, in TRUSTED_KEYS, or named\n\
-    with --trust. What is said stays the same; what the key has signed already stays as it is, so a\n\
-    command that broke off is simply run again.")]
+#[command(after_help = "\
+First add the new key to the TRUSTED_KEYS of all hosts, beside the old one. Remove the old one when the pins are signed \
+by the new key too (by any change of them with --key release-2) and no execution uses pins that only the old one signed.
+
+The old key must be trusted here: in the folder of keys, in TRUSTED_KEYS, or with --trust. Documents keep their content; \
+those that the new key has signed already are left alone, so an interrupted command is simply run again.
+
+Exit codes: 0 done, 3 some versions failed, 1 failure, 2 wrong usage.
+
+Examples: from the key `release` to the key `release-2`
+
+  BUCKET=s3://toq-listing-medias
+  export STAGEHOST_REGISTRY=$BUCKET/pipeline/registry
+  stagehost keys new release-2
+  stagehost stage resign --all --key release-2
+
+See what hosts that trust only the new key will accept, with release-2.pub alone in a folder DIR:
+
+  stagehost stage list --keys DIR")]
 pub struct ResignArgs {
     /// The version
     #[arg(value_name = "NAME@VERSION", required_unless_present = "all")]
@@ -40,8 +49,8 @@ pub struct ResignArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If a version is not signed by a trusted key, or cannot be written. Of all versions, the others are still done.
-pub async fn resign(args: ResignArgs) -> Result<Exit> {
+/// If a version is not signed by a trusted key, or cannot be written. With `--all`, the other versions are still signed.
+pub async fn resign(args: ResignArgs, printer: &Printer) -> Result<Exit> {
     let (registry, key) = args.registry.open().await?;
     let ids = match &args.id {
         Some(id) => vec![id.clone()],
@@ -65,12 +74,12 @@ pub async fn resign(args: ResignArgs) -> Result<Exit> {
                     before.sort();
                     before.dedup();
                     match changed {
-                        0 => println!("{id} was signed by {signer} already"),
-                        _ => println!(
+                        0 => printer.line(format_args!("{id} was signed by {signer} already")),
+                        _ => printer.line(format_args!(
                             "{id} signed by {signer}: {changed} of {} documents, in place of {}",
                             documents.len(),
                             before.join(", ")
-                        ),
+                        )),
                     }
                 }
                 versions.push(json!({"stage": id.to_string(), "documents": documents}));
@@ -78,13 +87,13 @@ pub async fn resign(args: ResignArgs) -> Result<Exit> {
             Err(error) if ids.len() == 1 => return Err(error.into()),
             Err(error) => {
                 failed += 1;
-                eprintln!("stagehost: {id}: {error}");
+                printer.problem(format_args!("{id}: {error}"));
                 versions.push(json!({"stage": id.to_string(), "refused": error.to_string()}));
             }
         }
     }
     if args.json {
-        println!("{:#}", json!({"registry": registry.place(), "signer": signer, "versions": versions}));
+        printer.document(&json!({"registry": registry.place(), "signer": signer, "versions": versions}));
     }
     Ok(match failed {
         0 => Exit::Success,
