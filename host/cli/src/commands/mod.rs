@@ -1,0 +1,12 @@
+//! One file or folder per command.
+
+pub mod check;
+pub mod cost;
+pub mod env;
+pub mod keys;
+pub mod package;
+pub mod pins;
+pub mod replay;
+pub mod run;
+pub mod serve;
+pub mod stage;
