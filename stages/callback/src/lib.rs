@@ -7,6 +7,9 @@
 
 pub mod body;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 pub mod delivery;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
@@ -34,6 +37,12 @@ use std::time::{Duration, Instant};
 use bindings::exports::toq::media::batch_stage::{Guest, Outcome};
 use bindings::toq::media::types::{Batch, Context, Failure};
 use bindings::toq::media::webhook::{self, Reply};
+
+/// Where `stagehost` finds which settings this stage has: a custom section of the component.
+#[cfg(target_arch = "wasm32")]
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
 
 /// The component.
 #[doc(hidden)]

@@ -5,6 +5,11 @@ use crate::bindings::toq::media::types::{Asset, Context, Failure};
 use crate::bindings::toq::media::{keys, object_writer, objects, progress};
 use crate::stage::{Host, Stored, process};
 
+/// Where `stagehost` finds which settings this stage has: a custom section of the component.
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+
 struct Thumbnails;
 
 impl Guest for Thumbnails {

@@ -18,6 +18,9 @@
 
 pub mod colour;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 pub mod decode;
 pub mod encode;
 pub mod error;

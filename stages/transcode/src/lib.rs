@@ -8,6 +8,9 @@
 
 pub mod config;
 #[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
+#[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
 mod fixtures;
 pub mod geometry;
@@ -32,6 +35,12 @@ use bindings::exports::toq::media::batch_stage::{Guest, Outcome};
 use bindings::toq::media::transcoder::{Job, Submission};
 use bindings::toq::media::types::{Batch, Context, Failure};
 use bindings::toq::media::{keys, progress, transcoder};
+
+/// Where `stagehost` finds which settings this stage has: a custom section of the component.
+#[cfg(target_arch = "wasm32")]
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
 
 /// The component.
 #[doc(hidden)]

@@ -27,6 +27,11 @@ mod metadata {
     static DESCRIPTION: [u8; crate::DESCRIPTION.len()] = bytes(crate::DESCRIPTION);
 }
 
+/// Where `stagehost` finds which settings this stage has: a custom section of the component.
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+
 struct Validate;
 
 impl Guest for Validate {

@@ -19,6 +19,9 @@
 mod check;
 mod config;
 #[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
+#[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
 mod fixtures;
 #[cfg(target_family = "wasm")]

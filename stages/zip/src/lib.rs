@@ -9,6 +9,9 @@
 
 pub mod archive;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 mod failure;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
@@ -37,6 +40,12 @@ use bindings::toq::media::object_writer::Writer;
 use bindings::toq::media::objects::{Digests, ObjectInfo};
 use bindings::toq::media::types::{Batch, Context, Failure};
 use bindings::toq::media::{keys, objects, progress};
+
+/// Where `stagehost` finds which settings this stage has: a custom section of the component.
+#[cfg(target_arch = "wasm32")]
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
 
 /// The component.
 #[doc(hidden)]
