@@ -48,7 +48,7 @@ fn a_misspelt_setting_is_refused_before_anything_is_built_or_started() {
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{command:?}: {text}");
         assert!(text.contains("did you mean `widths`?"), "{command:?}: {text}");
-        assert!(text.contains("my.json:1:46: ") && text.contains("/states/GenerateThumbnails/config/width"), "{text}");
+        assert!(text.contains("my.json:1:44: ") && text.contains("/states/GenerateThumbnails/config/width"), "{text}");
         assert!(!Path::new(out).exists(), "{command:?} has started");
     }
 }

@@ -160,7 +160,7 @@ mod tests {
             } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 // Tests set variables of their own.
-                let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
+                let (code, _) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
                 let pieces: Vec<_> = code.split('"').collect();
                 for pair in pieces.windows(2) {
                     let is_read = READS.iter().any(|reads| pair[0].ends_with(reads))

@@ -82,7 +82,7 @@ impl ConfigFile {
             for finding in &found {
                 let _ = write!(list, "\n  {}:{finding}", path.display());
             }
-            return Err(usage!("--config {} cannot be used; nothing was started:{list}", path.display()));
+            return Err(usage!("--config {} cannot be used; correct this and run again:{list}", path.display()));
         }
         let settings = serde_json::from_str(&text).map_err(wrong)?;
         Ok(Self { path: Some(path.to_owned()), text, document, settings })

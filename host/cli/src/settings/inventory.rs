@@ -9,7 +9,7 @@ use crate::settings::environment::{Reader, VARIABLES, Variable};
 use crate::settings::file::ConfigFile;
 use crate::settings::finding::at;
 use crate::settings::position::{Position, below, locate};
-use crate::settings::stage_override::StageOverride;
+use crate::settings::release_stages;
 use crate::settings::stage_schema::{StageSettings, StageSource};
 
 /// One setting.
@@ -82,12 +82,12 @@ pub enum Origin {
 pub type KnownState = (String, StageSettings);
 
 /// Returns the settings of the batch and of these states. `schema` is the schema of the whole file.
-pub fn of_file(file: &ConfigFile, schema: &Value, states: &[KnownState], overrides: &[StageOverride]) -> Vec<Setting> {
+pub fn of_file(file: &ConfigFile, schema: &Value, states: &[KnownState]) -> Vec<Setting> {
     let mut all = Vec::new();
     replaced(&mut all, &Group::Batch, "", "/batch", file, schema);
     for (state, known) in states {
         let group = Group::State(state.clone());
-        all.push(stage(&group, state, known, overrides));
+        all.push(stage(&group, state, known));
         let pointer = below("/states", state);
         config(&mut all, &group, &below(&pointer, "config"), file, known);
         replaced(&mut all, &group, "limits.", &below(&pointer, "limits"), file, schema);
@@ -98,28 +98,28 @@ pub fn of_file(file: &ConfigFile, schema: &Value, states: &[KnownState], overrid
 
 /// Returns the environment variables. `read` returns the value of one.
 pub fn of_environment(read: impl Fn(&str) -> Option<String>) -> Vec<Setting> {
-    let settings = VARIABLES.iter().flat_map(|variable| {
-        let groups = match variable.reader {
-            Reader::Command => &[Group::Command][..],
-            Reader::Function => &[Group::Function],
-            Reader::Both => &[Group::Command, Group::Function],
-        };
+    let (mut command, mut function) = (Vec::new(), Vec::new());
+    for variable in VARIABLES {
         let value = read(variable.name).filter(|value| !value.trim().is_empty());
-        groups.iter().map(move |group| environment(group, variable, value.clone()))
-    });
-    let (mut command, function): (Vec<_>, Vec<_>) = settings.partition(|setting| setting.group == Group::Command);
+        if variable.reader != Reader::Function {
+            command.push(environment(Group::Command, variable, value.clone()));
+        }
+        if variable.reader != Reader::Command {
+            function.push(environment(Group::Function, variable, value));
+        }
+    }
     command.extend(function);
     command
 }
 
-fn environment(group: &Group, variable: &Variable, value: Option<String>) -> Setting {
+fn environment(group: Group, variable: &Variable, value: Option<String>) -> Setting {
     let from = match value {
         Some(_) => Origin::Environment { variable: variable.name.to_owned(), secret: variable.secret },
         None => Origin::Default,
     };
     let default = (!variable.default.is_empty()).then(|| json!(variable.default));
     Setting {
-        group: group.clone(),
+        group,
         name: variable.name.to_owned(),
         value: value.filter(|_| !variable.secret).map(Value::from).or_else(|| {
             // A secret that is set has no value to show, not even its default.
@@ -131,14 +131,13 @@ fn environment(group: &Group, variable: &Variable, value: Option<String>) -> Set
     }
 }
 
-fn stage(group: &Group, state: &str, known: &StageSettings, overrides: &[StageOverride]) -> Setting {
-    let release = crate::settings::release_stages::of(state).map(|defaults| defaults.stage);
+fn stage(group: &Group, state: &str, known: &StageSettings) -> Setting {
+    let release = release_stages::of(state).map(|defaults| defaults.stage);
     let (value, from) = match &known.source {
         StageSource::Release(stage) => (Some(json!(stage)), Origin::Default),
         StageSource::File(file) => (Some(json!(file)), Origin::Option { option: "--stage".to_owned() }),
         StageSource::Missing => (None, Origin::Default),
     };
-    debug_assert_eq!(matches!(from, Origin::Option { .. }), StageOverride::of(state, overrides).is_some());
     Setting {
         group: group.clone(),
         name: "stage".to_owned(),
@@ -180,10 +179,9 @@ fn config(all: &mut Vec<Setting>, group: &Group, pointer: &str, file: &ConfigFil
     let mut add = |name: &str, value: Option<Value>, default: Option<Value>, from: Origin, description: String| {
         all.push(Setting { group: group.clone(), name: format!("config.{name}"), value, default, from, description });
     };
-    let known = known.schema.as_ref().map(|schema| (schema, schema["properties"].as_object()));
-    for (schema, (name, field)) in
-        known.iter().flat_map(|(schema, fields)| fields.iter().flat_map(|f| f.iter()).map(move |f| (*schema, f)))
-    {
+    let schema = known.schema.as_ref().unwrap_or(&Value::Null);
+    let fields = schema["properties"].as_object();
+    for (name, field) in fields.into_iter().flatten() {
         let default = field.get("default").cloned();
         let (value, from) = match given.get(name) {
             Some(value) => (Some(value.clone()), in_file(file, &below(pointer, name))),
@@ -194,8 +192,8 @@ fn config(all: &mut Vec<Setting>, group: &Group, pointer: &str, file: &ConfigFil
         };
         add(name, value, default, from, text(&field["description"]));
     }
-    let has = |name: &str| known.is_some_and(|(_, fields)| fields.is_some_and(|fields| fields.contains_key(name)));
-    for (name, value) in given.as_object().into_iter().flatten().filter(|(name, _)| !has(name)) {
+    let given = given.as_object().into_iter().flatten();
+    for (name, value) in given.filter(|(name, _)| !fields.is_some_and(|known| known.contains_key(*name))) {
         add(name, Some(value.clone()), None, in_file(file, &below(pointer, name)), String::new());
     }
 }

@@ -12,7 +12,7 @@ fn settings(text: &str) -> Vec<Setting> {
     let schema = schema(&states, &[]).unwrap();
     let file = ConfigFile::of_text(Path::new("my.json"), text.to_owned(), &schema).unwrap();
     let known: Vec<_> = states.iter().map(|state| (state.clone(), of_state(state, &[]).unwrap())).collect();
-    of_file(&file, &schema, &known, &[])
+    of_file(&file, &schema, &known)
 }
 
 fn setting(all: &[Setting], state: &str, name: &str) -> Setting {
@@ -67,7 +67,7 @@ fn settings_of_a_stage_without_a_schema_are_listed_as_they_are() {
     let schema = schema(&states, &[]).unwrap();
     let text = r#"{"states": {"AddNotes": {"config": {"colour": "red"}}}}"#;
     let file = ConfigFile::of_text(Path::new("my.json"), text.to_owned(), &schema).unwrap();
-    let all = of_file(&file, &schema, &[("AddNotes".to_owned(), known)], &[]);
+    let all = of_file(&file, &schema, &[("AddNotes".to_owned(), known)]);
     let colour = setting(&all, "AddNotes", "config.colour");
     assert_eq!((colour.value, colour.default), (Some(json!("red")), None));
     assert!(matches!(colour.from, Origin::File { .. }));

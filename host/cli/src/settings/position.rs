@@ -46,7 +46,11 @@ impl Reader<'_> {
     fn find(&mut self, names: &[String]) -> Option<usize> {
         self.space();
         let Some((name, rest)) = names.split_first() else { return Some(self.at) };
-        let in_object = self.peek()? == b'{';
+        let in_object = match self.peek()? {
+            b'{' => true,
+            b'[' => false,
+            _ => return None,
+        };
         self.at += 1;
         for index in 0.. {
             self.space();

@@ -18,14 +18,23 @@ fn accepts(schema: &Value, document: &Value) -> bool {
     jsonschema::draft202012::new(schema).unwrap().is_valid(document)
 }
 
-/// The example below "Configuration" in the README.
-fn example() -> Value {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let (_, chapter) = readme.split_once("## Configuration").unwrap();
-    let (_, block) = chapter.split_once("```json\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    serde_json::from_str(block).unwrap()
+/// Every configuration that a guide shows: the README, and the guides in `docs/`.
+fn examples() -> Vec<Value> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut guides = vec![repository.join("README.md")];
+    for entry in std::fs::read_dir(repository.join("docs")).into_iter().flatten() {
+        guides.push(entry.unwrap().path());
+    }
+    let mut examples = Vec::new();
+    for guide in guides.iter().filter(|guide| guide.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(guide).unwrap();
+        for block in text.split("```json\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            let document: Value = serde_json::from_str(block).unwrap_or_default();
+            examples.extend(document["states"].is_object().then_some(document));
+        }
+    }
+    examples
 }
 
 /// The document again and again, each time with another name misspelt.
@@ -60,16 +69,21 @@ fn misspelt(document: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn the_schema_accepts_the_readme_s_example_and_refuses_it_with_any_name_misspelt() {
-    let schema = shipped();
+fn the_schema_accepts_the_examples_of_the_guides_and_refuses_them_with_any_name_misspelt() {
+    let mut states: Vec<String> = RELEASE.iter().map(|defaults| defaults.state.to_owned()).collect();
+    // The state that the guide for authors adds.
+    states.push("AddNotes".to_owned());
+    let schema = schema(&states, &[]).unwrap();
     jsonschema::draft202012::meta::validate(&schema).unwrap();
-    let example = example();
-    assert!(accepts(&schema, &example));
-    let wrong = misspelt(&example);
-    assert!(wrong.len() > 15, "{}", wrong.len());
-    for document in wrong {
-        assert!(!accepts(&schema, &document), "{document}");
+    let mut refused = 0;
+    for example in examples() {
+        assert!(accepts(&schema, &example), "{example:#}");
+        for document in misspelt(&example) {
+            assert!(!accepts(&schema, &document), "{document:#}");
+            refused += 1;
+        }
     }
+    assert!(refused > 15, "{refused}");
 }
 
 #[test]

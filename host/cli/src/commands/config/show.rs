@@ -60,7 +60,7 @@ pub fn show(args: &ShowArgs, printer: &Printer) -> Result<Exit> {
     }
     let known = states.into_iter().map(|state| of_state(&state, overrides).map(|known| (state, known)));
     let known: Vec<KnownState> = known.collect::<Result<_>>()?;
-    let mut settings = of_file(&file, &schema, &known, overrides);
+    let mut settings = of_file(&file, &schema, &known);
     if args.state.is_some() {
         settings.retain(|setting| setting.group != Group::Batch);
     } else {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::settings::stage_override::StageOverride;
 use crate::settings::stage_schema::StageSettings;
 
 const FILE: &str = r#"{
@@ -22,11 +21,10 @@ fn shown(width: u16) -> String {
     let states = ["GenerateThumbnails".to_owned(), "AddNotes".to_owned()];
     // No such file has to be read: what is known of it is said here.
     let foreign = StageSettings { source: StageSource::File(PathBuf::from("notes.wasm")), schema: None };
-    let overrides = [StageOverride { state: "AddNotes".into(), file: "notes.wasm".into() }];
     let schema = schema(&states, &[]).unwrap();
     let file = ConfigFile::of_text(Path::new("my.json"), FILE.to_owned(), &schema).unwrap();
     let known = vec![(states[0].clone(), of_state(&states[0], &[]).unwrap()), (states[1].clone(), foreign)];
-    let mut settings = of_file(&file, &schema, &known, &overrides);
+    let mut settings = of_file(&file, &schema, &known);
     let variables = of_environment(|name| match name {
         "CALLBACK_SECRET" => Some("hush".to_owned()),
         "PINS_MAX_AGE" => Some("9".to_owned()),
