@@ -11,6 +11,7 @@ mod console;
 mod exit;
 mod local;
 mod registry;
+mod settings;
 mod signals;
 mod signing;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{check, cost, env, keys, package, pins, replay, run, serve, stage};
+use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, stage};
 use self::console::printer::Printer;
 use self::console::{logs, problem, terminal};
 use self::exit::Exit;
@@ -84,6 +85,10 @@ enum Command {
     /// Check, publish and manage stages
     #[command(subcommand)]
     Stage(stage::StageCommand),
+    /// Show every setting, and print the schema of the --config file
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Completions(completions::CompletionsArgs),
 }
 
 impl Command {
@@ -101,6 +106,8 @@ impl Command {
             Command::Cost(args) => cost::cost(args, printer),
             Command::Env(args) => env::env(args, printer),
             Command::Keys(command) => keys::keys(command, printer),
+            Command::Config(command) => config::config(command, printer),
+            Command::Completions(args) => completions::completions(&args, Cli::command(), printer),
         }
     }
 }

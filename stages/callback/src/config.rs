@@ -64,6 +64,9 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
     fn the_default_is_four_attempts_in_thirty_seconds() {
@@ -88,6 +91,27 @@ mod tests {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
                 other => panic!("{json}: {other:?}"),
             }
+        }
+    }
+
+    /// No JSON Schema can compare two settings.
+    fn waits_shrink(config: &Value) -> bool {
+        let or = |name: &str, default| config[name].as_u64().unwrap_or(default);
+        or("firstDelayMs", 500) > or("maxDelayMs", 10_000)
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, waits_shrink, Config::parse);
         }
     }
 }

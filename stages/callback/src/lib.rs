@@ -8,6 +8,9 @@
 pub mod bindings;
 pub mod body;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 pub mod delivery;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]

@@ -189,7 +189,9 @@ fn parse_box(text: &str) -> Result<Size, ConfigError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
     use proptest::prelude::*;
+    use serde_json::Value;
 
     fn names(config: &Config) -> Vec<String> {
         config.renditions.iter().map(ToString::to_string).collect()
@@ -238,6 +240,27 @@ mod tests {
         fn any_text_is_parsed_without_a_panic(text in ".*") {
             let _ = Config::parse(&text);
             let _ = parse_box(&text);
+        }
+    }
+
+    /// No JSON Schema can count the entries of two lists together.
+    fn too_many_renditions(config: &Value) -> bool {
+        let entries = |name: &str| config[name].as_array().map_or(0, Vec::len);
+        entries("boxes") + entries("widths") > MAX_RENDITIONS
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, too_many_renditions, Config::parse);
         }
     }
 }

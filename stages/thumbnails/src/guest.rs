@@ -18,6 +18,12 @@ impl Guest for Component {
 #[cfg(target_family = "wasm")]
 crate::bindings::export!(Component with_types_in crate::bindings);
 
+/// The JSON Schema of this stage's settings, a custom section of the component that `stagehost` reads.
+#[cfg(target_family = "wasm")]
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+
 /// The component's imports.
 struct Imports;
 

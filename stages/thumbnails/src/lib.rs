@@ -20,6 +20,9 @@
 pub mod bindings;
 pub mod colour;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 pub mod decode;
 pub mod encode;
 pub mod error;

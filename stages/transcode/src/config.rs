@@ -91,6 +91,11 @@ impl OutputConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{
+        assert_same_defaults, assert_same_item_settings, assert_same_settings, assert_same_verdict, configs,
+    };
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
     fn the_default_outputs_are_those_of_the_job_template() {
@@ -123,6 +128,31 @@ mod tests {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
                 other => panic!("{json}: {other:?}"),
             }
+        }
+    }
+
+    /// No JSON Schema can compare two settings, or the names of all outputs.
+    fn sides_or_names_clash(config: &Value) -> bool {
+        let outputs = config["outputs"].as_array().into_iter().flatten();
+        let mut names = std::collections::HashSet::new();
+        outputs.into_iter().any(|output| {
+            output["short"].as_u64() > output["long"].as_u64() || !names.insert(output["name"].to_string())
+        })
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_item_settings(SCHEMA, "outputs", Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, sides_or_names_clash, Config::parse);
         }
     }
 }

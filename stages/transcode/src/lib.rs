@@ -9,6 +9,9 @@
 pub mod bindings;
 pub mod config;
 #[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
+#[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
 mod fixtures;
 pub mod geometry;

@@ -101,6 +101,8 @@ fn list(formats: &[Format]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
+    use proptest::prelude::*;
 
     fn refusal(json: &str) -> String {
         match Config::parse(json) {
@@ -132,5 +134,20 @@ mod tests {
         assert!(refusal(r#"{"accept": []}"#).contains("accept"));
         assert!(refusal("[]").contains("configuration"));
         assert!(refusal("").contains("configuration"));
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, |_| false, Config::parse);
+        }
     }
 }

@@ -22,6 +22,9 @@ pub mod bindings;
 mod check;
 mod config;
 #[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
+#[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
 mod fixtures;
 pub mod guest;

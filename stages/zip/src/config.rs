@@ -65,6 +65,8 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
+    use proptest::prelude::*;
 
     #[test]
     fn the_default_is_every_bundle() {
@@ -87,6 +89,21 @@ mod tests {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
                 other => panic!("{json}: {other:?}"),
             }
+        }
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, |_| false, Config::parse);
         }
     }
 }

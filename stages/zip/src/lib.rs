@@ -11,6 +11,9 @@
 pub mod archive;
 pub mod bindings;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../tests/fixtures/config_schema.rs"]
+mod config_schema;
 mod failure;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]

@@ -1,6 +1,8 @@
 //! One file or folder per command.
 
 pub mod check;
+pub mod completions;
+pub mod config;
 pub mod cost;
 pub mod env;
 pub mod keys;

@@ -17,10 +17,12 @@ use crate::build::bootstrap;
 use crate::build::checkout::Checkout;
 use crate::build::components::Components;
 use crate::build::host_states::host_states;
-use crate::build::release_pins::{LocalConfig, StageOverride, pin};
+use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::console::units::mib;
 use crate::exit::{Exit, read_named_text, usage};
+use crate::settings::file::ConfigFile;
+use crate::settings::stage_override::StageOverride;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -83,17 +85,17 @@ pub async fn package(args: PackageArgs, printer: &Printer) -> Result<Exit> {
     if let Some(file) = &args.bootstrap {
         bootstrap::check(file, target)?;
     }
-    let stages = match &args.stages {
-        Some(folder) => folder.clone(),
-        None => checkout.built_stages(printer).await?,
-    };
     let definition_file = args.state_machine.clone().unwrap_or_else(|| checkout.state_machine());
     let definition = read_named_text("the state machine", &definition_file)?;
     let states =
         host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
-    let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
+    let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
+    let stages = match &args.stages {
+        Some(folder) => folder.clone(),
+        None => checkout.built_stages(printer).await?,
+    };
     let mut components = Components::default();
-    let pins = pin(&states, &stages, &args.stages_named, config, &mut components)?;
+    let pins = pin(&states, &stages, &args.stages_named, config.settings, &mut components)?;
 
     let bootstrap = match &args.bootstrap {
         Some(file) => file.clone(),

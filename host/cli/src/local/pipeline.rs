@@ -22,9 +22,11 @@ use crate::build::checkout::Checkout;
 use crate::build::components::{ComponentStore, Components};
 use crate::build::host_states::host_states;
 use crate::build::install::install_missing;
-use crate::build::release_pins::{LocalConfig, StageOverride, pin};
+use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
+use crate::settings::file::ConfigFile;
+use crate::settings::stage_override::StageOverride;
 
 /// The deployed state machine's name, with `local` for the environment.
 pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
@@ -88,6 +90,15 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         printer: &Printer,
     ) -> Result<Self> {
+        let definition_file = match &args.state_machine {
+            Some(file) => file.clone(),
+            None => Checkout::find()?.state_machine(),
+        };
+        let definition = read_named_text("the state machine", &definition_file)?;
+        let states =
+            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+        // Before anything is installed, built or started.
+        let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
@@ -95,18 +106,9 @@ impl Pipeline {
             Some(folder) => folder.clone(),
             None => Checkout::find()?.built_stages(printer).await?,
         };
-        let definition_file = match &args.state_machine {
-            Some(file) => file.clone(),
-            None => Checkout::find()?.state_machine(),
-        };
-        let definition = read_named_text("the state machine", &definition_file)?;
-
-        let config = args.config.as_deref().map(LocalConfig::read).transpose()?.unwrap_or_default();
         let engine = StageEngine::new()?;
         let mut components = Components::default();
-        let states =
-            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
-        let pins = pin(&states, &stages, &args.stages_named, config, &mut components)?;
+        let pins = pin(&states, &stages, &args.stages_named, config.settings, &mut components)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
         if let Some(folder) = &args.record {
