@@ -19,7 +19,7 @@ use crate::blocks::{Block, Note, blocks};
 use crate::reader::Reader;
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
@@ -27,8 +27,10 @@ const PAGES: [&str; 11] = [
     "host/lambda/README.md",
     "host/pins/README.md",
     "host/record/README.md",
+    "host/registry/README.md",
     "host/telemetry/README.md",
     "samples/README.md",
+    "stages/README.md",
     "statemachine/README.md",
     "wit/README.md",
 ];
