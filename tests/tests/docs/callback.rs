@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use stagehost_aws::{Secret, SignedWebhook, WebhookOptions};
 use stagehost_runtime::capability::{CallScope, Provenance, Webhook as _};
 
-use crate::blocks_of;
+use crate::pages::blocks_of;
 use crate::reader::python;
 
 const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "an old secret, as text"];

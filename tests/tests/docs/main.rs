@@ -6,6 +6,7 @@
 mod blocks;
 mod callback;
 mod links;
+mod pages;
 mod reader;
 
 use std::fs;
@@ -15,30 +16,9 @@ use anyhow::{Context, Result, ensure};
 use stagehost_pins::Pin;
 use stagehost_tests::file;
 
-use crate::blocks::{Block, Note, blocks};
+use crate::blocks::Note;
+use crate::pages::{PAGES, blocks_of};
 use crate::reader::Reader;
-
-/// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-const PAGES: [&str; 13] = [
-    "README.md",
-    "docs/run-pipelines.md",
-    "docs/write-stages.md",
-    "docs/operate.md",
-    "host/lambda/README.md",
-    "host/pins/README.md",
-    "host/record/README.md",
-    "host/registry/README.md",
-    "host/telemetry/README.md",
-    "samples/README.md",
-    "stages/README.md",
-    "statemachine/README.md",
-    "wit/README.md",
-];
-
-fn blocks_of(page: &str) -> Result<Vec<Block>> {
-    let text = fs::read_to_string(file(page)).with_context(|| page.to_owned())?;
-    blocks(page, &text).map_err(anyhow::Error::msg)
-}
 
 /// Does what a page says, from its first block to its last.
 fn follow(page: &str, reader: &mut Reader) -> Result<()> {
