@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use stagehost_registry::{Added, Registry, SigningKey, StageId};
+use stagehost_registry::{AddedArtifact, Registry, SigningKey, StageId};
 use stagehost_runtime::{ENGINE, Target};
 
 use super::{WriteArgs, compiled, kib, named, targets};
@@ -72,7 +72,7 @@ pub async fn recompile(args: RecompileArgs) -> Result<Exit> {
     Ok(if failed { Exit::Partial } else { Exit::Success })
 }
 
-async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &SigningKey) -> Result<Vec<Added>> {
+async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &SigningKey) -> Result<Vec<AddedArtifact>> {
     let manifest = registry.manifest(id).await?;
     let digest = &manifest.component.digest;
     let (mut artifacts, mut missing) = (Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ async fn one(args: &RecompileArgs, registry: &Registry, id: &StageId, key: &Sign
         match registry.record(digest, target, ENGINE).await? {
             // A record whose code is lost is as good as none: the same code is made again.
             Some(record) if registry.artifact(&record).await.is_ok() => {
-                artifacts.push(Added { record, created: false });
+                artifacts.push(AddedArtifact { record, created: false });
             }
             _ => missing.push(target),
         }
