@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stagehost_aws::{Documents, JobReport, Recorder as JobRecorder, Ticket, TicketJob, Tickets};
+use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Tickets};
 use stagehost_batch::{Batch, Case, Failure, Problem};
 use stagehost_pins::{Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};

@@ -22,7 +22,7 @@ const UNREADABLE: u32 = 1;
 /// Changes when messages become visible again.
 #[async_trait]
 pub trait Visibility: Send + Sync + 'static {
-    /// Makes messages of the queue with this ARN visible after the time that each one names; at most [`Queues::MOST`] in
+    /// Makes messages of the queue with this ARN visible after the time that each one names; at most [`Queues::MAX_MESSAGES`] in
     /// one call.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Redeliveries {
     /// Makes all of them visible again. If that fails, they come back later, with the queue's visibility timeout.
     pub(crate) async fn request(self, visibility: &dyn Visibility) {
         for (queue, messages) in self.0 {
-            for messages in messages.chunks(Queues::MOST) {
+            for messages in messages.chunks(Queues::MAX_MESSAGES) {
                 if let Err(error) = visibility.redeliver(&queue, messages).await {
                     tracing::warn!(%error, "failed messages come back only with the queue's visibility timeout");
                 }

@@ -1,5 +1,5 @@
-//! Writes a small text file beside every photo: what it is and how large. As a stage for `GenerateThumbnails` it takes
-//! the place of the thumbnails; in a state of its own it adds to them.
+//! Writes a small text file beside every photo, with its name and size. As the stage of `GenerateThumbnails` it replaces the
+//! thumbnails; in a state of its own it adds to them.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "wit" });
 

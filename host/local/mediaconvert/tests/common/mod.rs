@@ -1,4 +1,4 @@
-//! A store in a folder, a list of events, and small videos that ffmpeg makes itself.
+//! A store in a folder, a list of events, and small videos that ffmpeg generates.
 #![allow(clippy::unwrap_used, missing_docs, dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stagehost_mediaconvert::{EventSink, JobEvent, MediaConvert, Options, Storage, StorageError};
 use tokio::sync::mpsc;
 
-/// Says so when ffmpeg is missing; the tests that need it then end at once.
+/// Returns whether ffmpeg is installed. Without it, tests print that they are skipped.
 pub fn ffmpeg() -> bool {
     let there = ["ffmpeg", "ffprobe"].iter().all(|tool| Command::new(tool).arg("-version").output().is_ok());
     if !there {
@@ -71,7 +71,7 @@ pub fn bench(options: Options) -> Bench {
 }
 
 impl Bench {
-    /// Makes `51/raw/{name}` by ffmpeg.
+    /// Generates `51/raw/{name}` with ffmpeg.
     pub fn film(&self, name: &str, arguments: &[&str]) {
         let path = self.store.path("media", &format!("51/raw/{name}"));
         let output =
@@ -79,7 +79,7 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Films ffmpeg's test sources, in H.264.
+    /// Generates a video from ffmpeg's test sources, in H.264.
     pub fn draw(&self, name: &str, sources: &[&str], further: &[&str]) {
         let mut arguments: Vec<_> = sources.iter().flat_map(|source| ["-f", "lavfi", "-i", source]).collect();
         arguments.extend(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
@@ -87,18 +87,18 @@ impl Bench {
         self.film(name, &arguments);
     }
 
-    /// A second of landscape with sound.
+    /// Generates one second in landscape format with sound.
     pub fn landscape(&self, name: &str) {
         let sources = ["testsrc=size=320x180:rate=10:duration=1", "sine=frequency=440:duration=1"];
         self.draw(name, &sources, &["-c:a", "aac", "-shortest"]);
     }
 
-    /// Hours of nothing in `long.mp4`: far more work than a test waits for.
+    /// Generates `long.mp4`, hours of video: more work than a test waits for.
     pub fn long(&self) {
         self.draw("long.mp4", &["color=gray:size=64x64:rate=1:duration=20000"], &[]);
     }
 
-    /// Waits for the event that ends a job; everything before it is in `seen`.
+    /// Waits for the event that ends a job. Earlier events are in `seen`.
     pub async fn end(&self, id: &str) -> JobEvent {
         self.until(|event| event.job_id == id && matches!(event.status, "COMPLETE" | "ERROR" | "CANCELED")).await
     }
@@ -106,7 +106,7 @@ impl Bench {
     pub async fn until(&self, wanted: impl Fn(&JobEvent) -> bool) -> JobEvent {
         let mut events = self.events.lock().await;
         loop {
-            // Long enough for the slowest machine: only a hang ends here.
+            // Long enough for the slowest machine, so that only a hang fails.
             let event = tokio::time::timeout(Duration::from_secs(300), events.recv()).await.unwrap().unwrap();
             self.seen.lock().unwrap().push(event.clone());
             if wanted(&event) {
@@ -120,7 +120,7 @@ impl Bench {
     }
 }
 
-/// An output of the given size, with sound if there is any.
+/// Returns an output of the given size, with sound if the input has any.
 pub fn output(modifier: &str, width: u32, height: u32) -> Value {
     json!({
         "nameModifier": modifier,
@@ -138,7 +138,7 @@ pub fn output(modifier: &str, width: u32, height: u32) -> Value {
     })
 }
 
-/// A job for `51/raw/{name}`.
+/// Returns a job for `51/raw/{name}`.
 pub fn job(name: &str, outputs: &[Value]) -> Value {
     json!({
         "role": "arn:aws:iam::000000000000:role/transcode",
@@ -160,7 +160,7 @@ pub fn job(name: &str, outputs: &[Value]) -> Value {
     })
 }
 
-/// What ffprobe says of a file.
+/// Returns ffprobe's output for a file.
 pub fn probe(file: &Path) -> Value {
     let output = Command::new("ffprobe")
         .args(["-loglevel", "error", "-show_streams", "-show_format", "-of", "json"])
@@ -171,7 +171,7 @@ pub fn probe(file: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// One frame as 8×8 RGB pixels, to see which way is up.
+/// Returns one frame as 8×8 RGB pixels, to check its orientation.
 pub fn thumbnail(file: &Path) -> Vec<u8> {
     let output = Command::new("ffmpeg")
         .args(["-loglevel", "error", "-i"])
