@@ -96,9 +96,7 @@ impl Checkout {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let work = printer.begin("building the stages");
         let mut command = Command::new(cargo);
-        command
-            .args(["build", "--release", "--quiet", "--target", TARGET, "--target-dir"])
-            .arg(self.target_dir());
+        command.args(["build", "--release", "--quiet", "--target", TARGET, "--target-dir"]).arg(self.target_dir());
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }
