@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_with_other_settings_or_for_another_state_begin_anew() {
+    fn the_same_bytes_with_other_settings_or_for_another_state_are_judged_anew() {
         let ((health, _), bad) = (health(), canary(Some(10)));
         health.add("X", &bad, 100, 100, false);
         let mut mended = bad.clone();
@@ -130,6 +130,23 @@ mod tests {
         assert!(health.given_up("X", &bad) && !health.given_up("X", &mended) && !health.given_up("Y", &bad));
         health.add("X", &mended, 30, 0, false);
         assert!(!health.given_up("X", &mended));
+    }
+
+    /// Only the canary that a state ran last is remembered. So one that was given up is tried again if the pins change to
+    /// another canary and back.
+    #[test]
+    fn a_canary_that_was_given_up_is_forgotten_when_the_state_runs_another_one() {
+        let ((health, told), bad) = (health(), canary(Some(10)));
+        health.add("X", &bad, 100, 100, false);
+        let mut other = bad.clone();
+        other.percent += 1;
+        health.add("X", &other, 1, 0, false);
+        assert!(!health.given_up("X", &bad));
+        health.add("X", &bad, 19, 19, false);
+        assert!(!health.given_up("X", &bad), "its earlier calls do not count");
+        health.add("X", &bad, 1, 1, false);
+        assert!(health.given_up("X", &bad));
+        assert_eq!(told.lock().unwrap().len(), 2);
     }
 
     #[test]

@@ -16,7 +16,8 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn no_other_code_skips_a_test_or_looks_for_the_media_collection() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-    let files: Vec<_> = ["host", "stages", "tests"].iter().flat_map(|part| rust_files(&repository.join(part))).collect();
+    let files: Vec<_> =
+        ["host", "stages", "tests"].iter().flat_map(|part| rust_files(&repository.join(part))).collect();
     assert!(files.len() > 300, "{} files: the search no longer reaches everything", files.len());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();

@@ -1,5 +1,5 @@
-//! Writes a small text file beside every photo: what it is and how large. As a stage for `GenerateThumbnails` it takes
-//! the place of the thumbnails; in a state of its own it adds to them.
+//! Writes a small text file beside every photo: its name and its size. As a stage for `GenerateThumbnails` it replaces the
+//! thumbnails; in a state of its own it adds to them.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "wit" });
 

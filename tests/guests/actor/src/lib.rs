@@ -1,5 +1,5 @@
-//! Does something with every capability of the `custom` world, and what its configuration says besides. What it writes
-//! depends on chance and time, so that only a faithful replay makes the same again.
+//! Uses every capability of the `custom` world; words in its configuration make it do more. What it writes depends on chance
+//! and time, so that only a faithful replay writes the same bytes again.
 
 wit_bindgen::generate!({ world: "custom", path: "../../../wit", generate_all });
 
@@ -33,7 +33,7 @@ impl Guest for Actor {
             bytes.extend(Object::open(&name, None)?.read(0, 100)?);
         }
         if told("theirs") {
-            // What the stage in service makes and this one has not made yet.
+            // An object that the stage in service makes and this one has not made yet.
             let theirs = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
             if let Ok(info) = objects::stat(&theirs) {
                 asset.title = Some(format!("saw {} bytes of {theirs}", info.bytes));

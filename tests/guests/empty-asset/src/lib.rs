@@ -1,4 +1,4 @@
-//! Does nothing with a file: what remains is what the host does around it.
+//! Does nothing with a file, so that only the host's own work is left to measure.
 
 wit_bindgen::generate!({
     path: "../../../wit",

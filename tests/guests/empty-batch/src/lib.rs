@@ -1,4 +1,4 @@
-//! Does nothing with a batch: what remains is what the host does around it.
+//! Does nothing with a batch, so that only the host's own work is left to measure.
 
 wit_bindgen::generate!({
     path: "../../../wit",

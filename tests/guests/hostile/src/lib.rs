@@ -1,4 +1,4 @@
-//! One guest, many crimes. The file's name says which: `loop.jpg` loops, everything unknown behaves.
+//! Misbehaves as the file's name says: `loop.jpg` makes it loop. With any other name it behaves.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "../../../wit" });
 
@@ -10,7 +10,7 @@ use toq::media::{keys, objects};
 struct Hostile;
 export!(Hostile);
 
-/// Survives a call only if the instance does.
+/// Counts calls of this instance.
 static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 impl Guest for Hostile {

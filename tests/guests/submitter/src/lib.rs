@@ -1,4 +1,4 @@
-//! Submits a job for every file; which, its configuration says.
+//! Submits a job for every file; its configuration chooses the job.
 
 wit_bindgen::generate!({ world: "transcode", path: "../../../wit", generate_all });
 
