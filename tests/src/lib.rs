@@ -125,13 +125,14 @@ pub fn run_script(python: impl AsRef<OsStr>, script: &str, arguments: &[&Path]) 
 pub fn guest(name: &str) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || -> Result<PathBuf> {
-        let target = binary().parent().map(|folder| folder.join("../guests")).context("no target folder")?;
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2", "--target-dir"])
-            .arg(&target)
-            .current_dir(file("tests/guests"))
-            .output()
-            .context("starting cargo")?;
+        // Beside the tests, so that the procedural macros are those which the stages were built with.
+        let target = binary().parent().and_then(Path::parent).map(Path::to_owned).context("no target folder")?;
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["build", "--release", "--quiet", "--target", "wasm32-wasip2", "--target-dir"]).arg(&target);
+        for guest in std::fs::read_dir(file("tests/guests"))? {
+            command.arg("--package").arg(guest?.file_name());
+        }
+        let output = command.current_dir(repository()).output().context("starting cargo")?;
         ensure!(output.status.success(), "the guests do not build: {}", String::from_utf8_lossy(&output.stderr));
         Ok(target.join("wasm32-wasip2/release"))
     };

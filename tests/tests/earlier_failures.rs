@@ -312,9 +312,9 @@ fn n14_a_result_that_cannot_be_delivered_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("in")).unwrap();
     std::fs::copy(file("samples/listing/front.jpg"), dir.path().join("in/front.jpg")).unwrap();
-    // A callback stage that always refuses has the same effect as a backend that stays down.
+    // A callback stage that always refuses, like a backend that is down for good: only the stage itself compares the delays.
     let config = dir.path().join("config.json");
-    let none = json!({"config": {"attempts": "none"}});
+    let none = json!({"config": {"firstDelayMs": 20_000, "maxDelayMs": 10_000}});
     let states = json!({"states": {"FinalizeAndCallback": none, "ReportProcessingFailed": none}});
     std::fs::write(&config, states.to_string()).unwrap();
     let (input, out) = (dir.path().join("in"), dir.path().join("out"));

@@ -1,5 +1,5 @@
-//! Ctrl-C in the middle of a run: it ends soon and leaves no process and nothing half-written, and a later run over the same
-//! folder makes what is missing.
+//! Ctrl-C and SIGTERM in the middle of a run: it ends soon and leaves no process and nothing half-written, and a later run
+//! over the same folder makes what is missing.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read;
@@ -15,13 +15,17 @@ const BEGINS: Duration = Duration::from_secs(600);
 const ENDS: Duration = Duration::from_secs(60);
 const GONE: Duration = Duration::from_secs(5);
 
-/// Who receives the signal.
+/// The processes that get the signal.
 enum Target {
-    /// The command alone, as with `kill`. It has to end its children.
+    /// The command alone, as by `kill`: it has to end its children.
     Command,
-    /// The command and its children, as with Ctrl-C in a terminal.
+    /// The command and its children, as by a terminal.
     Group,
 }
+
+/// A signal, as `kill` names it, and the exit code by it.
+const CTRL_C: (&str, i32) = ("INT", 130);
+const SIGTERM: (&str, i32) = ("TERM", 143);
 
 /// A folder for everything that a run writes, its temporary files included.
 struct Place(tempfile::TempDir);
@@ -61,7 +65,7 @@ impl Place {
     }
 
     /// Interrupts a run as soon as `reached` holds, and checks what it leaves behind.
-    fn interrupt(&self, target: Target, moment: &str, reached: impl Fn(&Self) -> bool) {
+    fn interrupt(&self, (signal, code): (&str, i32), target: Target, moment: &str, reached: impl Fn(&Self) -> bool) {
         let mut command = run_command(self.arguments());
         command.env("TMPDIR", self.scratch()).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut run = Running(command.spawn().unwrap());
@@ -75,19 +79,19 @@ impl Place {
             Target::Command => run.0.id().to_string(),
             Target::Group => format!("-{}", run.0.id()),
         };
-        assert!(Command::new("sh").args(["-c", "kill -s INT -- \"$0\"", &pid]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", "kill -s \"$1\" -- \"$0\"", &pid, signal]).status().unwrap().success());
         let asked = Instant::now();
         let status = loop {
             if let Some(status) = run.0.try_wait().unwrap() {
                 break status;
             }
-            assert!(asked.elapsed() < ENDS, "still there {ENDS:?} after Ctrl-C at {moment}");
+            assert!(asked.elapsed() < ENDS, "still there {ENDS:?} after SIG{signal} at {moment}");
             std::thread::sleep(Duration::from_millis(5));
         };
-        println!("{moment}: over {:?} after Ctrl-C", asked.elapsed());
+        println!("{moment}: over {:?} after SIG{signal}", asked.elapsed());
         let mut said = String::new();
         run.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!(status.code(), Some(130), "at {moment}: {said}");
+        assert_eq!(status.code(), Some(code), "at {moment}: {said}");
         assert!(said.contains("stopping"), "it says that it stops: {said}");
         self.assert_clean();
     }
@@ -163,12 +167,14 @@ fn assert_whole(bucket: &Path, object: &Path) {
 }
 
 #[test]
-fn ctrl_c_leaves_nothing_half_written_and_a_later_run_completes_the_listing() {
+fn a_signal_leaves_nothing_half_written_and_a_later_run_completes_the_listing() {
     let place = Place::new();
-    place.interrupt(Target::Group, "the first thumbnail", |place| place.thumbnails() > 0);
-    place.interrupt(Target::Command, "a video in work", |place| {
-        place.transcoders().iter().any(|line| line.contains("output-0.mp4"))
-    });
+    place.interrupt(CTRL_C, Target::Group, "the first thumbnail", |place| place.thumbnails() > 0);
+    for signal in [CTRL_C, SIGTERM] {
+        place.interrupt(signal, Target::Command, "a video in work", |place| {
+            place.transcoders().iter().any(|line| line.contains("output-0.mp4"))
+        });
+    }
 
     let ran = run(place.arguments()).unwrap();
     assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -44,38 +44,23 @@ fn cargo() -> Command {
 
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let project = tempfile::tempdir()?;
-    copy(&file("tests/outside-stage"), project.path())?;
-    build_project(project.path(), name, name, arguments)
-}
-
-/// Builds a project, with a copy of `wit/` in it, in the target folder of this name. Returns the component under its name.
-fn build_project(project: &Path, folder: &str, name: &str, arguments: &[&str]) -> Result<PathBuf> {
-    // Every project's component has the same file name.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let project = project.path();
+    copy(&file("tests/outside-stage"), project)?;
     copy(&file("wit"), &project.join("wit"))?;
-    // Built dependencies are kept from one run to the next; the project itself is new each time.
     let test = std::env::current_exe()?;
-    let kept = test.ancestors().nth(3).context("the test lies in no target folder")?.join("outside");
-    let target = kept.join(folder);
-    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", &target).current_dir(project).output()?;
+    // The target directory of the tests: what the stage depends on is compiled already.
+    let target = test.ancestors().nth(3).context("the test lies in no target folder")?;
+    let kept = target.join("outside");
+    std::fs::create_dir_all(&kept)?;
+    let output = cargo().args(arguments).env("CARGO_TARGET_DIR", target).current_dir(project).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} in {name}: {said}", arguments.join(" "));
     // `cargo component` chooses the target itself.
-    let folders = ["wasm32-wasip2", "wasm32-wasip1"].map(|triple| target.join(triple).join("release/sidecar.wasm"));
-    let built = folders.into_iter().find(|path| path.is_file());
+    let triple = if arguments[0] == "component" { "wasm32-wasip1" } else { "wasm32-wasip2" };
+    let built = target.join(triple).join("release/sidecar.wasm");
     let component = kept.join(format!("{name}.wasm"));
-    std::fs::copy(built.with_context(|| format!("no sidecar.wasm in {}", target.display()))?, &component)?;
+    std::fs::copy(&built, &component).with_context(|| format!("there is no {}", built.display()))?;
     Ok(component)
-}
-
-/// Returns the block of README.md in this language that begins with the line.
-fn readme_block(language: &str, first: &str) -> Result<String> {
-    let readme = std::fs::read_to_string(file("README.md"))?;
-    let begin = format!("```{language}\n{first}\n");
-    let (_, rest) = readme.split_once(&begin).with_context(|| format!("README.md has no block {begin:?}"))?;
-    let (block, _) = rest.split_once("\n```\n").context("a block of README.md has no end")?;
-    Ok(block.to_owned())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -231,31 +216,5 @@ fn a_new_state_without_a_grant_is_denied_file_by_file() -> Result<()> {
     }
     let written = std::fs::read_dir(bucket.join("1/thumb"))?.count();
     assert!(written > 0, "the thumbnails of the state before are kept");
-    Ok(())
-}
-
-#[test]
-fn the_stage_in_the_readme_compiles_as_printed_fits_and_runs() -> Result<()> {
-    let project = tempfile::tempdir()?;
-    std::fs::write(project.path().join("Cargo.toml"), readme_block("toml", "# Cargo.toml")?)?;
-    std::fs::create_dir(project.path().join("src"))?;
-    std::fs::write(project.path().join("src/lib.rs"), readme_block("rust", "// src/lib.rs")?)?;
-    // It has the same dependencies, so cargo has to look nothing up.
-    std::fs::copy(file("tests/outside-stage/Cargo.lock"), project.path().join("Cargo.lock"))?;
-    let arguments = ["build", "--release", "--locked", "--target", "wasm32-wasip2"];
-    let component = build_project(project.path(), "plain", "readme", &arguments)?;
-
-    let (code, document) = check(&component, &[])?;
-    assert_eq!((code, &document["world"]), (Some(0), &json!("thumbnails")), "{document:#}");
-
-    let folder = tempfile::tempdir()?;
-    let stage = format!("GenerateThumbnails={}", component.display());
-    let (ran, bucket) = run_photos(folder.path(), &["--stage".to_owned(), stage])?;
-    assert_eq!(ran.code, 0, "{:#}\n{}", ran.json, ran.stderr);
-    for photo in PHOTOS {
-        let bytes = std::fs::metadata(file("samples/listing").join(photo))?.len();
-        let note = String::from_utf8(rendition(&ran, &bucket, photo, "note")?)?;
-        assert_eq!(note, format!("{bytes} bytes, noted by GenerateThumbnails\n"));
-    }
     Ok(())
 }

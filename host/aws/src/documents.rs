@@ -1,32 +1,34 @@
-//! Batch documents that are too large for Step Functions go through the bucket.
+//! Keeps batch documents that are too large for Step Functions in the bucket.
 //!
 //! A state's input and output may have 256 KiB (AWS Step Functions Developer Guide, "Service quotas"). A batch of many
-//! files with many renditions is larger. Such a document is written to the bucket under its own SHA-256, and what travels
-//! is its head, without the lists, and the digest:
+//! files with many renditions is larger. Such a document is written to the bucket under its SHA-256, and only its head
+//! goes through Step Functions: the document without its lists, with the digest:
 //!
 //! ```json
 //! {"listingId": 51, "counts": {"valid": 60, …}, …, "spilled": {"sha256": "9f…", "bytes": 412345}}
 //! ```
 //!
-//! So Choice states can count on `counts`, a Catch can add its `error` beside it, and nobody can have the host read
-//! another object: the key follows from the digest, and the bytes must match it.
+//! Choice states find `counts` in the head, and a Catch can add its `error` to it. A head cannot make the host read
+//! another object: the key is derived from the digest, and the bytes must match it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Batch, Case, Failure};
 
-use crate::store::Store;
+use crate::objects::bucket::MediaBucket;
+use crate::objects::in_memory;
 
-/// Larger documents are spilled, in bytes of JSON. Behind a Parallel state there are two of them in one payload, with the
-/// envelope and the service's own fields around them, and one must still be able to name an error beside them.
-const SPILL_ABOVE: usize = 100 * 1024;
+/// The largest document that goes through Step Functions itself, in bytes of JSON. After a Parallel state, one payload
+/// has two documents, the envelope and the service's own fields, and must have room for an error.
+const MAX_INLINE: usize = 100 * 1024;
 
+/// The field of a head that names the document in the bucket.
 const SPILLED: &str = "spilled";
-/// What the head leaves out: everything whose length depends on the number of files.
+/// The fields that a head omits: those whose length depends on the number of files.
 const LISTS: [&str; 3] = ["assets", "bundles", "problems"];
 
-/// Where the rest of a document is.
+/// Names a document in the bucket.
 #[derive(Serialize, Deserialize)]
 struct Spilled {
     /// Lower-case hexadecimal.
@@ -34,30 +36,30 @@ struct Spilled {
     bytes: u64,
 }
 
-/// The bucket as a place for documents.
+/// The batch documents in the bucket.
 #[derive(Clone)]
 pub struct Documents {
-    store: Store,
+    bucket: MediaBucket,
 }
 
 impl Documents {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(bucket: MediaBucket) -> Self {
+        Self { bucket }
     }
 
-    /// The document as it goes back to Step Functions: itself, or its head if it is too large.
+    /// Returns the document for Step Functions: the batch itself, or its head if it is too large.
     ///
     /// # Errors
-    /// `Transient` when the bucket does not answer.
+    /// `Transient` if the bucket does not answer.
     pub async fn pack(&self, batch: &Batch) -> Result<Value, Failure> {
         let internal = |error: serde_json::Error| Failure::new(Case::Internal, format!("writing the batch: {error}"));
         let text = serde_json::to_vec(batch).map_err(internal)?;
         let mut document = serde_json::to_value(batch).map_err(internal)?;
-        if text.len() <= SPILL_ABOVE {
+        if text.len() <= MAX_INLINE {
             return Ok(document);
         }
         let spilled = Spilled { sha256: hex::encode(Sha256::digest(&text)), bytes: text.len() as u64 };
-        self.store.put_bytes(&key(&spilled.sha256), "application/json", text.into()).await?;
+        self.bucket.put(&key(&spilled.sha256), "application/json", text.into()).await?;
         if let Some(head) = document.as_object_mut() {
             for list in LISTS {
                 head.remove(list);
@@ -67,11 +69,11 @@ impl Documents {
         Ok(document)
     }
 
-    /// The document, or several of them in a list or in `branches`, with every head made whole again. Anything else is
-    /// given back as it is, for its reader to judge.
+    /// Returns `value` with every head replaced by its document. `value` may be one document or several, in a list or
+    /// in `branches`. Anything else is returned unchanged.
     ///
     /// # Errors
-    /// `InvalidInput` when what a head names is not there or not what it says; `Transient` when the bucket does not
+    /// `InvalidInput` if the document of a head does not exist or has other bytes; `Transient` if the bucket does not
     /// answer.
     pub async fn unpack(&self, value: Value) -> Result<Value, Failure> {
         match value {
@@ -100,23 +102,27 @@ impl Documents {
 
     async fn unpack_one(&self, mut head: Map<String, Value>) -> Result<Map<String, Value>, Failure> {
         let Some(spilled) = head.remove(SPILLED) else { return Ok(head) };
-        let invalid = |why: String| Failure::new(Case::InvalidInput, format!("the spilled batch document {why}"));
-        let spilled: Spilled = serde_json::from_value(spilled).map_err(|e| invalid(format!("is not named: {e}")))?;
+        let invalid = |why: String| Failure::new(Case::InvalidInput, why);
+        let spilled: Spilled = serde_json::from_value(spilled)
+            .map_err(|e| invalid(format!("the batch's field {SPILLED:?} is invalid: {e}")))?;
         let sha256 = spilled.sha256;
         if sha256.len() != 64 || !sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(invalid("is named by something that is no SHA-256".to_owned()));
+            return Err(invalid(format!("the batch's field {SPILLED:?} has no valid SHA-256")));
         }
         let key = key(&sha256);
-        let bytes =
-            self.store.get_bytes(&key).await?.ok_or_else(|| {
-                invalid(format!("{key} is not there; was the execution older than the lifecycle rule?"))
-            })?;
+        let bytes = in_memory::read(&self.bucket, &key).await?.ok_or_else(|| {
+            invalid(format!(
+                "the batch document {key} does not exist; if the bucket's lifecycle rule has deleted it, start a new \
+                 execution"
+            ))
+        })?;
         if hex::encode(Sha256::digest(&bytes)) != sha256 {
-            return Err(invalid(format!("{key} has other bytes than its name says")));
+            let message = format!("the batch document {key} does not match its digest; start a new execution");
+            return Err(invalid(message));
         }
-        let mut whole: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|e| invalid(format!("{key} is none: {e}")))?;
-        // What states added beside the head, such as a Catch its `error`.
+        let mut whole: Map<String, Value> = serde_json::from_slice(&bytes)
+            .map_err(|e| invalid(format!("the batch document {key} is not a JSON object: {e}")))?;
+        // Fields that states added to the head, such as the `error` of a Catch.
         for (name, value) in head {
             whole.entry(name).or_insert(value);
         }

@@ -1,8 +1,9 @@
-//! Names that are derived from what they stand for, so that a repeated attempt arrives at the same ones.
+//! Ids that are derived from what they identify, so that a repeated attempt gets the same ids.
 
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 over texts, each with its length in front so that no two lists run together; lower-case hexadecimal.
+/// Returns the SHA-256 of texts in lower-case hexadecimal. Each text is hashed after its length, so that different
+/// lists never give the same bytes.
 pub(crate) fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut sha256 = Sha256::new();
     for text in texts {
@@ -12,7 +13,7 @@ pub(crate) fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     hex::encode(sha256.finalize())
 }
 
-/// The id of the one ticket that a waiting state of an execution has: 64 hexadecimal digits.
+/// Returns the id of the ticket of a waiting state: 64 hexadecimal digits.
 pub fn ticket_id(execution: &str, state: &str) -> String {
     hash(["ticket", execution, state])
 }
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_the_same_over_attempts_and_another_for_each_state_and_execution() {
+    fn a_ticket_id_is_the_same_for_all_attempts_and_different_for_each_state_and_execution() {
         assert_eq!(ticket_id("arn:e", "ProcessVideos"), ticket_id("arn:e", "ProcessVideos"));
         assert_ne!(ticket_id("arn:e", "ProcessVideos"), ticket_id("arn:f", "ProcessVideos"));
         assert_ne!(ticket_id("arn:e", "ProcessVideos"), ticket_id("arn:eP", "rocessVideos"));

@@ -1,64 +1,51 @@
-//! What the host can do for a stage, by the AWS SDK.
+//! The runtime's capabilities on AWS.
 //!
-//! There is one code path, in production and on one machine: where the APIs are is the SDK's configuration, and nothing
-//! in here knows the difference. The runtime has checked grants and limits before it calls; this crate keeps the
-//! promises of [`stagehost_runtime::capability`]: one version of an object per read, nothing visible before `finish`,
-//! bounded memory, typed failures, nothing sent unsigned.
+//! All requests go through the AWS SDK's configuration, in production and on one machine. Where the APIs are is a part
+//! of that configuration, and no code here depends on it. The runtime checks grants and limits before it calls this
+//! crate. This crate keeps the promises of [`stagehost_runtime::capability`]: every read is of one version, nothing is
+//! visible before `finish`, memory is bounded, failures are typed, and no callback is sent unsigned.
 //!
-//! | module | what it is |
+//! Modules from the top to the bottom; each imports only modules below it:
+//!
+//! | module | content |
 //! |---|---|
-//! | `objects`, `reader`, `body`, `recent` | reading: one version, streamed, taken up again where it broke; nothing asked twice |
-//! | `writer`, `upload`, `parts` | writing: objects composed of bytes and stored objects |
-//! | `transcoder`, `job`, `receipts` | MediaConvert jobs, and why a second run submits none |
-//! | `tickets`, `events` | states that wait for jobs, and what ends them |
-//! | `documents` | batch documents that are too large for a state's payload |
-//! | `webhook`, `secret` | the signed callback |
-//! | `secret_source`, `secret_store` | where its secret comes from, and how a rotated one is noticed |
-//! | `queue` | when a queue hands a message out again |
-//! | `signed_json`, `arn` | services without an SDK crate: one signed request |
-//! | `http`, `address` | other services, and where no stage may be led to |
-//! | `clients`, `options` | putting it together |
+//! | `clients`, `options` | The SDK's clients and everything made of them; their options |
+//! | `callback` | The signed callback to the backend |
+//! | `jobs` | MediaConvert jobs, and the states that wait for them |
+//! | `documents` | Batch documents that are too large for a state's payload |
+//! | `objects` | Stored objects on S3 |
+//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store |
+//! | `outside` | HTTP requests of stages, and the addresses that they must not reach |
+//! | `ids`, `sdk_error`, `error`, `lock` | Derived ids; failures from the SDK's errors; configuration errors; locking |
 
-mod address;
-mod arn;
-mod body;
+mod callback;
 mod clients;
 mod documents;
-mod events;
-mod fault;
-mod http;
+mod error;
 mod ids;
-mod job;
-mod metadata;
+mod jobs;
+mod lock;
 mod objects;
 mod options;
-mod parts;
-mod queue;
-mod reader;
-mod receipts;
-mod recent;
-mod secret;
-mod secret_source;
-mod secret_store;
-mod signed_json;
-mod store;
-mod tickets;
-mod transcoder;
-mod upload;
-mod webhook;
-mod writer;
+mod outside;
+mod sdk_error;
+mod services;
 
-pub use crate::http::HttpClient;
-pub use clients::{Clients, ConfigError, storage_from_env};
+pub use callback::secret::Secret;
+pub use callback::secret_source::{AwsSecret, SecretSource};
+pub use callback::secret_store::SecretArn;
+pub use callback::webhook::{SignedWebhook, WebhookOptions};
+pub use clients::{Clients, storage_from_env};
 pub use documents::Documents;
-pub use events::{EventError, JobReport, JobStatus};
+pub use error::{ConfigError, SecretError};
 pub use ids::ticket_id;
-pub use objects::S3Objects;
-pub use options::{AwsOptions, Endpoints};
-pub use queue::{Queues, Redelivery};
-pub use secret::{Secret, SecretError};
-pub use secret_source::{AwsSecret, SecretSource};
-pub use secret_store::SecretArn;
-pub use tickets::{Progress, Ticket, TicketJob, TicketOutput, Tickets};
-pub use transcoder::{MediaConvertOptions, MediaConvertTranscoder, Recorder};
-pub use webhook::{SignedWebhook, WebhookOptions};
+pub use jobs::events::{EventError, JobReport, JobStatus};
+pub use jobs::job_recorder::JobRecorder;
+pub use jobs::ticket::{Ticket, TicketJob, TicketOutput};
+pub use jobs::tickets::{TicketProgress, Tickets};
+pub use jobs::transcoder::{MediaConvertOptions, MediaConvertTranscoder};
+pub use objects::s3_objects::S3Objects;
+pub use options::AwsOptions;
+pub use outside::http::HttpClient;
+pub use services::endpoints::Endpoints;
+pub use services::queue::{Queues, Redelivery};

@@ -1,61 +1,48 @@
-//! What the host has to be told of its surroundings.
+//! Options of the host on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::ConfigError;
-use crate::secret::Secret;
-use crate::secret_store::SecretArn;
-use crate::transcoder::MediaConvertOptions;
-use crate::webhook::WebhookOptions;
+use crate::callback::secret::Secret;
+use crate::callback::secret_store::SecretArn;
+use crate::callback::webhook::WebhookOptions;
+use crate::error::ConfigError;
+use crate::jobs::transcoder::MediaConvertOptions;
+use crate::services::endpoints::Endpoints;
 
-/// Where the AWS APIs are, when it is not AWS. Each wins over what the environment says (`AWS_ENDPOINT_URL`,
-/// `AWS_ENDPOINT_URL_S3`, …).
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct Endpoints {
-    pub s3: Option<String>,
-    pub mediaconvert: Option<String>,
-    pub states: Option<String>,
-    pub secrets_manager: Option<String>,
-    pub ssm: Option<String>,
-    pub sqs: Option<String>,
-}
-
-/// Everything about the surroundings that is not credentials or region; those are the SDK's business.
+/// Options of the host on AWS, except for credentials and region, which are part of the SDK's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
     /// The media bucket.
     pub bucket: String,
-    /// Id, ARN or alias of the key that new objects are encrypted by; `None` leaves it to the bucket's default.
+    /// Id, ARN or alias of the KMS key for new objects; `None` means the bucket's default encryption.
     pub kms_key_id: Option<String>,
-    /// Endpoints other than AWS's own.
+    /// Endpoints to use in place of AWS's own.
     pub endpoints: Endpoints,
-    /// `https://host/bucket/key` in place of `https://bucket.host/key`. `None`: yes if S3 has an endpoint of its own,
-    /// because no such name resolves on a laptop.
+    /// Whether S3's URLs are `https://host/bucket/key` instead of `https://bucket.host/key`. `None` means yes if S3 has
+    /// an endpoint other than AWS's, because `bucket.host` does not resolve on a laptop.
     pub force_path_style: Option<bool>,
-    /// The transcoding service.
+    /// How transcoding jobs are submitted.
     pub mediaconvert: MediaConvertOptions,
-    /// The backend's callback.
+    /// Where the callback goes.
     pub webhook: WebhookOptions,
-    /// Where AWS keeps the secret that callbacks are signed with. The clients make a source of it, unless
-    /// [`WebhookOptions::secret`] is given.
+    /// The ARN of the secret that signs callbacks. Used unless [`WebhookOptions::secret`] is given.
     pub callback_secret: Option<SecretArn>,
 }
 
 impl AwsOptions {
-    /// From the environment of a Lambda: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`, `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`,
-    /// `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`, `CALLBACK_URL`,
-    /// `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`. On one machine, that is without `AWS_LAMBDA_FUNCTION_NAME`,
-    /// `CALLBACK_SECRET` may hold the secret itself. An empty variable counts as absent.
+    /// Reads the options from a Lambda function's environment: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`,
+    /// `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`, `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`,
+    /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`. Outside Lambda, that is without
+    /// `AWS_LAMBDA_FUNCTION_NAME`, `CALLBACK_SECRET` may contain the secret itself. An empty variable counts as absent.
     ///
     /// # Errors
-    /// [`ConfigError`] names the variable that is missing or makes no sense.
+    /// [`ConfigError`] if a variable is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// The same, from any source of variables.
+    /// Reads the same options from any source of variables.
     ///
     /// # Errors
     /// As for [`from_env`](Self::from_env).
@@ -106,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_a_bucket_does_not_start_and_says_which_variable_to_set() {
+    fn a_host_without_a_bucket_does_not_start_and_the_error_names_the_variable() {
         assert!(from(&[("MEDIA_BUCKET", " ")]).unwrap_err().to_string().contains("MEDIA_BUCKET"));
     }
 
     #[test]
-    fn an_empty_secret_counts_as_none_and_a_broken_one_stops_the_start() {
+    fn an_empty_secret_counts_as_absent_and_an_invalid_one_is_an_error_that_does_not_show_it() {
         let options = from(&[("MEDIA_BUCKET", "b"), ("CALLBACK_SECRET", "")]).unwrap();
         assert!(options.webhook.secret.is_none());
         let error = from(&[("MEDIA_BUCKET", "b"), ("CALLBACK_SECRET", "whsec_!!")]).unwrap_err();
@@ -119,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_reads_the_secret_by_its_arn_and_refuses_one_in_its_environment() {
+    fn a_function_takes_the_secrets_arn_and_refuses_the_secret_itself() {
         let function = ("AWS_LAMBDA_FUNCTION_NAME", "host");
         let arn = ("CALLBACK_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:callback-AbCdEf");
         let options = from(&[("MEDIA_BUCKET", "b"), function, arn]).unwrap();
@@ -138,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trace_header_is_traceparent_unless_said_otherwise() {
+    fn the_trace_header_is_traceparent_unless_another_one_is_configured() {
         assert_eq!(from(&[("MEDIA_BUCKET", "b")]).unwrap().webhook.trace_header, "traceparent");
         let options = from(&[("MEDIA_BUCKET", "b"), ("TRACE_HEADER_KEY", "x-trace")]).unwrap();
         assert_eq!(options.webhook.trace_header, "x-trace");

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! Reads over a network that breaks, from a store that is replaced under the reader.
+//! Reads over a network that breaks, and of objects that are replaced while they are read.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,28 +16,28 @@ use stagehost_aws::S3Objects;
 use stagehost_batch::Case;
 use stagehost_runtime::capability::Objects as _;
 
-/// One object behind a network that lets `chunk` bytes of every answer through, `breaks` times.
+/// One object behind a network that breaks off `breaks` answers after `chunk` bytes.
 #[derive(Clone)]
-struct Shaky {
+struct UnstableObject {
     bytes: Bytes,
     chunk: usize,
     breaks: Arc<AtomicU32>,
     etag: Arc<Mutex<String>>,
-    /// `Range` of every GET.
+    /// The `Range` of every GET so far.
     ranges: Arc<Mutex<Vec<Option<String>>>>,
 }
 
-impl Shaky {
+impl UnstableObject {
     async fn start(len: usize, chunk: usize, breaks: u32) -> (Self, S3Objects) {
         let bytes: Vec<u8> = (0..len).map(|at| (at * 31 % 251) as u8).collect();
-        let shaky = Self {
+        let object = Self {
             bytes: bytes.into(),
             chunk,
             breaks: Arc::new(AtomicU32::new(breaks)),
             etag: Arc::new(Mutex::new("first".into())),
             ranges: Arc::default(),
         };
-        let app = Router::new().route("/{*key}", any(serve)).with_state(shaky.clone());
+        let app = Router::new().route("/{*key}", any(serve)).with_state(object.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -48,7 +48,7 @@ impl Shaky {
             .endpoint_url(url)
             .build();
         let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
-        (shaky, S3Objects::new(aws_sdk_s3::Client::from_conf(config), "medias", None))
+        (object, S3Objects::new(aws_sdk_s3::Client::from_conf(config), "medias", None))
     }
 
     fn requests(&self) -> Vec<Option<String>> {
@@ -56,19 +56,19 @@ impl Shaky {
     }
 }
 
-async fn serve(State(shaky): State<Shaky>, method: Method, headers: HeaderMap) -> Response<Body> {
-    let etag = shaky.etag.lock().unwrap().clone();
+async fn serve(State(object): State<UnstableObject>, method: Method, headers: HeaderMap) -> Response<Body> {
+    let etag = object.etag.lock().unwrap().clone();
     let wanted = headers.get("if-match").map(|value| value.to_str().unwrap().trim_matches('"').to_owned());
     if wanted.is_some_and(|wanted| wanted != etag) {
         return Response::builder().status(StatusCode::PRECONDITION_FAILED).body(Body::empty()).unwrap();
     }
-    let length = shaky.bytes.len();
+    let length = object.bytes.len();
     let answer = Response::builder().header("etag", format!("\"{etag}\""));
     if method == Method::HEAD {
         return answer.header("content-length", length).body(Body::empty()).unwrap();
     }
     let range = headers.get("range").map(|value| value.to_str().unwrap().to_owned());
-    shaky.ranges.lock().unwrap().push(range.clone());
+    object.ranges.lock().unwrap().push(range.clone());
     let (from, to) = match &range {
         Some(range) => {
             let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
@@ -76,11 +76,11 @@ async fn serve(State(shaky): State<Shaky>, method: Method, headers: HeaderMap) -
         }
         None => (0, length),
     };
-    let part = shaky.bytes.slice(from..to);
-    let broken = part.len() > shaky.chunk
-        && shaky.breaks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+    let part = object.bytes.slice(from..to);
+    let broken = part.len() > object.chunk
+        && object.breaks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
     let chunks = if broken {
-        vec![Ok(part.slice(..shaky.chunk)), Err(std::io::Error::other("the network broke"))]
+        vec![Ok(part.slice(..object.chunk)), Err(std::io::Error::other("the network broke"))]
     } else {
         vec![Ok(part.clone())]
     };
@@ -92,19 +92,19 @@ async fn serve(State(shaky): State<Shaky>, method: Method, headers: HeaderMap) -
 }
 
 #[tokio::test]
-async fn a_digest_over_a_breaking_network_is_that_of_the_whole_object() {
+async fn the_digest_of_an_object_is_right_although_the_network_breaks() {
     use sha2::Digest as _;
-    let (shaky, objects) = Shaky::start(3_000_000, 700_000, 3).await;
+    let (object, objects) = UnstableObject::start(3_000_000, 700_000, 3).await;
     let digests = objects.digest("51/raw/a.jpg", Some("first")).await.unwrap();
-    assert_eq!(digests.sha256, hex::encode(sha2::Sha256::digest(&shaky.bytes)));
-    assert_eq!(digests.crc32, crc32fast::hash(&shaky.bytes));
+    assert_eq!(digests.sha256, hex::encode(sha2::Sha256::digest(&object.bytes)));
+    assert_eq!(digests.crc32, crc32fast::hash(&object.bytes));
     assert_eq!((digests.bytes, digests.etag.as_str()), (3_000_000, "first"));
-    assert!(shaky.requests().len() >= 4, "it was taken up again, not begun again: {:?}", shaky.requests());
+    assert!(object.requests().len() >= 4, "it was resumed and not begun again: {:?}", object.requests());
 }
 
 #[tokio::test]
-async fn a_network_that_only_breaks_is_a_passing_fault_and_not_an_endless_loop() {
-    let (_, objects) = Shaky::start(3_000_000, 1, u32::MAX).await;
+async fn a_network_that_always_breaks_is_a_transient_failure_and_not_an_endless_loop() {
+    let (_, objects) = UnstableObject::start(3_000_000, 1, u32::MAX).await;
     let failure = objects.digest("51/raw/a.jpg", None).await.unwrap_err();
     assert_eq!(failure.case, Case::Transient);
     assert!(failure.message.contains("51/raw/a.jpg"), "{failure}");
@@ -112,23 +112,23 @@ async fn a_network_that_only_breaks_is_a_passing_fault_and_not_an_endless_loop()
 
 #[tokio::test]
 async fn an_object_that_is_replaced_while_it_is_read_is_a_mismatch_and_never_a_mixture() {
-    let (shaky, objects) = Shaky::start(3_000_000, 3_000_000, 0).await;
+    let (object, objects) = UnstableObject::start(3_000_000, 3_000_000, 0).await;
     let mut reader = objects.open("51/raw/a.jpg", None).await.unwrap();
-    assert_eq!(reader.read(0, 10).await.unwrap(), shaky.bytes.slice(..10));
-    *shaky.etag.lock().unwrap() = "second".into();
+    assert_eq!(reader.read(0, 10).await.unwrap(), object.bytes.slice(..10));
+    *object.etag.lock().unwrap() = "second".into();
     assert_eq!(reader.read(2_000_000, 10).await.unwrap_err().case, Case::Mismatch);
 }
 
 #[tokio::test]
 async fn opening_another_version_than_the_validated_one_is_a_mismatch() {
-    let (_, objects) = Shaky::start(10, 10, 0).await;
+    let (_, objects) = UnstableObject::start(10, 10, 0).await;
     assert_eq!(objects.open("k", Some("other")).await.err().unwrap().case, Case::Mismatch);
     assert_eq!(objects.digest("k", Some("other")).await.unwrap_err().case, Case::Mismatch);
 }
 
 #[tokio::test]
 async fn a_walk_through_an_object_costs_one_request_for_the_first_read_and_one_stream() {
-    let (shaky, objects) = Shaky::start(3_000_000, 400_000, 2).await;
+    let (object, objects) = UnstableObject::start(3_000_000, 400_000, 2).await;
     let mut reader = objects.open("k", None).await.unwrap();
     let mut all = Vec::new();
     loop {
@@ -138,21 +138,21 @@ async fn a_walk_through_an_object_costs_one_request_for_the_first_read_and_one_s
         }
         all.extend_from_slice(&bytes);
     }
-    assert!(all == shaky.bytes, "every byte, in order");
-    let requests = shaky.requests();
+    assert!(all == object.bytes, "every byte, in order");
+    let requests = object.requests();
     assert_eq!(requests[0].as_deref(), Some("bytes=0-65535"));
     assert_eq!(requests[1].as_deref(), Some("bytes=65536-2999999"));
     assert_eq!(requests.len(), 4, "two more for the two breaks: {requests:?}");
 }
 
 #[tokio::test]
-async fn jumps_ask_for_exactly_their_ranges_and_end_at_the_end() {
-    let (shaky, objects) = Shaky::start(3_000_000, 3_000_000, 0).await;
+async fn jumps_request_exactly_their_ranges_and_stop_at_the_objects_end() {
+    let (object, objects) = UnstableObject::start(3_000_000, 3_000_000, 0).await;
     let mut reader = objects.open("k", None).await.unwrap();
-    assert_eq!(reader.read(2_999_990, 100).await.unwrap(), shaky.bytes.slice(2_999_990..));
-    assert_eq!(reader.read(8, 8).await.unwrap(), shaky.bytes.slice(8..16));
+    assert_eq!(reader.read(2_999_990, 100).await.unwrap(), object.bytes.slice(2_999_990..));
+    assert_eq!(reader.read(8, 8).await.unwrap(), object.bytes.slice(8..16));
     assert!(reader.read(3_000_000, 8).await.unwrap().is_empty());
     assert!(reader.read(u64::MAX, u32::MAX).await.unwrap().is_empty());
-    let requests: Vec<String> = shaky.requests().into_iter().flatten().collect();
+    let requests: Vec<String> = object.requests().into_iter().flatten().collect();
     assert_eq!(requests, ["bytes=2999990-2999999", "bytes=8-15"]);
 }

@@ -1,19 +1,19 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! Batches that are too large for Step Functions go through the bucket and come back the same.
+//! Batches that are too large for Step Functions go through the bucket and come back unchanged.
 
 mod support;
 
 use serde_json::{Value, json};
 use stagehost_aws::{AwsOptions, Clients, Documents, Endpoints};
 use stagehost_batch::{Batch, Case, Rendition, parse};
-use support::bucket::Bucket;
+use support::bucket::MemoryBucket;
 use support::sdk_config;
 
-/// Step Functions' limit of a payload, in bytes.
+/// Step Functions' limit for a payload, in bytes.
 const PAYLOAD: usize = 256 * 1024;
 
-async fn documents() -> (Bucket, Documents) {
-    let bucket = Bucket::default();
+async fn documents() -> (MemoryBucket, Documents) {
+    let bucket = MemoryBucket::default();
     let endpoints = Endpoints { s3: Some(bucket.start().await), ..Endpoints::default() };
     let options = AwsOptions { bucket: "medias".into(), endpoints, ..AwsOptions::default() };
     (bucket, Clients::new(&sdk_config(), options).documents())
@@ -44,7 +44,7 @@ fn batch(files: usize, renditions: usize) -> Batch {
 }
 
 #[tokio::test]
-async fn a_document_that_fits_is_passed_as_it_is() {
+async fn a_document_that_fits_stays_unchanged() {
     let (bucket, documents) = documents().await;
     let batch = batch(10, 3);
     let packed = documents.pack(&batch).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_document_that_fits_is_passed_as_it_is() {
 }
 
 #[tokio::test]
-async fn sixty_files_with_eight_renditions_and_two_thousand_files_come_back_whole_from_a_payload_that_fits_twice() {
+async fn large_batches_come_back_whole_and_two_of_their_heads_fit_into_a_payload() {
     for (files, renditions) in [(60, 8), (2_000, 0)] {
         let (bucket, documents) = documents().await;
         let batch = batch(files, renditions);
@@ -73,35 +73,35 @@ async fn sixty_files_with_eight_renditions_and_two_thousand_files_come_back_whol
 }
 
 #[tokio::test]
-async fn what_a_catch_put_beside_the_head_is_beside_the_document_too() {
+async fn fields_that_a_catch_adds_to_a_head_are_added_to_the_document() {
     let (_bucket, documents) = documents().await;
     let mut packed = documents.pack(&batch(60, 8)).await.unwrap();
     packed["error"] = json!({"Error": "Stage.Trapped", "Cause": "oops"});
     packed["counts"] = json!({"valid": 0});
     let back = documents.unpack(packed).await.unwrap();
     assert_eq!(back["error"]["Error"], "Stage.Trapped");
-    assert_eq!(back["counts"]["valid"], 60, "what the document says itself wins");
+    assert_eq!(back["counts"]["valid"], 60, "the document's own fields take precedence");
 }
 
 #[tokio::test]
-async fn a_head_that_names_nothing_or_something_else_is_refused() {
+async fn a_head_without_its_document_is_refused() {
     let (bucket, documents) = documents().await;
     let absent = "0".repeat(64);
     bucket.put(Box::leak(format!("pipeline/documents/{absent}.json").into_boxed_str()), br#"{"listingId": 1}"#);
     let head = |spilled: Value| json!({"listingId": 51, "spilled": spilled});
-    for (spilled, said) in [
-        (json!({"sha256": "1".repeat(64), "bytes": 5}), "not there"),
-        (json!({"sha256": absent, "bytes": 16}), "other bytes"),
-        (json!({"sha256": "../../51/raw/secret", "bytes": 5}), "no SHA-256"),
-        (json!("pipeline/documents/x.json"), "not named"),
+    for (spilled, message) in [
+        (json!({"sha256": "1".repeat(64), "bytes": 5}), "does not exist"),
+        (json!({"sha256": absent, "bytes": 16}), "does not match its digest"),
+        (json!({"sha256": "../../51/raw/secret", "bytes": 5}), "has no valid SHA-256"),
+        (json!("pipeline/documents/x.json"), "is invalid"),
     ] {
         let failure = documents.unpack(head(spilled)).await.unwrap_err();
         assert_eq!(failure.case, Case::InvalidInput);
-        assert!(failure.message.contains(said), "{}", failure.message);
+        assert!(failure.message.contains(message), "{}", failure.message);
     }
 }
 
-/// A part of the published schema.
+/// Returns a part of the published schema.
 fn schema_of(name: &str) -> jsonschema::Validator {
     let text = include_str!("../../../statemachine/schemas/batch.schema.json");
     let whole: Value = serde_json::from_str(text).unwrap();
@@ -113,7 +113,7 @@ fn schema_of(name: &str) -> jsonschema::Validator {
 }
 
 #[tokio::test]
-async fn what_travels_in_the_place_of_a_large_document_follows_the_published_schema() {
+async fn the_head_of_a_large_document_follows_the_published_schema() {
     let head = schema_of("head");
     let mut full = batch(60, 8);
     let extra = json!({

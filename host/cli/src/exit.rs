@@ -1,21 +1,25 @@
 //! Exit codes, for scripts.
 
+use std::path::Path;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// Everything is done.
     Success = 0,
-    /// It could not be done.
+    /// It failed.
     Failure = 1,
-    /// It was asked for in the wrong way.
+    /// The command line is wrong, or names a file that cannot be read.
     Usage = 2,
-    /// The batch is done but for some of its files.
+    /// Some parts are done, others failed.
     Partial = 3,
-    /// What was compared is not the same.
+    /// A comparison found differences.
     Different = 4,
-    /// Ctrl-C, as shells report it.
+    /// Stopped by Ctrl-C, as shells report it.
     Interrupted = 130,
+    /// Stopped by SIGTERM, as shells report it.
+    Terminated = 143,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -24,18 +28,36 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// An error in what the person asked for: a missing folder, an unknown state.
+/// A mistake in the command line: a missing folder, an unknown state.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Ends the command as wrong usage.
+/// Makes a [`UsageError`].
 macro_rules! usage {
     ($($text:tt)*) => { anyhow::Error::from($crate::exit::UsageError(format!($($text)*))) };
 }
 pub(crate) use usage;
 
-/// Wrong usage is told apart from things that failed.
+/// Returns the exit code of an error: wrong usage differs from failure.
 pub fn of_error(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failure }
+}
+
+/// Reads a file that the command line names; `option` is how, such as `--config`, or empty.
+///
+/// # Errors
+/// If it cannot be read: wrong usage.
+pub fn read_named(option: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
+    let option = if option.is_empty() { String::new() } else { format!("{option} ") };
+    std::fs::read(file).map_err(|error| usage!("cannot read {option}{}: {error}", file.display()))
+}
+
+/// Reads a text file that the command line names.
+///
+/// # Errors
+/// If it cannot be read or is not UTF-8: wrong usage.
+pub fn read_named_text(option: &str, file: &Path) -> anyhow::Result<String> {
+    let bytes = read_named(option, file)?;
+    String::from_utf8(bytes).map_err(|_| usage!("{} is not a text in UTF-8", file.display()))
 }

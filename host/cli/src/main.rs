@@ -1,39 +1,55 @@
 //! The `stagehost` command: the whole pipeline on one machine, and the tools around stages.
 //!
-//! One file per command; what several of them need stands beside them.
+//! `commands/` has one file or folder per command; the other folders are what several of them share. Commands know the
+//! shared folders, and those never know a command. Everything is written through [`console::printer::Printer`].
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod assemble;
-mod backend_env;
-mod bootstrap;
-mod check;
-mod cost;
+mod analysis;
+mod build;
+mod commands;
+mod console;
 mod exit;
-mod home;
-mod intake;
-mod keyring;
-mod keys;
-mod package;
-mod pinning;
-mod pins;
+mod local;
 mod registry;
-mod replay;
-mod report;
-mod run;
-mod serve;
-mod setup;
-mod shadow_report;
-mod stage_check;
-mod store;
-mod watch;
+mod settings;
+mod signals;
+mod signing;
+#[cfg(test)]
+mod tests;
 
-use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, stage};
+use self::console::printer::Printer;
+use self::console::{logs, problem, terminal};
+use self::exit::Exit;
+use self::signals::stoppable;
 
 /// A WebAssembly-component plugin runtime for media stages.
 ///
 /// A batch of photos, videos and documents goes through a state machine; each state runs a stage: a sandboxed component
 /// that is pinned by digest and can be swapped without touching the host.
 #[derive(Parser)]
-#[command(version, propagate_version = true, max_term_width = 110)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "\
+Results go to standard output, progress and problems to standard error.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage or a missing file, 130 stopped by Ctrl-C, 143 by SIGTERM. A command's \
+own --help lists others. If the reader of standard output goes away, as with `| head`, the command goes on to its end \
+in silence.
+
+Examples:
+
+  stagehost run samples/listing
+  stagehost serve
+  stagehost run --help"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,97 +57,97 @@ struct Cli {
     /// Log level, or a filter such as `stagehost_runtime=debug`. Logs go to standard error.
     #[arg(long, global = true, env = "STAGEHOST_LOG", default_value = "error", hide_env_values = true)]
     log: String,
+
+    /// No progress and no notes on standard error: results and problems only
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Process a folder of media, or a batch document, on this machine
     Run(run::RunArgs),
-    /// Keep the pipeline's AWS endpoints up, for any AWS SDK or the AWS CLI
+    /// Serve the pipeline's AWS endpoints on this machine, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
-    /// Make what is deployed as the Lambda function: the host, compiled stages, pins
+    /// Make the package that is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
-    /// Make recorded calls again, without any network, and say what differs
+    /// Repeat recorded calls without any network, and compare the results
     Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
     Cost(cost::CostArgs),
-    Env(backend_env::EnvArgs),
-    /// Look at and change which stage runs for which state
+    Env(env::EnvArgs),
+    /// Show and change which stage runs for which state
     #[command(subcommand)]
     Pins(Box<pins::PinsCommand>),
     /// Make and list the keys that stages and pins are signed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Work on stages
+    /// Check, publish and manage stages
     #[command(subcommand)]
-    Stage(StageCommand),
+    Stage(stage::StageCommand),
+    /// Show every setting, and print the schema of the --config file
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Completions(completions::CompletionsArgs),
 }
 
-#[derive(Subcommand)]
-enum StageCommand {
-    /// Say whether a component can serve as a stage, and what to do if it cannot
-    Check(stage_check::CheckArgs),
-    /// Publish a component as a version that hosts can be pinned to
-    Publish(registry::publish::PublishArgs),
-    /// List what is published
-    List(registry::list::ListArgs),
-    /// Say what a component, or a published version, says of itself
-    Inspect(registry::inspect::InspectArgs),
-    /// Write a published component into a file
-    Pull(registry::pull::PullArgs),
-    /// Look at everything of a version: signatures, component, artifacts
-    Verify(registry::verify::VerifyArgs),
-    /// Say that a version must not be pinned any more
-    Yank(registry::yank::YankArgs),
-    /// Compile what is published for this version's engine
-    Recompile(registry::recompile::RecompileArgs),
-    /// Sign what is published by another key
-    Resign(registry::resign::ResignArgs),
-}
-
-fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log).unwrap_or_else(|error| {
-        eprintln!("stagehost: --log {:?} is no filter ({error}); logging errors only", cli.log);
-        tracing_subscriber::EnvFilter::new("error")
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-
-    let outcome = match cli.command {
-        Command::Run(args) => block_on(run::run(args)),
-        Command::Serve(args) => block_on(serve::serve(args)),
-        Command::Package(args) => package::package(args),
-        Command::Replay(args) => block_on(replay::replay(args)),
-        Command::Check(args) => check::check(args),
-        Command::Cost(args) => cost::cost(args),
-        Command::Env(args) => backend_env::env(args),
-        Command::Pins(command) => block_on(pins::pins(*command)),
-        Command::Keys(command) => keys::keys(command),
-        Command::Stage(command) => stage(command),
-    };
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            eprintln!("stagehost: {error:#}");
-            exit::of_error(&error).into()
+impl Command {
+    async fn run(self, printer: &Printer) -> Result<Exit> {
+        match self {
+            // These stop services before they end, so they listen for signals themselves.
+            Command::Run(args) => run::run(args, printer).await,
+            Command::Serve(args) => serve::serve(args, printer).await,
+            Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
+            Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
+            Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,
+            Command::Stage(command) => stoppable(printer, stage::stage(command, printer)).await,
+            // These hold nothing that a signal would leave behind.
+            Command::Check(args) => check::check(args, printer),
+            Command::Cost(args) => cost::cost(args, printer),
+            Command::Env(args) => env::env(args, printer),
+            Command::Keys(command) => keys::keys(command, printer),
+            Command::Config(command) => config::config(command, printer),
+            Command::Completions(args) => completions::completions(&args, Cli::command(), printer),
         }
     }
 }
 
-fn stage(command: StageCommand) -> anyhow::Result<exit::Exit> {
-    match command {
-        StageCommand::Check(args) => stage_check::check(args),
-        StageCommand::Publish(args) => block_on(registry::publish::publish(args)),
-        StageCommand::List(args) => block_on(registry::list::list(args)),
-        StageCommand::Inspect(args) => block_on(registry::inspect::inspect(args)),
-        StageCommand::Pull(args) => block_on(registry::pull::pull(args)),
-        StageCommand::Verify(args) => block_on(registry::verify::verify(args)),
-        StageCommand::Yank(args) => block_on(registry::yank::yank(args)),
-        StageCommand::Recompile(args) => block_on(registry::recompile::recompile(args)),
-        StageCommand::Resign(args) => block_on(registry::resign::resign(args)),
-    }
+fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let printer = Printer::new(cli.quiet);
+    logs::start(&cli.log, &printer);
+    let outcome = block_on(cli.command.run(&printer));
+    let ended = outcome.and_then(|exit| printer.finish().map(|()| exit));
+    ended
+        .unwrap_or_else(|error| {
+            printer.problem(problem::sentence(&error));
+            exit::of_error(&error)
+        })
+        .into()
 }
 
-fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+/// Reads the command line. Help and mistakes are printed here, as wide as the terminal.
+fn parse() -> Result<Cli, ExitCode> {
+    let command = Cli::command().term_width(terminal::help_columns());
+    command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|asked| {
+        let written = asked.print().and_then(|()| std::io::stdout().flush());
+        match written {
+            Err(error) if !asked.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+                Printer::Plain.problem(format_args!("cannot write to standard output: {error}"));
+                Exit::Failure.into()
+            }
+            _ => ExitCode::from(u8::try_from(asked.exit_code()).unwrap_or(Exit::Usage as u8)),
+        }
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(future);
+    // Compilations that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }

@@ -31,7 +31,7 @@ fn code(output: &Output) -> i32 {
 fn what_is_shipped_passes_the_check() {
     let output = stagehost(&["check"], "");
     assert_eq!(code(&output), 0, "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("✓ they belong together"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("✓ they fit together"));
     let document = json_of(&stagehost(&["check", "--json"], ""));
     assert_eq!((&document["fits"], &document["pinned"]), (&json!(true), &json!(7)));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stagehost_aws::{Documents, JobReport, Recorder, Ticket, TicketJob, Tickets};
+use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Tickets};
 use stagehost_batch::{Batch, Case, Failure};
 use stagehost_pins::{BatchLimits, Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
@@ -129,7 +129,7 @@ impl Dispatcher {
             pins.batch.apply(&mut batch, &state);
         }
 
-        let recorder = Recorder::new(self.parts.capabilities.transcoder.clone());
+        let recorder = JobRecorder::new(self.parts.capabilities.transcoder.clone());
         let mut request = self.request(&envelope, pin, &stage, &batch, deadline);
         request.call.capabilities.transcoder = Arc::new(recorder.clone());
         let trial = self.parts.trials.as_ref().and_then(|t| t.begin(&pins, &state, &envelope.execution.name));

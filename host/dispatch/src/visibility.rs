@@ -21,7 +21,7 @@ const UNREADABLE: u32 = 1;
 /// Changes how long messages stay hidden.
 #[async_trait]
 pub trait Visibility: Send + Sync + 'static {
-    /// Has messages of the queue with this ARN handed out again when they say; at most [`Queues::MOST`] at once.
+    /// Has messages of the queue with this ARN handed out again when they say; at most [`Queues::MAX_MESSAGES`] at once.
     /// An error is the reason in words: whoever asks can but log it.
     async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String>;
 }
@@ -82,7 +82,7 @@ impl Redeliveries {
     /// Asks for all of them. Where that fails, the messages come back all the same, but late.
     pub(crate) async fn ask(self, visibility: &dyn Visibility) {
         for (queue, messages) in self.0 {
-            for messages in messages.chunks(Queues::MOST) {
+            for messages in messages.chunks(Queues::MAX_MESSAGES) {
                 if let Err(error) = visibility.redeliver(&queue, messages).await {
                     tracing::warn!(%error, "failed messages come back only with the queue's visibility timeout");
                 }

@@ -1,41 +1,42 @@
-//! How the local services are set up.
+//! The settings of the local services.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// What [`LocalAws::start`](crate::LocalAws::start) needs to know.
+/// The settings for [`LocalAws::start`](crate::LocalAws::start).
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
-    /// Where everything is kept: buckets as folders, and the receiver's database in `.stagehost`. Made if it is not
-    /// there; used by one process at a time.
+    /// The folder for everything: buckets are folders in it, and the receiver's database is in `.stagehost`. It is
+    /// created if it does not exist. One process at a time can use it.
     pub root: PathBuf,
-    /// Address and port; port 0 takes any free one.
+    /// Address and port; port 0 selects a free one.
     pub bind: SocketAddr,
-    /// Serve other machines, too. Nothing asks them who they are, and a batch makes this machine decode what they send.
+    /// Allows requests from other machines. They are not authenticated, and this machine decodes the files of their
+    /// batches.
     pub allow_remote: bool,
-    /// In ARNs and signatures.
+    /// The region in ARNs and signatures.
     pub region: String,
-    /// Twelve digits, in ARNs.
+    /// The account in ARNs, twelve digits.
     pub account: String,
-    /// The media bucket; made if it is not there.
+    /// The media bucket. It is created if it does not exist.
     pub bucket: String,
-    /// Names under which the function is invoked; the first one hears MediaConvert's events.
+    /// The names of the function. The first one is invoked for MediaConvert's events.
     pub functions: Vec<String>,
-    /// The secret that callbacks are signed with; `None` makes one up (see
-    /// [`LocalAws::webhook_secret`](crate::LocalAws::webhook_secret)).
+    /// The secret with which callbacks are signed. `None` generates one; see
+    /// [`LocalAws::webhook_secret`](crate::LocalAws::webhook_secret).
     pub webhook_secret: Option<String>,
     /// The header that carries the trace context of a callback.
     pub trace_header: String,
-    /// Values for the `${Name}` placeholders of state machines' definitions. `HostFunctionArn` and `DeadLetterQueueUrl`
-    /// have values of their own unless they are given here.
+    /// Values for the `${Name}` placeholders in definitions of state machines. `HostFunctionArn` and
+    /// `DeadLetterQueueUrl` have default values.
     pub substitutions: BTreeMap<String, String>,
-    /// MediaConvert by ffmpeg. Region and account are taken from here.
+    /// The settings of MediaConvert. Its region and account are those of these options.
     pub mediaconvert: stagehost_mediaconvert::Options,
 }
 
 impl LocalOptions {
-    /// The usual settings for this folder: any free port of 127.0.0.1, no secret given.
+    /// Returns default settings for this folder: a free port of 127.0.0.1 and a generated secret.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),

@@ -1,4 +1,4 @@
-//! All services on one port, over loopback, by the AWS SDKs and plain HTTP.
+//! All services on one port of loopback, called by the AWS SDKs and by plain HTTP.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions, StartError};
 use tokio::sync::mpsc;
 
-/// Doubles a number, fails on request, remembers events.
+/// Doubles a number, fails without one, and stores events.
 struct Host {
     events: Mutex<Vec<Value>>,
     arrived: mpsc::UnboundedSender<Value>,
@@ -78,7 +78,7 @@ fn sfn(aws: &LocalAws) -> aws_sdk_sfn::Client {
     )
 }
 
-/// Creates a machine of one Task and runs it to its end.
+/// Creates a machine of one Task state and runs it to its end.
 async fn run(
     aws: &LocalAws,
     name: &str,
@@ -111,7 +111,7 @@ async fn run(
 }
 
 #[tokio::test]
-async fn a_task_state_invokes_the_function_and_gets_the_services_result() {
+async fn a_task_state_invokes_the_function_and_gets_the_result_in_the_form_of_the_service() {
     let bench = bench().await;
     let task = json!({
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -130,7 +130,7 @@ async fn a_task_state_invokes_the_function_and_gets_the_services_result() {
 }
 
 #[tokio::test]
-async fn the_functions_error_is_the_states_error_by_name() {
+async fn an_error_of_the_function_is_the_error_of_the_state() {
     let bench = bench().await;
     let task = json!({
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -144,7 +144,7 @@ async fn the_functions_error_is_the_states_error_by_name() {
 }
 
 #[tokio::test]
-async fn what_a_state_sends_to_a_queue_is_kept() {
+async fn a_message_to_a_queue_is_stored() {
     let bench = bench().await;
     let task = json!({
         "Resource": "arn:aws:states:::sqs:sendMessage",
@@ -159,7 +159,7 @@ async fn what_a_state_sends_to_a_queue_is_kept() {
 }
 
 #[tokio::test]
-async fn a_machine_that_names_what_is_not_here_is_refused_when_it_is_created() {
+async fn a_machine_with_an_unsupported_resource_is_refused_when_it_is_created() {
     let bench = bench().await;
     for resource in [
         "arn:aws:states:::dynamodb:putItem",
@@ -183,7 +183,7 @@ async fn a_machine_that_names_what_is_not_here_is_refused_when_it_is_created() {
 }
 
 #[tokio::test]
-async fn the_shipped_state_machine_is_accepted_as_it_is() {
+async fn the_deployed_state_machine_is_accepted_unchanged() {
     let definition =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/media-processing.asl.json"));
     let bench = bench().await;
@@ -199,7 +199,7 @@ async fn the_shipped_state_machine_is_accepted_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_put_is_a_file_in_the_folder() {
+async fn a_stored_object_is_a_file_in_the_folder() {
     let bench = bench().await;
     let client = s3(&bench.aws);
     client
@@ -213,12 +213,12 @@ async fn an_object_that_is_put_is_a_file_in_the_folder() {
     let file = bench.aws.options().root.join("media/51/raw/a.txt");
     assert_eq!(std::fs::read(file).unwrap(), b"text");
     let url = format!("{}/media/51/raw/a.txt", bench.aws.endpoint());
-    assert_eq!(reqwest::get(url).await.unwrap().text().await.unwrap(), "text", "unsigned, too");
+    assert_eq!(reqwest::get(url).await.unwrap().text().await.unwrap(), "text", "also without a signature");
     bench.aws.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_video_is_transcoded_from_bucket_to_bucket_and_the_function_hears_of_it() {
+async fn a_video_is_transcoded_in_the_bucket_and_the_function_gets_the_event() {
     if !stagehost_needs::ffmpeg() {
         return;
     }
@@ -307,7 +307,7 @@ async fn the_lambda_api_answers_as_lambda_does() {
 }
 
 #[tokio::test]
-async fn a_web_page_from_elsewhere_gets_nothing() {
+async fn a_web_page_of_another_host_is_refused() {
     let bench = bench().await;
     let client = reqwest::Client::new();
     let request = || client.get(format!("{}/_stagehost/health", bench.aws.endpoint()));
@@ -318,7 +318,7 @@ async fn a_web_page_from_elsewhere_gets_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_that_others_reach_must_be_asked_for() {
+async fn an_address_that_other_machines_reach_must_be_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = LocalOptions::new(folder.path());
     options.bind = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -331,7 +331,7 @@ async fn an_address_that_others_reach_must_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named_with_what_to_do() {
+async fn a_port_in_use_is_named_with_a_remedy() {
     let bench = bench().await;
     let folder = tempfile::tempdir().unwrap();
     let mut options = LocalOptions::new(folder.path());

@@ -1,5 +1,5 @@
-//! `statemachine/openapi.yaml` is a promise to the backend's team; the reference receiver keeps it. Here the document is
-//! read, and the receiver is asked in its words.
+//! `statemachine/openapi.yaml` is the contract with the backend's team, which the reference receiver implements. These
+//! tests read the document and send its examples to the receiver.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../statemachine")
 }
 
-/// The document as JSON, with the schemas beside it in the place of references to them.
+/// Returns the document as JSON, with the schema files in the place of references to them.
 fn openapi() -> Value {
     let text = std::fs::read_to_string(folder().join("openapi.yaml")).unwrap();
     let mut documents = YamlLoader::load_from_str(&text).unwrap();
@@ -55,10 +55,10 @@ fn json_of(yaml: Yaml) -> Value {
     }
 }
 
-/// What a part of the document asks of a body.
+/// Returns the validator of a schema in the document.
 fn validator(openapi: &Value, schema: &Value) -> Validator {
     let mut schema = schema.clone();
-    // References point into the whole document.
+    // References are relative to the whole document.
     schema.as_object_mut().unwrap().insert("components".into(), openapi["components"].clone());
     jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
 }
@@ -76,7 +76,7 @@ fn faults(validator: &Validator, body: &Value) -> Vec<String> {
     validator.iter_errors(body).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
-/// Starts whatever it is told, or nothing.
+/// Starts every batch, or none.
 struct Starter(bool);
 
 #[async_trait::async_trait]
@@ -107,7 +107,7 @@ async fn send(receiver: &Receiver, request: Request<Body>) -> (StatusCode, Value
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-/// The headers that the document asks for, with a right value each.
+/// Returns the headers that the document requires, with correct values.
 fn headers(openapi: &Value, body: &str) -> Vec<(String, String)> {
     let secret = WebhookSecret::new(SECRET).unwrap();
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -144,7 +144,7 @@ fn listing_of(body: &Value) -> String {
     ["listingId", "listingIdentityId"].iter().find_map(|name| body.get(name)).unwrap().to_string()
 }
 
-/// Fails unless the document has this answer, and the body is what it says.
+/// Fails unless the document has this response and the body is valid for it.
 fn promised(openapi: &Value, path: &str, (status, body): &(StatusCode, Value)) {
     let responses = &openapi["paths"][path]["post"]["responses"];
     let response = &responses[status.as_str()];
@@ -167,7 +167,7 @@ fn every_path_is_one_of_the_two_and_every_schema_can_be_used() {
 }
 
 #[test]
-fn every_example_is_what_it_is_an_example_of() {
+fn every_example_is_valid_for_its_schema() {
     let openapi = openapi();
     for path in [CALLBACK, BATCH] {
         let validator = validator(&openapi, body_schema(&openapi, path));
@@ -178,7 +178,7 @@ fn every_example_is_what_it_is_an_example_of() {
 }
 
 #[tokio::test]
-async fn a_batch_of_the_document_is_taken_and_every_answer_is_one_that_it_promises() {
+async fn every_example_of_a_batch_is_accepted_with_a_documented_response() {
     let openapi = openapi();
     for starts in [true, false] {
         for example in examples(&openapi, BATCH) {
@@ -187,7 +187,7 @@ async fn a_batch_of_the_document_is_taken_and_every_answer_is_one_that_it_promis
             let expected = if starts { StatusCode::ACCEPTED } else { StatusCode::SERVICE_UNAVAILABLE };
             assert_eq!(answer.0, expected, "{example}: {}", answer.1);
             promised(&openapi, BATCH, &answer);
-            // The same again.
+            // The same batch again.
             let answer = send(&receiver, batch(&listing_of(&example), &example.to_string())).await;
             promised(&openapi, BATCH, &answer);
         }
@@ -199,7 +199,7 @@ async fn a_batch_of_the_document_is_taken_and_every_answer_is_one_that_it_promis
     }
 }
 
-/// Bodies at the edges of what the document allows, one for each of its fields and alternatives.
+/// Returns bodies at the limits of the schema, one for each of its fields and alternatives.
 fn batches() -> Vec<Value> {
     let key = "51/raw/photo/vertical/2025-11-27/a.jpg";
     let with = |field: &str, value: Value| json!({"listingId": 51, "assets": [key], field: value});
@@ -234,7 +234,7 @@ fn batches() -> Vec<Value> {
 }
 
 #[test]
-fn whatever_the_document_allows_is_read() {
+fn every_valid_body_is_accepted() {
     let openapi = openapi();
     let validator = validator(&openapi, body_schema(&openapi, BATCH));
     let mut seen = Vec::new();
@@ -253,7 +253,7 @@ fn whatever_the_document_allows_is_read() {
 }
 
 #[test]
-fn whatever_cannot_be_read_is_not_allowed_by_the_document() {
+fn every_body_that_is_refused_is_invalid_in_the_document() {
     let openapi = openapi();
     let validator = validator(&openapi, body_schema(&openapi, BATCH));
     let key = "51/raw/photo/vertical/2025-11-27/a.jpg";
@@ -272,7 +272,7 @@ fn whatever_cannot_be_read_is_not_allowed_by_the_document() {
 }
 
 #[tokio::test]
-async fn a_callback_of_the_document_is_taken_twice_and_needs_every_header_that_it_names() {
+async fn every_example_of_a_callback_is_accepted_twice_and_needs_every_documented_header() {
     let openapi = openapi();
     for example in examples(&openapi, CALLBACK) {
         let (receiver, body) = (receiver(true), example.to_string());

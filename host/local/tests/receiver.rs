@@ -1,4 +1,4 @@
-//! The receiver as the pipeline and the backend's clients meet it.
+//! The receiver as the pipeline and the backend's clients use it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::Arc;
@@ -74,7 +74,7 @@ fn batch() -> Value {
     ]})
 }
 
-/// Counts, and fails while it is told to.
+/// Counts starts, and fails while `down` is set.
 #[derive(Default)]
 struct Starter {
     started: AtomicU32,
@@ -100,7 +100,7 @@ fn with_starter() -> (Receiver, Arc<Starter>) {
 }
 
 #[tokio::test]
-async fn a_batch_goes_from_received_to_reported_in_all_three_tables() {
+async fn a_batch_and_its_results_are_stored_in_all_three_tables() {
     let (receiver, starter) = with_starter();
     let (status, answer) = post_batch(&receiver, "51", &batch()).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
@@ -113,7 +113,7 @@ async fn a_batch_goes_from_received_to_reported_in_all_three_tables() {
     assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("accepted")));
     let batches = get(&receiver, "/api/v1/listings/51/media/batches").await;
     assert_eq!(batches["batches"][0]["status"], "PARTIAL_SUCCESS");
-    assert_eq!(batches["batches"][0]["body"], batch().to_string(), "kept as received");
+    assert_eq!(batches["batches"][0]["body"], batch().to_string(), "stored as received");
     let jobs = get(&receiver, "/internal/media-processing/jobs").await;
     assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1);
     assert_eq!(jobs["jobs"][0]["job_id"], 4);
@@ -134,11 +134,11 @@ async fn the_same_batch_again_is_the_same_job() {
     let mut again = batch();
     again["retry"] = json!(1);
     assert_eq!(post_batch(&receiver, "51", &again).await.0, StatusCode::ACCEPTED);
-    assert_eq!(starter.started.load(Ordering::SeqCst), 2, "a retry that the backend counts is another run");
+    assert_eq!(starter.started.load(Ordering::SeqCst), 2, "a new retry number is another execution");
 }
 
 #[tokio::test]
-async fn a_batch_that_could_not_be_started_is_kept_and_started_when_it_is_sent_again() {
+async fn a_batch_that_could_not_be_started_is_stored_and_started_when_it_is_sent_again() {
     let (receiver, starter) = with_starter();
     starter.down.store(true, Ordering::SeqCst);
     let (status, answer) = post_batch(&receiver, "51", &batch()).await;
@@ -151,7 +151,7 @@ async fn a_batch_that_could_not_be_started_is_kept_and_started_when_it_is_sent_a
 }
 
 #[tokio::test]
-async fn every_shape_of_a_batch_is_accepted_and_numbered_if_it_has_no_number() {
+async fn every_shape_of_a_batch_is_accepted_and_gets_an_id_if_it_has_none() {
     let (receiver, _) = with_starter();
     let second = json!({"jobId": 21, "listingIdentityId": 28, "retry": 0, "assets": [
         {"key": "28/raw/photo/horizontal/horizontal-01-IMG.jpg", "type": "PHOTO_HORIZONTAL"},
@@ -164,7 +164,7 @@ async fn every_shape_of_a_batch_is_accepted_and_numbered_if_it_has_no_number() {
 }
 
 #[tokio::test]
-async fn a_batch_of_another_listing_or_none_at_all_is_refused() {
+async fn a_batch_of_another_listing_and_a_body_without_a_batch_are_refused() {
     let (receiver, starter) = with_starter();
     assert_eq!(post_batch(&receiver, "52", &batch()).await.0, StatusCode::BAD_REQUEST);
     for body in [json!([]), json!("x"), json!({"assets": 5})] {
@@ -174,7 +174,7 @@ async fn a_batch_of_another_listing_or_none_at_all_is_refused() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_twice_counts_once() {
+async fn a_callback_that_arrives_twice_counts_once() {
     let receiver = receiver();
     let mut arrivals = receiver.arrivals();
     let body = report().to_string();
@@ -186,12 +186,12 @@ async fn a_callback_that_comes_twice_counts_once() {
     assert_eq!((callbacks.len(), callbacks[0].raw.as_str()), (1, body.as_str()));
     assert!(callbacks[0].traceparent.as_ref().unwrap().starts_with("00-0af7"));
     assert_eq!(get(&receiver, "/internal/media-processing/callbacks").await["callbacks"][0]["webhook_id"], "msg_1");
-    // Of a run that nobody posted, the tables tell nevertheless.
+    // The tables also contain an execution whose batch was not posted.
     assert_eq!(get(&receiver, "/internal/media-processing/jobs").await["jobs"][0]["status"], "PARTIAL_SUCCESS");
 }
 
 #[tokio::test]
-async fn a_callback_by_another_secret_is_turned_away_and_nothing_is_kept() {
+async fn a_callback_with_another_secret_is_refused_and_not_stored() {
     let receiver = receiver();
     let body = report().to_string();
     assert_eq!(send(&receiver, signed("other", "msg_1", &body)).await.0, StatusCode::UNAUTHORIZED);
@@ -210,19 +210,19 @@ async fn a_signed_callback_outside_the_contract_is_refused_with_the_fields_name(
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(answer["error"].as_str().unwrap().contains("jobIdentifier"), "{answer}");
     assert!(receiver.callbacks().is_empty());
-    // Corrected, it may come under the same id.
+    // A corrected callback may have the same id.
     assert_eq!(send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await.1["status"], "accepted");
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_not_read_to_its_end() {
+async fn a_body_that_is_too_large_is_not_read_to_its_end() {
     let receiver = receiver();
     let large = " ".repeat((4 << 20) + 1);
     assert_eq!(send(&receiver, signed("s3cret", "msg_1", &large)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_callback_gets_it() {
+async fn a_callback_can_be_awaited() {
     let receiver = receiver();
     let waiting = receiver.clone();
     let waiter =
@@ -244,7 +244,7 @@ async fn the_tables_outlive_the_process() {
     };
     let first = open();
     send(&first, signed("s3cret", "msg_1", &report().to_string())).await;
-    first.keep_dead_letter("https://queue", "{}", json!({})).await.unwrap();
+    first.add_dead_letter("https://queue", "{}", json!({})).await.unwrap();
     drop(first);
     let second = open();
     assert_eq!(second.jobs(Some("51")).await.unwrap().len(), 1);

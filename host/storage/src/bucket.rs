@@ -1,4 +1,4 @@
-//! Documents as objects below a prefix. S3's conditional requests do the comparing (Amazon S3 User Guide, "Add
+//! Documents as objects below a prefix. S3 compares and sets by conditional requests (Amazon S3 User Guide, "Add
 //! preconditions to S3 operations with conditional requests").
 
 use async_trait::async_trait;
@@ -7,12 +7,15 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 
-use crate::{Found, MAX_BYTES, Storage, StorageError, Tag, check_name};
+use crate::document::{Found, MAX_BYTES, Tag};
+use crate::error::StorageError;
+use crate::name;
+use crate::storage::Storage;
 
-/// How often a write is tried that S3 refuses because another one is under way (409 ConditionalRequestConflict).
-const CONFLICTS: u32 = 5;
+/// How often a write is repeated that S3 refuses because of another write (409 ConditionalRequestConflict).
+const MAX_CONFLICTS: u32 = 5;
 
-/// A prefix in a bucket.
+/// The documents below a prefix in a bucket.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     client: aws_sdk_s3::Client,
@@ -22,7 +25,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// The documents below `prefix`, written under this KMS key, or without one under the bucket's default.
+    /// The documents below `prefix`. New ones are encrypted with this KMS key, or without one by the bucket's default.
     pub fn new(
         client: aws_sdk_s3::Client,
         bucket: impl Into<String>,
@@ -40,13 +43,14 @@ impl Bucket {
         StorageError::Failed { doing, place: self.place(name), reason: DisplayErrorContext(error).to_string() }
     }
 
+    /// Writes a document if the request's condition holds; else returns `None`.
     async fn put(
         &self,
         name: &str,
         bytes: Bytes,
         condition: impl Fn(PutObjectFluentBuilder) -> PutObjectFluentBuilder,
     ) -> Result<Option<Tag>, StorageError> {
-        check_name(name)?;
+        name::check(name)?;
         let mut conflicts = 0;
         loop {
             let request = self.client.put_object().bucket(&self.bucket).key(self.key(name)).body(bytes.clone().into());
@@ -57,9 +61,11 @@ impl Bucket {
             match condition(request).send().await {
                 Ok(output) => return Ok(Some(Tag(output.e_tag.unwrap_or_default()))),
                 Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 412 => return Ok(None),
-                // What was to be replaced is gone.
+                // The document that was to be replaced does not exist.
                 Err(SdkError::ServiceError(error)) if error.err().code() == Some("NoSuchKey") => return Ok(None),
-                Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 409 && conflicts < CONFLICTS => {
+                Err(SdkError::ServiceError(error))
+                    if error.raw().status().as_u16() == 409 && conflicts < MAX_CONFLICTS =>
+                {
                     conflicts += 1;
                     tokio::time::sleep(std::time::Duration::from_millis(50 << conflicts)).await;
                 }
@@ -72,7 +78,7 @@ impl Bucket {
 #[async_trait]
 impl Storage for Bucket {
     async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, StorageError> {
-        check_name(name)?;
+        name::check(name)?;
         let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
         let output = match request.set_if_none_match(unless.map(|tag| tag.0.clone())).send().await {
             Ok(output) => output,

@@ -1,5 +1,5 @@
-//! Documents as files. Several processes may use one folder: a file appears whole under its name or not at all, and
-//! replacing takes turns by a lock that the operating system lets go of when its holder dies.
+//! Documents as files. Several processes may use one folder: a file appears whole under its name or not at all.
+//! Replacing is serialised by a file lock, which the operating system releases if its holder dies.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -10,9 +10,12 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::{Found, MAX_BYTES, Storage, StorageError, Tag, check_name};
+use crate::document::{Found, MAX_BYTES, Tag};
+use crate::error::StorageError;
+use crate::name;
+use crate::storage::Storage;
 
-/// Held while a document is compared and replaced. Begins with a dot, as no document's name does.
+/// The file that is locked while a document is compared and replaced. No document's name begins with a dot.
 const LOCK: &str = ".lock";
 
 /// A folder of documents.
@@ -22,7 +25,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The documents below `root`, which is made with the first of them.
+    /// The documents below `root`. The folder is created with the first document.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -33,7 +36,7 @@ impl Folder {
     }
 
     fn read(&self, name: &str) -> Result<Option<(Bytes, Tag)>, StorageError> {
-        check_name(name)?;
+        name::check(name)?;
         let path = self.root.join(name);
         let bytes = match path.metadata() {
             Ok(metadata) if metadata.len() > MAX_BYTES => {
@@ -49,15 +52,15 @@ impl Folder {
         }
     }
 
-    /// The bytes in a file beside the one that they are for.
-    fn written(&self, name: &str, bytes: &[u8]) -> Result<(NamedTempFile, PathBuf), StorageError> {
-        check_name(name)?;
+    /// Writes the bytes to a temporary file beside the document's file. Returns it, and the document's path.
+    fn write_temporary(&self, name: &str, bytes: &[u8]) -> Result<(NamedTempFile, PathBuf), StorageError> {
+        name::check(name)?;
         let path = self.root.join(name);
         let folder = path.parent().unwrap_or(&self.root);
         let write = || {
             std::fs::create_dir_all(folder)?;
             let mut file = NamedTempFile::with_prefix_in(".", folder)?;
-            // Temporary files are for their owner only. A registry or pins may be for a team.
+            // A temporary file is readable by its owner only, but a registry or pins may be shared by a team.
             #[cfg(unix)]
             file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
             file.write_all(bytes)?;
@@ -68,7 +71,7 @@ impl Folder {
     }
 
     fn create_now(&self, name: &str, bytes: &[u8]) -> Result<Option<Tag>, StorageError> {
-        let (file, path) = self.written(name, bytes)?;
+        let (file, path) = self.write_temporary(name, bytes)?;
         match file.persist_noclobber(path) {
             Ok(_) => Ok(Some(tag(bytes))),
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(None),
@@ -77,7 +80,7 @@ impl Folder {
     }
 
     fn replace_now(&self, name: &str, bytes: &[u8], was: &Tag) -> Result<Option<Tag>, StorageError> {
-        let (file, path) = self.written(name, bytes)?;
+        let (file, path) = self.write_temporary(name, bytes)?;
         let lock = File::create(self.root.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
         let _lock = lock.map_err(self.failed("cannot lock", LOCK))?;
         if self.read(name)?.is_none_or(|(_, tag)| tag != *was) {
@@ -87,6 +90,7 @@ impl Folder {
         Ok(Some(tag(bytes)))
     }
 
+    /// Adds the names of all documents below `folder`.
     fn collect(&self, folder: &Path, names: &mut Vec<String>) -> std::io::Result<()> {
         let entries = match std::fs::read_dir(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -99,7 +103,7 @@ impl Folder {
                 self.collect(&path, names)?;
             } else if let Ok(relative) = path.strip_prefix(&self.root)
                 && let Some(name) = relative.to_str()
-                && check_name(name).is_ok()
+                && name::check(name).is_ok()
             {
                 names.push(name.to_owned());
             }
@@ -128,10 +132,10 @@ impl Storage for Folder {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
         let mut names = Vec::new();
-        // As S3 does: a prefix is no folder. The folder that it ends in bounds what has to be looked at.
+        // As on S3, a prefix need not end at a folder. Only the folder in which it ends has to be read.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if !folder.is_empty() {
-            check_name(folder)?;
+            name::check(folder)?;
         }
         self.collect(&self.root.join(folder), &mut names).map_err(self.failed("cannot list", prefix))?;
         names.retain(|name| name.starts_with(prefix));

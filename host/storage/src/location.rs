@@ -1,4 +1,4 @@
-//! How people name a store.
+//! The location of a store, as it is written on the command line and in settings.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,20 +6,20 @@ use std::str::FromStr;
 /// A folder, or a prefix in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// On this machine.
+    /// A folder on this machine.
     Folder(PathBuf),
-    /// `s3://bucket/prefix`
+    /// `s3://bucket/prefix`.
     Bucket {
         /// The bucket.
         bucket: String,
-        /// Without slashes at its ends; empty for the whole bucket.
+        /// The prefix, without slashes at its ends; empty for the whole bucket.
         prefix: String,
     },
 }
 
-/// A text that names neither.
+/// Neither a folder nor `s3://bucket/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} names no store; expected s3://bucket/prefix or a folder")]
+#[error("{0:?} is not the location of a store; expected s3://bucket/prefix or a folder")]
 pub struct LocationError(String);
 
 impl FromStr for Location {

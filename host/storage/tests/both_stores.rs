@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! A folder and a bucket keep the same promises.
+//! A folder and a bucket behave alike.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use stagehost_storage::{Bucket, Folder, Found, Storage, StorageError, Tag};
 const ONE: Bytes = Bytes::from_static(b"one");
 const TWO: Bytes = Bytes::from_static(b"two");
 
-/// The two stores, each empty; and a folder that lives as long as they do.
+/// Returns both stores, empty, and the folder with their data.
 async fn stores() -> (Vec<Arc<dyn Storage>>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let s3 = S3Service::new(&folder.path().join("s3"), Options::default()).unwrap();
@@ -34,22 +34,23 @@ async fn read(store: &dyn Storage, name: &str) -> Option<(Bytes, Tag)> {
     match store.get(name, None).await.unwrap() {
         Found::Found { bytes, tag } => Some((bytes, tag)),
         Found::Missing => None,
-        Found::Unchanged => panic!("nothing was said to be known of {name}"),
+        Found::Unchanged => panic!("{name} is reported as unchanged, but no tag was given"),
     }
 }
 
 #[tokio::test]
-async fn a_document_is_made_once_and_replaced_only_by_who_has_seen_what_it_is() {
+async fn a_document_is_created_once_and_replaced_only_with_the_tag_of_its_present_content() {
     let (stores, _folder) = stores().await;
     for store in stores {
         assert_eq!(read(&*store, "a/b.json").await, None);
-        let first = store.create("a/b.json", ONE).await.unwrap().expect("there was none");
+        let first = store.create("a/b.json", ONE).await.unwrap().expect("no document has this name");
         assert_eq!(store.create("a/b.json", TWO).await.unwrap(), None, "it exists");
         assert_eq!(read(&*store, "a/b.json").await.unwrap(), (ONE, first.clone()));
         assert_eq!(store.get("a/b.json", Some(&first)).await.unwrap(), Found::Unchanged);
 
-        let second = store.replace("a/b.json", TWO, &first).await.unwrap().expect("it is what was seen");
-        assert_eq!(store.replace("a/b.json", ONE, &first).await.unwrap(), None, "somebody was first");
+        let second =
+            store.replace("a/b.json", TWO, &first).await.unwrap().expect("the tag is that of the present content");
+        assert_eq!(store.replace("a/b.json", ONE, &first).await.unwrap(), None, "the content was replaced before");
         assert_eq!(read(&*store, "a/b.json").await.unwrap(), (TWO, second));
         assert_eq!(store.replace("a/none.json", ONE, &first).await.unwrap(), None, "there is nothing to replace");
         assert_eq!(read(&*store, "a/none.json").await, None);
@@ -57,7 +58,7 @@ async fn a_document_is_made_once_and_replaced_only_by_who_has_seen_what_it_is() 
 }
 
 #[tokio::test]
-async fn of_many_who_replace_the_same_content_one_succeeds() {
+async fn one_of_many_simultaneous_replacements_succeeds() {
     let (stores, _folder) = stores().await;
     for store in stores {
         let seen = store.create("pins.json", ONE).await.unwrap().unwrap();
@@ -74,7 +75,7 @@ async fn of_many_who_replace_the_same_content_one_succeeds() {
 }
 
 #[tokio::test]
-async fn names_are_listed_in_order_by_prefix_and_none_leads_out_of_the_store() {
+async fn names_are_listed_in_order_by_prefix_and_cannot_lead_out_of_the_store() {
     let (stores, folder) = stores().await;
     std::fs::write(folder.path().join("outside"), "secret").unwrap();
     for store in stores {
@@ -92,7 +93,7 @@ async fn names_are_listed_in_order_by_prefix_and_none_leads_out_of_the_store() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_not_there_is_an_error_that_names_it() {
+async fn the_error_for_an_unreachable_store_names_the_document() {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))

@@ -1,7 +1,7 @@
-//! The calls of one state, gathered until the invocation ends.
+//! The calls of one state, collected until the invocation ends.
 //!
-//! A state has one call per file. A line and a segment for each would cost more than the work; so they are gathered,
-//! in bounded memory: sums go on for ever, single calls are kept up to a limit.
+//! A state has one call per file. A line and a segment for each call as it ends would cost more than the call. So calls
+//! are collected in bounded memory: sums include every call, details are kept up to a limit.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,15 +10,15 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::CallReport;
 use stagehost_runtime::capability::CallScope;
 
-/// How many calls of a state are kept one by one. A batch has 60 files unless its limits are raised.
-const KEPT: usize = 1000;
+/// How many calls of a state are kept with their details. A batch has 60 files unless its limits are raised.
+const MAX_CALLS: usize = 1000;
 
-/// How much of a failure's message is kept, in characters.
-const MESSAGE: usize = 500;
+/// How many characters of a failure's message are kept.
+const MAX_MESSAGE: usize = 500;
 
-/// Which state of which execution, and what ran.
+/// The state of an execution, and the stage that ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Context {
+pub(crate) struct StateContext {
     pub(crate) state: String,
     pub(crate) execution: String,
     pub(crate) attempt: u32,
@@ -31,7 +31,7 @@ pub(crate) struct Context {
     pub(crate) digest: String,
 }
 
-impl Context {
+impl StateContext {
     pub(crate) fn of(scope: &CallScope) -> Self {
         Self {
             state: scope.state.clone(),
@@ -48,36 +48,37 @@ impl Context {
     }
 }
 
-/// One call.
+/// A call that has ended.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
-    /// The file; `None` for a batch stage.
+pub(crate) struct EndedCall {
+    /// The key of the file; `None` for a stage that is called once per batch.
     pub(crate) key: Option<String>,
     pub(crate) report: CallReport,
     pub(crate) failure: Option<(Case, String)>,
 }
 
-impl Call {
+impl EndedCall {
     pub(crate) fn ended_at(&self) -> SystemTime {
         self.report.started_at.checked_add(self.report.duration).unwrap_or(self.report.started_at)
     }
 }
 
-/// What there is to say of one state.
+/// All calls of one state.
 #[derive(Clone, Debug)]
 pub(crate) struct StateCalls {
-    pub(crate) context: Context,
-    /// All calls, those that were not kept included.
+    pub(crate) context: StateContext,
+    /// The number of all calls, including those that are not kept.
     pub(crate) count: u64,
+    /// The number of failed calls by the name of their case.
     pub(crate) failures: BTreeMap<&'static str, u64>,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
-    /// The first calls to end.
-    pub(crate) kept: Vec<Call>,
+    /// The calls that ended first, up to the limit.
+    pub(crate) kept: Vec<EndedCall>,
 }
 
 impl StateCalls {
-    pub(crate) fn new(context: Context) -> Self {
+    pub(crate) fn new(context: StateContext) -> Self {
         Self { context, count: 0, failures: BTreeMap::new(), bytes_read: 0, bytes_written: 0, kept: Vec::new() }
     }
 
@@ -88,21 +89,21 @@ impl StateCalls {
         if let Some(failure) = failure {
             *self.failures.entry(failure.case.name()).or_default() += 1;
         }
-        if self.kept.len() < KEPT {
-            let failure = failure.map(|f| (f.case, f.message.chars().take(MESSAGE).collect()));
-            self.kept.push(Call { key: key.map(str::to_owned), report: *report, failure });
+        if self.kept.len() < MAX_CALLS {
+            let failure = failure.map(|f| (f.case, f.message.chars().take(MAX_MESSAGE).collect()));
+            self.kept.push(EndedCall { key: key.map(str::to_owned), report: *report, failure });
         }
     }
 
-    /// From the first call's begin to the last one's end.
+    /// Returns when the first call began and when the last one ended; `None` without calls.
     pub(crate) fn span(&self) -> Option<(SystemTime, SystemTime)> {
         let begin = self.kept.iter().map(|call| call.report.started_at).min()?;
-        let end = self.kept.iter().map(Call::ended_at).max()?;
+        let end = self.kept.iter().map(EndedCall::ended_at).max()?;
         Some((begin, end))
     }
 }
 
-/// Milliseconds, to the microsecond.
+/// Returns milliseconds with three decimals.
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

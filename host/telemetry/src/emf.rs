@@ -1,25 +1,26 @@
-//! Metrics in CloudWatch's Embedded Metric Format: log lines that CloudWatch makes metrics of.
+//! Metrics in CloudWatch's Embedded Metric Format: log lines from which CloudWatch makes metrics.
 //!
-//! A state gives one line, however many files it had: sums for what adds up, and all values of what is asked for by
-//! percentile. A line holds 100 values of a metric; a larger batch gives more lines. Failures are counted once per
-//! stage version, for canaries and alarms, and once per case, because a dimension's value holds for a whole line.
+//! A state has one line, however many files it had: sums where sums are enough, and all values where percentiles are
+//! needed. A line has at most 100 values of a metric; larger batches have more lines. Failures are counted once per
+//! stage version, for canaries and alarms, and once per case, on lines of their own because a dimension has one value
+//! per line.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::calls::{Call, Context, StateCalls, milliseconds};
+use crate::calls::{EndedCall, StateCalls, StateContext, milliseconds};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Stagehost";
 
 /// The most values of one metric in one line.
-const VALUES: usize = 100;
+const MAX_VALUES: usize = 100;
 
-/// The longest value of a dimension that CloudWatch takes is 1024; nobody reads more than this.
-const LONGEST_DIMENSION: usize = 200;
+/// How many characters of a dimension's value are kept. CloudWatch accepts 1024.
+const MAX_DIMENSION: usize = 200;
 
-/// One metric: its name, CloudWatch's unit, and the sets of dimensions it is published under.
+/// A metric: its name, CloudWatch's unit, and the sets of dimensions under which it is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Metric {
@@ -31,7 +32,7 @@ pub struct Metric {
 const BY_VERSION: &[&str] = &["Environment", "Stage", "Version"];
 const BY_CASE: &[&str] = &["Environment", "Stage", "Case"];
 
-/// Every metric that there is.
+/// All metrics of a state.
 pub const METRICS: [Metric; 8] = [
     Metric { name: "Calls", unit: "Count", dimensions: &[BY_VERSION] },
     Metric { name: "Failures", unit: "Count", dimensions: &[BY_VERSION, BY_CASE] },
@@ -43,11 +44,11 @@ pub const METRICS: [Metric; 8] = [
     Metric { name: "MemoryPeak", unit: "Bytes", dimensions: &[BY_VERSION] },
 ];
 
-/// What goes wrong outside any stage: counted by kind, and in all for an alarm.
+/// Errors outside any stage: counted in all, for an alarm, and by kind.
 pub const HOST_ERRORS: Metric =
     Metric { name: "HostErrors", unit: "Count", dimensions: &[&["Environment"], &["Environment", "Error"]] };
 
-/// One more of [`HOST_ERRORS`].
+/// Returns the line for one of [`HOST_ERRORS`].
 pub(crate) fn host_error(environment: &str, error: &str, now: SystemTime) -> String {
     json!({
         "_aws": {
@@ -63,9 +64,9 @@ pub(crate) fn host_error(environment: &str, error: &str, now: SystemTime) -> Str
     .to_string()
 }
 
-/// The lines of one state. `cold` says that it was the first that this process ran.
+/// Returns the lines of one state; `cold` if it is the first work of this process.
 pub(crate) fn lines(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> Vec<String> {
-    let mut chunks = calls.kept.chunks(VALUES);
+    let mut chunks = calls.kept.chunks(MAX_VALUES);
     let mut values = distributions(chunks.next().unwrap_or_default());
     values.extend([
         ("Calls", json!(calls.count)),
@@ -84,8 +85,9 @@ pub(crate) fn lines(environment: &str, calls: &StateCalls, cold: bool, now: Syst
     lines
 }
 
-fn distributions(calls: &[Call]) -> Vec<(&'static str, Value)> {
-    let all = |value: fn(&Call) -> Value| Value::Array(calls.iter().map(value).collect());
+/// Returns the metrics whose values are all published.
+fn distributions(calls: &[EndedCall]) -> Vec<(&'static str, Value)> {
+    let all = |value: fn(&EndedCall) -> Value| Value::Array(calls.iter().map(value).collect());
     vec![
         ("Duration", all(|call| json!(milliseconds(call.report.duration)))),
         ("Instantiate", all(|call| json!(milliseconds(call.report.instantiate)))),
@@ -95,7 +97,7 @@ fn distributions(calls: &[Call]) -> Vec<(&'static str, Value)> {
 
 fn line(
     environment: &str,
-    context: &Context,
+    context: &StateContext,
     dimensions: &[&str],
     case: Option<&str>,
     values: Vec<(&'static str, Value)>,
@@ -124,7 +126,7 @@ fn line(
         }
     }
     line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    // No metrics, but what one asks next: Logs Insights finds the batch behind a number.
+    // These are not metrics: Logs Insights finds the batch behind a number by them.
     for (name, value) in [
         ("state", Some(&context.state)),
         ("listing", Some(&context.listing)),
@@ -144,13 +146,14 @@ fn milliseconds_since_1970(time: SystemTime) -> u64 {
     u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or_default()
 }
 
-/// A value that CloudWatch takes: not empty, printable ASCII, no colon in front. A stage's name is its author's text.
+/// Returns a value that CloudWatch accepts: not empty, printable ASCII, no colon at the beginning. The name of a stage
+/// is any text of its author's.
 fn dimension(text: &str) -> String {
     let clean: String = text
         .trim()
         .chars()
         .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .take(LONGEST_DIMENSION)
+        .take(MAX_DIMENSION)
         .collect();
     match clean.trim_start_matches(':').trim() {
         "" => "unknown".to_owned(),

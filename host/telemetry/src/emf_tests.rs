@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What CloudWatch makes of the lines.
+//! The lines as CloudWatch reads them.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn parsed(calls: &StateCalls, cold: bool) -> Vec<Value> {
     lines("staging", calls, cold, begin()).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The dimensions and the metrics' names that a line declares; every one of them has a value in it.
+/// Returns the dimensions and the names of the metrics that a line declares, after checking that each has a value.
 fn declared(line: &Value) -> (Vec<&str>, Vec<&str>) {
     let texts = |value: &'_ Value| value.as_array().unwrap().len();
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
@@ -33,7 +33,7 @@ fn declared(line: &Value) -> (Vec<&str>, Vec<&str>) {
 }
 
 #[test]
-fn a_state_is_one_line_however_many_files_it_had() {
+fn a_state_has_one_line_however_many_files_it_had() {
     let lines = parsed(&calls(60, &[]), false);
     assert_eq!(lines.len(), 1);
     let line = &lines[0];
@@ -64,7 +64,7 @@ fn failures_are_counted_per_version_and_per_case() {
 }
 
 #[test]
-fn more_calls_than_a_line_holds_give_more_lines_and_the_same_sums() {
+fn more_than_a_hundred_calls_have_more_lines_and_the_same_sums() {
     let lines = parsed(&calls(250, &[]), true);
     assert_eq!(lines.len(), 3);
     let values = |name: &str| lines.iter().map(|line| line[name].as_array().unwrap().len()).sum::<usize>();
@@ -77,14 +77,14 @@ fn more_calls_than_a_line_holds_give_more_lines_and_the_same_sums() {
 }
 
 #[test]
-fn the_batch_behind_a_number_can_be_found() {
+fn a_line_names_the_batch_and_the_execution() {
     let line = &parsed(&calls(1, &[]), false)[0];
     assert_eq!((&line["listing"], &line["batch"], &line["job"]), (&json!("51"), &json!("5"), &json!("4")));
     assert!(line["execution"].as_str().unwrap().starts_with("arn:aws:states"));
 }
 
 #[test]
-fn what_goes_wrong_outside_any_stage_is_counted_by_kind_and_in_all() {
+fn errors_outside_any_stage_are_counted_in_all_and_by_kind() {
     let line: Value = serde_json::from_str(&host_error("staging", "Host.NoPin", SystemTime::now())).unwrap();
     let sets = &line["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
     assert_eq!(*sets, json!([["Environment"], ["Environment", "Error"]]));
@@ -92,32 +92,32 @@ fn what_goes_wrong_outside_any_stage_is_counted_by_kind_and_in_all() {
 }
 
 #[test]
-fn a_stage_may_be_called_anything() {
+fn any_name_of_a_stage_becomes_a_valid_dimension() {
     for (text, value) in [("", "unknown"), (" :: ", "unknown"), ("größe", "gr??e"), ("a\nb", "a?b")] {
         assert_eq!(dimension(text), value);
     }
 }
 
 #[test]
-fn the_dashboard_asks_for_metrics_that_exist_under_their_dimensions() {
+fn the_dashboard_shows_every_metric_under_its_dimensions() {
     let template = include_str!("../../../statemachine/template.yaml");
-    let mut asked = BTreeSet::new();
+    let mut on_dashboard = BTreeSet::new();
     for search in template.split("SEARCH('{Stagehost,").skip(1) {
         let (dimensions, rest) = search.split_once('}').unwrap();
         let name = rest.split("MetricName=\\\"").nth(1).unwrap().split("\\\"").next().unwrap();
         let dimensions: Vec<&str> = dimensions.split(',').collect();
         let metric = METRICS.iter().chain([&HOST_ERRORS]).find(|metric| metric.name == name);
-        let metric = metric.unwrap_or_else(|| panic!("the dashboard asks for {name}"));
+        let metric = metric.unwrap_or_else(|| panic!("the dashboard shows {name}, which does not exist"));
         assert!(metric.dimensions.iter().any(|set| *set == dimensions), "{name} by {dimensions:?}");
-        asked.insert(metric.name);
+        on_dashboard.insert(metric.name);
     }
-    let measured = METRICS.iter().chain([&HOST_ERRORS]).map(|metric| metric.name).collect();
-    assert_eq!(asked, measured, "what is measured is shown");
+    let published = METRICS.iter().chain([&HOST_ERRORS]).map(|metric| metric.name).collect();
+    assert_eq!(on_dashboard, published, "the dashboard shows every metric");
 }
 
 proptest! {
     #[test]
-    fn every_dimension_is_one_that_cloudwatch_takes(text in ".{0,300}") {
+    fn cloudwatch_accepts_every_dimension(text in ".{0,300}") {
         let value = dimension(&text);
         prop_assert!(!value.is_empty() && value.len() <= 1024 && value.is_ascii() && !value.starts_with(':'));
         prop_assert!(!value.trim().is_empty() && !value.contains(char::is_control));

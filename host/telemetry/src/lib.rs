@@ -1,16 +1,15 @@
 //! What operators see of the host: JSON log lines, CloudWatch metrics and X-Ray segments.
 //!
-//! A function has to start in a blink and is frozen when it has answered, so nothing here runs in the background,
-//! loads an SDK or waits for anybody. Logs and metrics are lines on standard output, which Lambda takes to CloudWatch;
-//! segments are datagrams to the daemon beside the function. What the three mean, with samples, is in `README.md`
-//! beside `src/`.
+//! A function must start fast and is frozen after it has answered. So nothing here runs in the background, loads an SDK
+//! or waits for an answer. Logs and metrics are lines on standard output, which Lambda writes to CloudWatch; segments
+//! are datagrams to the daemon beside the function. `README.md` beside `src/` explains all three with samples.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
-//! | `logging`, `scrub` | log lines, and what must never be in one |
-//! | `telemetry`, `calls` | watches calls, and gathers them until an invocation ends |
-//! | `emf` | metrics, in CloudWatch's Embedded Metric Format |
-//! | `trace`, `segment`, `xray` | which trace a call belongs to; X-Ray's documents; the daemon |
+//! | `logging`, `scrub` | Log lines, with secrets removed |
+//! | `telemetry`, `calls` | Observes calls and collects them until an invocation ends |
+//! | `emf` | Metrics in CloudWatch's Embedded Metric Format |
+//! | `trace`, `segment`, `xray` | The trace of a call; X-Ray's documents; the daemon |
 
 mod calls;
 mod emf;

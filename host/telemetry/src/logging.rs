@@ -1,7 +1,7 @@
-//! Log lines: one JSON object a line, so that CloudWatch Logs Insights can ask for `listing`, `state` or `digest`.
+//! Log lines: one JSON object a line, so that CloudWatch Logs Insights can filter by `listing`, `state` or `digest`.
 //!
-//! The level is for the host's own code. Libraries are heard from `WARN` on: what the SDK says below that is
-//! requests and responses, which are none of a log's business.
+//! The level applies to the host's own code. Libraries are logged from `WARN` on: below that, the SDK logs requests and
+//! responses, which do not belong into a log.
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
@@ -13,28 +13,29 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use crate::scrub::Scrubbed;
 
-/// The host's own code: the crates' common prefix, and the binary's name on Lambda.
-const OWN: [&str; 2] = ["stagehost", "bootstrap"];
+/// The targets of the host's own code: the common prefix of the crates, and the binary's name on Lambda.
+const OWN_TARGETS: [&str; 2] = ["stagehost", "bootstrap"];
 
 /// Which lines are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel {
-    /// The least level of the host's own lines.
+    /// The lowest level of the host's own lines.
     pub level: LevelFilter,
-    /// What the operator wrote that is no level, and is told of.
+    /// An ignored setting with an unknown level, as `NAME=value`; it is reported in the log.
     pub unknown: Option<String>,
 }
 
-/// Logging cannot be set up.
+/// Why logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LoggingError {
-    /// There is one subscriber per process.
-    #[error("logging is set up already: {0}")]
+    /// The process has a subscriber already, and can have only one.
+    #[error("logging is set up already: {0}; call init_logging once per process")]
     AlreadyThere(#[from] tracing_subscriber::util::TryInitError),
 }
 
 impl LogLevel {
-    /// `LOG_LEVEL`, then Lambda's `AWS_LAMBDA_LOG_LEVEL`, then `INFO`. A value that is no level is passed over.
+    /// Returns the level of `LOG_LEVEL`, else of Lambda's `AWS_LAMBDA_LOG_LEVEL`, else `INFO`. An unknown level is
+    /// ignored.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut unknown = None;
         for name in ["LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"] {
@@ -48,49 +49,50 @@ impl LogLevel {
     }
 }
 
+/// Reads the name of a level.
 fn level(text: &str) -> Option<LevelFilter> {
     Some(match text.to_ascii_lowercase().as_str() {
         "trace" => LevelFilter::TRACE,
         "debug" => LevelFilter::DEBUG,
         "info" => LevelFilter::INFO,
         "warn" | "warning" => LevelFilter::WARN,
-        // Lambda has a level above ERROR, which nothing here writes.
+        // Lambda has a level above ERROR, at which nothing here is logged.
         "error" | "fatal" | "critical" => LevelFilter::ERROR,
         "off" => LevelFilter::OFF,
         _ => return None,
     })
 }
 
-/// Writes this process's log to standard output, by the level of its environment.
+/// Logs to standard output from now on, with the level of the environment.
 ///
 /// # Errors
-/// [`LoggingError`] when the process has a subscriber already.
+/// [`LoggingError`] if the process has a subscriber already.
 pub fn init_logging() -> Result<(), LoggingError> {
     let chosen = LogLevel::from_lookup(|name| std::env::var(name).ok());
     subscriber(chosen.level, std::io::stdout).try_init()?;
-    chosen.tell();
+    chosen.warn_if_unknown();
     Ok(())
 }
 
 impl LogLevel {
-    /// Says in the log what was passed over.
-    fn tell(&self) {
+    /// Reports an ignored setting in the log.
+    fn warn_if_unknown(&self) {
         if let Some(unknown) = &self.unknown {
             let level = self.level;
-            tracing::warn!(%level, "{unknown} is no log level; use TRACE, DEBUG, INFO, WARN, ERROR or OFF");
+            tracing::warn!(%level, "{unknown} is not a log level and is ignored; use TRACE, DEBUG, INFO, WARN, ERROR or OFF");
         }
     }
 }
 
-/// The subscriber behind [`init_logging`], with another writer.
+/// Returns the subscriber of [`init_logging`] with another writer.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let others = level.min(LevelFilter::from_level(Level::WARN));
-    // It repeats every error that an invocation answers with; the host has said the same, with its context.
+    // This target repeats every error of an invocation. The host has logged it already, with its context.
     let filter = Targets::new().with_default(others).with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
-    let filter = OWN.iter().fold(filter, |all, own| all.with_target(*own, level));
+    let filter = OWN_TARGETS.iter().fold(filter, |all, own| all.with_target(*own, level));
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
     Registry::default().with(lines.with_writer(Scrubbed(writer)).with_filter(filter))
 }
@@ -106,9 +108,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Log {
+    impl Write for LogBuffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -118,9 +120,9 @@ mod tests {
         }
     }
 
-    /// The lines that `work` logs at `level`.
+    /// Returns the lines that `work` logs at `level`.
     fn logged(level: LevelFilter, work: impl FnOnce()) -> Vec<String> {
-        let log = Log::default();
+        let log = LogBuffer::default();
         let writer = log.clone();
         tracing::subscriber::with_default(subscriber(level, move || writer.clone()), work);
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_the_operators_then_lambdas_then_info() {
+    fn log_level_precedes_lambdas_own_variable_and_the_default_is_info() {
         let level = |variables: &[(&str, &str)]| chosen(variables).level;
         assert_eq!(level(&[]), LevelFilter::INFO);
         assert_eq!(level(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")]), LevelFilter::ERROR);
@@ -159,19 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_does_not_exist_is_said_and_passed_over() {
+    fn an_unknown_level_is_reported_and_ignored() {
         let chosen = chosen(&[("LOG_LEVEL", "verbose"), ("AWS_LAMBDA_LOG_LEVEL", "WARN")]);
         assert_eq!(chosen.level, LevelFilter::WARN);
-        let lines = logged(chosen.level, || chosen.tell());
-        assert!(lines[0].contains("LOG_LEVEL=verbose is no log level"), "{lines:?}");
+        let lines = logged(chosen.level, || chosen.warn_if_unknown());
+        assert!(lines[0].contains("LOG_LEVEL=verbose is not a log level"), "{lines:?}");
     }
 
     #[test]
-    fn libraries_are_heard_from_warnings_on_whatever_the_level() {
+    fn libraries_are_logged_from_warnings_on_at_any_level() {
         let lines = logged(LevelFilter::TRACE, || {
             tracing::trace!(target: "aws_smithy_runtime::client", "request");
             tracing::warn!(target: "aws_smithy_runtime::client", "retrying");
-            tracing::trace!(target: "stagehost_aws::parts", "planned");
+            tracing::trace!(target: "stagehost_aws::objects", "planned");
         });
         assert_eq!(lines.len(), 2, "{lines:?}");
         let lines = logged(LevelFilter::ERROR, || tracing::warn!(target: "hyper", "slow"));
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_presigned_url_and_no_secret_reaches_the_log_in_any_field() {
+    fn no_field_of_a_log_line_shows_a_presigned_url_or_a_secret() {
         let url = "https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIAXYZ&X-Amz-Signature=fe5f80f77d5fa3be";
         let lines = logged(LevelFilter::TRACE, || {
             tracing::warn!(target: "stagehost_runtime::call", stderr = url, "GET {url}");

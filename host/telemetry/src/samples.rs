@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What the tests observe: a state of a batch, and its calls. And the README's samples against the code.
+//! A state and its calls, for the tests; and the test of the README's samples.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::CallReport;
 use stagehost_runtime::capability::{CallScope, Provenance};
 
-use crate::calls::{Context, StateCalls};
-use crate::trace::Trace;
+use crate::calls::{StateCalls, StateContext};
+use crate::trace::TraceContext;
 use crate::{emf, segment};
 
 pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -51,9 +51,9 @@ pub(crate) fn report(offset: u64, duration: u64) -> CallReport {
     }
 }
 
-/// `good` calls that end well, and one for each of `cases` that does not.
+/// `good` calls that succeed, and one call that fails with each of `cases`.
 pub(crate) fn calls(good: u64, cases: &[Case]) -> StateCalls {
-    let mut calls = StateCalls::new(Context::of(&scope()));
+    let mut calls = StateCalls::new(StateContext::of(&scope()));
     for n in 0..good {
         calls.add(Some(&format!("51/raw/photo/vertical/2025-11-27/{n}.jpg")), None, &report(n, 100 + n));
     }
@@ -64,7 +64,7 @@ pub(crate) fn calls(good: u64, cases: &[Case]) -> StateCalls {
     calls
 }
 
-/// The names in a document, as paths.
+/// Returns the names of all fields of a document, as paths.
 fn names(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Object(fields) => fields
@@ -80,7 +80,7 @@ fn names(value: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_shows_what_the_code_writes() {
+fn the_samples_in_the_readme_have_the_fields_that_the_code_writes() {
     let readme = include_str!("../README.md");
     let shown: Vec<Value> = readme
         .split("```json\n")
@@ -96,7 +96,7 @@ fn the_readme_shows_what_the_code_writes() {
     for (line, shown) in lines.iter().zip([by_version, by_case]) {
         assert_eq!(names(shown), names(&serde_json::from_str(line).unwrap()));
     }
-    let trace = Trace::from_traceparent(TRACEPARENT).unwrap();
+    let trace = TraceContext::from_traceparent(TRACEPARENT).unwrap();
     let documents = segment::documents(&calls, &trace, calls.span().unwrap(), Some("Root=1-…"));
     assert_eq!(names(segment), names(&serde_json::from_str(&documents[0]).unwrap()));
     for metric in emf::METRICS.iter().chain([&emf::HOST_ERRORS]) {

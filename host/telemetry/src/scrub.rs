@@ -1,23 +1,23 @@
-//! What must never be in a log, taken out on the last step before it.
+//! Removes secrets from log lines, as the last step before they are written.
 //!
-//! No code of the host logs a secret. But failure messages quote what other services and stages said, and these may
-//! quote a presigned URL.
+//! The host's code logs no secret. But failure messages quote other services and stages, which may quote a presigned
+//! URL.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What stands before a value that gives access, in lower case: parts of presigned URLs and of signatures, and the
+/// What precedes a value that gives access, in lower case: parts of presigned URLs and of signatures, and the
 /// callback's secret.
-const BEFORE: [&str; 5] = ["signature=", "credential=", "security-token=", "whsec_", "awsaccesskeyid="];
+const MARKERS: [&str; 5] = ["signature=", "credential=", "security-token=", "whsec_", "awsaccesskeyid="];
 
-/// `text` with `…` in place of everything that gives access.
+/// Returns `text` with `…` in place of every value that gives access.
 pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
-    // Of the same length: only ASCII changes.
+    // Has the same length as `text`, because only ASCII letters change.
     let lower = text.to_ascii_lowercase();
     let next = |from: usize| {
-        let found = BEFORE.iter().filter_map(|marker| Some(lower[from..].find(marker)? + marker.len()));
+        let found = MARKERS.iter().filter_map(|marker| Some(lower[from..].find(marker)? + marker.len()));
         found.min().map(|past| from + past)
     };
     let Some(mut value) = next(0) else { return Cow::Borrowed(text) };
@@ -40,7 +40,7 @@ fn ends_a_value(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '&' | '<' | '>' | ',' | ';' | '(' | ')' | '{' | '}')
 }
 
-/// Scrubs what is written through it; whole lines at a time, as tracing-subscriber writes them.
+/// Makes writers that scrub each line. tracing-subscriber writes whole lines.
 pub(crate) struct Scrubbed<M>(pub(crate) M);
 
 impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Scrubbed<M> {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_presigned_url_loses_what_makes_it_one_and_keeps_the_rest() {
+    fn a_presigned_url_loses_its_credentials_and_signature_and_keeps_the_rest() {
         let url = "https://b.s3.amazonaws.com/51/raw/a.jpg?X-Amz-Credential=AKIA%2F1&X-Amz-Expires=60\
                    &X-Amz-Security-Token=IQoJ&X-Amz-Signature=fe5f80";
         assert_eq!(
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callback_secret_and_a_signature_in_a_header_are_taken_out() {
+    fn the_callback_secret_and_a_signature_in_a_header_are_removed() {
         assert_eq!(scrub(r#"{"message":"whsec_MfKQ9r8GKYq+/="}"#), r#"{"message":"whsec_…"}"#);
         assert_eq!(
             scrub("AWS4-HMAC-SHA256 Credential=AKIA/x, SignedHeaders=host, Signature=fe5f"),
@@ -92,12 +92,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_without_anything_to_hide_stays_as_it_is(text in "[^=_]*") {
+        fn text_without_a_marker_stays_unchanged(text in "[^=_]*") {
             prop_assert_eq!(scrub(&text), text.as_str());
         }
 
         #[test]
-        fn no_value_survives_wherever_it_stands(before in ".{0,20}", value in "[a-z0-9]{8}", after in "(&.{0,20})?") {
+        fn a_value_after_a_marker_is_removed_at_any_position(before in ".{0,20}", value in "[a-z0-9]{8}", after in "(&.{0,20})?") {
             prop_assume!(!before.contains(&value) && !after.contains(&value));
             let text = format!("{before}X-Amz-Signature={value}{after}");
             prop_assert!(!scrub(&text).contains(&value));

@@ -1,30 +1,30 @@
-//! X-Ray's segment documents: a segment for the state, in it a subsegment for each file.
+//! X-Ray's segment documents: a segment for a state, with a subsegment for each file.
 //!
-//! A document goes in one datagram, which bounds it. A segment that would be too large sends its subsegments as
-//! documents of their own, which X-Ray joins by their ids.
+//! A document is sent in one datagram, which limits its size. If a segment is too large for that, its subsegments are
+//! sent as documents of their own, which X-Ray joins by their ids.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use stagehost_batch::Case;
 
-use crate::calls::{Call, Context, StateCalls, milliseconds};
+use crate::calls::{EndedCall, StateCalls, StateContext, milliseconds};
 use crate::scrub::scrub;
-use crate::trace::Trace;
+use crate::trace::TraceContext;
 
-/// The longest document, in bytes. X-Ray takes 64 KB, and so does a datagram, less its headers.
-pub(crate) const LONGEST: usize = 60_000;
+/// The longest document, in bytes. X-Ray accepts 64 KB, and a datagram holds 64 KB less its headers.
+pub(crate) const MAX_DOCUMENT: usize = 60_000;
 
-/// How many calls of a state have a subsegment: the failed ones first, then the slowest.
-const SUBSEGMENTS: usize = 100;
+/// How many calls of a state have a subsegment: the failed calls first, then the slowest.
+const MAX_SUBSEGMENTS: usize = 100;
 
 /// X-Ray's limit for names, in characters.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
-/// The documents of one state that ran from `begin` to `end`; `lambda` is the invocation's own trace header.
+/// Returns the documents of a state that ran from `begin` to `end`; `lambda` is the invocation's own trace header.
 pub(crate) fn documents(
     calls: &StateCalls,
-    trace: &Trace,
+    trace: &TraceContext,
     (begin, end): (SystemTime, SystemTime),
     lambda: Option<&str>,
 ) -> Vec<String> {
@@ -38,7 +38,7 @@ pub(crate) fn documents(
     if let Some(parent) = &trace.parent {
         segment.insert("parent_id".into(), json!(parent));
         if trace.of_lambda {
-            // The function has a segment in this trace: hang in there instead of beside it.
+            // The function has a segment in this trace, so the state is a subsegment of it.
             segment.insert("type".into(), json!("subsegment"));
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn documents(
     let mut whole = segment.clone();
     whole.insert("subsegments".into(), Value::Array(subsegments.clone()));
     let whole = Value::Object(whole).to_string();
-    if whole.len() <= LONGEST {
+    if whole.len() <= MAX_DOCUMENT {
         return vec![whole];
     }
     let mut documents = vec![Value::Object(segment).to_string()];
@@ -82,16 +82,16 @@ pub(crate) fn documents(
     documents
 }
 
-/// The calls that get a subsegment, in order of time.
-fn shown(kept: &[Call]) -> Vec<&Call> {
-    let mut calls: Vec<&Call> = kept.iter().collect();
+/// Returns the calls that have a subsegment, in order of time.
+fn shown(kept: &[EndedCall]) -> Vec<&EndedCall> {
+    let mut calls: Vec<&EndedCall> = kept.iter().collect();
     calls.sort_by_key(|call| (call.failure.is_none(), std::cmp::Reverse(call.report.duration)));
-    calls.truncate(SUBSEGMENTS);
+    calls.truncate(MAX_SUBSEGMENTS);
     calls.sort_by_key(|call| call.report.started_at);
     calls
 }
 
-fn subsegment(context: &Context, call: &Call) -> Value {
+fn subsegment(context: &StateContext, call: &EndedCall) -> Value {
     let mut fields = named(&context.stage, call.report.started_at, call.ended_at());
     let case = call.failure.as_ref().map(|(case, _)| case.name());
     fields.insert("annotations".into(), annotations(context, case));
@@ -113,6 +113,7 @@ fn subsegment(context: &Context, call: &Call) -> Value {
     Value::Object(fields)
 }
 
+/// Returns the fields that segments and subsegments have in common.
 fn named(name: &str, begin: SystemTime, end: SystemTime) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("name".into(), json!(allowed(name)));
@@ -122,8 +123,8 @@ fn named(name: &str, begin: SystemTime, end: SystemTime) -> Map<String, Value> {
     fields
 }
 
-/// X-Ray indexes these.
-fn annotations(context: &Context, case: Option<&str>) -> Value {
+/// Returns the fields that X-Ray indexes.
+fn annotations(context: &StateContext, case: Option<&str>) -> Value {
     let mut annotations = json!({
         "listing": context.listing, "state": context.state, "stage": context.stage, "version": context.version
     });
@@ -133,15 +134,16 @@ fn annotations(context: &Context, case: Option<&str>) -> Value {
     annotations
 }
 
-/// X-Ray tells our fault from the caller's error. A file that is no good is the caller's.
+/// Returns whether a failure is a fault of the system, and not an error of the caller such as a bad file. X-Ray shows
+/// the two differently.
 fn is_fault(case: Case) -> bool {
     matches!(case, Case::Internal | Case::Trapped | Case::OutOfMemory | Case::Timeout | Case::Transient)
 }
 
-/// A name that X-Ray takes.
+/// Returns a name that X-Ray accepts.
 fn allowed(name: &str) -> String {
     let ok = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/%&#=+\\-@".contains(c);
-    let clean: String = name.chars().map(|c| if ok(c) { c } else { '_' }).take(LONGEST_NAME).collect();
+    let clean: String = name.chars().map(|c| if ok(c) { c } else { '_' }).take(MAX_NAME).collect();
     if clean.trim().is_empty() { "unknown".to_owned() } else { clean }
 }
 
@@ -150,10 +152,10 @@ fn seconds(time: SystemTime) -> f64 {
     (time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1e6).round() / 1e6
 }
 
-/// 64 random bits in hexadecimal.
+/// Returns 64 random bits in hexadecimal.
 fn new_id() -> String {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    // Each half has some fixed bits, and not in the same places.
+    // Each half of a UUID has some fixed bits, at different positions; combined, no bit is fixed.
     format!("{:016x}", high ^ low.rotate_left(32))
 }
 

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What X-Ray makes of the documents.
+//! The documents as X-Ray reads them.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::samples::{TRACEPARENT, begin, calls, report, scope};
 
 const LAMBDA: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
-fn parsed(calls: &StateCalls, trace: &Trace) -> Vec<Value> {
+fn parsed(calls: &StateCalls, trace: &TraceContext) -> Vec<Value> {
     let documents = documents(calls, trace, calls.span().unwrap(), Some(LAMBDA));
-    assert!(documents.iter().all(|document| document.len() <= LONGEST));
+    assert!(documents.iter().all(|document| document.len() <= MAX_DOCUMENT));
     documents.iter().map(|document| serde_json::from_str(document).unwrap()).collect()
 }
 
-fn backends() -> Trace {
-    Trace::from_traceparent(TRACEPARENT).unwrap()
+fn backends() -> TraceContext {
+    TraceContext::from_traceparent(TRACEPARENT).unwrap()
 }
 
 #[test]
@@ -62,15 +62,15 @@ fn a_bad_file_is_an_error_and_a_defect_is_a_fault() {
 }
 
 #[test]
-fn in_lambdas_own_trace_the_state_hangs_below_the_function() {
-    let [document] = parsed(&calls(1, &[]), &Trace::from_lambda(LAMBDA).unwrap()).try_into().unwrap();
+fn in_lambdas_own_trace_the_state_is_a_subsegment_of_the_function() {
+    let [document] = parsed(&calls(1, &[]), &TraceContext::from_lambda(LAMBDA).unwrap()).try_into().unwrap();
     assert_eq!(document["type"], "subsegment");
     assert_eq!(document["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
     assert_eq!(document["parent_id"], "53995c3f42cd8ad8");
 }
 
 #[test]
-fn of_very_many_calls_the_failed_and_the_slowest_are_shown() {
+fn of_many_calls_the_failed_and_the_slowest_have_a_subsegment() {
     let mut calls = calls(300, &[]);
     let failure = Failure::new(Case::Missing, "gone");
     calls.add(Some("51/raw/gone.jpg"), Some(&failure), &report(0, 1));
@@ -86,8 +86,8 @@ fn of_very_many_calls_the_failed_and_the_slowest_are_shown() {
 }
 
 #[test]
-fn what_one_datagram_cannot_hold_goes_in_several_that_xray_joins() {
-    let mut calls = StateCalls::new(Context::of(&scope()));
+fn a_segment_too_large_for_a_datagram_is_sent_as_several_documents() {
+    let mut calls = StateCalls::new(StateContext::of(&scope()));
     let failure = Failure::new(Case::Corrupt, "x".repeat(4000));
     for n in 0..100 {
         calls.add(Some(&format!("51/raw/{n}/{}", "k".repeat(900))), Some(&failure), &report(n, 100));
@@ -104,8 +104,8 @@ fn what_one_datagram_cannot_hold_goes_in_several_that_xray_joins() {
 }
 
 #[test]
-fn a_message_that_quotes_a_presigned_url_does_not_carry_it_to_xray() {
-    let mut calls = StateCalls::new(Context::of(&scope()));
+fn a_presigned_url_in_a_message_is_not_sent_to_xray() {
+    let mut calls = StateCalls::new(StateContext::of(&scope()));
     let failure = Failure::new(Case::Transient, "GET https://b/k?X-Amz-Signature=fe5f80 timed out");
     calls.add(None, Some(&failure), &report(0, 1));
     let document = documents(&calls, &backends(), (begin(), begin()), None).remove(0);

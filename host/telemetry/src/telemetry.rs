@@ -1,4 +1,4 @@
-//! The observer: takes note of calls as they end, and writes everything down when the invocation does.
+//! The observer: collects calls as they end, and writes metrics and segments when the invocation ends.
 
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,94 +6,96 @@ use std::time::SystemTime;
 
 use stagehost_runtime::{AssetEvent, Observer};
 
-use crate::calls::{Context, StateCalls};
-use crate::trace::Trace;
+use crate::calls::{StateCalls, StateContext};
+use crate::trace::TraceContext;
 use crate::xray::XRay;
 use crate::{emf, segment};
 
-/// How many states are gathered at most. A function's invocation has one; a host that never flushes must not grow.
-const STATES: usize = 64;
+/// How many states are collected at most. An invocation of a function has one. The limit bounds the memory of a host
+/// that never flushes.
+const MAX_STATES: usize = 64;
 
-/// Watches the calls of a host. One per process; an invocation is what lies between [`begin`](Self::begin) and
-/// [`flush`](Self::flush), one at a time.
+/// Observes the calls of a host, once per process. An invocation lasts from [`begin`](Self::begin) to
+/// [`flush`](Self::flush); there is one at a time.
 pub struct Telemetry {
     environment: String,
     sink: Box<dyn Fn(&str) + Send + Sync>,
     xray: Option<XRay>,
-    now: Mutex<Now>,
+    current: Mutex<Invocation>,
 }
 
-/// What is under way.
-struct Now {
-    /// No state has been written down yet.
+/// The present invocation.
+struct Invocation {
+    /// Whether the process has not done any work yet.
     cold: bool,
     lambda_trace: Option<String>,
     states: Vec<StateCalls>,
 }
 
-/// Writes a line to standard output: the sink of a function.
+/// Writes a line to standard output. This is the sink of a function.
 pub fn stdout(line: &str) {
-    // In one piece, so that it cannot end up inside a log line. A closed output is nothing that could be reported.
+    // One write, so that the line cannot end up inside a log line. If the output is closed, there is no place to report
+    // it.
     let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
 impl Telemetry {
-    /// Metrics go to `sink`, a line at a time without its end; `environment` is the metrics' dimension of that name.
-    /// Segments go nowhere until [`with_xray`](Self::with_xray).
+    /// An observer that gives each line of metrics to `sink`, without a line end. `environment` is the value of the
+    /// metrics' dimension of that name. Segments are sent only after [`with_xray`](Self::with_xray).
     pub fn new(environment: impl Into<String>, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        let now = Now { cold: true, lambda_trace: None, states: Vec::new() };
-        Self { environment: environment.into(), sink: Box::new(sink), xray: None, now: Mutex::new(now) }
+        let current = Invocation { cold: true, lambda_trace: None, states: Vec::new() };
+        Self { environment: environment.into(), sink: Box::new(sink), xray: None, current: Mutex::new(current) }
     }
 
-    /// The same, with segments.
+    /// Sends segments to `xray`.
     #[must_use]
     pub fn with_xray(self, xray: Option<XRay>) -> Self {
         Self { xray, ..self }
     }
 
-    /// An invocation begins. `lambda_trace` is Lambda's own trace header (`_X_AMZN_TRACE_ID`, or the invocation's
-    /// `Lambda-Runtime-Trace-Id`). What an invocation that was cut short has left behind is written down first.
+    /// Begins an invocation. `lambda_trace` is Lambda's own trace header (`_X_AMZN_TRACE_ID`, or the invocation's
+    /// `Lambda-Runtime-Trace-Id`). If the last invocation was cut short, its calls are written first.
     pub fn begin(&self, lambda_trace: Option<&str>) {
-        let mut now = self.now();
-        if !now.states.is_empty() {
-            self.write(&mut now);
+        let mut invocation = self.current();
+        if !invocation.states.is_empty() {
+            self.write(&mut invocation);
         }
-        now.lambda_trace = lambda_trace.map(str::to_owned);
+        invocation.lambda_trace = lambda_trace.map(str::to_owned);
     }
 
-    /// The invocation ends: writes metrics and segments of its states. Does not block on anything but the sink.
+    /// Ends the invocation: writes the metrics and segments of its states. Only the sink can block.
     pub fn flush(&self) {
-        let mut now = self.now();
-        self.write(&mut now);
-        now.lambda_trace = None;
-        // Whatever it was, the process has done something by now.
-        now.cold = false;
+        let mut invocation = self.current();
+        self.write(&mut invocation);
+        invocation.lambda_trace = None;
+        // Even without a state, the process has done its first work.
+        invocation.cold = false;
     }
 
-    /// Something went wrong outside any stage: a refusal of the host, pins that cannot be used. Written down at once.
+    /// Counts an error outside any stage, such as a refused event or unusable pins. It is written at once.
     pub fn host_error(&self, error: &str) {
         (self.sink)(&emf::host_error(&self.environment, error, SystemTime::now()));
     }
 
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Invocation> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, now: &mut Now) {
+    fn write(&self, invocation: &mut Invocation) {
         let time = SystemTime::now();
-        for calls in std::mem::take(&mut now.states) {
-            let cold = std::mem::take(&mut now.cold);
+        for calls in std::mem::take(&mut invocation.states) {
+            let cold = std::mem::take(&mut invocation.cold);
             for line in emf::lines(&self.environment, &calls, cold, time) {
                 (self.sink)(&line);
             }
-            self.trace(&calls, now.lambda_trace.as_deref());
+            self.trace(&calls, invocation.lambda_trace.as_deref());
         }
     }
 
     fn trace(&self, calls: &StateCalls, lambda: Option<&str>) {
         let Some(xray) = &self.xray else { return };
-        let backends = calls.context.traceparent.as_deref().and_then(Trace::from_traceparent);
-        let Some(trace) = backends.or_else(|| lambda.and_then(Trace::from_lambda)) else { return };
+        let from_backend = calls.context.traceparent.as_deref().and_then(TraceContext::from_traceparent);
+        let Some(trace) = from_backend.or_else(|| lambda.and_then(TraceContext::from_lambda)) else { return };
         if let (true, Some(span)) = (trace.sampled, calls.span()) {
             xray.send(&segment::documents(calls, &trace, span, lambda));
         }
@@ -103,14 +105,14 @@ impl Telemetry {
 impl Observer for Telemetry {
     fn on(&self, event: AssetEvent<'_>) {
         let AssetEvent::Ended { scope, key, failure, report, .. } = event else { return };
-        let context = Context::of(scope);
-        let mut now = self.now();
-        if let Some(calls) = now.states.iter_mut().find(|calls| calls.context == context) {
+        let context = StateContext::of(scope);
+        let mut invocation = self.current();
+        if let Some(calls) = invocation.states.iter_mut().find(|calls| calls.context == context) {
             calls.add(key, failure, report);
-        } else if now.states.len() < STATES {
+        } else if invocation.states.len() < MAX_STATES {
             let mut calls = StateCalls::new(context);
             calls.add(key, failure, report);
-            now.states.push(calls);
+            invocation.states.push(calls);
         }
     }
 }

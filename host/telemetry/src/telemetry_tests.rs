@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! An invocation, as an operator sees it.
+//! Invocations, and what is written of them.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ fn with_traceparent(traceparent: Option<&str>) -> CallScope {
 }
 
 #[test]
-fn nothing_is_written_before_the_invocation_ends_and_nothing_twice() {
+fn metrics_are_written_once_and_not_before_the_invocation_ends() {
     let (telemetry, lines) = telemetry();
     telemetry.begin(None);
     ended(&telemetry, &scope(), None);
@@ -68,7 +68,7 @@ fn nothing_is_written_before_the_invocation_ends_and_nothing_twice() {
 }
 
 #[test]
-fn states_are_kept_apart() {
+fn each_state_has_a_line_of_its_own() {
     let (telemetry, lines) = telemetry();
     for state in ["CreateZipBundle", "GenerateThumbnails", "CreateZipBundle"] {
         ended(&telemetry, &of_state(state), None);
@@ -80,7 +80,7 @@ fn states_are_kept_apart() {
 }
 
 #[test]
-fn a_process_starts_cold_once() {
+fn only_the_first_state_of_a_process_is_a_cold_start() {
     let (telemetry, lines) = telemetry();
     for _ in 0..3 {
         telemetry.begin(None);
@@ -92,7 +92,7 @@ fn a_process_starts_cold_once() {
 }
 
 #[test]
-fn a_process_that_has_handled_a_message_of_the_queue_is_warm() {
+fn after_an_invocation_without_a_state_the_process_is_warm() {
     let (telemetry, lines) = telemetry();
     telemetry.begin(None);
     telemetry.flush();
@@ -102,7 +102,7 @@ fn a_process_that_has_handled_a_message_of_the_queue_is_warm() {
 }
 
 #[test]
-fn what_an_invocation_that_was_cut_short_has_left_is_not_lost() {
+fn the_calls_of_an_invocation_that_was_cut_short_are_written_by_the_next_one() {
     let (telemetry, lines) = telemetry();
     telemetry.begin(None);
     ended(&telemetry, &scope(), None);
@@ -111,7 +111,7 @@ fn what_an_invocation_that_was_cut_short_has_left_is_not_lost() {
 }
 
 #[test]
-fn a_host_that_never_flushes_does_not_grow() {
+fn the_memory_of_a_host_that_never_flushes_is_bounded() {
     let (telemetry, _) = telemetry();
     for n in 0..200 {
         for _ in 0..20 {
@@ -121,14 +121,14 @@ fn a_host_that_never_flushes_does_not_grow() {
     for _ in 0..5000 {
         ended(&telemetry, &of_state("State0"), None);
     }
-    let now = telemetry.now();
-    assert_eq!(now.states.len(), STATES);
-    assert_eq!(now.states[0].count, 5020);
-    assert!(now.states[0].kept.len() <= 1000);
+    let invocation = telemetry.current();
+    assert_eq!(invocation.states.len(), MAX_STATES);
+    assert_eq!(invocation.states[0].count, 5020);
+    assert!(invocation.states[0].kept.len() <= 1000);
 }
 
 #[test]
-fn the_batchs_trace_wins_over_lambdas() {
+fn the_batchs_trace_precedes_lambdas() {
     let (telemetry, socket) = traced();
     telemetry.begin(Some(LAMBDA));
     ended(&telemetry, &scope(), None);
@@ -139,7 +139,7 @@ fn the_batchs_trace_wins_over_lambdas() {
 }
 
 #[test]
-fn without_a_usable_traceparent_lambdas_trace_serves() {
+fn without_a_valid_traceparent_lambdas_trace_is_used() {
     for traceparent in [None, Some("nonsense")] {
         let (telemetry, socket) = traced();
         telemetry.begin(Some(LAMBDA));
@@ -150,7 +150,7 @@ fn without_a_usable_traceparent_lambdas_trace_serves() {
 }
 
 #[test]
-fn a_trace_that_nobody_samples_is_not_sent() {
+fn a_trace_that_is_not_sampled_is_not_sent() {
     let unsampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     let lambda = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
     for (traceparent, lambda) in [(Some(unsampled), LAMBDA), (None, lambda), (None, "")] {
@@ -163,7 +163,7 @@ fn a_trace_that_nobody_samples_is_not_sent() {
 }
 
 #[test]
-fn the_token_that_ends_a_state_is_in_nothing_that_is_written() {
+fn no_line_contains_the_task_token() {
     let (telemetry, lines) = telemetry();
     ended(&telemetry, &scope(), None);
     telemetry.flush();

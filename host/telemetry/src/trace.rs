@@ -1,26 +1,27 @@
-//! Which trace an invocation belongs to: the backend's, by the batch's `traceparent`, or else Lambda's own.
+//! The trace that a call belongs to: the backend's, by the batch's `traceparent`, or else Lambda's own.
 
-/// Where a segment is hung in.
+/// The trace and the parent of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trace {
-    /// `1-8hex-24hex`.
+pub(crate) struct TraceContext {
+    /// The trace id in X-Ray's notation: `1-`, 8 hexadecimal digits, `-`, 24 hexadecimal digits.
     pub(crate) id: String,
-    /// The span above.
+    /// The id of the parent span.
     pub(crate) parent: Option<String>,
-    /// Whether anybody wants to see it.
+    /// Whether the trace is recorded.
     pub(crate) sampled: bool,
-    /// Whether it is Lambda's own, where the function has a segment already.
+    /// Whether it is Lambda's own trace, in which the function has a segment.
     pub(crate) of_lambda: bool,
 }
 
-impl Trace {
-    /// Reads W3C's `traceparent`; `None` for what is none. Versions to come may add fields behind.
+impl TraceContext {
+    /// Reads a `traceparent` by W3C's Trace Context; `None` if it is invalid. Later versions may have more fields at
+    /// the end.
     pub(crate) fn from_traceparent(text: &str) -> Option<Self> {
         let mut fields = text.trim().split('-');
         let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         let known = is_hex(version, 2) && version != "ff" && (version != "00" || fields.next().is_none());
-        let there = is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2);
-        if !(known && there) {
+        let ids = is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2);
+        if !(known && ids) {
             return None;
         }
         let flags = u8::from_str_radix(flags, 16).ok()?;
@@ -33,7 +34,7 @@ impl Trace {
         })
     }
 
-    /// Reads Lambda's `Root=1-…;Parent=…;Sampled=1`.
+    /// Reads Lambda's trace header, `Root=1-…;Parent=…;Sampled=1`; `None` if it is invalid.
     pub(crate) fn from_lambda(text: &str) -> Option<Self> {
         let field = |name: &str| {
             text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
@@ -57,7 +58,7 @@ fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// All zeros mean none.
+/// Returns whether `text` is an id: not all digits may be zero.
 fn is_id(text: &str, digits: usize) -> bool {
     is_hex(text, digits) && text.bytes().any(|b| b != b'0')
 }
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_traceparent_names_the_same_trace_in_xrays_notation() {
-        let trace = Trace::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        let trace = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
         assert_eq!(trace.id, "1-4bf92f35-77b34da6a3ce929d0e0e4736");
         assert_eq!(trace.parent.as_deref(), Some("00f067aa0ba902b7"));
         assert!(trace.sampled && !trace.of_lambda);
@@ -81,14 +82,14 @@ mod tests {
     fn the_sampled_flag_is_one_bit_among_others() {
         let sampled = |flags: &str| {
             let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
-            Trace::from_traceparent(&text).unwrap().sampled
+            TraceContext::from_traceparent(&text).unwrap().sampled
         };
         assert!(sampled("01") && sampled("03") && sampled("ff"));
         assert!(!sampled("00") && !sampled("02"));
     }
 
     #[test]
-    fn what_the_specification_calls_invalid_is_no_traceparent() {
+    fn an_invalid_traceparent_is_not_read() {
         for text in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
@@ -98,36 +99,36 @@ mod tests {
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
         ] {
-            assert_eq!(Trace::from_traceparent(text), None, "{text}");
+            assert_eq!(TraceContext::from_traceparent(text), None, "{text}");
         }
         let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes";
-        assert!(Trace::from_traceparent(later).is_some());
+        assert!(TraceContext::from_traceparent(later).is_some());
     }
 
     #[test]
-    fn lambdas_own_trace_is_read_in_any_order_of_fields() {
-        let trace = Trace::from_lambda(
+    fn the_fields_of_lambdas_trace_header_may_have_any_order() {
+        let trace = TraceContext::from_lambda(
             "Parent=53995c3f42cd8ad8;Sampled=1;Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a:0",
         );
         assert_eq!(
             trace.unwrap(),
-            Trace {
+            TraceContext {
                 id: "1-5759e988-bd862e3fe1be46a994272793".into(),
                 parent: Some("53995c3f42cd8ad8".into()),
                 sampled: true,
                 of_lambda: true
             }
         );
-        assert!(!Trace::from_lambda("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0").unwrap().sampled);
-        assert_eq!(Trace::from_lambda("Root=nonsense;Sampled=1"), None);
+        assert!(!TraceContext::from_lambda("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0").unwrap().sampled);
+        assert_eq!(TraceContext::from_lambda("Root=nonsense;Sampled=1"), None);
     }
 
     proptest! {
         #[test]
         fn no_header_makes_the_host_panic(text in ".{0,80}") {
-            let _ = Trace::from_traceparent(&text);
-            let _ = Trace::from_lambda(&text);
-            let _ = Trace::from_lambda(&format!("Root={text}"));
+            let _ = TraceContext::from_traceparent(&text);
+            let _ = TraceContext::from_lambda(&text);
+            let _ = TraceContext::from_lambda(&format!("Root={text}"));
         }
     }
 }

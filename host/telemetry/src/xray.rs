@@ -1,20 +1,20 @@
-//! The X-Ray daemon beside the function: datagrams, sent without waiting and without an answer.
+//! Sends documents to the X-Ray daemon beside the function, as datagrams without an answer.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the daemon expects in front of a document.
+/// The header that the daemon expects before each document.
 const HEADER: &str = "{\"format\": \"json\", \"version\": 1}\n";
 
-/// Why no segments are sent, although an address is given.
+/// Why no segments can be sent to the given address.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The address is none.
+    /// The address is invalid or cannot be resolved.
     #[error("AWS_XRAY_DAEMON_ADDRESS is {0:?}; it must be HOST:PORT or \"tcp:HOST:PORT udp:HOST:PORT\"")]
     Address(String),
-    /// There is no socket to be had.
-    #[error("no socket for the X-Ray daemon: {0}")]
+    /// No socket can be opened.
+    #[error("cannot open a socket for the X-Ray daemon: {0}; the host runs without traces")]
     Socket(#[from] io::Error),
 }
 
@@ -23,14 +23,15 @@ pub enum DaemonError {
 pub struct XRay {
     socket: UdpSocket,
     daemon: SocketAddr,
-    told: AtomicBool,
+    /// Whether a failure to send has been reported.
+    reported: AtomicBool,
 }
 
 impl XRay {
-    /// To the daemon at `AWS_XRAY_DAEMON_ADDRESS`; `None` where it is not set.
+    /// A sender to the daemon at `AWS_XRAY_DAEMON_ADDRESS`; `None` if the variable is not set.
     ///
     /// # Errors
-    /// [`DaemonError`]; the host can do without.
+    /// [`DaemonError`]. The host can run without traces.
     pub fn from_env() -> Result<Option<Self>, DaemonError> {
         match std::env::var("AWS_XRAY_DAEMON_ADDRESS") {
             Ok(address) if !address.trim().is_empty() => Self::to(&address).map(Some),
@@ -38,18 +39,18 @@ impl XRay {
         }
     }
 
-    /// To the daemon at `address`: `HOST:PORT`, or the daemon's own notation with `udp:HOST:PORT` in it.
+    /// A sender to the daemon at `address`: `HOST:PORT`, or the daemon's own notation with `udp:HOST:PORT` in it.
     ///
     /// # Errors
-    /// [`DaemonError`], when the address is none or there is no socket.
+    /// [`DaemonError`] if the address is invalid or no socket can be opened.
     pub fn to(address: &str) -> Result<Self, DaemonError> {
-        let wrong = || DaemonError::Address(address.to_owned());
+        let invalid = || DaemonError::Address(address.to_owned());
         let words = || address.split_whitespace();
         let udp = words().find_map(|word| word.strip_prefix("udp:"));
-        let plain = udp.or_else(|| words().next().filter(|_| words().count() == 1)).ok_or_else(wrong)?;
+        let plain = udp.or_else(|| words().next().filter(|_| words().count() == 1)).ok_or_else(invalid)?;
         let daemon = match plain.parse() {
             Ok(daemon) => daemon,
-            Err(_) => plain.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(wrong)?,
+            Err(_) => plain.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(invalid)?,
         };
         let own: SocketAddr = match daemon {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -57,17 +58,17 @@ impl XRay {
         };
         let socket = UdpSocket::bind(own)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, daemon, told: AtomicBool::new(false) })
+        Ok(Self { socket, daemon, reported: AtomicBool::new(false) })
     }
 
-    /// Sends each document in a datagram of its own. What cannot be sent at once is lost: nobody waits for a trace.
+    /// Sends each document in a datagram of its own. A document that cannot be sent at once is dropped.
     pub(crate) fn send(&self, documents: &[String]) {
         for document in documents {
             let datagram = format!("{HEADER}{document}");
             if let Err(error) = self.socket.send_to(datagram.as_bytes(), self.daemon)
-                && !self.told.swap(true, Ordering::Relaxed)
+                && !self.reported.swap(true, Ordering::Relaxed)
             {
-                tracing::debug!(daemon = %self.daemon, %error, "a segment was not sent; more are not reported");
+                tracing::debug!(daemon = %self.daemon, %error, "a segment was not sent; further ones are not reported");
             }
         }
     }

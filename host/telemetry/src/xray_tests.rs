@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! What the daemon receives.
+//! The datagrams that the daemon receives.
 
 use std::time::Duration;
 
@@ -29,26 +29,26 @@ fn each_document_is_a_datagram_behind_the_daemons_header() {
 #[test]
 fn the_longest_document_fits_into_a_datagram() {
     let (socket, address) = daemon();
-    XRay::to(&address).unwrap().send(&["x".repeat(crate::segment::LONGEST)]);
-    assert_eq!(received(&socket).len(), HEADER.len() + crate::segment::LONGEST);
+    XRay::to(&address).unwrap().send(&["x".repeat(crate::segment::MAX_DOCUMENT)]);
+    assert_eq!(received(&socket).len(), HEADER.len() + crate::segment::MAX_DOCUMENT);
 }
 
 #[test]
-fn the_daemons_own_notation_for_two_addresses_is_understood() {
+fn the_daemons_own_notation_for_two_addresses_is_read() {
     let xray = XRay::to("tcp:127.0.0.1:2001 udp:127.0.0.1:2000").unwrap();
     assert_eq!(xray.daemon, ([127, 0, 0, 1], 2000).into());
     assert_eq!(XRay::to("169.254.79.129:2000").unwrap().daemon, ([169, 254, 79, 129], 2000).into());
 }
 
 #[test]
-fn an_address_that_is_none_is_said_to_be_so() {
+fn an_invalid_address_is_an_error_that_names_the_variable() {
     for address in ["", "127.0.0.1", "tcp:127.0.0.1:2000 tcp:127.0.0.1:2001", "no address"] {
         assert!(XRay::to(address).unwrap_err().to_string().contains("AWS_XRAY_DAEMON_ADDRESS"), "{address}");
     }
 }
 
 #[test]
-fn a_daemon_that_is_gone_costs_nothing() {
+fn a_daemon_that_does_not_run_costs_no_time() {
     let (socket, address) = daemon();
     drop(socket);
     let xray = XRay::to(&address).unwrap();
@@ -58,5 +58,5 @@ fn a_daemon_that_is_gone_costs_nothing() {
     }
     xray.send(&["x".repeat(1 << 20)]);
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(xray.told.load(Ordering::Relaxed), "a document that no datagram holds is an error, reported once");
+    assert!(xray.reported.load(Ordering::Relaxed), "a document too large for a datagram is an error, reported once");
 }

@@ -1,7 +1,7 @@
-//! The document that the backend receives: `callback.schema.json` in words of Rust.
+//! The document that the backend receives, as `callback.schema.json` describes it.
 //!
-//! Field names, their order and the kinds of the ids are what the backend reads today. What is not known is left out,
-//! never `null`. The counts, `outputs`, every file's own `outputs` and `zipBundles` are always there.
+//! The field names, their order and the types of the ids are those that the backend reads. Unknown values are left out and
+//! never `null`. The counts, `outputs`, every file's own `outputs` and `zipBundles` are always present.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,7 +31,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
     outputs: Vec<Output<'a>>,
-    /// Files in the largest bundle.
+    /// The number of files in the largest bundle.
     assets_zipped: u32,
     /// The keys of the bundles.
     zip_bundles: Vec<&'a str>,
@@ -68,7 +68,7 @@ struct Error<'a> {
     details: Vec<Detail<'a>>,
 }
 
-/// One failure; without a key it is a whole state's.
+/// One failure, of a file or, without a key, of a state.
 #[derive(Serialize)]
 struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ struct Detail<'a> {
     state: &'a str,
 }
 
-/// Composes the document about `batch`.
+/// Returns the document about `batch`.
 pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String, Failure> {
     let listing = |field| (batch.listing_field == field).then(|| id(&batch.listing));
     let body = Body {
@@ -104,10 +104,11 @@ pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String
             details: details(batch),
         }),
     };
-    serde_json::to_string(&body).map_err(|error| Failure::Internal(format!("the callback's body: {error}")))
+    serde_json::to_string(&body)
+        .map_err(|error| Failure::Internal(format!("the callback's document could not be written: {error}")))
 }
 
-/// Numbers stay numbers: the backend fails to parse them otherwise.
+/// Returns an id as JSON. Numbers stay numbers, because the backend cannot parse them otherwise.
 fn id(id: &Id) -> Value {
     match id {
         Id::Number(number) => Value::from(*number),
@@ -126,7 +127,7 @@ fn output(asset: &Asset) -> Output<'_> {
     }
 }
 
-/// The largest rendition of the asset's own kind: a photo's is a picture, a video's is a video. Never one for the other.
+/// Returns the largest rendition of the asset's own kind: a picture for a photo, a video for a video.
 fn processed(asset: &Asset) -> Option<&Rendition> {
     let kind = match asset.media_type {
         MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => "image/",
@@ -136,13 +137,13 @@ fn processed(asset: &Asset) -> Option<&Rendition> {
     asset.renditions.iter().filter(|made| made.content_type.starts_with(kind)).max_by_key(|made| size(made))
 }
 
-/// The smallest picture made of the asset.
+/// Returns the smallest picture made of the asset.
 fn thumbnail(asset: &Asset) -> Option<&Rendition> {
     asset.renditions.iter().filter(|made| made.content_type.starts_with("image/")).min_by_key(|made| size(made))
 }
 
-/// What renditions are compared by: their pixels, and where these are equal (a small source is never enlarged) the size
-/// that their names speak of: `320x240`, `1080p`.
+/// Returns what renditions are compared by: their pixels, then the size in their names (`320x240`, `1080p`). Pixels can be
+/// equal, because a small source is never enlarged.
 fn size(rendition: &Rendition) -> (u64, u64) {
     let pixels = rendition.pixels.map_or(0, |size| u64::from(size.width) * u64::from(size.height));
     let numbers = rendition.name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u32>().ok());

@@ -1,43 +1,40 @@
 //! When to try again, how long to wait, and when to stop.
 //!
-//! The policy is two pure functions, [`sort`] and [`next_wait`]; [`deliver`] is the loop around them. Exhausted attempts
-//! are a transient failure: the state machine tries the state again later, which is what outlasts an outage.
+//! The policy is two pure functions, [`classify`] and [`next_wait`]; [`deliver`] is the loop around them. When the attempts
+//! are used up, the failure is transient: the state machine tries the state again later, which outlasts an outage.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::bindings::toq::media::types::Failure;
 use crate::bindings::toq::media::webhook::Reply;
-use crate::config::Config;
+use crate::config::{ATTEMPT_LIMIT, Config};
 
-/// The longest that one attempt takes: the host gives up then.
-pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
-
-/// What the loop needs of the world.
-pub trait World {
-    /// `webhook.deliver`
+/// What the loop needs of its host.
+pub trait Host {
+    /// Calls `webhook.deliver`.
     fn attempt(&self, body: &str) -> Result<Reply, Failure>;
-    /// Since the call began.
+    /// Returns the time since the call began.
     fn elapsed(&self) -> Duration;
     /// Waits.
     fn sleep(&self, time: Duration);
-    /// Any number.
+    /// Returns a random number.
     fn random(&self) -> u64;
 }
 
-/// What a status code means for the delivery.
+/// What an HTTP status means for the delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// The backend has it.
+    /// The backend has accepted the document.
     Delivered,
-    /// It may take it later.
+    /// The backend may accept it later.
     Later,
-    /// It will never take this, from us, here.
+    /// Trying again would not help.
     Never,
 }
 
-/// Sorts the status codes. A redirect is final: it is not followed, and trying again would not change it.
-pub fn sort(status: u16) -> Meaning {
+/// Returns what a status means. A redirect is final: it is not followed, and trying again would not change it.
+pub fn classify(status: u16) -> Meaning {
     match status {
         200..=299 => Meaning::Delivered,
         408 | 425 | 429 | 500..=599 => Meaning::Later,
@@ -45,11 +42,11 @@ pub fn sort(status: u16) -> Meaning {
     }
 }
 
-/// How long to wait after `attempts` failed ones, `elapsed` after the first began. `None`: no further attempt, because
-/// there were enough, or because the next one might end too late.
+/// Returns how long to wait after `attempts` failed attempts, at `elapsed` after the call began. `None` if the attempts are
+/// used up, or if another one might end too late.
 ///
-/// The wait doubles each time; half of it is chosen by `random`, so that many batches do not come back at the same
-/// moment. A longer one that the backend asks for is granted up to the configured longest wait.
+/// The wait doubles each time, and half of it is random, so that many batches do not return at the same moment. If the
+/// backend asks for a longer wait (`asked`), it gets that, up to the configured longest wait.
 pub fn next_wait(
     config: &Config,
     attempts: u32,
@@ -72,7 +69,7 @@ pub fn next_wait(
 /// A delivery that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// The backend's answer.
+    /// The backend's status.
     pub status: u16,
     /// How many attempts it took.
     pub attempts: u32,
@@ -85,12 +82,16 @@ impl fmt::Display for Delivered {
 }
 
 /// Delivers `body`, trying again as `config` allows.
-pub fn deliver(world: &impl World, config: &Config, body: &str) -> Result<Delivered, Failure> {
+///
+/// # Errors
+/// `transient` if no attempt succeeded, `denied` or `invalid-input` if the backend refused the document for good, or the
+/// host's own failure.
+pub fn deliver(host: &impl Host, config: &Config, body: &str) -> Result<Delivered, Failure> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (trouble, asked) = match world.attempt(body) {
-            Ok(Reply { status, retry_after_ms }) => match sort(status) {
+        let (reason, asked) = match host.attempt(body) {
+            Ok(Reply { status, retry_after_ms }) => match classify(status) {
                 Meaning::Delivered => return Ok(Delivered { status, attempts }),
                 Meaning::Never => return Err(refusal(status, attempts)),
                 Meaning::Later => (format!("the backend answered {status}"), retry_after_ms.map(Duration::from_millis)),
@@ -98,10 +99,10 @@ pub fn deliver(world: &impl World, config: &Config, body: &str) -> Result<Delive
             Err(Failure::Transient(text)) => (text, None),
             Err(failure) => return Err(failure),
         };
-        match next_wait(config, attempts, world.elapsed(), asked, world.random()) {
-            Some(wait) => world.sleep(wait),
+        match next_wait(config, attempts, host.elapsed(), asked, host.random()) {
+            Some(wait) => host.sleep(wait),
             None => {
-                let text = format!("the callback was not delivered in {}: {trouble}", counted(attempts));
+                let text = format!("the callback was not delivered in {}: {reason}", counted(attempts));
                 return Err(Failure::Transient(text));
             }
         }

@@ -1,20 +1,20 @@
-//! How a batch ended, in one word and one sentence.
+//! How a batch ended, as a status and a sentence.
 //!
-//! The earlier system called a batch a success although files of it had failed. So the verdict is drawn from the
-//! document alone, by rules that can be read off here.
+//! The earlier system reported success for batches with failed files. Here the verdict follows from the document alone, by
+//! the rules in this file.
 
 use crate::bindings::toq::media::types::{Asset, Batch, Problem};
 
-/// The words which the backend knows.
+/// The statuses that the backend knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// No file and no state failed.
     Succeeded,
-    /// Some files failed, at least one is fine.
+    /// Some files failed, and at least one is good.
     PartialSuccess,
-    /// Files were found good, but every single one failed later on.
+    /// Some files passed validation, but every one failed later.
     Failed,
-    /// Not one file was found good.
+    /// No file passed validation.
     ValidationFailed,
     /// A state failed as a whole.
     ProcessingFailed,
@@ -23,7 +23,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As the backend spells it.
+    /// Returns the status as the backend spells it.
     pub fn name(self) -> &'static str {
         match self {
             Status::Succeeded => "SUCCEEDED",
@@ -39,7 +39,7 @@ impl Status {
 /// How the batch ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// In one word.
+    /// The status.
     pub status: Status,
     /// Why, unless it succeeded.
     pub fault: Option<Fault>,
@@ -48,11 +48,11 @@ pub struct Verdict {
 /// Why a batch did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// One sentence for people.
+    /// A sentence for people.
     pub reason: String,
     /// The stable name of the first failure: of a state, or else of a file.
     pub code: String,
-    /// What that failure said.
+    /// The message of that failure.
     pub message: String,
 }
 
@@ -62,7 +62,8 @@ const TIMEOUTS: [&str; 3] = ["States.Timeout", "States.HeartbeatTimeout", "Stage
 /// How many failed files the reason names.
 const NAMED: usize = 3;
 
-/// Draws the verdict. Where several states failed the first one counts: the others may have failed because of it.
+/// Returns the verdict on `batch`. If several states failed, the first one counts, because the others may have failed
+/// because of it.
 pub fn judge(batch: &Batch) -> Verdict {
     if let Some(problem) = batch.problems.first() {
         let (status, what) = if TIMEOUTS.contains(&problem.code.as_str()) {
@@ -74,7 +75,7 @@ pub fn judge(batch: &Batch) -> Verdict {
         return Verdict { status, fault: Some(fault(reason, problem)) };
     }
     let total = batch.assets.len();
-    let failed: Vec<&Asset> = batch.assets.iter().filter(|asset| !is_fine(asset)).collect();
+    let failed: Vec<&Asset> = batch.assets.iter().filter(|asset| !is_good(asset)).collect();
     let (status, opening) = if total == 0 {
         (Status::ValidationFailed, "The batch has no files".to_owned())
     } else if failed.is_empty() {
@@ -82,7 +83,7 @@ pub fn judge(batch: &Batch) -> Verdict {
     } else if failed.len() < total {
         (Status::PartialSuccess, format!("{} of {total} files failed", failed.len()))
     } else if batch.assets.iter().any(|asset| asset.verified) {
-        (Status::Failed, format!("All of the {total} files failed, though not all in validation"))
+        (Status::Failed, format!("All {total} files failed, and some of them after validation"))
     } else {
         (Status::ValidationFailed, format!("None of the {total} files is valid"))
     };
@@ -94,8 +95,8 @@ pub fn judge(batch: &Batch) -> Verdict {
     Verdict { status, fault: Some(fault) }
 }
 
-/// Whether a file came through: found good, and no stage failed on it.
-pub fn is_fine(asset: &Asset) -> bool {
+/// Returns whether a file passed validation and no later stage failed on it.
+pub fn is_good(asset: &Asset) -> bool {
     asset.verified && asset.problem.is_none()
 }
 
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_state_outweighs_its_files_and_the_first_one_counts() {
+    fn a_failed_state_takes_precedence_over_files_and_the_first_one_counts() {
         let with = |codes: &[&str]| Batch {
             problems: codes.iter().map(|code| problem("ProcessVideos", code)).collect(),
             ..batch(vec![asset("1/raw/a.jpg")])

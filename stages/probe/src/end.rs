@@ -1,17 +1,20 @@
-//! Looking for the mark that closes a file.
+//! Searching the mark that closes a file.
 
-use crate::{ProbeError, Source};
+use crate::error::ProbeError;
+use crate::source::Source;
 
-/// How far from its end a file's closing mark is looked for first.
+/// The number of bytes before the end of a file that are searched first.
 const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Size of the pieces when a file has to be read through.
+/// The size of a piece when a file has to be read through.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// `mark` stands somewhere behind `body`: near the end, or else before whatever a camera appended.
+/// Checks that `mark` occurs after the offset `body`: first near the end, then before the bytes that a camera appended.
 ///
-/// In a JPEG's data the mark cannot occur by chance, in a PNG's it is eight fixed bytes: to find it is to know that the
-/// picture ends there, and so is not to find it.
+/// In a JPEG's data the mark cannot occur by chance, and a PNG's has eight fixed bytes, so a match is the real end.
+///
+/// # Errors
+/// [`ProbeError::Truncated`] within `what` if there is no mark.
 pub(crate) fn marked<S: Source>(
     source: &mut S,
     body: u64,
@@ -25,7 +28,10 @@ pub(crate) fn marked<S: Source>(
     Err(ProbeError::Truncated { what, offset: source.len() })
 }
 
-/// `mark` stands within the last `tail` bytes.
+/// Checks that `mark` occurs in the last `tail` bytes.
+///
+/// # Errors
+/// [`ProbeError::Truncated`] within `what` if it does not.
 pub(crate) fn marked_in_tail<S: Source>(
     source: &mut S,
     mark: &[u8],
@@ -39,7 +45,7 @@ pub(crate) fn marked_in_tail<S: Source>(
     Err(ProbeError::Truncated { what, offset: len })
 }
 
-/// Whether `mark` occurs between `from` and `to`. Pieces overlap so that none is missed on a seam.
+/// Returns whether `mark` occurs between `from` and `to`. Pieces overlap, so that no mark is missed between two.
 fn found<S: Source>(source: &mut S, from: u64, to: u64, mark: &[u8]) -> Result<bool, ProbeError<S::Error>> {
     let overlap = mark.len().saturating_sub(1);
     let to = to.min(source.len());
@@ -64,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_found_wherever_it_stands_and_only_if_it_does() {
+    fn a_mark_is_found_at_any_offset() {
         for place in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, 2 * PIECE_BYTES - 2, 900_000 - 2] {
             let mut file = vec![0; 900_000];
             file[place] = 0xff;
@@ -82,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_across_the_border_of_the_tail_is_found() {
+    fn a_mark_across_the_beginning_of_the_tail_is_found() {
         let mut file = vec![0; TAIL_BYTES as usize + 10];
         file[9] = 0xff;
         file[10] = 0xd9;

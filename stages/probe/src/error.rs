@@ -1,16 +1,16 @@
-//! Why a file could not be made sense of, and at which byte.
+//! Why a file could not be probed, and at which byte.
 
-/// `E` is the error of the [`Source`](crate::Source) that was read.
+/// Why a file could not be probed. `E` is the error of the [`Source`](crate::Source) that was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError<E> {
-    /// It begins like no [`Format`](crate::Format).
+    /// The first bytes match no [`Format`](crate::Format).
     #[error("it is {looks_like}")]
     NotRecognised {
-        /// What it is instead, as far as [`describe`](crate::describe) can tell: `a ZIP archive`.
+        /// What it seems to be, by [`describe`](crate::describe): `a ZIP archive`.
         looks_like: &'static str,
     },
-    /// The file ends where something more should be.
+    /// The file ends too early.
     #[error("it ends at byte {offset}, within {what}")]
     Truncated {
         /// What is cut off: `the movie header`.
@@ -18,15 +18,15 @@ pub enum ProbeError<E> {
         /// The file's length.
         offset: u64,
     },
-    /// Something that cannot be so.
+    /// The file breaks its format's rules.
     #[error("{what}, at byte {offset}")]
     Corrupt {
         /// What is wrong: `the PNG header's checksum is wrong`.
         what: &'static str,
-        /// Where it stands.
+        /// The offset of the fault.
         offset: u64,
     },
-    /// The source could not be read; the file itself may be fine.
+    /// The source could not be read. The file itself may be good.
     #[error("{0}")]
     Read(E),
 }

@@ -1,10 +1,8 @@
-//! The formats that the pipeline knows, and how to tell them by their first bytes.
+//! The formats that the pipeline knows.
 
 use std::fmt;
 
-use crate::bmff;
-
-/// What a file is. Which of these a pipeline accepts is its configuration's business.
+/// A file format. Which formats are accepted is the validate stage's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -18,13 +16,13 @@ pub enum Format {
     Heic,
     /// HEIF with AV1.
     Avif,
-    /// MP4 and its kin (M4V, 3GP), by the brands of its `ftyp` box.
+    /// MP4, M4V and 3GP, by the brands in the `ftyp` box.
     Mp4,
     QuickTime,
     Pdf,
 }
 
-/// What a file is for, roughly: the first part of its media type.
+/// The kind of content that a format holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -58,7 +56,7 @@ impl Format {
         Format::Pdf,
     ];
 
-    /// What it is for.
+    /// Returns the kind of content.
     pub fn kind(self) -> Kind {
         match self {
             Format::Mp4 | Format::QuickTime => Kind::Video,
@@ -67,7 +65,7 @@ impl Format {
         }
     }
 
-    /// Its MIME type as registered with IANA.
+    /// Returns the MIME type as registered with IANA.
     pub fn mime(self) -> &'static str {
         match self {
             Format::Jpeg => "image/jpeg",
@@ -83,8 +81,8 @@ impl Format {
         }
     }
 
-    /// The format that a MIME type means, in any case and with any parameters; also under the unregistered names which
-    /// browsers and phones have used for it. `None` for every other type.
+    /// Returns the format of a MIME type, in upper or lower case and with any parameters. Unregistered names that browsers
+    /// and phones use are known, too. `None` for every other type.
     pub fn from_mime(mime: &str) -> Option<Format> {
         let essence = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Some(match essence.as_str() {
@@ -120,32 +118,6 @@ impl fmt::Display for Format {
     }
 }
 
-/// How many bytes [`sniff`] wants to see; fewer will do for a shorter file.
-pub const SNIFF_BYTES: usize = 512;
-
-/// Tells a file's format by its first bytes, or `None` if it is none of [`Format`].
-///
-/// A match is a claim of the file, not proof of anything behind it. A PNG whose signature was damaged by a transfer that
-/// changed line endings is still told as a PNG, so that its error can say so.
-pub fn sniff(first: &[u8]) -> Option<Format> {
-    match first {
-        [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
-        [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(Format::Tiff),
-        _ if is_pdf(first) => Some(Format::Pdf),
-        _ => bmff::sniff(first),
-    }
-}
-
-/// Readers look for the header anywhere within the first kilobyte. Here only white space and a byte-order mark may come
-/// before it: with more tolerance, a web page with a PDF in it would pass as a document.
-fn is_pdf(first: &[u8]) -> bool {
-    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-    text.trim_ascii_start().starts_with(b"%PDF-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,43 +137,5 @@ mod tests {
         assert_eq!(Format::from_mime("image/heif"), Some(Format::Heic));
         assert_eq!(Format::from_mime("text/html"), None);
         assert_eq!(Format::from_mime(""), None);
-    }
-
-    #[test]
-    fn brands_tell_heic_avif_mp4_and_quicktime_apart() {
-        let ftyp = |brands: &[&[u8; 4]]| {
-            let mut file = (8 + 4 + 4 * brands.len() as u32).to_be_bytes().to_vec();
-            file.extend(b"ftyp");
-            for (index, brand) in brands.iter().enumerate() {
-                file.extend(*brand);
-                if index == 0 {
-                    file.extend([0; 4]);
-                }
-            }
-            sniff(&file)
-        };
-        assert_eq!(ftyp(&[b"isom", b"avc1"]), Some(Format::Mp4));
-        assert_eq!(ftyp(&[b"mp42"]), Some(Format::Mp4));
-        assert_eq!(ftyp(&[b"3gp5"]), Some(Format::Mp4));
-        assert_eq!(ftyp(&[b"qt  "]), Some(Format::QuickTime));
-        assert_eq!(ftyp(&[b"heic", b"mif1"]), Some(Format::Heic));
-        assert_eq!(ftyp(&[b"mif1", b"heic"]), Some(Format::Heic));
-        assert_eq!(ftyp(&[b"mif1", b"avif"]), Some(Format::Avif));
-        assert_eq!(ftyp(&[b"avif", b"mif1", b"miaf"]), Some(Format::Avif));
-        assert_eq!(ftyp(&[b"crx "]), None, "a Canon raw picture is no film");
-        assert_eq!(ftyp(&[b"M4A "]), None, "nor is a song");
-    }
-
-    #[test]
-    fn old_quicktime_has_no_brands() {
-        assert_eq!(sniff(b"\0\0\0\x08wide\0\x12\0\0mdat"), Some(Format::QuickTime));
-        assert_eq!(sniff(b"\0\0\x10\0moov\0\0\0\x6cmvhd"), Some(Format::QuickTime));
-        assert_eq!(sniff(b"get free beer"), None);
-    }
-
-    #[test]
-    fn a_page_that_contains_a_pdf_is_no_pdf() {
-        assert_eq!(sniff(b"\xef\xbb\xbf\r\n%PDF-1.7"), Some(Format::Pdf));
-        assert_eq!(sniff(b"<html><script>%PDF-1.7"), None);
     }
 }

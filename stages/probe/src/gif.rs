@@ -1,7 +1,9 @@
-//! GIF: the screen, the first picture on it, and the blocks up to the trailer (GIF89a).
+//! GIF89a: the logical screen, the first picture, and the blocks up to the trailer.
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
 
 const MAX_BLOCKS: usize = 4096;
 const WITHIN: &str = "the GIF header";
@@ -19,7 +21,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 let reach = |start: [u8; 2], length: [u8; 2]| {
                     u32::from(u16::from_le_bytes(start)) + u32::from(u16::from_le_bytes(length))
                 };
-                // A picture that hangs over the edge of the screen still has to be decoded: both count.
+                // A picture that reaches beyond the screen still has to be decoded, so the larger size counts.
                 let width = reach([x0, x1], [w0, w1]).max(u32::from(screen.0));
                 let height = reach([y0, y1], [h0, h1]).max(u32::from(screen.1));
                 if width == 0 || height == 0 {
@@ -30,13 +32,13 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             [0x3b] => {
                 return Err(ProbeError::corrupt("the file ends before its first picture", at));
             }
-            _ => return Err(ProbeError::corrupt("something that is no block", at)),
+            _ => return Err(ProbeError::corrupt("an unknown block", at)),
         }
     }
     Err(ProbeError::corrupt("more blocks than any picture has before its data", at))
 }
 
-/// Follows the blocks from `at` to the trailer.
+/// Checks that the blocks from `at` lead to the trailer.
 pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>, mut at: u64) -> Result<(), ProbeError<S::Error>> {
     const WITHIN: &str = "the picture's data";
     loop {
@@ -44,21 +46,22 @@ pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>, mut at: u64) -> 
             [0x21] => skip_sub_blocks(window, at + 2, WITHIN)?,
             [0x2c] => {
                 let [flags] = window.array(at + 9, WITHIN)?;
-                // A byte that says how the data is packed comes before its sub-blocks.
+                // The minimum code size of LZW, one byte, comes before the sub-blocks.
                 skip_sub_blocks(window, at + 10 + colour_table(flags) + 1, WITHIN)?
             }
             [0x3b] => return Ok(()),
-            _ => return Err(ProbeError::corrupt("something that is no block", at)),
+            _ => return Err(ProbeError::corrupt("an unknown block", at)),
         };
     }
 }
 
-/// Length in bytes of the colour table that these flags announce.
+/// Returns the length in bytes of the colour table that these flags announce.
 fn colour_table(flags: u8) -> u64 {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// Sub-blocks are a length and as many bytes, until a length of 0. Every step goes forward, so the file's end is a bound.
+/// Returns the offset after the sub-blocks at `at`. Each is a length and that many bytes; a length of 0 ends them. Every
+/// step goes forward, so the end of the file bounds the loop.
 fn skip_sub_blocks<S: Source>(
     window: &mut Window<'_, S>,
     mut at: u64,
@@ -90,7 +93,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_size_is_the_screen_or_whatever_the_first_picture_needs_beyond_it() {
+    fn the_size_covers_the_screen_and_the_first_picture() {
         let found = probe(&mut gif((64, 48), (10, 10)).as_slice()).unwrap();
         assert_eq!(found.pixels, Some(Pixels { width: 64, height: 48 }));
         assert!(found.progressive);
@@ -99,7 +102,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_trailer_is_looked_for_block_by_block() {
+    fn the_trailer_is_found_by_following_the_blocks() {
         let mut file = gif((64, 48), (10, 10));
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));

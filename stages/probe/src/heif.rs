@@ -1,14 +1,17 @@
-//! HEIF (HEIC, AVIF): the primary picture's size and turn, from the properties of its item (ISO/IEC 23008-12).
+//! HEIF (HEIC, AVIF): the primary picture's size and rotation, from the properties of its item (ISO/IEC 23008-12).
 //!
-//! EXIF in a HEIF is a note for people: what turns the picture are its `irot` and `imir` properties.
+//! The `irot` and `imir` properties turn the picture. EXIF in a HEIF is informative and is not read.
 
 use crate::bmff::{Box, Boxes, find};
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source, orientation};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::orientation;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
 
 const WITHIN: &str = "the header of the pictures (meta)";
 
-/// A picture in tiles has a few properties and one entry per tile.
+/// The most entries that are read. A picture in tiles has a few properties and one entry per tile.
 const MAX_ENTRIES: u32 = 64 * 1024;
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Result<Probe, ProbeError<S::Error>> {
@@ -32,7 +35,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Re
         }
     }
     let (Some(primary), Some(container)) = (primary, containers) else {
-        return Err(ProbeError::corrupt("no primary picture, or no properties of it", meta.start));
+        return Err(ProbeError::corrupt("the primary picture or its properties are missing", meta.start));
     };
     let mut indices = Vec::new();
     for part in associations {
@@ -53,7 +56,7 @@ fn primary_item<S: Source>(window: &mut Window<'_, S>, pitm: Box) -> Result<u32,
     if version == 0 { window.u16(pitm.body + 4, WITHIN).map(u32::from) } else { window.u32(pitm.body + 4, WITHIN) }
 }
 
-/// The numbers of the properties that `item` has, counted from 1, if this box knows of it.
+/// Returns the numbers of the properties of `item`, counted from 1. `None` if this box does not list the item.
 fn associated<S: Source>(
     window: &mut Window<'_, S>,
     ipma: Box,
@@ -75,7 +78,7 @@ fn associated<S: Source>(
             at += u64::from(count) * width;
             continue;
         }
-        // The highest bit says that a reader must understand the property.
+        // The highest bit marks a property as essential.
         return (0..u64::from(count))
             .map(|index| match width {
                 1 => window.array(at + index, WITHIN).map(|[byte]| u16::from(byte & 0x7f)),
@@ -87,12 +90,13 @@ fn associated<S: Source>(
     Ok(None)
 }
 
-/// What matters of the primary picture's properties.
+/// The primary picture's properties that matter here.
 #[derive(Default)]
 struct Properties {
     size: Option<(u32, u32)>,
-    /// Transformations with their place in the item's list, which is the order in which they apply.
+    /// A rotation in quarter turns, and its position in the item's list. Transformations apply in the order of that list.
     turn: Option<(usize, u8)>,
+    /// A mirror axis, and its position in the item's list.
     mirror: Option<(usize, u8)>,
 }
 
@@ -118,14 +122,14 @@ impl Properties {
         Ok(properties)
     }
 
-    /// HEIF turns against the clock, EXIF with it.
+    /// Returns the orientation as an EXIF number. HEIF turns counter-clockwise, EXIF clockwise.
     fn orientation(&self) -> u8 {
         let (turned_at, quarters) = self.turn.map_or((0, 0), |(place, quarters)| (place, (4 - quarters) % 4));
         match self.mirror {
             None => orientation::turned(quarters),
             Some((mirrored_at, axis)) => {
-                // A mirror before a turn is the opposite turn before the same mirror; exchanging top and bottom is
-                // exchanging left and right, and half a turn.
+                // A mirror before a turn equals the opposite turn before the same mirror. Exchanging top and bottom equals
+                // exchanging left and right after half a turn.
                 let quarters = if mirrored_at < turned_at { 4 - quarters } else { quarters };
                 orientation::turned_then_mirrored(quarters + if axis == 0 { 2 } else { 0 })
             }
@@ -157,7 +161,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_primary_picture_counts_and_not_its_thumbnail() {
+    fn the_size_is_the_primary_pictures_and_not_its_thumbnails() {
         let file = heic(b"heic", &[size(4032, 3024)]);
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(found.format, Format::Heic);
@@ -168,7 +172,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn turns_and_mirrors_are_told_in_exifs_numbers() {
+    fn rotations_and_mirrors_are_given_as_exif_numbers() {
         let irot = |quarters: u8| boxed(b"irot", &[&[quarters]]);
         let imir = |axis: u8| boxed(b"imir", &[&[axis]]);
         let turned: [(&[Vec<u8>], u8); 10] = [

@@ -1,15 +1,18 @@
-//! JPEG: segments up to the first scan (ITU-T T.81, annex B), and the EXIF orientation among them.
+//! JPEG: the segments up to the first scan (ITU-T T.81, annex B), including the EXIF orientation.
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source, tiff};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
+use crate::tiff;
 
-/// End of image. Within a scan's data every 0xff is followed by 0x00 or a restart marker, so this is the real end.
+/// The end-of-image marker. In a scan's data 0x00 or a restart marker follows every 0xff, so this is never a false match.
 pub(crate) const END: &[u8] = b"\xff\xd9";
 
 /// Photos with depth maps carry a few hundred segments of metadata.
 const MAX_SEGMENTS: usize = 4096;
 
-/// Decoders skip stray bytes before a marker; so do we, a few.
+/// The number of stray bytes before a marker that are skipped. Decoders skip them, too.
 const MAX_STRAY_BYTES: usize = 4096;
 
 const WITHIN: &str = "the JPEG header";
@@ -22,7 +25,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         at = next_marker(window, at)?;
         let [_, marker] = window.array(at, WITHIN)?;
         match marker {
-            // Markers without a segment: temporary use, restarts, a second start of image.
+            // Markers without a segment: TEM, restarts, a second start of image.
             0x01 | 0xd0..=0xd8 => at += 2,
             0xd9 => {
                 return Err(ProbeError::corrupt("the picture ends before its data begins", at));
@@ -30,7 +33,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             _ => {
                 let length = window.u16(at + 2, WITHIN)?;
                 if length < 2 {
-                    return Err(ProbeError::corrupt("a segment shorter than its own length", at));
+                    return Err(ProbeError::corrupt("a segment of an impossible length", at));
                 }
                 let next = at + 2 + u64::from(length);
                 match marker {
@@ -48,10 +51,10 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             }
         }
     }
-    Err(ProbeError::corrupt("more segments than any picture has", at))
+    Err(ProbeError::corrupt("more segments than a picture can have", at))
 }
 
-/// Where the next marker begins, behind stray bytes and fill bytes.
+/// Returns the offset of the next marker, after stray bytes and fill bytes.
 fn next_marker<S: Source>(window: &mut Window<'_, S>, at: u64) -> Result<u64, ProbeError<S::Error>> {
     let near = window.bytes(at, 2, WITHIN)?;
     if matches!(near, [0xff, 0x01..=0xfe]) {
@@ -64,7 +67,7 @@ fn next_marker<S: Source>(window: &mut Window<'_, S>, at: u64) -> Result<u64, Pr
         None if near.len() < MAX_STRAY_BYTES => {
             Err(ProbeError::Truncated { what: WITHIN, offset: at + near.len() as u64 })
         }
-        None => Err(ProbeError::corrupt("no marker where a segment should begin", at)),
+        None => Err(ProbeError::corrupt("no marker at the beginning of a segment", at)),
     }
 }
 
@@ -86,7 +89,7 @@ impl Frame {
             return Err(ProbeError::corrupt("the frame header does not list its components", at));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-        // A height of 0 may be given after the first scan. No camera does it, and no common decoder reads it.
+        // A height of 0 means that it follows the first scan. No camera writes that, and no common decoder reads it.
         if width == 0 || height == 0 {
             return Err(ProbeError::corrupt("the picture has no width or no height", at + 5));
         }
@@ -102,7 +105,7 @@ fn finish<E>(frame: Option<Frame>, orientation: Option<u8>, at: u64, body: u64) 
     Ok(Probe::picture(Format::Jpeg, stored, orientation.unwrap_or(1), progressive, body))
 }
 
-/// The orientation, if this APP1 segment is EXIF; XMP lives in APP1 too.
+/// Returns the orientation if this APP1 segment is EXIF. XMP uses APP1, too.
 fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<Option<u8>, ProbeError<S::Error>> {
     const MARK: &[u8] = b"Exif\0\0";
     if end - at < MARK.len() as u64 || window.up_to(at, MARK.len())? != MARK {
@@ -117,7 +120,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe, verify_end};
 
-    /// The structure of a JPEG, with EXIF before the frame; its data decodes to nothing.
+    /// A JPEG with EXIF before the frame header. Its scan data cannot be decoded.
     pub(crate) fn jpeg(width: u16, height: u16, orientation: Option<u8>, sof: u8) -> Vec<u8> {
         let mut file = b"\xff\xd8".to_vec();
         if let Some(orientation) = orientation {
@@ -150,7 +153,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn without_exif_the_orientation_is_1_and_progressive_is_told() {
+    fn without_exif_the_orientation_is_1_and_progressive_is_detected() {
         let found = probe(&mut jpeg(40, 30, None, 0xc2).as_slice()).unwrap();
         assert_eq!((found.orientation, found.progressive), (1, true));
     }
@@ -168,7 +171,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_picture_cut_off_in_its_data_is_probed_but_not_whole() {
+    fn a_picture_cut_off_in_its_data_is_probed_but_incomplete() {
         let file = jpeg(40, 30, Some(6), 0xc0);
         let cut = &file[..file.len() - 5];
         let found = probe(&mut &*cut).unwrap();
@@ -177,7 +180,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_camera_appends_is_no_damage() {
+    fn bytes_that_a_camera_appends_are_accepted() {
         let mut file = jpeg(40, 30, None, 0xc0);
         file.extend(vec![0x55; 300_000]);
         let found = probe(&mut file.as_slice()).unwrap();
@@ -185,7 +188,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn broken_headers_are_refused_with_their_place() {
+    fn broken_headers_are_refused_with_their_offset() {
         let second_frame = {
             let mut file = jpeg(40, 30, None, 0xc0);
             file.splice(2..2, *b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00");
@@ -193,7 +196,7 @@ pub(crate) mod tests {
         };
         let cases: [(&[u8], &str); 6] = [
             (b"\xff\xd8\xff\xd9", "the picture ends before its data begins, at byte 2"),
-            (b"\xff\xd8\xff\xe0\x00\x01", "a segment shorter than its own length, at byte 2"),
+            (b"\xff\xd8\xff\xe0\x00\x01", "a segment of an impossible length, at byte 2"),
             (b"\xff\xd8\xff\xe0\x00\x10JF", "it ends at byte 8, within the JPEG header"),
             (b"\xff\xd8\xff\xda\x00\x02", "picture data before any frame header, at byte 2"),
             (

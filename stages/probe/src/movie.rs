@@ -1,19 +1,23 @@
-//! MP4 and QuickTime: the movie header, its tracks, and how the picture is turned (ISO/IEC 14496-12, section 8).
+//! MP4 and QuickTime: the movie header, its tracks, and the picture's rotation (ISO/IEC 14496-12, section 8).
 
 use crate::bmff::{Box, Boxes, find};
-use crate::source::Window;
-use crate::{Format, Pixels, Probe, ProbeError, Source, orientation};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::orientation;
+use crate::pixels::Pixels;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
 
 const WITHIN: &str = "the movie header (moov)";
 
-/// A film has two or three; some cameras add a dozen for their sensors.
+/// The most tracks of a video. Most have two or three; some cameras add a dozen for their sensors.
 const MAX_TRACKS: usize = 64;
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Result<Probe, ProbeError<S::Error>> {
     let moov = find(window, b"moov", WITHIN)?;
     let movie = Movie::read(window, moov)?;
     let picture = movie.picture();
-    let orientation = picture.map_or(1, |track| turn(combine(track.matrix, movie.matrix)));
+    let orientation = picture.map_or(1, |track| rotation(combine(track.matrix, movie.matrix)));
     let pixels = picture.map(|track| orientation::upright(track.shown, orientation));
     Ok(Probe {
         format,
@@ -26,7 +30,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Re
     })
 }
 
-/// The linear part of a transformation, `[a, b, c, d]` in 16.16 fixed point: what turns and mirrors.
+/// The linear part of a transformation, `[a, b, c, d]` in 16.16 fixed point, which turns and mirrors.
 type Matrix = [i32; 4];
 
 #[derive(Default)]
@@ -60,24 +64,24 @@ impl Movie {
                     let times = Times::read(window, found, 12)?;
                     movie.timescale = times.timescale;
                     movie.duration = times.duration;
-                    // Rate, volume and reserved bytes come between.
+                    // The rate, the volume and reserved bytes come first.
                     movie.matrix = matrix(window, found, times.end + 16)?;
                 }
                 b"mvex" => movie.fragments_duration = fragments_duration(window, found)?,
                 b"trak" if movie.tracks.len() == MAX_TRACKS => {
-                    return Err(ProbeError::corrupt("more tracks than any film has", found.start));
+                    return Err(ProbeError::corrupt("more tracks than a video can have", found.start));
                 }
                 b"trak" => movie.tracks.push(Track::read(window, found)?),
                 _ => {}
             }
         }
         if !has_header {
-            return Err(ProbeError::corrupt("the movie header lacks its first part (mvhd)", moov.start));
+            return Err(ProbeError::corrupt("the movie header has no mvhd box", moov.start));
         }
         Ok(movie)
     }
 
-    /// The largest picture track that is switched on; phones add small ones for previews.
+    /// Returns the largest picture track that is enabled. Phones add small ones for previews.
     fn picture(&self) -> Option<&Track> {
         self.tracks
             .iter()
@@ -93,7 +97,7 @@ impl Movie {
     }
 }
 
-/// `None` for 0 and for "unknown", which is all bits set.
+/// Returns a duration in milliseconds. `None` for 0 and for "unknown", which is written as all bits set.
 fn milliseconds(duration: u64, timescale: u32) -> Option<u64> {
     if duration == 0 || duration == u64::MAX {
         return None;
@@ -102,30 +106,30 @@ fn milliseconds(duration: u64, timescale: u32) -> Option<u64> {
     u64::try_from(precise).ok()
 }
 
-/// The clock of an `mvhd` or `mdhd` box, or of a `tkhd`, whose two versions differ in width.
+/// The time scale and duration of an `mvhd` or `mdhd` box, whose two versions have fields of different widths.
 struct Times {
     timescale: u32,
     duration: u64,
-    /// Where the fields behind them begin.
+    /// The offset of the next field.
     end: u64,
 }
 
 impl Times {
-    /// `before_v0` is where the timescale stands, from the box's content, in version 0.
+    /// Reads them. `before_v0` is the number of bytes between the box's content and the time scale in version 0.
     fn read<S: Source>(window: &mut Window<'_, S>, found: Box, before_v0: u64) -> Result<Self, ProbeError<S::Error>> {
         let [version] = window.array(found.body, WITHIN)?;
         let at = found.body + before_v0 + if version == 1 { 8 } else { 0 };
         let timescale = window.u32(at, WITHIN)?;
         if timescale == 0 {
-            return Err(ProbeError::corrupt("a clock that stands still (timescale 0)", at));
+            return Err(ProbeError::corrupt("the time scale is 0", at));
         }
-        let (duration, end) = long_or_short(window, at + 4, version)?;
+        let (duration, end) = duration_at(window, at + 4, version)?;
         Ok(Self { timescale, duration, end })
     }
 }
 
-/// A duration of 8 bytes in version 1 and 4 before it, and the place behind it.
-fn long_or_short<S: Source>(
+/// Returns a duration, which has 8 bytes in version 1 and 4 in version 0, and the offset after it.
+fn duration_at<S: Source>(
     window: &mut Window<'_, S>,
     at: u64,
     version: u8,
@@ -140,12 +144,13 @@ fn long_or_short<S: Source>(
     Ok((duration, at + 4))
 }
 
+/// Returns the duration of all fragments, or 0 if it is not given.
 fn fragments_duration<S: Source>(window: &mut Window<'_, S>, mvex: Box) -> Result<u64, ProbeError<S::Error>> {
     let mut boxes = Boxes::within(mvex, 0, WITHIN);
     while let Some(found) = boxes.next(window)? {
         if &found.kind == b"mehd" {
             let [version] = window.array(found.body, WITHIN)?;
-            return Ok(long_or_short(window, found.body + 4, version)?.0);
+            return Ok(duration_at(window, found.body + 4, version)?.0);
         }
     }
     Ok(0)
@@ -187,7 +192,7 @@ impl Track {
                 _ => {}
             }
         }
-        // The track header has the size on screen, with non-square pixels accounted for; not every writer fills it in.
+        // The track header has the size on screen, corrected for non-square pixels, but not every writer fills it in.
         if &track.handler == b"vide" && track.shown.count() == 0 {
             track.shown = coded;
         }
@@ -195,12 +200,12 @@ impl Track {
     }
 }
 
-/// 16.16 fixed point to the nearest integer.
+/// Returns a 16.16 fixed-point number as the nearest integer.
 fn rounded(fixed: u32) -> u32 {
     (fixed >> 16) + (fixed >> 15 & 1)
 }
 
-/// The size in the first sample description. Of a sound track's it is nonsense, and not used.
+/// Returns the size in the first sample description. It is meaningless for a sound track.
 fn coded_size<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Pixels, ProbeError<S::Error>> {
     let mut boxes = Boxes::within(minf, 0, WITHIN);
     while let Some(stbl) = boxes.next(window)? {
@@ -209,7 +214,7 @@ fn coded_size<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Pixels
         }
         let mut tables = Boxes::within(stbl, 0, WITHIN);
         while let Some(stsd) = tables.next(window)? {
-            // Version and flags, the number of entries, the entry's own header, then 24 bytes to its size.
+            // Version and flags, the number of entries, the entry's header, and 24 bytes before its size.
             let at = stsd.body + 4 + 4 + 8 + 24;
             if &stsd.kind == b"stsd" && at + 4 <= stsd.end {
                 let (width, height) = (window.u16(at, WITHIN)?, window.u16(at + 2, WITHIN)?);
@@ -220,19 +225,19 @@ fn coded_size<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Pixels
     Ok(Pixels { width: 0, height: 0 })
 }
 
-/// The matrix at `at`: nine numbers in rows of three, the third column being of no interest here.
+/// Returns the matrix at `at`. It is written as nine numbers in rows of three; the third column and row are not needed.
 fn matrix<S: Source>(window: &mut Window<'_, S>, owner: Box, at: u64) -> Result<Matrix, ProbeError<S::Error>> {
     if at + 36 > owner.end {
-        return Err(ProbeError::corrupt("a header too short for its fields", owner.start));
+        return Err(ProbeError::corrupt("a header that is too short for its fields", owner.start));
     }
     let mut read = |place: u64| window.u32(at + place, WITHIN).map(u32::cast_signed);
     Ok([read(0)?, read(4)?, read(12)?, read(16)?])
 }
 
-/// The track's transformation, then the movie's.
+/// Returns the track's transformation followed by the movie's.
 fn combine(track: Matrix, movie: Matrix) -> [i64; 4] {
     let [a, b, c, d] = track.map(i64::from);
-    // A movie matrix of zeros is a writer's omission.
+    // Some writers leave the movie's matrix zero.
     if movie == [0; 4] {
         return [a, b, c, d];
     }
@@ -241,9 +246,9 @@ fn combine(track: Matrix, movie: Matrix) -> [i64; 4] {
     [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
 }
 
-/// The quarter turn nearest to a transformation. A mirrored picture, as some front cameras write it, counts as turned
-/// only if it lies on its side or stands on its head with both axes.
-fn turn([a, b, c, d]: [i64; 4]) -> u8 {
+/// Returns the orientation of the quarter turn nearest to a transformation. Some front cameras write mirrored pictures: such
+/// a picture counts as turned only if its axes are exchanged, or both reversed.
+fn rotation([a, b, c, d]: [i64; 4]) -> u8 {
     let on_its_side = b.unsigned_abs() > a.unsigned_abs() && c.unsigned_abs() > d.unsigned_abs();
     orientation::turned(match (on_its_side, b > 0, a < 0 && d < 0) {
         (true, true, _) => 1,
@@ -254,5 +259,4 @@ fn turn([a, b, c, d]: [i64; 4]) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "movie_tests.rs"]
-pub(crate) mod tests;
+mod tests;

@@ -1,8 +1,8 @@
-//! Turning and mirroring, in EXIF's numbering: which operation makes the stored picture upright.
+//! EXIF's numbers for the turn or mirroring that makes a stored picture upright.
 
-use crate::Pixels;
+use crate::pixels::Pixels;
 
-/// The size after `orientation` is applied: 5 to 8 lie on their side.
+/// Returns the size after `orientation` is applied: 5 to 8 exchange width and height.
 pub(crate) fn upright(stored: Pixels, orientation: u8) -> Pixels {
     match orientation {
         5..=8 => Pixels { width: stored.height, height: stored.width },
@@ -10,7 +10,7 @@ pub(crate) fn upright(stored: Pixels, orientation: u8) -> Pixels {
     }
 }
 
-/// The number for a clockwise turn by `quarters` of a full one.
+/// Returns the number for a clockwise turn by `quarters` of a full turn.
 pub(crate) fn turned(quarters: u8) -> u8 {
     match quarters % 4 {
         0 => 1,
@@ -20,7 +20,7 @@ pub(crate) fn turned(quarters: u8) -> u8 {
     }
 }
 
-/// The number for a clockwise turn by `quarters`, after which left and right are exchanged.
+/// Returns the number for a clockwise turn by `quarters` of a full turn, followed by an exchange of left and right.
 pub(crate) fn turned_then_mirrored(quarters: u8) -> u8 {
     match quarters % 4 {
         0 => 2,

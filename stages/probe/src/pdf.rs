@@ -1,16 +1,20 @@
-//! PDF: a header, and a tail that says where the cross-reference table is (ISO 32000-1, 7.5).
+//! PDF: the header, and the mark at the end (ISO 32000-1, 7.5).
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::sniff::SNIFF_BYTES;
+use crate::source::{Source, Window};
 
-/// Closes every PDF, and every update appended to one.
+/// The mark that closes a PDF and every update appended to one.
 pub(crate) const END: &[u8] = b"%%EOF";
 
-/// Viewers look within the last kilobyte. A linearised file has a first mark near its beginning, which must not count.
+/// The number of bytes from the end in which the mark must lie. Viewers search the last kilobyte. A linearised file has an
+/// earlier mark near its beginning, which must not count.
 pub(crate) const TAIL_BYTES: u64 = 4096;
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
-    let first = window.up_to(0, crate::SNIFF_BYTES)?;
+    let first = window.up_to(0, SNIFF_BYTES)?;
     let at = first.windows(5).position(|bytes| bytes == b"%PDF-").unwrap_or_default() as u64;
     match window.array(at + 5, "the PDF header")? {
         [b'1' | b'2', b'.', b'0'..=b'9'] => Ok(Probe {
@@ -22,7 +26,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             progressive: false,
             body: at + 8,
         }),
-        _ => Err(ProbeError::corrupt("a PDF version that does not exist", at + 5)),
+        _ => Err(ProbeError::corrupt("an unknown PDF version", at + 5)),
     }
 }
 
@@ -43,9 +47,6 @@ mod tests {
             verify_end(&mut &*cut, &found).unwrap_err().to_string(),
             format!("it ends at byte {}, within the document", cut.len())
         );
-        assert_eq!(
-            probe(&mut b"%PDF-x.y".as_slice()).unwrap_err().to_string(),
-            "a PDF version that does not exist, at byte 5"
-        );
+        assert_eq!(probe(&mut b"%PDF-x.y".as_slice()).unwrap_err().to_string(), "an unknown PDF version, at byte 5");
     }
 }

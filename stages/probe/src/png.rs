@@ -1,9 +1,12 @@
 //! PNG: the IHDR chunk, and the chunks before the picture's data (W3C PNG, third edition).
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source, tiff};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
+use crate::tiff;
 
-/// The IEND chunk's type and its checksum, which never differs.
+/// The type of the IEND chunk and its checksum, which is the same in every file.
 pub(crate) const END: &[u8] = b"IEND\xae\x42\x60\x82";
 
 const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
@@ -12,7 +15,10 @@ const WITHIN: &str = "the PNG header";
 
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
     if window.up_to(0, 8)? != SIGNATURE {
-        return Err(ProbeError::corrupt("the PNG signature is damaged, as by a transfer that changes line endings", 0));
+        return Err(ProbeError::corrupt(
+            "the PNG signature is damaged, perhaps by a transfer that changed line endings",
+            0,
+        ));
     }
     let header = Header::read(window)?;
     let mut orientation = 1;
@@ -21,7 +27,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         let length = u64::from(window.u32(at, WITHIN)?);
         let kind: [u8; 4] = window.array(at + 4, WITHIN)?;
         if !kind.iter().all(u8::is_ascii_alphabetic) || length > i32::MAX as u64 {
-            return Err(ProbeError::corrupt("something that is no chunk", at));
+            return Err(ProbeError::corrupt("an invalid chunk", at));
         }
         match &kind {
             b"IDAT" => {
@@ -38,7 +44,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         }
         at += 12 + length;
     }
-    Err(ProbeError::corrupt("more chunks than any picture has before its data", at))
+    Err(ProbeError::corrupt("more chunks before the data than a picture can have", at))
 }
 
 struct Header {
@@ -100,7 +106,7 @@ impl Header {
     }
 }
 
-/// Bit by bit, for 17 bytes: a table would be larger than what it saves.
+/// Returns the CRC-32 of the 17 bytes of a header. Bit by bit, because a table does not pay for so few.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
@@ -124,7 +130,7 @@ pub(crate) mod tests {
         chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &depth_to_interlace].concat())
     }
 
-    /// The structure of a PNG; its data inflates to nothing.
+    /// A PNG whose data cannot be inflated.
     pub(crate) fn png(width: u32, height: u32, orientation: u8) -> Vec<u8> {
         let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
         let chunks = [
@@ -146,7 +152,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_end_chunk_must_be_there_but_not_be_the_last_thing() {
+    fn the_end_chunk_must_be_there_and_bytes_may_follow_it() {
         let file = png(300, 200, 1);
         let cut = &file[..file.len() - 6];
         let found = probe(&mut &*cut).unwrap();
@@ -157,7 +163,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_header_that_lies_is_refused_with_its_place() {
+    fn an_invalid_header_is_refused_with_its_offset() {
         let with = |ihdr: Vec<u8>| [SIGNATURE.as_slice(), &ihdr, &chunk(b"IDAT", b""), &chunk(b"IEND", b"")].concat();
         let mut wrong_sum = png(300, 200, 1);
         wrong_sum[19] ^= 1;
@@ -166,7 +172,7 @@ pub(crate) mod tests {
         let no_data = [SIGNATURE.as_slice(), &ihdr(1, 1, [8, 2, 0, 0, 0]), &chunk(b"IEND", b"")].concat();
         let cases = [
             (wrong_sum, "the PNG header's checksum is wrong, at byte 29"),
-            (text_mode, "the PNG signature is damaged, as by a transfer that changes line endings, at byte 0"),
+            (text_mode, "the PNG signature is damaged, perhaps by a transfer that changed line endings, at byte 0"),
             (with(ihdr(0, 5, [8, 2, 0, 0, 0])), "the picture's width or height is out of range, at byte 16"),
             (with(ihdr(5, 1 << 31, [8, 2, 0, 0, 0])), "the picture's width or height is out of range, at byte 16"),
             (with(ihdr(5, 5, [8, 5, 0, 0, 0])), "a colour type that does not exist, at byte 25"),

@@ -1,31 +1,31 @@
-//! Random access to a file, and a window over it that keeps reads few and memory small.
+//! Random access to a file, through a window that keeps reads few and memory small.
 
 use std::convert::Infallible;
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::ProbeError;
+use crate::error::ProbeError;
 
-/// Bytes that can be read from any place. Each read may be a request to a store, so callers make few of them.
+/// Bytes that can be read at any offset. Each read may be a request to a store, so callers make few of them.
 pub trait Source {
-    /// How a read can fail.
+    /// The error of a failed read.
     type Error;
 
-    /// The file's length in bytes.
+    /// Returns the file's length in bytes.
     fn len(&self) -> u64;
 
-    /// Whether there is nothing in it.
+    /// Returns whether the file is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The `len` bytes from `offset`; fewer only at the end of the file. `len` is never above 256 KiB.
+    /// Returns the `len` bytes from `offset`, or fewer at the end of the file. `len` is at most 256 KiB.
     ///
     /// # Errors
-    /// Whatever keeps the source from being read.
+    /// If the source cannot be read.
     fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Self::Error>;
 }
 
-/// A file that is in memory already.
+/// A file in memory.
 impl Source for &[u8] {
     type Error = Infallible;
 
@@ -47,10 +47,10 @@ pub struct Reader<R> {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Learns the length by seeking to the end.
+    /// Returns a reader. It seeks to the end for the length.
     ///
     /// # Errors
-    /// Whatever seeking gives.
+    /// If seeking fails.
     pub fn new(mut inner: R) -> std::io::Result<Self> {
         let len = inner.seek(SeekFrom::End(0))?;
         Ok(Self { inner, len })
@@ -72,13 +72,13 @@ impl<R: Read + Seek> Source for Reader<R> {
     }
 }
 
-/// Covers most headers in one read; a store's answer takes longer than these bytes do.
+/// The size of the window. It covers most headers in one read, and a store's latency outweighs the transfer.
 const WINDOW_BYTES: usize = 64 * 1024;
 
-/// No honest header lies in more places. It bounds what a hostile one can cost.
+/// The most reads of one parser. Well-formed headers need fewer; this bounds the cost of a hostile one.
 const MAX_FETCHES: u64 = 1024;
 
-/// The part of a source that was read last. What lies in it is given at once, anything else is one read.
+/// The part of a source that was read last. Bytes within it cost nothing, all others cost one read.
 pub(crate) struct Window<'s, S: Source> {
     source: &'s mut S,
     len: u64,
@@ -93,19 +93,19 @@ impl<'s, S: Source> Window<'s, S> {
         Self { source, len, start: 0, buffer: Vec::new(), fetches_left: MAX_FETCHES }
     }
 
-    /// For a parser that follows a file from its beginning to its end and never turns back.
+    /// Returns a window for a parser that goes through a whole file and never back. It allows the reads for that.
     pub(crate) fn to_read_through(source: &'s mut S) -> Self {
         let mut window = Self::new(source);
         window.fetches_left += window.len / (WINDOW_BYTES as u64 / 2);
         window
     }
 
-    /// The file's length.
+    /// Returns the file's length.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// `count` bytes from `offset`, or as many as there are.
+    /// Returns `count` bytes from `offset`, or fewer at the end of the file.
     pub(crate) fn up_to(&mut self, offset: u64, count: usize) -> Result<&[u8], ProbeError<S::Error>> {
         let rest = self.len.saturating_sub(offset);
         let count = usize::try_from(rest).unwrap_or(usize::MAX).min(count).min(WINDOW_BYTES);
@@ -129,7 +129,10 @@ impl<'s, S: Source> Window<'s, S> {
         offset >= self.start && offset + count as u64 <= self.start + self.buffer.len() as u64
     }
 
-    /// Exactly `count` bytes (at most 64 KiB) from `offset`, which are part of `what`.
+    /// Returns exactly `count` bytes (at most 64 KiB) from `offset`.
+    ///
+    /// # Errors
+    /// [`ProbeError::Truncated`] within `what` if the file ends before them.
     pub(crate) fn bytes(
         &mut self,
         offset: u64,
@@ -137,7 +140,7 @@ impl<'s, S: Source> Window<'s, S> {
         what: &'static str,
     ) -> Result<&[u8], ProbeError<S::Error>> {
         let bytes = self.up_to(offset, count)?;
-        // A source that changed under our hands may give less than its length promised.
+        // A source that changed meanwhile may return fewer bytes than its length promised.
         if bytes.len() < count {
             let end = offset.saturating_add(bytes.len() as u64);
             return Err(ProbeError::Truncated { what, offset: end.min(self.len) });
@@ -145,7 +148,7 @@ impl<'s, S: Source> Window<'s, S> {
         self.up_to(offset, count)
     }
 
-    /// Exactly `N` bytes from `offset`.
+    /// Returns exactly `N` bytes from `offset`.
     pub(crate) fn array<const N: usize>(
         &mut self,
         offset: u64,
@@ -155,17 +158,17 @@ impl<'s, S: Source> Window<'s, S> {
         bytes.try_into().map_err(|_| ProbeError::Truncated { what, offset })
     }
 
-    /// A big-endian number.
+    /// Returns a big-endian number.
     pub(crate) fn u16(&mut self, offset: u64, what: &'static str) -> Result<u16, ProbeError<S::Error>> {
         self.array(offset, what).map(u16::from_be_bytes)
     }
 
-    /// A big-endian number.
+    /// Returns a big-endian number.
     pub(crate) fn u32(&mut self, offset: u64, what: &'static str) -> Result<u32, ProbeError<S::Error>> {
         self.array(offset, what).map(u32::from_be_bytes)
     }
 
-    /// A big-endian number.
+    /// Returns a big-endian number.
     pub(crate) fn u64(&mut self, offset: u64, what: &'static str) -> Result<u64, ProbeError<S::Error>> {
         self.array(offset, what).map(u64::from_be_bytes)
     }
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_past_the_end_says_where_the_end_is() {
+    fn a_read_past_the_end_names_the_offset_of_the_end() {
         let mut source: &[u8] = &[1, 2, 3];
         let mut window = Window::new(&mut source);
         let ends_at_3 = ProbeError::Truncated { what: "the thing", offset: 3 };
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_in_a_thousand_places_is_refused_instead_of_followed() {
+    fn a_header_in_more_than_a_thousand_places_is_refused() {
         let mut source = Counting(vec![0; 3], 0);
         let mut window = Window::new(&mut source);
         window.len = u64::MAX;
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_serves_any_place_of_a_file() {
+    fn a_reader_reads_at_any_offset() {
         let mut reader = Reader::new(std::io::Cursor::new(b"0123456789".to_vec())).unwrap();
         assert_eq!(reader.len(), 10);
         assert_eq!(reader.read(8, 5).unwrap(), b"89");

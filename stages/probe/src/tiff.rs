@@ -1,22 +1,27 @@
-//! TIFF's first directory (TIFF 6.0, section 2), which is also where EXIF keeps a photo's orientation.
+//! The first directory of a TIFF (TIFF 6.0, section 2). EXIF keeps a photo's orientation there, too.
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
 
 const WIDTH: u16 = 0x0100;
 const HEIGHT: u16 = 0x0101;
 const ORIENTATION: u16 = 0x0112;
 const WITHIN: &str = "the TIFF directory";
 
-/// The orientation in a block of EXIF, with or without the `Exif\0\0` before it: 1 to 8, or `None` if it has none that
-/// makes sense. Broken EXIF is common in good photos, so it is no error.
+/// Returns the orientation in a block of EXIF, with or without `Exif\0\0` before it: 1 to 8, or `None` if it is missing
+/// or invalid. Broken EXIF is common in good photos, so it is no error.
 pub fn exif_orientation(exif: &[u8]) -> Option<u8> {
     let mut block = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let end = block.len() as u64;
     orientation_within(&mut Window::new(&mut block), 0, end).ok().flatten()
 }
 
-/// The same for EXIF that lies between `base` and `end` of a file. Only the source itself can fail.
+/// Returns the orientation in the EXIF between the offsets `base` and `end` of a file.
+///
+/// # Errors
+/// [`ProbeError::Read`] if the source fails; nothing else.
 pub(crate) fn orientation_within<S: Source>(
     window: &mut Window<'_, S>,
     base: u64,
@@ -42,7 +47,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
     }
 }
 
-/// What matters of a TIFF's first directory.
+/// The entries of a TIFF's first directory that matter here.
 struct Directory {
     at: u64,
     width: Option<u32>,
@@ -51,7 +56,7 @@ struct Directory {
 }
 
 impl Directory {
-    /// Reads the TIFF whose own offsets count from `base`, and which ends at `end`.
+    /// Reads the first directory of a TIFF that lies between `base` and `end`. Its own offsets count from `base`.
     fn read<S: Source>(window: &mut Window<'_, S>, base: u64, end: u64) -> Result<Self, ProbeError<S::Error>> {
         let header: [u8; 8] = window.array(base, WITHIN)?;
         let (big_endian, offset) = match header {
@@ -99,7 +104,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe};
 
-    /// A TIFF of one directory, of (tag, type, value), in little endian.
+    /// A little-endian TIFF with one directory of (tag, type, value).
     pub(crate) fn tiff(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
         file.extend((entries.len() as u16).to_le_bytes());
@@ -133,11 +138,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn exif_that_makes_no_sense_is_no_orientation() {
+    fn invalid_exif_gives_no_orientation() {
         assert_eq!(exif_orientation(b""), None);
         assert_eq!(exif_orientation(b"Exif\0\0"), None);
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 0)])), None);
-        assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 2, 6)])), None, "a text is no number");
+        assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 2, 6)])), None, "a text is not a number");
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 6)])), Some(6));
         assert_eq!(exif_orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
     }

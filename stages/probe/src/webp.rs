@@ -1,7 +1,10 @@
 //! WebP: a RIFF container around VP8 or VP8L data, with metadata chunks in the extended form (RFC 9649).
 
-use crate::source::Window;
-use crate::{Format, Probe, ProbeError, Source, tiff};
+use crate::error::ProbeError;
+use crate::format::Format;
+use crate::probe::Probe;
+use crate::source::{Source, Window};
+use crate::tiff;
 
 /// One chunk per frame of an animation.
 const MAX_CHUNKS: usize = 16 * 1024;
@@ -14,13 +17,13 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         b"VP8 " | b"VP8L" => (frame_size(window, &first)?, 1),
         b"VP8X" => extended(window, &first)?,
         _ => {
-            return Err(ProbeError::corrupt("the first chunk is no picture", FIRST_CHUNK));
+            return Err(ProbeError::corrupt("the first chunk is not a picture", FIRST_CHUNK));
         }
     };
     Ok(Probe::picture(Format::WebP, stored, orientation, false, first.body))
 }
 
-/// The container says how long it is; it must fit into the file.
+/// Checks that the container, which gives its own length, fits into the file.
 pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>) -> Result<(), ProbeError<S::Error>> {
     if container_end(window)? > window.len() {
         return Err(ProbeError::Truncated { what: "the picture's data", offset: window.len() });
@@ -45,7 +48,7 @@ impl Chunk {
         Ok(Self { kind, body: at + 8, end: at + 8 + length })
     }
 
-    /// Chunks begin at even places.
+    /// Returns the offset of the next chunk. Chunks begin at even offsets.
     fn next(&self) -> u64 {
         self.end + self.end % 2
     }
@@ -54,7 +57,7 @@ impl Chunk {
 /// Width and height as stored.
 type Size = (u32, u32);
 
-/// The canvas of an extended file, and the orientation from its EXIF chunk, which comes after the picture's data.
+/// Returns the canvas of an extended file and the orientation from its EXIF chunk, which comes after the picture's data.
 fn extended<S: Source>(window: &mut Window<'_, S>, header: &Chunk) -> Result<(Size, u8), ProbeError<S::Error>> {
     let [_, _, _, _, w0, w1, w2, h0, h1, h2]: [u8; 10] = window.array(header.body, WITHIN)?;
     let canvas = (1 + u32::from_le_bytes([w0, w1, w2, 0]), 1 + u32::from_le_bytes([h0, h1, h2, 0]));
@@ -66,9 +69,9 @@ fn extended<S: Source>(window: &mut Window<'_, S>, header: &Chunk) -> Result<(Si
         }
         let chunk = Chunk::read(window, at)?;
         match &chunk.kind {
-            // A small canvas around a huge picture would slip past a limit on pixels.
+            // Otherwise a small canvas around a huge picture would pass a limit on pixels.
             b"VP8 " | b"VP8L" if frame_size(window, &chunk)? != canvas => {
-                return Err(ProbeError::corrupt("the picture has another size than its canvas", at));
+                return Err(ProbeError::corrupt("the picture's size differs from its canvas", at));
             }
             b"EXIF" => {
                 let orientation = tiff::orientation_within(window, chunk.body, chunk.end)?;
@@ -77,25 +80,25 @@ fn extended<S: Source>(window: &mut Window<'_, S>, header: &Chunk) -> Result<(Si
             _ => at = chunk.next(),
         }
     }
-    Err(ProbeError::corrupt("more chunks than any picture has", at))
+    Err(ProbeError::corrupt("more chunks than a picture can have", at))
 }
 
-/// The size at the beginning of a picture's compressed data.
+/// Returns the size at the beginning of a picture's compressed data.
 fn frame_size<S: Source>(window: &mut Window<'_, S>, chunk: &Chunk) -> Result<Size, ProbeError<S::Error>> {
     let at = chunk.body;
     let (width, height) = if &chunk.kind == b"VP8L" {
         let [signature, bits @ ..]: [u8; 5] = window.array(at, WITHIN)?;
         let bits = u32::from_le_bytes(bits);
         if signature != 0x2f || bits >> 29 != 0 {
-            return Err(ProbeError::corrupt("no lossless picture where one should begin", at));
+            return Err(ProbeError::corrupt("the lossless picture does not begin with its signature", at));
         }
         (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff))
     } else {
         let [tag, _, _, s0, s1, s2, w0, w1, h0, h1]: [u8; 10] = window.array(at, WITHIN)?;
         if tag & 1 != 0 || [s0, s1, s2] != [0x9d, 0x01, 0x2a] {
-            return Err(ProbeError::corrupt("no key frame where the picture should begin", at));
+            return Err(ProbeError::corrupt("the picture does not begin with a key frame", at));
         }
-        // The two highest bits ask for scaling, which nobody does.
+        // The two highest bits ask for scaling on display, which readers ignore.
         (u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff), u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff))
     };
     if width == 0 || height == 0 {
@@ -149,7 +152,7 @@ pub(crate) mod tests {
     #[test]
     fn a_canvas_that_hides_a_larger_picture_is_refused() {
         let refused = probe(&mut webp((10, 10), (16383, 16383), 1).as_slice()).unwrap_err();
-        assert_eq!(refused.to_string(), "the picture has another size than its canvas, at byte 30");
+        assert_eq!(refused.to_string(), "the picture's size differs from its canvas, at byte 30");
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! Any bytes give an answer or a typed error: never a panic, never an endless search, never a read beyond what a window
-//! holds. Bytes that are nearly right get deepest into the parsers, so most cases here are whole files with a few
-//! bytes changed, cut or repeated.
+//! Any bytes give an answer or a typed error: no panic, no endless loop, no read larger than the window. Bytes that are
+//! nearly valid get deepest into the parsers, so most cases are complete files with a few bytes changed, cut or repeated.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use stage_probe::{Format, ProbeError, Reader, Source, describe, exif_orientation, probe, sniff, verify_end};
 
-/// Counts what is asked of a file.
+/// A file that counts its reads.
 struct Watched<'a> {
     bytes: &'a [u8],
     largest: usize,
@@ -30,7 +29,7 @@ impl Source for Watched<'_> {
     }
 }
 
-/// Probes `bytes` and checks what must hold of every answer.
+/// Probes `bytes` and checks what holds for every answer.
 fn check(bytes: &[u8]) {
     let mut file = Watched { bytes, largest: 0, reads: 0 };
     let answer = probe(&mut file);
@@ -41,7 +40,7 @@ fn check(bytes: &[u8]) {
         let _ = verify_end(&mut file, found);
     }
     if let Err(ProbeError::Truncated { offset, .. }) = answer {
-        assert!(offset <= bytes.len() as u64, "truncated behind the end");
+        assert!(offset <= bytes.len() as u64, "truncated after the end");
     }
     assert!(file.largest <= 256 * 1024);
     assert!(file.reads <= 2 * 1024 + 16, "{} reads", file.reads);
@@ -53,7 +52,7 @@ fn samples() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/listing");
     let mut names: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
-    // Long enough for every header but those of the films, which come last: those are kept whole.
+    // 20,000 bytes hold every header except those of the videos, which come last. Videos are kept whole.
     let shortened = |name: PathBuf| {
         let whole = std::fs::read(&name).unwrap();
         if name.extension().is_some_and(|extension| extension == "mp4") {
@@ -64,7 +63,7 @@ fn samples() -> Vec<Vec<u8>> {
     names.into_iter().map(shortened).collect()
 }
 
-/// A small, whole file of each format.
+/// A small, complete file of each format.
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = samples();
     seeds.push(b"GIF89a\x40\x00\x30\x00\x00\x00\x00\x2c\0\0\0\0\x40\x00\x30\x00\x00\x02\x02\x4c\x01\x00\x3b".to_vec());
@@ -128,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_known_beginning_are_answered(
+    fn any_bytes_after_a_known_beginning_are_answered(
         beginning in prop::sample::select(vec![
             b"\xff\xd8\xff".as_slice(), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"GIF89a", b"RIFF\xff\0\0\0WEBPVP8X", b"II*\0\x08\0\0\0",
             b"MM\0*\0\0\0\x08", b"\0\0\0\x0cftypheic\0\0\x01\0meta\0\0\0\0", b"\0\0\0\x0cftypisom\0\0\x01\0moov", b"%PDF-1.",

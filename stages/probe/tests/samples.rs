@@ -1,4 +1,4 @@
-//! The sample listing, as it should be seen.
+//! What the files of the sample listing are.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ fn look_at(name: &str) -> (Probe, Result<(), ProbeError<std::io::Error>>) {
 }
 
 #[test]
-fn every_picture_is_upright_in_its_own_orientation() {
+fn every_picture_has_its_upright_size_and_orientation() {
     let expected = [
         ("front.jpg", Format::Jpeg, 2400, 1600, 1),
         ("living-room.jpg", Format::Jpeg, 2400, 1600, 3),
@@ -38,7 +38,7 @@ fn every_picture_is_upright_in_its_own_orientation() {
 }
 
 #[test]
-fn the_portrait_film_is_turned_and_silent_and_the_landscape_one_is_neither() {
+fn the_portrait_video_is_turned_and_silent_and_the_landscape_video_is_neither() {
     let (portrait, end) = look_at("staircase.mp4");
     assert_eq!(portrait.pixels, Some(Pixels { width: 720, height: 1280 }));
     assert_eq!((portrait.orientation, portrait.duration_ms, portrait.has_audio), (6, Some(3000), Some(false)));
@@ -50,11 +50,11 @@ fn the_portrait_film_is_turned_and_silent_and_the_landscape_one_is_neither() {
 }
 
 #[test]
-fn the_document_is_whole_and_the_damaged_photo_is_not() {
+fn the_document_is_complete_and_the_damaged_photo_is_not() {
     let (document, end) = look_at("description.pdf");
     assert_eq!((document.format, document.pixels), (Format::Pdf, None));
     assert!(end.is_ok());
     let (damaged, end) = look_at("kitchen-damaged.jpg");
-    assert_eq!(damaged.pixels, Some(Pixels { width: 2000, height: 1500 }), "the header is still good");
+    assert_eq!(damaged.pixels, Some(Pixels { width: 2000, height: 1500 }), "the header is intact");
     assert!(matches!(end, Err(ProbeError::Truncated { what: "the picture's data", .. })), "{end:?}");
 }

@@ -1,20 +1,23 @@
-//! Colours come out as sRGB.
+//! Conversion of colours to sRGB.
 //!
-//! The conversion runs on the small picture, after the first resize: resizing works on gamma-encoded samples anyway, and
-//! a rendition has a tenth of the pixels of a photo.
+//! It runs on the small picture, after the first resize: resizing works on gamma-encoded samples anyway, and a rendition has
+//! a tenth of the pixels of a photo.
 
 use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, TransformOptions};
 
 use crate::error::PictureError;
 use crate::raster::{Layout, Raster};
 
-/// No real profile is larger; a CMYK one with fine tables is 2 to 3 MiB.
+/// The largest profile that is used. A CMYK profile with fine tables has 2 to 3 MiB.
 pub const MAX_PROFILE: usize = 4 << 20;
 
-/// The picture in sRGB, gray or RGB, with its opacity if it had one.
+/// Returns the picture in sRGB, gray or RGB, with its opacity.
 ///
-/// A profile that cannot be read, or that is for another kind of samples, is passed over, as browsers do: the picture is
-/// still there, and its colours are then taken as sRGB (or as plain ink coverage).
+/// A profile that cannot be read, or that is for other samples, is ignored, as browsers do. The colours are then taken as
+/// sRGB, or as ink coverage.
+///
+/// # Errors
+/// If the conversion itself fails.
 pub fn to_srgb(picture: Raster, profile: Option<&[u8]>) -> Result<Raster, PictureError> {
     match profile.and_then(|bytes| Conversion::new(bytes, picture.layout())) {
         Some(conversion) => conversion.apply(picture),
@@ -29,7 +32,7 @@ struct Conversion {
 }
 
 impl Conversion {
-    /// `None` if there is nothing to do or the profile is of no use.
+    /// Returns the conversion from a profile. `None` if it would change nothing or the profile cannot be used.
     fn new(profile: &[u8], from: Layout) -> Option<Self> {
         if profile.len() > MAX_PROFILE {
             return None;
@@ -51,8 +54,8 @@ impl Conversion {
         (!conversion.changes_nothing(from)).then_some(conversion)
     }
 
-    /// Whether the profile is sRGB by another name, as in most photos that have one. Told by what it does and not by
-    /// what it is called: a grid of colours comes out as it went in.
+    /// Returns whether the profile is equal to sRGB, as in most photos that have one. Its effect decides and not its name: a
+    /// grid of colours must stay unchanged.
     fn changes_nothing(&self, from: Layout) -> bool {
         const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
         if from != Layout::Rgb && from != Layout::Rgba {
@@ -76,8 +79,8 @@ impl Conversion {
         let mut out = vec![0; picture.samples().len() / from.channels() * self.to.channels()];
         self.transform
             .transform(picture.samples(), &mut out)
-            .map_err(|e| PictureError::Internal(format!("converting {size} pixels to sRGB failed: {e}")))?;
-        // A gray picture stays one: all three samples are alike, and one is enough.
+            .map_err(|e| PictureError::defect(format!("converting {size} pixels to sRGB failed: {e}")))?;
+        // A gray picture stays gray: all three samples are equal, and one is kept.
         match from {
             Layout::Gray => Raster::new(size, Layout::Gray, out.into_iter().step_by(3).collect()),
             Layout::GrayAlpha => {
@@ -89,7 +92,7 @@ impl Conversion {
     }
 }
 
-/// Inks without a profile: each takes away its share of the light.
+/// Converts inks without a profile: each absorbs its share of the light.
 fn plain_cmyk(picture: Raster) -> Result<Raster, PictureError> {
     let size = picture.size();
     let samples = picture.into_samples();
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn opacity_is_no_colour() {
+    fn opacity_is_not_converted() {
         let p3 = profile(ColorProfile::new_display_p3());
         let converted = to_srgb(one(Layout::Rgba, &[200, 100, 50, 77]), Some(&p3)).unwrap();
         assert_eq!(converted.samples()[3], 77);
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn srgb_by_any_name_is_left_exactly_as_it_is() {
+    fn an_srgb_profile_changes_nothing() {
         let srgb = profile(ColorProfile::new_srgb());
         assert!(Conversion::new(&srgb, Layout::Rgb).is_none());
         assert!(Conversion::new(&profile(ColorProfile::new_display_p3()), Layout::Rgb).is_some());
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_for_other_samples_or_none_at_all_is_passed_over() {
+    fn a_profile_for_other_samples_or_an_invalid_one_is_ignored() {
         let gray = profile(ColorProfile::new_gray_with_gamma(1.0));
         let pixel = one(Layout::Rgb, &[1, 2, 3]);
         assert_eq!(to_srgb(pixel.clone(), Some(&gray)).unwrap(), pixel);
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_inks_become_the_light_they_leave() {
+    fn inks_without_a_profile_become_the_light_that_they_reflect() {
         let rgb = |inks: &[u8]| to_srgb(one(Layout::Cmyk, inks), None).unwrap().samples().to_vec();
         assert_eq!(rgb(&[0, 0, 0, 0]), [255; 3]);
         assert_eq!(rgb(&[0, 0, 0, 255]), [0; 3]);
@@ -175,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_damage_to_a_profile_stops_a_picture(at in 0usize..600, value: u8, cut in 0usize..800, p3: bool) {
+        fn a_damaged_profile_never_fails_a_picture(at in 0usize..600, value: u8, cut in 0usize..800, p3: bool) {
             let mut bytes = profile(if p3 { ColorProfile::new_display_p3() } else { ColorProfile::new_srgb() });
             if let Some(byte) = bytes.get_mut(at) { *byte = value; }
             bytes.truncate(bytes.len().saturating_sub(cut / 2));

@@ -1,4 +1,4 @@
-//! The stage's settings, from its pin. Read strictly: a misspelt setting is an error and not a default.
+//! The stage's configuration, from its pin. A misspelt setting is an error and not a default.
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// The extension of a rendition's key, which tells its real format.
+    /// Returns the extension of a rendition's key.
     pub fn extension(self) -> &'static str {
         match self {
             OutputFormat::Jpeg => "jpg",
@@ -24,7 +24,7 @@ impl OutputFormat {
         }
     }
 
-    /// The MIME type.
+    /// Returns the MIME type.
     pub fn content_type(self) -> &'static str {
         match self {
             OutputFormat::Jpeg => "image/jpeg",
@@ -36,15 +36,15 @@ impl OutputFormat {
 /// What to make, and how large a source may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// One rendition each; never empty, no two alike.
+    /// The bounds of the renditions; never empty, all different.
     pub renditions: Vec<Bounds>,
-    /// The format of all of them.
+    /// The format of all renditions.
     pub format: OutputFormat,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
-    /// The most pixels that a source may have. Checked from its header, before anything is decoded.
+    /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
-    /// The most bytes of memory that decoding may take, as estimated from the header.
+    /// The most bytes of memory for decoding, as estimated from the header.
     pub max_memory: u64,
     /// The largest source file, in bytes. It is held in memory while it is decoded.
     pub max_bytes: u64,
@@ -63,14 +63,14 @@ impl Default for Config {
     }
 }
 
-/// What is wrong with the settings.
+/// Why the configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No JSON object of the known settings.
-    #[error("the configuration of the thumbnails stage cannot be read: {0}")]
+    /// It is not a JSON object of known settings.
+    #[error("the thumbnails stage's configuration: {0}")]
     Json(#[from] serde_json::Error),
-    /// A setting out of its range.
-    #[error("the configuration of the thumbnails stage is wrong at `{setting}`: {problem}")]
+    /// A setting has an invalid value.
+    #[error("the thumbnails stage's configuration: `{setting}`: {problem}")]
     Setting {
         /// The setting's name.
         setting: &'static str,
@@ -79,7 +79,7 @@ pub enum ConfigError {
     },
 }
 
-/// The settings as they are written.
+/// The configuration as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Written {
@@ -93,14 +93,14 @@ struct Written {
     max_bytes: Option<u64>,
 }
 
-/// The largest side that a rendition may be asked for; also what WebP can hold.
+/// The largest side of a rendition, which is also the limit of WebP.
 const MAX_SIDE: u32 = 16_383;
-/// More renditions than anyone needs, few enough for one call.
+/// The most renditions of one call.
 const MAX_RENDITIONS: usize = 32;
 
 impl Config {
-    /// Reads the settings from JSON. Every setting may be left out; with neither `boxes` nor `widths`, the boxes
-    /// 320×240, 640×480 and 1280×960 are made.
+    /// Returns the configuration in a JSON object. Every setting may be left out. Without `boxes` and `widths`, the boxes are
+    /// 320×240, 640×480 and 1280×960.
     ///
     /// ```json
     /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85,
@@ -116,10 +116,10 @@ impl Config {
         };
         let quality = written.quality.unwrap_or(defaults.quality);
         if !(1..=100).contains(&quality) {
-            return Err(wrong("quality", format!("{quality} is not within 1 to 100")));
+            return Err(wrong("quality", format!("{quality} is not from 1 to 100")));
         }
         if written.format == OutputFormat::Webp && written.quality.is_some() {
-            return Err(wrong("quality", "WebP renditions are lossless and have none; leave it out".to_owned()));
+            return Err(wrong("quality", "WebP renditions are lossless and have no quality; leave it out".to_owned()));
         }
         Ok(Self {
             renditions,
@@ -151,33 +151,37 @@ fn renditions(boxes: &[String], widths: &[u32]) -> Result<Vec<Bounds>, ConfigErr
     }
     for &width in widths {
         if !(1..=MAX_SIDE).contains(&width) {
-            return Err(wrong("widths", format!("{width} is not within 1 to {MAX_SIDE}")));
+            return Err(wrong("widths", format!("{width} is not from 1 to {MAX_SIDE}")));
         }
         all.push(("widths", Bounds::Width(width)));
     }
     let mut kept = Vec::with_capacity(all.len());
     for (setting, bounds) in all {
         if kept.contains(&bounds) {
-            return Err(wrong(setting, format!("{bounds} is there twice")));
+            return Err(wrong(setting, format!("{bounds} is listed twice")));
         }
         kept.push(bounds);
     }
     if kept.is_empty() {
-        return Err(wrong("boxes", "there is no rendition to make".to_owned()));
+        return Err(wrong("boxes", "there is no rendition to make; add a box or a width".to_owned()));
     }
     if kept.len() > MAX_RENDITIONS {
-        return Err(wrong("boxes", format!("{} renditions are more than {MAX_RENDITIONS}", kept.len())));
+        return Err(wrong(
+            "boxes",
+            format!("there are {} renditions; at most {MAX_RENDITIONS} are allowed", kept.len()),
+        ));
     }
     Ok(kept)
 }
 
-/// `320x240`, written exactly so: it becomes part of keys.
+/// Returns the size in `320x240`. No other spelling is accepted, because it becomes part of keys.
 fn parse_box(text: &str) -> Result<Size, ConfigError> {
-    let bad = || wrong("boxes", format!("{text:?} is no box such as \"320x240\" with sides of 1 to {MAX_SIDE} pixels"));
+    let bad =
+        || wrong("boxes", format!("{text:?} is not a box such as \"320x240\" with sides from 1 to {MAX_SIDE} pixels"));
     let (w, h) = text.split_once('x').ok_or_else(bad)?;
     let size = Size::new(w.parse().map_err(|_| bad())?, h.parse().map_err(|_| bad())?);
     let in_range = |side| (1..=MAX_SIDE).contains(&side);
-    // The comparison refuses "+320x240" and "0320x240", which parse but would name another key.
+    // The comparison refuses "+320x240" and "0320x240", which would parse but lead to another key.
     if in_range(size.width) && in_range(size.height) && size.to_string() == text { Ok(size) } else { Err(bad()) }
 }
 
@@ -185,14 +189,16 @@ fn parse_box(text: &str) -> Result<Size, ConfigError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
     use proptest::prelude::*;
+    use serde_json::Value;
 
     fn names(config: &Config) -> Vec<String> {
         config.renditions.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn without_settings_the_first_generation_is_made() {
+    fn the_default_is_three_boxes_as_jpeg() {
         let config = Config::parse("{}").unwrap();
         assert_eq!(config, Config::default());
         assert_eq!(names(&config), ["320x240", "640x480", "1280x960"]);
@@ -200,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn the_second_generation_is_a_list_of_widths() {
+    fn widths_replace_the_default_boxes() {
         let config = Config::parse(r#"{"widths":[200,400,800,1200],"quality":80}"#).unwrap();
         assert_eq!(names(&config), ["w200", "w400", "w800", "w1200"]);
     }
 
     #[test]
-    fn every_mistake_names_its_setting() {
+    fn every_error_names_its_setting() {
         for (json, word) in [
             (r#"{"box":["1x1"]}"#, "box"),
             (r#"{"boxes":["320*240"]}"#, "320*240"),
@@ -231,9 +237,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_breaks_the_parser(text in ".*") {
+        fn any_text_is_parsed_without_a_panic(text in ".*") {
             let _ = Config::parse(&text);
             let _ = parse_box(&text);
+        }
+    }
+
+    /// No JSON Schema can count the entries of two lists together.
+    fn too_many_renditions(config: &Value) -> bool {
+        let entries = |name: &str| config[name].as_array().map_or(0, Vec::len);
+        entries("boxes") + entries("widths") > MAX_RENDITIONS
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, too_many_renditions, Config::parse);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which files are rendered. What a file is, its first bytes say; names and declared types are not looked at.
+//! The formats that are rendered, recognised by a file's first bytes. Names and declared types are not used.
 
 use stage_probe::{SNIFF_BYTES, describe, sniff};
 
@@ -20,8 +20,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format's name for messages.
-    pub fn name(self) -> &'static str {
+    /// Returns the format's name for messages.
+    pub const fn name(self) -> &'static str {
         match self {
             Format::Jpeg => "JPEG",
             Format::Png => "PNG",
@@ -32,11 +32,14 @@ impl Format {
     }
 }
 
-/// Tells a file's format from its beginning; more bytes than are needed do no harm.
+/// Returns a file's format, from any number of bytes at its beginning.
+///
+/// # Errors
+/// `Corrupt` if the file is empty, `Unsupported` if it has another format.
 pub fn recognise(file: &[u8]) -> Result<Format, PictureError> {
     use stage_probe::Format as Known;
     if file.is_empty() {
-        return Err(PictureError::Corrupt("the file is empty".to_owned()));
+        return Err(PictureError::Corrupt("is empty".to_owned()));
     }
     let head = file.get(..SNIFF_BYTES).unwrap_or(file);
     let other = match sniff(head) {
@@ -46,12 +49,12 @@ pub fn recognise(file: &[u8]) -> Result<Format, PictureError> {
         Some(Known::Gif) => return Ok(Format::Gif),
         Some(Known::Tiff) => return Ok(Format::Tiff),
         Some(known @ (Known::Heic | Known::Avif)) => {
-            format!("is {known}, which cannot be decoded in the sandbox")
+            format!("has the format {known}, which cannot be decoded in the sandbox")
         }
-        Some(known) => format!("is {known}, a {} and no photo", known.kind()),
+        Some(known) => format!("is a {} ({known})", known.kind()),
         None => format!("is {}", describe(head)),
     };
-    Err(PictureError::Unsupported(format!("the file {other}; JPEG, PNG, WebP, GIF and TIFF are rendered")))
+    Err(PictureError::Unsupported(format!("{other}; accepted formats are JPEG, PNG, WebP, GIF and TIFF")))
 }
 
 #[cfg(test)]
@@ -60,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_format_is_known_by_its_first_bytes() {
+    fn every_format_is_recognised_by_its_first_bytes() {
         assert_eq!(recognise(b"\xFF\xD8\xFF\xE0").unwrap(), Format::Jpeg);
         assert_eq!(recognise(b"\x89PNG\r\n\x1a\n....").unwrap(), Format::Png);
         assert_eq!(recognise(b"RIFF\x10\0\0\0WEBPVP8 ").unwrap(), Format::WebP);
@@ -75,7 +78,7 @@ mod tests {
             (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
             (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF"),
             (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "MP4"),
-            (b"%PDF-1.7", "PDF, a document"),
+            (b"%PDF-1.7", "document (PDF)"),
             (b"PK\x03\x04", "ZIP"),
         ] {
             match recognise(bytes) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A size in pixels. Neither side is ever zero in a picture that was decoded.
+/// A size in pixels. In a decoded picture, neither side is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
     /// Columns.
@@ -12,22 +12,22 @@ pub struct Size {
 }
 
 impl Size {
-    /// A size of `width` by `height` pixels.
+    /// Returns a size of `width` by `height` pixels.
     pub const fn new(width: u32, height: u32) -> Self {
         Self { width, height }
     }
 
-    /// How many pixels that is.
+    /// Returns the number of pixels.
     pub const fn pixels(self) -> u64 {
         self.width as u64 * self.height as u64
     }
 
-    /// The size after a quarter turn.
+    /// Returns the size after a quarter turn.
     pub const fn turned(self) -> Self {
         Self { width: self.height, height: self.width }
     }
 
-    /// Whether a picture of this size can be shrunk, or left as it is, to give one of `other`.
+    /// Returns whether a picture of this size can become one of `other` without being enlarged.
     pub const fn covers(self, other: Size) -> bool {
         self.width >= other.width && self.height >= other.height
     }
@@ -39,17 +39,17 @@ impl fmt::Display for Size {
     }
 }
 
-/// The room that a rendition may fill.
+/// The space that a rendition may fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bounds {
-    /// Neither wider nor higher than this.
+    /// Neither wider nor taller than this.
     Box(Size),
-    /// Not wider than this, as high as it comes out.
+    /// Not wider than this, and of any height.
     Width(u32),
 }
 
 impl Bounds {
-    /// The largest size within these bounds that has the proportions of `picture` and does not enlarge it.
+    /// Returns the largest size within these bounds that keeps the aspect ratio of `picture` and does not enlarge it.
     pub fn fit(self, picture: Size) -> Size {
         let (w, h) = (u64::from(picture.width), u64::from(picture.height));
         let (room_w, room_h) = match self {
@@ -59,19 +59,19 @@ impl Bounds {
         if w <= room_w && h <= room_h {
             return picture;
         }
-        // Integer arithmetic, so that a size never depends on how a float is rounded.
+        // Integer arithmetic, so that no size depends on floating-point rounding.
         let (fit_w, fit_h) = if w * room_h > h * room_w {
             (room_w, rounded_div(h * room_w, w))
         } else {
             (rounded_div(w * room_h, h), room_h)
         };
-        // Both are at most the picture's own sides, which are u32.
+        // Both are at most the picture's sides, which are u32.
         Size { width: fit_w.clamp(1, w) as u32, height: fit_h.clamp(1, h) as u32 }
     }
 }
 
 impl fmt::Display for Bounds {
-    /// `320x240` or `w200`: the rendition's name.
+    /// Writes the rendition's name: `320x240` or `w200`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Bounds::Box(size) => size.fmt(f),
@@ -84,7 +84,7 @@ fn rounded_div(a: u64, b: u64) -> u64 {
     (a + b / 2) / b
 }
 
-/// How stored pixels must be turned to stand upright: EXIF's tag 0x0112.
+/// How a stored picture must be turned to be upright: EXIF's tag 0x0112.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Orientation {
     /// 1: as stored.
@@ -107,7 +107,7 @@ pub enum Orientation {
 }
 
 impl Orientation {
-    /// From the value of the EXIF tag. Anything but 1 to 8 means nothing and is taken as upright.
+    /// Returns the orientation for a value of the EXIF tag. Values other than 1 to 8 count as upright.
     pub fn from_exif(value: u16) -> Self {
         match value {
             2 => Self::MirrorHorizontal,
@@ -121,12 +121,17 @@ impl Orientation {
         }
     }
 
-    /// Whether width and height change places.
+    /// Returns the orientation in an EXIF block, with or without JPEG's `Exif` before it. Upright if there is none.
+    pub fn from_exif_block(block: &[u8]) -> Self {
+        stage_probe::exif_orientation(block).map(|value| Self::from_exif(value.into())).unwrap_or_default()
+    }
+
+    /// Returns whether width and height are exchanged.
     pub fn turns(self) -> bool {
         matches!(self, Self::Transpose | Self::Turn90 | Self::Transverse | Self::Turn270)
     }
 
-    /// The size of a picture of `stored` size once it stands upright, or the other way round.
+    /// Returns the upright size of a picture of `stored` size, and the stored size for an upright size.
     pub fn apply(self, stored: Size) -> Size {
         if self.turns() { stored.turned() } else { stored }
     }
@@ -178,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_picture_the_result_is_inside_and_not_larger(
+        fn every_result_is_within_its_bounds_and_not_enlarged(
             w in 1u32.., h in 1u32.., bw in 1u32..100_000, bh in 1u32..100_000, by_width: bool,
         ) {
             let picture = Size::new(w, h);
@@ -188,7 +193,7 @@ mod tests {
             prop_assert!(fitted.width >= 1 && fitted.height >= 1);
             prop_assert!(fitted.width <= bw);
             if !by_width { prop_assert!(fitted.height <= bh); }
-            // One side touches the bounds, unless the picture was small enough as it was.
+            // One side touches the bounds, unless the picture fits as it is.
             prop_assert!(fitted == picture || fitted.width == bw || fitted.height == bh);
         }
     }

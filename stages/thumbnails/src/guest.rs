@@ -1,20 +1,30 @@
-//! The component's export, and its imports as a [`Host`]. Nothing is decided here.
+//! The component: its export, and its imports as a [`Host`]. It decides nothing.
 
 use crate::bindings::exports::toq::media::asset_stage::Guest;
 use crate::bindings::toq::media::types::{Asset, Context, Failure};
 use crate::bindings::toq::media::{keys, object_writer, objects, progress};
 use crate::stage::{Host, Stored, process};
 
-struct Thumbnails;
+/// The component.
+pub struct Component;
 
-impl Guest for Thumbnails {
+impl Guest for Component {
     fn process(ctx: Context, asset: Asset) -> Result<Asset, Failure> {
         process(&mut Imports, &ctx.config, asset)
     }
 }
 
-crate::bindings::export!(Thumbnails with_types_in crate::bindings);
+// Native linkers reject the names of a component's exports; natively only the tests are built.
+#[cfg(target_family = "wasm")]
+crate::bindings::export!(Component with_types_in crate::bindings);
 
+/// The JSON Schema of this stage's settings, a custom section of the component that `stagehost` reads.
+#[cfg(target_family = "wasm")]
+#[used]
+#[unsafe(link_section = "stagehost:config-schema")]
+static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+
+/// The component's imports.
 struct Imports;
 
 impl Host for Imports {

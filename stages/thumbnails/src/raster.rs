@@ -1,4 +1,4 @@
-//! Pictures in memory: 8 bits a sample, samples interleaved, rows without padding.
+//! Pictures in memory: 8 bits per sample, samples interleaved, rows without padding.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
@@ -23,7 +23,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Samples, and so bytes, a pixel.
+    /// Returns the number of samples, and of bytes, per pixel.
     pub const fn channels(self) -> usize {
         match self {
             Layout::Gray => 1,
@@ -33,7 +33,7 @@ impl Layout {
         }
     }
 
-    /// Whether the last sample is opacity.
+    /// Returns whether the last sample is opacity.
     pub const fn has_alpha(self) -> bool {
         matches!(self, Layout::GrayAlpha | Layout::Rgba)
     }
@@ -48,12 +48,15 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// A picture of `samples`; an error if there are not exactly as many as size and layout ask for.
+    /// Returns a picture of `samples`.
+    ///
+    /// # Errors
+    /// If the number of samples does not match size and layout.
     pub fn new(size: Size, layout: Layout, samples: Vec<u8>) -> Result<Self, PictureError> {
         let expected = size.pixels().checked_mul(layout.channels() as u64);
         if size.pixels() == 0 || expected != Some(samples.len() as u64) {
-            return Err(PictureError::Internal(format!(
-                "a decoder gave {} bytes for a picture of {size} pixels of {} bytes",
+            return Err(PictureError::defect(format!(
+                "a decoder returned {} bytes for a picture of {size} pixels of {} bytes",
                 samples.len(),
                 layout.channels()
             )));
@@ -61,32 +64,32 @@ impl Raster {
         Ok(Self { size, layout, samples })
     }
 
-    /// Width and height.
+    /// Returns width and height.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// What the samples mean.
+    /// Returns what the samples mean.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// All samples, row by row from the top.
+    /// Returns all samples, row by row from the top.
     pub fn samples(&self) -> &[u8] {
         &self.samples
     }
 
-    /// Gives the samples away.
+    /// Returns the samples without copying them.
     pub fn into_samples(self) -> Vec<u8> {
         self.samples
     }
 
-    /// The picture shrunk to `target`, with Lanczos' filter over three lobes.
+    /// Returns the picture shrunk to `target` with a Lanczos filter of three lobes.
     ///
-    /// `extent` is how much of this picture to take, from the top left corner: a picture that was decoded at a fraction
+    /// `extent` is the number of columns and rows to use, from the top left corner: a picture that was decoded at a fraction
     /// of its size may end within its last column and row.
     pub fn resized(&self, target: Size, extent: (f64, f64), resizer: &mut Resizer) -> Result<Raster, PictureError> {
-        // By type and not by the library's own dispatch, which would bring in code for every kind of pixel it knows.
+        // By type, because the library's own dispatch would link code for every pixel type that it knows.
         match self.layout {
             Layout::Gray => self.resized_as::<U8>(target, extent, resizer),
             Layout::GrayAlpha => self.resized_as::<U8x2>(target, extent, resizer),
@@ -102,7 +105,7 @@ impl Raster {
         resizer: &mut Resizer,
     ) -> Result<Raster, PictureError> {
         let failed = |what: &dyn std::fmt::Display| {
-            PictureError::Internal(format!("resizing {} to {target} pixels failed: {what}", self.size))
+            PictureError::defect(format!("resizing {} to {target} pixels failed: {what}", self.size))
         };
         let source = TypedImageRef::<P>::from_buffer(self.size.width, self.size.height, &self.samples)
             .map_err(|e| failed(&e))?;
@@ -114,12 +117,12 @@ impl Raster {
         Raster::new(target, self.layout, samples)
     }
 
-    /// The whole picture shrunk to `target`.
+    /// Returns the whole picture shrunk to `target`.
     pub fn shrunk(&self, target: Size, resizer: &mut Resizer) -> Result<Raster, PictureError> {
         self.resized(target, (f64::from(self.size.width), f64::from(self.size.height)), resizer)
     }
 
-    /// The picture turned upright.
+    /// Returns the picture turned upright.
     pub fn oriented(self, orientation: Orientation) -> Raster {
         if orientation == Orientation::Upright {
             return self;
@@ -137,7 +140,7 @@ impl Raster {
         let (source, _) = self.samples.as_chunks::<N>();
         let mut out: Vec<[u8; N]> = Vec::with_capacity(w * h);
         let rows = source.chunks_exact(w);
-        // Where the row or the column of the result comes from.
+        // A column of the source, which becomes a row of the result.
         let column = |x: usize| source.iter().skip(x).step_by(w);
         match orientation {
             Orientation::Upright => out.extend_from_slice(source),
@@ -152,7 +155,7 @@ impl Raster {
         Raster { size: orientation.apply(self.size), layout: self.layout, samples: out.into_flattened() }
     }
 
-    /// The picture laid on white, for a format without opacity.
+    /// Returns the picture on a white background, for a format without opacity.
     pub fn on_white(self) -> Raster {
         match self.layout {
             Layout::GrayAlpha => self.flattened::<2, 1>(Layout::Gray),
@@ -180,8 +183,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Two by three, every pixel different.
-    fn little() -> Raster {
+    /// A picture of two by three pixels, all different.
+    fn two_by_three() -> Raster {
         Raster::new(Size::new(2, 3), Layout::Gray, vec![1, 2, 3, 4, 5, 6]).unwrap()
     }
 
@@ -198,7 +201,7 @@ mod tests {
             (7, 3, [6, 4, 2, 5, 3, 1]),
             (8, 3, [2, 4, 6, 1, 3, 5]),
         ] {
-            let turned = little().oriented(Orientation::from_exif(value));
+            let turned = two_by_three().oriented(Orientation::from_exif(value));
             assert_eq!(turned.size().width, width, "orientation {value}");
             assert_eq!(turned.samples(), upright, "orientation {value}");
         }
@@ -214,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invisible_does_not_bleed_into_what_is_seen() {
-        // Transparent black beside opaque white: shrunk without regard to opacity it would give a gray fringe.
+    fn transparent_pixels_do_not_bleed_into_opaque_ones() {
+        // Transparent black beside opaque white. Resized without regard to opacity, it would give a gray fringe.
         let row: Vec<u8> = (0..8).flat_map(|x| if x < 4 { [0, 0, 0, 0] } else { [255, 255, 255, 255] }).collect();
         let picture = Raster::new(Size::new(8, 8), Layout::Rgba, row.repeat(8)).unwrap();
         let small = picture.shrunk(Size::new(3, 3), &mut Resizer::new()).unwrap().on_white();

@@ -1,4 +1,4 @@
-//! One photo's bytes in, its renditions out.
+//! Rendering: from one photo's bytes to its renditions.
 
 use fast_image_resize::Resizer;
 
@@ -13,7 +13,7 @@ use crate::geometry::{Bounds, Size};
 /// A finished rendition.
 #[derive(Debug)]
 pub struct Rendered<'a> {
-    /// Which of the bounds asked for it fills.
+    /// The bounds that it was made for.
     pub bounds: Bounds,
     /// Its size.
     pub size: Size,
@@ -21,10 +21,14 @@ pub struct Rendered<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Renders `source` into every one of `wanted`, the largest first, and hands each to `each` as soon as it is done.
+/// Renders `source` for all bounds in `wanted`, the largest first, and calls `each` with every rendition as soon as it is
+/// made.
 ///
-/// The photo is decoded once. The largest rendition is resized from it, every other from the next larger one; turning it
-/// upright and converting its colours happen once, on the largest.
+/// The photo is decoded once. The largest rendition is resized from it, every other one from the next larger. Turning
+/// upright and converting colours happen once, on the largest.
+///
+/// # Errors
+/// If the photo cannot be rendered, or the first error of `each`.
 pub fn render<E: From<PictureError>>(
     source: Vec<u8>,
     config: &Config,
@@ -33,7 +37,7 @@ pub fn render<E: From<PictureError>>(
 ) -> Result<(), E> {
     let format = recognise(&source)?;
     let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
-    // All have the picture's own proportions, so the one with the most pixels covers the others.
+    // All have the picture's aspect ratio, so the one with the most pixels covers the others.
     let largest = |upright: Size| {
         wanted.iter().map(|bounds| bounds.fit(upright)).max_by_key(|size| size.pixels()).unwrap_or(Size::new(1, 1))
     };
@@ -59,7 +63,7 @@ pub fn render<E: From<PictureError>>(
         if picture.size() != size {
             picture = picture.shrunk(size, &mut resizer)?;
         }
-        // A small photo fills several bounds with the same picture: it is written once.
+        // A small photo gives the same picture for several bounds, which is encoded once.
         if encoded != Some(size) {
             bytes = encode(picture.clone(), config.format, config.quality)?;
             encoded = Some(size);

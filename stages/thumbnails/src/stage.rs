@@ -1,6 +1,6 @@
-//! What to do with one asset: which renditions are out of date, where they go, what the batch is told.
+//! What to do with one asset: which renditions are out of date, their keys, and what is returned.
 //!
-//! Written against [`Host`], the few things that the stage needs of its host, so that all of it is tested without one.
+//! The code uses the trait [`Host`], so that it is tested without a host.
 
 use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize, Rendition};
 use crate::config::Config;
@@ -9,52 +9,55 @@ use crate::format::recognise;
 use crate::geometry::{Bounds, Size};
 use crate::render::render;
 
-/// The most that one read may ask for; the contract caps it there.
+/// The largest read that the contract allows, in bytes.
 const CHUNK: u32 = 8 << 20;
 
-/// Changes whenever the same source and settings would give other bytes, so that everything is rendered anew.
+/// A number that is increased when the same source and settings give other bytes, so that everything is rendered again.
 const GENERATION: u32 = 1;
 
-/// A stored object, as far as this stage cares.
+/// What this stage needs to know of a stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Entity tag without quotes.
+    /// The entity tag without quotes.
     pub etag: String,
-    /// CRC-32 of all bytes, where the store knows it.
+    /// The CRC-32 of all bytes, if the store knows it.
     pub crc32: Option<u32>,
-    /// What it says it was made from.
+    /// The fingerprint of what it was made from.
     pub fingerprint: Option<String>,
 }
 
-/// What the stage needs of its host.
+/// What the stage needs of its host. One method for each import that it uses.
 pub trait Host {
     /// An object opened for reading.
     type Object;
-    /// What is known of `key`; `missing` if there is no such object.
+    /// Calls `objects.stat`; `missing` if there is no such object.
     fn stat(&mut self, key: &str) -> Result<Stored, Failure>;
-    /// Opens the one version whose entity tag is `if_match`.
+    /// Calls `object.open` for the version with the entity tag `if_match`.
     fn open(&mut self, key: &str, if_match: Option<&str>) -> Result<(Self::Object, Stored), Failure>;
-    /// At most `len` bytes from `offset`.
+    /// Calls `object.read`: at most `len` bytes from `offset`.
     fn read(&mut self, object: &Self::Object, offset: u64, len: u32) -> Result<Vec<u8>, Failure>;
-    /// The key of the rendition `suffix` of `source`.
+    /// Calls `keys.derive`, in the area of thumbnails.
     fn derive_key(&mut self, source: &str, suffix: &str, extension: &str) -> Result<String, Failure>;
-    /// Stores a whole object.
+    /// Writes an object by `writer.create`, `append` and `finish`.
     fn write(&mut self, key: &str, content_type: &str, fingerprint: &str, bytes: &[u8]) -> Result<Stored, Failure>;
-    /// Tells whoever watches.
+    /// Calls `progress.report`, in renditions and one for reading the photo.
     fn progress(&mut self, done: u64, total: u64);
 }
 
-/// A rendition to be: its bounds, its key, and what its fingerprint begins with.
+/// A rendition to make: its bounds, its key, and the beginning of its fingerprint.
 struct Plan {
     bounds: Bounds,
     key: String,
     recipe: String,
 }
 
-/// Gives the asset back with its renditions. Only those that are missing or out of date are made; if none is, the photo
-/// is not even opened. An asset that is not a picture by its place in the listing is given back as it came.
+/// Returns the asset with its renditions. Only those that are missing or out of date are made; if all are up to date, the
+/// photo is not opened. An asset whose media type is not a picture is returned unchanged.
+///
+/// # Errors
+/// If the configuration is invalid, the photo cannot be rendered, or the host fails.
 pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<Asset, Failure> {
     let config = Config::parse(config).map_err(|e| Failure::InvalidInput(e.to_string()))?;
     if !is_picture(asset.media_type) {
@@ -66,7 +69,7 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
         (None, None) => {
             let etag = host.stat(&asset.key)?.etag;
             let identity = format!("etag:{etag}");
-            // From here on it is this version of the photo.
+            // From here on, only this version of the photo is read.
             asset.etag = Some(etag);
             identity
         }
@@ -99,7 +102,7 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
         let plan = stale
             .iter()
             .find(|plan| plan.bounds == rendered.bounds)
-            .ok_or_else(|| Failure::Internal(format!("a rendition {} that nobody asked for", rendered.bounds)))?;
+            .ok_or_else(|| Failure::Internal(format!("an unexpected rendition {}", rendered.bounds)))?;
         let fingerprint = format!("{}{}", plan.recipe, rendered.size);
         let stored = host.write(&plan.key, config.format.content_type(), &fingerprint, rendered.bytes)?;
         add(&mut asset, rendition(&plan.bounds, &plan.key, &config, rendered.size, stored, false));
@@ -109,9 +112,14 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
     })
     .map_err(|stop| match stop {
         Stop::Host(failure) => failure,
-        Stop::Picture(error) => of_picture(&asset.key, error),
+        Stop::Picture(error) => picture_failure(&asset.key, error),
     })?;
     Ok(asset)
+}
+
+/// Returns the file's name in a key.
+fn file_name(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
 }
 
 fn is_picture(media: MediaType) -> bool {
@@ -121,8 +129,8 @@ fn is_picture(media: MediaType) -> bool {
     }
 }
 
-/// Everything that a rendition is made from, ending where its size in pixels follows. The size is a result, but it has
-/// to be known again when the rendition is found up to date and nothing is decoded.
+/// Returns everything that a rendition is made from, as the beginning of a fingerprint. The size in pixels follows it: the
+/// size is a result, but it must be known when the rendition is up to date and nothing is decoded.
 fn recipe(source: &str, bounds: Bounds, config: &Config) -> String {
     use crate::config::OutputFormat::{Jpeg, Webp};
     let format = match config.format {
@@ -132,7 +140,7 @@ fn recipe(source: &str, bounds: Bounds, config: &Config) -> String {
     format!("thumbnails/{GENERATION} from={source} fit={bounds} as={format} px=")
 }
 
-/// The rendition that is already there, if it was made by the same recipe.
+/// Returns the existing rendition, if it was made by the same recipe.
 fn existing(host: &mut impl Host, plan: &Plan) -> Result<Option<(Size, Stored)>, Failure> {
     let stored = match host.stat(&plan.key) {
         Ok(stored) => stored,
@@ -149,14 +157,16 @@ fn parse_size(text: &str) -> Option<Size> {
     (size.pixels() > 0 && size.to_string() == text).then_some(size)
 }
 
-/// Reads the photo once, front to back; a file that is no picture is refused after its first chunk.
+/// Reads the photo once, from beginning to end. A file that is not a picture is refused after its first chunk.
 fn read<H: Host>(host: &mut H, asset: &Asset, config: &Config) -> Result<Vec<u8>, Failure> {
     let key = &asset.key;
     let (object, info) = host.open(key, asset.etag.as_deref())?;
     if info.bytes > config.max_bytes {
         return Err(Failure::TooLarge(format!(
-            "{key}: {} bytes are more than the {} that `maxBytes` allows",
-            info.bytes, config.max_bytes
+            "{} has {} bytes; at most {} bytes are accepted (`maxBytes`)",
+            file_name(key),
+            info.bytes,
+            config.max_bytes
         )));
     }
     let mut photo = Vec::new();
@@ -165,8 +175,8 @@ fn read<H: Host>(host: &mut H, asset: &Asset, config: &Config) -> Result<Vec<u8>
         let left = info.bytes - offset;
         let chunk = host.read(&object, offset, u32::try_from(left).unwrap_or(CHUNK).min(CHUNK))?;
         if offset == 0 {
-            recognise(&chunk).map_err(|e| of_picture(key, e))?;
-            // Its length is known and bounded: one allocation, and none at all if one chunk is the whole.
+            recognise(&chunk).map_err(|e| picture_failure(key, e))?;
+            // The length is known and bounded: one allocation, or none if one chunk is the whole file.
             if (chunk.len() as u64) < info.bytes {
                 photo.reserve_exact(usize::try_from(info.bytes).unwrap_or_default());
             } else {
@@ -195,7 +205,7 @@ fn rendition(bounds: &Bounds, key: &str, config: &Config, size: Size, stored: St
     }
 }
 
-/// Adds a rendition, in place of one of the same name.
+/// Adds a rendition, or replaces the one of the same name.
 fn add(asset: &mut Asset, rendition: Rendition) {
     match asset.renditions.iter_mut().find(|r| r.name == rendition.name) {
         Some(earlier) => *earlier = rendition,
@@ -221,8 +231,8 @@ impl From<Failure> for Stop {
     }
 }
 
-fn of_picture(key: &str, error: PictureError) -> Failure {
-    let message = format!("{key}: {error}");
+fn picture_failure(key: &str, error: PictureError) -> Failure {
+    let message = format!("{} {error}", file_name(key));
     match error {
         PictureError::Unsupported(_) => Failure::Unsupported(message),
         PictureError::Corrupt(_) => Failure::Corrupt(message),

@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use crate::bindings::toq::media::types::Failure;
 
-/// What may be configured. `{}` is the two outputs of the service's job template.
+/// The configuration. `{}` is the two outputs of the service's job template.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What is made of every video, in this order.
+    /// The outputs to make of every video, in this order.
     pub outputs: Vec<OutputConfig>,
 }
 
@@ -16,15 +16,15 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OutputConfig {
-    /// The rendition's name, which also ends the key's stem: small letters, digits and `-`.
+    /// The rendition's name, also the suffix of its key: lower-case letters, digits and `-`.
     pub name: String,
-    /// The longer side of the box it has to fit into, in pixels, even.
+    /// The longer side of the box that the video is fitted into, in pixels, even.
     pub long: u32,
-    /// The shorter side.
+    /// The shorter side, in pixels, even.
     pub short: u32,
-    /// Bits per second, the highest.
+    /// The highest bit rate of the video, in bits per second.
     pub video_bitrate: u32,
-    /// Bits per second, for a video with sound.
+    /// The bit rate of the sound, in bits per second.
     pub audio_bitrate: u32,
 }
 
@@ -47,17 +47,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the configuration; what does not exist or makes no sense is refused by its name.
+    /// Returns the configuration in a JSON object.
+    ///
+    /// # Errors
+    /// `invalid-input` that names the wrong field.
     pub fn parse(json: &str) -> Result<Self, Failure> {
         let refuse = |text: String| Failure::InvalidInput(format!("the transcode stage's configuration: {text}"));
         let config: Config = serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
         if config.outputs.is_empty() {
-            return Err(refuse("`outputs` is empty; leave it out for the usual ones".to_owned()));
+            return Err(refuse("`outputs` is empty; leave it out for the default outputs".to_owned()));
         }
         for (index, output) in config.outputs.iter().enumerate() {
             output.check().map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
             if config.outputs[..index].iter().any(|other| other.name == output.name) {
-                return Err(refuse(format!("output `{}` is there twice", output.name)));
+                return Err(refuse(format!("output `{}` is listed twice", output.name)));
             }
         }
         Ok(config)
@@ -68,7 +71,7 @@ impl OutputConfig {
     fn check(&self) -> Result<(), &'static str> {
         let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         if self.name.is_empty() || self.name.len() > 32 || !self.name.bytes().all(plain) {
-            return Err("`name` must be 1 to 32 small letters, digits and `-`");
+            return Err("`name` must be 1 to 32 lower-case letters, digits and `-`");
         }
         if self.short > self.long {
             return Err("`short` is longer than `long`");
@@ -88,9 +91,14 @@ impl OutputConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{
+        assert_same_defaults, assert_same_item_settings, assert_same_settings, assert_same_verdict, configs,
+    };
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
-    fn the_usual_outputs_are_those_of_the_job_template() {
+    fn the_default_outputs_are_those_of_the_job_template() {
         let outputs = Config::parse("{}").unwrap().outputs;
         let facts: Vec<_> =
             outputs.iter().map(|o| (o.name.as_str(), o.long, o.short, o.video_bitrate, o.audio_bitrate)).collect();
@@ -98,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_name() {
+    fn a_wrong_value_is_refused_with_its_name() {
         let output = |change: &str, to: &str| {
             let good = r#"{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#;
             assert!(good.contains(change));
@@ -120,6 +128,31 @@ mod tests {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
                 other => panic!("{json}: {other:?}"),
             }
+        }
+    }
+
+    /// No JSON Schema can compare two settings, or the names of all outputs.
+    fn sides_or_names_clash(config: &Value) -> bool {
+        let outputs = config["outputs"].as_array().into_iter().flatten();
+        let mut names = std::collections::HashSet::new();
+        outputs.into_iter().any(|output| {
+            output["short"].as_u64() > output["long"].as_u64() || !names.insert(output["name"].to_string())
+        })
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_item_settings(SCHEMA, "outputs", Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, sides_or_names_clash, Config::parse);
         }
     }
 }

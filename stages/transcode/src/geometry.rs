@@ -2,12 +2,11 @@
 
 use crate::bindings::toq::media::types::PixelSize;
 
-/// The size of a video of `source` pixels, upright, that fits into a box with sides `long` and `short`, both even. The
-/// box is turned so that it lies or stands as the video does.
+/// Returns the size of a video of `source` pixels, upright, fitted into a box with sides `long` and `short`, both even.
+/// The box is landscape or portrait as the video is.
 ///
-/// The aspect is kept, nothing is enlarged, and both sides are even, because H.264 stores colour at half the
-/// resolution. The one exception is a source of a single row or column, which gets a second one. `None` for a source
-/// without pixels.
+/// The aspect ratio is kept, nothing is enlarged, and both sides are even, because H.264 stores colour at half the
+/// resolution. Only a source of a single row or column is enlarged, to two. `None` for a source without pixels.
 pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
     let (width, height) = (u64::from(source.width), u64::from(source.height));
     if width == 0 || height == 0 {
@@ -26,7 +25,7 @@ pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
     Some(PixelSize { width: side(fitted_width)?, height: side(fitted_height)? })
 }
 
-/// The even number nearest to `numerator / denominator`.
+/// Returns the even number nearest to `numerator / denominator`.
 fn nearest_even(numerator: u64, denominator: u64) -> u64 {
     (numerator + denominator) / (2 * denominator) * 2
 }
@@ -44,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_video_is_shrunk_into_the_box_as_it_lies_or_stands() {
+    fn a_video_is_shrunk_into_a_box_of_its_own_orientation() {
         assert_eq!(fitted(3840, 2160, 1920, 1080), (1920, 1080));
         assert_eq!(fitted(2160, 3840, 1920, 1080), (1080, 1920));
         assert_eq!(fitted(4096, 2160, 1920, 1080), (1920, 1012));
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_video_keeps_its_size_save_for_an_odd_row_or_column() {
+    fn a_small_video_keeps_its_size_except_for_an_odd_row_or_column() {
         assert_eq!(fitted(640, 360, 1920, 1080), (640, 360));
         assert_eq!(fitted(641, 361, 1920, 1080), (640, 360));
         assert_eq!(fitted(1, 1, 1920, 1080), (2, 2));
@@ -68,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_video_fits_is_even_not_enlarged_and_keeps_its_aspect(
+        fn any_video_fits_has_even_sides_is_not_enlarged_and_keeps_its_aspect_ratio(
             width in 1u32.., height in 1u32.., (long, short) in prop_oneof![Just((1920, 1080)), Just((1280, 720))],
         ) {
             let size = fit(PixelSize { width, height }, long, short).unwrap();

@@ -1,4 +1,4 @@
-//! Which videos are submitted, as what, and what becomes of the service's answers.
+//! Which videos are submitted, with which outputs, and what the service answers.
 
 use crate::bindings::exports::toq::media::batch_stage::{AssetFailure, Outcome};
 use crate::bindings::toq::media::transcoder::{Job, Output, Submission};
@@ -6,28 +6,31 @@ use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType, Rendi
 use crate::config::Config;
 use crate::geometry::fit;
 
-/// What the stage needs of the world. One method for each import of the `transcode` world that it uses.
-pub trait Service {
-    /// `keys.derive`, in the area of processed files.
+/// What the stage needs of its host. One method for each import that it uses.
+pub trait Host {
+    /// Calls `keys.derive`, in the area of processed files.
     fn derive(&self, source: &str, suffix: &str, extension: &str) -> Result<String, Failure>;
-    /// `transcoder.submit`
+    /// Calls `transcoder.submit`.
     fn submit(&self, job: &Job) -> Result<Submission, Failure>;
-    /// `progress.report`, in videos.
+    /// Calls `progress.report`, in videos.
     fn report(&self, done: u64, total: u64);
 }
 
-/// Submits every good video of `batch`.
+/// Submits every good video of `batch` and returns those that were up to date.
 ///
-/// A video that cannot be submitted is a failure of that video. A transient failure fails the call instead: the state
-/// is tried again, and what was submitted before is not submitted twice.
-pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcome, Failure> {
+/// A video that cannot be submitted is a failure of that video.
+///
+/// # Errors
+/// If the configuration is invalid, or on a transient failure. The state is then tried again, and the service does not
+/// start a job twice.
+pub fn run(host: &impl Host, config: &str, batch: &Batch) -> Result<Outcome, Failure> {
     let config = Config::parse(config)?;
     let videos: Vec<&Asset> = batch.assets.iter().filter(|asset| is_due(asset)).collect();
     let total = videos.len() as u64;
     let mut outcome = Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None };
     let (mut submitted, mut up_to_date) = (0_u64, 0_u64);
     for (done, video) in (1..).zip(videos) {
-        match job(service, &config, video).and_then(|job| service.submit(&job)) {
+        match job(host, &config, video).and_then(|job| host.submit(&job)) {
             Ok(Submission::Running(_)) => submitted += 1,
             Ok(Submission::UpToDate(renditions)) => {
                 up_to_date += 1;
@@ -36,7 +39,7 @@ pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcom
             Err(transient @ Failure::Transient(_)) => return Err(transient),
             Err(failure) => outcome.failures.push(AssetFailure { key: video.key.clone(), failure }),
         }
-        service.report(done, total);
+        host.report(done, total);
     }
     outcome.note = Some(match (total, outcome.failures.len()) {
         (0, _) => "no videos".to_owned(),
@@ -46,33 +49,33 @@ pub fn run(service: &impl Service, config: &str, batch: &Batch) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Videos whose bytes were checked and on which no stage failed.
+/// Returns whether this is a video whose bytes were checked and on which no stage failed.
 fn is_due(asset: &Asset) -> bool {
     let is_video = matches!(asset.media_type, MediaType::VideoVertical | MediaType::VideoHorizontal);
     is_video && asset.verified && asset.problem.is_none()
 }
 
-fn job(service: &impl Service, config: &Config, video: &Asset) -> Result<Job, Failure> {
+fn job(host: &impl Host, config: &Config, video: &Asset) -> Result<Job, Failure> {
     let key = &video.key;
+    let name = key.rsplit('/').next().unwrap_or(key);
     if let Some(other) = video.content_type.as_deref().filter(|kind| !kind.starts_with("video/")) {
-        return Err(Failure::Unsupported(format!("{key} was uploaded as a video but is {other}")));
+        return Err(Failure::Unsupported(format!("{name} has the content type {other}, but its key is for videos")));
     }
     let Some(etag) = &video.etag else {
-        return Err(Failure::InvalidInput(format!("{key} is verified but has no entity tag")));
+        return Err(Failure::InvalidInput(format!("{name} is validated but has no entity tag")));
     };
-    let pixels =
-        video.pixels.ok_or_else(|| Failure::Corrupt(format!("{key} does not tell the size of its picture")))?;
+    let pixels = video.pixels.ok_or_else(|| Failure::Corrupt(format!("{name} gives no picture size")))?;
     let mut outputs = Vec::with_capacity(config.outputs.len());
     for output in &config.outputs {
         let fitted = fit(pixels, output.long, output.short);
         outputs.push(Output {
             name: output.name.clone(),
-            key: service.derive(key, &output.name, "mp4")?,
+            key: host.derive(key, &output.name, "mp4")?,
             pixels: fitted.ok_or_else(|| {
-                Failure::Corrupt(format!("{key} has a picture of {}x{} pixels", pixels.width, pixels.height))
+                Failure::Corrupt(format!("{name} has a picture of {} × {} pixels", pixels.width, pixels.height))
             })?,
             video_bitrate: output.video_bitrate,
-            // Not knowing is no reason to drop the sound.
+            // If it is not known whether there is sound, it is kept.
             audio_bitrate: (video.has_audio != Some(false)).then_some(output.audio_bitrate),
         });
     }
@@ -93,7 +96,7 @@ mod tests {
     use crate::bindings::toq::media::types::PixelSize;
     use crate::fixtures::{self, batch, problem};
 
-    /// A service whose answer to each source is laid down.
+    /// A host with prepared answers.
     #[derive(Default)]
     struct Fake {
         answers: Vec<(&'static str, Result<Submission, Failure>)>,
@@ -101,7 +104,7 @@ mod tests {
         reported: Cell<(u64, u64)>,
     }
 
-    impl Service for Fake {
+    impl Host for Fake {
         fn derive(&self, source: &str, suffix: &str, extension: &str) -> Result<String, Failure> {
             let stem = source
                 .strip_suffix(".mov")
@@ -110,8 +113,8 @@ mod tests {
         }
         fn submit(&self, job: &Job) -> Result<Submission, Failure> {
             self.jobs.borrow_mut().push(job.clone());
-            let laid_down = self.answers.iter().find(|(key, _)| *key == job.source_key);
-            laid_down.map_or(Ok(Submission::Running("job".to_owned())), |(_, answer)| answer.clone())
+            let prepared = self.answers.iter().find(|(key, _)| *key == job.source_key);
+            prepared.map_or(Ok(Submission::Running("job".to_owned())), |(_, answer)| answer.clone())
         }
         fn report(&self, done: u64, total: u64) {
             self.reported.set((done, total));
@@ -137,31 +140,31 @@ mod tests {
     }
 
     #[test]
-    fn every_video_of_the_batch_is_submitted_not_only_the_first() {
-        let service = Fake::default();
+    fn every_video_of_the_batch_is_submitted_and_not_only_the_first() {
+        let host = Fake::default();
         let photo = Asset { media_type: MediaType::PhotoVertical, ..video("51/raw/p.mov", 10, 20) };
         let unverified = Asset { verified: false, ..video("51/raw/u.mov", 10, 20) };
         let problem = Some(problem("x", "y"));
         let failed = Asset { problem, ..video("51/raw/f.mov", 10, 20) };
         let videos = [video("51/raw/a.mov", 3840, 2160), video("51/raw/b.mov", 1080, 1920)];
         let [a, b] = videos;
-        let outcome = run(&service, "{}", &batch(vec![photo, a, unverified, failed, b])).unwrap();
-        let jobs = service.jobs.borrow();
+        let outcome = run(&host, "{}", &batch(vec![photo, a, unverified, failed, b])).unwrap();
+        let jobs = host.jobs.borrow();
         assert_eq!(
             jobs.iter().map(|job| job.source_key.as_str()).collect::<Vec<_>>(),
             ["51/raw/a.mov", "51/raw/b.mov"]
         );
         assert!(jobs.iter().all(|job| job.source_etag == "tag"));
         assert_eq!(outcome.note.as_deref(), Some("2 submitted, 0 up to date"));
-        assert_eq!(service.reported.get(), (2, 2));
+        assert_eq!(host.reported.get(), (2, 2));
         assert!(outcome.assets.is_empty() && outcome.failures.is_empty() && outcome.bundles.is_empty());
     }
 
     #[test]
     fn portrait_stays_portrait_and_both_outputs_are_made_of_a_small_video_too() {
-        let service = Fake::default();
-        run(&service, "{}", &batch(vec![video("51/raw/a.mov", 2160, 3840), video("51/raw/s.mov", 640, 360)])).unwrap();
-        let jobs = service.jobs.borrow();
+        let host = Fake::default();
+        run(&host, "{}", &batch(vec![video("51/raw/a.mov", 2160, 3840), video("51/raw/s.mov", 640, 360)])).unwrap();
+        let jobs = host.jobs.borrow();
         let output = |name: &str, key: &str, width, height, video_bitrate, audio| Output {
             name: name.to_owned(),
             key: key.to_owned(),
@@ -188,17 +191,17 @@ mod tests {
     #[test]
     fn a_video_without_sound_is_submitted_without_sound() {
         for (has_audio, expected) in [(Some(false), None), (Some(true), Some(128_000)), (None, Some(128_000))] {
-            let service = Fake::default();
-            run(&service, "{}", &batch(vec![Asset { has_audio, ..video("51/raw/a.mov", 10, 10) }])).unwrap();
-            assert_eq!(service.jobs.borrow()[0].outputs[0].audio_bitrate, expected);
+            let host = Fake::default();
+            run(&host, "{}", &batch(vec![Asset { has_audio, ..video("51/raw/a.mov", 10, 10) }])).unwrap();
+            assert_eq!(host.jobs.borrow()[0].outputs[0].audio_bitrate, expected);
         }
     }
 
     #[test]
-    fn what_is_up_to_date_comes_back_as_reused() {
+    fn a_video_that_is_up_to_date_is_returned_as_reused() {
         let answer = Ok(Submission::UpToDate(vec![rendition("1080p"), rendition("720p")]));
-        let service = Fake { answers: vec![("51/raw/a.mov", answer)], ..Fake::default() };
-        let outcome = run(&service, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)])).unwrap();
+        let host = Fake { answers: vec![("51/raw/a.mov", answer)], ..Fake::default() };
+        let outcome = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)])).unwrap();
         let [asset] = &outcome.assets[..] else { panic!("{outcome:?}") };
         assert_eq!(asset.key, "51/raw/a.mov");
         assert_eq!(
@@ -211,7 +214,7 @@ mod tests {
     #[test]
     fn a_video_that_cannot_be_submitted_fails_alone() {
         let refusal = Err(Failure::Unsupported("codec".to_owned()));
-        let service = Fake { answers: vec![("51/raw/c.mov", refusal)], ..Fake::default() };
+        let host = Fake { answers: vec![("51/raw/c.mov", refusal)], ..Fake::default() };
         let assets = vec![
             Asset { pixels: None, ..video("51/raw/a.mov", 10, 10) },
             Asset { pixels: Some(PixelSize { width: 0, height: 9 }), ..video("51/raw/b.mov", 10, 10) },
@@ -221,7 +224,7 @@ mod tests {
             video("elsewhere", 10, 10),
             video("51/raw/good.mov", 10, 10),
         ];
-        let outcome = run(&service, "{}", &batch(assets)).unwrap();
+        let outcome = run(&host, "{}", &batch(assets)).unwrap();
         let cases: Vec<_> = outcome
             .failures
             .iter()
@@ -245,13 +248,13 @@ mod tests {
     #[test]
     fn a_busy_service_fails_the_call_so_that_the_state_is_tried_again() {
         let answers = vec![("51/raw/a.mov", Err(Failure::Transient("busy".to_owned())))];
-        let service = Fake { answers, ..Fake::default() };
-        let result = run(&service, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)]));
+        let host = Fake { answers, ..Fake::default() };
+        let result = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)]));
         assert!(matches!(result, Err(Failure::Transient(_))), "{result:?}");
     }
 
     #[test]
-    fn a_batch_without_videos_is_no_trouble() {
+    fn a_batch_without_videos_succeeds() {
         let outcome = run(&Fake::default(), "{}", &batch(Vec::new())).unwrap();
         assert_eq!(outcome.note.as_deref(), Some("no videos"));
     }

@@ -1,4 +1,4 @@
-//! The checks on one file, in the order of their cost: what needs no byte of it first, its headers last.
+//! The checks on one file, in the order of their cost: first those that need none of its bytes, last those of its headers.
 
 use stage_probe::{Format, Kind, Probe, ProbeError, Source, probe, verify_end};
 
@@ -7,38 +7,32 @@ use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
 use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize};
 use crate::config::Config;
 
-/// What the checks need of the host. The component's imports in the sandbox, a few objects in memory in a test.
+/// What the checks need of the host: the component's imports, or objects in memory in a test.
 pub trait Host {
     /// An object opened for reading.
     type Object: Source<Error = Failure>;
-    /// See `keys.parse`.
-    #[allow(missing_docs)]
+    /// Calls `keys.parse`.
     fn parse_key(&mut self, key: &str) -> Result<Parts, Failure>;
-    /// See `objects.stat`.
-    #[allow(missing_docs)]
+    /// Calls `objects.stat`.
     fn stat(&mut self, key: &str) -> Result<ObjectInfo, Failure>;
-    /// See `objects.digest`.
-    #[allow(missing_docs)]
+    /// Calls `objects.digest`.
     fn digest(&mut self, key: &str, etag: &str) -> Result<Digests, Failure>;
-    /// See `object.open`.
-    #[allow(missing_docs)]
+    /// Calls `object.open`.
     fn open(&mut self, key: &str, etag: &str) -> Result<Self::Object, Failure>;
-    /// See `tags.set`.
-    #[allow(missing_docs)]
+    /// Calls `tags.set`.
     fn tag(&mut self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
 }
 
-/// Checks one file and gives it back with what its bytes are.
+/// Checks one file and returns it with the facts about its bytes.
 ///
 /// # Errors
-/// The first thing found wrong; the cases are listed in the crate's documentation. Failures of the host pass through as
-/// they are.
+/// The first fault; the cases are listed in the crate's documentation. The host's own failures are returned unchanged.
 pub fn validate<H: Host>(host: &mut H, config: &Config, mut asset: Asset) -> Result<Asset, Failure> {
     let parts = host.parse_key(&asset.key)?;
     check_key(&asset, &parts)?;
     let info = host.stat(&asset.key)?;
-    // Refused files stay in the bucket too, and must not cost its dearest storage class for ever: the tag is for every
-    // upload that exists, whatever is found next.
+    // Every upload that exists is tagged, whatever the checks find: refused files stay in the bucket, too, and the lifecycle
+    // rule must move them out of the most expensive storage class.
     host.tag(&asset.key, "lifecycle", "raw")?;
 
     let name = parts.name.as_str();
@@ -73,11 +67,11 @@ pub fn validate<H: Host>(host: &mut H, config: &Config, mut asset: Asset) -> Res
 fn check_key(asset: &Asset, parts: &Parts) -> Result<(), Failure> {
     let key = &asset.key;
     if parts.area != Area::Raw {
-        return Err(Failure::InvalidInput(format!("{key} is not in the raw area, so it is no upload")));
+        return Err(Failure::InvalidInput(format!("{key} is not an upload: its key is not in the raw area")));
     }
     if parts.media_type != asset.media_type {
         let (declared, by_key) = (media_name(asset.media_type), media_name(parts.media_type));
-        return Err(Failure::Mismatch(format!("{key} was declared as {declared}, but its key says {by_key}")));
+        return Err(Failure::Mismatch(format!("{key} was declared as {declared}, but its key is for {by_key}")));
     }
     Ok(())
 }
@@ -88,7 +82,7 @@ fn check_size(asset: &Asset, info: &ObjectInfo, config: &Config, name: &str) -> 
         return Err(Failure::Corrupt(format!("{name} is empty")));
     }
     if bytes > limit {
-        return Err(Failure::TooLarge(format!("{name} has {bytes} bytes; at most {limit} are accepted")));
+        return Err(Failure::TooLarge(format!("{name} has {bytes} bytes; at most {limit} bytes are accepted")));
     }
     match asset.bytes {
         Some(declared) if declared != bytes => {
@@ -99,11 +93,11 @@ fn check_size(asset: &Asset, info: &ObjectInfo, config: &Config, name: &str) -> 
 }
 
 fn check_etag(asset: &Asset, info: &ObjectInfo, name: &str) -> Result<(), Failure> {
-    // Uploaders pass on the header as they got it, quotes and all.
+    // Uploaders pass on the header as they received it, with its quotes.
     let declared = asset.etag.as_deref().map(|etag| etag.trim().trim_matches('"'));
     match declared {
         Some(declared) if declared != info.etag => Err(Failure::Mismatch(format!(
-            "{name} was declared with the entity tag {declared:?}, but has {:?}: it was replaced since",
+            "{name} was declared with the entity tag {declared:?}, but has {:?}: it was replaced since then",
             info.etag
         ))),
         _ => Ok(()),
@@ -112,8 +106,8 @@ fn check_etag(asset: &Asset, info: &ObjectInfo, name: &str) -> Result<(), Failur
 
 fn check_digests(asset: &Asset, info: &ObjectInfo, found: &Digests, name: &str) -> Result<(), Failure> {
     if found.bytes != info.bytes {
-        let (read, said) = (found.bytes, info.bytes);
-        return Err(Failure::Mismatch(format!("{name} should have {said} bytes, but {read} were read")));
+        let (read, listed) = (found.bytes, info.bytes);
+        return Err(Failure::Mismatch(format!("{name} is listed with {listed} bytes, but {read} bytes were read")));
     }
     if let Some(declared) = asset.sha256.as_deref().filter(|declared| !declared.eq_ignore_ascii_case(&found.sha256)) {
         let real = &found.sha256;
@@ -134,25 +128,25 @@ fn check_format(format: Format, config: &Config, name: &str) -> Result<(), Failu
     if config.accept.contains(&format) {
         return Ok(());
     }
-    Err(Failure::Unsupported(format!("{name} is {format}; accepted are {}", config.accepted())))
+    Err(Failure::Unsupported(format!("{name} has the format {format}; accepted formats are {}", config.accepted())))
 }
 
 fn check_content_type(format: Format, declared: Option<&str>, by: &str, name: &str) -> Result<(), Failure> {
-    let Some(declared) = declared.filter(|declared| !says_nothing(declared)) else {
+    let Some(declared) = declared.filter(|declared| !is_placeholder(declared)) else {
         return Ok(());
     };
     if Format::from_mime(declared) == Some(format) {
         return Ok(());
     }
-    Err(Failure::Mismatch(format!("{name} is {by} as {declared:?}, but its bytes are {format} ({})", format.mime())))
+    Err(Failure::Mismatch(format!("{name} was {by} as {declared:?}, but its bytes are {format} ({})", format.mime())))
 }
 
-/// Types that stores and HTTP clients fill in when nobody has stated one.
-fn says_nothing(declared: &str) -> bool {
-    const FILLED_IN: [&str; 4] =
+/// Returns whether this is a type that stores and HTTP clients fill in where none was given.
+fn is_placeholder(declared: &str) -> bool {
+    const PLACEHOLDERS: [&str; 4] =
         ["", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
     let essence = declared.split(';').next().unwrap_or_default().trim();
-    FILLED_IN.iter().any(|filled_in| filled_in.eq_ignore_ascii_case(essence))
+    PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(essence))
 }
 
 fn check_kind(format: Format, media_type: MediaType, name: &str) -> Result<(), Failure> {
@@ -166,30 +160,30 @@ fn check_kind(format: Format, media_type: MediaType, name: &str) -> Result<(), F
         return Ok(());
     }
     let place = media_name(media_type);
-    Err(Failure::Mismatch(format!("{name} is a {found} ({format}), but {place} is for a {wanted}")))
+    Err(Failure::Mismatch(format!("{name} is a {found} ({format}), but {place} is for {wanted}s")))
 }
 
 fn check_picture(found: &Probe, config: &Config, name: &str) -> Result<(), Failure> {
     let Some(pixels) = found.pixels else {
         return match found.format.kind() {
             Kind::Document => Ok(()),
-            _ => Err(Failure::Unsupported(format!("{name} is {} without a picture track", found.format))),
+            _ => Err(Failure::Unsupported(format!("{name} ({}) has no picture track", found.format))),
         };
     };
     if pixels.count() > config.max_pixels {
         return Err(Failure::TooLarge(format!(
-            "{name} has {} × {} pixels; at most {} in all are accepted",
+            "{name} has {} × {} pixels; at most {} pixels in all are accepted",
             pixels.width, pixels.height, config.max_pixels
         )));
     }
     Ok(())
 }
 
-/// A file that could not be read to its end, as a failure of the contract.
+/// Returns the failure for a file that cannot be probed.
 fn unreadable(error: ProbeError<Failure>, config: &Config, name: &str) -> Failure {
     match error {
         ProbeError::NotRecognised { looks_like } => {
-            Failure::Unsupported(format!("{name} is {looks_like}; accepted are {}", config.accepted()))
+            Failure::Unsupported(format!("{name} is {looks_like}; accepted formats are {}", config.accepted()))
         }
         ProbeError::Truncated { what, offset } => {
             Failure::Corrupt(format!("{name} is cut off: it ends at byte {offset}, within {what}"))
@@ -202,7 +196,7 @@ fn unreadable(error: ProbeError<Failure>, config: &Config, name: &str) -> Failur
     }
 }
 
-/// As the backend and the keys write it.
+/// Returns the media type as the backend and the keys write it.
 fn media_name(media_type: MediaType) -> &'static str {
     match media_type {
         MediaType::PhotoVertical => "photo/vertical",
@@ -215,5 +209,4 @@ fn media_name(media_type: MediaType) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

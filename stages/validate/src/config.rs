@@ -5,16 +5,16 @@ use stage_probe::Format;
 
 use crate::bindings::toq::media::types::Failure;
 
-/// What is let in. Every field may be left out; a field that does not exist is refused by name, because a limit with a
-/// typing error in it would be no limit.
+/// What is accepted. Every field may be left out. An unknown field is refused by name, because a limit with a typing error
+/// would otherwise be no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The longest file, in bytes: `maxFileBytes`, 256 MiB by default.
+    /// The largest file, in bytes: `maxFileBytes`, 256 MiB by default.
     pub max_file_bytes: u64,
-    /// The largest picture: `maxPixels`, 100 million by default. Decoding takes several bytes for each.
+    /// The most pixels of a picture: `maxPixels`, 100 million by default. Decoding takes several bytes per pixel.
     pub max_pixels: u64,
-    /// Formats let in, by name (`"HEIC"`) or MIME type (`"image/heic"`): `accept`, by default JPEG, PNG, HEIC, WebP, MP4,
-    /// QuickTime and PDF.
+    /// The accepted formats, by name (`"HEIC"`) or MIME type (`"image/heic"`): `accept`, by default JPEG, PNG, HEIC, WebP,
+    /// MP4, QuickTime and PDF.
     pub accept: Vec<Format>,
 }
 
@@ -45,13 +45,12 @@ struct Written {
 }
 
 impl Config {
-    /// Reads the pin's JSON object.
+    /// Returns the configuration in the pin's JSON object.
     ///
     /// # Errors
-    /// `invalid-input` that names the field at fault.
+    /// `invalid-input` that names the wrong field.
     pub fn parse(json: &str) -> Result<Self, Failure> {
-        let refuse =
-            |reason: String| Failure::InvalidInput(format!("the configuration of the validate stage: {reason}"));
+        let refuse = |reason: String| Failure::InvalidInput(format!("the validate stage's configuration: {reason}"));
         let written: Written = serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
         let defaults = Config::default();
         let at_least_one = |field: &str, value: Option<u64>, default: u64| match value {
@@ -66,8 +65,12 @@ impl Config {
             Some(names) => names
                 .iter()
                 .map(|name| {
-                    format_named(name)
-                        .ok_or_else(|| refuse(format!("`accept` names {name:?}; formats are {}", list(&Format::ALL))))
+                    format_named(name).ok_or_else(|| {
+                        refuse(format!(
+                            "`accept` contains {name:?}, which is not a known format; known are {}",
+                            list(&Format::ALL)
+                        ))
+                    })
                 })
                 .collect::<Result<_, _>>()?,
         };
@@ -78,7 +81,7 @@ impl Config {
         })
     }
 
-    /// What is let in, for people.
+    /// Returns the accepted formats for a message.
     pub fn accepted(&self) -> String {
         list(&self.accept)
     }
@@ -98,6 +101,8 @@ fn list(formats: &[Format]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
+    use proptest::prelude::*;
 
     fn refusal(json: &str) -> String {
         match Config::parse(json) {
@@ -121,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_name() {
+    fn a_wrong_value_is_refused_with_its_name() {
         assert!(refusal(r#"{"maxFileBites": 7}"#).contains("maxFileBites"));
         assert!(refusal(r#"{"maxFileBytes": -1}"#).contains("-1"));
         assert!(refusal(r#"{"maxPixels": 0}"#).contains("maxPixels"));
@@ -129,5 +134,20 @@ mod tests {
         assert!(refusal(r#"{"accept": []}"#).contains("accept"));
         assert!(refusal("[]").contains("configuration"));
         assert!(refusal("").contains("configuration"));
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, |_| false, Config::parse);
+        }
     }
 }

@@ -1,12 +1,11 @@
-//! The ZIP format, as far as an archive of stored files needs it.
+//! The ZIP format for archives of stored files.
 //!
-//! Written from PKWARE's APPNOTE.TXT 6.3.10; section numbers below are of that document. Every length and checksum is
-//! known before the first byte is written. So a local header says all there is to say (no data descriptor), an
-//! archive's length can be told without composing it, and the files' own bytes are only referred to: an archive is a
-//! sequence of parts, each either a few bytes or a whole object that somebody else copies. Memory grows with the number
-//! of files, never with their length.
+//! Written from PKWARE's APPNOTE.TXT 6.3.10; section numbers are those of that document. Every length and checksum is known
+//! before the first byte is written. So local headers are complete (no data descriptor follows), an archive's length is
+//! known before it is composed, and the files' bytes are only referred to: an archive is a sequence of parts, each either a
+//! few bytes or a whole object that the store copies. Memory grows with the number of files and not with their length.
 //!
-//! Equal entries give equal bytes: there is no clock in here.
+//! Equal entries give equal bytes: no clock is read.
 
 use std::iter;
 
@@ -15,23 +14,24 @@ use std::iter;
 pub struct Entry {
     /// Its path: relative, `/` between the segments, at most 65,535 bytes; see [`crate::names`].
     pub name: String,
-    /// The length of the file in bytes.
+    /// The file's length in bytes.
     pub bytes: u64,
-    /// CRC-32 of the file's bytes.
+    /// The CRC-32 of the file's bytes.
     pub crc32: u32,
-    /// When it was modified.
+    /// The date of modification.
     pub date: DosDate,
 }
 
-/// A day in MS-DOS form (4.4.6), at midnight: uploads are known by their day. The format has no time zone.
+/// A date in MS-DOS form (4.4.6). The time is midnight, because only the day of an upload is known. The format has no time
+/// zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DosDate(u16);
 
 impl DosDate {
-    /// The first day that the format knows, 1 January 1980: what a file without a date gets.
+    /// The earliest date of the format, 1 January 1980, for a file without a date.
     pub const EPOCH: DosDate = DosDate::pack(1980, 1, 1);
 
-    /// Reads `YYYY-MM-DD`. `None` if it is no day between 1980 and 2107.
+    /// Returns the date in `YYYY-MM-DD`. `None` if it is not a date from 1980 to 2107.
     pub fn parse(text: &str) -> Option<DosDate> {
         let digits = |range: std::ops::Range<usize>| -> Option<u16> {
             let field = text.get(range)?;
@@ -57,18 +57,18 @@ impl DosDate {
     }
 }
 
-/// What an archive is made of, in order.
+/// A part of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// These very bytes.
+    /// These bytes.
     Bytes(Vec<u8>),
-    /// The bytes of the file at this position among the entries, all of them.
+    /// All bytes of the file at this index of the entries.
     File(usize),
 }
 
-/// Lengths and offsets from here on are written as 64-bit numbers (4.4.8, 4.4.16): the value itself is the mark for that.
+/// The smallest length or offset that is written as a 64-bit number (4.4.8, 4.4.16). In a 32-bit field it marks that.
 const MARK_32: u64 = 0xffff_ffff;
-/// The same for the number of entries (4.4.21).
+/// The same for the number of entries, in a 16-bit field (4.4.21).
 const MARK_16: u64 = 0xffff;
 
 const LOCAL_HEADER: usize = 30;
@@ -77,31 +77,31 @@ const END: usize = 22;
 const ZIP64_END: usize = 56;
 const ZIP64_LOCATOR: usize = 20;
 
-/// Version 1.0 suffices to extract a stored file, 4.5 is needed for ZIP64 (4.4.3.2).
+/// The version needed to extract: 1.0 for a stored file, 4.5 for ZIP64 (4.4.3.2).
 const VERSION_STORED: u16 = 10;
 const VERSION_ZIP64: u16 = 45;
-/// Made on a Unix (so that the attributes mean what they say), by a writer of version 6.3 (4.4.2).
+/// Made on Unix, so that the attributes hold a Unix mode, by a writer of version 6.3 (4.4.2).
 const MADE_BY: u16 = 3 << 8 | 63;
 /// Bit 11: the name is UTF-8 (4.4.4).
 const FLAGS: u16 = 1 << 11;
-/// A regular file, rw-r--r--, in the upper half where Unix keeps its mode.
+/// A regular file, rw-r--r--. The upper half holds the Unix mode.
 const ATTRIBUTES: u32 = 0o100_644 << 16;
 
-/// How many headers of the central directory go into one part.
+/// The number of headers of the central directory in one part.
 const HEADERS_PER_PART: usize = 256;
 
-/// An archive that is laid out but not written.
+/// The layout of an archive.
 #[derive(Debug)]
 pub struct Archive<'a> {
     entries: &'a [Entry],
-    /// Where each entry's local header begins.
+    /// The offset of each entry's local header.
     offsets: Vec<u64>,
     directory: u64,
     directory_bytes: u64,
 }
 
 impl<'a> Archive<'a> {
-    /// Lays out an archive of `entries`, in that order.
+    /// Returns the layout of an archive of `entries`, in that order.
     pub fn new(entries: &'a [Entry]) -> Self {
         let mut offsets = Vec::with_capacity(entries.len());
         let mut at = 0;
@@ -115,18 +115,18 @@ impl<'a> Archive<'a> {
         Self { entries, offsets, directory: at, directory_bytes }
     }
 
-    /// The archive's length in bytes.
+    /// Returns the archive's length in bytes.
     pub fn bytes(&self) -> u64 {
         let zip64 = if self.is_zip64() { ZIP64_END + ZIP64_LOCATOR } else { 0 };
         self.directory + self.directory_bytes + (zip64 + END) as u64
     }
 
-    /// The sum of the files' lengths in bytes.
+    /// Returns the sum of the files' lengths in bytes.
     pub fn unpacked_bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
-    /// The archive in order. An empty file has no part of its own.
+    /// Returns the parts in order. An empty file has no part of its own.
     pub fn parts(&self) -> impl Iterator<Item = Part> + '_ {
         let files = self.entries.iter().enumerate().flat_map(|(index, entry)| {
             let body = (entry.bytes > 0).then_some(Part::File(index));
@@ -144,18 +144,19 @@ impl<'a> Archive<'a> {
         files.chain(directory).chain(iter::once_with(|| Part::Bytes(self.end())))
     }
 
-    /// Whether the end of the archive needs 64-bit numbers. That is independent of what single entries need.
+    /// Returns whether the end of the archive needs 64-bit numbers. Entries may need them independently of that.
     fn is_zip64(&self) -> bool {
         self.entries.len() as u64 >= MARK_16 || self.directory >= MARK_32 || self.directory_bytes >= MARK_32
     }
 
-    /// The end of the central directory (4.3.16), behind its 64-bit form (4.3.14) and the locator of that (4.3.15).
+    /// Returns the end of the central directory (4.3.16), preceded if necessary by its 64-bit form (4.3.14) and the locator
+    /// (4.3.15).
     fn end(&self) -> Vec<u8> {
         let count = self.entries.len() as u64;
         let mut out = Vec::with_capacity(ZIP64_END + ZIP64_LOCATOR + END);
         if self.is_zip64() {
             put32(&mut out, 0x0606_4b50);
-            // The length of what follows this field.
+            // The length of the rest of this record.
             put64(&mut out, (ZIP64_END - 12) as u64);
             put16(&mut out, MADE_BY);
             put16(&mut out, VERSION_ZIP64);
@@ -183,7 +184,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// A local file header (4.3.7).
+/// Returns a local file header (4.3.7).
 fn local_header(entry: &Entry) -> Vec<u8> {
     let extra = local_extra(entry);
     let mut out = Vec::with_capacity(LOCAL_HEADER + entry.name.len() + extra.len());
@@ -195,7 +196,7 @@ fn local_header(entry: &Entry) -> Vec<u8> {
     out
 }
 
-/// A header of the central directory (4.3.12).
+/// Appends a header of the central directory (4.3.12).
 fn central_header(out: &mut Vec<u8>, entry: &Entry, offset: u64) {
     let extra = central_extra(entry, offset);
     put32(out, 0x0201_4b50);
@@ -204,14 +205,14 @@ fn central_header(out: &mut Vec<u8>, entry: &Entry, offset: u64) {
     common(out, entry, &extra);
     put16(out, 0); // comment
     put16(out, 0); // disk
-    put16(out, 0); // internal attributes: not known to be text
+    put16(out, 0); // internal attributes
     put32(out, ATTRIBUTES);
     put32(out, saturate(offset));
     out.extend_from_slice(entry.name.as_bytes());
     out.extend_from_slice(&extra);
 }
 
-/// The fields that both kinds of header share, from the flags to the length of the extra field.
+/// Appends the fields that both headers share, from the flags to the length of the extra field.
 fn common(out: &mut Vec<u8>, entry: &Entry, extra: &[u8]) {
     put16(out, FLAGS);
     put16(out, 0); // stored
@@ -228,13 +229,13 @@ fn version(extra: &[u8]) -> u16 {
     if extra.is_empty() { VERSION_STORED } else { VERSION_ZIP64 }
 }
 
-/// The ZIP64 extra field (4.5.3) of a local header: both lengths or nothing.
+/// Returns the ZIP64 extra field (4.5.3) of a local header: both lengths or nothing.
 fn local_extra(entry: &Entry) -> Vec<u8> {
     let lengths = if entry.bytes >= MARK_32 { vec![entry.bytes, entry.bytes] } else { Vec::new() };
     zip64_extra(&lengths)
 }
 
-/// The ZIP64 extra field of a header in the central directory: whichever of lengths and offset the header has no room for.
+/// Returns the ZIP64 extra field of a header in the central directory: lengths and offset, if they do not fit the header.
 fn central_extra(entry: &Entry, offset: u64) -> Vec<u8> {
     let mut values = if entry.bytes >= MARK_32 { vec![entry.bytes, entry.bytes] } else { Vec::new() };
     if offset >= MARK_32 {
@@ -273,7 +274,7 @@ fn put64(out: &mut Vec<u8>, value: u64) {
 
 #[cfg(test)]
 mod tests {
-    // The groups of a packed day are year, month, day.
+    // The groups of a packed date are year, month, day.
     #![allow(clippy::unwrap_used, clippy::unusual_byte_groupings)]
     use super::*;
 
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_packed_as_the_format_says_and_nonsense_is_no_day() {
+    fn a_date_is_packed_as_specified_and_an_invalid_one_is_none() {
         assert_eq!(DosDate::parse("1980-01-01"), Some(DosDate::EPOCH));
         assert_eq!(DosDate::EPOCH.0, 0b0000000_0001_00001);
         assert_eq!(DosDate::parse("2025-11-27").unwrap().0, 0b0101101_1011_11011);
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_of_a_small_archive_are_these_very_bytes() {
+    fn the_headers_of_a_small_archive_are_exactly_these_bytes() {
         let entries = [entry("é", 3)];
         let parts: Vec<Part> = Archive::new(&entries).parts().collect();
         let local = b"PK\x03\x04\x0a\0\0\x08\0\0\0\0\x21\0\x78\x56\x34\x12\x03\0\0\0\x03\0\0\0\x02\0\0\0\xc3\xa9";

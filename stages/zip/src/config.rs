@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use crate::bindings::toq::media::types::Failure;
 
-/// What may be configured. `{}` is every bundle.
+/// The configuration. `{}` is every bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Which bundles to make, in this order.
+    /// The bundles to make, in this order.
     pub bundles: Vec<BundleKind>,
 }
 
@@ -18,20 +18,20 @@ impl Default for Config {
     }
 }
 
-/// The bundles there are.
+/// The kinds of bundles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BundleKind {
-    /// The uploads and everything that was made of them.
+    /// The uploads and all their renditions.
     Complete,
-    /// The uploads as they came.
+    /// The uploads, unchanged.
     Originals,
-    /// The smaller pictures.
+    /// The thumbnails.
     Thumbnails,
 }
 
 impl BundleKind {
-    /// Its name, in the batch and in its key.
+    /// Returns the bundle's name in the batch and in its key.
     pub fn name(self) -> &'static str {
         match self {
             BundleKind::Complete => "complete",
@@ -42,7 +42,10 @@ impl BundleKind {
 }
 
 impl Config {
-    /// Reads the configuration; a field or bundle that does not exist is refused by its name.
+    /// Returns the configuration in a JSON object.
+    ///
+    /// # Errors
+    /// `invalid-input` that names the wrong field or bundle.
     pub fn parse(json: &str) -> Result<Self, Failure> {
         let config: Config = serde_json::from_str(json)
             .map_err(|error| Failure::InvalidInput(format!("the zip stage's configuration: {error}")))?;
@@ -50,7 +53,7 @@ impl Config {
             if config.bundles[..index].contains(kind) {
                 let name = kind.name();
                 return Err(Failure::InvalidInput(format!(
-                    "the zip stage's configuration: `bundles` names `{name}` twice"
+                    "the zip stage's configuration: `bundles` lists `{name}` twice"
                 )));
             }
         }
@@ -62,9 +65,11 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config_schema::{assert_same_defaults, assert_same_settings, assert_same_verdict, configs};
+    use proptest::prelude::*;
 
     #[test]
-    fn every_bundle_is_made_unless_told_otherwise() {
+    fn the_default_is_every_bundle() {
         assert_eq!(
             Config::parse("{}").unwrap().bundles,
             [BundleKind::Complete, BundleKind::Originals, BundleKind::Thumbnails]
@@ -73,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_refused_by_name() {
+    fn an_unknown_field_or_bundle_is_refused_with_its_name() {
         for (json, named) in [
             (r#"{"bundels":[]}"#, "bundels"),
             (r#"{"bundles":["everything"]}"#, "everything"),
@@ -84,6 +89,21 @@ mod tests {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
                 other => panic!("{json}: {other:?}"),
             }
+        }
+    }
+
+    const SCHEMA: &str = include_str!("../config.schema.json");
+
+    #[test]
+    fn the_schema_has_the_same_settings_and_defaults() {
+        assert_same_settings(SCHEMA, Config::parse);
+        assert_same_defaults(SCHEMA, Config::parse);
+    }
+
+    proptest! {
+        #[test]
+        fn the_schema_accepts_and_refuses_the_same_configurations(config in configs(SCHEMA)) {
+            assert_same_verdict(SCHEMA, &config, |_| false, Config::parse);
         }
     }
 }

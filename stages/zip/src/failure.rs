@@ -1,19 +1,19 @@
-//! Failures with the place at which they happened.
+//! Failures with their context.
 
 use crate::bindings::toq::media::types::Failure;
 
-/// The same failure, its text preceded by `place`.
-pub fn at(place: &str, failure: Failure) -> Failure {
-    let tell = |text: String| format!("{place}: {text}");
+/// Returns the same failure with `context` before its text.
+pub fn in_context(context: &str, failure: Failure) -> Failure {
+    let with_context = |text: String| format!("{context}: {text}");
     match failure {
-        Failure::InvalidInput(text) => Failure::InvalidInput(tell(text)),
-        Failure::Missing(text) => Failure::Missing(tell(text)),
-        Failure::Mismatch(text) => Failure::Mismatch(tell(text)),
-        Failure::Unsupported(text) => Failure::Unsupported(tell(text)),
-        Failure::Corrupt(text) => Failure::Corrupt(tell(text)),
-        Failure::TooLarge(text) => Failure::TooLarge(tell(text)),
-        Failure::Denied(text) => Failure::Denied(tell(text)),
-        Failure::Transient(text) => Failure::Transient(tell(text)),
-        Failure::Internal(text) => Failure::Internal(tell(text)),
+        Failure::InvalidInput(text) => Failure::InvalidInput(with_context(text)),
+        Failure::Missing(text) => Failure::Missing(with_context(text)),
+        Failure::Mismatch(text) => Failure::Mismatch(with_context(text)),
+        Failure::Unsupported(text) => Failure::Unsupported(with_context(text)),
+        Failure::Corrupt(text) => Failure::Corrupt(with_context(text)),
+        Failure::TooLarge(text) => Failure::TooLarge(with_context(text)),
+        Failure::Denied(text) => Failure::Denied(with_context(text)),
+        Failure::Transient(text) => Failure::Transient(with_context(text)),
+        Failure::Internal(text) => Failure::Internal(with_context(text)),
     }
 }

@@ -1,29 +1,28 @@
 //! Names of the files inside an archive.
 //!
-//! A name comes from an upload, so it is text from outside, and it ends as a path on a desktop that nobody here knows.
-//! What one system takes for a harmless letter is a drive, a device or a parent directory on another. So a name is made
-//! safe for all of them at once: the result is a relative path with forward slashes whose every segment is allowed on
-//! Windows, macOS and Linux, and no two names of an archive fall together on a file system that ignores case.
+//! A name comes from an upload, so it is text from outside, and it becomes a path on an unknown desktop. A character that is
+//! harmless on one system means a drive, a device or a parent directory on another. So names are made safe for all of them:
+//! the result is a relative path with forward slashes, every segment is allowed on Windows, macOS and Linux, and no two
+//! names of an archive are equal on a file system that ignores case.
 //!
-//! Names are not brought into a Unicode normal form: an archive keeps the spelling of the upload. Two names which differ
-//! in their normal form only are both kept, and extractors on macOS, where such names are the same, ask before they
-//! overwrite.
+//! Names are not converted to a Unicode normal form: an archive keeps the spelling of the upload. Two names that differ only
+//! in their normal form are both kept; on macOS, where they are equal, extractors ask before they overwrite.
 
 use std::collections::{HashMap, HashSet};
 
 /// The longest segment of a path, in bytes: the limit of ext4, APFS (255 bytes) and NTFS (255 UTF-16 units).
 pub const SEGMENT_LIMIT: usize = 255;
 
-/// An extension longer than this is taken for a part of the name when a name has to be shortened, in bytes.
+/// The longest extension, in bytes, that is kept when a name is shortened. A longer one counts as part of the name.
 const EXTENSION_LIMIT: usize = 32;
 
-/// Stands in for a name of which nothing safe is left.
+/// The name of a file whose own name has no safe character.
 const NAMELESS: &str = "unnamed";
 
-/// Makes one segment of a path out of any text: never empty, never longer than [`SEGMENT_LIMIT`].
+/// Returns any text as one safe segment of a path: never empty, never longer than [`SEGMENT_LIMIT`].
 pub fn safe_segment(text: &str) -> String {
     let replaced: String = text.chars().map(|c| if is_unsafe(c) { '_' } else { c }).collect();
-    // Windows drops dots and spaces at the end, so that `a.` and `a` would be one file; `.` and `..` vanish here too.
+    // Windows drops dots and spaces at the end, so `a.` and `a` would be one file. This also removes `.` and `..`.
     let trimmed = trim(&replaced);
     let mut segment = if trimmed.is_empty() { NAMELESS.to_owned() } else { trimmed.to_owned() };
     if is_device(&segment) {
@@ -32,22 +31,22 @@ pub fn safe_segment(text: &str) -> String {
     shorten(&segment, "")
 }
 
-/// Hands out the names of one archive, no two of which are equal when case is ignored.
+/// The names of one archive. No two are equal when case is ignored.
 #[derive(Debug, Default)]
 pub struct Names {
     taken: HashSet<String>,
-    /// The number to try next for a name that was seen before, so that ten thousand equal names cost ten thousand tries.
+    /// The next number to try for a name that was claimed before, so that ten thousand equal names take ten thousand tries.
     next: HashMap<String, u64>,
 }
 
 impl Names {
-    /// An archive without names.
+    /// Returns an empty set of names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A name for the file `name` in the directory `segments`, made safe. The second file of a name gets ` (2)` before
-    /// its extension.
+    /// Returns a safe name for the file `name` in the directory `segments`. The second file of a name gets ` (2)` before its
+    /// extension.
     pub fn claim(&mut self, segments: &[&str], name: &str) -> String {
         let mut directory = String::new();
         for segment in segments {
@@ -72,19 +71,19 @@ impl Names {
     }
 }
 
-/// The form in which names are compared. Upper case first, so that letters with two lower-case forms (`ς` and `σ`) or
-/// with a long upper-case form (`ß`) fall together: renaming once too often does no harm.
+/// Returns the form in which names are compared. Upper case comes first, so that letters with two lower-case forms (`ς` and
+/// `σ`) or with a longer upper-case form (`ß`) are equal, too. An unnecessary rename does no harm.
 fn fold(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-/// Characters that some desktop refuses, takes for a separator, or does not show as what they are.
+/// Returns whether some desktop refuses this character, treats it as a separator, or displays it misleadingly.
 fn is_unsafe(c: char) -> bool {
     matches!(c, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*')
         || c.is_control()
-        // Marks that reorder the text around them, by which `gpj.exe` is shown as `exe.jpg`; line separators.
+        // Marks that reorder the text around them, so that `gpj.exe` is displayed as `exe.jpg`, and line separators.
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        // Byte-order marks and code points that are no characters.
+        // Byte-order marks and noncharacters.
         || matches!(c, '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
         || u32::from(c) & 0xfffe == 0xfffe
 }
@@ -93,14 +92,15 @@ fn trim(text: &str) -> &str {
     text.trim_start().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
-/// Whether Windows would open a device instead of a file: the part before the first dot decides, trailing spaces apart.
+/// Returns whether Windows would open a device instead of a file. The part before the first dot decides, without trailing
+/// spaces.
 fn is_device(segment: &str) -> bool {
     let base = segment.split('.').next().unwrap_or_default().trim_end();
     let base = base.to_ascii_uppercase();
     match base.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$" => true,
         _ => match base.strip_prefix("COM").or_else(|| base.strip_prefix("LPT")) {
-            // The superscript digits of Latin-1 count as digits there.
+            // Windows treats the superscript digits of Latin-1 as digits.
             Some(port) => {
                 let mut digits = port.chars();
                 matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
@@ -110,7 +110,7 @@ fn is_device(segment: &str) -> bool {
     }
 }
 
-/// `name` with `suffix` before its extension, the stem cut so that the whole fits [`SEGMENT_LIMIT`].
+/// Returns `name` with `suffix` before its extension, the stem cut so that the whole fits [`SEGMENT_LIMIT`].
 fn shorten(name: &str, suffix: &str) -> String {
     if name.len() + suffix.len() <= SEGMENT_LIMIT && suffix.is_empty() {
         return name.to_owned();
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// The rules of the strictest desktop, written apart from the code that follows them.
+    /// Checks the rules of the strictest desktop, written independently of the code under test.
     pub(crate) fn assert_safe(name: &str) {
         assert!(!name.starts_with('/'), "{name:?} is absolute");
         for segment in name.split('/') {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_some_desktop_refuses_is_replaced() {
+    fn characters_that_some_desktop_refuses_are_replaced() {
         for (name, safe) in [
             ("..", "unnamed"),
             ("", "unnamed"),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_an_upload_carries_itself_is_not_given_twice() {
+    fn a_number_in_an_uploads_own_name_is_not_used_again() {
         let mut names = Names::new();
         assert_eq!(names.claim(&[], "a (2).jpg"), "a (2).jpg");
         assert_eq!(names.claim(&[], "a.jpg"), "a.jpg");
@@ -228,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_becomes_a_safe_segment_and_stays_so(text in any::<String>()) {
+        fn any_text_becomes_a_safe_segment_that_stays_unchanged(text in any::<String>()) {
             let safe = safe_segment(&text);
             prop_assert!(!safe.contains('/'));
             assert_safe(&safe);

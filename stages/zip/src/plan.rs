@@ -1,11 +1,11 @@
-//! Which files of a batch go into which bundle, and under which directory.
+//! Which files of a batch go into which bundle, and in which directory.
 //!
-//! The uploads lie where a person expects them, under their media type. What was made of them lies beside them in the
-//! `complete` bundle, in directories of its own, so that a thumbnail can never push an upload off its name. In the
-//! `thumbnails` bundle there is nothing else, so the directory is left out.
+//! The uploads are in the directories of their media types. In the `complete` bundle, renditions have directories of their
+//! own, so that a thumbnail never takes the name of an upload. The `thumbnails` bundle holds nothing else and needs no such
+//! directory.
 //!
-//! A file's title is not used for its name: it is free text without an extension, often the same for many files, and
-//! the names of the derived files come from the file's name.
+//! A file's title is not used for its name: it is free text without an extension, often the same for many files, and the
+//! names of renditions come from the file's name.
 
 use sha2::{Digest, Sha256};
 
@@ -16,43 +16,46 @@ use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType};
 use crate::config::BundleKind;
 use crate::names::Names;
 
-/// What a file is to its batch.
+/// The part that a file has in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// An upload.
     Original,
-    /// A smaller picture of one.
+    /// A smaller picture of an upload.
     Thumbnail,
-    /// Anything else that was made of one: a transcoded video.
+    /// Any other rendition, such as a transcoded video.
     Processed,
 }
 
-/// A stored file that bundles are made of.
+/// A stored file that may go into bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The upload which it is, or comes from.
+    /// The key of the upload that it is or was made from.
     pub asset: String,
-    /// What it is.
+    /// Its role.
     pub role: Role,
     /// Its own key.
     pub key: String,
-    /// Pins its bytes.
+    /// The entity tag of its bytes.
     pub etag: String,
     /// Its length in bytes.
     pub bytes: u64,
-    /// The CRC-32 of its bytes, where known.
+    /// The CRC-32 of its bytes, if known.
     pub crc32: Option<u32>,
-    /// The media segments of its key.
+    /// The two media segments of its key.
     pub directory: [&'static str; 2],
     /// The file's name in its key.
     pub name: String,
-    /// The day in its key.
+    /// The date in its key.
     pub date: DosDate,
 }
 
-/// Every file of `batch` that may go into a bundle, in the order of the batch, and what stood in the way of others.
+/// Returns every file of `batch` that may go into a bundle, in the order of the batch, and the failures of other files.
 ///
-/// An upload counts once its bytes were checked: a photo that later failed to become a thumbnail is still a good upload.
+/// An upload counts if its bytes passed validation: a photo without thumbnails is still a good upload.
+///
+/// # Errors
+/// If parsing a key fails with a transient failure.
 pub fn sources(
     batch: &Batch,
     parse: &dyn Fn(&str) -> Result<Parts, Failure>,
@@ -71,7 +74,7 @@ pub fn sources(
 
 fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> Result<Vec<Source>, Failure> {
     let (Some(bytes), Some(etag)) = (asset.bytes, asset.etag.as_ref()) else {
-        return Err(Failure::InvalidInput(format!("{} is verified but has no size or no entity tag", asset.key)));
+        return Err(Failure::InvalidInput(format!("{} is validated but has no size or no entity tag", asset.key)));
     };
     let source = |role, key: &str, etag: &str, bytes, crc32, parts: Parts| Source {
         asset: asset.key.clone(),
@@ -85,7 +88,7 @@ fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> 
         date: parts.date.as_deref().and_then(DosDate::parse).unwrap_or(DosDate::EPOCH),
     };
     let mut found = vec![source(Role::Original, &asset.key, etag, bytes, asset.crc32, parse(&asset.key)?)];
-    // By key, not as they come: the order in which a stage lists its renditions must not make a new archive.
+    // Sorted by key: the order in which a stage lists renditions must not change the archive.
     let mut renditions: Vec<_> = asset.renditions.iter().collect();
     renditions.sort_by(|a, b| a.key.cmp(&b.key));
     for made in renditions {
@@ -96,7 +99,7 @@ fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> 
     Ok(found)
 }
 
-/// The names which the `chosen` sources get in the bundle `kind`, by their order.
+/// Returns the names of the `chosen` sources in the bundle `kind`, in the same order.
 pub fn names<'a>(kind: BundleKind, chosen: impl Iterator<Item = &'a Source>) -> Vec<String> {
     let mut names = Names::new();
     chosen
@@ -111,7 +114,7 @@ pub fn names<'a>(kind: BundleKind, chosen: impl Iterator<Item = &'a Source>) -> 
         .collect()
 }
 
-/// Whether files of `role` belong into the bundle `kind`.
+/// Returns whether files of `role` belong to the bundle `kind`.
 pub fn belongs(kind: BundleKind, role: Role) -> bool {
     match kind {
         BundleKind::Complete => true,
@@ -120,10 +123,10 @@ pub fn belongs(kind: BundleKind, role: Role) -> bool {
     }
 }
 
-/// A short text that is equal for equal archives: `zip/1 ` and a SHA-256 over everything that shapes one.
+/// Returns a short text that is equal for equal archives: `zip/1 ` and a SHA-256 of everything that determines an archive.
 ///
-/// The entity tag stands for the bytes, so that a CRC-32 which is not known yet need not be computed to learn that the
-/// archive is there already. The leading number changes with the format written by [`crate::archive`].
+/// The entity tag stands for the bytes, so that an archive is recognised as up to date before any unknown CRC-32 is
+/// computed. The number after `zip/` changes with the format that [`crate::archive`] writes.
 pub fn fingerprint<'a>(files: impl Iterator<Item = (&'a str, &'a Source)>) -> String {
     let mut hash = Sha256::new();
     for (name, source) in files {

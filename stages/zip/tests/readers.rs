@@ -1,4 +1,4 @@
-//! Every archive that the stage composes is opened by readers which other people wrote.
+//! The stage's archives are opened by independent readers.
 //!
 //! The `zip` crate always reads along, and so do the command-line tools that are installed.
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -14,7 +14,7 @@ use stage_zip::names::Names;
 use stagehost_needs::{self as needs, Need};
 use zip::ZipArchive;
 
-/// Names as they come: each is made safe, and unique, as the stage does it.
+/// Returns the entries of files with any names, made safe and unique as the stage does it.
 fn entries(files: &[(String, Vec<u8>)]) -> Vec<Entry> {
     let mut names = Names::new();
     files
@@ -28,7 +28,7 @@ fn entries(files: &[(String, Vec<u8>)]) -> Vec<Entry> {
         .collect()
 }
 
-/// What a store makes of the parts.
+/// Composes an archive in memory from its parts.
 fn compose(entries: &[Entry], files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let archive = Archive::new(entries);
     let mut out = Vec::new();
@@ -42,7 +42,7 @@ fn compose(entries: &[Entry], files: &[(String, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-/// Reads all of it with the `zip` crate, which checks every CRC-32 on the way.
+/// Reads the whole archive with the `zip` crate, which checks every CRC-32.
 fn read_back(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut reader = ZipArchive::new(Cursor::new(archive)).unwrap();
     (0..reader.len())
@@ -57,7 +57,7 @@ fn read_back(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The tools which can test an archive, and the arguments that make them do it.
+/// The tools that can test an archive, and their arguments.
 const TOOLS: [(&Need, &[&str]); 5] = [
     (&needs::UNZIP, &["-tqq"]),
     (&needs::SEVEN_ZIP, &["t", "-bd"]),
@@ -66,14 +66,14 @@ const TOOLS: [(&Need, &[&str]); 5] = [
     (&needs::PYTHON3, &["-c", "import sys,zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"]),
 ];
 
-/// Has every installed tool test the archive at `path`.
+/// Tests the archive at `path` with every installed tool.
 fn test_with_tools(path: &Path) {
     for (need, arguments) in TOOLS.into_iter().filter(|(need, _)| needs::program(need)) {
         let tool = need.name;
-        // A name of many non-ASCII letters is no reason to complain, whatever the machine's locale is.
+        // With a UTF-8 locale, names with non-ASCII letters are accepted on every machine.
         let output = Command::new(tool).args(arguments).arg(path).env("LC_ALL", "C.UTF-8").output().unwrap();
-        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{tool} {}: {}", path.display(), &told[..told.len().min(2_000)]);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{tool} {}: {}", path.display(), &printed[..printed.len().min(2_000)]);
         println!("{tool}: accepts {}", path.display());
     }
 }
@@ -85,7 +85,7 @@ fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-/// Names that broke somebody's program once; also those of a public list, where it is there.
+/// Names that have broken programs, and those of a public list if it is there.
 fn naughty_names() -> Vec<String> {
     let own = [
         "",
@@ -145,14 +145,14 @@ fn every_reader_opens_an_archive_of_naughty_names() {
     let file = on_disk(&archive);
     test_with_tools(file.path());
 
-    // And they land on a disk: as many files as there are names, none outside.
+    // Extracted, they are as many files as there are names, and all in the directory.
     let directory = tempfile::tempdir().unwrap();
     let script = "import sys,zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
     if needs::program(&needs::PYTHON3) {
         let unpack = Command::new("python3").args(["-c", script]).arg(file.path()).arg(directory.path()).status();
         assert!(unpack.unwrap().success());
-        let landed = std::fs::read_dir(directory.path().join("photo/vertical")).unwrap().count();
-        assert_eq!(landed, files.len());
+        let extracted = std::fs::read_dir(directory.path().join("photo/vertical")).unwrap().count();
+        assert_eq!(extracted, files.len());
     }
 }
 
@@ -168,7 +168,7 @@ fn every_reader_opens_an_archive_of_seventy_thousand_files() {
     test_with_tools(on_disk(&archive).path());
 }
 
-/// A composed archive whose files consist of zeros, without their being anywhere.
+/// A composed archive whose files consist of zeros that are not stored.
 struct Sparse {
     parts: BTreeMap<u64, Vec<u8>>,
     length: u64,
@@ -227,7 +227,7 @@ impl Seek for Sparse {
     }
 }
 
-/// The CRC-32 of so many zeros, put together from halves.
+/// Returns the CRC-32 of `length` zeros, combined from halves.
 fn crc32_of_zeros(length: u64) -> u32 {
     let mut power = crc32fast::Hasher::new();
     power.update(&[0]);
@@ -243,12 +243,12 @@ fn crc32_of_zeros(length: u64) -> u32 {
 }
 
 #[test]
-fn every_reader_finds_its_way_past_four_gibibytes() {
+fn every_reader_opens_an_archive_of_more_than_four_gibibytes() {
     const GIB: u64 = 1 << 30;
     let entry =
         |name: &str, bytes| Entry { name: name.to_owned(), bytes, crc32: crc32_of_zeros(bytes), date: DosDate::EPOCH };
     assert_eq!(crc32_of_zeros(1_000_003), crc32fast::hash(&vec![0; 1_000_003]));
-    // Lengths around the largest 32-bit number, which is itself the mark of a 64-bit one; a small file behind them.
+    // Lengths around the largest 32-bit number, which marks a 64-bit one, and a small file after them.
     let entries = [
         entry("below.mp4", 0xffff_fffe),
         entry("at.mp4", 0xffff_ffff),
@@ -258,7 +258,7 @@ fn every_reader_finds_its_way_past_four_gibibytes() {
     let mut sparse = Sparse::compose(&entries);
     assert_eq!(sparse.length, Archive::new(&entries).bytes());
 
-    // As a file with holes, for the tools: their listings, and the last file's bytes, which lie behind all others.
+    // A file with holes for the tools, which read the last file's bytes, after all others.
     let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
     file.as_file().set_len(sparse.length).unwrap();
     for (start, bytes) in &sparse.parts {
@@ -275,7 +275,7 @@ fn every_reader_finds_its_way_past_four_gibibytes() {
             let output = Command::new(tool).args(arguments).arg(file.path()).arg("small.jpg").output().unwrap();
             assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
             assert_eq!(output.stdout, vec![0; 1_234], "{tool}");
-            println!("{tool}: reads behind 12 GiB");
+            println!("{tool}: reads after 12 GiB");
         }
     }
 

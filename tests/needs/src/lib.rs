@@ -83,12 +83,16 @@ pub const BSDTAR: Need = Need { name: "bsdtar", what: "bsdtar", how: "run `apt i
 pub const BUSYBOX: Need = Need { name: "busybox", what: "busybox", how: "run `apt install busybox`" };
 /// The interpreter alone.
 pub const PYTHON3: Need = Need { name: "python3", what: "python3", how: "run `apt install python3`" };
+/// Runs a command on a terminal.
+pub const SCRIPT: Need = Need { name: "script", what: "script", how: "run `apt install bsdutils`" };
+/// Runs JavaScript.
+pub const NODE: Need = Need { name: "node", what: "Node.js", how: "run `apt install nodejs`" };
 /// Nothing to install, but time and 4 GiB on the disk: `large_batch.rs` moves its full size.
 pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 14] = [
+pub const ALL: [&Need; 16] = [
     &MEDIA,
     &FFMPEG,
     &PYTHON,
@@ -102,6 +106,8 @@ pub const ALL: [&Need; 14] = [
     &BSDTAR,
     &BUSYBOX,
     &PYTHON3,
+    &SCRIPT,
+    &NODE,
     &LARGE,
 ];
 

@@ -1,4 +1,4 @@
-//! Writes a small text file beside every photo: its name and its size. As a stage for `GenerateThumbnails` it replaces the
+//! Writes a small text file beside every photo, with its name and size. As the stage of `GenerateThumbnails` it replaces the
 //! thumbnails; in a state of its own it adds to them.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "wit" });

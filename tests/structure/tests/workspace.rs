@@ -10,16 +10,19 @@ use stagehost_structure::{Exported, Tree, circles, exported, graph};
 const MOST_LINES: usize = 520;
 
 /// Names that crates of the host share on purpose, and why. Keep it short: rename where you can.
-const SHARED_NAMES: [(&str, &str); 10] = [
-    ("ApiError", "each stand-in for an AWS service answers with its own"),
+const SHARED_NAMES: [(&str, &str); 13] = [
+    ("Difference", "between two documents of pins, and between two calls"),
     ("Event", "what Step Functions calls an entry of a history, and Lambda an invocation's payload"),
     ("Execution", "what Step Functions calls it, on both sides of the API"),
+    ("Finding", "about a component, and about a state machine"),
     ("JobStatus", "what MediaConvert calls it, on both sides of the API"),
     ("KeyError", "object keys and signing keys; each crate has errors of its own"),
     ("LoadError", "each crate has errors of its own"),
     ("Options", "each stand-in for an AWS service has its own"),
-    ("SecretError", "the two sides of the callback's signature share no code"),
-    ("StartError", "each crate has errors of its own"),
+    ("Outcome", "of an execution, and of a recorded call"),
+    ("Problem", "in a batch, and in the record of a call"),
+    ("Shadow", "the entry in the pins, and the part of the host that carries it out"),
+    ("Storage", "of documents, and of the MediaConvert stand-in, which depends on no other crate"),
     ("StorageError", "each crate has errors of its own"),
 ];
 

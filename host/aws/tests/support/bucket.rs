@@ -1,4 +1,4 @@
-//! A bucket of small objects in memory: just what the tickets need, and a way to look at it.
+//! An S3 bucket of small objects in memory, with the requests that tickets and documents need.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,19 +9,19 @@ use axum::extract::{Path, State};
 use axum::http::{Method, Response, StatusCode};
 use axum::routing::any;
 
-/// The objects of a test.
+/// The objects of a test. Clones share them.
 #[derive(Clone, Default)]
-pub struct Bucket(Arc<Mutex<Kept>>);
+pub struct MemoryBucket(Arc<Mutex<StoredObjects>>);
 
 #[derive(Default)]
-struct Kept {
+struct StoredObjects {
     writes: u32,
-    /// By key, each with the number of its write as its entity tag.
-    objects: BTreeMap<String, (u32, Bytes)>,
+    /// By key. The entity tag is the number of the write.
+    by_key: BTreeMap<String, (u32, Bytes)>,
 }
 
-impl Bucket {
-    /// Serves it on loopback; gives the endpoint.
+impl MemoryBucket {
+    /// Serves the bucket on loopback and returns the endpoint.
     pub async fn start(&self) -> String {
         let app = Router::new().route("/{bucket}/{*key}", any(serve)).with_state(self.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -30,27 +30,27 @@ impl Bucket {
         url
     }
 
-    /// Writes an object from outside.
+    /// Writes an object without a request.
     pub fn put(&self, key: &str, bytes: &'static [u8]) {
         self.write(key.to_owned(), Bytes::from_static(bytes));
     }
 
-    /// The keys that begin with `prefix`.
+    /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        self.0.lock().unwrap().objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        self.0.lock().unwrap().by_key.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     fn write(&self, key: String, bytes: Bytes) -> u32 {
-        let mut kept = self.0.lock().unwrap();
-        kept.writes += 1;
-        let etag = kept.writes;
-        kept.objects.insert(key, (etag, bytes));
+        let mut objects = self.0.lock().unwrap();
+        objects.writes += 1;
+        let etag = objects.writes;
+        objects.by_key.insert(key, (etag, bytes));
         etag
     }
 }
 
 async fn serve(
-    State(bucket): State<Bucket>,
+    State(bucket): State<MemoryBucket>,
     method: Method,
     Path((_, key)): Path<(String, String)>,
     headers: axum::http::HeaderMap,
@@ -62,10 +62,10 @@ async fn serve(
         return answer.header("etag", format!("\"{etag}\"")).body(Body::empty()).unwrap();
     }
     if method == Method::DELETE {
-        bucket.0.lock().unwrap().objects.remove(&key);
+        bucket.0.lock().unwrap().by_key.remove(&key);
         return answer.status(StatusCode::NO_CONTENT).body(Body::empty()).unwrap();
     }
-    let Some((etag, bytes)) = bucket.0.lock().unwrap().objects.get(&key).cloned() else {
+    let Some((etag, bytes)) = bucket.0.lock().unwrap().by_key.get(&key).cloned() else {
         let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
         return answer.status(StatusCode::NOT_FOUND).body(Body::from(error)).unwrap();
     };

@@ -1,15 +1,15 @@
 #![allow(clippy::unwrap_used, dead_code, missing_docs)]
-//! What the tests of this crate share.
+//! Shared by the tests of this crate.
 
 pub mod bucket;
 pub mod services;
-pub mod store;
+pub mod test_bucket;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-/// Credentials and a region, and nothing from this machine's environment.
+/// Returns test credentials and a region, with nothing from this machine's environment.
 pub fn sdk_config() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

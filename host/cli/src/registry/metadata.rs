@@ -1,9 +1,9 @@
-//! What a component says of itself, in the sections that the WebAssembly tool conventions define.
+//! A component's name, version and description, in the custom sections of the WebAssembly tool conventions.
 
 use anyhow::{Result, anyhow};
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Payload, Version};
 
-/// Name, version and description; any may be absent.
+/// The embedded metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Embedded {
     pub name: Option<String>,
@@ -11,12 +11,12 @@ pub struct Embedded {
     pub description: Option<String>,
 }
 
-/// Reads what is embedded.
+/// Reads a component's metadata.
 ///
 /// # Errors
-/// If the bytes are no WebAssembly.
+/// If the bytes are not WebAssembly.
 pub fn read(component: &[u8]) -> Result<Embedded> {
-    // Its errors are another generation of anyhow's traits; the text is what counts.
+    // Its error type is not ours, so only its text is kept.
     let payload =
         Payload::from_binary(component).map_err(|e| anyhow!("cannot read the component's metadata: {e:#}"))?;
     let metadata = payload.metadata();
@@ -27,10 +27,10 @@ pub fn read(component: &[u8]) -> Result<Embedded> {
     })
 }
 
-/// The component with `wanted` embedded. What says so already stays as it is, byte by byte.
+/// Returns the component with `wanted` embedded; unchanged if it is embedded already.
 ///
 /// # Errors
-/// If the bytes are no WebAssembly.
+/// If the bytes are not WebAssembly.
 pub fn embed(component: Vec<u8>, wanted: &Embedded) -> Result<Vec<u8>> {
     if read(&component)? == *wanted {
         return Ok(component);
@@ -56,7 +56,7 @@ mod tests {
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
     #[test]
-    fn what_was_embedded_is_read_and_embedding_it_again_changes_no_byte() {
+    fn embedded_metadata_is_read_and_embedding_it_again_changes_no_byte() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(read(EMPTY).unwrap(), Embedded::default());
         let wanted = Embedded { name: some("x"), version: some("1.0.0"), description: some("Ünïcode") };

@@ -1,10 +1,10 @@
 //! Components in OCI registries, as `wkg` and other WebAssembly tools write and read them (CNCF TAG Runtime, "Wasm OCI
 //! Artifact Layout"): a manifest with the config `application/vnd.wasm.config.v0+json` and one layer `application/wasm`.
 //!
-//! What only hosts understand (our signed documents and native code) goes into a second manifest, tagged
-//! `VERSION.stagehost`, with the component's manifest as its `subject`. A tag, because registries before the
-//! distribution specification 1.1 know no referrers; the subject, so that those which do will list and garbage-collect it
-//! with the component. The component's own manifest stays free of it: readers insist on exactly one layer.
+//! Signed documents and native code, which only hosts understand, go into a second manifest, tagged `VERSION.stagehost`,
+//! with the component's manifest as its `subject`. The tag is for registries before the distribution specification 1.1,
+//! which have no referrers; by the subject, newer ones list and delete it with the component. They are not in the
+//! component's own manifest, because its readers accept exactly one layer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,8 +21,8 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use serde_json::json;
 use stagehost_registry::{ArtifactRecord, Document, Draft, Manifest, Published, StageId};
+use stagehost_runtime::StageIdentity;
 
-use super::digest_of;
 use crate::exit::usage;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -36,7 +36,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// The largest component that is pulled, in bytes.
 const MAX_COMPONENT: usize = 256 << 20;
 
-/// `oci://host/path`: stages are below it, each in a repository of its own.
+/// `oci://host/path`: below it, each stage has a repository of its own.
 #[derive(Clone, Debug)]
 pub struct OciPlace {
     base: String,
@@ -47,7 +47,7 @@ impl FromStr for OciPlace {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let base = text.strip_prefix("oci://").unwrap_or(text).trim_end_matches('/');
-        let refused = || format!("{text:?} names no OCI registry; expected oci://host/path");
+        let refused = || format!("{text:?} is not an OCI registry; expected oci://host/path");
         let (host, path) = base.split_once('/').ok_or_else(refused)?;
         if host.is_empty() || path.contains([':', '@']) || format!("{base}/x:1").parse::<Reference>().is_err() {
             return Err(refused());
@@ -56,18 +56,24 @@ impl FromStr for OciPlace {
     }
 }
 
+impl std::fmt::Display for OciPlace {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "oci://{}", self.base)
+    }
+}
+
 impl OciPlace {
-    /// `host/path/NAME:VERSION`. A tag cannot have the `+` of build metadata; as elsewhere it becomes `_`.
+    /// Returns `host/path/NAME:VERSION`. A tag cannot hold the `+` of build metadata; as in other tools it becomes `_`.
     ///
     /// # Errors
-    /// If registries would refuse the name.
+    /// If the name is not valid in a registry.
     pub fn reference(&self, id: &StageId) -> Result<Reference> {
         let text = format!("{}/{}:{}", self.base, id.name(), id.version().to_string().replace('+', "_"));
         text.parse().with_context(|| text.clone())
     }
 }
 
-/// A registry, and who we are there.
+/// A registry, and the login for it.
 struct Session {
     client: Client,
     auth: RegistryAuth,
@@ -81,7 +87,7 @@ impl Session {
         let loopback = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
         let protocol = if loopback { ClientProtocol::Http } else { ClientProtocol::Https };
         let client = Client::new(ClientConfig { protocol, ..ClientConfig::default() });
-        // What `docker login` has kept; without it we are nobody.
+        // The login of `docker login`; without it, an anonymous one.
         let auth = match docker_credential::get_credential(host) {
             Ok(DockerCredential::UsernamePassword(user, password)) => RegistryAuth::Basic(user, password),
             Ok(DockerCredential::IdentityToken(_)) => {
@@ -92,7 +98,7 @@ impl Session {
         Ok(Self { client, auth })
     }
 
-    /// The manifest and its digest, if the tag is there.
+    /// Returns the manifest and its digest, if the tag exists.
     async fn manifest(&self, reference: &Reference) -> Result<Option<(OciImageManifest, String)>> {
         match self.client.pull_manifest(reference, &self.auth).await {
             Ok((OciManifest::Image(manifest), digest)) => Ok(Some((manifest, digest))),
@@ -107,7 +113,7 @@ impl Session {
         }
     }
 
-    /// How long the manifest is.
+    /// Returns the manifest's length.
     async fn size_of(&self, reference: &Reference) -> Result<i64> {
         let raw = self.client.pull_manifest_raw(reference, &self.auth, &[MANIFEST]).await;
         let (bytes, _) = raw.with_context(|| format!("cannot read {reference}"))?;
@@ -121,7 +127,7 @@ impl Session {
         media_type: &str,
         title: Option<&str>,
     ) -> Result<OciDescriptor> {
-        let digest = digest_of(&bytes);
+        let digest = StageIdentity::digest_of(&bytes);
         let size = i64::try_from(bytes.len())?;
         self.client
             .push_blob(reference, bytes, &digest)
@@ -132,13 +138,13 @@ impl Session {
     }
 }
 
-/// Pushes a component, and what was signed about it. `false`: both were there.
+/// Pushes a component and its signed documents. Returns `false` if both were there.
 ///
-/// What was signed comes first: the tag of the component is what says that it is published, and whoever sees it finds the
-/// rest. What an interruption has left out is added.
+/// The signed documents come first: the component's tag publishes the version, and its readers must find the rest. A push
+/// that was interrupted is completed.
 ///
 /// # Errors
-/// If the tag is another component's, or the registry refuses.
+/// If the tag belongs to another component, or the registry refuses.
 pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published: &Published) -> Result<bool> {
     let session = Session::open(reference)?;
     session
@@ -157,17 +163,18 @@ pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published
              under another one",
             known.join(", ")
         );
-        let said = session.manifest(&beside).await?.and_then(|(said, _)| said.subject);
-        if said.is_some_and(|subject| subject.digest == manifest) {
+        let known_subject = session.manifest(&beside).await?.and_then(|(signed, _)| signed.subject);
+        if known_subject.is_some_and(|subject| subject.digest == manifest) {
             return Ok(false);
         }
-        // By another tool, or by one that was interrupted.
+        // Another tool pushed it, or the push was interrupted.
         let size = session.size_of(reference).await?;
         push_signed(&session, &beside, signed, subject(manifest, size)).await?;
         return Ok(true);
     }
     let bytes = component_manifest(&session, reference, draft, &published.manifest).await?;
-    push_signed(&session, &beside, signed, subject(digest_of(&bytes), i64::try_from(bytes.len())?)).await?;
+    push_signed(&session, &beside, signed, subject(StageIdentity::digest_of(&bytes), i64::try_from(bytes.len())?))
+        .await?;
     session
         .client
         .push_manifest_raw(reference, bytes, http::HeaderValue::from_static(MANIFEST))
@@ -180,7 +187,7 @@ fn subject(digest: String, size: i64) -> OciDescriptor {
     OciDescriptor { media_type: MANIFEST.to_owned(), digest, size, ..OciDescriptor::default() }
 }
 
-/// What hosts read.
+/// Pushes the signed documents and the native code.
 async fn push_signed(session: &Session, beside: &Reference, signed: &Path, subject: OciDescriptor) -> Result<()> {
     let mut layers = Vec::new();
     for file in files(signed)? {
@@ -211,23 +218,28 @@ async fn push_signed(session: &Session, beside: &Reference, signed: &Path, subje
     Ok(())
 }
 
-/// The component's manifest, of which everything but itself is pushed.
-async fn component_manifest(session: &Session, reference: &Reference, draft: &Draft, said: &Manifest) -> Result<Bytes> {
-    let title = format!("{}.wasm", said.name);
+/// Pushes the component and its configuration. Returns their manifest, which is not pushed yet.
+async fn component_manifest(
+    session: &Session,
+    reference: &Reference,
+    draft: &Draft,
+    published: &Manifest,
+) -> Result<Bytes> {
+    let title = format!("{}.wasm", published.name);
     let layer = session.put(reference, draft.component.clone(), WASM, Some(&title)).await?;
     let config = json!({
-        "created": said.published_at, "author": null, "architecture": "wasm", "os": "wasip2",
+        "created": published.published_at, "author": null, "architecture": "wasm", "os": "wasip2",
         "layerDigests": [layer.digest],
-        "component": {"exports": said.exports, "imports": said.imports, "target": null},
+        "component": {"exports": published.exports, "imports": published.imports, "target": null},
     });
     let config = session.put(reference, config.to_string().into(), WASM_CONFIG, None).await?;
     let mut annotations = BTreeMap::from([
-        (TITLE.to_owned(), said.name.clone()),
-        ("org.opencontainers.image.version".to_owned(), said.version.clone()),
-        ("org.opencontainers.image.created".to_owned(), said.published_at.clone()),
+        (TITLE.to_owned(), published.name.clone()),
+        ("org.opencontainers.image.version".to_owned(), published.version.clone()),
+        ("org.opencontainers.image.created".to_owned(), published.published_at.clone()),
     ]);
-    if !said.description.is_empty() {
-        annotations.insert("org.opencontainers.image.description".to_owned(), said.description.clone());
+    if !published.description.is_empty() {
+        annotations.insert("org.opencontainers.image.description".to_owned(), published.description.clone());
     }
     let manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer], "annotations": annotations,
@@ -235,14 +247,14 @@ async fn component_manifest(session: &Session, reference: &Reference, draft: &Dr
     Ok(manifest.to_string().into())
 }
 
-/// The component at `oci://host/path:tag` (or `@sha256:…`), whoever has pushed it.
+/// Returns the component at `oci://host/path:tag` (or `@sha256:…`). Its signatures are not checked.
 ///
 /// # Errors
-/// If there is none, or it is no component.
+/// If there is nothing, or it is not a component.
 pub async fn pull(text: &str) -> Result<Bytes> {
     let name = text.strip_prefix("oci://").unwrap_or(text);
     let reference: Reference =
-        name.parse().map_err(|e| usage!("{text:?} is no reference; expected oci://host/path:tag ({e})"))?;
+        name.parse().map_err(|e| usage!("{text:?} is not a reference; expected oci://host/path:tag ({e})"))?;
     let session = Session::open(&reference)?;
     let Some((manifest, _)) = session.manifest(&reference).await? else {
         bail!("there is no {reference}");
@@ -252,31 +264,30 @@ pub async fn pull(text: &str) -> Result<Bytes> {
     };
     ensure!(layer.media_type == WASM, "{reference} holds {}, not {WASM}", layer.media_type);
     let size = usize::try_from(layer.size).ok().filter(|size| *size <= MAX_COMPONENT);
-    let size = size.with_context(|| {
-        format!("{reference} is said to have {} bytes; at most {MAX_COMPONENT} are read", layer.size)
-    })?;
+    let size =
+        size.with_context(|| format!("{reference} declares {} bytes; at most {MAX_COMPONENT} are read", layer.size))?;
     let cannot = || format!("cannot read the component of {reference}");
     let stream = session.client.pull_blob_stream(&reference, layer).await.with_context(cannot)?;
     let bytes = exactly(size, stream).await.with_context(cannot)?;
-    // The client has compared it as well; what is not checked here is not known here.
-    let found = digest_of(&bytes);
+    // The client compares it too, but this must not depend on it.
+    let found = StageIdentity::digest_of(&bytes);
     ensure!(found == layer.digest, "the component of {reference} has the digest {found}, not {}", layer.digest);
     Ok(bytes)
 }
 
-/// All of a stream that has so many bytes. Of one that has more, no more are read.
+/// Returns all of a stream, which must have exactly `size` bytes. No more are read.
 async fn exactly(size: usize, stream: impl Stream<Item = std::io::Result<Bytes>>) -> Result<Bytes> {
     let mut stream = std::pin::pin!(stream);
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.try_next().await? {
-        ensure!(chunk.len() <= size - bytes.len(), "it has more than the {size} bytes that its manifest says");
+        ensure!(chunk.len() <= size - bytes.len(), "it has more than the {size} bytes of its manifest");
         bytes.extend_from_slice(&chunk);
     }
     ensure!(bytes.len() == size, "it has {} bytes instead of {size}", bytes.len());
     Ok(bytes.into())
 }
 
-/// All files below a folder, by their relative names, in order.
+/// Returns the relative names of all files below a folder, in order.
 fn files(root: &Path) -> Result<Vec<String>> {
     fn walk(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
         for entry in std::fs::read_dir(folder)? {
@@ -310,20 +321,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_for_several_stages_is_refused() {
+    fn an_incomplete_address_is_refused() {
         for wrong in ["oci://", "oci://host", "oci:///path", "oci://host/path:tag", "oci://host/PATH"] {
             assert!(wrong.parse::<OciPlace>().unwrap_err().contains("expected oci://host/path"), "{wrong}");
         }
     }
+
     #[tokio::test]
-    async fn of_a_component_no_more_bytes_are_read_than_its_manifest_says() {
+    async fn a_component_is_read_up_to_the_length_in_its_manifest() {
         let taken = std::sync::atomic::AtomicUsize::new(0);
         let endless = futures::stream::repeat_with(|| {
             taken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             Ok(Bytes::from_static(b"1234"))
         });
-        let said = exactly(9, endless).await.unwrap_err().to_string();
-        assert!(said.contains("more than the 9 bytes"), "{said}");
+        let error = exactly(9, endless).await.unwrap_err().to_string();
+        assert!(error.contains("more than the 9 bytes"), "{error}");
         assert_eq!(taken.into_inner(), 3);
 
         let of = |chunks: &[&'static [u8]]| {

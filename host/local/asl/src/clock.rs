@@ -1,7 +1,7 @@
 //! One clock for timestamps and waiting.
 //!
-//! Dates are derived from tokio's clock, so that a test which pauses and advances it sees the dates move along, and a
-//! change of the machine's clock moves no running execution.
+//! Dates are derived from tokio's clock. So a test that pauses and advances it also moves the dates, and a change of
+//! the system clock does not affect a running execution.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
-/// Tells the date.
+/// A clock that started at a known date.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     date: OffsetDateTime,
@@ -17,32 +17,32 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the present date.
+    /// Returns a clock that shows the current date.
     pub fn new() -> Self {
         Self { date: OffsetDateTime::now_utc(), instant: Instant::now() }
     }
 
-    /// The date, to the millisecond as the service gives it.
+    /// Returns the date in whole milliseconds, as the service does.
     pub fn now(&self) -> OffsetDateTime {
         let date = self.date.checked_add(time::Duration::try_from(self.instant.elapsed()).unwrap_or_default());
         let date = date.unwrap_or(self.date);
         date.replace_millisecond(date.millisecond()).unwrap_or(date)
     }
 
-    /// How long until `date`; nothing when it is past.
+    /// Returns the time until `date`; zero if it is past.
     pub fn until(&self, date: OffsetDateTime) -> Duration {
         Duration::try_from(date - self.now()).unwrap_or_default()
     }
 }
 
-/// `2026-03-14T01:59:00.000Z`
+/// Formats a date: `2026-03-14T01:59:00.000Z`.
 pub(crate) fn text(date: OffsetDateTime) -> String {
     let format =
         time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     date.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
 }
 
-/// A timestamp of the language: RFC 3339 with a capital `T`, and a capital `Z` where there is no offset.
+/// Parses a timestamp of the language: RFC 3339 with a capital `T`, and a capital `Z` if there is no offset.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     let capital = text.as_bytes().get(10) == Some(&b'T') && !text.ends_with('z');
     OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| capital)

@@ -1,8 +1,8 @@
-//! What a state fails with while it runs.
+//! The errors of states.
 //!
 //! The service and its documentation do not always use the same name for one failure: a path in `Parameters` that finds
-//! nothing is documented as `States.ParameterPathFailure`, and reported as `States.Runtime`. An error therefore carries
-//! the name which the service reports, and the documented ones by which a Retry or Catch may name it as well.
+//! no value is documented as `States.ParameterPathFailure` and reported as `States.Runtime`. So an error has the name
+//! that the service reports and, as aliases, the documented names, which a Retry or Catch may use as well.
 
 use std::borrow::Cow;
 
@@ -28,18 +28,18 @@ pub mod names {
     pub const TIMEOUT: &str = "States.Timeout";
 }
 
-/// A failure of a task, as the resource reports it.
+/// A failure that a resource reports for a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {}", .cause.as_deref().unwrap_or("no cause given"))]
 pub struct TaskError {
     /// The name for Retry and Catch: `Lambda.Unknown`, `Stage.Corrupt`, `States.Permissions`.
     pub error: String,
-    /// What happened, for people; often a JSON document.
+    /// The cause, for people; often a JSON document.
     pub cause: Option<String>,
 }
 
 impl TaskError {
-    /// An error with a cause.
+    /// Returns an error with a cause.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
         Self { error: error.into(), cause: Some(cause.into()) }
     }
@@ -48,54 +48,54 @@ impl TaskError {
 /// A failure of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StateError {
-    /// The reported name.
+    /// The name that the service reports.
     pub error: String,
     pub cause: Option<String>,
-    /// Documented names which match as well.
+    /// Documented names that a Retry or Catch may use as well.
     pub aliases: Vec<&'static str>,
-    /// The cause already says in which state it happened.
-    placed: bool,
+    /// The cause already names the state.
+    names_state: bool,
 }
 
 impl StateError {
-    /// A failure that the interpreter itself finds; its cause will name the state.
+    /// Returns a failure that the interpreter detects. [`in_state`](Self::in_state) adds the state to its cause.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), placed: false }
+        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), names_state: false }
     }
 
-    /// A failure whose error and cause are somebody else's words.
+    /// Returns a failure whose error and cause are passed on unchanged.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
-        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), placed: true }
+        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), names_state: true }
     }
 
-    /// The machine cannot go on: nothing catches this by a wildcard.
+    /// Returns a failure of the machine itself. Wildcards in Retry and Catch do not match it.
     pub fn runtime(cause: impl Into<String>) -> Self {
         Self::found(names::RUNTIME, cause)
     }
 
-    /// A path found nothing.
+    /// Returns the failure of a path that finds no value.
     pub fn parameter_path(cause: impl Into<String>) -> Self {
         Self { aliases: vec![names::PARAMETER_PATH_FAILURE], ..Self::runtime(cause) }
     }
 
-    /// A `ResultPath` that does not fit the input.
+    /// Returns the failure of a `ResultPath` that does not fit the input.
     pub fn result_path(cause: impl Into<String>) -> Self {
         Self::found(names::RESULT_PATH_MATCH_FAILURE, cause)
     }
 
-    /// An intrinsic function refused its arguments.
+    /// Returns the failure of an intrinsic function.
     pub fn intrinsic(call: &str, reason: &str) -> Self {
         Self::found(names::INTRINSIC_FAILURE, format!("The function '{call}' had the following error: {reason}"))
     }
 
-    /// No rule of a Choice state holds, and there is no Default.
+    /// Returns the failure of a Choice state without a matching rule or a Default.
     pub fn no_choice() -> Self {
         let cause = "Failed to transition out of the state. The state does not point to a next state.";
         Self::found(names::NO_CHOICE_MATCHED, cause)
     }
 
-    /// More bytes than a payload may have. `what` is a state or a service.
+    /// Returns the failure of a payload that is too large. `what` is a state or a service.
     pub fn data_limit(what: &str) -> Self {
         let cause = format!(
             "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
@@ -103,30 +103,31 @@ impl StateError {
         Self::reported(names::DATA_LIMIT_EXCEEDED, Some(cause))
     }
 
-    /// The state's own time is over.
+    /// Returns the failure of a state that timed out.
     pub fn timeout() -> Self {
         Self::reported(names::TIMEOUT, None)
     }
 
-    /// No sign of life in time. The service reports it as a timeout; Retry and Catch know the finer name.
+    /// Returns the failure of a missed heartbeat. The service reports it as a timeout; Retry and Catch may use the more
+    /// specific name.
     pub fn heartbeat() -> Self {
         Self { aliases: vec![names::HEARTBEAT_TIMEOUT], ..Self::timeout() }
     }
 
-    /// Whether the machine itself failed.
+    /// Returns whether the machine itself failed.
     pub fn is_runtime(&self) -> bool {
         self.error == names::RUNTIME
     }
 
-    /// Whether time ran out.
+    /// Returns whether it is a timeout.
     pub fn is_timeout(&self) -> bool {
         self.error == names::TIMEOUT
     }
 
-    /// Says in the cause where it happened, once.
+    /// Adds the state to the cause, unless the cause names one already.
     pub fn in_state(mut self, name: &str, entered: u64) -> Self {
-        if !self.placed {
-            self.placed = true;
+        if !self.names_state {
+            self.names_state = true;
             let cause = self.cause.unwrap_or_default();
             let place =
                 format!("An error occurred while executing the state '{name}' (entered at the event id #{entered}). ");
@@ -135,7 +136,7 @@ impl StateError {
         self
     }
 
-    /// The failure of a branch, as the state around it sees it.
+    /// Returns the failure of a branch as a failure of the state that contains it.
     pub fn of_branch(mut self) -> Self {
         if !self.aliases.contains(&names::BRANCH_FAILED) {
             self.aliases.push(names::BRANCH_FAILED);
@@ -150,7 +151,7 @@ impl From<TaskError> for StateError {
     }
 }
 
-/// Shortens to a number of characters.
+/// Cuts a text to a number of characters.
 fn clip(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => text[..end].to_owned(),
@@ -158,7 +159,7 @@ fn clip(text: String, most: usize) -> String {
     }
 }
 
-/// A document for a cause, shortened so that the cause stays readable.
+/// Returns a document for a cause, cut so that the cause stays readable.
 pub(crate) fn quoted(value: &serde_json::Value) -> Cow<'static, str> {
     Cow::Owned(clip(value.to_string(), 8_192))
 }
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_reports_is_passed_on_word_for_word() {
+    fn an_error_of_a_task_is_passed_on_unchanged() {
         let error = StateError::from(TaskError::new("Stage.Corrupt", "{}")).in_state("Work", 2);
         assert_eq!((error.error.as_str(), error.cause.as_deref()), ("Stage.Corrupt", Some("{}")));
     }

@@ -1,4 +1,4 @@
-//! An execution as its owner sees it: started, watched, stopped.
+//! Starting, watching and stopping an execution.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,14 +10,17 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::definition::model::StateMachine;
 use crate::error::StateError;
-use crate::history::{Cursor, Detail, Event, History};
-use crate::interpreter::Run;
-use crate::model::StateMachine;
-use crate::task::Resources;
-use crate::tokens::TokenBoard;
+use crate::history::event::{Detail, Event};
+use crate::history::log::{Cursor, History};
+use crate::interpreter::flow::execute;
+use crate::interpreter::run::Run;
+use crate::tasks::execution_info::ExecutionInfo;
+use crate::tasks::resources::Resources;
+use crate::tasks::tokens::TokenBoard;
 
-/// What an execution is started with.
+/// The parameters of [`Execution::start`].
 #[derive(Clone, Debug, Default)]
 pub struct StartRequest {
     /// `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`
@@ -28,36 +31,15 @@ pub struct StartRequest {
     pub state_machine_arn: String,
     /// The state machine's name.
     pub state_machine_name: String,
-    /// The role that the machine was made with. Nothing is done with it but showing it.
+    /// The state machine's role. It is shown and not used.
     pub role_arn: String,
-    /// The document that the first state gets.
+    /// The input of the first state.
     pub input: Value,
-    /// The trace that the execution belongs to, as `StartExecution` got it.
+    /// The X-Ray trace header from `StartExecution`.
     pub trace_header: Option<String>,
 }
 
-/// What is known of an execution from its start.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct ExecutionInfo {
-    pub arn: String,
-    pub name: String,
-    pub state_machine_arn: String,
-    pub state_machine_name: String,
-    pub role_arn: String,
-    pub input: Value,
-    pub trace_header: Option<String>,
-    pub started_at: OffsetDateTime,
-}
-
-impl ExecutionInfo {
-    /// The region in the ARN; empty when there is none.
-    pub fn region(&self) -> &str {
-        self.arn.split(':').nth(3).unwrap_or_default()
-    }
-}
-
-/// How far an execution is.
+/// The status of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Status {
@@ -69,7 +51,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The name on the wire.
+    /// Returns the name in the API: `TIMED_OUT`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "RUNNING",
@@ -86,17 +68,17 @@ impl Status {
 pub struct Outcome {
     /// Never [`Status::Running`].
     pub status: Status,
-    /// What the last state gave, of an execution that succeeded.
+    /// The last state's output, if the execution succeeded.
     pub output: Option<Value>,
-    /// The error's name, of one that did not.
+    /// The error's name, if it did not.
     pub error: Option<String>,
-    /// Its cause.
+    /// The error's cause.
     pub cause: Option<String>,
-    /// When.
+    /// When it ended.
     pub stopped_at: OffsetDateTime,
 }
 
-/// A running or ended execution. Cheap to clone; it runs on when every handle is gone.
+/// A running or ended execution. Cheap to clone; it continues when every handle has been dropped.
 #[derive(Clone, Debug)]
 pub struct Execution {
     info: Arc<ExecutionInfo>,
@@ -111,7 +93,7 @@ struct Stop {
 }
 
 impl Execution {
-    /// Starts an execution on the present tokio runtime.
+    /// Starts an execution on the current tokio runtime.
     pub fn start(
         machine: Arc<StateMachine>,
         request: StartRequest,
@@ -131,7 +113,7 @@ impl Execution {
         });
         let history = Arc::new(History::new(clock));
         let started = Detail::ExecutionStarted { input: info.input.clone(), role_arn: info.role_arn.clone() };
-        // What follows does not point to it, nor does the service's.
+        // The next event does not point to this one; it does not on the service either.
         history.record(&Cursor::default(), started);
         let (stop, stopped) = watch::channel(None);
         let execution = Self { info: info.clone(), history: history.clone(), stop };
@@ -140,37 +122,37 @@ impl Execution {
         execution
     }
 
-    /// What is known of it from its start.
+    /// Returns the properties that were fixed at its start.
     pub fn info(&self) -> &ExecutionInfo {
         &self.info
     }
 
-    /// How far it is.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         self.outcome().map_or(Status::Running, |outcome| outcome.status)
     }
 
-    /// How it ended, when it has.
+    /// Returns how it ended, or `None` while it runs.
     pub fn outcome(&self) -> Option<Outcome> {
         self.history.last().and_then(|event| outcome(&event))
     }
 
-    /// The events so far.
+    /// Returns the events so far.
     pub fn history(&self) -> Vec<Arc<Event>> {
         self.history.from(0)
     }
 
-    /// How many bytes of inputs and outputs the events hold, for whoever keeps executions.
+    /// Returns the bytes of inputs and outputs in the events, so that a caller can bound what it keeps.
     pub fn history_bytes(&self) -> usize {
         self.history.bytes()
     }
 
-    /// All events, from the first one, as they happen.
+    /// Returns a stream of all events from the first one on.
     pub fn subscribe(&self) -> Events {
         Events { history: self.history.clone(), count: self.history.watch(), next: 0 }
     }
 
-    /// Waits for the end.
+    /// Waits for the end and returns how the execution ended.
     pub async fn wait(&self) -> Outcome {
         let mut count = self.history.watch();
         loop {
@@ -183,14 +165,14 @@ impl Execution {
         }
     }
 
-    /// Stops it: what it is doing is dropped at once. Returns whether it was still running.
+    /// Stops it at once. Returns whether it was still running.
     pub fn stop(&self, error: Option<String>, cause: Option<String>) -> bool {
         let running = self.status() == Status::Running;
         running && self.stop.send(Some(Stop { error, cause })).is_ok()
     }
 }
 
-/// The events of an execution, in order, none left out.
+/// The events of an execution, in order and without gaps.
 #[derive(Debug)]
 pub struct Events {
     history: Arc<History>,
@@ -199,7 +181,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next event; `None` after the one that ends the execution.
+    /// Returns the next event; `None` after the one that ends the execution.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         if self.next.checked_sub(1).and_then(|last| self.history.get(last)).is_some_and(|event| event.is_last()) {
             return None;
@@ -225,14 +207,14 @@ fn outcome(event: &Event) -> Option<Outcome> {
     Some(Outcome { status, output, error, cause, stopped_at: event.timestamp })
 }
 
-/// Runs the machine until it ends, is stopped, or its time is over; then records the one last event.
+/// Runs the machine until it ends, is stopped or times out, and records the last event.
 async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
     let cursor = Cursor::default();
     let stop = async {
         let stop = stopped.wait_for(Option::is_some).await.ok().and_then(|stop| stop.clone());
         match stop {
             Some(stop) => stop,
-            // Every handle is gone: nobody can stop it any more.
+            // Every handle has been dropped, so it cannot be stopped.
             None => std::future::pending().await,
         }
     };
@@ -242,8 +224,8 @@ async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
             None => std::future::pending().await,
         }
     };
-    // The work is dropped before the last event is recorded, so that what it leaves open is recorded as aborted first.
-    let work = AssertUnwindSafe(run.execute(&cursor)).catch_unwind();
+    // Dropping the work records its open states as aborted; the last event comes after them.
+    let work = AssertUnwindSafe(execute(&run, &cursor)).catch_unwind();
     let last = tokio::select! {
         biased;
         Stop { error, cause } = stop => Detail::ExecutionAborted { error, cause },
@@ -259,7 +241,7 @@ async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
 
 fn failed(error: StateError, cursor: &Cursor) -> Detail {
     if error.is_runtime() {
-        // The service does not say what led to a failure of the machine itself.
+        // On the service, a failure of the machine itself has no previous event.
         cursor.set(0);
     }
     Detail::ExecutionFailed { error: Some(error.error).filter(|name| !name.is_empty()), cause: error.cause }

@@ -1,17 +1,15 @@
-//! What is wrong, or questionable, in a definition.
+//! Errors and warnings about a definition.
 //!
-//! A machine is refused as a whole, and every reason is given at once: an author fixes a definition in one round.
+//! All of them are reported at once, so that an author can fix a definition in one round.
 
 use std::fmt;
 
-use crate::path::pointer;
-
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The machine cannot run.
     Error,
-    /// The machine runs, but probably not as meant.
+    /// The machine runs, but probably not as intended.
     Warning,
 }
 
@@ -22,22 +20,22 @@ pub enum Code {
     InvalidJson,
     /// A field is missing, unknown, of the wrong type or out of its range.
     Schema,
-    /// A transition leads nowhere, or a state cannot be reached.
+    /// A transition leads to an unknown state, or a state cannot be reached.
     Transition,
     /// Two states of one machine have the same name.
     DuplicateStateName,
     /// A path, or an intrinsic function call, that cannot be parsed.
     InvalidPath,
-    /// Right in the language, not supported here.
+    /// Valid in the language, but not supported here.
     Unsupported,
     /// A Choice state without a Default.
     NoDefault,
-    /// No state from which the machine could end.
+    /// No state ends the machine.
     NoEnd,
 }
 
 impl Code {
-    /// The name on the wire.
+    /// Returns the name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidJson => "INVALID_JSON_DESCRIPTION",
@@ -52,18 +50,18 @@ impl Code {
     }
 }
 
-/// One thing found in a definition.
+/// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Error or warning.
     pub severity: Severity,
-    /// Its kind.
+    /// Its code.
     pub code: Code,
     /// A JSON pointer into the definition, `/States/Work/Retry/0`; `/` for the document.
     pub location: String,
     /// The innermost state around it.
     pub state: Option<String>,
-    /// What is wrong and what would be right.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
@@ -80,11 +78,11 @@ impl fmt::Display for Finding {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the state machine is refused: {}", .findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct LoadError {
-    /// Everything found, in the order of the definition; at least one error among it.
+    /// All findings, in the order of the definition; at least one is an error.
     pub findings: Vec<Finding>,
 }
 
-/// Collects findings while a definition is read. Knows where the reader is.
+/// Collects findings while a definition is read, and tracks the place in it.
 #[derive(Debug, Default)]
 pub(crate) struct Collector {
     findings: Vec<Finding>,
@@ -92,11 +90,11 @@ pub(crate) struct Collector {
     states: Vec<String>,
 }
 
-/// More findings than this say nothing new, and an untrusted definition must not fill the memory with them.
+/// The largest number of findings: an untrusted definition must not fill the memory with them.
 const MOST: usize = 100;
 
 impl Collector {
-    /// Reads something below `step` of the present location.
+    /// Calls `read` with the location extended by `step`.
     pub fn at<T>(&mut self, step: impl ToString, read: impl FnOnce(&mut Self) -> T) -> T {
         self.location.push(step.to_string());
         let value = read(self);
@@ -104,7 +102,7 @@ impl Collector {
         value
     }
 
-    /// Reads the state `name`.
+    /// Calls `read` with the location and the state of `name`.
     pub fn in_state<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.states.push(name.to_owned());
         let value = self.at(name, read);
@@ -112,17 +110,17 @@ impl Collector {
         value
     }
 
-    /// Where the reader is, as a JSON pointer.
+    /// Returns the current location as a JSON pointer.
     pub fn location(&self) -> String {
         pointer(&self.location)
     }
 
-    /// Notes an error here.
+    /// Notes an error at the current location.
     pub fn error(&mut self, code: Code, message: impl Into<String>) {
         self.push(Severity::Error, code, message.into());
     }
 
-    /// Notes a warning here.
+    /// Notes a warning at the current location.
     pub fn warning(&mut self, code: Code, message: impl Into<String>) {
         self.push(Severity::Warning, code, message.into());
     }
@@ -134,8 +132,16 @@ impl Collector {
         }
     }
 
-    /// Everything that was noted.
+    /// Returns all findings.
     pub fn finish(self) -> Vec<Finding> {
         self.findings
+    }
+}
+
+/// Returns the JSON pointer of these steps. Without steps it is `/`, as the service writes it.
+fn pointer(steps: &[String]) -> String {
+    match steps {
+        [] => "/".to_owned(),
+        _ => steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect(),
     }
 }

@@ -1,14 +1,14 @@
-//! What a definition's expressions read, for tools that look at a machine without running it.
+//! The structure of a definition's expressions, for tools that analyse a machine without running it.
 //!
-//! The interpreter's own model stays inside: it holds what is needed to run. This is the same parser's view of one text.
+//! The texts are parsed by the interpreter's parser; the interpreter's own types stay private.
 
 use std::fmt;
 
-use crate::choice;
-use crate::intrinsics;
-use crate::path;
+use crate::definition::choice;
+use crate::expressions::intrinsics;
+use crate::expressions::{path as paths, token};
 
-/// The text of a field that is computed: of one that ends in `.$`, of a `…Path`.
+/// The text of a computed field: one that ends in `.$`, or a `…Path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
     /// `$…`
@@ -17,14 +17,14 @@ pub enum Expression {
     Call(Call),
 }
 
-/// A path, cut into pieces.
+/// A path in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     /// As written.
     pub text: String,
-    /// It begins with `$$`: it reads the context object, not the state's input.
+    /// The path begins with `$$`: it reads the context object and not the state's input.
     pub context: bool,
-    /// From the root on.
+    /// The pieces from the root on.
     pub pieces: Vec<Piece>,
 }
 
@@ -33,11 +33,11 @@ pub struct Path {
 pub enum Piece {
     /// A field.
     Name(String),
-    /// An item; counts from the end when negative.
+    /// An item; counts from the end if negative.
     Index(i64),
-    /// Any number of items or fields of what stands before: `[*]`, a slice, a list of indices, a filter.
+    /// Any number of items or fields: `[*]`, a slice, a list of indices, a filter.
     Some,
-    /// `..`: anything below.
+    /// `..`: any descendant.
     Deep,
 }
 
@@ -57,23 +57,23 @@ impl fmt::Display for Piece {
 pub struct Call {
     /// `States.Format`
     pub function: &'static str,
-    /// In order.
+    /// The arguments in order.
     pub arguments: Vec<Argument>,
 }
 
-/// What a function is given.
+/// An argument of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// Computed.
+    /// A computed value.
     Expression(Expression),
-    /// A literal, and its type.
+    /// A literal of this type.
     Literal(Type),
 }
 
-/// The types of JSON that a definition tells apart.
+/// The types of JSON that a definition distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// A text; a time is one too.
+    /// A string, which may be a timestamp.
     String,
     /// Any number.
     Number,
@@ -83,10 +83,10 @@ pub enum Type {
     Null,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// One sentence that says what is wrong, and where.
+/// The reason and the place.
 pub fn expression(text: &str) -> Result<Expression, String> {
     Ok(match intrinsics::Expression::parse(text)? {
         intrinsics::Expression::Path(path) => Expression::Path(view(path.text())?),
@@ -94,22 +94,22 @@ pub fn expression(text: &str) -> Result<Expression, String> {
     })
 }
 
-/// Reads a path.
+/// Parses a path.
 ///
 /// # Errors
 /// As [`expression`].
 pub fn path(text: &str) -> Result<Path, String> {
-    path::Path::parse(text).map_err(|error| error.to_string()).and_then(|path| view(path.text()))
+    paths::Path::parse(text).map_err(|error| error.to_string()).and_then(|path| view(path.text()))
 }
 
-/// The type that a comparison of a Choice rule asks for (`NumericGreaterThan`), and whether its value is a path to
-/// compare with. `None` if `field` is no comparison.
+/// Returns the type that a comparison of a Choice rule expects (`NumericGreaterThan`), and whether its right side is a
+/// path. `None` if `field` is not a comparison.
 pub fn comparison(field: &str) -> Option<(Type, bool)> {
     let (kind, _, path) = choice::comparison(field)?;
     let kind = match kind {
-        choice::Kind::String | choice::Kind::Timestamp => Type::String,
-        choice::Kind::Numeric => Type::Number,
-        choice::Kind::Boolean => Type::Boolean,
+        choice::ValueType::String | choice::ValueType::Timestamp => Type::String,
+        choice::ValueType::Numeric => Type::Number,
+        choice::ValueType::Boolean => Type::Boolean,
     };
     Some((kind, path))
 }
@@ -121,12 +121,12 @@ fn view(text: &str) -> Result<Path, String> {
     };
     let mut pieces = Vec::new();
     while !left.is_empty() {
-        let (token, rest) = path::Token::cut(left)?;
+        let (token, rest) = token::Token::cut(left)?;
         pieces.push(match token {
-            path::Token::Step(path::Step::Name(name)) => Piece::Name(name),
-            path::Token::Step(path::Step::Index(index)) => Piece::Index(index),
-            path::Token::Many { text, .. } if text.starts_with("..") => Piece::Deep,
-            path::Token::Many { .. } => Piece::Some,
+            token::Token::Step(token::Step::Name(name)) => Piece::Name(name),
+            token::Token::Step(token::Step::Index(index)) => Piece::Index(index),
+            token::Token::Many { text, .. } if text.starts_with("..") => Piece::Deep,
+            token::Token::Many { .. } => Piece::Some,
         });
         left = rest;
     }
@@ -154,10 +154,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_cut_into_names_indices_and_what_finds_many() {
-        let seen = path("$$.Map['Item'][-1].a[*].b[?(@.c > 1)]..d").unwrap();
-        assert!(seen.context);
-        let text: String = seen.pieces.iter().map(ToString::to_string).collect();
+    fn a_path_is_cut_into_names_indices_and_multiple_matches() {
+        let parsed = path("$$.Map['Item'][-1].a[*].b[?(@.c > 1)]..d").unwrap();
+        assert!(parsed.context);
+        let text: String = parsed.pieces.iter().map(ToString::to_string).collect();
         assert_eq!(text, ".Map.Item[-1].a[*].b[*]..");
         assert_eq!(path("$").unwrap().pieces, []);
         assert!(path("$.").unwrap_err().contains("a name is missing"));
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn the_paths_within_a_call_are_found() {
-        let seen = expression("States.Format('{}', $.a, States.Array(1, $$.State.Name))").unwrap();
-        let Expression::Call(call) = seen else { panic!("{seen:?}") };
+        let parsed = expression("States.Format('{}', $.a, States.Array(1, $$.State.Name))").unwrap();
+        let Expression::Call(call) = parsed else { panic!("{parsed:?}") };
         assert_eq!((call.function, call.arguments.len()), ("States.Format", 3));
         assert_eq!(call.arguments[0], Argument::Literal(Type::String));
         assert_eq!(call.arguments[1], Argument::Expression(Expression::Path(path("$.a").unwrap())));

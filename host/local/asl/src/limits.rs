@@ -1,23 +1,23 @@
-//! The service's quotas that change what a machine does.
+//! The service's quotas that affect executions.
 
 use std::io;
 
 use serde_json::Value;
 
-/// The most that a state's input, a result or an output may have, in bytes of UTF-8 JSON.
+/// The largest input, result or output, in bytes of UTF-8 JSON.
 pub const PAYLOAD_BYTES: usize = 262_144;
-/// The most events that an execution's history may have.
+/// The largest number of events in a history.
 pub const HISTORY_EVENTS: usize = 25_000;
-/// The most bytes of inputs and outputs that one history keeps. The service has no such limit, but it has disks.
+/// The most bytes of inputs and outputs in one history. The service has no such limit; here the history is in memory.
 pub const HISTORY_BYTES: usize = 512 * 1024 * 1024;
-/// The most iterations of an inline Map state that run at once, whatever `MaxConcurrency` says.
+/// The most iterations of an inline Map state that run at once, even if `MaxConcurrency` is larger.
 pub const MAP_CONCURRENCY: usize = 40;
-/// The longest time that a field can give, in seconds; also a task's timeout where none is given.
+/// The longest time that a field can give, in seconds; also the default timeout of a task.
 pub const SECONDS: u64 = 99_999_999;
-/// The most bytes of a definition.
+/// The largest definition, in bytes.
 pub const DEFINITION_BYTES: usize = 1_048_576;
 
-/// The size of a value as JSON, without writing it.
+/// Returns the size of a value as JSON without allocating the text.
 pub(crate) fn json_bytes(value: &Value) -> usize {
     struct Count(usize);
     impl io::Write for Count {
@@ -36,7 +36,7 @@ pub(crate) fn json_bytes(value: &Value) -> usize {
     }
 }
 
-/// Whether a value may pass between states.
+/// Returns whether a value is small enough to pass between states.
 pub(crate) fn fits(value: &Value) -> bool {
     json_bytes(value) <= PAYLOAD_BYTES
 }

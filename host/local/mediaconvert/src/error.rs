@@ -1,39 +1,39 @@
-//! Errors as the API speaks them.
+//! The errors of the API.
 
-/// An error reply of the API.
+/// An error response of the API.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
-pub struct ApiError {
-    /// The exception's name, as in the service's model: `BadRequestException`.
+pub struct MediaConvertError {
+    /// The exception's name in the service's model: `BadRequestException`.
     pub code: &'static str,
-    /// HTTP status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// For the person who reads it.
+    /// The message for people.
     pub message: String,
 }
 
-impl ApiError {
-    /// The request makes no sense, or asks for what is not supported here.
+impl MediaConvertError {
+    /// The request is malformed, or uses a feature that is not supported here.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self { code: "BadRequestException", status: 400, message: message.into() }
     }
 
-    /// No such job or template.
+    /// The job or template does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self { code: "NotFoundException", status: 404, message: message.into() }
     }
 
-    /// The request contradicts what is there.
+    /// The request conflicts with an existing job or template.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self { code: "ConflictException", status: 409, message: message.into() }
     }
 
-    /// Too much is waiting already.
+    /// Too many jobs are waiting.
     pub fn too_many(message: impl Into<String>) -> Self {
         Self { code: "TooManyRequestsException", status: 429, message: message.into() }
     }
 
-    /// The service is on its way down.
+    /// The service is shutting down.
     pub fn closing() -> Self {
         Self { code: "InternalServerErrorException", status: 500, message: "The service is shutting down".into() }
     }

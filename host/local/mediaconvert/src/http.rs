@@ -8,14 +8,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use crate::error::ApiError;
+use crate::error::MediaConvertError;
 use crate::service::MediaConvert;
 
-/// The longest request, in bytes. Settings are a few kilobytes.
+/// The largest request, in bytes. Settings have a few kilobytes.
 const LARGEST_REQUEST: usize = 1 << 20;
 
-/// The API's operations as routes under `/2017-08-29/`. Signatures are not checked: the server that mounts this is the
-/// machine's own.
+/// Returns the operations as routes under `/2017-08-29/`. Signatures are not checked: the server that mounts the router
+/// is on the same machine.
 pub fn router(service: MediaConvert) -> Router {
     Router::new()
         .route("/2017-08-29/jobs", post(create_job).get(list_jobs))
@@ -29,7 +29,7 @@ pub fn router(service: MediaConvert) -> Router {
         .with_state(service)
 }
 
-type Reply = Result<Response, ApiError>;
+type Reply = Result<Response, MediaConvertError>;
 
 async fn create_job(State(service): State<MediaConvert>, body: Bytes) -> Reply {
     let job = service.create_job(read(&body)?)?;
@@ -49,12 +49,16 @@ async fn list_jobs(State(service): State<MediaConvert>, query: Query<Vec<(String
     let value = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let number = |name: &str, default: usize| match value(name) {
         None => Ok(default),
-        Some(text) => text.parse().map_err(|_| ApiError::bad_request(format!("/{name}: {text:?} is not a number"))),
+        Some(text) => {
+            text.parse().map_err(|_| MediaConvertError::bad_request(format!("/{name}: {text:?} is not a number")))
+        }
     };
     let ascending = match value("order") {
         None | Some("DESCENDING") => false,
         Some("ASCENDING") => true,
-        Some(other) => return Err(ApiError::bad_request(format!("/order: {other:?} is not ASCENDING or DESCENDING"))),
+        Some(other) => {
+            return Err(MediaConvertError::bad_request(format!("/order: {other:?} is not ASCENDING or DESCENDING")));
+        }
     };
     let (jobs, next) = service.list_jobs(
         value("queue"),
@@ -78,25 +82,29 @@ async fn get_template(State(service): State<MediaConvert>, Path(name): Path<Stri
     Ok(reply(StatusCode::OK, &json!({"jobTemplate": service.get_template(&name)?})))
 }
 
-/// Older clients ask for an address of their own; it is the one that they came to.
+/// `DescribeEndpoints`, which older clients call first: returns the address of the request.
 async fn endpoints(headers: axum::http::HeaderMap) -> Reply {
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     Ok(reply(StatusCode::OK, &json!({"endpoints": [{"url": format!("http://{host}")}]})))
 }
 
 async fn unknown(method: axum::http::Method, uri: Uri) -> Reply {
-    Err(ApiError::not_found(format!("{method} {}: this operation is not served by the local MediaConvert", uri.path())))
+    Err(MediaConvertError::not_found(format!(
+        "{method} {}: this operation is not served by the local MediaConvert",
+        uri.path()
+    )))
 }
 
-fn read(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("The request is not JSON: {error}")))
+fn read(body: &[u8]) -> Result<Value, MediaConvertError> {
+    serde_json::from_slice(body)
+        .map_err(|error| MediaConvertError::bad_request(format!("The request is not JSON: {error}")))
 }
 
 fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [("content-type", "application/json")], body.to_string()).into_response()
 }
 
-impl IntoResponse for ApiError {
+impl IntoResponse for MediaConvertError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = reply(status, &json!({"message": self.message}));

@@ -1,30 +1,30 @@
-//! Where a job's files come from and go to.
+//! The store of a job's input and outputs.
 
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-/// A store of objects, S3 in spirit.
+/// A store of objects in the manner of S3.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// Makes an object's bytes readable as a local file and returns its path: a link or copy inside `scratch`, or any file
-    /// that stays as it is while the job runs. `scratch` is the job's own folder, removed at its end.
+    /// Makes an object available as a local file and returns its path: a link or copy in `scratch`, or a file that does
+    /// not change while the job runs. `scratch` is the job's folder and is removed when the job ends.
     async fn fetch(&self, bucket: &str, key: &str, scratch: &Path) -> Result<PathBuf, StorageError>;
 
-    /// Stores a finished file as an object. It must become visible whole or not at all, also when the future is dropped.
+    /// Stores a finished file as an object. It must become visible whole or not at all, even if the future is dropped.
     async fn store(&self, file: &Path, bucket: &str, key: &str, content_type: &str) -> Result<(), StorageError>;
 }
 
-/// Why an object could not be had or stored. The text names the object.
+/// Why an object could not be read or stored. The text names the object.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is no such bucket or object.
+    /// The bucket or object does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The store refuses it.
+    /// Access is denied.
     #[error("{0}")]
     Denied(String),
-    /// Anything else: a full disk, a fault of the store.
+    /// Any other error, such as a full disk.
     #[error("{0}")]
     Failed(String),
 }

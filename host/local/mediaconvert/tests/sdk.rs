@@ -66,7 +66,7 @@ fn video() -> builders::VideoDescriptionBuilder {
 }
 
 #[tokio::test]
-async fn the_sdk_submits_a_job_and_follows_it_to_its_end() {
+async fn the_sdk_submits_a_job_and_watches_it_to_its_end() {
     if !ffmpeg() {
         return;
     }
@@ -100,7 +100,7 @@ async fn the_sdk_submits_a_job_and_follows_it_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_sdk_understands_a_refusal() {
+async fn the_sdk_reads_an_error() {
     let bench = bench(Options::default());
     let client = client(&bench).await;
     let crop = types::Rectangle::builder().x(0).y(0).width(32).height(32).build();

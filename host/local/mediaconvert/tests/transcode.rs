@@ -1,4 +1,4 @@
-//! Jobs with a real ffmpeg, on videos that the tests make themselves.
+//! Jobs with a real ffmpeg, on videos that the tests generate.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -14,7 +14,7 @@ fn streams(of: &Value, kind: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_job_ends_with_every_output_stored_and_an_event_that_says_what_was_made() {
+async fn a_job_stores_every_output_and_its_final_event_describes_them() {
     if !ffmpeg() {
         return;
     }
@@ -47,7 +47,7 @@ async fn a_job_ends_with_every_output_stored_and_an_event_that_says_what_was_mad
 }
 
 #[tokio::test]
-async fn the_index_of_a_progressive_download_is_in_front() {
+async fn the_index_of_a_progressive_download_is_at_the_beginning() {
     if !ffmpeg() {
         return;
     }
@@ -66,7 +66,7 @@ async fn a_portrait_video_of_a_phone_stays_upright() {
         return;
     }
     let bench = bench(Options::default());
-    // Red above, blue below, as a person sees it; stored lying on its side with a note to turn it, as phones do.
+    // Red above blue when shown upright; stored rotated, with a rotation in the metadata, as phones do.
     let halves = ["color=red:size=180x160:rate=10:duration=1", "color=blue:size=180x160:rate=10:duration=1"];
     bench.draw("upright.mp4", &halves, &["-filter_complex", "vstack"]);
     let upright = bench.store.path("media", "51/raw/upright.mp4");
@@ -88,7 +88,7 @@ async fn a_portrait_video_of_a_phone_stays_upright() {
     assert!(last[2] > 150 && last[0] < 100, "blue below");
 }
 
-/// Writes a quarter turn into the track header's matrix, the second one being the movie's first track.
+/// Writes a quarter turn into the matrix of the track header. The second matrix in the file is that of the first track.
 fn turn_by_90(file: &std::path::Path) {
     let mut bytes = std::fs::read(file).unwrap();
     let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap();
@@ -115,7 +115,7 @@ async fn a_video_without_sound_is_transcoded_without_sound() {
 }
 
 #[tokio::test]
-async fn where_and_when_it_was_filmed_does_not_reach_the_output() {
+async fn the_place_and_time_of_the_recording_are_not_in_the_output() {
     if !ffmpeg() {
         return;
     }
@@ -133,7 +133,7 @@ async fn where_and_when_it_was_filmed_does_not_reach_the_output() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_video_ends_in_an_error_and_stores_nothing() {
+async fn a_file_that_is_not_a_video_is_an_error_and_nothing_is_stored() {
     if !ffmpeg() {
         return;
     }
@@ -154,7 +154,7 @@ async fn a_file_that_is_no_video_ends_in_an_error_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn a_video_that_breaks_off_is_an_error_and_not_a_shorter_video() {
+async fn a_truncated_video_is_an_error_and_not_a_shorter_video() {
     if !ffmpeg() {
         return;
     }
@@ -168,7 +168,7 @@ async fn a_video_that_breaks_off_is_an_error_and_not_a_shorter_video() {
 }
 
 #[tokio::test]
-async fn an_input_that_is_not_there_is_named() {
+async fn a_missing_input_is_named() {
     let bench = bench(Options::default());
     let id = bench.submit(job("absent.mp4", &[output("_x", 64, 64)]));
     let end = bench.end(&id).await;
@@ -177,13 +177,13 @@ async fn an_input_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn without_ffmpeg_the_job_is_accepted_and_ends_in_an_error_that_says_what_to_install() {
+async fn without_ffmpeg_a_job_ends_in_an_error_that_names_the_program_to_install() {
     let tools = Tools { ffmpeg: "/nowhere/ffmpeg".into(), ffprobe: "/nowhere/ffprobe".into() };
     let bench = bench(Options { tools, ..Options::default() });
     std::fs::write(bench.store.path("media", "51/raw/clip.mp4"), b"any").unwrap();
     let id = bench.submit(job("clip.mp4", &[output("_x", 64, 64)]));
     let end = bench.end(&id).await;
-    // A codec that is not supported: neither the file nor the service is at fault.
+    // The code of an unsupported codec.
     assert_eq!((end.status, &end.event["detail"]["errorCode"]), ("ERROR", &json!(1030)), "{}", end.event);
     assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("apt install ffmpeg"), "{}", end.event);
 }
@@ -207,7 +207,7 @@ async fn a_job_that_is_cancelled_stops_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn shutting_down_stops_what_runs_and_what_waits() {
+async fn shutting_down_stops_running_and_waiting_jobs() {
     if !ffmpeg() {
         return;
     }
@@ -225,11 +225,11 @@ async fn shutting_down_stops_what_runs_and_what_waits() {
 }
 
 #[tokio::test]
-async fn a_template_gives_what_the_job_leaves_out() {
+async fn a_template_adds_the_settings_that_the_job_leaves_out() {
     if !ffmpeg() {
         return;
     }
-    // Spelt as CloudFormation spells it.
+    // In the spelling of CloudFormation.
     let template = stagehost_mediaconvert::upper_camel(json!({
         "inputs": [{"videoSelector": {"rotate": "AUTO"}}],
         "outputGroups": [{
@@ -254,7 +254,7 @@ async fn a_template_gives_what_the_job_leaves_out() {
 }
 
 #[tokio::test]
-async fn the_same_token_makes_one_job() {
+async fn the_same_request_token_creates_one_job() {
     let bench = bench(Options::default());
     let mut request = job("absent.mp4", &[output("_x", 64, 64)]);
     request["clientRequestToken"] = json!("once");

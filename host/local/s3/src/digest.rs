@@ -1,8 +1,8 @@
-//! Checksums: which were asked for, what the bytes have, and whether they agree.
+//! Checksums: declared, computed and compared.
 //!
-//! Every body is hashed once, while it is written: MD5 for the entity tag and CRC-32 for multipart composition always,
-//! the other algorithms of S3 when the request declares one. A CRC-32 over parts is combined from theirs, so completing
-//! an upload reads no byte for it.
+//! Every body is hashed once, while it is written: always with MD5 for the entity tag and CRC-32 for multipart objects,
+//! and with other algorithms if the request declares them. The CRC-32 of a multipart object is combined from those of
+//! its parts, without reading them.
 
 use std::io::Read;
 
@@ -11,12 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto;
-use s3s::{S3ErrorCode, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Result};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::refuse;
+use crate::error::refuse;
 
-/// How much is read, hashed and written at a time.
+/// The size of a buffer, in bytes.
 pub const BUFFER: usize = 256 * 1024;
 
 /// S3's checksum algorithms.
@@ -31,7 +31,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them, with the header that carries each.
+    /// All algorithms with their headers.
     pub const HEADERS: [(Algorithm, &'static str); 5] = [
         (Algorithm::CRC32, "x-amz-checksum-crc32"),
         (Algorithm::CRC32C, "x-amz-checksum-crc32c"),
@@ -40,8 +40,8 @@ impl Algorithm {
         (Algorithm::SHA256, "x-amz-checksum-sha256"),
     ];
 
-    /// By the name in requests.
-    pub fn named(name: &str) -> S3Result<Self> {
+    /// Returns the algorithm of a name in requests.
+    pub fn from_name(name: &str) -> S3Result<Self> {
         Ok(match name {
             "CRC32" => Self::CRC32,
             "CRC32C" => Self::CRC32C,
@@ -49,12 +49,15 @@ impl Algorithm {
             "SHA1" => Self::SHA1,
             "SHA256" => Self::SHA256,
             _ => {
-                return refuse(S3ErrorCode::InvalidRequest, format!("{name} is no checksum algorithm of this service"));
+                return refuse(
+                    S3ErrorCode::InvalidRequest,
+                    format!("{name} is not a checksum algorithm of this service"),
+                );
             }
         })
     }
 
-    /// The name in requests and answers.
+    /// Returns the name in requests and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::CRC32 => "CRC32",
@@ -65,7 +68,12 @@ impl Algorithm {
         }
     }
 
-    /// Bytes of its digest.
+    /// Returns the type of `s3s`.
+    pub fn to_dto(self) -> dto::ChecksumAlgorithm {
+        dto::ChecksumAlgorithm::from_static(self.name())
+    }
+
+    /// Returns the length of a digest, in bytes.
     fn length(self) -> usize {
         match self {
             Self::CRC32 | Self::CRC32C => 4,
@@ -75,7 +83,7 @@ impl Algorithm {
         }
     }
 
-    /// Its digest of bytes in memory.
+    /// Returns the digest of bytes in memory.
     fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::CRC32 => Crc32::checksum(bytes).to_vec(),
@@ -92,7 +100,7 @@ impl Algorithm {
 #[serde(transparent)]
 pub struct Checksums(pub std::collections::BTreeMap<Algorithm, String>);
 
-/// Fills the five checksum fields which many of `s3s`'s types have from [`Checksums`].
+/// Writes [`Checksums`] into the five checksum fields that many types of `s3s` have.
 macro_rules! put_checksums {
     ($target:expr, $checksums:expr) => {{
         use $crate::digest::Algorithm;
@@ -106,7 +114,7 @@ macro_rules! put_checksums {
 }
 pub(crate) use put_checksums;
 
-/// Reads the five checksum fields.
+/// Reads the five checksum fields into [`Checksums`].
 macro_rules! take_checksums {
     ($source:expr) => {
         $crate::digest::Checksums::from_fields([
@@ -121,22 +129,27 @@ macro_rules! take_checksums {
 pub(crate) use take_checksums;
 
 impl Checksums {
-    /// From a request's optional fields.
+    /// Returns the checksums of a request's fields.
     pub fn from_fields(fields: [(Algorithm, Option<&str>); 5]) -> Self {
         Self(fields.into_iter().filter_map(|(algorithm, value)| Some((algorithm, value?.to_owned()))).collect())
     }
 
-    /// Only a CRC-32.
+    /// Returns a CRC-32 only.
     pub fn crc32(crc32: u32) -> Self {
         Self([(Algorithm::CRC32, STANDARD.encode(crc32.to_be_bytes()))].into())
     }
 
-    /// One of them.
+    /// Returns the checksum of an algorithm.
     pub fn get(&self, algorithm: Algorithm) -> Option<String> {
         self.0.get(&algorithm).cloned()
     }
 
-    /// Refuses a checksum that cannot be one of its algorithm's.
+    /// Returns the checksums of these algorithms.
+    pub fn only(&self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        Self(algorithms.into_iter().filter_map(|algorithm| Some((algorithm, self.get(algorithm)?))).collect())
+    }
+
+    /// Checks that each checksum has the length of its algorithm.
     pub fn check_form(&self) -> S3Result<()> {
         for (algorithm, value) in &self.0 {
             if STANDARD.decode(value).ok().is_none_or(|digest| digest.len() != algorithm.length()) {
@@ -150,30 +163,40 @@ impl Checksums {
         Ok(())
     }
 
-    /// `BadDigest` where the bytes have another checksum than the one declared.
+    /// Compares the declared checksums with the computed ones.
+    ///
+    /// # Errors
+    /// `BadDigest`, if one differs.
     pub fn check_against(&self, computed: &Checksums) -> S3Result<()> {
         for (algorithm, declared) in &self.0 {
             if computed.0.get(algorithm) != Some(declared) {
-                let name = algorithm.name();
-                let message = format!("The {name} you specified did not match the calculated checksum.");
-                return refuse(S3ErrorCode::BadDigest, message);
+                return Err(bad_digest(*algorithm));
             }
         }
         Ok(())
     }
 }
 
-/// What to compute besides MD5 and CRC-32.
+/// Returns the error for a declared checksum that differs from the computed one.
+pub fn bad_digest(algorithm: Algorithm) -> S3Error {
+    let name = algorithm.name();
+    S3Error::with_message(
+        S3ErrorCode::BadDigest,
+        format!("The {name} you specified did not match the calculated checksum."),
+    )
+}
+
+/// The algorithms to compute besides MD5 and CRC-32.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct WantedAlgorithms {
     crc32c: bool,
     crc64nvme: bool,
     sha1: bool,
     sha256: bool,
 }
 
-impl Wanted {
-    /// These algorithms.
+impl WantedAlgorithms {
+    /// Returns the set of these algorithms.
     pub fn of(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let mut wanted = Self::default();
         for algorithm in algorithms {
@@ -189,7 +212,7 @@ impl Wanted {
     }
 }
 
-/// Digests in the making.
+/// Computes all digests of a stream of bytes.
 pub struct Hasher {
     md5: Md5,
     crc32: crc32fast::Hasher,
@@ -197,20 +220,20 @@ pub struct Hasher {
     size: u64,
 }
 
-/// The digests of one run of bytes.
+/// The digests of a body or file.
 #[derive(Clone, Debug)]
 pub struct Digests {
     pub size: u64,
     /// Lower-case hexadecimal.
     pub md5: String,
     pub crc32: u32,
-    /// CRC-32 and what was wanted.
+    /// CRC-32 and the wanted algorithms.
     pub checksums: Checksums,
 }
 
 impl Hasher {
-    /// For no bytes yet.
-    pub fn new(wanted: Wanted) -> Self {
+    /// Returns a hasher.
+    pub fn new(wanted: WantedAlgorithms) -> Self {
         let others = ChecksumHasher {
             crc32: None,
             crc32c: wanted.crc32c.then(Crc32c::new),
@@ -229,7 +252,7 @@ impl Hasher {
         self.size += bytes.len() as u64;
     }
 
-    /// The digests.
+    /// Returns the digests.
     pub fn finish(self) -> Digests {
         let others: dto::Checksum = self.others.finalize();
         let mut checksums = take_checksums!(others);
@@ -239,8 +262,8 @@ impl Hasher {
     }
 }
 
-/// Hashes all that a reader gives.
-pub fn hash(mut reader: impl Read, wanted: Wanted) -> std::io::Result<Digests> {
+/// Hashes a reader to its end.
+pub fn hash(mut reader: impl Read, wanted: WantedAlgorithms) -> std::io::Result<Digests> {
     let mut hasher = Hasher::new(wanted);
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -253,7 +276,7 @@ pub fn hash(mut reader: impl Read, wanted: Wanted) -> std::io::Result<Digests> {
     }
 }
 
-/// The CRC-32 of parts in a row, from theirs.
+/// Returns the CRC-32 of concatenated parts from their CRC-32s and sizes.
 pub fn combine_crc32(parts: impl IntoIterator<Item = (u32, u64)>) -> u32 {
     let mut whole = crc32fast::Hasher::new();
     for (crc32, size) in parts {
@@ -262,7 +285,7 @@ pub fn combine_crc32(parts: impl IntoIterator<Item = (u32, u64)>) -> u32 {
     whole.finalize()
 }
 
-/// A multipart object's entity tag: the MD5 of the parts' MD5s, and how many there are. Not quoted.
+/// Returns the entity tag of a multipart object without quotes: the MD5 of the parts' MD5s, and the number of parts.
 pub fn multipart_etag<'a>(md5s: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = md5s.len();
     let mut md5 = Md5::new();
@@ -272,7 +295,8 @@ pub fn multipart_etag<'a>(md5s: impl ExactSizeIterator<Item = &'a str>) -> Strin
     format!("{}-{count}", hex::encode(md5.finalize()))
 }
 
-/// A composite checksum: the checksum of the parts' checksums, and how many there are. `None` if a part lacks one.
+/// Returns a composite checksum: the checksum of the parts' checksums, and the number of parts. `None` if a part has
+/// none.
 pub fn composite<'a>(algorithm: Algorithm, parts: impl ExactSizeIterator<Item = &'a Checksums>) -> Option<String> {
     let count = parts.len();
     let mut all = Vec::with_capacity(count * algorithm.length());
@@ -282,7 +306,7 @@ pub fn composite<'a>(algorithm: Algorithm, parts: impl ExactSizeIterator<Item = 
     Some(format!("{}-{count}", STANDARD.encode(algorithm.digest(&all))))
 }
 
-/// The MD5 of a `Content-MD5` header as hexadecimal.
+/// Returns the MD5 of a `Content-MD5` header in hexadecimal.
 pub fn content_md5(header: Option<&str>) -> S3Result<Option<String>> {
     let Some(header) = header else { return Ok(None) };
     match STANDARD.decode(header) {
@@ -300,7 +324,7 @@ mod tests {
 
     #[test]
     fn digests_are_the_well_known_ones() {
-        let all = Wanted::of(Algorithm::HEADERS.map(|(algorithm, _)| algorithm));
+        let all = WantedAlgorithms::of(Algorithm::HEADERS.map(|(algorithm, _)| algorithm));
         let digests = hash(&b"123456789"[..], all).unwrap();
         assert_eq!(digests.md5, "25f9e794323b453885f5181f1b624d0b");
         assert_eq!(digests.crc32, 0xCBF4_3926);
@@ -316,22 +340,22 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_of_another_length_is_refused_by_its_form() {
+    fn a_checksum_of_a_wrong_length_is_refused() {
         let bad = Checksums([(Algorithm::SHA256, STANDARD.encode("short"))].into());
         assert_eq!(bad.check_form().unwrap_err().code(), &S3ErrorCode::InvalidRequest);
         assert!(Checksums::crc32(7).check_form().is_ok());
     }
 
     #[test]
-    fn a_wrong_content_md5_is_told_from_a_malformed_one() {
+    fn a_malformed_content_md5_is_refused() {
         assert_eq!(content_md5(Some("abc")).unwrap_err().code(), &S3ErrorCode::InvalidDigest);
         let md5 = content_md5(Some("1B2M2Y8AsgTpgAmY7PhCfg==")).unwrap().unwrap();
-        assert_eq!(md5, hash(std::io::empty(), Wanted::default()).unwrap().md5);
+        assert_eq!(md5, hash(std::io::empty(), WantedAlgorithms::default()).unwrap().md5);
     }
 
     proptest! {
         #[test]
-        fn a_crc32_combined_from_parts_is_that_of_the_whole(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..6)) {
+        fn a_crc32_combined_from_parts_equals_that_of_the_whole(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..6)) {
             let whole = crc32fast::hash(&parts.concat());
             let combined = combine_crc32(parts.iter().map(|part| (crc32fast::hash(part), part.len() as u64)));
             prop_assert_eq!(combined, whole);

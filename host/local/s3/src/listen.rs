@@ -1,5 +1,4 @@
-//! S3 by itself on a port, for whoever needs nothing beside it, tests above all. A pipeline serves it together with the
-//! other services on one.
+//! S3 alone on a port, mainly for tests. A local run serves it together with the other services on one port.
 
 use std::convert::Infallible;
 
@@ -8,10 +7,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::S3Service;
+use crate::service::S3Service;
 
 impl S3Service {
-    /// Answers whoever connects, until it is dropped or no connection can be accepted any more.
+    /// Answers requests until the future is dropped or no more connections can be accepted.
     pub async fn listen(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
             let this = self.clone();
@@ -20,7 +19,7 @@ impl S3Service {
                     let this = this.clone();
                     async move { Ok::<_, Infallible>(this.handle(request).await) }
                 });
-                // A connection that breaks is its client's affair.
+                // A broken connection only concerns its client.
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }

@@ -1,7 +1,7 @@
-//! The callback's body, read as strictly as it is promised.
+//! The body of a callback, parsed strictly by the contract.
 //!
-//! The receiver is the reference for the backend: what it refuses, the pipeline must not send. A field of another type
-//! (ids turned into strings, a `null` where a list is promised) was found in production before; here it fails the test.
+//! The receiver is the reference for the backend: the pipeline must not send anything that it refuses. Wrong types (ids
+//! as strings, `null` in the place of a list) occurred in production before; here they fail a test.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use stagehost_batch::Id;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The pipeline's report of a batch. Unknown fields are refused, and so is `null`: what is not known is left out.
+/// The pipeline's report of a batch. Unknown fields and `null` are refused: unknown values are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -20,7 +20,7 @@ pub struct CallbackBody {
     pub started_at: String,
     #[serde(default, deserialize_with = "present")]
     pub job_id: Option<Id>,
-    /// This or `listing_identity_id`.
+    /// Either this or `listing_identity_id`.
     #[serde(default, deserialize_with = "present")]
     pub listing_id: Option<Id>,
     #[serde(default, deserialize_with = "present")]
@@ -34,9 +34,9 @@ pub struct CallbackBody {
     #[serde(default, deserialize_with = "present")]
     pub traceparent: Option<String>,
     pub outputs: Vec<CallbackOutput>,
-    /// Files in the largest bundle.
+    /// The number of files in the largest bundle.
     pub assets_zipped: u64,
-    /// Their keys.
+    /// The keys of the bundles.
     pub zip_bundles: Vec<String>,
     pub zip_size_bytes: u64,
     pub unzipped_size_bytes: u64,
@@ -46,7 +46,7 @@ pub struct CallbackBody {
     pub error: Option<CallbackError>,
 }
 
-/// A field that may be absent but not `null`.
+/// Reads a field that may be absent but not `null`.
 fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
@@ -64,7 +64,7 @@ pub enum CallbackStatus {
     TimedOut,
 }
 
-/// Who processed it.
+/// What processed the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)]
@@ -72,7 +72,7 @@ pub enum Provider {
     StepFunctions,
 }
 
-/// One asset, and what was made of it.
+/// One asset and its outputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -82,7 +82,7 @@ pub struct CallbackOutput {
     pub processed_key: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub thumbnail_key: Option<String>,
-    /// Key by rendition.
+    /// The key of each rendition.
     pub outputs: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "present")]
     pub error_code: Option<String>,
@@ -90,7 +90,7 @@ pub struct CallbackOutput {
     pub error_message: Option<String>,
 }
 
-/// What failed the batch.
+/// Why the batch failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -100,7 +100,7 @@ pub struct CallbackError {
     pub details: Vec<CallbackDetail>,
 }
 
-/// One failure; without a key it is a whole state's.
+/// One failure: of an asset, or of a whole state if there is no key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -139,12 +139,12 @@ impl CallbackBody {
         self.listing_id.as_ref().or(self.listing_identity_id.as_ref())
     }
 
-    /// What the types do not say. `callback.schema.json` says the same; a test holds the two together.
+    /// Checks the rules that the types do not express. `callback.schema.json` has the same rules; a test compares them.
     fn check(&self) -> Result<(), ContractError> {
         let rule = |text: String| Err(ContractError::Rule(text));
         match (&self.listing_id, &self.listing_identity_id) {
             (None, None) => return rule("listingId or listingIdentityId is missing".into()),
-            (Some(_), Some(_)) => return rule("only one of listingId and listingIdentityId may be there".into()),
+            (Some(_), Some(_)) => return rule("only one of listingId and listingIdentityId is allowed".into()),
             _ => {}
         }
         let ids = [&self.job_id, &self.listing_id, &self.listing_identity_id, &self.batch_id];
@@ -155,7 +155,7 @@ impl CallbackBody {
             return rule("executionArn is empty".into());
         }
         if OffsetDateTime::parse(&self.started_at, &Rfc3339).is_err() {
-            return rule(format!("startedAt: {:?} is not a time of RFC 3339", self.started_at));
+            return rule(format!("startedAt: {:?} is not an RFC 3339 time", self.started_at));
         }
         if self.traceparent.as_ref().is_some_and(|text| !is_traceparent(text)) {
             return rule("traceparent is not a W3C trace context".into());
@@ -168,7 +168,7 @@ impl CallbackBody {
             return rule("error.details: a key is empty".into());
         }
         if self.status == CallbackStatus::Succeeded && (self.error.is_some() || self.failure_reason.is_some()) {
-            return rule("status is SUCCEEDED although there is an error or a failureReason".into());
+            return rule("status is SUCCEEDED, but error or failureReason is set".into());
         }
         self.outputs.iter().try_for_each(|output| output.check(self.status))
     }
@@ -182,12 +182,12 @@ impl CallbackOutput {
             return rule(format!("a key of {:?} is empty", self.raw_key));
         }
         if self.error_code.is_some() != self.error_message.is_some() {
-            return rule(format!("{}: errorCode and errorMessage go together", self.raw_key));
+            return rule(format!("{}: errorCode and errorMessage must be set together", self.raw_key));
         }
         if self.error_code.is_some() && status == CallbackStatus::Succeeded {
-            return rule(format!("{} has an errorCode although status is SUCCEEDED", self.raw_key));
+            return rule(format!("{} has an errorCode, but status is SUCCEEDED", self.raw_key));
         }
-        // A video whose processed file is a picture: seen before, and beyond what a schema can say.
+        // A processed video that is a picture occurred in production. A schema cannot express this rule.
         let ends = |key: &str, extensions: [&str; 2]| extensions.iter().any(|extension| key.ends_with(extension));
         if ends(&self.raw_key, [".mp4", ".mov"])
             && self.processed_key.as_ref().is_some_and(|key| ends(key, [".jpg", ".jpeg"]))
@@ -198,12 +198,13 @@ impl CallbackOutput {
     }
 }
 
-/// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal in lower case; later versions may add to it.
+/// Returns whether a text is a W3C trace context: `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits, hexadecimal in lower
+/// case. Later versions may append fields.
 fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     [2, 32, 16, 2].into_iter().enumerate().all(|(index, length)| {
         parts.next().is_some_and(|part| {
-            // Whatever follows the last field is a later version's.
+            // Later versions may append to the last field.
             let field = if index == 3 { part.get(..2).unwrap_or(part) } else { part };
             field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         })
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_contract_does_not_promise_is_refused_by_name() {
+    fn a_field_outside_of_the_contract_is_refused_by_name() {
         for (field, value, named) in [
             ("surprise", json!(1), "surprise"),
             ("status", json!("OK"), "OK"),
@@ -265,7 +266,7 @@ mod tests {
             let error = read(&body).unwrap_err().to_string();
             assert!(error.contains(named), "{field}: {error}");
         }
-        // Left out, each of these is missed.
+        // These fields are required.
         for field in ["executionArn", "startedAt", "status", "provider", "outputs", "assetsZipped", "zipBundles"] {
             let mut body = body();
             body.as_object_mut().unwrap().remove(field);
@@ -345,7 +346,7 @@ mod tests {
                 valid += u32::from(agree(&with));
             }
         }
-        assert!(valid > 50, "not everything is refused: {valid}");
+        assert!(valid > 50, "some documents are valid: {valid}");
     }
 
     const SCHEMA: &str =

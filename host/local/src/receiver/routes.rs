@@ -1,4 +1,4 @@
-//! The backend's two endpoints, and a few to look at what arrived.
+//! The two endpoints of the backend, and endpoints that show what was stored.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use stagehost_batch::Id;
 use time::OffsetDateTime;
 
-use super::store::Table;
-use super::{Callback, CallbackBody, Receiver, ReceiverError};
+use super::contract::CallbackBody;
+use super::database::tables::Table;
+use super::service::{Callback, Receiver, ReceiverError};
+use super::signature::verify;
 
-/// The longest body of a callback or batch, in bytes: what a stage may deliver.
-const LARGEST: usize = 4 << 20;
+/// The largest body of a callback or batch, in bytes: the limit for deliveries of a stage.
+const MAX_BODY: usize = 4 << 20;
 
-/// The routes:
+/// Returns the routes:
 ///
 /// | | |
 /// |---|---|
@@ -32,11 +34,11 @@ pub fn router(receiver: Receiver) -> Router {
         .route("/api/v1/listings/{listing}/media/{table}", get(listing_table))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(receiver)
 }
 
-/// An error reply.
+/// An error response.
 struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
@@ -47,7 +49,7 @@ impl IntoResponse for Refusal {
 
 impl From<ReceiverError> for Refusal {
     fn from(error: ReceiverError) -> Self {
-        tracing::error!(%error, "the receiver could not keep what it was given");
+        tracing::error!(%error, "the receiver could not store a request");
         Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
@@ -59,21 +61,21 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Reply {
-    let options = &receiver.inner.options;
-    // Nothing of the body is looked at before it is known to be from the pipeline.
+    let options = receiver.options();
+    // The body is parsed only after its signature has been verified.
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    let webhook_id = super::signature::verify(&options.secret, &headers, &body, now).map_err(|reason| {
-        tracing::warn!(%reason, "a callback was not believed");
+    let webhook_id = verify(&options.secret, &headers, &body, now).map_err(|reason| {
+        tracing::warn!(%reason, "a callback has no valid signature");
         Refusal(StatusCode::UNAUTHORIZED, reason.to_string())
     })?;
     let contents = CallbackBody::read(&body).map_err(|error| {
-        tracing::warn!(%error, "a signed callback is not of the contract");
+        tracing::warn!(%error, "a signed callback violates the contract");
         Refusal(StatusCode::BAD_REQUEST, error.to_string())
     })?;
     let traceparent =
         headers.get(options.trace_header.as_str()).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let raw = String::from_utf8_lossy(&body).into_owned();
-    let new = receiver.take(Callback { webhook_id, traceparent, raw, body: contents }).await?;
+    let new = receiver.add_callback(Callback { webhook_id, traceparent, raw, body: contents }).await?;
     Ok(reply(StatusCode::OK, &json!({"status": if new { "accepted" } else { "duplicate" }})))
 }
 
@@ -87,14 +89,14 @@ async fn batch(
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =
         serde_json::from_str(&text).map_err(|error| bad(format!("the batch is not JSON: {error}")))?;
-    // The listing is in the path; a body that leaves it out means that one.
+    // Without a listing in the body, the one in the path applies.
     if let Some(fields) = document.as_object_mut()
         && !["listingId", "listingIdentityId"].iter().any(|field| fields.contains_key(*field))
     {
         fields.insert("listingId".into(), serde_json::to_value(Id::from_text(&listing)).unwrap_or(Value::Null));
     }
-    // The trace is in a header, unless the body says otherwise.
-    let trace = headers.get(receiver.inner.options.trace_header.as_str()).and_then(|value| value.to_str().ok());
+    // Without a trace in the body, the one in the header applies.
+    let trace = headers.get(receiver.options().trace_header.as_str()).and_then(|value| value.to_str().ok());
     if let (Some(fields), Some(trace)) = (document.as_object_mut(), trace) {
         fields.entry("traceparent").or_insert_with(|| Value::String(trace.to_owned()));
     }
@@ -104,15 +106,10 @@ async fn batch(
     }
 
     let retry = parsed.retry;
-    let accepted = receiver
-        .inner
-        .store
-        .blocking(move |store| store.accept(&parsed, &text))
-        .await
-        .map_err(|source| receiver.database(source))?;
+    let accepted = receiver.add_batch(parsed, text).await?;
     let (mut status, mut execution) = (accepted.status.clone(), accepted.execution_arn.clone());
     let mut reason = None;
-    if !accepted.known || status == "START_FAILED" {
+    if !accepted.duplicate || status == "START_FAILED" {
         if let Some(fields) = document.as_object_mut() {
             let number = |id: &Id| serde_json::to_value(id).unwrap_or(Value::Null);
             fields.insert("jobId".into(), number(&accepted.job_id));
@@ -122,21 +119,12 @@ async fn batch(
         }
         let outcome = match receiver.starter() {
             Some(starter) => starter.start(document).await,
-            None => Err("nothing here starts executions".to_owned()),
+            None => Err("this receiver does not start executions".to_owned()),
         };
-        let noted = outcome.clone();
-        let (job, of) = (accepted.job_id.clone(), listing.clone());
-        receiver
-            .inner
-            .store
-            .blocking(move |store| {
-                store.started(&of, &job, retry, noted.as_ref().map(String::as_str).map_err(String::as_str))
-            })
-            .await
-            .map_err(|source| receiver.database(source))?;
+        receiver.set_started(listing.clone(), accepted.job_id.clone(), retry, outcome.clone()).await?;
         match outcome {
             Ok(arn) => (status, execution) = ("STARTED".into(), Some(arn)),
-            Err(why) => (status, reason) = ("START_FAILED".into(), Some(why)),
+            Err(error) => (status, reason) = ("START_FAILED".into(), Some(error)),
         }
     }
     let mut answer = json!({
@@ -146,7 +134,7 @@ async fn batch(
         "status": status,
         "executionArn": execution,
     });
-    // The batch is kept either way; the poster may send it again to have it started.
+    // The batch is stored in both cases; sending it again starts the execution.
     let code = match reason {
         None => StatusCode::ACCEPTED,
         Some(reason) => {
@@ -163,32 +151,32 @@ async fn table(
     query: Query<Vec<(String, String)>>,
 ) -> Reply {
     let listing = query.0.into_iter().find(|(name, _)| name == "listing").map(|(_, listing)| listing);
-    show(&receiver, &table, listing).await
+    rows(&receiver, &table, listing).await
 }
 
 async fn listing_table(State(receiver): State<Receiver>, Path((listing, table)): Path<(String, String)>) -> Reply {
     if matches!(table.as_str(), "callbacks" | "dead-letters") {
-        return Err(nothing(&table));
+        return Err(not_found(&table));
     }
-    show(&receiver, &table, Some(listing)).await
+    rows(&receiver, &table, Some(listing)).await
 }
 
-async fn show(receiver: &Receiver, name: &str, listing: Option<String>) -> Reply {
+async fn rows(receiver: &Receiver, name: &str, listing: Option<String>) -> Reply {
     let table = match name {
         "batches" => Table::Batches,
         "assets" => Table::Assets,
         "jobs" => Table::Jobs,
         "callbacks" => Table::Callbacks,
         "dead-letters" => Table::DeadLetters,
-        _ => return Err(nothing(name)),
+        _ => return Err(not_found(name)),
     };
-    Ok(reply(StatusCode::OK, &json!({name: receiver.show(table, listing.as_deref()).await?})))
+    Ok(reply(StatusCode::OK, &json!({name: receiver.rows(table, listing.as_deref()).await?})))
 }
 
 async fn unknown(uri: Uri) -> Refusal {
-    nothing(uri.path())
+    not_found(uri.path())
 }
 
-fn nothing(what: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("{what}: there is no such thing, or not by this method"))
+fn not_found(what: &str) -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, format!("{what}: no such resource, or not with this method"))
 }

@@ -1,51 +1,49 @@
 //! Names and ARNs of state machines and executions.
 
-use crate::States;
-use crate::error::ApiError;
+use crate::error::StatesError;
 
 /// The longest name, in characters.
 const MOST_NAME: usize = 80;
 
-/// Refuses what the service does not take as a name of a state machine or an execution.
-pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
+/// Checks the name of a state machine or an execution.
+///
+/// # Errors
+/// `InvalidName`.
+pub(crate) fn check_name(name: &str) -> Result<(), StatesError> {
     let length = name.chars().count();
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && !"<>{}[]?*\"#%\\^|~`$&,;:/".contains(c);
     if (1..=MOST_NAME).contains(&length) && name.chars().all(allowed) {
         Ok(())
     } else {
-        Err(ApiError::invalid_name(name))
+        Err(StatesError::invalid_name(name))
     }
 }
 
-impl States {
-    pub(crate) fn machine_arn(&self, name: &str) -> String {
-        format!("arn:aws:states:{}:{}:stateMachine:{name}", self.options.region, self.options.account)
-    }
-
-    pub(crate) fn execution_arn(&self, machine: &str, name: &str) -> String {
-        format!("arn:aws:states:{}:{}:execution:{machine}:{name}", self.options.region, self.options.account)
-    }
-}
-
-/// The name in a state machine's ARN.
-pub(crate) fn machine_name(arn: &str) -> Result<&str, ApiError> {
+/// Returns the name in a state machine's ARN.
+///
+/// # Errors
+/// `InvalidArn`; `StateMachineDoesNotExist` for the ARN of a version or an alias.
+pub(crate) fn machine_name(arn: &str) -> Result<&str, StatesError> {
     match parts(arn, "stateMachine").as_deref() {
         Some([name]) => Ok(name),
-        // A version or an alias: there are none.
-        Some([_, _]) => Err(ApiError::no_machine(arn)),
-        _ => Err(ApiError::invalid_arn(arn)),
+        // A version or an alias, which are not supported.
+        Some([_, _]) => Err(StatesError::no_machine(arn)),
+        _ => Err(StatesError::invalid_arn(arn)),
     }
 }
 
-/// Refuses what is no execution's ARN.
-pub(crate) fn check_execution(arn: &str) -> Result<(), ApiError> {
+/// Checks an execution's ARN.
+///
+/// # Errors
+/// `InvalidArn`.
+pub(crate) fn check_execution(arn: &str) -> Result<(), StatesError> {
     match parts(arn, "execution").as_deref() {
         Some([_, _]) => Ok(()),
-        _ => Err(ApiError::invalid_arn(arn)),
+        _ => Err(StatesError::invalid_arn(arn)),
     }
 }
 
-/// What follows the kind in an ARN of this service.
+/// Returns the parts after the resource type in an ARN of this service.
 fn parts<'a>(arn: &'a str, kind: &str) -> Option<Vec<&'a str>> {
     let parts: Vec<&str> = arn.split(':').collect();
     match parts.as_slice() {
@@ -74,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn arns_are_taken_apart_or_refused() {
+    fn arns_are_parsed_or_refused() {
         assert_eq!(machine_name("arn:aws:states:eu-west-1:111122223333:stateMachine:m").unwrap(), "m");
         let version = machine_name("arn:aws:states:eu-west-1:111122223333:stateMachine:m:1").unwrap_err();
         assert_eq!(version.name, "StateMachineDoesNotExist");

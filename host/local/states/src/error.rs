@@ -1,16 +1,16 @@
-//! The service's errors, by name.
+//! The errors of the API.
 
-/// An error as it goes over the wire: a name that SDKs turn into a type, and a message for people.
+/// An error of the API: a name that SDKs turn into a type, and a message for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {message}")]
-pub struct ApiError {
+pub struct StatesError {
     /// `StateMachineDoesNotExist`, `ValidationException`, …
     pub name: &'static str,
-    /// What was wrong, with the thing's name.
+    /// What is wrong, with the name of the resource.
     pub message: String,
 }
 
-impl ApiError {
+impl StatesError {
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
     }

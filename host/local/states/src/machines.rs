@@ -1,70 +1,24 @@
-//! State machines: created, changed, described, forgotten.
+//! The operations on state machines.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stagehost_asl::{Finding, StateMachine};
 use time::OffsetDateTime;
 
-use crate::error::ApiError;
-use crate::{States, arn, substitution};
-
-/// What a state machine is created with.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct NewMachine {
-    /// Unique; see the service's rules for names.
-    pub name: String,
-    /// The definition, placeholders and all.
-    pub definition: String,
-    /// Shown, never used.
-    pub role_arn: String,
-    /// Shown, never used; the service's defaults when `None`.
-    pub logging: Option<Value>,
-    /// Shown, never used; the service's defaults when `None`.
-    pub tracing: Option<Value>,
-    /// Shown, never used.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A state machine.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    /// `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`
-    pub arn: String,
-    /// The name.
-    pub name: String,
-    /// The definition with its placeholders filled.
-    pub definition: String,
-    /// Shown, never used.
-    pub role_arn: String,
-    /// When it was created.
-    pub created_at: OffsetDateTime,
-    /// When it was changed last.
-    pub updated_at: OffsetDateTime,
-    /// Changes with every update.
-    pub revision: String,
-    pub(crate) logging: Value,
-    pub(crate) tracing: Value,
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) machine: Arc<StateMachine>,
-}
-
-impl Machine {
-    /// What is questionable in the definition, though it runs.
-    pub fn warnings(&self) -> &[Finding] {
-        self.machine.warnings()
-    }
-}
+use crate::error::StatesError;
+use crate::service::States;
+use crate::store::machine::{Machine, NewMachine};
+use crate::{arn, substitution};
 
 impl States {
-    /// Creates a state machine. Creating the same one again changes nothing and is no error.
+    /// Creates a state machine. Creating the same one again returns the existing one.
     ///
     /// # Errors
-    /// `InvalidName`, `InvalidDefinition` (every finding is in the message), `StateMachineAlreadyExists`.
-    pub fn create_state_machine(&self, new: NewMachine) -> Result<Machine, ApiError> {
+    /// `InvalidName`, `InvalidDefinition` (the message contains every finding), `StateMachineAlreadyExists`.
+    pub fn create_state_machine(&self, new: NewMachine) -> Result<Machine, StatesError> {
         arn::check_name(&new.name)?;
-        let (definition, machine) = self.load(&new.definition)?;
+        let (definition, parsed) = self.load(&new.definition)?;
         let arn = self.machine_arn(&new.name);
         let logging = new.logging.unwrap_or_else(|| json!({"level": "OFF", "includeExecutionData": false}));
         let tracing = new.tracing.unwrap_or_else(|| json!({"enabled": false}));
@@ -74,7 +28,7 @@ impl States {
                 Ok(found.clone())
             } else {
                 let message = format!("State Machine Already Exists: '{arn}'");
-                Err(ApiError::new("StateMachineAlreadyExists", message))
+                Err(StatesError::new("StateMachineAlreadyExists", message))
             };
         }
         let now = OffsetDateTime::now_utc();
@@ -89,16 +43,16 @@ impl States {
             logging,
             tracing,
             tags: new.tags,
-            machine: Arc::new(machine),
+            parsed: Arc::new(parsed),
         };
         store.machines.insert(new.name, machine.clone());
         Ok(machine)
     }
 
-    /// Changes a state machine for executions that start from now on. `None` keeps what is there.
+    /// Changes a state machine for executions that start later. `None` leaves a value as it is.
     ///
     /// # Errors
-    /// `MissingRequiredParameter` when nothing is to change, `InvalidArn`, `StateMachineDoesNotExist`,
+    /// `MissingRequiredParameter` if every value is `None`, `InvalidArn`, `StateMachineDoesNotExist`,
     /// `InvalidDefinition`.
     pub fn update_state_machine(
         &self,
@@ -107,9 +61,9 @@ impl States {
         role_arn: Option<String>,
         logging: Option<Value>,
         tracing: Option<Value>,
-    ) -> Result<Machine, ApiError> {
+    ) -> Result<Machine, StatesError> {
         if definition.is_none() && role_arn.is_none() && logging.is_none() && tracing.is_none() {
-            return Err(ApiError::new(
+            return Err(StatesError::new(
                 "MissingRequiredParameter",
                 "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
             ));
@@ -118,10 +72,10 @@ impl States {
         let loaded = definition.map(|definition| self.load(definition)).transpose()?;
         let mut store = self.store();
         let found = store.machines.get_mut(name).filter(|machine| machine.arn == arn);
-        let machine = found.ok_or_else(|| ApiError::no_machine(arn))?;
+        let machine = found.ok_or_else(|| StatesError::no_machine(arn))?;
         if let Some((definition, loaded)) = loaded {
             machine.definition = definition;
-            machine.machine = Arc::new(loaded);
+            machine.parsed = Arc::new(loaded);
         }
         machine.role_arn = role_arn.unwrap_or_else(|| machine.role_arn.clone());
         machine.logging = logging.unwrap_or_else(|| machine.logging.clone());
@@ -131,11 +85,11 @@ impl States {
         Ok(machine.clone())
     }
 
-    /// Forgets a state machine; one that is not there is no error. Its executions go on and stay.
+    /// Deletes a state machine, if it exists. Its executions continue and are kept.
     ///
     /// # Errors
     /// `InvalidArn`
-    pub fn delete_state_machine(&self, arn: &str) -> Result<(), ApiError> {
+    pub fn delete_state_machine(&self, arn: &str) -> Result<(), StatesError> {
         let name = arn::machine_name(arn)?;
         let mut store = self.store();
         if store.machines.get(name).is_some_and(|machine| machine.arn == arn) {
@@ -144,23 +98,23 @@ impl States {
         Ok(())
     }
 
-    /// A state machine by its ARN.
+    /// Returns a state machine by its ARN.
     ///
     /// # Errors
     /// `InvalidArn`, `StateMachineDoesNotExist`.
-    pub fn state_machine(&self, arn: &str) -> Result<Machine, ApiError> {
+    pub fn state_machine(&self, arn: &str) -> Result<Machine, StatesError> {
         let name = arn::machine_name(arn)?;
         let store = self.store();
         let found = store.machines.get(name).filter(|machine| machine.arn == arn);
-        found.cloned().ok_or_else(|| ApiError::no_machine(arn))
+        found.cloned().ok_or_else(|| StatesError::no_machine(arn))
     }
 
-    /// All state machines, by name.
+    /// Returns all state machines, sorted by name.
     pub fn state_machines(&self) -> Vec<Machine> {
         self.store().machines.values().cloned().collect()
     }
 
-    /// What a definition would be refused for, and what is questionable in it.
+    /// Returns the errors and warnings of a definition.
     pub fn validate(&self, definition: &str) -> Vec<Finding> {
         let definition = substitution::fill(definition, &self.options.substitutions);
         match StateMachine::load(&definition, self.options.resources.as_ref()) {
@@ -169,7 +123,8 @@ impl States {
         }
     }
 
-    fn load(&self, definition: &str) -> Result<(String, StateMachine), ApiError> {
+    /// Fills the placeholders and parses the definition.
+    fn load(&self, definition: &str) -> Result<(String, StateMachine), StatesError> {
         let definition = substitution::fill(definition, &self.options.substitutions);
         match StateMachine::load(&definition, self.options.resources.as_ref()) {
             Ok(machine) => Ok((definition, machine)),
@@ -179,7 +134,7 @@ impl States {
                     format!("{}: {state}{} at {}", finding.code.as_str(), finding.message, finding.location)
                 });
                 let message = findings.collect::<Vec<_>>().join(", ");
-                Err(ApiError::new("InvalidDefinition", format!("Invalid State Machine Definition: '{message}'")))
+                Err(StatesError::new("InvalidDefinition", format!("Invalid State Machine Definition: '{message}'")))
             }
         }
     }

@@ -1,12 +1,12 @@
 //! `${Name}` placeholders of a definition.
 //!
-//! The deployed template fills them with names that only the deployment knows (function ARNs, queue URLs); here the
-//! options do. They stand inside JSON strings, so a value is put in as the inside of one.
+//! CloudFormation fills them with names that only the deployment knows (function ARNs, queue URLs); here the options
+//! give the values. Placeholders are inside JSON strings, so values are escaped for JSON.
 
 use std::collections::BTreeMap;
 
-/// Fills every placeholder that has a value. Others stay: a resource that still holds one is refused when the machine is
-/// loaded, and a `${` anywhere else may be meant.
+/// Fills every placeholder that has a value and leaves the others. A resource with a placeholder is refused when the
+/// machine is loaded; a `${` anywhere else may be intended.
 pub(crate) fn fill(definition: &str, values: &BTreeMap<String, String>) -> String {
     let mut filled = String::with_capacity(definition.len());
     let mut rest = definition;

@@ -1,4 +1,4 @@
-//! The document as the backend sees it.
+//! The document as the backend receives it.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -26,7 +26,7 @@ fn bundle(name: &str, bytes: u64, entries: u32, unpacked_bytes: u64) -> Bundle {
 }
 
 #[test]
-fn a_partial_success_is_told_in_these_very_words() {
+fn a_partial_success_is_exactly_this_document() {
     let mut photo = asset("28/raw/photo/vertical/a.jpg");
     photo.renditions = vec![
         rendition("320x240", "28/thumb/photo/vertical/a_320x240.jpg", "image/jpeg", Some((180, 240))),
@@ -68,7 +68,7 @@ fn a_partial_success_is_told_in_these_very_words() {
 }
 
 #[test]
-fn a_success_names_no_failure_and_leaves_out_what_is_not_known() {
+fn a_success_has_no_failure_and_leaves_out_unknown_values() {
     let context = Context { execution: String::new(), started_at: String::new(), ..context() };
     let batch = batch(vec![asset("51/raw/project/doc/plan.pdf")]);
     assert_eq!(
@@ -82,7 +82,7 @@ fn a_success_names_no_failure_and_leaves_out_what_is_not_known() {
 }
 
 #[test]
-fn ids_keep_their_kind_and_the_listing_its_field() {
+fn ids_keep_their_type_and_the_listing_its_field() {
     let body = composed(&Batch {
         listing: Id::Text("L-1".to_owned()),
         job_id: Some(Id::Number(u64::MAX)),
@@ -96,14 +96,14 @@ fn ids_keep_their_kind_and_the_listing_its_field() {
 }
 
 #[test]
-fn the_processed_key_of_a_video_is_a_video_and_the_better_one() {
+fn the_processed_key_of_a_video_is_its_largest_video() {
     let poster = rendition("poster", "v_poster.jpg", "image/jpeg", Some((4000, 3000)));
     let hd = |pixels| rendition("1080p", "v_1080p.mp4", "video/mp4", pixels);
     let sd = |pixels| rendition("720p", "v_720p.mp4", "video/mp4", pixels);
     for renditions in [
         vec![poster.clone(), sd(Some((1280, 720))), hd(Some((1920, 1080)))],
         vec![poster.clone(), hd(None), sd(None)],
-        // A small source: both have its size.
+        // A small source: both renditions have its size.
         vec![poster.clone(), sd(Some((640, 360))), hd(Some((640, 360)))],
     ] {
         let video = Asset { media_type: MediaType::VideoVertical, renditions, ..asset("v.mov") };

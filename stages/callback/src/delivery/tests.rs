@@ -1,4 +1,4 @@
-//! The policy on a clock that moves only when told to.
+//! The policy on a simulated clock.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A backend with an answer for every attempt, each taking its time.
+/// A backend with a prepared answer for every attempt, and the milliseconds that each takes.
 struct Script {
     answers: RefCell<VecDeque<(u64, Result<Reply, Failure>)>>,
     now: Cell<Duration>,
@@ -16,10 +16,10 @@ struct Script {
     random: u64,
 }
 
-impl World for Script {
+impl Host for Script {
     fn attempt(&self, body: &str) -> Result<Reply, Failure> {
         assert_eq!(body, "{}");
-        let (took, answer) = self.answers.borrow_mut().pop_front().expect("no attempt more than scripted");
+        let (took, answer) = self.answers.borrow_mut().pop_front().expect("more attempts than answers");
         self.now.set(self.now.get() + Duration::from_millis(took));
         answer
     }
@@ -55,9 +55,9 @@ fn silence() -> (u64, Result<Reply, Failure>) {
 #[test]
 fn a_success_is_delivered_once() {
     for status in [200, 202, 204, 299] {
-        let world = script(vec![reply(status)]);
-        assert_eq!(deliver(&world, &Config::default(), "{}"), Ok(Delivered { status, attempts: 1 }));
-        assert!(world.waits.borrow().is_empty());
+        let host = script(vec![reply(status)]);
+        assert_eq!(deliver(&host, &Config::default(), "{}"), Ok(Delivered { status, attempts: 1 }));
+        assert!(host.waits.borrow().is_empty());
     }
     assert_eq!(Delivered { status: 200, attempts: 1 }.to_string(), "(200) after 1 attempt");
     assert_eq!(Delivered { status: 202, attempts: 3 }.to_string(), "(202) after 3 attempts");
@@ -65,19 +65,19 @@ fn a_success_is_delivered_once() {
 
 #[test]
 fn a_busy_backend_is_tried_again_after_waits_that_double() {
-    let world = script(vec![reply(503), reply(429), reply(500), reply(200)]);
-    assert_eq!(deliver(&world, &Config::default(), "{}"), Ok(Delivered { status: 200, attempts: 4 }));
-    assert_eq!(*world.waits.borrow(), [250, 500, 1000], "half of 500, 1000 and 2000, chance adding nothing here");
+    let host = script(vec![reply(503), reply(429), reply(500), reply(200)]);
+    assert_eq!(deliver(&host, &Config::default(), "{}"), Ok(Delivered { status: 200, attempts: 4 }));
+    assert_eq!(*host.waits.borrow(), [250, 500, 1000], "half of 500, 1000 and 2000, with a random part of 0");
     for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-        assert_eq!(sort(status), Meaning::Later, "{status}");
+        assert_eq!(classify(status), Meaning::Later, "{status}");
     }
 }
 
 #[test]
 fn every_other_status_is_final() {
     for status in [100, 199, 300, 301, 302, 307, 308, 400, 401, 403, 404, 409, 410, 422, 451, 600, 0] {
-        let world = script(vec![reply(status)]);
-        let failure = deliver(&world, &Config::default(), "{}").unwrap_err();
+        let host = script(vec![reply(status)]);
+        let failure = deliver(&host, &Config::default(), "{}").unwrap_err();
         let (Failure::Denied(text) | Failure::InvalidInput(text)) = &failure else { panic!("{failure:?}") };
         assert!(text.contains(&format!(" {status} ")) && text.contains("1 attempt"), "{text}");
         assert_eq!(matches!(failure, Failure::Denied(_)), matches!(status, 401 | 403), "{status}");
@@ -85,39 +85,39 @@ fn every_other_status_is_final() {
 }
 
 #[test]
-fn a_host_that_refuses_to_send_is_not_asked_twice() {
+fn a_host_that_refuses_to_send_is_not_tried_again() {
     let denied = Failure::Denied("no secret is configured".to_owned());
-    let world = script(vec![(0, Err(denied.clone()))]);
-    assert_eq!(deliver(&world, &Config::default(), "{}"), Err(denied));
+    let host = script(vec![(0, Err(denied.clone()))]);
+    assert_eq!(deliver(&host, &Config::default(), "{}"), Err(denied));
 }
 
 #[test]
-fn attempts_run_out_as_a_transient_failure_that_says_what_happened_last() {
-    let world = script(vec![reply(500), reply(500), reply(500), reply(503)]);
+fn used_up_attempts_are_a_transient_failure_with_the_last_reason() {
+    let host = script(vec![reply(500), reply(500), reply(500), reply(503)]);
     let text = "the callback was not delivered in 4 attempts: the backend answered 503".to_owned();
-    assert_eq!(deliver(&world, &Config::default(), "{}"), Err(Failure::Transient(text)));
+    assert_eq!(deliver(&host, &Config::default(), "{}"), Err(Failure::Transient(text)));
 }
 
 #[test]
-fn a_silent_backend_does_not_hold_the_call_beyond_its_time() {
-    let world = script(vec![silence(), silence()]);
+fn a_silent_backend_does_not_keep_the_call_longer_than_its_limit() {
+    let host = script(vec![silence(), silence()]);
     let text = "the callback was not delivered in 2 attempts: no reply in 10 s".to_owned();
-    assert_eq!(deliver(&world, &Config::default(), "{}"), Err(Failure::Transient(text)));
-    assert!(world.elapsed() <= Duration::from_secs(30));
+    assert_eq!(deliver(&host, &Config::default(), "{}"), Err(Failure::Transient(text)));
+    assert!(host.elapsed() <= Duration::from_secs(30));
 }
 
 #[test]
 fn retry_after_is_honoured_up_to_the_longest_wait() {
     let asking = |ms| (10, Ok(Reply { status: 429, retry_after_ms: Some(ms) }));
-    let world = script(vec![asking(3_000), asking(3_600_000), asking(1), reply(200)]);
+    let host = script(vec![asking(3_000), asking(3_600_000), asking(1), reply(200)]);
     let config = Config { total_ms: 60_000, ..Config::default() };
-    assert_eq!(deliver(&world, &config, "{}"), Ok(Delivered { status: 200, attempts: 4 }));
-    assert_eq!(*world.waits.borrow(), [3_000, 10_000, 1_000]);
+    assert_eq!(deliver(&host, &config, "{}"), Ok(Delivered { status: 200, attempts: 4 }));
+    assert_eq!(*host.waits.borrow(), [3_000, 10_000, 1_000]);
 }
 
 proptest! {
     #[test]
-    fn whatever_happens_the_call_ends_within_its_attempts_and_its_time(
+    fn every_call_ends_within_its_attempts_and_its_time(
         attempts in 1u32..20, first_delay_ms in 1u64..5_000, more in 0u64..100_000, total_ms in 10_000u64..840_000,
         takes in prop::collection::vec((0u64..=10_000, any::<Option<u64>>()), 20), random: u64,
     ) {
@@ -126,12 +126,12 @@ proptest! {
             .into_iter()
             .map(|(took, retry_after_ms)| (took, Ok(Reply { status: 503, retry_after_ms })))
             .collect();
-        let world = Script { random, ..script(answers) };
-        let ended = deliver(&world, &config, "{}");
+        let host = Script { random, ..script(answers) };
+        let ended = deliver(&host, &config, "{}");
         prop_assert!(matches!(ended, Err(Failure::Transient(_))), "{:?}", ended);
-        prop_assert!(world.elapsed() <= config.total());
-        prop_assert!(world.waits.borrow().len() < attempts as usize);
-        for (index, wait) in world.waits.borrow().iter().enumerate() {
+        prop_assert!(host.elapsed() <= config.total());
+        prop_assert!(host.waits.borrow().len() < attempts as usize);
+        for (index, wait) in host.waits.borrow().iter().enumerate() {
             prop_assert!(*wait <= config.max_delay_ms);
             let full = first_delay_ms.saturating_mul(1 << index.min(32)).min(config.max_delay_ms);
             prop_assert!(*wait >= full / 2);

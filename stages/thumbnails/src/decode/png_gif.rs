@@ -1,4 +1,4 @@
-//! PNG and GIF. Of an animation, the first frame.
+//! PNG and GIF. The first frame of an animation is decoded.
 
 use std::io::Cursor;
 
@@ -7,14 +7,16 @@ use image::codecs::png::PngDecoder;
 use image::error::{ImageError, LimitErrorKind};
 use image::{ColorType, ImageDecoder};
 
-use super::{Decoded, Limits, exif_orientation, narrow};
+use super::decoded::Decoded;
+use super::limits::Limits;
+use super::samples::narrow;
 use crate::error::PictureError;
 use crate::format::Format;
-use crate::geometry::Size;
+use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
 
 pub(super) fn decode_png(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
-    // Signature, the length and name of IHDR, and then width and height.
+    // Width and height follow the signature and the length and name of IHDR.
     if let Some([w0, w1, w2, w3, h0, h1, h2, h3]) = source.get(16..24).and_then(|b| <&[u8; 8]>::try_from(b).ok()) {
         let size = Size::new(u32::from_be_bytes([*w0, *w1, *w2, *w3]), u32::from_be_bytes([*h0, *h1, *h2, *h3]));
         limits.check_size(Format::Png, size)?;
@@ -33,7 +35,7 @@ pub(super) fn decode_gif(source: Vec<u8>, limits: Limits) -> Result<Decoded, Pic
     }
     let length = source.len();
     let mut decoder = GifDecoder::new(Cursor::new(source)).map_err(|e| explain(Format::Gif, &e, length))?;
-    // A frame may claim to be larger than the screen that it is shown on; its pixels count too.
+    // A frame may claim to be larger than its screen; its pixels count, too.
     decoder.set_limits(image_limits(limits)).map_err(|e| explain(Format::Gif, &e, length))?;
     read(Format::Gif, decoder, limits, length)
 }
@@ -62,33 +64,38 @@ fn read(
         ColorType::La16 => (Layout::GrayAlpha, true),
         ColorType::Rgb16 => (Layout::Rgb, true),
         ColorType::Rgba16 => (Layout::Rgba, true),
-        other => return Err(PictureError::Unsupported(format!("{}: {other:?} is not rendered", format.name()))),
+        _ => return Err(unsupported(format)),
     };
     let bytes = decoder.total_bytes();
     limits.check_memory(format, size, bytes.saturating_add(length as u64))?;
     let profile = decoder.icc_profile().ok().flatten();
-    let orientation = decoder.exif_metadata().ok().flatten().map(|e| exif_orientation(&e)).unwrap_or_default();
-    let bytes = usize::try_from(bytes).map_err(|_| PictureError::TooLarge(format!("{}: {size}", format.name())))?;
+    let exif = decoder.exif_metadata().ok().flatten();
+    let orientation = exif.map(|block| Orientation::from_exif_block(&block)).unwrap_or_default();
+    let bytes = usize::try_from(bytes).map_err(|_| PictureError::too_much_memory(format.name(), "`maxMemory`"))?;
     let mut samples = vec![0; bytes];
     decoder.read_image(&mut samples).map_err(|e| explain(format, &e, length))?;
     let samples = if wide { narrow(samples) } else { samples };
     Ok(Decoded::whole(Raster::new(size, layout, samples)?, orientation, profile))
 }
 
+fn unsupported(format: Format) -> PictureError {
+    PictureError::Unsupported(format!(
+        "is a {} of a kind that is not supported; accepted are gray and RGB pictures with 8 or 16 bits per sample",
+        format.name()
+    ))
+}
+
 fn explain(format: Format, error: &ImageError, bytes: usize) -> PictureError {
     let name = format.name();
     match error {
         ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::DimensionError) => {
-            PictureError::TooLarge(format!("{name}: {e}"))
+            PictureError::TooLarge(format!("is a {name} with more pixels than are accepted (`maxPixels`)"))
         }
-        ImageError::Limits(_) => {
-            PictureError::TooLarge(format!("{name}: decoding takes more memory than `maxPixels` and `maxMemory` allow"))
-        }
-        ImageError::Unsupported(e) => PictureError::Unsupported(format!("{name}: {e}")),
-        ImageError::IoError(_) => {
-            PictureError::Corrupt(format!("{name}: the file ends after {bytes} bytes, before the picture does"))
-        }
-        ImageError::Parameter(_) => PictureError::Corrupt(format!("{name}: there is no frame in the file")),
-        other => PictureError::Corrupt(format!("{name}: {other}")),
+        ImageError::Limits(_) => PictureError::too_much_memory(name, "`maxPixels` or `maxMemory`"),
+        ImageError::Unsupported(_) => unsupported(format),
+        ImageError::IoError(_) => PictureError::cut_off(name, bytes),
+        ImageError::Parameter(_) => PictureError::damaged(name, "it has no frame"),
+        // The library's text contains its own data structures, so it is left out.
+        _ => PictureError::damaged(name, "its data breaks the rules of the format"),
     }
 }

@@ -1,17 +1,21 @@
-//! TIFF: the first picture of the file. Gray, RGB and CMYK of 8 or 16 bits, gray of 1 bit.
+//! TIFF: the first picture of the file. Gray, RGB and CMYK with 8 or 16 bits per sample, and gray with 1 bit.
 
 use std::io::Cursor;
 
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::{PlanarConfiguration, Tag};
-use tiff::{ColorType, TiffError};
+use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
-use super::{Decoded, Limits, narrow};
+use super::decoded::Decoded;
+use super::limits::Limits;
+use super::samples::narrow;
 use crate::colour::MAX_PROFILE;
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
+
+const NAME: &str = Format::Tiff.name();
 
 pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
     let length = source.len();
@@ -28,15 +32,17 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
         ColorType::RGB(depth @ (8 | 16)) => (Layout::Rgb, depth),
         ColorType::RGBA(depth @ (8 | 16)) => (Layout::Rgba, depth),
         ColorType::CMYK(depth @ (8 | 16)) => (Layout::Cmyk, depth),
-        other => return Err(PictureError::Unsupported(format!("TIFF: samples of kind {other:?} are not rendered"))),
+        _ => return Err(unsupported_samples()),
     };
     let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(explain)?;
     if planar == Some(PlanarConfiguration::Planar.to_u16()) && layout.channels() > 1 {
-        // Rare, and where the library is least tried: tiled ones make it panic.
-        return Err(PictureError::Unsupported("TIFF: separate colour planes are not rendered".to_owned()));
+        // Such files are rare, and tiled ones make the library panic.
+        return Err(PictureError::Unsupported(
+            "is a TIFF with separate colour planes; accepted are TIFFs with interleaved samples".to_owned(),
+        ));
     }
 
-    // A strip or a tile is decoded whole, so its size counts as the picture's own does.
+    // A strip or a tile is decoded as a whole, so its size counts like the picture's.
     let mut side = |tag| decoder.find_tag_unsigned::<u32>(tag).map_err(explain);
     let chunk = match (side(Tag::TileWidth)?, side(Tag::TileLength)?) {
         (Some(tile_width), Some(tile_height)) => {
@@ -68,15 +74,16 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
         DecodingResult::U8(samples) if depth == 1 => spread_bits(&samples, size),
         DecodingResult::U8(samples) => samples,
         DecodingResult::U16(samples) => narrow(samples.into_iter().flat_map(u16::to_ne_bytes).collect()),
-        _ => return Err(PictureError::Unsupported("TIFF: samples other than unsigned integers".to_owned())),
+        _ => return Err(unsupported_samples()),
     };
     if samples.len() as u64 != size.pixels() * layout.channels() as u64 {
-        return Err(PictureError::Corrupt(format!("TIFF: the strips hold {} bytes for {size} pixels", samples.len())));
+        let what = format!("it has {} samples for {size} pixels", samples.len());
+        return Err(PictureError::damaged(NAME, &what));
     }
     Ok(Decoded::whole(Raster::new(size, layout, samples)?, orientation, profile))
 }
 
-/// One bit a sample, rows padded to bytes, to one byte a sample.
+/// Returns samples of one bit, with rows padded to bytes, as samples of one byte.
 fn spread_bits(packed: &[u8], size: Size) -> Vec<u8> {
     let width = size.width as usize;
     let mut samples = Vec::with_capacity(width * size.height as usize);
@@ -87,15 +94,24 @@ fn spread_bits(packed: &[u8], size: Size) -> Vec<u8> {
     samples
 }
 
+fn unsupported_samples() -> PictureError {
+    PictureError::Unsupported(
+        "is a TIFF with samples that are not supported; accepted are gray, RGB and CMYK pictures with 8 or 16 bits per \
+         sample, and gray ones with 1 bit"
+            .to_owned(),
+    )
+}
+
 fn explain(error: &TiffError, bytes: usize) -> PictureError {
+    use TiffUnsupportedError::{UnknownCompressionMethod, UnsupportedCompressionMethod};
     match error {
-        TiffError::IoError(_) => {
-            PictureError::Corrupt(format!("TIFF: the file ends after {bytes} bytes, before the picture does"))
+        TiffError::IoError(_) => PictureError::cut_off(NAME, bytes),
+        TiffError::UnsupportedError(UnknownCompressionMethod | UnsupportedCompressionMethod(_)) => {
+            PictureError::Unsupported("is a TIFF with a compression method that is not supported".to_owned())
         }
-        TiffError::UnsupportedError(what) => PictureError::Unsupported(format!("TIFF: {what}")),
-        TiffError::LimitsExceeded => {
-            PictureError::TooLarge("TIFF: decoding takes more memory than `maxMemory` allows".to_owned())
-        }
-        other => PictureError::Corrupt(format!("TIFF: {other}")),
+        TiffError::UnsupportedError(_) => unsupported_samples(),
+        TiffError::LimitsExceeded => PictureError::too_much_memory(NAME, "`maxMemory`"),
+        // The library's text contains its own data structures, so it is left out.
+        _ => PictureError::damaged(NAME, "its data breaks the rules of the format"),
     }
 }

@@ -1,14 +1,17 @@
-//! WebP: lossy, lossless, with opacity; of an animation, the first frame.
+//! WebP: lossy and lossless, with opacity. The first frame of an animation is decoded.
 
 use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::{Decoded, Limits, exif_orientation};
+use super::decoded::Decoded;
+use super::limits::Limits;
 use crate::error::PictureError;
 use crate::format::Format;
-use crate::geometry::Size;
+use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
+
+const NAME: &str = Format::WebP.name();
 
 pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
     let length = source.len();
@@ -16,14 +19,15 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height);
     limits.check_size(Format::WebP, size)?;
-    // A lossless picture is decoded to four bytes a pixel before it is handed over; a lossy one to planes of 1.5.
+    // Before the output is written, a lossless picture takes four bytes per pixel, and the planes of a lossy one take 1.5.
     let bytes = decoder.output_buffer_size().unwrap_or(usize::MAX);
     let peak = (bytes as u64).saturating_add(4 * size.pixels()).saturating_add(length as u64);
     limits.check_memory(Format::WebP, size, peak)?;
-    // Metadata chunks say how long they are: none is longer than the file.
+    // Metadata chunks give their own lengths; none is longer than the file.
     decoder.set_memory_limit(length);
 
-    let orientation = decoder.exif_metadata().ok().flatten().map(|e| exif_orientation(&e)).unwrap_or_default();
+    let exif = decoder.exif_metadata().ok().flatten();
+    let orientation = exif.map(|block| Orientation::from_exif_block(&block)).unwrap_or_default();
     let profile = decoder.icc_profile().ok().flatten();
     let layout = if decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
     decoder.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX));
@@ -34,14 +38,15 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
 
 fn explain(error: &DecodingError, bytes: usize) -> PictureError {
     match error {
-        DecodingError::IoError(_) => {
-            PictureError::Corrupt(format!("WebP: the file ends after {bytes} bytes, before the picture does"))
+        DecodingError::IoError(_) => PictureError::cut_off(NAME, bytes),
+        DecodingError::MemoryLimitExceeded => PictureError::too_much_memory(NAME, "`maxMemory`"),
+        DecodingError::ImageTooLarge => {
+            PictureError::TooLarge("is a WebP with more pixels than the format allows".to_owned())
         }
-        DecodingError::MemoryLimitExceeded => {
-            PictureError::TooLarge("WebP: decoding takes more memory than `maxMemory` allows".to_owned())
+        DecodingError::UnsupportedFeature(_) => {
+            PictureError::Unsupported("is a WebP with a feature that is not supported".to_owned())
         }
-        DecodingError::ImageTooLarge => PictureError::TooLarge("WebP: the picture is too large".to_owned()),
-        DecodingError::UnsupportedFeature(what) => PictureError::Unsupported(format!("WebP: {what} is not rendered")),
-        other => PictureError::Corrupt(format!("WebP: {other}")),
+        // The library's text contains its own data structures, so it is left out.
+        _ => PictureError::damaged(NAME, "its data breaks the rules of the format"),
     }
 }

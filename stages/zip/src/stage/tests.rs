@@ -1,4 +1,4 @@
-//! The stage against a store in memory.
+//! The stage on a host with objects in memory.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ struct Stored {
 #[derive(Default)]
 struct Bucket {
     objects: BTreeMap<String, Stored>,
-    /// What the guest itself sent, in bytes.
+    /// The bytes that the stage itself sent.
     appended: u64,
     digests: u32,
     created: u32,
@@ -44,7 +44,7 @@ impl Memory {
         etag
     }
 
-    /// The names in a bundle, in order, its bytes being checked on the way.
+    /// Returns the names in a bundle, in order, and checks its bytes.
     fn names(&self, key: &str) -> Vec<String> {
         let bytes = self.0.borrow().objects[key].bytes.clone();
         let mut reader = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
@@ -63,7 +63,7 @@ fn fetch(bucket: &Bucket, key: &str, if_match: &str) -> Result<Stored, Failure> 
     if stored.etag == if_match { Ok(stored.clone()) } else { Err(Failure::Mismatch(key.to_owned())) }
 }
 
-impl Store for Memory {
+impl Host for Memory {
     type Writer = MemoryWriter;
 
     fn parse(&self, key: &str) -> Result<Parts, Failure> {
@@ -126,7 +126,7 @@ fn info(key: &str, stored: &Stored) -> ObjectInfo {
     }
 }
 
-impl Sink for MemoryWriter {
+impl ObjectWriter for MemoryWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.bucket.borrow_mut().appended += bytes.len() as u64;
         self.bytes.extend_from_slice(bytes);
@@ -146,46 +146,46 @@ impl Sink for MemoryWriter {
     }
 }
 
-fn asset(store: &Memory, key: &str, bytes: &[u8]) -> Asset {
+fn asset(host: &Memory, key: &str, bytes: &[u8]) -> Asset {
     Asset {
-        media_type: store.parse(key).unwrap().media_type,
+        media_type: host.parse(key).unwrap().media_type,
         bytes: Some(bytes.len() as u64),
-        etag: Some(store.put(key, bytes)),
+        etag: Some(host.put(key, bytes)),
         crc32: Some(crc32fast::hash(bytes)),
         ..fixtures::asset(key)
     }
 }
 
-fn rendition(store: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rendition {
-    let (bytes, etag) = (bytes.len() as u64, store.put(key, bytes));
+fn rendition(host: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rendition {
+    let (bytes, etag) = (bytes.len() as u64, host.put(key, bytes));
     Rendition { bytes, etag, crc32, ..fixtures::rendition("any", key, "any/any", None) }
 }
 
-/// A photo with a thumbnail, a video transcoded by a service that tells no checksum, and a plan.
-fn listing(store: &Memory) -> Batch {
-    let mut photo = asset(store, "51/raw/photo/vertical/2025-11-27/a.jpg", b"photo");
+/// A photo with a thumbnail, a video transcoded by a service that gives no checksum, and a document.
+fn listing(host: &Memory) -> Batch {
+    let mut photo = asset(host, "51/raw/photo/vertical/2025-11-27/a.jpg", b"photo");
     photo.renditions = vec![rendition(
-        store,
+        host,
         "51/thumb/photo/vertical/2025-11-27/a_320x240.jpg",
         b"small",
         Some(crc32fast::hash(b"small")),
     )];
-    let mut video = asset(store, "51/raw/video/horizontal/2025-11-27/v.mov", b"video");
-    video.renditions = vec![rendition(store, "51/processed/video/horizontal/2025-11-27/v_1080p.mp4", b"hd", None)];
-    let document = asset(store, "51/raw/project/doc/2025-11-27/plan.pdf", b"plan");
+    let mut video = asset(host, "51/raw/video/horizontal/2025-11-27/v.mov", b"video");
+    video.renditions = vec![rendition(host, "51/processed/video/horizontal/2025-11-27/v_1080p.mp4", b"hd", None)];
+    let document = asset(host, "51/raw/project/doc/2025-11-27/plan.pdf", b"plan");
     batch(vec![photo, video, document])
 }
 
 #[test]
-fn each_bundle_holds_its_files_under_names_a_person_understands() {
-    let store = Memory::default();
-    let outcome = run(&store, "{}", &listing(&store)).unwrap();
+fn each_bundle_holds_its_files_with_readable_names() {
+    let host = Memory::default();
+    let outcome = run(&host, "{}", &listing(&host)).unwrap();
     assert!(outcome.failures.is_empty() && outcome.assets.is_empty());
     let facts: Vec<_> =
         outcome.bundles.iter().map(|b| (b.name.as_str(), b.entries, b.unpacked_bytes, b.reused)).collect();
     assert_eq!(facts, [("complete", 5, 21, false), ("originals", 3, 14, false), ("thumbnails", 1, 5, false)]);
     assert_eq!(
-        store.names("51/zip/complete.zip"),
+        host.names("51/zip/complete.zip"),
         [
             "photo/vertical/a.jpg",
             "thumbnails/photo/vertical/a_320x240.jpg",
@@ -195,50 +195,50 @@ fn each_bundle_holds_its_files_under_names_a_person_understands() {
         ]
     );
     assert_eq!(
-        store.names("51/zip/originals.zip"),
+        host.names("51/zip/originals.zip"),
         ["photo/vertical/a.jpg", "video/horizontal/v.mov", "project/doc/plan.pdf"]
     );
-    assert_eq!(store.names("51/zip/thumbnails.zip"), ["photo/vertical/a_320x240.jpg"]);
+    assert_eq!(host.names("51/zip/thumbnails.zip"), ["photo/vertical/a_320x240.jpg"]);
     for bundle in &outcome.bundles {
-        assert_eq!(bundle.bytes, store.0.borrow().objects[&bundle.key].bytes.len() as u64);
+        assert_eq!(bundle.bytes, host.0.borrow().objects[&bundle.key].bytes.len() as u64);
     }
-    assert_eq!(store.0.borrow().digests, 1, "only the video's rendition came without a checksum, and once is enough");
+    assert_eq!(host.0.borrow().digests, 1, "only the video's rendition has no checksum, and it is computed once");
 }
 
 #[test]
 fn a_second_run_makes_nothing_and_reads_nothing() {
-    let store = Memory::default();
-    let listing = listing(&store);
-    let first = run(&store, "{}", &listing).unwrap();
-    let (created, digests) = (store.0.borrow().created, store.0.borrow().digests);
-    let second = run(&store, "{}", &listing).unwrap();
-    assert_eq!((store.0.borrow().created, store.0.borrow().digests), (created, digests));
+    let host = Memory::default();
+    let listing = listing(&host);
+    let first = run(&host, "{}", &listing).unwrap();
+    let (created, digests) = (host.0.borrow().created, host.0.borrow().digests);
+    let second = run(&host, "{}", &listing).unwrap();
+    assert_eq!((host.0.borrow().created, host.0.borrow().digests), (created, digests));
     assert!(second.bundles.iter().all(|bundle| bundle.reused));
     let unmarked: Vec<Bundle> = second.bundles.into_iter().map(|b| Bundle { reused: false, ..b }).collect();
     assert_eq!(unmarked, first.bundles);
     assert_eq!(
         second.note.as_deref(),
-        Some("complete: 5 files, up to date; originals: 3 files, up to date; thumbnails: 1 files, up to date")
+        Some("complete: 5 files, up to date; originals: 3 files, up to date; thumbnails: 1 file, up to date")
     );
 }
 
 #[test]
-fn a_changed_photo_makes_only_the_bundles_anew_in_which_it_is() {
-    let store = Memory::default();
-    let mut listing = listing(&store);
-    run(&store, "{}", &listing).unwrap();
+fn a_changed_photo_remakes_only_the_bundles_that_hold_it() {
+    let host = Memory::default();
+    let mut listing = listing(&host);
+    run(&host, "{}", &listing).unwrap();
     let renditions = std::mem::take(&mut listing.assets[0].renditions);
-    listing.assets[0] = asset(&store, "51/raw/photo/vertical/2025-11-27/a.jpg", b"other");
+    listing.assets[0] = asset(&host, "51/raw/photo/vertical/2025-11-27/a.jpg", b"other");
     listing.assets[0].renditions = renditions;
-    let outcome = run(&store, "{}", &listing).unwrap();
+    let outcome = run(&host, "{}", &listing).unwrap();
     let reused: Vec<bool> = outcome.bundles.iter().map(|bundle| bundle.reused).collect();
     assert_eq!(reused, [false, false, true]);
 }
 
 #[test]
-fn an_upload_counts_once_verified_whatever_happened_to_it_later() {
-    let store = Memory::default();
-    let mut listing = listing(&store);
+fn an_upload_counts_if_validated_even_if_a_later_stage_failed() {
+    let host = Memory::default();
+    let mut listing = listing(&host);
     listing.assets[0].problem = Some(crate::bindings::toq::media::types::Problem {
         state: "GenerateThumbnails".to_owned(),
         code: "Stage.Corrupt".to_owned(),
@@ -246,21 +246,21 @@ fn an_upload_counts_once_verified_whatever_happened_to_it_later() {
     });
     listing.assets[0].renditions.clear();
     listing.assets[2].verified = false;
-    let outcome = run(&store, r#"{"bundles":["originals","thumbnails"]}"#, &listing).unwrap();
-    assert_eq!(store.names("51/zip/originals.zip"), ["photo/vertical/a.jpg", "video/horizontal/v.mov"]);
+    let outcome = run(&host, r#"{"bundles":["originals","thumbnails"]}"#, &listing).unwrap();
+    assert_eq!(host.names("51/zip/originals.zip"), ["photo/vertical/a.jpg", "video/horizontal/v.mov"]);
     assert_eq!(outcome.bundles.len(), 1);
     assert!(outcome.note.unwrap().ends_with("thumbnails: nothing to bundle"));
 }
 
 #[test]
-fn a_file_replaced_meanwhile_is_left_out_and_named() {
-    let store = Memory::default();
-    let listing = listing(&store);
-    store.put("51/raw/photo/vertical/2025-11-27/a.jpg", b"another photo");
-    store.0.borrow_mut().objects.remove("51/processed/video/horizontal/2025-11-27/v_1080p.mp4");
-    let outcome = run(&store, r#"{"bundles":["complete","originals"]}"#, &listing).unwrap();
+fn a_file_that_was_replaced_meanwhile_is_left_out_and_reported() {
+    let host = Memory::default();
+    let listing = listing(&host);
+    host.put("51/raw/photo/vertical/2025-11-27/a.jpg", b"another photo");
+    host.0.borrow_mut().objects.remove("51/processed/video/horizontal/2025-11-27/v_1080p.mp4");
+    let outcome = run(&host, r#"{"bundles":["complete","originals"]}"#, &listing).unwrap();
     assert_eq!(
-        store.names("51/zip/complete.zip"),
+        host.names("51/zip/complete.zip"),
         ["thumbnails/photo/vertical/a_320x240.jpg", "video/horizontal/v.mov", "project/doc/plan.pdf"]
     );
     let failed: Vec<_> = outcome.failures.iter().map(|f| (f.key.as_str(), &f.failure)).collect();
@@ -274,23 +274,23 @@ fn a_file_replaced_meanwhile_is_left_out_and_named() {
 }
 
 #[test]
-fn no_byte_of_a_file_passes_through_the_guest() {
-    let store = Memory::default();
+fn no_byte_of_a_file_passes_through_the_stage() {
+    let host = Memory::default();
     let sent = |size: usize| {
-        let before = store.0.borrow().appended;
-        let photo = asset(&store, "51/raw/photo/vertical/2025-11-27/a.jpg", &vec![7; size]);
-        run(&store, r#"{"bundles":["originals"]}"#, &batch(vec![photo])).unwrap();
-        store.0.borrow().appended - before
+        let before = host.0.borrow().appended;
+        let photo = asset(&host, "51/raw/photo/vertical/2025-11-27/a.jpg", &vec![7; size]);
+        run(&host, r#"{"bundles":["originals"]}"#, &batch(vec![photo])).unwrap();
+        host.0.borrow().appended - before
     };
     assert_eq!(sent(10), sent(1_000_000));
 }
 
 #[test]
-fn a_batch_without_a_good_file_has_no_bundle_and_says_so() {
-    let store = Memory::default();
-    let outcome = run(&store, "{}", &batch(Vec::new())).unwrap();
+fn a_batch_without_a_good_file_has_no_bundle_and_a_note_about_it() {
+    let host = Memory::default();
+    let outcome = run(&host, "{}", &batch(Vec::new())).unwrap();
     assert!(outcome.bundles.is_empty());
-    assert_eq!(store.0.borrow().created, 0);
+    assert_eq!(host.0.borrow().created, 0);
     assert_eq!(
         outcome.note.as_deref(),
         Some("complete: nothing to bundle; originals: nothing to bundle; thumbnails: nothing to bundle")
@@ -298,13 +298,13 @@ fn a_batch_without_a_good_file_has_no_bundle_and_says_so() {
 }
 
 #[test]
-fn an_upload_that_cannot_be_placed_is_a_failure_of_that_upload() {
-    let store = Memory::default();
-    let mut listing = listing(&store);
+fn an_upload_with_an_invalid_key_is_a_failure_of_that_upload() {
+    let host = Memory::default();
+    let mut listing = listing(&host);
     listing.assets[0].key = "nonsense".to_owned();
     listing.assets[1].etag = None;
-    let outcome = run(&store, r#"{"bundles":["originals"]}"#, &listing).unwrap();
-    assert_eq!(store.names("51/zip/originals.zip"), ["project/doc/plan.pdf"]);
+    let outcome = run(&host, r#"{"bundles":["originals"]}"#, &listing).unwrap();
+    assert_eq!(host.names("51/zip/originals.zip"), ["project/doc/plan.pdf"]);
     assert!(outcome.failures.iter().all(|failed| matches!(failed.failure, Failure::InvalidInput(_))));
     assert_eq!(outcome.failures.len(), 2);
 }

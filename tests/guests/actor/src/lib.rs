@@ -1,5 +1,5 @@
-//! Uses every capability of the `custom` world; words in its configuration make it do more. What it writes depends on chance
-//! and time, so that only a faithful replay writes the same bytes again.
+//! Uses every capability of the `custom` world, and does what the words in its configuration ask for. Its output depends on
+//! random numbers and the time, so that only a faithful replay writes the same again.
 
 wit_bindgen::generate!({ world: "custom", path: "../../../wit", generate_all });
 
@@ -18,25 +18,25 @@ export!(Actor);
 
 impl Guest for Actor {
     fn process(ctx: Context, mut asset: Asset) -> Result<Asset, Failure> {
-        let told = |word: &str| ctx.config.contains(word);
+        let asked = |word: &str| ctx.config.contains(word);
         let began = Instant::now();
         let source = objects::stat(&asset.key)?;
         let key = keys::derive(&asset.key, keys::Area::Thumb, "acted", "bin")?;
         let there = objects::stat(&key).map(|info| info.fingerprint);
         let object = Object::open(&asset.key, Some(&source.etag))?;
-        let (mut bytes, step) = (Vec::new(), if told("other-steps") { 7 } else { 1000 });
+        let (mut bytes, step) = (Vec::new(), if asked("other-steps") { 7 } else { 1000 });
         while (bytes.len() as u64) < source.bytes {
             bytes.extend(object.read(bytes.len() as u64, step)?);
         }
-        if told("beyond") {
+        if asked("beyond") {
             let name = asset.key.replace("photo.jpg", "other.jpg");
             bytes.extend(Object::open(&name, None)?.read(0, 100)?);
         }
-        if told("theirs") {
-            // An object that the stage in service makes and this one has not made yet.
-            let theirs = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
-            if let Ok(info) = objects::stat(&theirs) {
-                asset.title = Some(format!("saw {} bytes of {theirs}", info.bytes));
+        if asked("theirs") {
+            // A rendition that the stage in service makes and this call has not made yet.
+            let other = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
+            if let Ok(info) = objects::stat(&other) {
+                asset.title = Some(format!("saw {} bytes of {other}", info.bytes));
             }
         }
 
@@ -65,21 +65,21 @@ impl Guest for Actor {
         let writer = Writer::create(&key, "application/octet-stream", Some("made by the actor"))?;
         writer.append(made.as_bytes())?;
         writer.append_object(&asset.key, Some(&source.etag), 0, source.bytes)?;
-        if told("trap") {
+        if asked("trap") {
             panic!("in the middle of a write, on purpose");
         }
-        writer.append(if told("other-bytes") { b"other" } else { b"bytes" })?;
+        writer.append(if asked("other-bytes") { b"other" } else { b"bytes" })?;
         let info = Writer::finish(writer)?;
-        if told("blind") {
+        if asked("blind") {
             let key = keys::derive(&asset.key, keys::Area::Thumb, "blind", "bin")?;
             let writer = Writer::create(&key, "text/plain", None)?;
             writer.append(b"written without a look at what was there")?;
             Writer::finish(writer)?;
         }
-        while told("loop") {
+        while asked("loop") {
             std::hint::black_box(&bytes);
         }
-        tags::set(&asset.key, "acted", if told("other-tag") { "twice" } else { "once" })?;
+        tags::set(&asset.key, "acted", if asked("other-tag") { "twice" } else { "once" })?;
         asset.renditions.push(Rendition {
             name: "acted".into(),
             content_type: "application/octet-stream".into(),

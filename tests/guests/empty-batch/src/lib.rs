@@ -1,4 +1,4 @@
-//! Does nothing with a batch, so that only the host's own work is left to measure.
+//! Does nothing with a batch, so that only the host's own work is measured.
 
 wit_bindgen::generate!({
     path: "../../../wit",

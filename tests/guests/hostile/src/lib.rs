@@ -1,4 +1,4 @@
-//! Misbehaves as the file's name says: `loop.jpg` makes it loop. With any other name it behaves.
+//! A guest that misbehaves as the file's name asks: `loop.jpg` loops. With any other name it behaves.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "../../../wit" });
 
@@ -10,15 +10,15 @@ use toq::media::{keys, objects};
 struct Hostile;
 export!(Hostile);
 
-/// Counts calls of this instance.
+/// Counts the calls of this instance. The host makes a fresh instance for every call.
 static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 impl Guest for Hostile {
     fn process(ctx: Context, mut asset: Asset) -> Result<Asset, Failure> {
         let name = asset.key.rsplit('/').next().unwrap_or_default().to_owned();
-        let crime = name.split('.').next().unwrap_or_default();
+        let misbehaviour = name.split('.').next().unwrap_or_default();
         let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        match crime {
+        match misbehaviour {
             "loop" => loop_forever(),
             "memory" => memory_bomb(),
             "stack" => {

@@ -1,4 +1,4 @@
-//! Calls itself a thumbnails stage and imports the transcoder, which that world does not grant.
+//! Exports what a thumbnails stage exports and imports the transcoder, which the `thumbnails` world does not grant.
 
 wit_bindgen::generate!({
     path: "../../../wit",

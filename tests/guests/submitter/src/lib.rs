@@ -1,4 +1,4 @@
-//! Submits a job for every file; its configuration chooses the job.
+//! Submits a job for every file. Words in its configuration choose which: `none` no job, `more` a higher bit rate.
 
 wit_bindgen::generate!({ world: "transcode", path: "../../../wit", generate_all });
 

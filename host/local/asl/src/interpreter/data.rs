@@ -1,22 +1,24 @@
-//! How a document passes through a state: filtered, shaped, merged, measured.
+//! The data flow of a state: paths, payload templates, limits.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Visit;
+use crate::clock::{self, Clock};
+use crate::definition::model::{FailText, Wait};
+use crate::definition::settings::{Filter, ResultPath, Setting};
 use crate::error::{StateError, quoted};
-use crate::intrinsics::{Budget, Expression, not_found};
+use crate::expressions::intrinsics::{Budget, Expression, not_found};
+use crate::expressions::path::{Path, Scope};
+use crate::expressions::template::Template;
 use crate::limits::{SECONDS, fits};
-use crate::model::{Filter, ResultPath, Setting};
-use crate::path::{Path, Scope};
-use crate::template::Template;
 
 /// Applies `InputPath` or `OutputPath`.
 pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Result<Value, StateError> {
     match filter {
         Filter::Whole => Ok(document.clone()),
-        Filter::Nothing => Ok(Value::Object(Map::new())),
+        Filter::Empty => Ok(Value::Object(Map::new())),
         Filter::Path(path) => {
             let scope = Scope { input: document, context };
             let found = path.find(scope).ok_or_else(|| {
@@ -27,7 +29,7 @@ pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Resu
     }
 }
 
-/// Applies `Parameters`, and measures what the state is going to be called with.
+/// Applies `Parameters` and checks the size of the payload.
 pub(super) fn parameters(
     template: Option<&Template>,
     input: Value,
@@ -43,13 +45,14 @@ pub(super) fn parameters(
 
 /// Applies `ResultPath` and `OutputPath`.
 pub(super) fn output(
-    visit: &Visit<'_>,
+    output_path: &Filter,
     result_path: &ResultPath,
+    input: &Value,
     result: Value,
     context: &Value,
 ) -> Result<Value, StateError> {
-    let document = place(result_path, visit.input, result)?;
-    match &visit.state.output_path {
+    let document = place(result_path, input, result)?;
+    match output_path {
         Filter::Whole => Ok(document),
         path => filter(path, &document, context),
     }
@@ -71,22 +74,25 @@ pub(super) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<V
     }
 }
 
-/// Refuses what is larger than a payload may be.
+/// Returns the value.
+///
+/// # Errors
+/// `States.DataLimitExceeded`, if it is larger than a payload may be.
 pub(super) fn limit(value: Value, state: &str) -> Result<Value, StateError> {
     if fits(&value) { Ok(value) } else { Err(StateError::data_limit(state)) }
 }
 
 /// Computes a field's value.
-pub(super) fn compute(expression: &Expression, field: &str, scope: Scope<'_>) -> Result<Value, StateError> {
+fn compute(expression: &Expression, field: &str, scope: Scope<'_>) -> Result<Value, StateError> {
     expression.evaluate(field, scope, &Budget::new())
 }
 
-/// The value of a path in `field`.
+/// Returns the value of a path in `field`.
 pub(super) fn look_up<'a>(path: &Path, field: &str, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
     path.find(scope).ok_or_else(|| not_found(path, field, scope))
 }
 
-/// The whole number that a setting stands for. `field` is the name of its `…Path`.
+/// Returns the whole number of a setting. `field` is the name of its `…Path` field.
 pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scope<'_>) -> Result<u64, StateError> {
     match setting {
         Setting::Value(number) => Ok(*number),
@@ -103,8 +109,27 @@ pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scop
     }
 }
 
-/// How long a Wait state waits, with the service's own words for what is wrong.
-pub(super) fn wait_seconds(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u64, StateError> {
+/// Returns how long a Wait state waits.
+pub(super) fn wait_time(wait: &Wait, scope: Scope<'_>, clock: &Clock) -> Result<Duration, StateError> {
+    match wait {
+        Wait::Seconds(setting) => wait_seconds(setting, scope).map(Duration::from_secs),
+        Wait::Until(Setting::Value(date)) => Ok(clock.until(*date)),
+        Wait::Until(Setting::Path(path)) => {
+            let value = look_up(path, "TimestampPath", scope)?;
+            let date = value.as_str().and_then(clock::parse).ok_or_else(|| {
+                    StateError::runtime(format!(
+                        "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {} == {}",
+                        path.text(),
+                        plain(&value)
+                    ))
+                })?;
+            Ok(clock.until(date))
+        }
+    }
+}
+
+/// Returns the seconds that a Wait state waits. Error texts are the service's.
+fn wait_seconds(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u64, StateError> {
     let path = match setting {
         Setting::Value(seconds) => return Ok(*seconds),
         Setting::Path(path) => path,
@@ -123,10 +148,21 @@ pub(super) fn wait_seconds(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u
     Err(StateError::runtime(format!("The SecondsPath parameter {problem}")))
 }
 
-/// A value for a cause; a string without its quotes.
-pub(super) fn plain(value: &Value) -> Cow<'_, str> {
+/// Returns a value for a cause; a string without its quotes.
+fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => text.into(),
         other => quoted(other),
+    }
+}
+
+/// Returns the text of a Fail state's `Error` or `Cause`.
+pub(super) fn fail_text(text: &FailText, scope: Scope<'_>) -> Result<String, StateError> {
+    match text {
+        FailText::Text(text) => Ok(text.clone()),
+        FailText::Computed { expression, field } => match compute(expression, field, scope)? {
+            Value::String(text) => Ok(text),
+            other => Err(StateError::runtime(format!("The '{field}' field must give a string but gave {other}."))),
+        },
     }
 }

@@ -1,4 +1,4 @@
-//! Parallel and Map: several lines of control at once, and what becomes of the others when one fails.
+//! Parallel and Map states. The first failure of a branch or iteration ends the others.
 
 use std::sync::Arc;
 
@@ -6,14 +6,16 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
-use super::{Branch, Run, Visit, data};
+use super::data;
+use super::run::{Branch, FlowRunner, Run, Visit};
+use crate::definition::model::{Flow, Map};
 use crate::error::{StateError, quoted};
-use crate::history::{Cursor, Detail, History};
+use crate::expressions::path::Scope;
+use crate::history::event::Detail;
+use crate::history::log::{Cursor, History};
 use crate::limits::MAP_CONCURRENCY;
-use crate::model::{Flow, Map};
-use crate::path::Scope;
 
-/// Records that an iteration was left open, when its future is dropped.
+/// Records `MapIterationAborted` if the future of the iteration is dropped before the iteration ends.
 struct OpenIteration<'a> {
     history: &'a History,
     cursor: &'a Cursor,
@@ -32,23 +34,29 @@ impl Drop for OpenIteration<'_> {
 }
 
 impl Run {
-    /// Runs all branches with the same input; their outputs in order. The first failure drops the other branches.
-    pub(super) async fn parallel(&self, branches: &[Flow], input: Value, parent: &Branch) -> Result<Value, StateError> {
+    /// Runs all branches with the same input and returns their outputs in order. The first failure drops the others.
+    pub(super) async fn parallel(
+        &self,
+        branches: &[Flow],
+        input: Value,
+        parent: &Branch,
+        run_flow: FlowRunner,
+    ) -> Result<Value, StateError> {
         self.history.record(&parent.cursor, Detail::ParallelStateStarted);
-        let lines: Vec<Branch> =
+        let own: Vec<Branch> =
             branches.iter().map(|_| Branch { cursor: parent.cursor.fork(), item: parent.item.clone() }).collect();
         let mut running: FuturesUnordered<_> = branches
             .iter()
-            .zip(&lines)
+            .zip(&own)
             .enumerate()
-            .map(|(at, (flow, line))| {
+            .map(|(at, (flow, branch))| {
                 let input = input.clone();
-                async move { (at, self.flow(flow, input, line).await, line.cursor.get()) }
+                async move { (at, run_flow(self, flow, input, branch).await, branch.cursor.get()) }
             })
             .collect();
         let mut outputs = vec![Value::Null; branches.len()];
         while let Some((at, result, last)) = running.next().await {
-            // What follows the state points to the last event of the branch that ended last, or failed.
+            // The next event points to the last event of the branch that ended last or failed.
             parent.cursor.set(last);
             match (result, outputs.get_mut(at)) {
                 (Ok(output), Some(place)) => *place = output,
@@ -63,13 +71,15 @@ impl Run {
         Ok(outputs.into())
     }
 
-    /// Runs the processor for every item; the outputs in the items' order. The first failure drops the others.
+    /// Runs the processor for every item and returns the outputs in the order of the items. The first failure drops the
+    /// others.
     pub(super) async fn map(
         &self,
         visit: &Visit<'_>,
         map: &Map,
         input: &Value,
         context: &Value,
+        run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
         let scope = Scope { input, context };
         let found = match &map.items {
@@ -93,7 +103,7 @@ impl Run {
         let mut running = FuturesUnordered::new();
         loop {
             for (index, item) in waiting.by_ref().take(most - running.len()) {
-                running.push(self.iteration(visit, map, input, index, item));
+                running.push(self.iteration(visit, map, input, index, item, run_flow));
             }
             let Some((index, result, last)) = running.next().await else {
                 break;
@@ -112,7 +122,7 @@ impl Run {
         Ok(outputs.into())
     }
 
-    /// One iteration: its index, how it ended, and the last event on its line.
+    /// Runs one iteration. Returns its index, its result and its last event.
     async fn iteration(
         &self,
         visit: &Visit<'_>,
@@ -120,6 +130,7 @@ impl Run {
         input: &Value,
         index: usize,
         item: &Value,
+        run_flow: FlowRunner,
     ) -> (usize, Result<Value, StateError>, u64) {
         let name = visit.state.name.as_str();
         let branch =
@@ -127,7 +138,7 @@ impl Run {
         self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
         let mut open = OpenIteration { history: &self.history, cursor: &branch.cursor, name, index, closed: false };
         let own = Visit { branch: &branch, ..*visit };
-        let start = match &map.shape.parameters {
+        let start = match &map.data.parameters {
             None => Ok(item.clone()),
             selector => {
                 let context = self.context(&own, 0, None);
@@ -135,7 +146,7 @@ impl Run {
             }
         };
         let result = match start {
-            Ok(start) => self.flow(&map.processor, start, &branch).await,
+            Ok(start) => run_flow(self, &map.processor, start, &branch).await,
             Err(error) => Err(error.in_state(name, visit.entered)),
         };
         open.closed = true;

@@ -1,4 +1,4 @@
-//! One attempt of a Task state: the call, the token, the clocks that bound them.
+//! One attempt of a Task state: call, token, timeout and heartbeat.
 
 use std::future::pending;
 use std::time::Duration;
@@ -7,26 +7,28 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::{Run, Visit, data};
+use super::data;
+use super::run::{Run, Visit};
+use crate::definition::model::Task;
+use crate::definition::resource::{Pattern, Resource};
 use crate::error::{StateError, TaskError, names};
-use crate::history::{Cursor, Detail};
+use crate::expressions::path::Scope;
+use crate::history::event::Detail;
+use crate::history::log::Cursor;
 use crate::limits::{SECONDS, fits};
-use crate::model::Task;
-use crate::path::Scope;
-use crate::resource::{Pattern, Resource};
-use crate::task::TaskCall;
-use crate::tokens::{Answer, Ticket};
+use crate::tasks::resources::TaskCall;
+use crate::tasks::tokens::{PendingToken, TokenAnswer};
 
 impl Run {
-    /// The result, and the context object that goes with it.
+    /// Makes the attempt. Returns the result and the context object.
     pub(super) async fn task(
         &self,
         visit: &Visit<'_>,
         task: &Task,
         retries: u64,
     ) -> Result<(Value, Value), StateError> {
-        let ticket = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
-        let token = ticket.as_ref().map(|ticket| ticket.token().to_owned());
+        let pending = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
+        let token = pending.as_ref().map(|pending| pending.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
         let input = data::filter(&visit.state.input_path, visit.input, &context)?;
         let scope = Scope { input: &input, context: &context };
@@ -35,7 +37,7 @@ impl Run {
         };
         let limit = setting(&task.timeout, "TimeoutSecondsPath")?;
         let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
-        let parameters = data::parameters(task.shape.parameters.as_ref(), input, &context, &visit.state.name)?;
+        let parameters = data::parameters(task.data.parameters.as_ref(), input, &context, &visit.state.name)?;
 
         let resource = &task.resource;
         let cursor = &visit.branch.cursor;
@@ -57,12 +59,12 @@ impl Run {
             timeout: limit.map(Duration::from_secs),
             execution: self.info.clone(),
         };
-        // Only a task that waits for a token can give signs of life.
-        let beats = ticket.as_ref().map(Ticket::beats).zip(heartbeat.map(Duration::from_secs));
+        // Only a task that waits for a token can send heartbeats.
+        let heartbeats = pending.as_ref().map(PendingToken::heartbeats).zip(heartbeat.map(Duration::from_secs));
         let result = tokio::select! {
             biased;
-            result = self.run_call(call, ticket, resource, cursor) => result,
-            () = silence(beats) => Err(StateError::heartbeat()),
+            result = self.run_call(call, pending, resource, cursor) => result,
+            () = heartbeat_missed(heartbeats) => Err(StateError::heartbeat()),
             () = sleep(Duration::from_secs(limit.unwrap_or(SECONDS))) => Err(StateError::timeout()),
         };
         let result = result.and_then(|result| match fits(&result) {
@@ -90,29 +92,29 @@ impl Run {
         }
     }
 
-    /// The call, and then the answer for which it waits.
+    /// Calls the resource and, with a token, waits for the answer.
     async fn run_call(
         &self,
         call: TaskCall,
-        ticket: Option<Ticket>,
+        pending: Option<PendingToken>,
         resource: &Resource,
         cursor: &Cursor,
     ) -> Result<Value, StateError> {
         let submitted = self.resources.call(call).await;
-        let Some(mut ticket) = ticket else {
+        let Some(mut pending) = pending else {
             return Ok(submitted?);
         };
         let answer = match submitted {
             Ok(output) => {
                 self.history.record(cursor, Detail::TaskSubmitted { resource: resource.clone(), output });
-                ticket.answer().await
+                pending.answer().await
             }
-            // Whoever was called may have answered before it failed: then the answer counts.
-            Err(error) => ticket.answered().ok_or(error)?,
+            // The called service may have answered the token before it failed: then the answer counts.
+            Err(error) => pending.answered().ok_or(error)?,
         };
         match answer {
-            Answer::Success(value) => Ok(value),
-            Answer::Failure { error, cause } => {
+            TokenAnswer::Success(value) => Ok(value),
+            TokenAnswer::Failure { error, cause } => {
                 let error = error.unwrap_or_else(|| names::TASK_FAILED.to_owned());
                 Err(TaskError { error, cause }.into())
             }
@@ -120,13 +122,13 @@ impl Run {
     }
 }
 
-/// Returns when no heartbeat came for the given time. Never, once the token is answered.
-async fn silence(beats: Option<(watch::Receiver<u64>, Duration)>) {
-    let Some((mut beats, most)) = beats else {
+/// Returns when no heartbeat has arrived for the given time. Does not return once the token is answered.
+async fn heartbeat_missed(heartbeats: Option<(watch::Receiver<u64>, Duration)>) {
+    let Some((mut heartbeats, most)) = heartbeats else {
         return pending().await;
     };
     loop {
-        match timeout(most, beats.changed()).await {
+        match timeout(most, heartbeats.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return pending().await,
             Err(_) => return,

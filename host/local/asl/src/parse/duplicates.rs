@@ -1,16 +1,19 @@
-//! Fields that stand twice in one object.
+//! The check for fields that occur twice in one object.
 //!
-//! A JSON reader keeps the last of them and says nothing: of two states with one name, one would vanish.
+//! A JSON parser keeps the last one without an error, so one of two states with the same name would be lost.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Any document in which no object has a field twice.
+/// A document in which no object has a field twice.
 struct Unique;
 
-/// Whether the text, which is JSON, repeats a field; says which and where.
+/// Checks a JSON text.
+///
+/// # Errors
+/// The first repeated field and its place.
 pub(super) fn check(text: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Unique>(text).map(|Unique| ())
 }
@@ -32,7 +35,7 @@ impl<'de> Visitor<'de> for Unique {
         let mut seen = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
             if seen.contains(&name) {
-                return Err(A::Error::custom(format_args!("the field '{name}' stands twice in one object")));
+                return Err(A::Error::custom(format_args!("the field '{name}' occurs twice in one object")));
             }
             seen.insert(name);
             map.next_value::<Self>()?;
@@ -78,6 +81,6 @@ mod tests {
     fn a_repeated_field_is_found_at_any_depth_and_named() {
         assert!(check(r#"{"a": [1, -2, 2.5, null, true, "x", {"a": 1, "b": {"a": 2}}], "b": {}}"#).is_ok());
         let error = check("{\"a\": [{\"b\": 1,\n \"c\": 2, \"b\": 3}]}").map_err(|error| error.to_string());
-        assert_eq!(error, Err("the field 'b' stands twice in one object at line 2 column 12".into()));
+        assert_eq!(error, Err("the field 'b' occurs twice in one object at line 2 column 12".into()));
     }
 }

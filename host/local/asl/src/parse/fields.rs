@@ -1,37 +1,40 @@
-//! Typed access to the fields of an object of the definition, with findings for what does not fit.
+//! Typed access to the fields of an object of the definition. Errors become findings.
 
 use serde_json::{Map, Value};
 
+use crate::definition::settings::{Filter, ResultPath, Setting};
+use crate::expressions::path::Path;
+use crate::expressions::reference_path::ReferencePath;
+use crate::expressions::template::Template;
 use crate::findings::{Code, Collector};
 use crate::limits::SECONDS;
-use crate::model::{Filter, ResultPath, Setting};
-use crate::path::{Path, ReferencePath};
-use crate::template::Template;
 
-/// Fields of the JSONata query language, wherever they stand.
+/// Fields of the JSONata query language.
 const JSONATA: [&str; 5] = ["Arguments", "Output", "Items", "Condition", "Assign"];
 
-/// An object of the definition. Every field must be asked for, or is reported as unknown in the end.
+/// An object of the definition. [`finish`](Fields::finish) reports every field that was not read as unknown.
 pub(super) struct Fields<'a> {
     fields: &'a Map<String, Value>,
-    asked: Vec<&'static str>,
+    read: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     pub fn new(fields: &'a Map<String, Value>) -> Self {
-        Self { fields, asked: vec!["Comment"] }
+        Self { fields, read: vec!["Comment"] }
     }
 
-    /// Any value; `null` counts as one.
+    /// Returns a field's value, which may be `null`.
     pub fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.asked.push(name);
+        self.read.push(name);
         self.fields.get(name)
     }
 
+    /// Returns whether the field is given.
     pub fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
 
+    /// Returns a string.
     pub fn text(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a str> {
         let value = self.raw(name)?;
         let text = value.as_str();
@@ -41,6 +44,7 @@ impl<'a> Fields<'a> {
         text
     }
 
+    /// Returns a boolean.
     pub fn flag(&mut self, name: &'static str, notes: &mut Collector) -> Option<bool> {
         let value = self.raw(name)?;
         let flag = value.as_bool();
@@ -50,7 +54,7 @@ impl<'a> Fields<'a> {
         flag
     }
 
-    /// A whole number within bounds.
+    /// Returns a whole number within bounds.
     pub fn whole(&mut self, name: &'static str, least: u64, most: u64, notes: &mut Collector) -> Option<u64> {
         let number = self.raw(name)?.as_u64().filter(|number| (least..=most).contains(number));
         if number.is_none() {
@@ -60,6 +64,7 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// Returns a number.
     pub fn number(&mut self, name: &'static str, notes: &mut Collector) -> Option<f64> {
         let number = self.raw(name)?.as_f64();
         if number.is_none() {
@@ -68,6 +73,7 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// Returns an object.
     pub fn object(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a Map<String, Value>> {
         let object = self.raw(name)?.as_object();
         if object.is_none() {
@@ -76,7 +82,7 @@ impl<'a> Fields<'a> {
         object
     }
 
-    /// An array with at least one entry.
+    /// Returns an array with at least one entry.
     pub fn list(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a [Value]> {
         let list = self.raw(name)?.as_array().filter(|list| !list.is_empty());
         if list.is_none() {
@@ -86,6 +92,7 @@ impl<'a> Fields<'a> {
         list.map(Vec::as_slice)
     }
 
+    /// Returns a path.
     pub fn path(&mut self, name: &'static str, notes: &mut Collector) -> Option<Path> {
         let text = self.text(name, notes)?;
         match Path::parse(text) {
@@ -97,7 +104,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A path that can find one value only.
+    /// Returns a path that finds at most one value.
     pub fn definite(&mut self, name: &'static str, notes: &mut Collector) -> Option<Path> {
         let path = self.path(name, notes)?;
         if !path.is_definite() {
@@ -108,11 +115,11 @@ impl<'a> Fields<'a> {
         Some(path)
     }
 
-    /// `InputPath` or `OutputPath`.
+    /// Returns `InputPath` or `OutputPath`.
     pub fn filter(&mut self, name: &'static str, notes: &mut Collector) -> Filter {
         match self.raw(name) {
             None => Filter::Whole,
-            Some(Value::Null) => Filter::Nothing,
+            Some(Value::Null) => Filter::Empty,
             Some(_) => match self.path(name, notes) {
                 Some(path) if path.text() == "$" => Filter::Whole,
                 Some(path) => Filter::Path(path),
@@ -121,7 +128,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// `ResultPath`.
+    /// Returns `ResultPath`.
     pub fn result_path(&mut self, notes: &mut Collector) -> ResultPath {
         let name = "ResultPath";
         match self.raw(name) {
@@ -139,12 +146,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A payload template.
+    /// Returns a payload template.
     pub fn template(&mut self, name: &'static str, notes: &mut Collector) -> Option<Template> {
         self.raw(name).map(|value| notes.at(name, |notes| Template::parse(value, notes)))
     }
 
-    /// Seconds, or a path to them; not both.
+    /// Returns a number of seconds or a path to one. Both together are an error.
     pub fn seconds(
         &mut self,
         name: &'static str,
@@ -158,7 +165,7 @@ impl<'a> Fields<'a> {
         value.or(path)
     }
 
-    /// At most one of these may be given.
+    /// Notes an error if more than one of these fields is given. Returns how many are.
     pub fn exclusive(&self, names: &[&str], notes: &mut Collector) -> usize {
         let given: Vec<&str> = names.iter().copied().filter(|name| self.has(name)).collect();
         if given.len() > 1 {
@@ -167,10 +174,21 @@ impl<'a> Fields<'a> {
         given.len()
     }
 
-    /// Reports every field that nobody asked for. `whose` is what the object is, such as "a Pass state".
+    /// Checks `QueryLanguage`, of the machine or of a state.
+    pub fn query_language(&mut self, notes: &mut Collector) {
+        match self.text("QueryLanguage", notes) {
+            None | Some("JSONPath") => {}
+            Some(other) => {
+                let message = format!("the query language '{other}' is not supported; only JSONPath is");
+                notes.at("QueryLanguage", |notes| notes.error(Code::Unsupported, message));
+            }
+        }
+    }
+
+    /// Notes an error for every field that was not read. `whose` describes the object: "a Pass state".
     pub fn finish(self, whose: &str, notes: &mut Collector) {
         for name in self.fields.keys() {
-            if self.asked.contains(&name.as_str()) {
+            if self.read.contains(&name.as_str()) {
                 continue;
             }
             let (code, message) = if JSONATA.contains(&name.as_str()) {

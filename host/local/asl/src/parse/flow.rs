@@ -1,13 +1,13 @@
-//! `StartAt` and `States`: of a machine, a branch or an item processor; and whether every transition leads somewhere.
+//! `StartAt` and `States` of a machine, a branch or an item processor, and the check of their transitions.
 
 use std::collections::{HashMap, HashSet};
 
 use super::fields::Fields;
 use super::state;
+use crate::definition::model::{Flow, Next, State, StateKind};
 use crate::findings::{Code, Collector};
-use crate::model::{Flow, Kind, Next, State};
 
-/// Reads a flow. `names` are those of all states so far: they are unique in the whole machine.
+/// Reads a flow. `names` holds the names of all states so far: they are unique in the whole machine.
 pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Flow> {
     let missing: Vec<&str> = ["States", "StartAt"].into_iter().filter(|name| !fields.has(name)).collect();
     if !missing.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut
                 notes.at(name, |notes| notes.error(Code::DuplicateStateName, message));
             }
             names.push(name.clone());
-            match notes.in_state(name, |notes| state::read(name, definition, names, notes)) {
+            match notes.in_state(name, |notes| state::read(name, definition, names, notes, read)) {
                 Some(state) => drop(states.insert(name.clone(), state)),
                 None => complete = false,
             }
@@ -40,7 +40,7 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut
         notes.at("StartAt", |notes| notes.error(Code::Transition, message));
         return None;
     }
-    // Where a state could not be read, its transitions are not known; more findings would be guesses.
+    // If a state could not be read, its transitions are unknown, and the check would report false errors.
     if complete {
         let order: Vec<&str> = definitions.keys().map(String::as_str).collect();
         notes.at("States", |notes| check(start_at, &order, &states, notes));
@@ -48,23 +48,23 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut
     Some(Flow { start_at: start_at.to_owned(), states })
 }
 
-/// A transition: the field that makes it, and where it goes.
+/// Returns the transitions of a state: the field and the name of the next state.
 fn targets(state: &State) -> Vec<(String, &str)> {
     let mut found = Vec::new();
     if let Next::State(next) = &state.next {
         found.push(("Next".to_owned(), next.as_str()));
     }
     let recovery = match &state.kind {
-        Kind::Choice { rules, default } => {
+        StateKind::Choice { rules, default } => {
             let rules = rules.iter().enumerate();
             found.extend(rules.map(|(at, (_, next))| (format!("Choices/{at}/Next"), next.as_str())));
             found.extend(default.iter().map(|next| ("Default".to_owned(), next.as_str())));
             None
         }
-        Kind::Task(task) => Some(&task.recovery),
-        Kind::Parallel { recovery, .. } => Some(recovery),
-        Kind::Map(map) => Some(&map.recovery),
-        Kind::Pass(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail { .. } => None,
+        StateKind::Task(task) => Some(&task.recovery),
+        StateKind::Parallel { recovery, .. } => Some(recovery),
+        StateKind::Map(map) => Some(&map.recovery),
+        StateKind::Pass(_) | StateKind::Wait(_) | StateKind::Succeed | StateKind::Fail { .. } => None,
     };
     if let Some(recovery) = recovery {
         let catch = recovery.catch.iter().enumerate();
@@ -73,6 +73,7 @@ fn targets(state: &State) -> Vec<(String, &str)> {
     found
 }
 
+/// Notes an error for every transition to an unknown state and for every state that is never reached.
 fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes: &mut Collector) {
     for state in order.iter().filter_map(|name| states.get(*name)) {
         for (field, next) in targets(state).into_iter().filter(|(_, next)| !states.contains_key(*next)) {
@@ -93,7 +94,7 @@ fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes:
     for name in order.iter().filter(|name| !reached.contains(**name)) {
         notes.in_state(name, |notes| notes.error(Code::Transition, "no transition leads to this state"));
     }
-    let ends = |state: &State| state.next == Next::End && !matches!(state.kind, Kind::Choice { .. });
+    let ends = |state: &State| state.next == Next::End && !matches!(state.kind, StateKind::Choice { .. });
     if !states.values().any(ends) {
         notes.warning(Code::NoEnd, "no state ends: give one '\"End\": true', or a Succeed or Fail state");
     }

@@ -1,4 +1,4 @@
-//! From the text of a definition to a machine that can run, or to everything that is wrong with it.
+//! The parser of definitions. It returns a machine that can run, or a list of findings.
 
 mod duplicates;
 mod fields;
@@ -9,20 +9,19 @@ mod state;
 
 use serde_json::Value;
 
+use crate::definition::model::{StateKind, StateMachine};
 use crate::findings::{Code, Collector, Finding, LoadError, Severity};
 use crate::limits::{DEFINITION_BYTES, SECONDS};
-use crate::model::{Kind, StateMachine};
-use crate::task::Resources;
+use crate::tasks::resources::Resources;
 use fields::Fields;
 #[cfg(test)]
 pub(crate) use rules::rule;
 
 impl StateMachine {
-    /// Reads a definition. What it asks for outside of the language (its resources) is not looked at; see
-    /// [`load`](Self::load).
+    /// Parses a definition without checking its resources; see [`load`](Self::load).
     ///
     /// # Errors
-    /// Everything that is wrong with it, and what this interpreter lacks of the language, each with its state and place.
+    /// One finding for each error and for each feature that this interpreter does not support, with state and place.
     pub fn parse(definition: &str) -> Result<Self, LoadError> {
         let mut notes = Collector::default();
         let machine = read(definition, &mut notes);
@@ -35,10 +34,10 @@ impl StateMachine {
         }
     }
 
-    /// Reads a definition and asks whether all of its resources are there.
+    /// Parses a definition and checks that all its resources are supported.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), and one finding for each resource that `resources` does not support.
+    /// As [`parse`](Self::parse), and one finding for each unsupported resource.
     pub fn load(definition: &str, resources: &dyn Resources) -> Result<Self, LoadError> {
         let machine = Self::parse(definition)?;
         match machine.unsupported(resources) {
@@ -47,11 +46,11 @@ impl StateMachine {
         }
     }
 
-    /// The Task states whose resource is not there.
+    /// Returns a finding for each Task state whose resource is not supported.
     pub fn unsupported(&self, resources: &dyn Resources) -> Vec<Finding> {
         let mut findings = Vec::new();
         self.flow.visit(&mut |state| {
-            if let Kind::Task(task) = &state.kind
+            if let StateKind::Task(task) = &state.kind
                 && let Err(unsupported) = resources.supports(&task.resource)
             {
                 findings.push(Finding {
@@ -88,7 +87,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
         return None;
     };
     let mut fields = Fields::new(document);
-    query_language(&mut fields, notes);
+    fields.query_language(notes);
     if let Some(version) = fields.text("Version", notes)
         && version != "1.0"
     {
@@ -99,17 +98,6 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     let flow = flow::read(&mut fields, &mut names, notes);
     fields.finish("a state machine", notes);
     Some(StateMachine { flow: flow.unwrap_or_default(), timeout, warnings: Vec::new() })
-}
-
-/// `QueryLanguage`, of the machine or of a state.
-fn query_language(fields: &mut Fields<'_>, notes: &mut Collector) {
-    match fields.text("QueryLanguage", notes) {
-        None | Some("JSONPath") => {}
-        Some(other) => {
-            let message = format!("the query language '{other}' is not supported; only JSONPath is");
-            notes.at("QueryLanguage", |notes| notes.error(Code::Unsupported, message));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,20 +3,21 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use crate::definition::model::Recovery;
+use crate::definition::retry::{Catcher, ErrorEquals, Retrier};
 use crate::error::names;
 use crate::findings::{Code, Collector};
 use crate::limits::SECONDS;
-use crate::model::Recovery;
-use crate::retry::{Catcher, ErrorEquals, Retrier};
 
 /// The longest `MaxDelaySeconds`: a year.
 const MOST_DELAY: u64 = 31_622_399;
 
+/// Reads both lists.
 pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Recovery {
     Recovery { retry: entries(fields, "Retry", notes, retrier), catch: entries(fields, "Catch", notes, catcher) }
 }
 
-/// The entries of one of the two lists. `States.ALL` means everything: it stands alone, and last.
+/// Reads the entries of one list. `States.ALL` must be the only name of its entry, and its entry the last one.
 fn entries<T>(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -66,7 +67,7 @@ fn error_equals(fields: &mut Fields<'_>, last: bool, notes: &mut Collector) -> E
                 notes.error(Code::Schema, "'States.ALL' must be the only name in its 'ErrorEquals'");
             }
             if !last {
-                notes.error(Code::Schema, "'States.ALL' must stand in the last entry");
+                notes.error(Code::Schema, "'States.ALL' must be in the last entry");
             }
         }
     });

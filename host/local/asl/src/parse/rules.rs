@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
-use crate::choice::{Pattern, Rule, Test, With, comparison};
+use crate::definition::choice::{Operand, Rule, StringPattern, Test, comparison};
 use crate::findings::{Code, Collector};
 
-/// The fields of a rule that are no comparison.
+/// The fields of a rule that are not comparisons.
 const OTHER: [&str; 5] = ["Variable", "Next", "Comment", "Assign", "Condition"];
 
-/// The rules with the state that each leads to.
+/// Reads the rules with their next states.
 pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Vec<(Rule, String)> {
     if !fields.has("Choices") {
         notes.error(Code::Schema, "'Choices' is missing");
@@ -32,13 +32,13 @@ pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Vec<(Rule,
     found
 }
 
-/// A rule without its `Next`.
+/// Reads a rule without `Next`.
 #[cfg(test)]
 pub(crate) fn rule(value: &Value, notes: &mut Collector) -> Option<Rule> {
     part(value, false, notes)
 }
 
-/// A rule (`top`) or a part of one.
+/// Reads a rule (`top`) or a part of one.
 fn part(value: &Value, top: bool, notes: &mut Collector) -> Option<Rule> {
     let Some(object) = value.as_object() else {
         notes.error(Code::Schema, "a rule must be an object");
@@ -64,7 +64,7 @@ fn operator(object: &Map<String, Value>, fields: &mut Fields<'_>, notes: &mut Co
             let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !OTHER.contains(name)).collect();
             fields.raw("Variable");
             if object.contains_key("Condition") || !unknown.is_empty() {
-                // The unknown field itself is reported when the rule is finished.
+                // `finish` reports the unknown field itself.
                 return None;
             }
             notes.error(Code::Schema, "a rule needs a comparison, such as 'StringEquals'");
@@ -98,14 +98,14 @@ fn operator(object: &Map<String, Value>, fields: &mut Fields<'_>, notes: &mut Co
         _ => {}
     }
     if !fields.has("Variable") {
-        notes.error(Code::Schema, format!("'{name}' needs 'Variable', the path of what it looks at"));
+        notes.error(Code::Schema, format!("'{name}' needs 'Variable', the path of the value that it tests"));
     }
     let variable = fields.path("Variable", notes);
     let test = test(name, fields, notes);
     Some(Rule::Test { variable: variable?, test: test? })
 }
 
-/// The static name of an operator.
+/// Returns the static name of an operator.
 fn known(name: &str) -> Option<&'static str> {
     const OTHERS: [&str; 10] = [
         "And",
@@ -165,7 +165,7 @@ fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> O
         "IsBoolean" => return fields.flag(name, notes).map(Test::Boolean),
         "IsTimestamp" => return fields.flag(name, notes).map(Test::Timestamp),
         "StringMatches" => {
-            let pattern = Pattern::parse(fields.text(name, notes)?);
+            let pattern = StringPattern::parse(fields.text(name, notes)?);
             return match pattern {
                 Ok(pattern) => Some(Test::Matches(pattern)),
                 Err(message) => {
@@ -177,18 +177,18 @@ fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> O
         _ => {}
     }
     let (kind, order, path) = comparison(name)?;
-    let with = if path {
-        With::Path(fields.path(name, notes)?)
+    let operand = if path {
+        Operand::Path(fields.path(name, notes)?)
     } else {
         let value = fields.raw(name)?;
         if !kind.accepts(value) {
-            let message = format!("the value of '{name}' is not of the type that it compares: {value}");
+            let message = format!("the value of '{name}' does not have the type that it compares: {value}");
             notes.at(name, |notes| notes.error(Code::Schema, message));
             return None;
         }
-        With::Value(value.clone())
+        Operand::Value(value.clone())
     };
-    Some(Test::Compare { kind, order, with })
+    Some(Test::Compare { kind, order, operand })
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{flow, query_language, recovery, rules};
+use super::{recovery, rules};
 use crate::clock;
+use crate::definition::model::{DataFlow, FailText, Flow, Map, Next, Pass, State, StateKind, Task, Wait};
+use crate::definition::resource::Resource;
+use crate::definition::settings::{Filter, Setting};
+use crate::expressions::intrinsics::Expression;
 use crate::findings::{Code, Collector};
-use crate::intrinsics::Expression;
 use crate::limits::SECONDS;
-use crate::model::{Filter, Flow, Kind, Map, Next, Pass, Setting, Shape, State, Task, Wait, Words};
-use crate::resource::Resource;
 
 /// The longest name of a state, in characters.
 const MOST_NAME: usize = 80;
-/// What a Fail state may compute its words with: the functions that make strings.
+/// The functions that return strings: a Fail state may use these only.
 const STRING_FUNCTIONS: [&str; 7] = [
     "States.Format",
     "States.JsonToString",
@@ -24,8 +25,18 @@ const STRING_FUNCTIONS: [&str; 7] = [
     "States.UUID",
 ];
 
-/// Reads a state. `None` when its transitions are not known.
-pub(super) fn read(name: &str, value: &Value, names: &mut Vec<String>, notes: &mut Collector) -> Option<State> {
+/// Reads `StartAt` and `States`. Passed as a parameter, because a flow contains states and Parallel and Map states
+/// contain flows.
+pub(super) type FlowReader = fn(&mut Fields<'_>, &mut Vec<String>, &mut Collector) -> Option<Flow>;
+
+/// Reads a state. Returns `None` if its transitions are unknown.
+pub(super) fn read(
+    name: &str,
+    value: &Value,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+    read_flow: FlowReader,
+) -> Option<State> {
     if name.is_empty() || name.chars().count() > MOST_NAME {
         notes.error(Code::Schema, format!("a state's name must have 1 to {MOST_NAME} characters"));
     }
@@ -34,7 +45,7 @@ pub(super) fn read(name: &str, value: &Value, names: &mut Vec<String>, notes: &m
         return None;
     };
     let mut fields = Fields::new(object);
-    query_language(&mut fields, notes);
+    fields.query_language(notes);
     if !fields.has("Type") {
         notes.error(Code::Schema, "'Type' is missing");
     }
@@ -52,17 +63,17 @@ pub(super) fn read(name: &str, value: &Value, names: &mut Vec<String>, notes: &m
         "Task" => task(&mut fields, notes),
         "Pass" => Some(pass(&mut fields, notes)),
         "Choice" => Some(choice(&mut fields, notes)),
-        "Parallel" => parallel(&mut fields, names, notes),
-        "Map" => map(&mut fields, names, notes),
+        "Parallel" => parallel(&mut fields, names, notes, read_flow),
+        "Map" => map(&mut fields, names, notes, read_flow),
         "Wait" => wait(&mut fields, notes),
-        "Succeed" => Some(Kind::Succeed),
+        "Succeed" => Some(StateKind::Succeed),
         "Fail" => Some(fail(&mut fields, notes)),
         other => {
             let message = format!(
                 "the state type '{other}' is not known: it is one of Task, Pass, Choice, Parallel, Map, Wait, Succeed, Fail"
             );
             notes.at("Type", |notes| notes.error(Code::Schema, message));
-            // Its other fields mean nothing.
+            // Without a type, the meaning of the other fields is unknown.
             return None;
         }
     };
@@ -95,16 +106,16 @@ fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
     }
 }
 
-fn shape(parameters: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> Shape {
-    Shape {
+fn data_flow(parameters: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> DataFlow {
+    DataFlow {
         parameters: fields.template(parameters, notes),
         result_selector: fields.template("ResultSelector", notes),
         result_path: fields.result_path(notes),
     }
 }
 
-fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
-    let shape = shape("Parameters", fields, notes);
+fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<StateKind> {
+    let data = data_flow("Parameters", fields, notes);
     let recovery = recovery::read(fields, notes);
     let timeout = fields.seconds("TimeoutSeconds", "TimeoutSecondsPath", 1, notes);
     let heartbeat = fields.seconds("HeartbeatSeconds", "HeartbeatSecondsPath", 1, notes);
@@ -123,29 +134,34 @@ fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
             return None;
         }
     };
-    Some(Kind::Task(Box::new(Task { resource, shape, recovery, timeout, heartbeat })))
+    Some(StateKind::Task(Box::new(Task { resource, data, recovery, timeout, heartbeat })))
 }
 
-fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
-    Kind::Pass(Box::new(Pass {
+fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
+    StateKind::Pass(Box::new(Pass {
         result: fields.raw("Result").cloned(),
         parameters: fields.template("Parameters", notes),
         result_path: fields.result_path(notes),
     }))
 }
 
-fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
+fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
     let rules = rules::read(fields, notes);
     let default = fields.text("Default", notes).map(str::to_owned);
     if !fields.has("Default") {
         let message = "there is no 'Default': an input that no rule matches fails with States.NoChoiceMatched";
         notes.warning(Code::NoDefault, message);
     }
-    Kind::Choice { rules, default }
+    StateKind::Choice { rules, default }
 }
 
-fn parallel(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Kind> {
-    let shape = shape("Parameters", fields, notes);
+fn parallel(
+    fields: &mut Fields<'_>,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+    read_flow: FlowReader,
+) -> Option<StateKind> {
+    let data = data_flow("Parameters", fields, notes);
     let recovery = recovery::read(fields, notes);
     if !fields.has("Branches") {
         notes.error(Code::Schema, "'Branches' is missing");
@@ -154,18 +170,19 @@ fn parallel(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collec
     let mut branches = Vec::new();
     notes.at("Branches", |notes| {
         for (at, value) in list.iter().enumerate() {
-            branches.extend(notes.at(at, |notes| inner(value, "a branch", names, notes, |_, _| {})));
+            branches.extend(notes.at(at, |notes| inner(value, "a branch", names, notes, read_flow, |_, _| {})));
         }
     });
-    Some(Kind::Parallel { branches, shape: Box::new(shape), recovery })
+    Some(StateKind::Parallel { branches, data: Box::new(data), recovery })
 }
 
-/// A flow within a state.
+/// Reads a flow within a state. `more` reads the other fields of the same object.
 fn inner(
     value: &Value,
     whose: &str,
     names: &mut Vec<String>,
     notes: &mut Collector,
+    read_flow: FlowReader,
     more: impl FnOnce(&mut Fields<'_>, &mut Collector),
 ) -> Option<Flow> {
     let Some(object) = value.as_object() else {
@@ -174,12 +191,17 @@ fn inner(
     };
     let mut fields = Fields::new(object);
     more(&mut fields, notes);
-    let flow = flow::read(&mut fields, names, notes);
+    let flow = read_flow(&mut fields, names, notes);
     fields.finish(whose, notes);
     flow
 }
 
-fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Kind> {
+fn map(
+    fields: &mut Fields<'_>,
+    names: &mut Vec<String>,
+    notes: &mut Collector,
+    read_flow: FlowReader,
+) -> Option<StateKind> {
     for (name, what) in [
         ("ItemReader", "reading items from storage"),
         ("ItemBatcher", "batches of items"),
@@ -201,7 +223,7 @@ fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) 
     fields.exclusive(&["ItemSelector", "Parameters"], notes);
     // `Parameters` and `Iterator` are the older names.
     let older = fields.has("Parameters") && !fields.has("ItemSelector");
-    let shape = shape(if older { "Parameters" } else { "ItemSelector" }, fields, notes);
+    let data = data_flow(if older { "Parameters" } else { "ItemSelector" }, fields, notes);
     let recovery = recovery::read(fields, notes);
     let concurrency = fields.seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes).unwrap_or(Setting::Value(0));
     if fields.exclusive(&["ItemProcessor", "Iterator"], notes) == 0 {
@@ -211,8 +233,9 @@ fn map(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) 
         Some(value) => ("ItemProcessor", Some(value)),
         None => ("Iterator", fields.raw("Iterator")),
     };
-    let processor = notes.at(name, |notes| inner(value?, "an item processor", names, notes, processor_config))?;
-    Some(Kind::Map(Box::new(Map { items, processor, shape, recovery, concurrency })))
+    let processor =
+        notes.at(name, |notes| inner(value?, "an item processor", names, notes, read_flow, processor_config))?;
+    Some(StateKind::Map(Box::new(Map { items, processor, data, recovery, concurrency })))
 }
 
 fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
@@ -234,7 +257,7 @@ fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
     });
 }
 
-fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
+fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<StateKind> {
     let given = fields.exclusive(&["Seconds", "SecondsPath", "Timestamp", "TimestampPath"], notes);
     if given == 0 {
         notes.error(Code::Schema, "one of Seconds, SecondsPath, Timestamp, TimestampPath is missing");
@@ -251,25 +274,30 @@ fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Kind> {
     });
     let path = fields.definite("TimestampPath", notes).map(|path| Wait::Until(Setting::Path(path)));
     let wait = seconds.or(seconds_path).or(until).or(path);
-    wait.map(Kind::Wait)
+    wait.map(StateKind::Wait)
 }
 
-fn fail(fields: &mut Fields<'_>, notes: &mut Collector) -> Kind {
-    let error = words(fields, "Error", "ErrorPath", notes);
-    let cause = words(fields, "Cause", "CausePath", notes);
-    Kind::Fail { error, cause }
+fn fail(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
+    let error = fail_text(fields, "Error", "ErrorPath", notes);
+    let cause = fail_text(fields, "Cause", "CausePath", notes);
+    StateKind::Fail { error, cause }
 }
 
-fn words(fields: &mut Fields<'_>, name: &'static str, path: &'static str, notes: &mut Collector) -> Option<Words> {
+fn fail_text(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    path: &'static str,
+    notes: &mut Collector,
+) -> Option<FailText> {
     fields.exclusive(&[name, path], notes);
-    let text = fields.text(name, notes).map(|text| Words::Text(text.to_owned()));
+    let text = fields.text(name, notes).map(|text| FailText::Text(text.to_owned()));
     let computed = fields.text(path, notes).and_then(|text| {
         let problem = match Expression::parse(text) {
             Ok(Expression::Call(call)) if !STRING_FUNCTIONS.contains(&call.name()) => {
-                format!("'{}' makes no string; '{path}' takes {}", call.name(), STRING_FUNCTIONS.join(", "))
+                format!("'{}' does not return a string; '{path}' allows {}", call.name(), STRING_FUNCTIONS.join(", "))
             }
             Ok(expression) => {
-                return Some(Words::Computed { expression, field: path });
+                return Some(FailText::Computed { expression, field: path });
             }
             Err(message) => message,
         };

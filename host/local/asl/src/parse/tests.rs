@@ -1,4 +1,4 @@
-//! What is refused when a machine is loaded, and how.
+//! Which definitions are refused when a machine is loaded, and with which findings.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ fn findings(definition: &Value) -> Vec<Finding> {
     StateMachine::parse(&definition.to_string()).map_or_else(|error| error.findings, |machine| machine.warnings)
 }
 
-/// The findings of a machine whose only state is this one, named `S`; a state `T` stands beside it.
+/// Returns the findings of a machine with this state, named `S`, and a state `T`.
 fn of_state(state: Value) -> Vec<Finding> {
     let mut state = state;
     let next = ["Choice", "Succeed", "Fail"].contains(&state["Type"].as_str().unwrap_or_default());
@@ -29,7 +29,7 @@ fn of_state(state: Value) -> Vec<Finding> {
     }))
 }
 
-/// Whether exactly one finding is there, with this code, place and part of the message; and it names the state.
+/// Checks that there is exactly one finding, with this code, place, state and part of the message.
 fn one(state: Value, code: Code, location: &str, part: &str) {
     let found = of_state(state.clone());
     assert_eq!(found.len(), 1, "{state}: {found:#?}");
@@ -47,7 +47,7 @@ fn a_definition_must_be_an_object_with_states_and_a_start() {
     assert_eq!(parse("not a definition").first().unwrap().code, Code::InvalidJson);
     assert_eq!(parse("[]").first().unwrap().message, "the definition must be a JSON object");
     let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Succeed"}}}"#;
-    assert!(parse(twice)[0].message.contains("'A' stands twice"));
+    assert!(parse(twice)[0].message.contains("'A' occurs twice"));
     let found = parse("{}");
     assert_eq!(
         (found[0].location.as_str(), found[0].message.as_str()),
@@ -102,7 +102,7 @@ fn a_machine_with_every_state_type_is_accepted() {
 }
 
 #[test]
-fn transitions_that_lead_nowhere_and_states_that_nothing_leads_to_are_named() {
+fn transitions_to_unknown_states_and_unreachable_states_are_named() {
     let found = findings(&json!({
         "StartAt": "A",
         "States": {
@@ -122,7 +122,7 @@ fn transitions_that_lead_nowhere_and_states_that_nothing_leads_to_are_named() {
 }
 
 #[test]
-fn a_branch_cannot_leave_itself_and_names_are_unique_in_the_whole_machine() {
+fn a_transition_cannot_leave_its_branch_and_names_are_unique_in_the_machine() {
     let found = of_state(json!({
         "Type": "Parallel",
         "Branches": [
@@ -136,7 +136,7 @@ fn a_branch_cannot_leave_itself_and_names_are_unique_in_the_whole_machine() {
 }
 
 #[test]
-fn what_belongs_to_jsonata_or_to_variables_is_refused_by_name() {
+fn fields_of_jsonata_and_of_variables_are_refused_by_name() {
     for (field, value) in [("Arguments", json!({})), ("Output", json!("{% 1 %}")), ("Assign", json!({"x": 1}))] {
         let mut state = json!({"Type": "Task", "Resource": TASK});
         state[field] = value;
@@ -188,7 +188,7 @@ fn unknown_types_fields_and_resources_are_refused_by_name() {
 }
 
 #[test]
-fn missing_and_contradicting_fields_are_named() {
+fn missing_and_contradictory_fields_are_named() {
     one(json!({"Type": "Task"}), Code::Schema, "", "'Resource' is missing");
     one(json!({"Type": "Parallel"}), Code::Schema, "", "'Branches' is missing");
     one(json!({"Type": "Map"}), Code::Schema, "", "'ItemProcessor' is missing");
@@ -209,7 +209,7 @@ fn missing_and_contradicting_fields_are_named() {
 }
 
 #[test]
-fn paths_and_calls_that_cannot_be_read_are_refused_where_they_stand() {
+fn malformed_paths_and_calls_are_refused_with_their_place() {
     one(json!({"Type": "Pass", "InputPath": "$.a["}), Code::InvalidPath, "/InputPath", "not closed");
     one(json!({"Type": "Pass", "ResultPath": "$.a[*]"}), Code::InvalidPath, "/ResultPath", "reference path");
     one(json!({"Type": "Pass", "ResultPath": "$$.Task"}), Code::InvalidPath, "/ResultPath", "cannot be written");
@@ -224,7 +224,7 @@ fn paths_and_calls_that_cannot_be_read_are_refused_where_they_stand() {
         json!({"Type": "Fail", "CausePath": "States.ArrayLength($.a)"}),
         Code::InvalidPath,
         "/CausePath",
-        "makes no string",
+        "does not return a string",
     );
 }
 
@@ -249,7 +249,7 @@ fn retries_are_checked_value_by_value() {
 }
 
 #[test]
-fn states_all_stands_alone_and_last() {
+fn states_all_must_be_alone_and_last() {
     for field in ["Retry", "Catch"] {
         let entry = |names: Value| match field {
             "Catch" => json!({"ErrorEquals": names, "Next": "T"}),
@@ -264,7 +264,7 @@ fn states_all_stands_alone_and_last() {
 }
 
 #[test]
-fn timeouts_are_within_their_bounds_and_the_heartbeat_within_the_timeout() {
+fn timeouts_are_within_bounds_and_the_heartbeat_is_shorter_than_the_timeout() {
     let task = |field: &str, value: Value| json!({"Type": "Task", "Resource": TASK, (field): value});
     one(task("TimeoutSeconds", json!(0)), Code::Schema, "/TimeoutSeconds", "from 1 to 99999999");
     one(task("HeartbeatSeconds", json!("5")), Code::Schema, "/HeartbeatSeconds", "whole number");
@@ -305,7 +305,7 @@ fn a_choice_without_default_and_a_machine_without_end_are_noted_but_run() {
 }
 
 #[test]
-fn a_resource_that_is_not_there_is_refused_with_the_state_that_wants_it() {
+fn an_unsupported_resource_is_refused_with_its_state() {
     struct OnlyLambda;
     #[async_trait::async_trait]
     impl Resources for OnlyLambda {
@@ -337,19 +337,19 @@ fn a_resource_that_is_not_there_is_refused_with_the_state_that_wants_it() {
 }
 
 #[test]
-fn all_findings_are_given_at_once_but_not_without_end() {
+fn all_findings_are_reported_at_once_up_to_a_limit() {
     let states: serde_json::Map<String, Value> =
         (0..500).map(|at| (format!("S{at}"), json!({"Type": "Nope"}))).collect();
     assert_eq!(findings(&json!({"StartAt": "S0", "States": states})).len(), 100);
 }
 
 #[test]
-fn a_definition_beyond_the_services_size_is_refused_unread() {
+fn a_definition_that_is_too_large_is_refused_without_parsing() {
     let text = format!("{{\"Comment\": \"{}\"", "a".repeat(crate::limits::DEFINITION_BYTES));
     assert!(StateMachine::parse(&text).unwrap_err().findings[0].message.contains("longer than"));
 }
 
-/// Something like a definition: known fields with values of any kind.
+/// Generates documents that resemble definitions: known fields with values of any type.
 fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -420,14 +420,14 @@ fn anything() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_document_makes_the_reader_panic(document in anything()) {
+    fn no_document_makes_the_parser_panic(document in anything()) {
         let _ = StateMachine::parse(&document.to_string());
         let machine = json!({"StartAt": "S", "States": {"S": document, "T": {"Type": "Succeed"}}});
         let _ = StateMachine::parse(&machine.to_string());
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
         prop_assert!(StateMachine::parse(&text).is_err());
     }
 }

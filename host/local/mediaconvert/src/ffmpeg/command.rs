@@ -1,31 +1,31 @@
-//! The command line that does a plan.
+//! The command line that carries out a plan.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::INPUT;
-use super::probe::Media;
+use super::media::Media;
 use super::process::file_argument;
 use super::size;
+use super::tools::INPUT_OPTIONS;
 use crate::settings::{Audio, KeyFrames, Plan, RateControl, Video};
 
-/// One run that decodes once and writes every output. `outputs` are the files to write, in the plan's order. The input
-/// must have a video stream.
+/// Returns the arguments of one run that decodes once and writes every output. `outputs` are the files to write, in the
+/// plan's order. The input must have a video stream.
 pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[PathBuf], threads: u32) -> Vec<OsString> {
     let mut line = Line(Vec::new());
     let threads = threads.max(1).to_string();
     line.add(&["-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-y"]);
     line.add(&["-progress", "pipe:1", "-stats_period", "0.5", "-filter_threads", "1"]);
-    line.add(&INPUT);
+    line.add(&INPUT_OPTIONS);
     line.add(&["-threads", &threads]);
     let Some(stream) = &media.video else { return line.0 };
-    if !size::turn(plan.input.rotate, stream).0 {
+    if !size::rotation(plan.input.rotate, stream).0 {
         line.add(&["-noautorotate"]);
     }
     line.0.push("-i".into());
     line.0.push(file_argument(input).into());
     for (output, file) in plan.outputs().zip(outputs) {
-        // The first video that is no cover picture.
+        // The first video stream that is not a cover picture.
         line.add(&["-map", "0:V:0"]);
         line.add(&["-vf", &size::filters(&output.video, plan.input.rotate, stream)]);
         video(&mut line, &output.video);
@@ -33,13 +33,13 @@ pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[Pat
             Some(track) => audio(&mut line, track),
             None => line.add(&["-an"]),
         }
-        // Where and when it was filmed is nobody's business.
+        // Metadata is dropped: it contains the place and time of the recording.
         line.add(&["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]);
         line.add(&["-threads", &threads]);
         if output.progressive_download {
             line.add(&["-movflags", "+faststart"]);
         }
-        // Same input, same settings, same bytes.
+        // Equal input and settings give equal bytes.
         line.add(&["-fflags", "+bitexact", "-f", "mp4"]);
         line.0.push(file_argument(file).into());
     }
@@ -60,7 +60,7 @@ fn video(line: &mut Line, video: &Video) {
         line.add(&["-level:v", level]);
     }
     let bits = |bits: u32| bits.to_string();
-    // A second's worth of the ceiling, unless the job says how much a decoder holds.
+    // The bits of one second at the highest rate, unless the job sets the decoder's buffer.
     let buffer = |ceiling: u32| bits(video.buffer.unwrap_or(ceiling));
     match video.rate {
         RateControl::Quality { level, max } => {
@@ -102,8 +102,8 @@ fn video(line: &mut Line, video: &Video) {
     }
 }
 
-/// x264's constant rate factor for the service's quality level: 7 and 23 are what each calls good for general viewing,
-/// and a level is about two steps.
+/// Returns x264's constant rate factor for the service's quality level. Level 7 and factor 23 are their recommendations
+/// for general viewing; one level is about two factors.
 fn quality(level: u32) -> u32 {
     23 + 2 * 7 - 2 * level.clamp(1, 10)
 }

@@ -1,42 +1,20 @@
-//! What a file is, from its headers, by ffprobe.
+//! Reading the headers of a media file with ffprobe.
 
 use std::path::Path;
 
 use serde_json::Value;
 
+use super::media::{Media, VideoStream};
 use super::process::{Limits, ToolError, file_argument, run};
-use super::{INPUT, Tools};
+use super::tools::{INPUT_OPTIONS, Tools};
 
-/// The longest answer of ffprobe that is read, in bytes.
+/// The most bytes of ffprobe's output that are read.
 const LONGEST: usize = 1 << 20;
-
-/// A media file's streams, as far as they matter here.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Media {
-    /// Microseconds; 0 when the file does not say.
-    pub(crate) duration: u64,
-    pub(crate) video: Option<VideoStream>,
-    pub(crate) audio_tracks: u32,
-}
-
-/// The first video stream that is not a cover picture.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VideoStream {
-    /// Absent when ffmpeg does not know the codec.
-    pub(crate) codec: Option<String>,
-    /// As stored, in pixels.
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    /// Width of a pixel by its height.
-    pub(crate) pixel_aspect: f64,
-    /// Clockwise turn that the file asks for, in degrees, 0 to 359.
-    pub(crate) rotation: u16,
-}
 
 /// Reads the headers of `file`.
 pub(crate) async fn probe(tools: &Tools, file: &Path, folder: &Path, limits: &Limits) -> Result<Media, ToolError> {
     let mut arguments: Vec<std::ffi::OsString> = ["-hide_banner", "-loglevel", "error"].map(Into::into).into();
-    arguments.extend(INPUT.map(Into::into));
+    arguments.extend(INPUT_OPTIONS.map(Into::into));
     arguments.extend(["-show_streams", "-show_format", "-of", "json"].map(Into::into));
     arguments.push(file_argument(file).into());
     let mut answer = Vec::new();
@@ -48,7 +26,7 @@ pub(crate) async fn probe(tools: &Tools, file: &Path, folder: &Path, limits: &Li
     Ok(read(&answer))
 }
 
-/// Reads ffprobe's JSON; what is not there or makes no sense is as if the file had no such stream.
+/// Reads ffprobe's JSON. Missing or invalid values count as absent.
 fn read(answer: &[u8]) -> Media {
     let answer: Value = serde_json::from_slice(answer).unwrap_or(Value::Null);
     let mut media = Media { duration: seconds(&answer["format"]["duration"]), ..Media::default() };
@@ -75,7 +53,7 @@ fn read_video(stream: &Value) -> Option<VideoStream> {
         .flatten()
         .find_map(|data| data["rotation"].as_f64())
         .filter(|degrees| degrees.is_finite())
-        // ffprobe counts counter-clockwise.
+        // ffprobe gives the rotation counter-clockwise.
         .map_or(0, |degrees| (-degrees).round().rem_euclid(360.0) as u16);
     Some(VideoStream {
         codec,
@@ -86,7 +64,7 @@ fn read_video(stream: &Value) -> Option<VideoStream> {
     })
 }
 
-/// `4:3`; what is unknown or absurd is square.
+/// Returns the ratio of `4:3`. An unknown or extreme one counts as square.
 fn aspect(text: Option<&str>) -> f64 {
     let ratio = text.and_then(|text| {
         let (across, down) = text.split_once(':')?;
@@ -95,7 +73,7 @@ fn aspect(text: Option<&str>) -> f64 {
     ratio.filter(|ratio| (0.1..=10.0).contains(ratio)).unwrap_or(1.0)
 }
 
-/// Decimal seconds in a string, as microseconds. Longer than a week is nonsense.
+/// Returns decimal seconds in a string as microseconds. More than a week counts as unknown.
 fn seconds(value: &Value) -> u64 {
     let seconds = value.as_str().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     if (0.0..604_800.0).contains(&seconds) { (seconds * 1e6) as u64 } else { 0 }
@@ -113,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_video_in_portrait_asks_for_a_quarter_turn() {
+    fn a_portrait_video_of_a_phone_has_a_rotation_of_90_degrees() {
         let media = media(json!({
             "streams": [
                 {"codec_type": "video", "codec_name": "mjpeg", "width": 10, "height": 10, "disposition": {"attached_pic": 1}},
@@ -130,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_as_if_it_were_not_there() {
+    fn invalid_values_count_as_absent() {
         let media = media(json!({
             "streams": [{"codec_type": "video", "width": 1e12, "height": -1}],
             "format": {"duration": "NaN"},

@@ -1,4 +1,4 @@
-//! Running one of the programs: confined, bounded in time, never left behind.
+//! Running one of the programs: confined, with a deadline, and killed when the caller is dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -7,26 +7,26 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-/// How much of standard error is kept: its end says why it failed.
+/// The bytes to keep from the end of standard error, where the reason of a failure is.
 const STDERR_TAIL: usize = 4096;
 
-/// What the process may use.
+/// The limits of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// From start to end.
+    /// The longest run time.
     pub(crate) wall: Duration,
     /// Bytes of address space (Linux).
     pub(crate) memory: u64,
-    /// Bytes of any file that it writes (Linux).
+    /// Bytes of each file that it writes (Linux).
     pub(crate) file: u64,
 }
 
-/// Why a program did not do its work.
+/// Why a program failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
     #[error(
         "ffmpeg was not found on this machine (there is no {program} in PATH). Install it (Debian and Ubuntu: apt \
-         install ffmpeg; macOS: brew install ffmpeg), or let `stagehost run --setup` do so, and run the batch again"
+         install ffmpeg; macOS: brew install ffmpeg), or let `stagehost run --setup` install it, and run the batch again"
     )]
     Missing { program: String },
     #[error("{program} could not be started: {source}")]
@@ -37,8 +37,11 @@ pub(crate) enum ToolError {
     Failed { program: String, status: ExitStatus, stderr: String },
 }
 
-/// Runs `program` in `folder` with nothing but the arguments; hands on what it writes to standard output. Dropping the
-/// future kills it.
+/// Runs `program` in `folder` with these arguments and without the environment. Passes its standard output to
+/// `on_stdout`. Dropping the future kills the process.
+///
+/// # Errors
+/// [`ToolError`].
 pub(crate) async fn run(
     program: &Path,
     arguments: &[std::ffi::OsString],
@@ -56,7 +59,7 @@ pub(crate) async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // What the loader needs to find the program and its libraries; nothing of the user's own.
+    // Only what the loader needs to find the program and its libraries.
     for variable in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SystemRoot"] {
         if let Some(value) = std::env::var_os(variable) {
             command.env(variable, value);
@@ -75,14 +78,14 @@ pub(crate) async fn run(
         Ok(Ok(status)) => Err(ToolError::Failed { program: name, status, stderr: tail.text(folder) }),
         Ok(Err(source)) => Err(ToolError::Start { program: name, source }),
         Err(_) => {
-            // Waits until it is gone, so that its folder can be removed.
+            // Waits for the end of the process, so that its folder can be removed.
             let _ = child.kill().await;
             Err(ToolError::TimedOut { program: name, wall: limits.wall })
         }
     }
 }
 
-/// Reads both outputs until the process closes them, then waits for its end.
+/// Reads both outputs until the process closes them, then waits for its end and returns its status.
 async fn follow(
     child: &mut Child,
     on_stdout: &mut (impl FnMut(&[u8]) + Send),
@@ -123,7 +126,7 @@ impl Tail {
         self.0.drain(..excess);
     }
 
-    /// The last lines as one, without the paths of the scratch folder, which mean nothing to the reader.
+    /// Returns the last lines in one line, without the paths of the scratch folder.
     fn text(&self, folder: &Path) -> String {
         let text = String::from_utf8_lossy(&self.0).replace(&format!("{}/", folder.display()), "");
         let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -133,12 +136,12 @@ impl Tail {
     }
 }
 
-/// Sets the limits on a child that runs already: it has had no time to read more than its arguments.
+/// Sets the limits of a process that has just started: it cannot have read more than its arguments.
 #[cfg(target_os = "linux")]
 fn confine(child: &Child, limits: &Limits) {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else { return };
-    // Several threads use processor time at once, hence more of it than of time.
+    // Several threads use processor time at once, so the limit is larger than the run time.
     let cpu = limits.wall.as_secs().saturating_mul(8).max(1);
     for (resource, most) in [
         (Resource::As, limits.memory),
@@ -157,7 +160,7 @@ fn confine(child: &Child, limits: &Limits) {
 #[cfg(not(target_os = "linux"))]
 fn confine(_: &Child, _: &Limits) {}
 
-/// A path as ffmpeg takes it without reading a protocol, an option or a pattern into it.
+/// Returns a path in a form that ffmpeg cannot take for a protocol, an option or a pattern.
 pub(super) fn file_argument(path: &Path) -> PathBuf {
     let mut argument = std::ffi::OsString::from("file:");
     argument.push(path);
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_standard_error_says_why_it_failed() {
+    async fn a_failure_quotes_the_end_of_standard_error() {
         let folder = tempfile::tempdir().unwrap();
         let error = run(
             Path::new("/bin/sh"),
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_named_with_the_remedy() {
+    async fn a_missing_program_is_named_with_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let error = run(Path::new("/nowhere/ffmpeg"), &[], folder.path(), &LIMITS, |_| {}).await.unwrap_err();
         assert!(matches!(error, ToolError::Missing { .. }));
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_environment_is_not_handed_on() {
+    async fn the_environment_is_not_passed_on() {
         let folder = tempfile::tempdir().unwrap();
         let mut output = Vec::new();
         run(Path::new("/usr/bin/env"), &[], folder.path(), &LIMITS, |bytes| output.extend_from_slice(bytes))
@@ -229,7 +232,7 @@ mod tests {
     async fn a_file_cannot_grow_past_its_limit() {
         let folder = tempfile::tempdir().unwrap();
         let limits = Limits { file: 4096, ..LIMITS };
-        // The pause lets the limits take hold before anything is written.
+        // The pause lets the limits take effect before anything is written.
         let result = run(
             Path::new("/bin/sh"),
             &shell("sleep 1; head -c 100000 /dev/zero > big"),

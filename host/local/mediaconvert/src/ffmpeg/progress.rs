@@ -1,9 +1,9 @@
 //! ffmpeg's `-progress` report: lines of `name=value`, in blocks that end with `progress=`.
 
-/// A line longer than this is none of ffmpeg's.
+/// The longest line that is kept, in bytes. ffmpeg's lines are shorter.
 const LONGEST: usize = 256;
 
-/// How far ffmpeg is, as of the last complete block.
+/// The progress as of the last complete block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Microseconds of output.
@@ -14,7 +14,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Takes some bytes of the report; true when a block ended in them.
+    /// Reads some bytes of the report. Returns whether a block ended in them.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
         let mut complete = false;
         for &byte in bytes {
@@ -31,7 +31,7 @@ impl Progress {
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
         let Some((name, value)) = line.trim().split_once('=') else { return false };
-        // `N/A` before the first frame: keep what is known.
+        // `N/A` before the first frame: keep the last value.
         match (name, value.trim().parse::<u64>()) {
             ("out_time_us", Ok(time)) => self.out_time = self.out_time.max(time),
             ("frame", Ok(frames)) => self.frames = frames,
@@ -40,7 +40,7 @@ impl Progress {
         name == "progress"
     }
 
-    /// Of `total` microseconds, in percent.
+    /// Returns the progress of `total` microseconds in percent.
     pub(crate) fn percent(&self, total: u64) -> u32 {
         match total {
             0 => 0,
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_is_read_however_it_is_cut() {
+    fn a_block_is_read_in_pieces_of_any_size() {
         let report = b"frame=12\nout_time_us=N/A\nprogress=continue\nframe=30\nout_time_us=1500000\nprogress=end\n";
         for cut in 0..report.len() {
             let mut progress = Progress::default();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_never_passes_a_hundred_or_divides_by_nothing() {
+    fn progress_is_at_most_100_percent_and_never_divides_by_zero() {
         let mut progress = Progress::default();
         progress.push(b"out_time_us=18446744073709551615\nprogress=end\n");
         assert_eq!(progress.percent(1), 100);

@@ -1,15 +1,16 @@
-//! How large the output is, and the filters that make it so.
+//! The size of an output and its filter chain.
 
-use super::probe::VideoStream;
+use super::media::VideoStream;
 use crate::settings::{Rotate, Scaling, Video};
 
-/// Bars this narrow, in pixels on both sides together, come from rounding to even sizes: the picture fills them.
+/// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is scaled over
+/// it.
 const ROUNDING: u32 = 2;
 
-/// Degrees clockwise that ffmpeg must still turn the picture, after it has followed the file's own metadata; whether it
-/// should follow it at all.
-pub(super) fn turn(rotate: Rotate, stream: &VideoStream) -> (bool, u16) {
-    // The service knows quarter turns only, to within a degree, and leaves any other as it is.
+/// Returns whether ffmpeg must apply the rotation in the file's metadata, and the clockwise degrees to rotate after
+/// that.
+pub(super) fn rotation(rotate: Rotate, stream: &VideoStream) -> (bool, u16) {
+    // The service applies quarter turns only, to within a degree.
     let stored = quarter(stream.rotation);
     match (rotate, stored) {
         (Rotate::Auto, Some(_)) => (true, 0),
@@ -21,11 +22,12 @@ pub(super) fn turn(rotate: Rotate, stream: &VideoStream) -> (bool, u16) {
     }
 }
 
+/// Returns the quarter turn in degrees, if the rotation is one.
 fn quarter(rotation: u16) -> Option<u16> {
     [0, 90, 180, 270, 360].into_iter().find(|turn| rotation.abs_diff(*turn) <= 1).map(|turn| turn % 360)
 }
 
-/// The picture's size as a person sees it, with square pixels.
+/// Returns the size of the picture as it is shown, with square pixels.
 pub(super) fn upright(rotate: Rotate, stream: &VideoStream) -> (f64, f64) {
     let (width, height) = (f64::from(stream.width) * stream.pixel_aspect, f64::from(stream.height));
     let degrees = match rotate {
@@ -36,10 +38,10 @@ pub(super) fn upright(rotate: Rotate, stream: &VideoStream) -> (f64, f64) {
     if degrees % 180 == 90 { (height, width) } else { (width, height) }
 }
 
-/// The filter chain of one output.
+/// Returns the filter chain of one output.
 pub(super) fn filters(video: &Video, rotate: Rotate, stream: &VideoStream) -> String {
     let mut chain = Vec::new();
-    match turn(rotate, stream).1 {
+    match rotation(rotate, stream).1 {
         90 => chain.push("transpose=clock".to_owned()),
         180 => chain.push("hflip,vflip".to_owned()),
         270 => chain.push("transpose=cclock".to_owned()),
@@ -80,7 +82,7 @@ pub(super) fn filters(video: &Video, rotate: Rotate, stream: &VideoStream) -> St
     chain.join(",")
 }
 
-/// `source` scaled so that both sides are within `target` (`min`) or cover it (`max`).
+/// Scales `source` so that both sides are within `target` (`min`) or cover it (`max`).
 fn fit(source: (f64, f64), target: (u32, u32), choose: fn(f64, f64) -> f64) -> (u32, u32) {
     let factor = choose(f64::from(target.0) / source.0, f64::from(target.1) / source.1);
     let (width, height) = (even(source.0 * factor), even(source.1 * factor));
@@ -90,7 +92,7 @@ fn fit(source: (f64, f64), target: (u32, u32), choose: fn(f64, f64) -> f64) -> (
     }
 }
 
-/// The nearest even number of pixels, at least 2.
+/// Returns the nearest even number of pixels, at least 2.
 fn even(length: f64) -> u32 {
     ((length / 2.0).round() as u32).clamp(1, 8192) * 2
 }
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_video_is_sized_by_what_a_person_sees() {
+    fn a_rotated_video_is_sized_as_it_is_shown() {
         let phone = stream(1920, 1080, 90);
         assert_eq!(chain(&video(Some(720), Some(1280), Scaling::Default), Rotate::Auto, &phone), "scale=720:1280");
         assert_eq!(chain(&video(Some(720), None, Scaling::Default), Rotate::Auto, &phone), "scale=720:1280");
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn without_auto_the_files_own_turn_is_undone() {
+    fn without_auto_the_rotation_in_the_file_is_reverted() {
         let phone = stream(1920, 1080, 90);
         assert_eq!(
             chain(&video(None, None, Scaling::Default), Rotate::None, &phone),
@@ -151,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_is_no_quarter_is_left_alone() {
-        assert_eq!(turn(Rotate::Auto, &stream(64, 32, 45)), (false, 0));
-        assert_eq!(turn(Rotate::Auto, &stream(64, 32, 359)), (true, 0));
+    fn a_rotation_that_is_not_a_quarter_turn_is_not_applied() {
+        assert_eq!(rotation(Rotate::Auto, &stream(64, 32, 45)), (false, 0));
+        assert_eq!(rotation(Rotate::Auto, &stream(64, 32, 359)), (true, 0));
     }
 
     #[test]

@@ -2,31 +2,33 @@
 
 use std::collections::HashMap;
 
-use crate::error::ApiError;
-use crate::node::{Node, missing};
+use crate::document::strict::{StrictObject, missing};
+use crate::error::MediaConvertError;
 
-/// What the service takes when an output names no selector.
+/// The selector of an output that names none, as on the service.
 const DEFAULT_SELECTOR: &str = "Audio Selector 1";
 
+/// The sound of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Audio {
-    /// Which of the input's sound tracks; 0 is the first.
+    /// The index of the input's sound track; 0 is the first.
     pub(crate) track: u32,
-    /// Bits per second.
+    /// In bits per second.
     pub(crate) bitrate: u32,
-    /// Hertz.
+    /// In hertz.
     pub(crate) sample_rate: u32,
-    /// As many as the source has when absent.
+    /// `None` keeps the channels of the source.
     pub(crate) channels: Option<u32>,
 }
 
-/// Reads the selectors into the track that each stands for.
-pub(super) fn read_selectors(node: Node) -> Result<HashMap<String, u32>, ApiError> {
-    node.entries()
+/// Reads the selectors. Returns the sound track of each name.
+pub(super) fn read_selectors(fields: StrictObject) -> Result<HashMap<String, u32>, MediaConvertError> {
+    fields
+        .entries()
         .into_iter()
         .map(|(path, name, value)| {
-            let mut selector = Node::new(path, value)?;
-            selector.indifferent(&["defaultSelection", "programSelection"]);
+            let mut selector = StrictObject::new(path, value)?;
+            selector.ignore(&["defaultSelection", "programSelection"]);
             selector.number("offset", 0..=0)?;
             selector.only("selectorType", &["TRACK"])?;
             selector.only("audioDurationCorrection", &["DISABLED", "AUTO"])?;
@@ -35,11 +37,11 @@ pub(super) fn read_selectors(node: Node) -> Result<HashMap<String, u32>, ApiErro
                 None => 0,
                 Some((path, track)) => match track.as_u64().and_then(|n| u32::try_from(n).ok()) {
                     Some(track @ 1..=64) => track - 1,
-                    _ => return Err(crate::node::wrong(&path, "a track, 1 to 64", &track)),
+                    _ => return Err(crate::document::strict::wrong(&path, "a track, 1 to 64", &track)),
                 },
             };
             if let Some((path, _)) = tracks.next() {
-                return Err(ApiError::bad_request(format!(
+                return Err(MediaConvertError::bad_request(format!(
                     "{path}: joining sound tracks is not supported by the local MediaConvert; select one"
                 )));
             }
@@ -49,9 +51,9 @@ pub(super) fn read_selectors(node: Node) -> Result<HashMap<String, u32>, ApiErro
         .collect()
 }
 
-/// One of `audioDescriptions`.
-pub(super) fn read(mut node: Node, selectors: &HashMap<String, u32>) -> Result<Audio, ApiError> {
-    node.indifferent(&[
+/// Reads one of `audioDescriptions`.
+pub(super) fn read(mut fields: StrictObject, selectors: &HashMap<String, u32>) -> Result<Audio, MediaConvertError> {
+    fields.ignore(&[
         "audioType",
         "audioTypeControl",
         "languageCode",
@@ -59,28 +61,28 @@ pub(super) fn read(mut node: Node, selectors: &HashMap<String, u32>) -> Result<A
         "customLanguageCode",
         "streamName",
     ]);
-    let source = node.string("audioSourceName")?;
+    let source = fields.string("audioSourceName")?;
     let track = match &source {
         Some(name) => match selectors.get(name) {
             Some(track) => *track,
-            // The console's own name for a selector that nobody spelt out.
+            // The console's name for a selector that the settings need not define.
             None if name == DEFAULT_SELECTOR => 0,
             None => {
-                return Err(ApiError::bad_request(format!(
+                return Err(MediaConvertError::bad_request(format!(
                     "{}: the input has no audio selector {name:?}",
-                    node.at("audioSourceName")
+                    fields.at("audioSourceName")
                 )));
             }
         },
         None => selectors.get(DEFAULT_SELECTOR).copied().unwrap_or(0),
     };
-    let mut codec = node.object("codecSettings")?.ok_or_else(|| missing(&node.at("codecSettings")))?;
+    let mut codec = fields.object("codecSettings")?.ok_or_else(|| missing(&fields.at("codecSettings")))?;
     codec.only("codec", &["AAC"])?;
     let mut aac = codec.object("aacSettings")?.ok_or_else(|| missing(&codec.at("aacSettings")))?;
     codec.finish()?;
-    node.finish()?;
+    fields.finish()?;
 
-    aac.indifferent(&["audioDescriptionBroadcasterMix", "rawFormat", "specification"]);
+    aac.ignore(&["audioDescriptionBroadcasterMix", "rawFormat", "specification"]);
     aac.only("codecProfile", &["LC"])?;
     aac.only("rateControlMode", &["CBR"])?;
     let bitrate = aac.number("bitrate", 6_000..=1_024_000)?.ok_or_else(|| missing(&aac.at("bitrate")))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::ApiError;
+use crate::error::MediaConvertError;
 
 /// An object in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,8 +12,8 @@ pub(crate) struct Location {
 }
 
 impl Location {
-    /// Reads the URI of an object. `path` is the setting that it stands in.
-    pub(crate) fn object(path: &str, uri: &str) -> Result<Self, ApiError> {
+    /// Parses the URI of an object. `path` is the path of the setting.
+    pub(crate) fn object(path: &str, uri: &str) -> Result<Self, MediaConvertError> {
         let location = Self::split(path, uri)?;
         if location.key.is_empty() || location.key.ends_with('/') {
             return Err(refuse(path, uri, "should name an object, s3://bucket/key"));
@@ -21,8 +21,8 @@ impl Location {
         Ok(location)
     }
 
-    /// Reads an output group's destination. Where it ends in `/`, the base name is that of the input file.
-    pub(crate) fn destination(path: &str, uri: &str, input: &Location) -> Result<Self, ApiError> {
+    /// Parses the destination of an output group. If it ends in `/`, the base name is that of the input file.
+    pub(crate) fn destination(path: &str, uri: &str, input: &Location) -> Result<Self, MediaConvertError> {
         let mut location = Self::split(path, uri)?;
         if uri.contains('$') {
             return Err(refuse(path, uri, "format identifiers ($…$) are not supported by the local MediaConvert"));
@@ -33,8 +33,8 @@ impl Location {
         Ok(location)
     }
 
-    /// The name of an output: destination, name modifier, extension.
-    pub(crate) fn named(&self, path: &str, modifier: &str, extension: &str) -> Result<Self, ApiError> {
+    /// Returns the location of an output: destination, name modifier, extension.
+    pub(crate) fn named(&self, path: &str, modifier: &str, extension: &str) -> Result<Self, MediaConvertError> {
         if modifier.contains('$') || extension.contains('$') {
             return Err(refuse(path, modifier, "format identifiers ($…$) are not supported by the local MediaConvert"));
         }
@@ -42,13 +42,13 @@ impl Location {
         Self::checked(path, &self.bucket, key)
     }
 
-    fn split(path: &str, uri: &str) -> Result<Self, ApiError> {
+    fn split(path: &str, uri: &str) -> Result<Self, MediaConvertError> {
         let rest = uri.strip_prefix("s3://").ok_or_else(|| refuse(path, uri, "should begin with s3://"))?;
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         Self::checked(path, bucket, key.to_owned())
     }
 
-    fn checked(path: &str, bucket: &str, key: String) -> Result<Self, ApiError> {
+    fn checked(path: &str, bucket: &str, key: String) -> Result<Self, MediaConvertError> {
         let sound = !bucket.is_empty()
             && bucket.len() <= 63
             && bucket.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
@@ -61,7 +61,7 @@ impl Location {
         Ok(Self { bucket: bucket.to_owned(), key })
     }
 
-    /// The file's name without its directory and extension.
+    /// Returns the file's name without directory and extension.
     fn stem(&self) -> &str {
         let name = self.key.rsplit('/').next().unwrap_or(&self.key);
         match name.rsplit_once('.') {
@@ -77,9 +77,9 @@ impl fmt::Display for Location {
     }
 }
 
-fn refuse(path: &str, found: &str, reason: &str) -> ApiError {
+fn refuse(path: &str, found: &str, reason: &str) -> MediaConvertError {
     let shown: String = found.chars().take(100).collect();
-    ApiError::bad_request(format!("{path}: {shown:?}: {reason}"))
+    MediaConvertError::bad_request(format!("{path}: {shown:?}: {reason}"))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_in_a_bucket_is_refused() {
+    fn a_uri_that_names_no_object_is_refused() {
         for uri in ["", "http://b/k", "s3://", "s3:///k", "s3://b", "s3://b/", "s3://b/dir/", "s3://b d/k", "s3://b/\0"]
         {
             assert!(Location::object("/f", uri).is_err(), "{uri:?}");
@@ -108,7 +108,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_uri_panics_and_what_is_read_is_written_the_same(uri in "(s3://)?\\PC{0,40}") {
+        fn no_uri_panics_and_a_parsed_one_is_written_unchanged(uri in "(s3://)?\\PC{0,40}") {
             if let Ok(location) = Location::object("", &uri) {
                 proptest::prop_assert_eq!(location.to_string(), uri);
             }

@@ -1,13 +1,13 @@
-//! A job's settings, read strictly into the plan of what ffmpeg is to do.
+//! Reading a job's settings into a plan for ffmpeg.
 //!
-//! Every field of the service's model that occurs is either understood, known to leave the result as it is, or refused by
-//! its path. Names and ranges follow the API's model.
+//! Every field is either supported, known not to affect the result, or refused by its path. Names and ranges follow the
+//! API's model.
 
 mod audio;
 mod location;
 mod video;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -15,13 +15,13 @@ pub(crate) use audio::Audio;
 pub(crate) use location::Location;
 pub(crate) use video::{KeyFrames, RateControl, Rotate, Scaling, Video};
 
-use crate::error::ApiError;
-use crate::node::{Node, missing};
+use crate::document::strict::{StrictObject, missing};
+use crate::error::MediaConvertError;
 
-/// The most outputs of one job. The service allows more; one machine should not try.
+/// The most outputs of one job. The service allows more, but one machine is too slow for that.
 const MAX_OUTPUTS: usize = 16;
 
-/// What a job is to do.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) input: Input,
@@ -29,6 +29,7 @@ pub(crate) struct Plan {
     pub(crate) groups: Vec<Vec<Output>>,
 }
 
+/// The input of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Input {
     pub(crate) file: Location,
@@ -39,64 +40,68 @@ pub(crate) struct Input {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Output {
     pub(crate) file: Location,
-    /// The index goes to the front, so that playing can begin before all is loaded.
+    /// The index is at the beginning of the file, so that playback can start before the whole file is loaded.
     pub(crate) progressive_download: bool,
     pub(crate) video: Video,
     pub(crate) audio: Option<Audio>,
 }
 
 impl Plan {
-    /// Reads settings that are complete: a template's are laid under them already.
-    pub(crate) fn read(settings: &Value) -> Result<Self, ApiError> {
-        let mut node = Node::new("/settings", settings.clone())?;
-        // Timecodes end up in metadata only, as inputs cannot be clipped here.
-        node.indifferent(&["timecodeConfig"]);
-        node.number("adAvailOffset", 0..=0)?;
-        node.number("followSource", 1..=1)?;
-        let inputs = node.list("inputs")?;
-        let groups = node.list("outputGroups")?;
-        node.finish()?;
+    /// Reads complete settings: those of a template have been merged already.
+    pub(crate) fn read(settings: &Value) -> Result<Self, MediaConvertError> {
+        let mut fields = StrictObject::new("/settings", settings.clone())?;
+        // Timecodes affect metadata only, because inputs cannot be clipped here.
+        fields.ignore(&["timecodeConfig"]);
+        fields.number("adAvailOffset", 0..=0)?;
+        fields.number("followSource", 1..=1)?;
+        let inputs = fields.list("inputs")?;
+        let groups = fields.list("outputGroups")?;
+        fields.finish()?;
 
         let mut inputs = inputs.into_iter();
         let (path, input) = inputs.next().ok_or_else(|| missing("/settings/inputs"))?;
         if inputs.next().is_some() {
-            return Err(ApiError::bad_request(
+            return Err(MediaConvertError::bad_request(
                 "/settings/inputs: joining several inputs is not supported by the local MediaConvert; send one job for each",
             ));
         }
-        let (input, selectors) = read_input(Node::new(path, input)?)?;
+        let (input, selectors) = read_input(StrictObject::new(path, input)?)?;
 
         if groups.is_empty() {
             return Err(missing("/settings/outputGroups"));
         }
         let groups = groups
             .into_iter()
-            .map(|(path, group)| read_group(Node::new(path, group)?, &input, &selectors))
+            .map(|(path, group)| read_group(StrictObject::new(path, group)?, &input, &selectors))
             .collect::<Result<Vec<_>, _>>()?;
         let plan = Self { input, groups };
         plan.check()?;
         Ok(plan)
     }
 
-    /// All outputs, group by group.
+    /// Returns all outputs, group by group.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.groups.iter().flatten()
     }
 
-    fn check(&self) -> Result<(), ApiError> {
+    /// Refuses too many outputs, equal names, and an output that would overwrite the input.
+    fn check(&self) -> Result<(), MediaConvertError> {
         let count = self.outputs().count();
         if count > MAX_OUTPUTS {
-            return Err(ApiError::bad_request(format!(
+            return Err(MediaConvertError::bad_request(format!(
                 "/settings/outputGroups: {count} outputs are more than the {MAX_OUTPUTS} that one job may have here"
             )));
         }
-        let mut seen = HashMap::new();
+        let mut files = HashSet::new();
         for output in self.outputs() {
             if output.file == self.input.file {
-                return Err(ApiError::bad_request(format!("{}: an output would overwrite the input", output.file)));
+                return Err(MediaConvertError::bad_request(format!(
+                    "{}: an output would overwrite the input",
+                    output.file
+                )));
             }
-            if seen.insert(&output.file, ()).is_some() {
-                return Err(ApiError::bad_request(format!(
+            if !files.insert(&output.file) {
+                return Err(MediaConvertError::bad_request(format!(
                     "{}: two outputs have the same name; give each a nameModifier of its own",
                     output.file
                 )));
@@ -106,71 +111,76 @@ impl Plan {
     }
 }
 
-/// The input, and its sound tracks by the name of their selector (0 is the first).
-fn read_input(mut node: Node) -> Result<(Input, HashMap<String, u32>), ApiError> {
-    let file = node.string("fileInput")?.ok_or_else(|| missing(&node.at("fileInput")))?;
-    let file = Location::object(&node.at("fileInput"), &file)?;
-    node.indifferent(&["timecodeSource", "timecodeStart", "psiControl", "filterStrength"]);
-    node.only("filterEnable", &["AUTO", "DISABLE"])?;
-    node.only("deblockFilter", &["DISABLED"])?;
-    node.only("denoiseFilter", &["DISABLED"])?;
-    node.only("inputScanType", &["AUTO"])?;
-    node.only("advancedInputFilter", &["DISABLED"])?;
-    let rotate = match node.object("videoSelector")? {
+/// Reads the input. Returns it with the sound track of each selector (0 is the first).
+fn read_input(mut fields: StrictObject) -> Result<(Input, HashMap<String, u32>), MediaConvertError> {
+    let file = fields.string("fileInput")?.ok_or_else(|| missing(&fields.at("fileInput")))?;
+    let file = Location::object(&fields.at("fileInput"), &file)?;
+    fields.ignore(&["timecodeSource", "timecodeStart", "psiControl", "filterStrength"]);
+    fields.only("filterEnable", &["AUTO", "DISABLE"])?;
+    fields.only("deblockFilter", &["DISABLED"])?;
+    fields.only("denoiseFilter", &["DISABLED"])?;
+    fields.only("inputScanType", &["AUTO"])?;
+    fields.only("advancedInputFilter", &["DISABLED"])?;
+    let rotate = match fields.object("videoSelector")? {
         Some(selector) => video::read_selector(selector)?,
         None => Rotate::default(),
     };
-    let selectors = match node.object("audioSelectors")? {
+    let selectors = match fields.object("audioSelectors")? {
         Some(selectors) => audio::read_selectors(selectors)?,
         None => HashMap::new(),
     };
-    node.finish()?;
+    fields.finish()?;
     Ok((Input { file, rotate }, selectors))
 }
 
-fn read_group(mut node: Node, input: &Input, selectors: &HashMap<String, u32>) -> Result<Vec<Output>, ApiError> {
-    node.indifferent(&["name", "customName"]);
-    let mut settings = node.object("outputGroupSettings")?.ok_or_else(|| missing(&node.at("outputGroupSettings")))?;
+fn read_group(
+    mut fields: StrictObject,
+    input: &Input,
+    selectors: &HashMap<String, u32>,
+) -> Result<Vec<Output>, MediaConvertError> {
+    fields.ignore(&["name", "customName"]);
+    let mut settings =
+        fields.object("outputGroupSettings")?.ok_or_else(|| missing(&fields.at("outputGroupSettings")))?;
     settings.only("type", &["FILE_GROUP_SETTINGS"])?;
     let mut file = settings.object("fileGroupSettings")?.ok_or_else(|| missing(&settings.at("fileGroupSettings")))?;
     let path = file.at("destination");
     let destination = file.string("destination")?.ok_or_else(|| missing(&path))?;
     let destination = Location::destination(&path, &destination, &input.file)?;
-    // Encryption, storage class and ACL are the store's business.
-    file.indifferent(&["destinationSettings"]);
+    // Encryption, storage class and ACL depend on the store.
+    file.ignore(&["destinationSettings"]);
     file.finish()?;
     settings.finish()?;
-    let outputs = node.list("outputs")?;
+    let outputs = fields.list("outputs")?;
     if outputs.is_empty() {
-        return Err(missing(&node.at("outputs")));
+        return Err(missing(&fields.at("outputs")));
     }
-    node.finish()?;
+    fields.finish()?;
     let several = outputs.len() > 1;
     outputs
         .into_iter()
-        .map(|(path, output)| read_output(Node::new(path, output)?, &destination, several, selectors))
+        .map(|(path, output)| read_output(StrictObject::new(path, output)?, &destination, several, selectors))
         .collect()
 }
 
 fn read_output(
-    mut node: Node,
+    mut fields: StrictObject,
     destination: &Location,
     several: bool,
     selectors: &HashMap<String, u32>,
-) -> Result<Output, ApiError> {
-    let modifier = node.string("nameModifier")?.unwrap_or_default();
+) -> Result<Output, MediaConvertError> {
+    let modifier = fields.string("nameModifier")?.unwrap_or_default();
     if several && modifier.is_empty() {
-        return Err(missing(&node.at("nameModifier")));
+        return Err(missing(&fields.at("nameModifier")));
     }
-    let extension = node.string("extension")?.unwrap_or_else(|| "mp4".to_owned());
-    let file = destination.named(&node.at("nameModifier"), &modifier, &extension)?;
+    let extension = fields.string("extension")?.unwrap_or_else(|| "mp4".to_owned());
+    let file = destination.named(&fields.at("nameModifier"), &modifier, &extension)?;
 
-    let mut container = node.object("containerSettings")?.ok_or_else(|| missing(&node.at("containerSettings")))?;
+    let mut container = fields.object("containerSettings")?.ok_or_else(|| missing(&fields.at("containerSettings")))?;
     container.only("container", &["MP4"])?;
     let progressive_download = match container.object("mp4Settings")? {
         None => false,
         Some(mut mp4) => {
-            mp4.indifferent(&["audioDuration", "cslgAtom", "cttsVersion", "freeSpaceBox", "mp4MajorBrand"]);
+            mp4.ignore(&["audioDuration", "cslgAtom", "cttsVersion", "freeSpaceBox", "mp4MajorBrand"]);
             mp4.only("c2paManifest", &["EXCLUDE"])?;
             let placement = mp4.choice("moovPlacement", &[("PROGRESSIVE_DOWNLOAD", true), ("NORMAL", false)])?;
             mp4.finish()?;
@@ -179,19 +189,19 @@ fn read_output(
     };
     container.finish()?;
 
-    let video = node.object("videoDescription")?.ok_or_else(|| missing(&node.at("videoDescription")))?;
+    let video = fields.object("videoDescription")?.ok_or_else(|| missing(&fields.at("videoDescription")))?;
     let video = video::read(video)?;
-    let mut tracks = node.list("audioDescriptions")?.into_iter();
+    let mut tracks = fields.list("audioDescriptions")?.into_iter();
     let audio = match tracks.next() {
-        Some((path, track)) => Some(audio::read(Node::new(path, track)?, selectors)?),
+        Some((path, track)) => Some(audio::read(StrictObject::new(path, track)?, selectors)?),
         None => None,
     };
     if let Some((path, _)) = tracks.next() {
-        return Err(ApiError::bad_request(format!(
+        return Err(MediaConvertError::bad_request(format!(
             "{path}: more than one sound track in an output is not supported by the local MediaConvert"
         )));
     }
-    node.finish()?;
+    fields.finish()?;
     Ok(Output { file, progressive_download, video, audio })
 }
 

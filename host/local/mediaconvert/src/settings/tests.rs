@@ -81,12 +81,12 @@ fn a_setting_that_only_tunes_the_encoder_is_accepted() {
 }
 
 #[test]
-fn without_a_word_on_rotation_the_picture_stays_as_stored_as_the_service_does() {
+fn without_a_rotation_setting_the_picture_stays_as_stored_as_on_the_service() {
     assert_eq!(Plan::read(&with("/inputs/0", "videoSelector", json!({}))).unwrap().input.rotate, Rotate::None);
 }
 
 #[test]
-fn two_outputs_need_names_of_their_own() {
+fn two_outputs_need_different_names() {
     let mut twice = settings();
     let outputs = twice.pointer_mut("/outputGroups/0/outputs").and_then(Value::as_array_mut).unwrap();
     outputs.push(outputs[0].clone());
@@ -110,7 +110,7 @@ fn an_output_may_not_overwrite_its_input() {
 }
 
 #[test]
-fn odd_and_absurd_sizes_are_refused() {
+fn odd_and_extreme_sizes_are_refused() {
     const VIDEO: &str = "/outputGroups/0/outputs/0/videoDescription";
     for size in [json!(719), json!(0), json!(100_000), json!(-2), json!("720"), json!(720.5)] {
         assert!(Plan::read(&with(VIDEO, "width", size.clone())).is_err(), "{size}");
@@ -120,7 +120,7 @@ fn odd_and_absurd_sizes_are_refused() {
 proptest::proptest! {
     #[test]
     fn no_document_panics(depth in 0usize..6, value in "\\PC{0,10}", number in proptest::num::f64::ANY) {
-        // Replaces each node of a sound document in turn by something else.
+        // Replaces parts of a valid document by another value.
         let pointers = ["/inputs", "/inputs/0", "/outputGroups/0/outputs", "/outputGroups/0/outputs/0/videoDescription",
             "/outputGroups/0/outputs/0/containerSettings/container", "/inputs/0/audioSelectors"];
         for replacement in [json!(value), json!(number), json!([value]), json!({value.clone(): number}), Value::Null] {

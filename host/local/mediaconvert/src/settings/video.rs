@@ -1,78 +1,74 @@
 //! The picture: `videoSelector` and `videoDescription`.
 
-use crate::error::ApiError;
-use crate::node::{Node, missing};
+use crate::document::strict::{StrictObject, missing};
+use crate::error::MediaConvertError;
 
 /// Bits per second, in the range of the API.
 const BITRATE: std::ops::RangeInclusive<u32> = 1_000..=1_152_000_000;
 
-/// How the picture is turned. The service's default is to leave it as it is stored, even where the file asks for a turn.
+/// The rotation of the picture. By default the service ignores the rotation in the file's metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Rotate {
-    /// As the file's metadata says.
+    /// The rotation in the file's metadata.
     Auto,
-    /// Degrees clockwise from how it is stored: 0, 90, 180 or 270.
+    /// Clockwise degrees from the stored picture: 0, 90, 180 or 270.
     Fixed(u16),
     /// `DEGREE_0`.
     #[default]
     None,
 }
 
-/// What to do when the output's shape is not the input's.
+/// How a picture is scaled to an output of another aspect ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scaling {
     /// Fit inside, with black bars.
     #[default]
     Default,
+    /// Fill the size, and distort the picture.
     Stretch,
-    /// Fit inside; the output becomes smaller than asked for.
+    /// Fit inside; the output is smaller than the given size.
     Fit,
+    /// As `Fit`, but never larger than the input.
     FitNoUpscale,
-    /// Cover, and cut off what protrudes.
+    /// Cover, and crop the rest.
     Fill,
 }
 
-/// How many bits go where.
+/// How bits are distributed over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RateControl {
-    /// Constant quality (1 to 10) under a ceiling.
-    Quality {
-        level: u32,
-        max: u32,
-    },
-    /// An average, under a ceiling if there is one.
-    Variable {
-        average: u32,
-        max: Option<u32>,
-    },
-    Constant {
-        rate: u32,
-    },
+    /// Constant quality (1 to 10) up to a maximum rate.
+    Quality { level: u32, max: u32 },
+    /// An average rate with an optional maximum.
+    Variable { average: u32, max: Option<u32> },
+    /// A constant rate.
+    Constant { rate: u32 },
 }
 
-/// Distance of key frames.
+/// The distance between key frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum KeyFrames {
     #[default]
     Auto,
     Count(u32),
-    /// Thousandths of a second.
+    /// In milliseconds.
     Millis(u32),
 }
 
+/// The picture of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Video {
     pub(crate) width: Option<u32>,
     pub(crate) height: Option<u32>,
     pub(crate) scaling: Scaling,
     pub(crate) rate: RateControl,
-    /// Bits in the decoder's buffer.
+    /// The size of the decoder's buffer, in bits.
     pub(crate) buffer: Option<u32>,
-    /// x264's names.
+    /// As x264 names it.
     pub(crate) profile: &'static str,
     pub(crate) level: Option<&'static str>,
     pub(crate) preset: &'static str,
-    /// Frames per second as a fraction; the source's own when absent.
+    /// Frames per second as a fraction; `None` keeps the rate of the source.
     pub(crate) frame_rate: Option<(u32, u32)>,
     pub(crate) key_frames: KeyFrames,
     pub(crate) b_frames: Option<u32>,
@@ -81,16 +77,16 @@ pub(crate) struct Video {
     pub(crate) cavlc: bool,
 }
 
-/// `videoSelector` of an input.
-pub(super) fn read_selector(mut node: Node) -> Result<Rotate, ApiError> {
-    node.indifferent(&["colorSpaceUsage", "maxLuminance"]);
-    node.only("alphaBehavior", &["DISCARD"])?;
-    node.only("colorSpace", &["FOLLOW"])?;
-    node.only("embeddedTimecodeOverride", &["NONE"])?;
-    node.only("padVideo", &["DISABLED"])?;
-    node.only("sampleRange", &["FOLLOW"])?;
-    node.only("selectorType", &["AUTO"])?;
-    let rotate = node.choice(
+/// Reads `videoSelector` of an input.
+pub(super) fn read_selector(mut fields: StrictObject) -> Result<Rotate, MediaConvertError> {
+    fields.ignore(&["colorSpaceUsage", "maxLuminance"]);
+    fields.only("alphaBehavior", &["DISCARD"])?;
+    fields.only("colorSpace", &["FOLLOW"])?;
+    fields.only("embeddedTimecodeOverride", &["NONE"])?;
+    fields.only("padVideo", &["DISABLED"])?;
+    fields.only("sampleRange", &["FOLLOW"])?;
+    fields.only("selectorType", &["AUTO"])?;
+    let rotate = fields.choice(
         "rotate",
         &[
             ("AUTO", Rotate::Auto),
@@ -100,15 +96,15 @@ pub(super) fn read_selector(mut node: Node) -> Result<Rotate, ApiError> {
             ("DEGREES_270", Rotate::Fixed(270)),
         ],
     )?;
-    node.finish()?;
+    fields.finish()?;
     Ok(rotate.unwrap_or_default())
 }
 
-/// `videoDescription` of an output.
-pub(super) fn read(mut node: Node) -> Result<Video, ApiError> {
-    let width = size(&mut node, "width")?;
-    let height = size(&mut node, "height")?;
-    let scaling = node.choice(
+/// Reads `videoDescription` of an output.
+pub(super) fn read(mut fields: StrictObject) -> Result<Video, MediaConvertError> {
+    let width = size(&mut fields, "width")?;
+    let height = size(&mut fields, "height")?;
+    let scaling = fields.choice(
         "scalingBehavior",
         &[
             ("DEFAULT", Scaling::Default),
@@ -118,34 +114,39 @@ pub(super) fn read(mut node: Node) -> Result<Video, ApiError> {
             ("FILL", Scaling::Fill),
         ],
     )?;
-    node.indifferent(&["timecodeInsertion", "timecodeTrack", "colorMetadata", "dropFrameTimecode"]);
-    node.number("sharpness", 50..=50)?;
-    node.only("antiAlias", &["ENABLED"])?;
-    node.only("afdSignaling", &["NONE"])?;
-    node.only("respondToAfd", &["NONE"])?;
-    node.only("chromaPositionMode", &["AUTO"])?;
-    let mut codec = node.object("codecSettings")?.ok_or_else(|| missing(&node.at("codecSettings")))?;
+    fields.ignore(&["timecodeInsertion", "timecodeTrack", "colorMetadata", "dropFrameTimecode"]);
+    fields.number("sharpness", 50..=50)?;
+    fields.only("antiAlias", &["ENABLED"])?;
+    fields.only("afdSignaling", &["NONE"])?;
+    fields.only("respondToAfd", &["NONE"])?;
+    fields.only("chromaPositionMode", &["AUTO"])?;
+    let mut codec = fields.object("codecSettings")?.ok_or_else(|| missing(&fields.at("codecSettings")))?;
     codec.only("codec", &["H_264"])?;
     let h264 = codec.object("h264Settings")?.ok_or_else(|| missing(&codec.at("h264Settings")))?;
     codec.finish()?;
-    node.finish()?;
+    fields.finish()?;
     read_h264(h264, (width, height), scaling.unwrap_or_default())
 }
 
-/// Even, as H.264 with half the colour samples wants it.
-fn size(node: &mut Node, name: &str) -> Result<Option<u32>, ApiError> {
-    let size = node.number(name, 32..=8192)?;
+/// Reads a width or height. It must be even, because 4:2:0 chroma subsampling halves it.
+fn size(fields: &mut StrictObject, name: &str) -> Result<Option<u32>, MediaConvertError> {
+    let size = fields.number(name, 32..=8192)?;
     match size {
-        Some(odd) if odd % 2 == 1 => {
-            Err(ApiError::bad_request(format!("{}: should be an even number of pixels, not {odd}", node.at(name))))
-        }
+        Some(odd) if odd % 2 == 1 => Err(MediaConvertError::bad_request(format!(
+            "{}: should be an even number of pixels, not {odd}",
+            fields.at(name)
+        ))),
         other => Ok(other),
     }
 }
 
-fn read_h264(mut node: Node, (width, height): (Option<u32>, Option<u32>), scaling: Scaling) -> Result<Video, ApiError> {
-    // These tune how the encoder spends its bits; the picture is the same, within its bit rate.
-    node.indifferent(&[
+fn read_h264(
+    mut fields: StrictObject,
+    (width, height): (Option<u32>, Option<u32>),
+    scaling: Scaling,
+) -> Result<Video, MediaConvertError> {
+    // These tune the encoder and do not change the picture beyond its bit rate.
+    fields.ignore(&[
         "adaptiveQuantization",
         "dynamicSubGop",
         "endOfStreamMarkers",
@@ -164,37 +165,38 @@ fn read_h264(mut node: Node, (width, height): (Option<u32>, Option<u32>), scalin
         "unregisteredSeiTimecode",
         "writeMp4PackagingType",
     ]);
-    node.only("bandwidthReductionFilter", &["DISABLED"])?;
-    node.only("explicitWeightedPrediction", &["DISABLED"])?;
-    node.only("framerateConversionAlgorithm", &["DUPLICATE_DROP"])?;
-    node.only("interlaceMode", &["PROGRESSIVE"])?;
-    node.only("parControl", &["INITIALIZE_FROM_SOURCE"])?;
-    node.only("saliencyAwareEncoding", &["DISABLED"])?;
-    node.only("scanTypeConversionMode", &["INTERLACED"])?;
-    node.only("slowPal", &["DISABLED"])?;
-    node.only("telecine", &["NONE"])?;
-    node.number("softness", 0..=0)?;
+    fields.only("bandwidthReductionFilter", &["DISABLED"])?;
+    fields.only("explicitWeightedPrediction", &["DISABLED"])?;
+    fields.only("framerateConversionAlgorithm", &["DUPLICATE_DROP"])?;
+    fields.only("interlaceMode", &["PROGRESSIVE"])?;
+    fields.only("parControl", &["INITIALIZE_FROM_SOURCE"])?;
+    fields.only("saliencyAwareEncoding", &["DISABLED"])?;
+    fields.only("scanTypeConversionMode", &["INTERLACED"])?;
+    fields.only("slowPal", &["DISABLED"])?;
+    fields.only("telecine", &["NONE"])?;
+    fields.number("softness", 0..=0)?;
 
-    let rate = rate_control(&mut node)?;
-    let buffer = node.number("hrdBufferSize", 0..=1_152_000_000)?.filter(|bits| *bits > 0);
-    let profile =
-        node.choice("codecProfile", &[("MAIN", "main"), ("HIGH", "high"), ("BASELINE", "baseline")])?.unwrap_or("main");
-    let level = node.choice("codecLevel", LEVELS)?.flatten();
-    let preset = node
+    let rate = rate_control(&mut fields)?;
+    let buffer = fields.number("hrdBufferSize", 0..=1_152_000_000)?.filter(|bits| *bits > 0);
+    let profile = fields
+        .choice("codecProfile", &[("MAIN", "main"), ("HIGH", "high"), ("BASELINE", "baseline")])?
+        .unwrap_or("main");
+    let level = fields.choice("codecLevel", LEVELS)?.flatten();
+    let preset = object
         .choice(
             "qualityTuningLevel",
             &[("SINGLE_PASS", "veryfast"), ("SINGLE_PASS_HQ", "fast"), ("MULTI_PASS_HQ", "medium")],
         )?
         .unwrap_or("veryfast");
-    let scene_cuts = node
+    let scene_cuts = object
         .choice("sceneChangeDetect", &[("ENABLED", true), ("TRANSITION_DETECTION", true), ("DISABLED", false)])?
         .unwrap_or(true);
-    let cavlc = node.choice("entropyEncoding", &[("CABAC", false), ("CAVLC", true)])?.unwrap_or(false);
-    let b_frames = node.number("numberBFramesBetweenReferenceFrames", 0..=7)?;
-    let references = node.number("numberReferenceFrames", 1..=6)?;
-    let frame_rate = frame_rate(&mut node)?;
-    let key_frames = key_frames(&mut node)?;
-    node.finish()?;
+    let cavlc = fields.choice("entropyEncoding", &[("CABAC", false), ("CAVLC", true)])?.unwrap_or(false);
+    let b_frames = fields.number("numberBFramesBetweenReferenceFrames", 0..=7)?;
+    let references = fields.number("numberReferenceFrames", 1..=6)?;
+    let frame_rate = frame_rate(&mut fields)?;
+    let key_frames = key_frames(&mut fields)?;
+    fields.finish()?;
     Ok(Video {
         width,
         height,
@@ -213,28 +215,28 @@ fn read_h264(mut node: Node, (width, height): (Option<u32>, Option<u32>), scalin
     })
 }
 
-fn rate_control(node: &mut Node) -> Result<RateControl, ApiError> {
+fn rate_control(fields: &mut StrictObject) -> Result<RateControl, MediaConvertError> {
     #[derive(Clone, Copy)]
     enum Mode {
         Quality,
         Variable,
         Constant,
     }
-    let bitrate = node.number("bitrate", BITRATE)?;
-    let max = node.number("maxBitrate", BITRATE)?;
-    let level = match node.object("qvbrSettings")? {
+    let bitrate = fields.number("bitrate", BITRATE)?;
+    let max = fields.number("maxBitrate", BITRATE)?;
+    let level = match fields.object("qvbrSettings")? {
         None => None,
         Some(mut qvbr) => {
             let level = qvbr.number("qvbrQualityLevel", 1..=10)?;
-            qvbr.indifferent(&["qvbrQualityLevelFineTune"]);
+            qvbr.ignore(&["qvbrQualityLevelFineTune"]);
             qvbr.number("maxAverageBitrate", 0..=0)?;
             qvbr.finish()?;
             level
         }
     };
-    let mode =
-        node.choice("rateControlMode", &[("QVBR", Mode::Quality), ("VBR", Mode::Variable), ("CBR", Mode::Constant)])?;
-    let missing = |name: &str| missing(&node.at(name));
+    let mode = fields
+        .choice("rateControlMode", &[("QVBR", Mode::Quality), ("VBR", Mode::Variable), ("CBR", Mode::Constant)])?;
+    let missing = |name: &str| missing(&fields.at(name));
     match mode.ok_or_else(|| missing("rateControlMode"))? {
         Mode::Quality => {
             Ok(RateControl::Quality { level: level.unwrap_or(7), max: max.ok_or_else(|| missing("maxBitrate"))? })
@@ -244,39 +246,39 @@ fn rate_control(node: &mut Node) -> Result<RateControl, ApiError> {
     }
 }
 
-fn frame_rate(node: &mut Node) -> Result<Option<(u32, u32)>, ApiError> {
-    let numerator = node.number("framerateNumerator", 1..=i32::MAX as u32)?;
-    let denominator = node.number("framerateDenominator", 1..=i32::MAX as u32)?;
+fn frame_rate(fields: &mut StrictObject) -> Result<Option<(u32, u32)>, MediaConvertError> {
+    let numerator = fields.number("framerateNumerator", 1..=i32::MAX as u32)?;
+    let denominator = fields.number("framerateDenominator", 1..=i32::MAX as u32)?;
     let specified =
-        node.choice("framerateControl", &[("INITIALIZE_FROM_SOURCE", false), ("SPECIFIED", true)])?.unwrap_or(false);
+        fields.choice("framerateControl", &[("INITIALIZE_FROM_SOURCE", false), ("SPECIFIED", true)])?.unwrap_or(false);
     if !specified {
         return Ok(None);
     }
-    let numerator = numerator.ok_or_else(|| missing(&node.at("framerateNumerator")))?;
-    let denominator = denominator.ok_or_else(|| missing(&node.at("framerateDenominator")))?;
+    let numerator = numerator.ok_or_else(|| missing(&fields.at("framerateNumerator")))?;
+    let denominator = denominator.ok_or_else(|| missing(&fields.at("framerateDenominator")))?;
     if numerator / denominator > 240 {
-        return Err(ApiError::bad_request(format!(
+        return Err(MediaConvertError::bad_request(format!(
             "{}: {numerator}/{denominator} is more than 240 frames per second",
-            node.at("framerateNumerator")
+            fields.at("framerateNumerator")
         )));
     }
     Ok(Some((numerator, denominator)))
 }
 
-fn key_frames(node: &mut Node) -> Result<KeyFrames, ApiError> {
+fn key_frames(fields: &mut StrictObject) -> Result<KeyFrames, MediaConvertError> {
     #[derive(Clone, Copy, PartialEq)]
     enum Unit {
         Auto,
         Frames,
         Seconds,
     }
-    let path = node.at("gopSize");
-    let size = node.take("gopSize");
-    let unit = node
+    let path = fields.at("gopSize");
+    let size = fields.take("gopSize");
+    let unit = object
         .choice("gopSizeUnits", &[("AUTO", Unit::Auto), ("FRAMES", Unit::Frames), ("SECONDS", Unit::Seconds)])?
         .unwrap_or(Unit::Auto);
     let Some(size) = size else { return Ok(KeyFrames::Auto) };
-    let bad = || crate::node::wrong(&path, "a number from 0 to 10,000", &size);
+    let bad = || crate::document::strict::wrong(&path, "a number from 0 to 10,000", &size);
     let number = size.as_f64().filter(|n| (0.0..=10_000.0).contains(n)).ok_or_else(bad)?;
     Ok(match unit {
         _ if number == 0.0 => KeyFrames::Auto,

@@ -1,4 +1,4 @@
-//! A store in a folder, a list of events, and small videos that ffmpeg makes itself.
+//! A store in a folder, a list of events, and small videos that ffmpeg generates.
 #![allow(clippy::unwrap_used, missing_docs, dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub fn bench(options: Options) -> Bench {
 }
 
 impl Bench {
-    /// Makes `51/raw/{name}` by ffmpeg.
+    /// Generates `51/raw/{name}` with ffmpeg.
     pub fn film(&self, name: &str, arguments: &[&str]) {
         let path = self.store.path("media", &format!("51/raw/{name}"));
         let output =
@@ -72,7 +72,7 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Films ffmpeg's test sources, in H.264.
+    /// Generates a video from ffmpeg's test sources, in H.264.
     pub fn draw(&self, name: &str, sources: &[&str], further: &[&str]) {
         let mut arguments: Vec<_> = sources.iter().flat_map(|source| ["-f", "lavfi", "-i", source]).collect();
         arguments.extend(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
@@ -80,18 +80,18 @@ impl Bench {
         self.film(name, &arguments);
     }
 
-    /// A second of landscape with sound.
+    /// Generates one second in landscape format with sound.
     pub fn landscape(&self, name: &str) {
         let sources = ["testsrc=size=320x180:rate=10:duration=1", "sine=frequency=440:duration=1"];
         self.draw(name, &sources, &["-c:a", "aac", "-shortest"]);
     }
 
-    /// Hours of nothing in `long.mp4`: far more work than a test waits for.
+    /// Generates `long.mp4`, hours of video: more work than a test waits for.
     pub fn long(&self) {
         self.draw("long.mp4", &["color=gray:size=64x64:rate=1:duration=20000"], &[]);
     }
 
-    /// Waits for the event that ends a job; everything before it is in `seen`.
+    /// Waits for the event that ends a job. Earlier events are in `seen`.
     pub async fn end(&self, id: &str) -> JobEvent {
         self.until(|event| event.job_id == id && matches!(event.status, "COMPLETE" | "ERROR" | "CANCELED")).await
     }
@@ -99,7 +99,7 @@ impl Bench {
     pub async fn until(&self, wanted: impl Fn(&JobEvent) -> bool) -> JobEvent {
         let mut events = self.events.lock().await;
         loop {
-            // Long enough for the slowest machine: only a hang ends here.
+            // Long enough for the slowest machine, so that only a hang fails.
             let event = tokio::time::timeout(Duration::from_secs(300), events.recv()).await.unwrap().unwrap();
             self.seen.lock().unwrap().push(event.clone());
             if wanted(&event) {
@@ -113,7 +113,7 @@ impl Bench {
     }
 }
 
-/// An output of the given size, with sound if there is any.
+/// Returns an output of the given size, with sound if the input has any.
 pub fn output(modifier: &str, width: u32, height: u32) -> Value {
     json!({
         "nameModifier": modifier,
@@ -131,7 +131,7 @@ pub fn output(modifier: &str, width: u32, height: u32) -> Value {
     })
 }
 
-/// A job for `51/raw/{name}`.
+/// Returns a job for `51/raw/{name}`.
 pub fn job(name: &str, outputs: &[Value]) -> Value {
     json!({
         "role": "arn:aws:iam::000000000000:role/transcode",
@@ -153,7 +153,7 @@ pub fn job(name: &str, outputs: &[Value]) -> Value {
     })
 }
 
-/// What ffprobe says of a file.
+/// Returns ffprobe's output for a file.
 pub fn probe(file: &Path) -> Value {
     let output = Command::new("ffprobe")
         .args(["-loglevel", "error", "-show_streams", "-show_format", "-of", "json"])
@@ -164,7 +164,7 @@ pub fn probe(file: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// One frame as 8×8 RGB pixels, to see which way is up.
+/// Returns one frame as 8×8 RGB pixels, to check its orientation.
 pub fn thumbnail(file: &Path) -> Vec<u8> {
     let output = Command::new("ffmpeg")
         .args(["-loglevel", "error", "-i"])

@@ -1,11 +1,11 @@
-//! Buckets are the folders in the root.
+//! Buckets, which are the folders in the root.
 
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::Api;
-use crate::body::blocking;
-use crate::failure::{AtPath, refuse};
+use super::context::Api;
+use crate::error::{AtPath, refuse};
+use crate::http::body::blocking;
 
 impl Api {
     pub(super) async fn create_bucket(
@@ -39,7 +39,7 @@ impl Api {
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
         let store = self.store.clone();
         blocking(move || store.bucket(&request.input.bucket)).await?;
-        // us-east-1 has no name here, by S3's own history.
+        // S3 returns no location constraint for us-east-1.
         let region = Some(self.region.clone()).filter(|region| region != "us-east-1");
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint: region.map(BucketLocationConstraint::from) }))
     }

@@ -1,4 +1,4 @@
-//! Copies inside the store. Bytes go from file to file; they are hashed again only where their digests are not known.
+//! Copies in the store. Bytes are copied from file to file, and hashed only if their digests are unknown.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,15 +8,29 @@ use std::os::unix::fs::FileExt;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::objects::{attributes, check_version, etag, only, put_encryption, refuse_customer_key};
-use super::{Api, tags};
-use crate::body::blocking;
-use crate::condition::ReadCondition;
-use crate::digest::{Algorithm, BUFFER, Digests, Hasher, Wanted, put_checksums};
-use crate::failure::{AtPath, refuse};
-use crate::record::{Attributes, ChecksumKind, Stamp};
-use crate::store::{NewObject, Opened, WriteCondition};
-use crate::uploads::PART_NUMBER_MAX;
+use super::context::Api;
+use super::request::{attributes, check_part_number, check_version, checksum_algorithm, refuse_customer_key};
+use super::response::{etag, put_encryption, put_entity};
+use super::tags::parse_tag_header;
+use crate::digest::{Algorithm, BUFFER, Checksums, Digests, Hasher, WantedAlgorithms, put_checksums};
+use crate::error::{AtPath, refuse};
+use crate::http::body::blocking;
+use crate::storage::read_condition::ReadCondition;
+use crate::storage::record::{Attributes, ChecksumKind, Stamp};
+use crate::storage::store::{NewObject, OpenObject};
+use crate::storage::write_condition::WriteCondition;
+
+/// Returns the condition on the source, which two inputs have in the same fields.
+macro_rules! source_condition {
+    ($input:expr) => {
+        ReadCondition {
+            if_match: $input.copy_source_if_match,
+            if_none_match: $input.copy_source_if_none_match,
+            if_modified_since: $input.copy_source_if_modified_since,
+            if_unmodified_since: $input.copy_source_if_unmodified_since,
+        }
+    };
+}
 
 impl Api {
     pub(super) async fn copy_object(
@@ -37,14 +51,9 @@ impl Api {
                            the object's metadata, storage class, website redirect location or encryption attributes.";
             return refuse(S3ErrorCode::InvalidRequest, message);
         }
-        let tags = tags::from_header(input.tagging.as_deref())?;
-        let named = input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
-        let condition = ReadCondition {
-            if_match: input.copy_source_if_match,
-            if_none_match: input.copy_source_if_none_match,
-            if_modified_since: input.copy_source_if_modified_since,
-            if_unmodified_since: input.copy_source_if_unmodified_since,
-        };
+        let tags = parse_tag_header(input.tagging.as_deref())?;
+        let named = checksum_algorithm(input.checksum_algorithm.as_ref())?;
+        let condition = source_condition!(input);
 
         blocking(move || {
             store.bucket(&input.bucket)?;
@@ -67,23 +76,12 @@ impl Api {
                     ..opened.record.attributes.clone()
                 }
             };
-            let object = NewObject {
-                etag: digests.md5,
-                checksums: only(&digests.checksums, algorithms),
-                checksum_kind: ChecksumKind::FullObject,
-                crc32: digests.crc32,
-                attributes,
-                tags: if retag { tags } else { opened.record.tags.clone() },
-                parts: Vec::new(),
-            };
+            let tags = if retag { tags } else { opened.record.tags.clone() };
+            let object = NewObject::whole(digests, algorithms, attributes, tags);
             let record = store.publish(&input.bucket, &input.key, &scratch, object, &WriteCondition::default())?;
-            let mut result = CopyObjectResult {
-                checksum_type: Some(ChecksumType::from_static(record.checksum_kind.name())),
-                e_tag: Some(etag(&record.etag)),
-                last_modified: Some(record.stamp.modified_second().into()),
-                ..Default::default()
-            };
-            put_checksums!(result, &record.checksums);
+            let mut result =
+                CopyObjectResult { last_modified: Some(record.stamp.modified_second().into()), ..Default::default() };
+            put_entity!(result, &record);
             let mut output = CopyObjectOutput { copy_object_result: Some(result), ..Default::default() };
             put_encryption!(output, &record.attributes);
             Ok(S3Response::new(output))
@@ -99,12 +97,7 @@ impl Api {
         refuse_customer_key!(input);
         check_part_number(input.part_number)?;
         let (source_bucket, source_key) = source(&input.copy_source)?;
-        let condition = ReadCondition {
-            if_match: input.copy_source_if_match,
-            if_none_match: input.copy_source_if_none_match,
-            if_modified_since: input.copy_source_if_modified_since,
-            if_unmodified_since: input.copy_source_if_unmodified_since,
-        };
+        let condition = source_condition!(input);
         blocking(move || {
             let upload = store.uploads.get(&input.upload_id, &input.bucket, &input.key)?;
             let opened = store.read(&source_bucket, &source_key)?;
@@ -117,7 +110,7 @@ impl Api {
             let (mut file, scratch) = store.scratch()?;
             let algorithms: Vec<Algorithm> = upload.algorithm.into_iter().collect();
             let mut digests = copy(&opened, range, &algorithms, &mut file)?;
-            digests.checksums = only(&digests.checksums, algorithms);
+            digests.checksums = digests.checksums.only(algorithms);
             let part = store.uploads.add_part(&upload, input.part_number, &scratch, digests)?;
             let mut result = CopyPartResult {
                 e_tag: Some(etag(&part.md5)),
@@ -133,7 +126,7 @@ impl Api {
     }
 }
 
-/// The one bucket and key that a copy can come from here.
+/// Returns the bucket and key of a copy's source.
 fn source(source: &CopySource) -> S3Result<(String, String)> {
     match source {
         CopySource::Bucket { bucket, key, version_id } => {
@@ -144,7 +137,7 @@ fn source(source: &CopySource) -> S3Result<(String, String)> {
     }
 }
 
-/// `bytes=first-last`, both of which must be there and inside the object.
+/// Parses `bytes=first-last`. Both numbers are required and must be inside of the object.
 fn copy_range(range: &str, size: u64) -> S3Result<Range<u64>> {
     let bounds = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
     let parse = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -160,16 +153,13 @@ fn copy_range(range: &str, size: u64) -> S3Result<Range<u64>> {
     }
 }
 
-/// A part's number is between 1 and 10,000.
-pub fn check_part_number(number: i32) -> S3Result<()> {
-    if (1..=PART_NUMBER_MAX).contains(&number) {
-        return Ok(());
-    }
-    refuse(S3ErrorCode::InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
-}
-
-/// Copies an open object, or a range of it, to a new file.
-fn copy(opened: &Opened, range: Option<Range<u64>>, algorithms: &[Algorithm], target: &mut File) -> S3Result<Digests> {
+/// Copies an open object or a range of it to a new file, and returns the digests.
+fn copy(
+    opened: &OpenObject,
+    range: Option<Range<u64>>,
+    algorithms: &[Algorithm],
+    target: &mut File,
+) -> S3Result<Digests> {
     let record = &opened.record;
     let size = record.stamp.size;
     let whole = range.as_ref().is_none_or(|range| *range == (0..size));
@@ -178,19 +168,19 @@ fn copy(opened: &Opened, range: Option<Range<u64>>, algorithms: &[Algorithm], ta
         |algorithm: &Algorithm| *algorithm == Algorithm::CRC32 || full && record.checksums.0.contains_key(algorithm);
     let key = record.key.as_ref();
     let digests = if whole && record.etag_is_md5() && algorithms.iter().all(known) {
-        // All that would be computed is known: the kernel moves the bytes, where it can without touching them.
+        // All digests are known, so the kernel copies the bytes, by sharing blocks if the file system can.
         let mut source = &opened.file;
         let copied = io::copy(&mut source, target).at(key)?;
-        let mut checksums = crate::digest::Checksums::crc32(record.crc32);
+        let mut checksums = Checksums::crc32(record.crc32);
         if full {
             checksums.0.extend(record.checksums.0.clone());
         }
         Digests { size: copied, md5: record.etag.clone(), crc32: record.crc32, checksums }
     } else {
         let range = range.unwrap_or(0..size);
-        copy_hashed(&opened.file, range, Wanted::of(algorithms.iter().copied()), target).at(key)?
+        copy_hashed(&opened.file, range, WantedAlgorithms::of(algorithms.iter().copied()), target).at(key)?
     };
-    // Objects are replaced, never changed; a person's editor may do otherwise.
+    // Objects are replaced and never changed in place, but another program may change the file.
     if Stamp::of(&opened.file.metadata().at(key)?) != record.stamp {
         return refuse(
             S3ErrorCode::ServiceUnavailable,
@@ -200,7 +190,7 @@ fn copy(opened: &Opened, range: Option<Range<u64>>, algorithms: &[Algorithm], ta
     Ok(digests)
 }
 
-fn copy_hashed(source: &File, range: Range<u64>, wanted: Wanted, target: &mut File) -> io::Result<Digests> {
+fn copy_hashed(source: &File, range: Range<u64>, wanted: WantedAlgorithms, target: &mut File) -> io::Result<Digests> {
     let mut hasher = Hasher::new(wanted);
     let mut buffer = vec![0; BUFFER];
     let mut at = range.start;
@@ -215,13 +205,6 @@ fn copy_hashed(source: &File, range: Range<u64>, wanted: Wanted, target: &mut Fi
     Ok(hasher.finish())
 }
 
-/// Hashes a file again, for the checksums that cannot be combined from those of its parts.
-pub fn rehash(file: &File, algorithm: Algorithm) -> S3Result<Option<String>> {
-    io::Seek::rewind(&mut &*file).at("an upload".as_ref())?;
-    let digests = crate::digest::hash(file, Wanted::of([algorithm])).at("an upload".as_ref())?;
-    Ok(digests.checksums.get(algorithm))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -230,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_to_copy_names_both_its_ends_within_the_object() {
+    fn a_range_to_copy_has_both_ends_within_the_object() {
         assert_eq!(copy_range("bytes=0-9", 10).unwrap(), 0..10);
         assert_eq!(copy_range("bytes=3-3", 10).unwrap(), 3..4);
         for (range, code) in [

@@ -1,23 +1,20 @@
-//! ListObjects, both versions.
+//! Both versions of ListObjects.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::Api;
-use super::objects::{etag, storage_class};
-use crate::body::blocking;
-use crate::failure::{AtPath, refuse};
-use crate::list::{Item, PAGE_MAX, Page, Query, page};
-use crate::store::Store;
+use super::context::Api;
+use super::paging::{KeyEncoding, limit};
+use super::response::{etag, storage_class};
+use crate::error::{AtPath, refuse};
+use crate::http::body::blocking;
+use crate::storage::listing::{Item, Page, Query, page};
+use crate::storage::store::ObjectStore;
 
-/// What `encoding-type=url` leaves as it is.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
-
-/// A page as both versions of the operation show it.
-struct Shown {
+/// A page in the types of the response.
+struct PageContents {
     contents: Vec<Object>,
     prefixes: Vec<CommonPrefix>,
     next: Option<String>,
@@ -29,7 +26,7 @@ impl Api {
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = request.input;
-        let text = Texts::new(input.encoding_type.as_ref())?;
+        let keys = KeyEncoding::new(input.encoding_type.as_ref())?;
         let limit = limit(input.max_keys)?;
         let continued = input.continuation_token.as_deref().map(from_token).transpose()?;
         let query = Query {
@@ -39,21 +36,21 @@ impl Api {
             after: continued.or_else(|| input.start_after.clone()).unwrap_or_default(),
             limit,
         };
-        let shown = self.show(input.bucket.clone(), query, &text).await?;
-        let count = shown.contents.len() + shown.prefixes.len();
+        let page = self.page(input.bucket.clone(), query, &keys).await?;
+        let count = page.contents.len() + page.prefixes.len();
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),
-            prefix: Some(text.of(&input.prefix.unwrap_or_default())),
+            prefix: Some(keys.encode(&input.prefix.unwrap_or_default())),
             max_keys: i32::try_from(limit).ok(),
             key_count: i32::try_from(count).ok(),
             continuation_token: input.continuation_token,
-            is_truncated: Some(shown.next.is_some()),
-            next_continuation_token: shown.next.map(|next| URL_SAFE_NO_PAD.encode(next)),
-            contents: Some(shown.contents),
-            common_prefixes: Some(shown.prefixes),
-            delimiter: input.delimiter.map(|delimiter| text.of(&delimiter)),
+            is_truncated: Some(page.next.is_some()),
+            next_continuation_token: page.next.map(|next| URL_SAFE_NO_PAD.encode(next)),
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            delimiter: input.delimiter.map(|delimiter| keys.encode(&delimiter)),
             encoding_type: input.encoding_type,
-            start_after: input.start_after.map(|after| text.of(&after)),
+            start_after: input.start_after.map(|after| keys.encode(&after)),
             request_charged: None,
         }))
     }
@@ -63,7 +60,7 @@ impl Api {
         request: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
         let input = request.input;
-        let text = Texts::new(input.encoding_type.as_ref())?;
+        let keys = KeyEncoding::new(input.encoding_type.as_ref())?;
         let limit = limit(input.max_keys)?;
         let query = Query {
             prefix: input.prefix.clone().unwrap_or_default(),
@@ -72,90 +69,59 @@ impl Api {
             after_item: true,
             limit,
         };
-        let shown = self.show(input.bucket.clone(), query, &text).await?;
+        let page = self.page(input.bucket.clone(), query, &keys).await?;
         Ok(S3Response::new(ListObjectsOutput {
             name: Some(input.bucket),
-            prefix: Some(text.of(&input.prefix.unwrap_or_default())),
-            marker: Some(text.of(&input.marker.unwrap_or_default())),
+            prefix: Some(keys.encode(&input.prefix.unwrap_or_default())),
+            marker: Some(keys.encode(&input.marker.unwrap_or_default())),
             max_keys: i32::try_from(limit).ok(),
-            is_truncated: Some(shown.next.is_some()),
-            // Without a delimiter S3 leaves it out, and callers take the last key.
-            next_marker: shown.next.filter(|_| input.delimiter.is_some()).map(|next| text.of(&next)),
-            contents: Some(shown.contents),
-            common_prefixes: Some(shown.prefixes),
-            delimiter: input.delimiter.map(|delimiter| text.of(&delimiter)),
+            is_truncated: Some(page.next.is_some()),
+            // Without a delimiter, S3 omits the marker and callers use the last key.
+            next_marker: page.next.filter(|_| input.delimiter.is_some()).map(|next| keys.encode(&next)),
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            delimiter: input.delimiter.map(|delimiter| keys.encode(&delimiter)),
             encoding_type: input.encoding_type,
             request_charged: None,
         }))
     }
 
-    async fn show(&self, bucket: String, query: Query, text: &Texts) -> S3Result<Shown> {
-        let (store, text) = (self.store.clone(), text.clone());
+    async fn page(&self, bucket: String, query: Query, keys: &KeyEncoding) -> S3Result<PageContents> {
+        let (store, keys) = (self.store.clone(), keys.clone());
         blocking(move || {
             let folder = store.bucket(&bucket)?;
             let page = page(&store.tree, &folder, &query).at(&folder)?;
-            shown(&store, &bucket, page, &text)
+            page_contents(&store, &bucket, page, &keys)
         })
         .await
     }
 }
 
-fn shown(store: &Store, bucket: &str, page: Page, text: &Texts) -> S3Result<Shown> {
+/// Looks up the objects of a page.
+fn page_contents(store: &ObjectStore, bucket: &str, page: Page, keys: &KeyEncoding) -> S3Result<PageContents> {
     let next = page.next().map(str::to_owned);
     let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
     for item in page.items {
         match item {
-            Item::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(text.of(&prefix)) }),
+            Item::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(keys.encode(&prefix)) }),
             Item::Key(key) => match store.describe(bucket, &key) {
                 Ok(record) => contents.push(Object {
-                    checksum_algorithm: Some(
-                        record.checksums.0.keys().map(|name| ChecksumAlgorithm::from_static(name.name())).collect(),
-                    ),
-                    checksum_type: Some(ChecksumType::from_static(record.checksum_kind.name())),
+                    checksum_algorithm: Some(record.checksums.0.keys().map(|algorithm| algorithm.to_dto()).collect()),
+                    checksum_type: Some(record.checksum_kind.to_dto()),
                     e_tag: Some(etag(&record.etag)),
-                    key: Some(text.of(&key)),
+                    key: Some(keys.encode(&key)),
                     last_modified: Some(record.stamp.modified_second().into()),
                     size: i64::try_from(record.stamp.size).ok(),
                     storage_class: Some(ObjectStorageClass::from(storage_class(&record))),
                     ..Default::default()
                 }),
-                // Removed since the walk, or still being copied here by hand: not an object at this moment.
+                // Removed since the walk, or a file that is still being copied: not an object at this moment.
                 Err(error) if matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::ServiceUnavailable) => {}
                 Err(error) => return Err(error),
             },
         }
     }
-    Ok(Shown { contents, prefixes, next })
-}
-
-/// How keys are written in the answer.
-#[derive(Clone)]
-pub struct Texts {
-    encoded: bool,
-}
-
-impl Texts {
-    /// By the request's `encoding-type`.
-    pub fn new(encoding: Option<&EncodingType>) -> S3Result<Self> {
-        match encoding.map(EncodingType::as_str) {
-            None => Ok(Self { encoded: false }),
-            Some("url") => Ok(Self { encoded: true }),
-            Some(_) => refuse(S3ErrorCode::InvalidArgument, "Invalid Encoding Method specified in Request"),
-        }
-    }
-
-    /// A key or a part of one.
-    pub fn of(&self, text: &str) -> String {
-        if self.encoded { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
-    }
-}
-
-/// How many items a page has at most, from a request that may say nothing or too much.
-pub fn limit(asked: Option<i32>) -> S3Result<usize> {
-    match usize::try_from(asked.unwrap_or(PAGE_MAX).min(PAGE_MAX)) {
-        Ok(limit) => Ok(limit),
-        Err(_) => refuse(S3ErrorCode::InvalidArgument, "Argument maxKeys must be an integer between 0 and 2147483647"),
-    }
+    Ok(PageContents { contents, prefixes, next })
 }
 
 fn from_token(token: &str) -> S3Result<String> {

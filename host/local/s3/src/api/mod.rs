@@ -1,69 +1,22 @@
-//! The operations, as `s3s` calls them: one line each here, their work in the modules below.
+//! The operations of S3.
 //!
-//! What S3 has and this does not is refused by name (`NotImplemented`) by `s3s`'s defaults for whole operations, and by
-//! the code below for headers that would change what is stored: customer-provided keys, appends, versions.
+//! Unsupported features are refused by name (`NotImplemented`): whole operations by the defaults of `s3s`, and headers
+//! that would change what is stored (customer-provided keys, appends, versions) by this code.
 
 mod buckets;
+mod complete_upload;
+mod context;
 mod copies;
+mod declared;
 mod listing;
-mod multipart;
 mod objects;
-mod parts;
+mod operations;
+mod paging;
+mod read;
+mod request;
+mod response;
 mod tags;
+mod uploads;
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result};
-
-use crate::store::Store;
-
-/// The S3 API on a [`Store`].
-#[derive(Clone, Debug)]
-pub struct Api {
-    pub store: Arc<Store>,
-    pub region: String,
-}
-
-/// Kept apart from [`Api`], whose own methods have the same names.
-#[derive(Clone, Debug)]
-pub struct Operations(pub Api);
-
-macro_rules! operations {
-    ($($name:ident: $input:ty => $output:ty;)*) => {
-        #[async_trait]
-        impl S3 for Operations {
-            $(async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                self.0.$name(request).await
-            })*
-        }
-    };
-}
-
-operations! {
-    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput;
-    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
-    copy_object: CopyObjectInput => CopyObjectOutput;
-    create_bucket: CreateBucketInput => CreateBucketOutput;
-    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput;
-    delete_bucket: DeleteBucketInput => DeleteBucketOutput;
-    delete_object: DeleteObjectInput => DeleteObjectOutput;
-    delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
-    delete_objects: DeleteObjectsInput => DeleteObjectsOutput;
-    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;
-    get_object: GetObjectInput => GetObjectOutput;
-    get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput;
-    get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput;
-    head_bucket: HeadBucketInput => HeadBucketOutput;
-    head_object: HeadObjectInput => HeadObjectOutput;
-    list_buckets: ListBucketsInput => ListBucketsOutput;
-    list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput;
-    list_objects: ListObjectsInput => ListObjectsOutput;
-    list_objects_v2: ListObjectsV2Input => ListObjectsV2Output;
-    list_parts: ListPartsInput => ListPartsOutput;
-    put_object: PutObjectInput => PutObjectOutput;
-    put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput;
-    upload_part: UploadPartInput => UploadPartOutput;
-    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput;
-}
+pub use context::Api;
+pub use operations::Operations;

@@ -1,4 +1,4 @@
-//! Tags, as a set of their own and as a header of the requests that write objects.
+//! Tags: the tagging operations, and the tag header of requests that write objects.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use percent_encoding::percent_decode_str;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::Api;
-use super::objects::check_version;
-use crate::body::blocking;
-use crate::failure::{refuse, unnamed};
+use super::context::Api;
+use super::request::check_version;
+use crate::error::{custom_error, refuse};
+use crate::http::body::blocking;
 
-/// S3's limits: tags of an object, characters of a name and of a value.
+/// S3's limits: the number of tags, and the characters of a name and of a value.
 const TAGS_MAX: usize = 10;
 const NAME_MAX: usize = 128;
 const VALUE_MAX: usize = 256;
@@ -51,8 +51,8 @@ impl Api {
     }
 }
 
-/// The tags of an `x-amz-tagging` header, which is written like a query.
-pub fn from_header(header: Option<&str>) -> S3Result<Vec<(String, String)>> {
+/// Parses the tags of an `x-amz-tagging` header, which has the form of a query.
+pub fn parse_tag_header(header: Option<&str>) -> S3Result<Vec<(String, String)>> {
     let pairs = header.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let mut tags = Vec::new();
     for pair in pairs {
@@ -70,9 +70,14 @@ fn decode(text: &str) -> S3Result<String> {
     }
 }
 
+/// Checks tags against the limits.
 fn checked(tags: Vec<(String, String)>) -> S3Result<Vec<(String, String)>> {
     if tags.len() > TAGS_MAX {
-        return Err(unnamed("BadRequest", hyper::StatusCode::BAD_REQUEST, "Object tags cannot be greater than 10"));
+        return Err(custom_error(
+            "BadRequest",
+            hyper::StatusCode::BAD_REQUEST,
+            "Object tags cannot be greater than 10",
+        ));
     }
     let mut names = BTreeSet::new();
     for (name, value) in &tags {
@@ -98,24 +103,24 @@ mod tests {
 
     #[test]
     fn a_header_is_read_like_a_query() {
-        let tags = from_header(Some("stage=raw&a%20b=c+d&empty=&alone")).unwrap();
+        let tags = parse_tag_header(Some("stage=raw&a%20b=c+d&empty=&alone")).unwrap();
         let expected = [("stage", "raw"), ("a b", "c d"), ("empty", ""), ("alone", "")];
         assert_eq!(tags, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert!(from_header(None).unwrap().is_empty());
+        assert!(parse_tag_header(None).unwrap().is_empty());
     }
 
     #[test]
     fn a_name_given_twice_and_more_than_ten_tags_are_refused() {
-        assert_eq!(from_header(Some("a=1&a=2")).unwrap_err().code(), &S3ErrorCode::InvalidTag);
+        assert_eq!(parse_tag_header(Some("a=1&a=2")).unwrap_err().code(), &S3ErrorCode::InvalidTag);
         let eleven: Vec<String> = (0..11).map(|number| format!("t{number}=x")).collect();
-        assert_eq!(from_header(Some(&eleven.join("&"))).unwrap_err().code().as_str(), "BadRequest");
-        assert!(from_header(Some("%FF=x")).is_err());
+        assert_eq!(parse_tag_header(Some(&eleven.join("&"))).unwrap_err().code().as_str(), "BadRequest");
+        assert!(parse_tag_header(Some("%FF=x")).is_err());
     }
 
     proptest! {
         #[test]
         fn any_header_is_read_or_refused(header in "\\PC{0,60}") {
-            let _ = from_header(Some(&header));
+            let _ = parse_tag_header(Some(&header));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The service as the AWS SDK for Rust sees it, over loopback.
+//! The service, called by the AWS SDK for Rust over loopback.
 #![allow(clippy::unwrap_used)]
 
 mod credentials;

@@ -1,4 +1,4 @@
-//! How fast, and in how much memory. Run alone, with `-- --ignored --nocapture measure`.
+//! Measures speed and memory. Run it alone, with `-- --ignored --nocapture measure`.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUploa
 
 use crate::support::{BUCKET, MIB, Server};
 
-/// The most memory that this process (the client included) has had, in MiB.
+/// Returns the peak memory of this process, including the client, in MiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
@@ -19,7 +19,7 @@ async fn measure_ranges_and_composition() {
     let server = Server::start().await;
     let c = &server.client;
     let before = peak();
-    // As a person would put it there: its first use reads it once.
+    // Added by hand: the first use hashes it.
     let mut file = std::fs::File::create(server.root.join("media/big")).unwrap();
     for number in 0..256 {
         std::io::Write::write_all(&mut file, &vec![number as u8; MIB]).unwrap();
@@ -43,7 +43,7 @@ async fn measure_ranges_and_composition() {
     let mut parts = Vec::new();
     for number in 1..=4 {
         let copy = c.upload_part_copy().bucket(BUCKET).key("zip").upload_id(&id).part_number(number);
-        // Whole objects are copied by the kernel; ranges are hashed on the way.
+        // The kernel copies whole objects; ranges are hashed while they are copied.
         let copy = copy.copy_source("media/big").copy_source_if_match(&etag);
         let copy = if number % 2 == 0 { copy.copy_source_range("bytes=1-268435455") } else { copy };
         let done = copy.send().await.unwrap().copy_part_result.unwrap();

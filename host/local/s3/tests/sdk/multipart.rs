@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Multipart uploads.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
@@ -24,7 +24,7 @@ fn list(parts: impl IntoIterator<Item = CompletedPart>) -> CompletedMultipartUpl
 }
 
 #[tokio::test]
-async fn parts_sent_and_copied_become_one_object_with_the_crc32_of_the_whole() {
+async fn uploaded_and_copied_parts_become_one_object_with_the_crc32_of_the_whole() {
     let server = Server::start().await;
     let c = &server.client;
     let source = pattern(12 * MIB);
@@ -58,7 +58,7 @@ async fn parts_sent_and_copied_become_one_object_with_the_crc32_of_the_whole() {
     let listed = c.list_parts().bucket(BUCKET).key("zip").upload_id(&id).max_parts(3).send().await.unwrap();
     assert_eq!(listed.parts().iter().map(|part| part.part_number.unwrap()).collect::<Vec<_>>(), [1, 2, 5]);
     assert_eq!(listed.is_truncated, Some(true));
-    assert!(!server.root.join("media/zip").exists(), "nothing is visible before the end");
+    assert!(!server.root.join("media/zip").exists(), "nothing is visible before the upload is completed");
 
     let complete = || {
         c.complete_multipart_upload().bucket(BUCKET).key("zip").upload_id(&id).checksum_type(ChecksumType::FullObject)
@@ -96,7 +96,7 @@ async fn parts_sent_and_copied_become_one_object_with_the_crc32_of_the_whole() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_together_is_refused_and_the_upload_stays() {
+async fn inconsistent_parts_are_refused_and_the_upload_is_kept() {
     let server = Server::start().await;
     let c = &server.client;
     put(&server, "k", "there").await;
@@ -126,7 +126,7 @@ async fn what_does_not_fit_together_is_refused_and_the_upload_stays() {
 }
 
 #[tokio::test]
-async fn a_composite_checksum_is_that_of_the_parts_checksums_which_must_be_named() {
+async fn a_composite_checksum_is_that_of_the_parts_checksums_which_the_request_must_name() {
     use base64::Engine;
     let server = Server::start().await;
     let id = begin(&server, "k", Some(ChecksumType::Composite)).await;
@@ -145,7 +145,7 @@ async fn a_composite_checksum_is_that_of_the_parts_checksums_which_must_be_named
 }
 
 #[tokio::test]
-async fn uploads_are_listed_until_they_are_given_up() {
+async fn uploads_are_listed_until_they_are_aborted() {
     let server = Server::start().await;
     let c = &server.client;
     let first = begin(&server, "a", None).await;

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{
 use crate::support::{BUCKET, MIB, Server, code, crc32_base64, get, md5_hex, pattern, put, status};
 
 #[tokio::test]
-async fn an_object_is_stored_with_all_that_was_said_about_it_and_its_file_is_the_bytes() {
+async fn an_object_is_stored_with_its_headers_and_its_file_has_the_bytes() {
     let server = Server::start().await;
     let put = server
         .client
@@ -40,7 +40,7 @@ async fn an_object_is_stored_with_all_that_was_said_about_it_and_its_file_is_the
     assert_eq!(head.cache_control.as_deref(), Some("max-age=60"));
     let metadata = head.metadata.unwrap();
     assert_eq!(metadata["fingerprint"], "v1");
-    assert_eq!(metadata["note"], "=?UTF-8?B?bmHDr3ZlIOKckw==?=", "as S3 gives back what is not ASCII");
+    assert_eq!(metadata["note"], "=?UTF-8?B?bmHDr3ZlIOKckw==?=", "as S3 returns values that are not ASCII");
     assert_eq!(head.checksum_crc32.unwrap(), crc32_base64(b"bytes"));
     assert_eq!(head.checksum_type.unwrap(), ChecksumType::FullObject);
     assert_eq!(head.server_side_encryption.unwrap(), ServerSideEncryption::AwsKms);
@@ -65,14 +65,14 @@ async fn streamed_bodies_arrive_whole_with_their_trailing_checksums_verified() {
         let put = put.send().await.unwrap();
         assert_eq!(put.e_tag.unwrap(), format!("\"{}\"", md5_hex(&bytes)), "{algorithm:?}");
         let got = server.client.get_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled);
-        // The SDK compares what it receives with the checksum in the answer.
+        // The SDK compares the body with the checksum in the response.
         assert!(got.send().await.unwrap().body.collect().await.unwrap().to_vec() == bytes, "{algorithm:?}");
     }
     assert!(server.unfinished().is_empty());
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_was_declared_is_refused_and_leaves_nothing() {
+async fn a_body_that_differs_from_its_declaration_is_refused_and_leaves_nothing() {
     let server = Server::start().await;
     let put = || server.client.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(b"bytes"));
     let error = put().content_md5("1B2M2Y8AsgTpgAmY7PhCfg==").send().await.unwrap_err();
@@ -116,7 +116,7 @@ async fn one_of_many_concurrent_writers_creates_the_object() {
 }
 
 #[tokio::test]
-async fn ranges_are_read_and_impossible_ones_refused() {
+async fn ranges_are_read_and_unsatisfiable_ones_refused() {
     let server = Server::start().await;
     let bytes = pattern(MIB);
     put(&server, "k", bytes.clone()).await;
@@ -181,7 +181,7 @@ async fn buckets_come_and_go() {
 }
 
 #[tokio::test]
-async fn awkward_keys_survive_the_way_through_http_and_the_disk() {
+async fn unusual_keys_are_stored_and_listed_unchanged() {
     let server = Server::start().await;
     let long = "long/".to_owned() + &"ä".repeat(400);
     let keys = ["a b+c&d=e?f#g", "%41%2F", "dot/.hidden", "trailing/", "x//y", "🎉", "a", "a/b", "100%", &long];
@@ -251,7 +251,7 @@ async fn listings_have_pages_prefixes_and_both_versions() {
 }
 
 #[tokio::test]
-async fn a_file_put_into_the_folder_by_hand_is_an_object() {
+async fn a_file_added_to_the_folder_by_hand_is_an_object() {
     let server = Server::start().await;
     std::fs::create_dir_all(server.root.join("media/by/hand")).unwrap();
     std::fs::write(server.root.join("media/by/hand/photo.HEIC"), "dropped").unwrap();
@@ -265,7 +265,7 @@ async fn a_file_put_into_the_folder_by_hand_is_an_object() {
 }
 
 #[tokio::test]
-async fn tags_are_kept_apart_from_the_object() {
+async fn tags_are_separate_from_the_object() {
     let server = Server::start().await;
     let c = &server.client;
     c.put_object().bucket(BUCKET).key("k").tagging("stage=raw").send().await.unwrap();
@@ -282,7 +282,7 @@ async fn tags_are_kept_apart_from_the_object() {
 }
 
 #[tokio::test]
-async fn copies_keep_or_replace_metadata_as_they_say() {
+async fn copies_keep_or_replace_metadata_as_requested() {
     let server = Server::start().await;
     let c = &server.client;
     c.put_object()

@@ -1,4 +1,4 @@
-//! A server on a free port of loopback, and the SDK's client for it.
+//! A server on a free port of loopback, and an SDK client for it.
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Server {
         client(self.address, access_key, secret_key)
     }
 
-    /// One request as it goes over the wire; the answer up to the end of the connection.
+    /// Sends the bytes of a request and returns the response up to the end of the connection.
     pub async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -52,7 +52,7 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// The beginning of a request, after which the client is gone.
+    /// Sends the beginning of a request and disconnects.
     pub async fn break_off(&self, request: &str) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    /// What is left of unfinished work in the hidden folder.
+    /// Returns the unfinished files in the hidden folder.
     pub fn unfinished(&self) -> Vec<PathBuf> {
         let hidden = self.root.join(".stagehost/s3");
         let entries = ["tmp", "uploads"].map(|name| std::fs::read_dir(hidden.join(name)).unwrap());

@@ -1,4 +1,4 @@
-//! Executions: started once, followed, answered by task tokens, listed and forgotten.
+//! Executions: started once, watched, answered by task tokens, listed and removed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ async fn a_machine_of_every_state_type_runs_and_its_history_can_be_read() {
         output,
         json!({
             "n": 4, "id": "job-4", "work": {"id": "job-4"}, "both": [1, 4], "each": [{"sum": 5}, {"sum": 8}],
-            "error": {"Error": "No", "Cause": "as it was told"}
+            "error": {"Error": "No", "Cause": "on request"}
         })
     );
 
@@ -119,7 +119,7 @@ async fn many_starts_at_once_with_one_name_start_one_execution() {
     assert_eq!(service.states.executions(Some(&machine)).len(), 1);
 }
 
-/// Awaits all at once.
+/// Awaits all futures concurrently.
 async fn futures_join<F>(all: impl Iterator<Item = F>) -> Vec<F::Output>
 where
     F: Future + Send + 'static,
@@ -131,7 +131,7 @@ where
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_start_is_named() {
+async fn an_error_in_a_start_is_named() {
     let service = Service::start().await;
     let machine = service.create("m", wait_forever()).await;
     let start = || service.client.start_execution().state_machine_arn(&machine);
@@ -188,7 +188,7 @@ async fn task_tokens_are_answered_through_the_api() {
 }
 
 #[tokio::test]
-async fn histories_come_in_pages_from_either_end_and_without_data_if_wanted() {
+async fn histories_are_paged_in_both_orders_and_without_data_if_requested() {
     let service = Service::start().await;
     let machine = service
         .create(
@@ -246,7 +246,7 @@ async fn executions_are_listed_newest_first_by_status_and_in_pages() {
 }
 
 #[tokio::test]
-async fn the_oldest_ended_executions_are_forgotten_and_running_ones_never() {
+async fn the_oldest_ended_executions_are_removed_and_running_ones_never() {
     let mut options = StatesOptions::new("eu-west-1", "111122223333", Arc::new(Echo::default()));
     options.keep_ended = 2;
     let states = States::new(options);
@@ -263,7 +263,7 @@ async fn the_oldest_ended_executions_are_forgotten_and_running_ones_never() {
         tokio::time::timeout(Duration::from_secs(60), execution.wait()).await.unwrap();
         ended.push(execution.info().arn.clone());
     }
-    // What ended is looked at when the next one starts.
+    // Ended executions are removed when the next one starts.
     states.start_execution(&forever, NewExecution::default()).unwrap();
     let kept: Vec<bool> = ended.iter().map(|arn| states.execution(arn).is_ok()).collect();
     assert_eq!(kept, [false, false, true, true]);

@@ -17,7 +17,7 @@ async fn the_machine_that_is_deployed_is_created_unchanged() {
 }
 
 #[tokio::test]
-async fn creating_the_same_machine_again_is_no_error_and_another_one_is() {
+async fn creating_the_same_machine_again_succeeds_and_a_different_one_fails() {
     let service = Service::start().await;
     let arn = service.create("m", wait_forever()).await;
     assert_eq!(arn, "arn:aws:states:eu-west-1:111122223333:stateMachine:m");
@@ -33,7 +33,7 @@ async fn creating_the_same_machine_again_is_no_error_and_another_one_is() {
 }
 
 #[tokio::test]
-async fn a_definition_that_cannot_run_is_refused_with_every_state_at_fault() {
+async fn an_invalid_definition_is_refused_with_every_faulty_state() {
     let service = Service::start().await;
     let definition = json!({
         "StartAt": "A",
@@ -67,7 +67,7 @@ async fn a_definition_that_cannot_run_is_refused_with_every_state_at_fault() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_starts_later_and_a_deletion_leaves_what_runs() {
+async fn an_update_affects_later_executions_and_a_deletion_leaves_running_ones() {
     let service = Service::start().await;
     let machine = service.create("m", wait_forever()).await;
     let client = &service.client;

@@ -1,4 +1,4 @@
-//! The service as the AWS SDK sees it, over a real connection.
+//! The service, called by the AWS SDK over a real connection.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,11 +1,11 @@
-//! Requests that no SDK makes.
+//! Requests that no SDK sends.
 
 use serde_json::Value;
 
 use crate::support::Service;
 
 #[tokio::test]
-async fn what_is_no_request_of_this_service_is_refused_and_not_fatal() {
+async fn an_invalid_request_is_refused_and_the_service_continues() {
     let service = Service::start().await;
     let send = |target: Option<&str>, body: &str| {
         let mut request = http::Request::post("/");

@@ -1,4 +1,4 @@
-//! The service on a port of its own, with a Lambda behind it that the tests steer.
+//! The service on a port, with a Lambda function that the tests control.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ pub const ROLE: &str = "arn:aws:iam::111122223333:role/r";
 pub const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 pub const CALLBACK: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
 
-/// A Lambda that gives its payload back, fails when it is told to, and keeps the tokens that it gets.
+/// A Lambda function that returns its payload, fails on request, and stores its tokens.
 #[derive(Default)]
 pub struct Echo {
     tokens: Mutex<Vec<String>>,
@@ -37,7 +37,7 @@ impl Resources for Echo {
         }
         let payload = call.parameters.get("Payload").cloned().unwrap_or_default();
         match payload.get("fail").and_then(Value::as_str) {
-            Some(error) if call.retry_count == 0 => Err(TaskError::new(error, "as it was told")),
+            Some(error) if call.retry_count == 0 => Err(TaskError::new(error, "on request")),
             _ => Ok(json!({"Payload": payload, "StatusCode": 200})),
         }
     }
@@ -94,7 +94,7 @@ impl Service {
     }
 }
 
-/// The name of the error that the service gave.
+/// Returns the name of the error in a response.
 pub fn name<T: std::fmt::Debug, E: ProvideErrorMetadata>(
     result: Result<T, aws_sdk_sfn::error::SdkError<E>>,
 ) -> (String, String) {

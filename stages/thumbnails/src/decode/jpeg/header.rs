@@ -1,54 +1,54 @@
-//! A JPEG's segments up to its first scan: what the picture is, and how it is coded.
+//! A JPEG's segments up to its first scan.
 
 use crate::error::PictureError;
 
-use super::corrupt;
+use super::error::{cut_off, damaged};
 
 /// The start-of-frame segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The low byte of the marker: 0xC0 baseline, 0xC1 extended sequential, 0xC2 progressive.
     pub marker: u8,
-    /// Bits a sample.
+    /// Bits per sample.
     pub precision: u8,
     /// Rows.
     pub height: u16,
     /// Columns.
     pub width: u16,
-    /// Gray has one, colours three or four.
+    /// The colour channels: one for gray, three or four for colours.
     pub components: Vec<Component>,
 }
 
 /// One colour channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// What scans call it.
+    /// The identifier that scans use.
     pub id: u8,
     /// Blocks across in a minimum coded unit.
     pub horizontal: u8,
     /// Blocks down in a minimum coded unit.
     pub vertical: u8,
-    /// Its quantisation table.
+    /// The number of its quantisation table.
     pub quantisation: u8,
 }
 
-/// A Huffman table as it is written: how many codes there are of every length, and what they mean.
+/// A Huffman table as it is stored: the number of codes of each length, and their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HuffmanSpec {
-    /// Codes of 1 to 16 bits.
+    /// The number of codes of 1 to 16 bits.
     pub counts: [u8; 16],
-    /// One value a code.
+    /// The values, one per code.
     pub values: Vec<u8>,
 }
 
 /// The scan header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Component id, table for the first coefficient, table for the others.
+    /// Component id, number of the table for the first coefficient, number of the table for the others.
     pub components: Vec<(u8, u8, u8)>,
     /// First and last coefficient, and the successive approximation: 0, 63, 0 in a sequential picture.
     pub selection: [u8; 3],
-    /// Where the entropy-coded data begins in the file.
+    /// The offset of the entropy-coded data in the file.
     pub data: usize,
 }
 
@@ -57,17 +57,17 @@ pub struct Scan {
 pub struct Header {
     /// The picture's size and channels.
     pub frame: Option<Frame>,
-    /// In zigzag order.
+    /// Quantisation tables, in zigzag order.
     pub quantisation: [Option<[u16; 64]>; 4],
-    /// For the first coefficient of a block.
+    /// Huffman tables for the first coefficient of a block.
     pub dc: [Option<HuffmanSpec>; 4],
-    /// For the other 63.
+    /// Huffman tables for the other 63 coefficients.
     pub ac: [Option<HuffmanSpec>; 4],
-    /// Minimum coded units between restart markers; 0 for none.
+    /// Minimum coded units between restart markers, or 0 without restart markers.
     pub restart_interval: u16,
     /// The EXIF block, from its TIFF header.
     pub exif: Option<Vec<u8>>,
-    /// The colour transform in Adobe's segment, if there is one.
+    /// The colour transform in Adobe's segment.
     pub adobe: Option<u8>,
     /// Whether there is a JFIF segment.
     pub jfif: bool,
@@ -87,13 +87,13 @@ impl Header {
                 0xDA => {
                     header.scan = scan(body, next).ok_or_else(|| broken("scan header", at))?;
                     if header.frame.is_none() {
-                        return Err(corrupt(&format!("a scan at byte {at} comes before the frame header")));
+                        return Err(damaged(&format!("the scan at byte {at} comes before the frame header")));
                     }
                     return Ok(header);
                 }
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                     if header.frame.is_some() {
-                        return Err(corrupt(&format!("there is a second frame header at byte {at}")));
+                        return Err(damaged(&format!("it has a second frame header at byte {at}")));
                     }
                     header.frame = Some(frame(marker, body).ok_or_else(|| broken("frame header", at))?);
                 }
@@ -119,14 +119,14 @@ impl Header {
                         header.adobe = Some(*transform);
                     }
                 }
-                0xD9 => return Err(corrupt(&format!("the picture ends at byte {at}, before any scan"))),
+                0xD9 => return Err(damaged(&format!("the picture ends at byte {at}, before any scan"))),
                 _ => {}
             }
             at = next;
         }
     }
 
-    /// The ICC profile, put together from its pieces; `None` if there is none or a piece is missing.
+    /// Returns the ICC profile, combined from its pieces. `None` if there is no profile or a piece is missing.
     pub fn profile(&self) -> Option<Vec<u8>> {
         let mut pieces: Vec<_> = self.profile.iter().collect();
         pieces.sort_by_key(|(number, ..)| *number);
@@ -168,10 +168,10 @@ impl Header {
     }
 }
 
-/// The marker at or after `at`, its segment's body, and where the next one begins.
+/// Returns the marker at or after the offset `at`, its segment's content, and the offset of the next segment.
 fn segment(file: &[u8], at: usize) -> Result<(u8, &[u8], usize), PictureError> {
-    let ends = || corrupt(&format!("the file ends after {} bytes, before the picture does", file.len()));
-    // Any number of fill bytes may come before a marker, and some cameras leave a stray byte there.
+    let ends = || cut_off(file.len());
+    // Fill bytes may come before a marker, and some cameras leave a stray byte there.
     let rest = file.get(at..).ok_or_else(ends)?;
     let skipped = rest
         .windows(2)
@@ -179,14 +179,14 @@ fn segment(file: &[u8], at: usize) -> Result<(u8, &[u8], usize), PictureError> {
         .ok_or_else(ends)?;
     let start = at + skipped;
     let marker = *file.get(start + 1).ok_or_else(ends)?;
-    // These stand alone: TEM, restarts, start and end.
+    // Markers without a segment: TEM, restarts, start and end of image.
     if matches!(marker, 0x01 | 0xD0..=0xD9) {
         return Ok((marker, &[], start + 2));
     }
     let Some([hi, lo]) = file.get(start + 2..start + 4) else { return Err(ends()) };
     let length = usize::from(u16::from_be_bytes([*hi, *lo]));
     if length < 2 {
-        return Err(corrupt(&format!("the segment at byte {start} says it is {length} bytes long")));
+        return Err(damaged(&format!("the segment at byte {start} has the impossible length {length}")));
     }
     let next = start + 2 + length;
     Ok((marker, file.get(start + 4..next).ok_or_else(ends)?, next))
@@ -219,7 +219,7 @@ fn scan(body: &[u8], data: usize) -> Option<Scan> {
 }
 
 fn broken(what: &str, at: usize) -> PictureError {
-    corrupt(&format!("the {what} at byte {at} is malformed"))
+    damaged(&format!("the {what} at byte {at} is malformed"))
 }
 
 #[cfg(test)]
@@ -233,13 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_put_together_in_the_order_of_its_numbers() {
+    fn a_profile_is_combined_in_the_order_of_its_numbers() {
         assert_eq!(with_profile(&[(2, 2, b"cd"), (1, 2, b"ab")]).unwrap(), b"abcd");
         assert_eq!(with_profile(&[(1, 1, b"ab")]).unwrap(), b"ab");
     }
 
     #[test]
-    fn a_profile_with_a_piece_missing_or_twice_is_none() {
+    fn a_profile_with_a_missing_or_repeated_piece_is_ignored() {
         assert_eq!(with_profile(&[]), None);
         assert_eq!(with_profile(&[(1, 2, b"ab")]), None);
         assert_eq!(with_profile(&[(1, 2, b"ab"), (1, 2, b"ab")]), None);
@@ -247,9 +247,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_says_at_which_byte() {
+    fn an_error_names_the_byte() {
         let error = Header::read(b"\xFF\xD8\xFF\xDB\0\x05\0\0\0").unwrap_err();
-        assert_eq!(error.to_string(), "JPEG: the quantisation table at byte 2 is malformed");
+        assert_eq!(error.to_string(), "is a damaged JPEG: the quantisation table at byte 2 is malformed");
     }
 
     proptest! {

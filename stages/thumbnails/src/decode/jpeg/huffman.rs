@@ -1,20 +1,20 @@
-//! Bits and Huffman codes of a JPEG's entropy-coded data.
+//! The bits and Huffman codes of a JPEG's entropy-coded data.
 
 use super::header::HuffmanSpec;
 
-/// Codes up to this long are found with one look-up.
+/// The longest code, in bits, that is found with one look-up.
 const LOOK: u32 = 10;
 
-/// Reads bits, most significant first, taking out the zero byte that follows every 0xFF of data. Behind the end of the
-/// data it gives zeros, and remembers that it did.
+/// Reads bits, most significant first, and removes the zero byte after every 0xFF of data. After the end of the data it
+/// returns zeros and records that.
 pub struct Bits<'a> {
     data: &'a [u8],
     at: usize,
-    /// The next bits, from the top.
+    /// The next bits, from the most significant bit.
     held: u64,
-    /// How many of `held` there are.
+    /// The number of bits in `held`.
     count: u32,
-    /// How many of them are made up, because a marker or the end of the file came.
+    /// The number of them that are made up, because a marker or the end of the file was reached.
     made_up: u32,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Bits<'a> {
         }
         if let Some(next) = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<4>()) {
             let word = u32::from_be_bytes(*next);
-            // No byte is 0xFF: the bit trick for "no byte of the complement is zero".
+            // No byte is 0xFF: the usual bit trick for "no byte of the complement is zero".
             if word & !word.wrapping_add(0x0101_0101) & 0x8080_8080 == 0 {
                 self.held |= u64::from(word) << (32 - self.count);
                 self.count += 32;
@@ -70,23 +70,23 @@ impl<'a> Bits<'a> {
         self.count -= bits;
     }
 
-    /// The next `bits` bits, 1 to 16, as JPEG writes signed numbers.
+    /// Returns the next `bits` bits, 1 to 16, as a signed number of JPEG.
     #[inline(always)]
     fn signed(&mut self, bits: u32) -> i32 {
         let value = (self.held >> (64 - bits)) as i32;
         self.skip(bits);
-        // The numbers with a leading zero are the negative ones.
+        // Numbers with a leading zero are negative.
         if value < 1 << (bits - 1) { value - (1 << bits) + 1 } else { value }
     }
 
-    /// Whether more bits were taken than there are.
+    /// Returns whether more bits were read than the data has.
     pub fn overrun(&self) -> bool {
         self.made_up > self.count
     }
 
-    /// Passes over the restart marker of `number`; `false` if it is not what comes next.
+    /// Skips the restart marker of `number`. Returns `false` if something else comes next.
     pub fn restart(&mut self, number: u8) -> bool {
-        // Fewer than eight real bits may be left, which fill the last byte.
+        // At most seven bits of padding may be left in the last byte.
         if self.overrun() || self.count - self.made_up >= 8 {
             return false;
         }
@@ -99,28 +99,19 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// What the next code is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Symbol {
-    /// Code of no table.
-    Invalid,
-    /// A code's value.
-    Value(u8),
-}
-
 /// A table ready for decoding.
 pub struct Table {
-    /// By the next [`LOOK`] bits: length of the code in the low byte (0 if it is longer), value in the high one.
+    /// By the next [`LOOK`] bits: the code's length in the low byte (0 if it is longer), its value in the high byte.
     short: Box<[u16; 1 << LOOK]>,
-    /// By the next [`LOOK`] bits, for codes whose number fits too: the number, the run before it, all bits taken.
+    /// By the next [`LOOK`] bits, for codes whose number fits, too: the number, the run before it, the sum of their bits.
     whole: Box<[(i16, u8, u8); 1 << LOOK]>,
-    /// The first value above the codes of a length, left-aligned in 16 bits, and what to add for the index.
+    /// By length: the first bits above its codes, left-aligned in 16 bits, and what to add to a code for its index.
     limits: [(u32, i32); 17],
     values: Vec<u8>,
 }
 
 impl Table {
-    /// `None` if the codes do not fit into their lengths.
+    /// Returns a table. `None` if there are more codes than their lengths allow.
     pub fn new(spec: &HuffmanSpec) -> Option<Self> {
         let mut short = Box::new([0u16; 1 << LOOK]);
         let mut limits = [(0u32, 0i32); 17];
@@ -158,46 +149,45 @@ impl Table {
         Some(Self { short, whole, limits, values: spec.values.clone() })
     }
 
-    /// The next code's value.
+    /// Returns the next code's value. `None` if the bits form no valid code.
     #[inline(always)]
-    fn value(&self, bits: &mut Bits) -> Symbol {
+    fn value(&self, bits: &mut Bits) -> Option<u8> {
         let entry = self.short[(bits.held >> (64 - LOOK)) as usize];
         let length = u32::from(entry & 0xFF);
         if length > 0 {
             bits.skip(length);
-            return Symbol::Value((entry >> 8) as u8);
+            return Some((entry >> 8) as u8);
         }
         self.long_value(bits)
     }
 
     #[cold]
-    fn long_value(&self, bits: &mut Bits) -> Symbol {
+    fn long_value(&self, bits: &mut Bits) -> Option<u8> {
         let next = (bits.held >> 48) as u32;
         for length in LOOK + 1..=16 {
             let (limit, first) = self.limits[length as usize];
             if next < limit {
                 bits.skip(length);
                 let index = (next >> (16 - length)) as i32 + first;
-                let value = usize::try_from(index).ok().and_then(|index| self.values.get(index));
-                return value.map_or(Symbol::Invalid, |&value| Symbol::Value(value));
+                return self.values.get(usize::try_from(index).ok()?).copied();
             }
         }
-        Symbol::Invalid
+        None
     }
 
-    /// The difference of a block's first coefficient from the one before; `None` for a code that is none.
+    /// Returns the difference of a block's first coefficient from the previous block's. `None` if the bits form no valid code.
     #[inline(always)]
     pub fn first(&self, bits: &mut Bits) -> Option<i32> {
         bits.fill();
-        match self.value(bits) {
-            Symbol::Value(0) => Some(0),
-            Symbol::Value(size @ 1..=11) => Some(bits.signed(size.into())),
+        match self.value(bits)? {
+            0 => Some(0),
+            size @ 1..=11 => Some(bits.signed(size.into())),
             _ => None,
         }
     }
 
-    /// The other 63 coefficients: `put` is given each one's place in zigzag order and its number. `None` for a code that
-    /// is none.
+    /// Reads the other 63 coefficients and calls `put` with the position in zigzag order and the value of each one that is
+    /// not zero. `None` if the bits form no valid code.
     #[inline(always)]
     pub fn others(&self, bits: &mut Bits, mut put: impl FnMut(usize, i32)) -> Option<()> {
         let mut k = 1;
@@ -214,7 +204,7 @@ impl Table {
                 k += 1;
                 continue;
             }
-            let Symbol::Value(value) = self.value(bits) else { return None };
+            let value = self.value(bits)?;
             match (value >> 4, value & 15) {
                 (15, 0) => k += 16,
                 (0, 0) => break,
@@ -241,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stuffed_zeros_are_taken_out_and_a_marker_ends_the_data() {
+    fn stuffed_zeros_are_removed_and_a_marker_ends_the_data() {
         let mut bits = Bits::new(b"\xAB\xFF\0\xCD\xFF\xD9");
         bits.fill();
         assert_eq!(bits.held >> 40, 0xAB_FF_CD);
@@ -252,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_0xff_is_taken_at_once_and_one_with_it_is_not() {
+    fn a_word_without_0xff_is_read_at_once_and_one_with_it_is_not() {
         for at in 0..4 {
             let mut data = [0x7F, 0xFE, 0x80, 0x00, 1, 2, 3, 4];
             let mut bits = Bits::new(&data);
@@ -266,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_found_behind_the_last_bits() {
+    fn a_restart_marker_is_found_after_the_last_bits() {
         let mut bits = Bits::new(b"\xA0\xFF\xD3\x55\x55\x55\x55");
         bits.fill();
         bits.skip(3);
@@ -289,29 +279,27 @@ mod tests {
         let spec = HuffmanSpec { counts: [1; 16], values: (0..16).collect() };
         let table = Table::new(&spec).unwrap();
         for length in 1..=16u32 {
-            let code = (0xFFFF_0000u32 << (16 - length + 1)) as u64;
-            let _ = code;
             let mut bits = Bits::new(&[]);
             // `length - 1` ones and a zero.
             bits.held = if length == 1 { 0 } else { u64::MAX << (64 - (length - 1)) };
             bits.count = 64;
-            assert_eq!(table.value(&mut bits), Symbol::Value(length as u8 - 1), "{length} bits");
+            assert_eq!(table.value(&mut bits), Some(length as u8 - 1), "{length} bits");
             assert_eq!(bits.count, 64 - length);
         }
         let mut bits = Bits::new(&[]);
         (bits.held, bits.count) = (u64::MAX, 64);
-        assert_eq!(table.value(&mut bits), Symbol::Invalid);
+        assert_eq!(table.value(&mut bits), None);
     }
 
     #[test]
-    fn more_codes_than_fit_are_refused() {
+    fn too_many_codes_are_refused() {
         let mut counts = [0; 16];
         counts[0] = 3;
         assert!(Table::new(&HuffmanSpec { counts, values: vec![1, 2, 3] }).is_none());
     }
 
     #[test]
-    fn numbers_are_signed_as_jpeg_writes_them() {
+    fn signed_numbers_are_read_as_jpeg_writes_them() {
         for (bits, held, number) in [(1, 0b1, 1), (1, 0b0, -1), (3, 0b100, 4), (3, 0b011, -4), (3, 0b000, -7)] {
             let mut reader = Bits::new(&[]);
             (reader.held, reader.count) = (held << (64 - bits), 64);

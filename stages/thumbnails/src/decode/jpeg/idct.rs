@@ -1,14 +1,14 @@
-//! The inverse cosine transform of a block, to fewer samples than it has coefficients.
+//! The inverse cosine transform of a block to fewer samples than it has coefficients.
 //!
-//! A block of 8×8 samples is turned into `W`×`H`, each of 1, 2, 4 or 8, by transforming only its `W`×`H` lowest
-//! frequencies: what is left out is what a smaller picture cannot show. In one dimension, with the coefficients `x` of
-//! an orthonormal transform of eight samples, sample `i` of `n` is
+//! A block of 8×8 coefficients becomes `W`×`H` samples, where `W` and `H` are 1, 2, 4 or 8, by transforming only its
+//! `W`×`H` lowest frequencies; a smaller picture cannot show the others. In one dimension, with the coefficients `x` of an
+//! orthonormal transform of eight samples, sample `i` of `n` is
 //!
 //! ```text
 //! x[0] / √8  +  ½ Σ x[u] cos((2i + 1) u π / 2n)     over u = 1 .. n-1
 //! ```
 //!
-//! for every `n`. Written over rows of `L` numbers side by side, so that the compiler uses SIMD on every target.
+//! for every `n`. The code works on rows of `L` numbers, so that the compiler uses SIMD on every target.
 
 /// ½ cos(kπ/16) for k = 1 .. 7. The fourth is also 1/√8.
 const C: [f32; 8] =
@@ -23,17 +23,17 @@ pub fn inverse<const W: usize, const H: usize>(block: &[f32; 64], out: &mut [u8]
         row.copy_from_slice(&source[..W]);
     }
     let columns = transposed(&pass(&rows));
-    // Rows of this are columns of the picture.
+    // Rows of `columns` are columns of the picture.
     let samples = transposed(&pass(&columns));
     for (line, row) in out.chunks_mut(stride).zip(&samples) {
         for (to, from) in line.iter_mut().zip(row) {
-            // Rounds, and a float that is out of range becomes the nearest byte.
+            // Rounds. A value out of range becomes the nearest byte.
             *to = (from + 128.5) as u8;
         }
     }
 }
 
-/// The samples of a block that has only its first coefficient: all alike.
+/// Returns the sample that fills a block with only a first coefficient.
 #[inline]
 pub fn flat(first: f32) -> u8 {
     (first / 8.0 + 128.5) as u8
@@ -44,7 +44,7 @@ fn transposed<const W: usize, const H: usize>(rows: &[[f32; W]; H]) -> [[f32; H]
     std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
 }
 
-/// One dimension, down `N` rows, for `L` columns at once.
+/// Transforms one dimension, down `N` rows, for `L` columns at once.
 #[inline(always)]
 fn pass<const N: usize, const L: usize>(x: &[[f32; L]; N]) -> [[f32; L]; N] {
     let mut out = [[0f32; L]; N];
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition, with no thought of speed.
+    /// The definition, without regard to speed.
     fn by_definition(block: &[f32; 64], width: usize, height: usize) -> Vec<u8> {
         let term = |u: usize, i: usize, n: usize| match u {
             0 => 1.0 / 8f64.sqrt(),

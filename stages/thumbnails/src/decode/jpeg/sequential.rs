@@ -1,19 +1,19 @@
-//! The common case, fast: a sequential JPEG in one scan, decoded at a fraction of its size.
+//! A fast decoder for the common case: a sequential JPEG with one scan, decoded at a fraction of its size.
 //!
-//! Nearly every photo of a phone or a camera is one: 8 bits, Huffman coding, gray or YCbCr, chroma at full or half
-//! resolution. The library that takes all others keeps whole planes, transforms chroma to the fraction of its half size
-//! and stretches it again, and reads byte by byte. Here chroma that is stored at half size is transformed to twice the
-//! fraction instead, so that nothing is stretched and less is blurred; one row of blocks is held at a time; and running out
-//! of data is noticed and not filled up.
+//! Nearly every photo from a phone or a camera is one: 8 bits, Huffman coding, gray or YCbCr, chroma at full or half
+//! resolution. The library, which decodes all others, keeps whole planes, transforms half-size chroma to the fraction of
+//! that size and enlarges it again, and reads byte by byte. This decoder transforms half-size chroma to twice the fraction
+//! instead, so nothing is enlarged and less is blurred. It holds one row of blocks at a time, and missing data is an error
+//! and not filled up.
 
-use super::corrupt;
+use super::error;
 use super::header::{Component, Frame, Header};
 use super::huffman::{Bits, Table};
 use super::idct::{flat, inverse};
 use crate::error::PictureError;
 use crate::geometry::Size;
 
-/// Where the coefficient at a place in zigzag order belongs in the block.
+/// For each position in zigzag order, the coefficient's position in the block.
 #[rustfmt::skip]
 const ZIGZAG: [u8; 64] = [
      0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
@@ -28,29 +28,29 @@ type Transform = fn(&[f32; 64], &mut [u8], usize);
 struct Channel<'a> {
     dc: &'a Table,
     ac: &'a Table,
-    /// Dequantisation, by place in zigzag order.
+    /// Dequantisation factors in zigzag order.
     steps: [f32; 64],
-    /// Blocks of it in a minimum coded unit.
+    /// The number of its blocks in a minimum coded unit.
     across: usize,
     down: usize,
-    /// Samples that a block is turned into.
+    /// The number of samples that a block becomes.
     width: usize,
     height: usize,
     transform: Transform,
-    /// One row of minimum coded units.
+    /// The samples of one row of minimum coded units.
     samples: Vec<u8>,
     predicted: i32,
 }
 
-/// Whether [`decode`] can take this picture at this scale.
-pub fn takes(header: &Header, frame: &Frame, eighths: u32) -> bool {
+/// Returns whether [`decode`] supports this picture at this scale.
+pub fn supports(header: &Header, frame: &Frame, eighths: u32) -> bool {
     let scan = &header.scan;
     let all_at_once = scan.components.len() == frame.components.len()
         && scan.components.iter().zip(&frame.components).all(|((id, ..), component)| *id == component.id)
         && scan.selection == [0, 63, 0];
     let colours = match frame.components.as_slice() {
         [_] => true,
-        // Said to be YCbCr by JFIF or Adobe, or by the numbers that everyone gives to YCbCr.
+        // YCbCr is stated by a JFIF or Adobe segment, or by the identifiers that are customary for it.
         [y, cb, cr] => match header.adobe {
             Some(transform) => transform == 1,
             None => header.jfif || [y.id, cb.id, cr.id] == [1, 2, 3],
@@ -64,12 +64,12 @@ pub fn takes(header: &Header, frame: &Frame, eighths: u32) -> bool {
         && sampling(frame).is_some_and(|(across, down)| across * eighths <= 8 && down * eighths <= 8)
 }
 
-/// Blocks of the first channel in a minimum coded unit, across and down, if it has one or two either way and every other
-/// channel has one.
+/// Returns the number of blocks of the first channel in a minimum coded unit, across and down. `None` unless each is one or
+/// two and every other channel has one block.
 fn sampling(frame: &Frame) -> Option<(u32, u32)> {
     let (first, others) = frame.components.split_first()?;
     if others.is_empty() {
-        // With a single channel the factors say nothing.
+        // With a single channel the factors have no meaning.
         return Some((1, 1));
     }
     let one = |c: &Component| (c.horizontal, c.vertical) == (1, 1);
@@ -77,8 +77,8 @@ fn sampling(frame: &Frame) -> Option<(u32, u32)> {
     fits.then_some((first.horizontal.into(), first.vertical.into()))
 }
 
-/// Decodes a picture that [`takes`] accepts to `scaled`, which is its size times `eighths` over eight, rounded up. Gives
-/// gray or RGB samples.
+/// Decodes a picture that [`supports`] accepts to `scaled`, which is its size times `eighths` over eight, rounded up, and
+/// returns gray or RGB samples.
 pub fn decode(
     file: &[u8],
     header: &Header,
@@ -86,9 +86,9 @@ pub fn decode(
     eighths: u32,
     scaled: Size,
 ) -> Result<Vec<u8>, PictureError> {
-    let missing = |what: &str| corrupt(&format!("the scan uses a {what} that is not defined"));
+    let missing = |what: &str| error::damaged(&format!("the scan uses a {what} that is not defined"));
     let table = |specs: &[Option<_>; 4], id: u8| match specs.get(usize::from(id)) {
-        Some(Some(spec)) => Table::new(spec).ok_or_else(|| corrupt("a Huffman table has more codes than fit")),
+        Some(Some(spec)) => Table::new(spec).ok_or_else(|| error::damaged("a Huffman table has too many codes")),
         _ => Err(missing("Huffman table")),
     };
     let mut tables = Vec::new();
@@ -105,7 +105,7 @@ pub fn decode(
         let Some(Some(quantisation)) = header.quantisation.get(usize::from(component.quantisation)) else {
             return Err(missing("quantisation table"));
         };
-        // The first channel has several blocks where the others have one, which is as much larger.
+        // Where the first channel has several blocks, the others have one that becomes as many samples.
         let first = index == 0;
         let (blocks, size) = ((across as usize, down as usize), eighths as usize);
         let (width, height) = if first { (size, size) } else { (size * blocks.0, size * blocks.1) };
@@ -134,13 +134,13 @@ pub fn decode(
     for row in 0..units_down {
         let damaged = |what: &str| {
             let line = row * 8 * down as usize;
-            corrupt(&format!("{what} about line {line} of {}", frame.height))
+            error::damaged(&format!("{what} near line {line} of {}", frame.height))
         };
         for column in 0..units_across {
             if interval > 0 && units > 0 && units.is_multiple_of(interval) {
                 let number = (units / interval - 1) % 8;
                 if !bits.restart(number as u8) {
-                    return Err(damaged(&format!("restart marker {number} is not where it should be,")));
+                    return Err(damaged(&format!("restart marker {number} is missing")));
                 }
                 channels.iter_mut().for_each(|channel| channel.predicted = 0);
             }
@@ -148,7 +148,7 @@ pub fn decode(
             for channel in &mut channels {
                 channel
                     .unit(&mut bits, column, units_across)
-                    .ok_or_else(|| damaged("a code is in no Huffman table,"))?;
+                    .ok_or_else(|| damaged("there is an invalid Huffman code"))?;
             }
         }
         if bits.overrun() {
@@ -162,13 +162,13 @@ pub fn decode(
 }
 
 impl Channel<'_> {
-    /// Decodes this channel's blocks of one minimum coded unit into the row of them. `None` for a code that is none.
+    /// Decodes this channel's blocks of one minimum coded unit into the row of samples. `None` if the bits form no valid code.
     #[inline]
     fn unit(&mut self, bits: &mut Bits, column: usize, units_across: usize) -> Option<()> {
         let stride = units_across * self.across * self.width;
         for y in 0..self.down {
             for x in 0..self.across {
-                // Only the first coefficients of a block differ from zero, so most of it is never touched.
+                // Most coefficients of a block are zero and are never written.
                 let mut block = [0f32; 64];
                 let mut plain = true;
                 self.predicted = self.predicted.wrapping_add(self.dc.first(bits)?);
@@ -208,7 +208,7 @@ fn transform(width: usize, height: usize) -> Option<Transform> {
     })
 }
 
-/// Writes one row of minimum coded units, without what hangs over the picture's right and lower edge.
+/// Writes one row of minimum coded units, without the samples beyond the picture's right and lower edges.
 fn put(lines: &mut [u8], channels: &[Channel], units_across: usize, width: usize) {
     let rows = |channel: &Channel| units_across * channel.across * channel.width;
     match channels {
@@ -229,10 +229,10 @@ fn put(lines: &mut [u8], channels: &[Channel], units_across: usize, width: usize
     }
 }
 
-/// YCbCr of JFIF (ITU-R BT.601, full range) to RGB, in numbers with 14 bits behind the point.
+/// Converts YCbCr of JFIF (ITU-R BT.601, full range) to RGB, in fixed-point numbers with 14 fractional bits.
 fn to_rgb(y: &[u8], cb: &[u8], cr: &[u8], rgb: &mut [u8]) {
     const HALF: i32 = 1 << 13;
-    /// Pixels that are worked on at once.
+    /// The number of pixels that are converted at once.
     const LANES: usize = 16;
     let convert = |y: u8, cb: u8, cr: u8| {
         let (y, cb, cr) = ((i32::from(y) << 14) + HALF, i32::from(cb) - 128, i32::from(cr) - 128);
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_colours_are_right() {
+    fn known_colours_are_converted_correctly() {
         // Red, green, blue, white and black as JFIF writes them.
         for (ycc, want) in [
             ([76, 85, 255], [254, 0, 0]),
@@ -273,7 +273,7 @@ mod tests {
             ([255, 128, 128], [255, 255, 255]),
             ([0, 128, 128], [0, 0, 0]),
         ] {
-            // A width that is not a multiple of the lanes takes both ways.
+            // 19 is not a multiple of the lanes, so both loops run.
             let [y, cb, cr] = ycc.map(|sample| vec![sample; 19]);
             let mut rgb = vec![0; 57];
             to_rgb(&y, &cb, &cr, &mut rgb);

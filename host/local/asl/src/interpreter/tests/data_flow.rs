@@ -1,9 +1,9 @@
-//! What each state does with the document.
+//! The data flow of each type of state.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn every_filter_of_a_task_is_applied_in_its_order() {
+async fn the_fields_of_a_task_are_applied_in_order() {
     let script = Arc::new(Script::new().reply("S", 0, Ok(json!({"Payload": {"n": 2}, "StatusCode": 200}))));
     let states = json!({"S": {
         "Type": "Task", "Resource": INVOKE, "End": true,
@@ -19,7 +19,7 @@ async fn every_filter_of_a_task_is_applied_in_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn null_paths_give_an_empty_object_or_keep_the_input() {
+async fn null_paths_yield_an_empty_object_or_keep_the_input() {
     let input = json!({"a": 1});
     for (field, value, wanted) in [
         ("InputPath", json!(null), json!({})),
@@ -35,7 +35,7 @@ async fn null_paths_give_an_empty_object_or_keep_the_input() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_gives_its_result_or_its_parameters_or_its_input() {
+async fn a_pass_state_returns_its_result_its_parameters_or_its_input() {
     let input = json!({"a": 1});
     for (more, wanted) in [
         (json!({}), json!({"a": 1})),
@@ -51,7 +51,7 @@ async fn a_pass_gives_its_result_or_its_parameters_or_its_input() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_context_object_tells_the_execution_the_machine_and_the_state() {
+async fn the_context_object_describes_the_execution_the_machine_and_the_state() {
     let states = json!({"S": {"Type": "Pass", "Parameters": {"c.$": "$$"}, "End": true}});
     let context = output(states, json!({"in": 1})).await["c"].clone();
     assert_eq!(context["Execution"]["Id"], "arn:aws:states:eu-west-1:111122223333:execution:machine:run-1");
@@ -69,7 +69,7 @@ async fn the_context_object_tells_the_execution_the_machine_and_the_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_choice_takes_the_first_rule_that_holds_or_the_default() {
+async fn a_choice_takes_the_first_rule_that_is_true_or_the_default() {
     let states = |value: Value| {
         json!({
             "C": {
@@ -91,7 +91,7 @@ async fn a_choice_takes_the_first_rule_that_holds_or_the_default() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_lasts_as_long_as_it_says() {
+async fn a_wait_state_waits_for_its_time() {
     for (field, value, input, seconds) in [
         ("Seconds", json!(30), json!({}), 30),
         ("Seconds", json!(0), json!({}), 0),
@@ -112,7 +112,7 @@ async fn a_wait_lasts_as_long_as_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fail_state_gives_its_words_literal_or_computed() {
+async fn the_error_and_cause_of_a_fail_state_may_be_literal_or_computed() {
     let states = json!({"F": {"Type": "Fail", "Error": "Stage.Corrupt", "Cause": "It is."}});
     assert_eq!(failure(states, json!({})).await, ("Stage.Corrupt".into(), "It is.".into()));
     let states = json!({"F": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "States.Format('{} of {}', $.n, $$.Execution.Name)"}});

@@ -11,7 +11,7 @@ fn task(more: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_that_finds_nothing_fails_the_machine_and_names_path_field_input_and_state() {
+async fn a_path_that_finds_no_value_fails_the_machine_and_names_path_field_input_and_state() {
     let states = json!({
         "First": {"Type": "Pass", "Next": "Check"},
         "Check": task(json!({"Parameters": {"address.$": "$.application.address"}, "Catch": [
@@ -45,7 +45,7 @@ async fn a_catch_can_name_a_missing_parameter_by_its_documented_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_place_of_a_path_has_its_own_words() {
+async fn each_field_with_a_path_has_its_own_error_text() {
     for (state, error, part) in [
         (
             json!({"Type": "Pass", "InputPath": "$.x", "End": true}),
@@ -92,7 +92,7 @@ async fn each_place_of_a_path_has_its_own_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_choice_that_nothing_matches_fails_by_name_and_the_state_around_it_can_catch_it() {
+async fn a_choice_without_a_match_fails_by_name_and_the_enclosing_state_can_catch_it() {
     let choice = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "NumericEquals": 1, "Next": "P"}]});
     let flow = json!({"C": choice, "P": {"Type": "Succeed"}});
     let (error, cause) = failure(flow.clone(), json!({"a": 2})).await;
@@ -109,7 +109,7 @@ async fn a_choice_that_nothing_matches_fails_by_name_and_the_state_around_it_can
 }
 
 #[tokio::test(start_paused = true)]
-async fn retries_wait_longer_each_time_and_the_state_sees_how_many_there_were() {
+async fn retries_wait_longer_each_time_and_the_context_has_their_number() {
     let script =
         Arc::new(Script::new().fails("S", "A").fails("S", "A").fails("S", "B").reply("S", 0, Ok(json!("done"))));
     let states = json!({"S": task(json!({
@@ -202,7 +202,7 @@ async fn a_machine_that_takes_too_long_times_out_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_drops_what_runs_and_keeps_the_words() {
+async fn stopping_drops_running_tasks_and_records_error_and_cause() {
     let script = Arc::new(Script::new().reply("S", 60, Ok(json!(1))));
     let execution = start(json!({"S": task(json!({}))}), json!({}), &script, &TokenBoard::new());
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -212,7 +212,7 @@ async fn stopping_drops_what_runs_and_keeps_the_words() {
     assert_eq!(outcome.status, Status::Aborted);
     assert_eq!((outcome.error.as_deref(), outcome.cause.as_deref()), (Some("Operator"), Some("Enough.")));
     assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
-    assert!(!execution.stop(None, None), "it can be stopped once only");
+    assert!(!execution.stop(None, None), "it can be stopped only once");
 }
 
 #[tokio::test(start_paused = true)]

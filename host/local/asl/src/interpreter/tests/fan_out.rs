@@ -12,7 +12,7 @@ fn call() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_run_at_once_and_their_outputs_stand_in_the_branches_order() {
+async fn branches_run_at_once_and_their_outputs_are_in_the_order_of_the_branches() {
     let script = Arc::new(Script::new().reply("Slow", 9, Ok(json!("slow"))).reply("Fast", 1, Ok(json!("fast"))));
     let before = Instant::now();
     let states = json!({"P": {
@@ -63,7 +63,7 @@ async fn a_parallel_state_retries_all_of_its_branches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_the_machine_inside_a_branch_is_not_caught_by_all_outside() {
+async fn a_failure_of_the_machine_in_a_branch_is_not_caught_by_states_all() {
     let states = json!({
         "P": {
             "Type": "Parallel", "End": true,
@@ -118,7 +118,7 @@ async fn the_older_names_of_a_maps_fields_still_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_map_of_nothing_gives_nothing_and_of_no_array_fails() {
+async fn a_map_of_an_empty_array_returns_one_and_a_map_of_another_type_fails() {
     assert_eq!(output(each(json!({})), json!([])).await, json!([]));
     let (error, cause) = failure(each(json!({"ItemsPath": "$.list"})), json!({"list": "x"})).await;
     assert_eq!(error, "States.Runtime");
@@ -134,7 +134,7 @@ async fn no_more_iterations_run_at_once_than_allowed() {
         (json!({"MaxConcurrency": 1}), 100),
         (json!({"MaxConcurrency": 10}), 10),
         (json!({"MaxConcurrencyPath": "$.most"}), 50),
-        // The service's own limit is 40.
+        // The service's limit is 40.
         (json!({"MaxConcurrency": 0}), 3),
         (json!({}), 3),
     ] {
@@ -160,7 +160,7 @@ async fn the_first_iteration_to_fail_fails_the_map() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn maps_nest_and_the_inner_item_is_the_inner_ones() {
+async fn in_nested_maps_the_item_is_that_of_the_inner_map() {
     let inner = json!({
         "Type": "Map", "ItemsPath": "$.list", "End": true,
         "ItemSelector": {"inner.$": "$$.Map.Item.Value", "outer.$": "$.name"},

@@ -70,7 +70,7 @@ async fn a_failure_that_is_caught_leaves_the_state_with_the_error_as_its_output(
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_begin_where_the_parallel_state_started_and_what_follows_points_to_the_last_branch() {
+async fn branches_begin_at_the_parallel_state_and_the_next_event_points_to_the_last_branch() {
     let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
     let states = json!({"P": {"Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true}});
     assert_eq!(
@@ -91,7 +91,7 @@ async fn branches_begin_where_the_parallel_state_started_and_what_follows_points
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_branch_is_followed_by_what_it_aborted() {
+async fn a_failed_branch_is_followed_by_the_aborted_states() {
     let branch = |name: &str, state: Value| json!({"StartAt": name, "States": {name: state}});
     let states = json!({"P": {
         "Type": "Parallel", "End": true,
@@ -113,7 +113,7 @@ async fn a_failed_branch_is_followed_by_what_it_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn iterations_one_after_the_other_follow_each_other() {
+async fn sequential_iterations_are_recorded_one_after_the_other() {
     let states = json!({"M": {
         "Type": "Map", "MaxConcurrency": 1, "End": true,
         "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}
@@ -189,14 +189,14 @@ async fn a_failed_iteration_is_followed_by_the_aborted_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_the_machine_itself_points_to_nothing() {
+async fn a_failure_of_the_machine_itself_has_no_previous_event() {
     let events =
         history(json!({"P": {"Type": "Pass", "InputPath": "$.x", "End": true}}), json!({}), Script::new()).await;
     assert_eq!(chain(&events), ["1 0 ExecutionStarted", "2 0 PassStateEntered", "3 0 ExecutionFailed"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_sees_every_event_in_order_and_then_the_end() {
+async fn a_subscriber_gets_every_event_in_order_and_then_the_end() {
     let states = json!({"W": {"Type": "Wait", "Seconds": 5, "End": true}});
     let execution = start(states, json!({}), &Arc::new(Script::new()), &TokenBoard::new());
     let (mut early, mut seen) = (execution.subscribe(), Vec::new());

@@ -1,4 +1,4 @@
-//! Whole executions, on a paused clock: what a definition does, and what its history says.
+//! Whole executions on a paused clock: results and histories.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,14 +24,14 @@ use crate::{
 pub(super) const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 pub(super) const CALLBACK: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
 
-/// What the resource does when a state calls it: an answer, after some seconds.
+/// The answer of the resource and the seconds before it.
 #[derive(Clone)]
 pub(super) struct Reply {
     pub after: u64,
     pub answer: Result<Value, TaskError>,
 }
 
-/// Answers per state, one after the other; the last one for good. A state without answers gets its parameters back.
+/// The answers for each state, in order; the last one is repeated. Without answers, a state gets its parameters back.
 #[derive(Default)]
 pub(super) struct Script {
     replies: HashMap<String, Vec<Reply>>,
@@ -56,13 +56,13 @@ impl Script {
         self.reply(state, 0, Err(TaskError::new(error, "because")))
     }
 
-    /// When each call of the state began, in seconds.
+    /// Returns the start of each call of the state, in seconds.
     pub fn times(&self, state: &str) -> Vec<u64> {
         self.calls.lock().unwrap().iter().filter(|call| call.0 == state).map(|call| call.3).collect()
     }
 }
 
-/// Notes a future that was dropped before it was done.
+/// Notes a future that was dropped before it ended.
 struct Dropped(Arc<Mutex<Vec<String>>>, Option<String>);
 
 impl Drop for Dropped {
@@ -116,25 +116,25 @@ pub(super) fn start_machine(machine: Value, input: Value, script: &Arc<Script>, 
     Execution::start(Arc::new(machine), request, script.clone(), tokens.clone())
 }
 
-/// Runs the states (the first one first) to the end.
+/// Runs a machine of these states, beginning with the first, to its end.
 pub(super) async fn run(states: Value, input: Value, script: &Arc<Script>) -> Outcome {
     start(states, input, script, &TokenBoard::new()).wait().await
 }
 
-/// The output of a machine that must succeed and calls nothing.
+/// Returns the output of a machine that must succeed without calls.
 pub(super) async fn output(states: Value, input: Value) -> Value {
     let outcome = run(states, input, &Arc::new(Script::new())).await;
     outcome.output.clone().unwrap_or_else(|| panic!("{outcome:?}"))
 }
 
-/// The error and cause of a machine that must fail and calls nothing.
+/// Returns the error and cause of a machine that must fail without calls.
 pub(super) async fn failure(states: Value, input: Value) -> (String, String) {
     let outcome = run(states, input, &Arc::new(Script::new())).await;
     assert_eq!(outcome.status, crate::Status::Failed, "{outcome:?}");
     (outcome.error.unwrap_or_default(), outcome.cause.unwrap_or_default())
 }
 
-/// `id previous type` of each event.
+/// Returns `id previous type` of each event.
 pub(super) fn chain(events: &[Arc<Event>]) -> Vec<String> {
     events.iter().map(|event| format!("{} {} {}", event.id, event.previous_event_id, event.event_type())).collect()
 }

@@ -11,7 +11,7 @@ fn waiting(more: Value) -> Value {
     json!({"W": state})
 }
 
-/// Starts the state and waits until its resource was called; the token is the one that it got.
+/// Starts a waiting state and waits for its call. Returns the execution and the token of the call.
 async fn begin(more: Value, script: Script) -> (Execution, TokenBoard, String, Arc<Script>) {
     let (script, tokens) = (Arc::new(script), TokenBoard::new());
     let execution = start(waiting(more), json!({"jobId": 4}), &script, &tokens);
@@ -24,7 +24,7 @@ async fn begin(more: Value, script: Script) -> (Execution, TokenBoard, String, A
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_state_ends_with_what_is_sent_for_its_token() {
+async fn the_state_ends_with_the_answer_for_its_token() {
     let (execution, tokens, token, _) = begin(json!({"ResultPath": "$.r"}), Script::new()).await;
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(execution.status(), Status::Running);
@@ -34,7 +34,7 @@ async fn the_state_ends_with_what_is_sent_for_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_is_sent_is_the_states_failure() {
+async fn a_failure_for_the_token_is_the_failure_of_the_state() {
     let (execution, tokens, token, _) = begin(json!({}), Script::new()).await;
     tokens.send_failure(&token, Some("Stage.Transcode".into()), Some("no".into())).unwrap();
     let outcome = execution.wait().await;
@@ -77,7 +77,7 @@ async fn the_timeout_bounds_the_wait_and_ends_the_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats_keep_the_state_alive_and_their_absence_ends_it() {
+async fn heartbeats_keep_the_state_running_and_a_missing_one_ends_it() {
     let before = Instant::now();
     let (execution, tokens, token, _) =
         begin(json!({"TimeoutSeconds": 600, "HeartbeatSeconds": 10}), Script::new()).await;
@@ -87,13 +87,13 @@ async fn heartbeats_keep_the_state_alive_and_their_absence_ends_it() {
     }
     let outcome = execution.wait().await;
     assert_eq!(before.elapsed().as_secs(), 55);
-    // As the service reports it: the finer name is for Retry and Catch.
+    // As the service reports it; the more specific name is for Retry and Catch.
     assert_eq!(outcome.error.as_deref(), Some("States.Timeout"));
     assert_eq!(chain(&execution.history())[5..], ["6 5 TaskTimedOut", "7 6 ExecutionFailed"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_catch_can_tell_a_missed_heartbeat_from_a_timeout() {
+async fn a_catch_can_distinguish_a_missed_heartbeat_from_a_timeout() {
     let script = Arc::new(Script::new());
     let mut states = waiting(json!({
         "TimeoutSeconds": 600, "HeartbeatSecondsPath": "$.beat",
@@ -105,7 +105,7 @@ async fn a_catch_can_tell_a_missed_heartbeat_from_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_has_a_token_of_its_own() {
+async fn each_attempt_has_its_own_token() {
     let script = Arc::new(Script::new().fails("W", "A").reply("W", 0, Ok(json!("ack"))));
     let tokens = TokenBoard::new();
     let states = waiting(json!({"Retry": [{"ErrorEquals": ["A"]}]}));

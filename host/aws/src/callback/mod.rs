@@ -1,0 +1,13 @@
+//! The signed callback to the backend.
+//!
+//! | module | content |
+//! |---|---|
+//! | `webhook` | Sends the callback |
+//! | `secret` | The secret, and the signatures made with it |
+//! | `secret_source` | When a secret is fetched, and how a rotated one is noticed |
+//! | `secret_store` | Reads a secret from Secrets Manager or Parameter Store |
+
+pub(crate) mod secret;
+pub(crate) mod secret_source;
+pub(crate) mod secret_store;
+pub(crate) mod webhook;

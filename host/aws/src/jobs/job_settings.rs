@@ -1,0 +1,295 @@
+//! The settings of MediaConvert's CreateJob for a transcoding job.
+//!
+//! **The job template.** MediaConvert accepts a job template together with settings. The settings take precedence, and
+//! output groups and outputs are merged by position: AWS's own Video on Demand solution (`source/encode/index.js` of
+//! aws-solutions/video-on-demand-on-aws) sends a template's name with output groups that hold a destination and an
+//! empty list of outputs, and gets the template's outputs. AWS documents no more than that. So two things must never be
+//! left to the merge: an output that the template has and the job does not, and sound that the template describes and
+//! the file does not have. Therefore
+//!
+//! - every job states, for every output, all that differs from video to video: the destination, the upright size, the
+//!   highest bit rates, rotation by the file's own metadata;
+//! - the template is named if its outputs are exactly the job's, in the same order and all with sound, which is the
+//!   usual video. It then adds what the job leaves open: profile, GOP, filters;
+//! - any other job (a source too small for 1080p, a silent video) is sent without the template. It then has
+//!   MediaConvert's defaults where the template would have had its own values.
+
+use aws_sdk_mediaconvert::types::{
+    AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
+    AudioDescription, AudioSelector, ContainerSettings, ContainerType, FileGroupSettings, H264FramerateControl,
+    H264QualityTuningLevel, H264RateControlMode, H264SceneChangeDetect, H264Settings, Input, InputRotate,
+    InputTimecodeSource, JobSettings, Mp4MoovPlacement, Mp4Settings, Output, OutputGroup, OutputGroupSettings,
+    OutputGroupType, TimecodeConfig, TimecodeSource, VideoCodec, VideoCodecSettings, VideoDescription, VideoSelector,
+};
+use stagehost_batch::{Case, Failure};
+use stagehost_runtime::capability::{TranscodeJob, TranscodeOutput};
+
+const AUDIO_SELECTOR: &str = "Audio Selector 1";
+
+/// Returns the settings of one job; `bucket` holds the source and the outputs.
+///
+/// Errors: `InvalidInput` if the job has no output, an output's key has no name with an extension, or a size is odd.
+pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, Failure> {
+    if job.outputs.is_empty() {
+        return Err(invalid(job, "it has no output"));
+    }
+    let mut input = Input::builder()
+        .file_input(format!("s3://{bucket}/{}", job.source_key))
+        // By default MediaConvert ignores and drops a file's rotation, so a portrait video would lie on its side.
+        .video_selector(VideoSelector::builder().rotate(InputRotate::Auto).build())
+        .timecode_source(InputTimecodeSource::Zerobased);
+    if job.outputs.iter().any(|output| output.audio_bitrate.is_some()) {
+        let selector = AudioSelector::builder().default_selection(AudioDefaultSelection::Default).build();
+        input = input.audio_selectors(AUDIO_SELECTOR, selector);
+    }
+    let groups = groups(bucket, job)?;
+    Ok(JobSettings::builder()
+        .timecode_config(TimecodeConfig::builder().source(TimecodeSource::Zerobased).build())
+        .inputs(input.build())
+        .set_output_groups(Some(groups))
+        .build())
+}
+
+/// Returns whether the template's outputs are exactly those of this job, by name (see above).
+pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> bool {
+    job.outputs.len() == template_outputs.len()
+        && job.outputs.iter().zip(template_outputs).all(|(output, name)| output.name == *name)
+        && job.outputs.iter().all(|output| output.audio_bitrate.is_some())
+        && common_base(job).is_some()
+}
+
+/// Returns one file group for all outputs if their keys allow it, as in the template; else one group for each output.
+///
+/// MediaConvert names a file `{destination}{name modifier}.{extension}`; a group of two or more outputs must have
+/// modifiers.
+fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure> {
+    if let Some(base) = common_base(job) {
+        let outputs = job
+            .outputs
+            .iter()
+            .map(|output| {
+                let (stem, extension) = split_extension(job, &output.key)?;
+                output_settings(job, output, extension, stem.strip_prefix(base))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        return Ok(vec![group(&format!("s3://{bucket}/{base}"), outputs)]);
+    }
+    job.outputs
+        .iter()
+        .map(|output| {
+            let (stem, extension) = split_extension(job, &output.key)?;
+            let settings = output_settings(job, output, extension, None)?;
+            Ok(group(&format!("s3://{bucket}/{stem}"), vec![settings]))
+        })
+        .collect()
+}
+
+/// Returns the common `base` if every output's key is `{base}_{output's name}.{extension}`.
+fn common_base(job: &TranscodeJob) -> Option<&str> {
+    let mut base = None;
+    for output in &job.outputs {
+        let (stem, _) = output.key.rsplit_once('.')?;
+        let own = stem.strip_suffix(output.name.as_str())?.strip_suffix('_')?;
+        if own.is_empty() || own.ends_with('/') || base.is_some_and(|base| base != own) {
+            return None;
+        }
+        base = Some(own);
+    }
+    base
+}
+
+/// Splits a key in front of its extension.
+fn split_extension<'a>(job: &TranscodeJob, key: &'a str) -> Result<(&'a str, &'a str), Failure> {
+    match key.rsplit_once('.') {
+        Some((stem, extension))
+            if !stem.is_empty() && !stem.ends_with('/') && !extension.is_empty() && !extension.contains('/') =>
+        {
+            Ok((stem, extension))
+        }
+        _ => Err(invalid(job, &format!("the output key {key:?} must end in a name with an extension"))),
+    }
+}
+
+fn group(destination: &str, outputs: Vec<Output>) -> OutputGroup {
+    OutputGroup::builder()
+        .name("File Group")
+        .output_group_settings(
+            OutputGroupSettings::builder()
+                .r#type(OutputGroupType::FileGroupSettings)
+                .file_group_settings(FileGroupSettings::builder().destination(destination).build())
+                .build(),
+        )
+        .set_outputs(Some(outputs))
+        .build()
+}
+
+fn output_settings(
+    job: &TranscodeJob,
+    output: &TranscodeOutput,
+    extension: &str,
+    modifier: Option<&str>,
+) -> Result<Output, Failure> {
+    let number = |value: u32| {
+        i32::try_from(value).map_err(|_| invalid(job, &format!("the output {}: {value} is out of range", output.name)))
+    };
+    if output.pixels.width % 2 == 1 || output.pixels.height % 2 == 1 {
+        return Err(invalid(job, &format!("the output {}: H.264 requires an even width and height", output.name)));
+    }
+    let h264 = H264Settings::builder()
+        .rate_control_mode(H264RateControlMode::Qvbr)
+        .max_bitrate(number(output.video_bitrate)?)
+        .quality_tuning_level(H264QualityTuningLevel::SinglePassHq)
+        .scene_change_detect(H264SceneChangeDetect::TransitionDetection)
+        .framerate_control(H264FramerateControl::InitializeFromSource)
+        .build();
+    let video = VideoDescription::builder()
+        .width(number(output.pixels.width)?)
+        .height(number(output.pixels.height)?)
+        .codec_settings(VideoCodecSettings::builder().codec(VideoCodec::H264).h264_settings(h264).build())
+        .build();
+    let container = ContainerSettings::builder()
+        .container(ContainerType::Mp4)
+        // The index comes first, so that a browser can play the file while it downloads it.
+        .mp4_settings(Mp4Settings::builder().moov_placement(Mp4MoovPlacement::ProgressiveDownload).build())
+        .build();
+    let mut settings = Output::builder()
+        .container_settings(container)
+        .video_description(video)
+        .extension(extension)
+        .set_name_modifier(modifier.map(str::to_owned));
+    if let Some(bitrate) = output.audio_bitrate {
+        let aac = AacSettings::builder()
+            .bitrate(number(bitrate)?)
+            .rate_control_mode(AacRateControlMode::Cbr)
+            .coding_mode(AacCodingMode::CodingMode20)
+            .sample_rate(48_000)
+            .build();
+        settings = settings.audio_descriptions(
+            AudioDescription::builder()
+                .audio_source_name(AUDIO_SELECTOR)
+                .codec_settings(AudioCodecSettings::builder().codec(AudioCodec::Aac).aac_settings(aac).build())
+                .build(),
+        );
+    }
+    Ok(settings.build())
+}
+
+fn invalid(job: &TranscodeJob, why: &str) -> Failure {
+    Failure::new(Case::InvalidInput, format!("the transcoding job of {}: {why}", job.source_key))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use stagehost_batch::PixelSize;
+
+    use super::*;
+
+    fn output(name: &str, width: u32, height: u32, audio: Option<u32>) -> TranscodeOutput {
+        TranscodeOutput {
+            name: name.into(),
+            key: format!("51/processed/video/vertical/2025-11-27/tour_{name}.mp4"),
+            pixels: PixelSize { width, height },
+            video_bitrate: 5_000_000,
+            audio_bitrate: audio,
+        }
+    }
+
+    fn portrait(audio: Option<u32>) -> TranscodeJob {
+        TranscodeJob {
+            source_key: "51/raw/video/vertical/2025-11-27/tour.mov".into(),
+            source_etag: "abc".into(),
+            outputs: vec![output("1080p", 1080, 1920, audio), output("720p", 720, 1280, audio)],
+        }
+    }
+
+    fn names() -> Vec<String> {
+        vec!["1080p".into(), "720p".into()]
+    }
+
+    /// The keys that MediaConvert writes to, by its naming rule.
+    fn written(settings: &JobSettings) -> Vec<String> {
+        let mut keys = Vec::new();
+        for group in settings.output_groups() {
+            let file = group.output_group_settings().unwrap().file_group_settings().unwrap();
+            for output in group.outputs() {
+                keys.push(format!(
+                    "{}{}.{}",
+                    file.destination().unwrap(),
+                    output.name_modifier().unwrap_or_default(),
+                    output.extension().unwrap()
+                ));
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn a_portrait_video_is_turned_upright_and_written_in_its_upright_size() {
+        let settings = settings("medias", &portrait(Some(128_000))).unwrap();
+        let input = &settings.inputs()[0];
+        assert_eq!(input.video_selector().unwrap().rotate(), Some(&InputRotate::Auto));
+        let video = settings.output_groups()[0].outputs()[0].video_description().unwrap();
+        assert_eq!((video.width(), video.height()), (Some(1080), Some(1920)));
+    }
+
+    #[test]
+    fn outputs_land_under_exactly_the_keys_that_the_stage_named() {
+        let job = portrait(None);
+        let together = settings("medias", &job).unwrap();
+        assert_eq!(together.output_groups().len(), 1);
+        let expected: Vec<String> = job.outputs.iter().map(|output| format!("s3://medias/{}", output.key)).collect();
+        assert_eq!(written(&together), expected);
+
+        let mut apart = job.clone();
+        apart.outputs[1].key = "51/processed/video/vertical/small/other-name.mp4".into();
+        let settings = settings("medias", &apart).unwrap();
+        assert_eq!(settings.output_groups().len(), 2);
+        assert_eq!(written(&settings)[1], "s3://medias/51/processed/video/vertical/small/other-name.mp4");
+    }
+
+    #[test]
+    fn a_silent_video_has_no_audio_settings() {
+        let settings = settings("medias", &portrait(None)).unwrap();
+        assert!(settings.inputs()[0].audio_selectors().is_none_or(std::collections::HashMap::is_empty));
+        assert!(settings.output_groups()[0].outputs().iter().all(|output| output.audio_descriptions().is_empty()));
+    }
+
+    #[test]
+    fn an_mp4_begins_with_its_index_and_has_its_highest_bit_rate_limited() {
+        let settings = settings("medias", &portrait(Some(96_000))).unwrap();
+        let output = &settings.output_groups()[0].outputs()[1];
+        let mp4 = output.container_settings().unwrap().mp4_settings().unwrap();
+        assert_eq!(mp4.moov_placement(), Some(&Mp4MoovPlacement::ProgressiveDownload));
+        let h264 = output.video_description().unwrap().codec_settings().unwrap().h264_settings().unwrap();
+        assert_eq!(h264.rate_control_mode(), Some(&H264RateControlMode::Qvbr));
+        assert_eq!((h264.max_bitrate(), h264.bitrate()), (Some(5_000_000), None));
+        let aac = output.audio_descriptions()[0].codec_settings().unwrap().aac_settings().unwrap();
+        assert_eq!(aac.bitrate(), Some(96_000));
+    }
+
+    #[test]
+    fn the_template_is_used_only_if_its_outputs_are_exactly_the_jobs() {
+        assert!(template_fits(&names(), &portrait(Some(128_000))));
+        assert!(!template_fits(&names(), &portrait(None)), "it would add sound");
+        let mut small = portrait(Some(96_000));
+        small.outputs.remove(0);
+        assert!(!template_fits(&names(), &small), "it would add an enlarged output");
+        let mut swapped = portrait(Some(96_000));
+        swapped.outputs.reverse();
+        assert!(!template_fits(&names(), &swapped), "outputs are merged by position");
+    }
+
+    #[test]
+    fn an_invalid_job_is_refused_before_it_is_sent() {
+        let mut odd = portrait(None);
+        odd.outputs[0].pixels.width = 1081;
+        let mut nameless = portrait(None);
+        nameless.outputs[0].key = "51/processed/video/vertical/.mp4".into();
+        let mut empty = portrait(None);
+        empty.outputs.clear();
+        for job in [odd, nameless, empty] {
+            assert_eq!(settings("medias", &job).unwrap_err().case, Case::InvalidInput);
+        }
+    }
+}

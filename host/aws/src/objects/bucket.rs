@@ -1,0 +1,129 @@
+//! Single requests to the media bucket. Everything in this crate reads and writes the bucket through it, so that
+//! encryption, preconditions and error messages are the same everywhere.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption};
+use bytes::Bytes;
+use stagehost_batch::{Case, Failure};
+use stagehost_runtime::capability::ObjectInfo;
+
+use crate::objects::metadata;
+use crate::objects::notation::{full_crc32, quoted, unquoted};
+use crate::sdk_error::failure;
+
+/// The media bucket. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct MediaBucket(Arc<Connection>);
+
+struct Connection {
+    client: aws_sdk_s3::Client,
+    bucket: String,
+    kms_key_id: Option<String>,
+}
+
+impl MediaBucket {
+    pub(crate) fn new(client: aws_sdk_s3::Client, bucket: String, kms_key_id: Option<String>) -> Self {
+        Self(Arc::new(Connection { client, bucket, kms_key_id }))
+    }
+
+    pub(crate) fn client(&self) -> &aws_sdk_s3::Client {
+        &self.0.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.bucket
+    }
+
+    /// Returns the encryption to request: with the configured key, or nothing, which leaves it to the bucket's default.
+    pub(crate) fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
+        match &self.0.kms_key_id {
+            Some(key) => (Some(ServerSideEncryption::AwsKms), Some(key.clone())),
+            None => (None, None),
+        }
+    }
+
+    /// Returns what S3 knows of an object, without its bytes.
+    pub(crate) async fn head(&self, key: &str, if_match: Option<&str>) -> Result<ObjectInfo, Failure> {
+        let output = self
+            .client()
+            .head_object()
+            .bucket(self.name())
+            .key(key)
+            .set_if_match(if_match.map(quoted))
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|error| failure(&format!("looking up {key}"), &error))?;
+        info_of(key, &output)
+    }
+
+    /// Begins to read an object, or the half-open `range` of it.
+    pub(crate) async fn get(
+        &self,
+        key: &str,
+        if_match: Option<&str>,
+        range: Option<Range<u64>>,
+    ) -> Result<GetObjectOutput, Failure> {
+        self.client()
+            .get_object()
+            .bucket(self.name())
+            .key(key)
+            .set_if_match(if_match.map(quoted))
+            .set_range(range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1))))
+            .send()
+            .await
+            .map_err(|error| failure(&format!("reading {key}"), &error))
+    }
+
+    /// Writes a small object of the host's own in one request.
+    pub(crate) async fn put(&self, key: &str, content_type: &str, body: Bytes) -> Result<(), Failure> {
+        let (encryption, kms_key_id) = self.encryption();
+        self.client()
+            .put_object()
+            .bucket(self.name())
+            .key(key)
+            .content_type(content_type)
+            .set_bucket_key_enabled(kms_key_id.is_some().then_some(true))
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key_id)
+            .body(ByteStream::from(body))
+            .send()
+            .await
+            .map_err(|error| failure(&format!("writing {key}"), &error))?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), Failure> {
+        self.client()
+            .delete_object()
+            .bucket(self.name())
+            .key(key)
+            .send()
+            .await
+            .map_err(|error| failure(&format!("deleting {key}"), &error))?;
+        Ok(())
+    }
+}
+
+fn info_of(key: &str, output: &HeadObjectOutput) -> Result<ObjectInfo, Failure> {
+    Ok(ObjectInfo {
+        key: key.to_owned(),
+        bytes: length_of(key, output.content_length())?,
+        etag: unquoted(output.e_tag().unwrap_or_default()).to_owned(),
+        content_type: output.content_type().map(str::to_owned),
+        crc32: full_crc32(output.checksum_crc32(), output.checksum_type()),
+        fingerprint: output.metadata().and_then(metadata::fingerprint),
+    })
+}
+
+/// Returns the content length of an answer. Errors: `Transient` if the answer has no length.
+pub(crate) fn length_of(key: &str, length: Option<i64>) -> Result<u64, Failure> {
+    length
+        .and_then(|length| u64::try_from(length).ok())
+        .ok_or_else(|| Failure::new(Case::Transient, format!("{key}: S3's answer has no content length")))
+}

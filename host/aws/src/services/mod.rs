@@ -1,0 +1,12 @@
+//! AWS services of which one operation is needed: a signed request in place of an SDK crate.
+//!
+//! | module | content |
+//! |---|---|
+//! | `signed_json` | One signed JSON request |
+//! | `arn`, `endpoints` | Names of resources; the addresses of services |
+//! | `queue` | SQS: when a message is delivered again |
+
+pub(crate) mod arn;
+pub(crate) mod endpoints;
+pub(crate) mod queue;
+pub(crate) mod signed_json;

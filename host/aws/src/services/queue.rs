@@ -1,0 +1,139 @@
+//! Changes when SQS delivers a message again.
+//!
+//! The operation is `ChangeMessageVisibilityBatch`; the role needs `sqs:ChangeMessageVisibility` (Amazon SQS API
+//! Reference).
+
+use aws_config::SdkConfig;
+use serde::Deserialize;
+use serde_json::json;
+use stagehost_batch::{Case, Failure};
+
+use crate::services::arn::Arn;
+use crate::services::endpoints::{Endpoints, configured_endpoint};
+use crate::services::signed_json::{CallError, Operation, SignedJson, with_retries};
+
+/// A received message, and how long it stays hidden from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redelivery {
+    /// The message's id, for logs.
+    pub message_id: String,
+    /// The handle of this receive; SQS returns another one with every receive.
+    pub receipt_handle: String,
+    /// Seconds until the message is delivered again; at most 43,200, counted from the receive.
+    pub after_seconds: u32,
+}
+
+/// The queues that messages come from.
+#[derive(Debug)]
+pub struct Queues {
+    /// The endpoint of all queues; `None` means AWS's own.
+    endpoint: Option<String>,
+    fips: bool,
+    json: SignedJson,
+}
+
+impl Queues {
+    /// The most messages of one request.
+    pub const MAX_MESSAGES: usize = 10;
+
+    pub(crate) fn new(config: &SdkConfig, endpoints: &Endpoints) -> Self {
+        Self {
+            endpoint: configured_endpoint(config, endpoints.sqs.as_ref(), "AWS_ENDPOINT_URL_SQS"),
+            fips: config.use_fips().unwrap_or_default(),
+            json: SignedJson::new(config),
+        }
+    }
+
+    /// Changes when at most [`MAX_MESSAGES`](Self::MAX_MESSAGES) messages of a queue are delivered again; `queue` is
+    /// its ARN. A transient failure is retried for some seconds.
+    ///
+    /// # Errors
+    /// The failure names the queue and the reason, and the messages if only some of them could not be changed. Those
+    /// are delivered again after the queue's own visibility timeout.
+    pub async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), Failure> {
+        let name =
+            Arn::parse(queue).filter(|arn| arn.service == "sqs" && is_queue_name(&arn.resource)).ok_or_else(|| {
+                Failure::new(
+                    Case::InvalidInput,
+                    format!("{queue:?} is not the ARN of a queue; expected arn:aws:sqs:REGION:ACCOUNT:NAME"),
+                )
+            })?;
+        with_retries(|| self.attempt(&name, messages)).await
+    }
+
+    async fn attempt(&self, queue: &Arn, messages: &[Redelivery]) -> Result<(), Failure> {
+        let failed = |case, why: &str| Failure::new(case, format!("ChangeMessageVisibilityBatch of {queue}: {why}"));
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| queue.aws_endpoint(self.fips));
+        let operation = Operation {
+            endpoint: &endpoint,
+            service: "sqs",
+            region: &queue.region,
+            target: "AmazonSQS.ChangeMessageVisibilityBatch",
+            content_type: "application/x-amz-json-1.0",
+        };
+        // The entries are numbered: the ids of messages come from the event and may be invalid as ids of entries.
+        let entries: Vec<_> = (0..)
+            .zip(messages)
+            .map(|(id, message): (usize, _)| {
+                json!({
+                    "Id": id.to_string(),
+                    "ReceiptHandle": message.receipt_handle,
+                    "VisibilityTimeout": message.after_seconds,
+                })
+            })
+            .collect();
+        let url = format!("{}/{}/{}", endpoint.trim_end_matches('/'), queue.account, queue.resource);
+        let answer =
+            self.json.call(&operation, &json!({"QueueUrl": url, "Entries": entries})).await.map_err(|error| {
+                let hint = match &error {
+                    CallError::Refused(error) if !error.is_transient() => {
+                        "; the host's role needs sqs:ChangeMessageVisibility on it"
+                    }
+                    _ => "",
+                };
+                failed(error.case(), &format!("{error}{hint}"))
+            })?;
+        let answer: ChangeVisibilityResponse = serde_json::from_slice(&answer)
+            .map_err(|error| failed(Case::Internal, &format!("the response cannot be read: {error}")))?;
+        if answer.failed.is_empty() {
+            return Ok(());
+        }
+        let refused: Vec<_> = answer.failed.iter().map(|entry| entry.describe(messages)).collect();
+        Err(failed(Case::InvalidInput, &refused.join("; ")))
+    }
+}
+
+/// Returns whether `name` may be a queue's name: letters, digits, `-`, `_` and the ending `.fifo` (Amazon SQS API
+/// Reference, `CreateQueue`).
+fn is_queue_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+#[derive(Deserialize)]
+struct ChangeVisibilityResponse {
+    #[serde(rename = "Failed", default)]
+    failed: Vec<FailedEntry>,
+}
+
+/// `BatchResultErrorEntry` of the API.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FailedEntry {
+    id: String,
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl FailedEntry {
+    /// Returns the text for this entry, with the id of its message.
+    fn describe(&self, messages: &[Redelivery]) -> String {
+        let message = self.id.parse().ok().and_then(|id: usize| messages.get(id));
+        let id = message.map_or(self.id.as_str(), |message| &message.message_id);
+        format!("message {id}: {} ({})", self.message, self.code)
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! Components by digest, compiled once. The compiled artifacts are kept in the user's cache folder: compiling a stage takes
+//! seconds, loading an artifact a millisecond.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use stagehost_dispatch::{DispatchError, StageSource};
+use stagehost_pins::Pin;
+use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
+use tokio::sync::Mutex;
+
+use crate::console::printer::Printer;
+use crate::exit::read_named;
+
+/// Components by digest. They are in memory from the start, so that building a stage again does not disturb a running
+/// server.
+#[derive(Default)]
+pub struct Components(HashMap<String, Arc<[u8]>>);
+
+impl Components {
+    /// Adds a component and returns its digest.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn add(&mut self, file: &Path) -> Result<String> {
+        Ok(self.add_bytes(read_named("the component", file)?.into()))
+    }
+
+    /// Adds a component that has been read, and returns its digest.
+    pub fn add_bytes(&mut self, bytes: Arc<[u8]>) -> String {
+        let digest = StageIdentity::digest_of(&bytes);
+        self.0.insert(digest.clone(), bytes);
+        digest
+    }
+
+    /// Returns all components.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.0.values()
+    }
+
+    /// Returns the component with this digest.
+    pub fn get(&self, digest: &str) -> Option<&Arc<[u8]>> {
+        self.0.get(digest)
+    }
+}
+
+/// The components that pins may name, each compiled when it is first called.
+pub struct ComponentStore {
+    engine: StageEngine,
+    components: Components,
+    artifacts: PathBuf,
+    loaded: Mutex<HashMap<(StageIdentity, World), Arc<Stage>>>,
+    printer: Printer,
+}
+
+impl ComponentStore {
+    /// Returns a store of these components.
+    ///
+    /// # Errors
+    /// If there is no folder for compiled artifacts.
+    pub fn new(engine: StageEngine, components: Components, printer: Printer) -> Result<Self> {
+        let artifacts = cache_folder()?;
+        Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()), printer })
+    }
+
+    fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
+        let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
+        let bytes = self
+            .components
+            .get(&pin.digest)
+            .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
+        let identity = identity(pin);
+        let artifact = self.artifacts.join(format!(
+            "{}-{}.cwasm",
+            pin.digest.trim_start_matches("sha256:"),
+            self.engine.compatibility()
+        ));
+        if artifact.exists() {
+            // SAFETY: the folder belongs to this user alone (see `cache_folder`), and files in it are made below, whole,
+            // by this engine's compiler.
+            match unsafe { Stage::load_precompiled(&self.engine, identity.clone(), pin.world, &artifact) } {
+                Ok(stage) => return Ok(stage),
+                Err(error @ stagehost_runtime::LoadError::World { .. }) => return Err(refuse(error.to_string())),
+                // Left by a crash or another version; it is compiled again.
+                Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
+            }
+        }
+        let names = stagehost_runtime::names_of(bytes).map_err(&refuse)?;
+        let findings = stagehost_runtime::check(&names, pin.world);
+        if let Some(first) = findings.first() {
+            return Err(refuse(format!("it does not fit the world {}: {first}", pin.world)));
+        }
+        let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
+        let compiled = self.engine.precompile(bytes).map_err(|e| refuse(e.to_string()))?;
+        work.done();
+        let written = tempfile::NamedTempFile::new_in(&self.artifacts)
+            .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, &compiled).map(|()| temporary))
+            .and_then(|temporary| temporary.persist(&artifact).map_err(Into::into));
+        written.map_err(|e| refuse(format!("cannot keep the compiled artifact {}: {e}", artifact.display())))?;
+        // SAFETY: as above.
+        unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &artifact) }
+            .map_err(|e| refuse(e.to_string()))
+    }
+}
+
+#[async_trait]
+impl StageSource for ComponentStore {
+    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
+        // Held while loading, so that two calls of one state do not compile it twice.
+        let mut loaded = self.loaded.lock().await;
+        let key = (identity(pin), pin.world);
+        if let Some(stage) = loaded.get(&key) {
+            return Ok(stage.clone());
+        }
+        let stage = Arc::new(tokio::task::block_in_place(|| self.load(pin))?);
+        loaded.insert(key, stage.clone());
+        Ok(stage)
+    }
+}
+
+fn identity(pin: &Pin) -> StageIdentity {
+    StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
+}
+
+/// Returns a folder that only this user can write to, because its files are executed.
+fn cache_folder() -> Result<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .context("there is no folder for compiled stages: neither XDG_CACHE_HOME nor HOME is set")?;
+    let folder = base.join("stagehost/artifacts");
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let metadata = std::fs::metadata(&folder)?;
+        let own = tempfile::NamedTempFile::new_in(&folder)?.as_file().metadata()?.uid();
+        anyhow::ensure!(
+            metadata.uid() == own && metadata.permissions().mode() & 0o022 == 0,
+            "others may write to {}; make it yours alone (chmod 700) or remove it",
+            folder.display()
+        );
+    }
+    Ok(folder)
+}

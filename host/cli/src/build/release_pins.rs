@@ -1,0 +1,94 @@
+//! The pins of a local run and of a package: the release's own stages, those named instead with `--stage`, and their settings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::Map;
+use stagehost_pins::{Pin, Pins};
+use stagehost_runtime::{World, check, names_of};
+
+use super::checkout::file_name;
+use super::components::Components;
+use crate::exit::{read_named, usage};
+use crate::settings::file::Settings;
+use crate::settings::release_stages::{self, RELEASE, ReleaseStage};
+use crate::settings::stage_override::StageOverride;
+
+/// One of the release's own pins, without its component.
+pub struct ReleasePin {
+    /// The state.
+    pub state: &'static str,
+    /// The world of its stage.
+    pub world: World,
+    /// The deadline of a call.
+    pub deadline_ms: u64,
+}
+
+/// Returns the pins that [`pin`] makes of the release's own stages.
+pub fn release_pins() -> impl Iterator<Item = ReleasePin> {
+    RELEASE.iter().map(|d| ReleasePin { state: d.state, world: d.world, deadline_ms: d.limits().deadline_ms })
+}
+
+/// Returns the pins for `states`, the states of the state machine that call the host, and adds the components that they
+/// name to `components`.
+///
+/// # Errors
+/// If a state has no stage, or a component does not fit.
+pub fn pin(
+    states: &[String],
+    stages: &Path,
+    overrides: &[StageOverride],
+    mut settings: Settings,
+    components: &mut Components,
+) -> Result<Pins> {
+    let mut pins = BTreeMap::new();
+    for state in states {
+        let release = release_stages::of(state);
+        let replaced = StageOverride::of(state, overrides);
+        let mut pin = match (replaced, release) {
+            (Some(replaced), _) => pin_of_file(replaced, release, components)?,
+            (None, Some(release)) => pin_of_release(release, stages, components)?,
+            (None, None) => {
+                return Err(usage!("no stage is known for the state {state:?}; name one with --stage {state}=FILE"));
+            }
+        };
+        if let Some(own) = settings.states.remove(state) {
+            pin.config = own.config.unwrap_or(pin.config);
+            pin.limits = own.limits.unwrap_or(pin.limits);
+            pin.grants = own.grants.unwrap_or(pin.grants);
+        }
+        pins.insert(state.clone(), pin);
+    }
+    let pins = Pins::new(settings.batch.unwrap_or_default(), pins);
+    // The same checks as for pins from elsewhere.
+    Pins::parse(&serde_json::to_vec(&pins)?, "--config").map_err(|e| usage!("{e}"))
+}
+
+fn pin_of_release(release: &ReleaseStage, stages: &Path, components: &mut Components) -> Result<Pin> {
+    let digest = components.add(&stages.join(file_name(release.stage)))?;
+    Ok(Pin {
+        stage: release.stage.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        world: release.world,
+        digest,
+        config: Map::new(),
+        limits: release.limits(),
+        grants: release.grants(),
+    })
+}
+
+fn pin_of_file(replaced: &StageOverride, release: Option<&ReleaseStage>, components: &mut Components) -> Result<Pin> {
+    let file = &replaced.file;
+    let bytes = read_named(&format!("--stage {}", replaced.state), file)?;
+    let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
+    let expected = release.map(|release| release.world).filter(|world| check(&names, *world).is_empty());
+    let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
+        usage!("{} fits no world; `stagehost stage check {}` says why", file.display(), file.display())
+    })?;
+    let digest = components.add_bytes(bytes.into());
+    let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
+    let limits = release_stages::limits(&replaced.state);
+    let grants = release_stages::grants(&replaced.state);
+    Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
+}

@@ -1,0 +1,191 @@
+//! `stagehost cost`: what 1,000 batches cost, beside the four functions that the host replaces.
+
+mod inputs;
+mod model;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{Cell, CellAlignment, Table};
+use serde_json::{Value, json};
+
+use self::inputs::{Measured, Prices, Workload};
+use self::model::{Design, Line};
+use crate::console::printer::Printer;
+use crate::console::table;
+use crate::exit::Exit;
+
+/// Print what 1,000 batches cost, beside the four functions that the host replaces
+///
+/// A small model: how much of everything a batch takes, times its price. Prices and durations come with the program and
+/// can be replaced; each duration is marked as measured or assumed. Left out: storage, transfer to the backend, alarms,
+/// retries, free tiers.
+#[derive(Args)]
+#[command(after_help = "\
+Formulas, per batch:
+
+  CPUs of a function: its memory / 1769 MB
+  Lambda requests: host 1 (queue) + 5 states + events of
+    videos; functions 1 + 4
+  Events of videos: videos × (2 + one a minute)
+  Lambda GB-seconds: memory/1024 × Σ(ms of the work / CPUs
+    + cold share × ms of a cold start)/1000
+  State transitions: states entered without a failure + 1
+  S3 requests: per file head, tags, bytes in 8 MB ranges;
+    per thumbnail, output, receipt, ticket, part; of bundles
+    the host copies files from 5 MB on within S3, the
+    functions read and write all
+  KMS requests: S3 requests × 0.01 (bucket key) + 2
+  Logs: transitions × 2 × 1.2 KB × files
+    + 0.6 KB × (requests + files)
+  Custom metrics: 52 of the host / batches a month
+  MediaConvert: videos × minutes × (HD outputs × 2
+    + SD outputs × 1), Basic tier
+
+Exit codes: 0 printed, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost cost
+  stagehost cost --batch-photos 30 --batch-videos 0 \\
+    --host-memory 1769")]
+pub struct CostArgs {
+    #[command(flatten)]
+    work: Workload,
+
+    /// Prices, instead of the program's own; `--json` prints those in the file's shape
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+
+    /// Durations, instead of the program's own; `--json` prints those in the file's shape
+    #[arg(long, value_name = "FILE")]
+    measured: Option<PathBuf>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn cost(args: CostArgs, printer: &Printer) -> Result<Exit> {
+    let prices = Prices::read(args.prices.as_deref())?;
+    let measured = Measured::read(args.measured.as_deref())?;
+    let lines = model::lines(&args.work, &measured, &prices);
+    if args.json {
+        printer.document(&document(&args.work, &measured, &prices, &lines));
+    } else {
+        printer.line(text(&args.work, &measured, &prices, &lines).trim_end());
+    }
+    Ok(Exit::Success)
+}
+
+fn totals(lines: &[Line]) -> [f64; 3] {
+    [0, 1, 2].map(|column| lines.iter().map(|line| line.columns[column].1).sum())
+}
+
+/// Returns the sums of everything except transcoding, which the designs share.
+fn without_transcoding(lines: &[Line]) -> [f64; 3] {
+    let others = lines.iter().filter(|line| !line.label.starts_with("MediaConvert"));
+    others.fold([0.0; 3], |sums, line| [0, 1, 2].map(|column| sums[column] + line.columns[column].1))
+}
+
+fn document(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -> Value {
+    let of = |columns: [Value; 3]| {
+        let [functions, host_x86, host_arm64] = columns;
+        json!({"functionsX86": functions, "hostX86": host_x86, "hostArm64": host_arm64})
+    };
+    let each: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let columns = line.columns.map(|(quantity, usd)| json!({"quantity": quantity, "usd": usd}));
+            json!({"line": line.label, "formula": line.formula, "designs": of(columns)})
+        })
+        .collect();
+    json!({
+        "batches": model::BATCHES, "workload": work, "lines": each, "total": of(totals(lines).map(|usd| json!(usd))),
+        "totalWithoutTranscoding": of(without_transcoding(lines).map(|usd| json!(usd))),
+        "measured": measured, "prices": prices,
+    })
+}
+
+fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "1,000 batches of {} ({} MB) and {} ({} min, {} MB); host of {} MB; {} {}, {}",
+        counted(work.batch_photos, "photo"),
+        work.photo_mb,
+        counted(work.batch_videos, "video"),
+        work.video_minutes,
+        work.video_mb,
+        work.host_memory,
+        prices.currency,
+        prices.region,
+        prices.as_of
+    );
+    let _ = writeln!(text, "\n{}\n", table::text(&costs(lines)));
+    for (name, durations) in [("host", &measured.host), ("functions", &measured.functions)] {
+        for (known, is) in [("measured", true), ("assumed", false)] {
+            let all = durations.all();
+            let of = all.iter().filter(|(_, duration)| duration.measured == is && duration.ms > 0.0);
+            let named: Vec<_> = of.map(|(what, duration)| format!("{what} {} ms", duration.ms)).collect();
+            let named = if named.is_empty() { vec!["nothing".into()] } else { named };
+            let _ = writeln!(text, "{name}, {known}: {}", named.join(", "));
+        }
+    }
+    text
+}
+
+fn costs(lines: &[Line]) -> Table {
+    let mut table = table::table(&[]);
+    let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let mut header = vec![Cell::new("For 1,000 batches")];
+    for design in Design::ALL {
+        header.extend([right(design.title().to_owned()), right("USD".into())]);
+    }
+    table.set_header(header);
+    for line in lines {
+        let mut row = vec![Cell::new(line.label)];
+        for (quantity, usd) in line.columns {
+            row.extend([right(amount(quantity)), right(format!("{usd:.2}"))]);
+        }
+        table.add_row(row);
+    }
+    for (label, sums) in [("Sum", totals(lines)), ("Sum without MediaConvert", without_transcoding(lines))] {
+        let mut row = vec![Cell::new(label)];
+        for usd in sums {
+            row.extend([right(String::new()), right(format!("{usd:.2}"))]);
+        }
+        table.add_row(row);
+    }
+    table
+}
+
+fn counted(number: u32, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn amount(quantity: f64) -> String {
+    match quantity {
+        small if small < 100.0 => format!("{small:.2}"),
+        large => {
+            let digits = format!("{large:.0}");
+            let mut grouped = String::new();
+            for (at, digit) in digits.chars().enumerate() {
+                if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                    grouped.push(',');
+                }
+                grouped.push(digit);
+            }
+            grouped
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! The cost of 1,000 batches: how much of everything one batch takes, times its price.
+//!
+//! The model is small on purpose: every line is a formula that fits into the command's help. It compares two designs: one
+//! host function that runs every stage, and the four functions before it (validate 512 MB, thumbnails 2048 MB,
+//! zip 3008 MB with 2 GB of disk, callback 256 MB), given the same work: every video transcoded, the same bundles.
+
+use super::inputs::{Durations, Item, Measured, Prices, Workload};
+
+/// How many batches the table is for.
+pub const BATCHES: f64 = 1000.0;
+
+/// Memory that comes with one virtual CPU, in MB (AWS Lambda Developer Guide, "Configure Lambda function memory").
+const MB_PER_CPU: f64 = 1769.0;
+/// Bundles of a batch: complete, originals, thumbnails.
+const BUNDLES: f64 = 3.0;
+/// The smallest file that S3 copies as a part of an upload, in MB; smaller files pass through the host.
+const COPY_FROM_MB: f64 = 5.0;
+/// Bytes that one ranged GET or one part of an upload carries, in MB.
+const PART_MB: f64 = 8.0;
+/// Size of a thumbnail in MB; assumed.
+const THUMBNAIL_MB: f64 = 0.1;
+/// Requests of KMS for each of S3, with a bucket key; assumed.
+const KMS_PER_S3: f64 = 0.01;
+/// Requests of KMS for a message that is sent and received, and for a batch's log; assumed.
+const KMS_PER_BATCH: f64 = 2.0;
+/// Each message is sent, received, deleted.
+const SQS_PER_BATCH: f64 = 3.0;
+/// A file's share of the document, in KB; assumed.
+const DOCUMENT_KB_PER_FILE: f64 = 1.2;
+/// A log line, and a call's START, END and REPORT, in KB; assumed.
+const LOG_LINE_KB: f64 = 0.6;
+/// The host's own metrics: eight for each of five stages, and a dozen cases of failure; assumed.
+const HOST_METRICS: f64 = 52.0;
+/// Minutes between two reports of a job.
+const REPORT_EVERY_MINUTES: f64 = 1.0;
+/// How much longer than its video a job takes, queue included; assumed.
+const JOB_MINUTES_PER_MINUTE: f64 = 1.0;
+
+/// States entered without a failure, and the start. A batch without a video enters as many.
+pub const HOST_TRANSITIONS: f64 = 11.0;
+/// The same without CheckBranches.
+const FUNCTIONS_TRANSITIONS: f64 = 10.0;
+
+/// A design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Design {
+    /// Four functions on x86_64.
+    Functions,
+    /// The host on x86_64.
+    HostX86,
+    /// The host on arm64.
+    HostArm64,
+}
+
+impl Design {
+    /// In the order of the table's columns.
+    pub const ALL: [Design; 3] = [Design::Functions, Design::HostX86, Design::HostArm64];
+
+    /// Returns a column's heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Design::Functions => "four functions, x86_64",
+            Design::HostX86 => "one host, x86_64",
+            Design::HostArm64 => "one host, arm64",
+        }
+    }
+
+    fn is_host(self) -> bool {
+        self != Design::Functions
+    }
+}
+
+/// A line of the table.
+pub struct Line {
+    /// What is paid for.
+    pub label: &'static str,
+    /// The formula of a batch's quantity.
+    pub formula: &'static str,
+    /// By design: the quantity for 1,000 batches, and its price.
+    pub columns: [(f64, f64); 3],
+}
+
+/// Returns all lines. Labels and formulas do not depend on the batch.
+pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line> {
+    let usages = Design::ALL.map(|design| Usage::of(design, work, measured, prices));
+    let line = |label, formula, quantity: fn(&Usage) -> f64, item: fn(&Usage) -> Item| Line {
+        label,
+        formula,
+        columns: usages.each_ref().map(|usage| {
+            let quantity = quantity(usage) * BATCHES;
+            (quantity, prices.of(item(usage), quantity))
+        }),
+    };
+    vec![
+        line("Lambda requests", "queue + states + events of videos", |u| u.requests, |_| Item::LambdaRequest),
+        line(
+            "Lambda GB-seconds",
+            "memory/1024 × (ms of the work ÷ CPUs + cold share × ms of a cold start)/1000",
+            |u| u.gb_seconds,
+            |u| u.compute,
+        ),
+        line(
+            "Lambda disk, GB-seconds",
+            "disk above 512 MB × seconds",
+            |u| u.disk_gb_seconds,
+            |_| Item::LambdaDiskGbSecond,
+        ),
+        line("State transitions", "states entered + 1", |u| u.transitions, |_| Item::StateTransition),
+        line(
+            "S3 PUT, COPY",
+            "tags + thumbnails + outputs + parts and copies of the bundles + tickets",
+            |u| u.s3_put,
+            |_| Item::S3Put,
+        ),
+        line(
+            "S3 GET, HEAD",
+            "heads, tags and bytes of files + up-to-date checks + reads of the bundles",
+            |u| u.s3_get,
+            |_| Item::S3Get,
+        ),
+        line("KMS requests", "S3 requests × 0.01 (bucket key) + 2", |u| u.kms, |_| Item::KmsRequest),
+        line("SQS requests", "sent + received + deleted", |_| SQS_PER_BATCH, |_| Item::SqsRequest),
+        line("Logs, GB", "transitions × 2 × document + lines of calls", |u| u.log_gb, |_| Item::LogGb),
+        line("Custom metrics, months", "metrics ÷ batches a month", |u| u.metric_months, |_| Item::MetricMonth),
+        line(
+            "MediaConvert, normalized minutes",
+            "videos × minutes × (HD outputs × 2 + SD outputs × 1)",
+            |u| u.minutes,
+            |_| Item::NormalizedMinute,
+        ),
+        line("X-Ray traces", "share that is traced", |u| u.traces, |_| Item::XrayTrace),
+    ]
+}
+
+/// What one batch uses.
+struct Usage {
+    compute: Item,
+    requests: f64,
+    gb_seconds: f64,
+    disk_gb_seconds: f64,
+    transitions: f64,
+    s3_put: f64,
+    s3_get: f64,
+    kms: f64,
+    log_gb: f64,
+    metric_months: f64,
+    minutes: f64,
+    traces: f64,
+}
+
+/// A batch, in the numbers of the formulas.
+struct Batch {
+    photos: f64,
+    videos: f64,
+    files: f64,
+    thumbnails: f64,
+    outputs: f64,
+    photo_mb: f64,
+    video_mb: f64,
+    output_mb: f64,
+    minutes: f64,
+}
+
+impl Batch {
+    fn of(work: &Workload) -> Self {
+        let (photos, videos) = (f64::from(work.batch_photos), f64::from(work.batch_videos));
+        let per_video = f64::from(work.hd_outputs + work.sd_outputs);
+        Self {
+            photos,
+            videos,
+            files: photos + videos,
+            thumbnails: photos * f64::from(work.thumbnails),
+            outputs: videos * per_video,
+            photo_mb: work.photo_mb,
+            video_mb: work.video_mb,
+            // Outputs are of 4 Mbit/s on average: half a megabyte a second.
+            output_mb: work.video_minutes * 30.0,
+            minutes: work.video_minutes,
+        }
+    }
+
+    fn raw_mb(&self) -> f64 {
+        self.photos * self.photo_mb + self.videos * self.video_mb
+    }
+
+    /// Returns the number of files in the bundles: each file is in two, an output of a video in one.
+    fn bundled_files(&self) -> f64 {
+        2.0 * self.files + 2.0 * self.thumbnails + self.outputs
+    }
+
+    fn bundled_mb(&self) -> f64 {
+        2.0 * self.raw_mb() + 2.0 * self.thumbnails * THUMBNAIL_MB + self.outputs * self.output_mb
+    }
+
+    /// Returns the bundled files that S3 copies by itself: their number and MB.
+    fn copied(&self) -> (f64, f64) {
+        let kinds = [
+            (2.0 * self.photos, self.photo_mb),
+            (2.0 * self.videos, self.video_mb),
+            (2.0 * self.thumbnails, THUMBNAIL_MB),
+            (self.outputs, self.output_mb),
+        ];
+        let large = kinds.iter().filter(|(_, mb)| *mb >= COPY_FROM_MB);
+        large.fold((0.0, 0.0), |(count, sum), (files, mb)| (count + files, sum + files * mb))
+    }
+
+    /// Returns the reports of all jobs: begun, one each minute, done.
+    fn events(&self) -> f64 {
+        self.videos * (2.0 + (self.minutes * JOB_MINUTES_PER_MINUTE / REPORT_EVERY_MINUTES).floor())
+    }
+
+    /// Returns the number of requests that read a file.
+    fn ranges(&self, mb: f64) -> f64 {
+        (mb / PART_MB).ceil().max(1.0)
+    }
+}
+
+impl Usage {
+    fn of(design: Design, work: &Workload, measured: &Measured, prices: &Prices) -> Self {
+        let batch = Batch::of(work);
+        let calls = if design.is_host() {
+            host_calls(&batch, &measured.host, f64::from(work.host_memory))
+        } else {
+            function_calls(&batch, &measured.functions)
+        };
+        let cold = if design.is_host() { &measured.host } else { &measured.functions }.cold_start.ms;
+        let requests: f64 = calls.iter().map(|call| call.count).sum();
+        let seconds =
+            |call: &Call| call.count * (call.work_ms / call.cpus() + work.cold * cold / call.cpus().min(1.0)) / 1000.0;
+        let transitions = if design.is_host() { HOST_TRANSITIONS } else { FUNCTIONS_TRANSITIONS };
+        let (s3_put, s3_get) = if design.is_host() { host_s3(&batch) } else { functions_s3(&batch) };
+        let log_kb = transitions * 2.0 * DOCUMENT_KB_PER_FILE * batch.files + LOG_LINE_KB * (requests + batch.files);
+        let multipliers = prices.multipliers();
+        let per_minute =
+            f64::from(work.hd_outputs) * multipliers.avc_hd + f64::from(work.sd_outputs) * multipliers.avc_sd;
+        Self {
+            compute: if design == Design::HostArm64 { Item::LambdaGbSecondArm64 } else { Item::LambdaGbSecondX86 },
+            requests,
+            gb_seconds: calls.iter().map(|call| call.memory / 1024.0 * seconds(call)).sum(),
+            disk_gb_seconds: calls.iter().map(|call| call.disk_gb * seconds(call)).sum(),
+            transitions,
+            s3_put,
+            s3_get,
+            kms: (s3_put + s3_get) * KMS_PER_S3 + KMS_PER_BATCH,
+            log_gb: log_kb / (1024.0 * 1024.0),
+            metric_months: if design.is_host() { HOST_METRICS / f64::from(work.batches_a_month) } else { 0.0 },
+            minutes: batch.videos * batch.minutes * per_minute,
+            traces: work.traced,
+        }
+    }
+}
+
+/// Calls of a function.
+struct Call {
+    count: f64,
+    /// MB
+    memory: f64,
+    /// Disk above 512 MB.
+    disk_gb: f64,
+    /// Work of each call, on one virtual CPU.
+    work_ms: f64,
+}
+
+impl Call {
+    /// Returns the virtual CPUs. The work is shared among files, so it scales with them.
+    fn cpus(&self) -> f64 {
+        self.memory / MB_PER_CPU
+    }
+}
+
+fn host_calls(batch: &Batch, ms: &Durations, memory: f64) -> Vec<Call> {
+    let call = |count, work_ms| Call { count, memory, disk_gb: 0.0, work_ms };
+    // Files that S3 does not copy pass through the host; nothing is deflated.
+    let passed_mb = batch.bundled_mb() - batch.copied().1;
+    let some = |number: f64| if number > 0.0 { 1.0 } else { 0.0 };
+    vec![
+        call(1.0, ms.enqueue.ms),
+        call(1.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms),
+        call(1.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms)),
+        call(some(batch.videos), batch.videos * ms.submit_video.ms),
+        call(batch.events(), ms.video_event.ms),
+        call(1.0, batch.bundled_files() * ms.zip_file.ms + passed_mb * ms.read_mb.ms),
+        call(1.0, ms.callback.ms),
+    ]
+}
+
+fn function_calls(batch: &Batch, ms: &Durations) -> Vec<Call> {
+    let call = |memory, disk_gb, work_ms| Call { count: 1.0, memory, disk_gb, work_ms };
+    vec![
+        call(512.0, 0.0, ms.enqueue.ms),
+        call(512.0, 0.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms),
+        call(2048.0, 0.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms)),
+        call(
+            3008.0,
+            1.5,
+            batch.bundled_files() * ms.zip_file.ms + batch.bundled_mb() * (ms.read_mb.ms + ms.deflate_mb.ms),
+        ),
+        call(256.0, 0.0, ms.callback.ms),
+    ]
+}
+
+/// Returns the host's PUT and GET requests.
+fn host_s3(batch: &Batch) -> (f64, f64) {
+    let (copies, copied_mb) = batch.copied();
+    let small = batch.bundled_files() - copies;
+    let uploaded_parts = ((batch.bundled_mb() - copied_mb) / PART_MB).ceil();
+    let tickets = batch.videos.min(1.0) * 2.0 + batch.events();
+    // Tags on every file, thumbnails, MediaConvert's outputs with their receipts, bundles (begin, parts, copies, end).
+    let put = batch.files
+        + batch.thumbnails
+        + batch.outputs
+        + batch.videos
+        + tickets
+        + 2.0 * BUNDLES
+        + uploaded_parts
+        + copies;
+    // Head, tags and bytes of every file; a head for every thumbnail; videos are read by MediaConvert and checked here.
+    let get = 2.0 * batch.files
+        + batch.photos * batch.ranges(batch.photo_mb)
+        + batch.videos * batch.ranges(batch.video_mb)
+        + batch.thumbnails
+        + batch.photos * batch.ranges(batch.photo_mb)
+        + batch.videos * (batch.ranges(batch.video_mb) + 2.0)
+        + batch.outputs
+        + 2.0 * batch.events()
+        + BUNDLES
+        + small;
+    (put, get)
+}
+
+/// Returns the four functions' PUT and GET requests.
+fn functions_s3(batch: &Batch) -> (f64, f64) {
+    let put = batch.thumbnails + batch.outputs + 2.0 * BUNDLES + (batch.bundled_mb() / PART_MB).ceil();
+    let get = batch.files
+        + batch.photos
+        + batch.videos
+        + batch.photos
+        + batch.videos * batch.ranges(batch.video_mb)
+        + batch.bundled_files();
+    (put, get)
+}

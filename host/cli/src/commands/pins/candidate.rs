@@ -1,0 +1,66 @@
+//! Versions that are about to be pinned: found in the registry and checked before any host loads them.
+
+use anyhow::{Context as _, Result, bail};
+use stagehost_pins::Pin;
+use stagehost_registry::{Registry, StageId, Wanted};
+use stagehost_runtime::{ENGINE, Grants, Limits, Target};
+
+use crate::exit::usage;
+
+/// Returns the pin for `[NAME@]VERSION`, with the settings of the pin that is in force `now`.
+///
+/// # Errors
+/// If it is not published, or no trusted key has signed it.
+pub async fn published(registry: Option<&Registry>, state: &str, version: &str, now: Option<&Pin>) -> Result<Pin> {
+    let (name, version) = match (version.rsplit_once('@'), now) {
+        (Some((name, version)), _) => (name, version),
+        (None, Some(now)) => (now.stage.as_str(), version),
+        (None, None) => {
+            return Err(usage!(
+                "nothing is pinned to {state:?} yet; for a new state, name the stage, too: NAME@{version}"
+            ));
+        }
+    };
+    let id = StageId::new(name, version).map_err(|error| usage!("{error}"))?;
+    let registry =
+        registry.ok_or_else(|| usage!("name the registry that has {id} with --registry, or set STAGEHOST_REGISTRY"))?;
+    let manifest = registry.manifest(&id).await?;
+    Ok(Pin {
+        stage: manifest.name,
+        version: manifest.version,
+        world: manifest.world,
+        digest: manifest.component.digest,
+        config: now.map(|now| now.config.clone()).unwrap_or_default(),
+        limits: now.map_or_else(Limits::default, |now| now.limits),
+        grants: now.map_or_else(Grants::default, |now| now.grants.clone()),
+    })
+}
+
+/// Checks everything that a host with one of these processors checks before it runs this pin. Returns a sentence about it,
+/// or `None` if the registry does not have the version.
+///
+/// # Errors
+/// If a host would refuse the pin.
+pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: &Pin) -> Result<Option<String>> {
+    let id = StageId::new(&pin.stage, &pin.version)?;
+    if !registry.versions(Some(id.name())).await?.contains(&id) {
+        return Ok(None);
+    }
+    if let Some(yanked) = registry.yanked(&id).await? {
+        bail!("{id} was withdrawn on {}: {}; pin another version", yanked.at, yanked.reason);
+    }
+    let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
+    let named: Vec<_> = targets.iter().map(|target| target.name()).collect();
+    for target in targets {
+        // A host without code for it would refuse the whole revision, or fail at its next start.
+        let resolved = registry.resolve(&wanted, *target).await.with_context(|| {
+            format!("{id} has to run on {}; --target names other processors of the hosts", named.join(" and "))
+        })?;
+        registry.artifact(&resolved.artifact).await.with_context(|| format!("{id} for {target}"))?;
+    }
+    Ok(Some(format!(
+        "{state}: {id} is signed, fits the world {}, compiled for {} for this stagehost's engine ({ENGINE})",
+        pin.world,
+        named.join(" and ")
+    )))
+}

@@ -1,0 +1,334 @@
+//! The commands that change pins.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::{Map, Value};
+use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow};
+
+use super::candidate::published;
+use super::change::ChangeArgs;
+use super::show::current;
+use crate::console::printer::Printer;
+use crate::exit::{Exit, read_named, read_named_text, usage};
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins init --from package/pins.json \\
+    --why \"first pins\"")]
+pub struct InitArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+
+    /// The first pins
+    #[arg(long, value_name = "FILE", default_value = "package/pins.json")]
+    from: PathBuf,
+}
+
+pub async fn init(args: InitArgs, printer: &Printer) -> Result<Exit> {
+    let text = read_named("--from", &args.from).context("`stagehost package` makes the first pins")?;
+    let pins = Pins::parse(&text, &args.from.display().to_string()).map_err(|error| usage!("{error}"))?;
+    args.change.open(printer).await?.put(None, pins).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins set GenerateThumbnails 1.5.0 \\
+    --why \"sharper\" --dry-run
+  stagehost pins set GenerateThumbnails \\
+    --memory-mib 768 --why \"larger photos\"")]
+pub struct SetArgs {
+    /// The state, as the state machine calls it
+    state: String,
+
+    /// The version, of the pinned stage or of NAME; without it only the settings change
+    #[arg(value_name = "[NAME@]VERSION")]
+    version: Option<String>,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+/// A pin's settings; those that are not given stay.
+#[derive(Args)]
+struct SettingsArgs {
+    /// The stage's configuration: a JSON object, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    config: Option<String>,
+
+    /// Linear memory of one call, in MiB; a function has at most 10240
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=10240))]
+    memory_mib: Option<u32>,
+
+    /// Time of one call, in milliseconds
+    #[arg(long, value_name = "MS")]
+    deadline_ms: Option<u64>,
+
+    /// Prefix of keys that may be read, such as {listingId}/raw/; may be given several times
+    #[arg(long = "read", value_name = "PREFIX")]
+    read: Vec<String>,
+
+    /// Prefix of keys that may be written; may be given several times
+    #[arg(long = "write", value_name = "PREFIX")]
+    write: Vec<String>,
+
+    /// Host that may be called over HTTP; may be given several times
+    #[arg(long = "http", value_name = "HOST")]
+    http: Vec<String>,
+}
+
+impl SettingsArgs {
+    fn apply(&self, pin: &mut Pin) -> Result<()> {
+        if let Some(config) = &self.config {
+            pin.config = read_config(config)?;
+        }
+        pin.limits.memory_mib = self.memory_mib.unwrap_or(pin.limits.memory_mib);
+        pin.limits.deadline_ms = self.deadline_ms.unwrap_or(pin.limits.deadline_ms);
+        let lists = [
+            (&self.read, &mut pin.grants.read),
+            (&self.write, &mut pin.grants.write),
+            (&self.http, &mut pin.grants.http),
+        ];
+        for (given, place) in lists {
+            if !given.is_empty() {
+                place.clone_from(given);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_config(text: &str) -> Result<Map<String, Value>> {
+    let text = match text.strip_prefix('@') {
+        Some(file) => read_named_text("--config", file.as_ref())?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| usage!("--config must be a JSON object: {error}"))
+}
+
+pub async fn set(args: SetArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let now = on.pins.states.get(&args.state);
+    let mut pin = match (&args.version, now) {
+        (Some(version), now) => published(change.registry.as_ref(), &args.state, version, now).await?,
+        (None, Some(now)) => now.clone(),
+        (None, None) => return Err(usage!("nothing is pinned to {} yet; name a stage as NAME@VERSION", args.state)),
+    };
+    args.settings.apply(&mut pin)?;
+    let next = on.pins.pinning(&args.state, pin);
+    change.put(Some(&on), next).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins rollback --why \"colours are off\"
+  stagehost pins rollback 12 --why \"colours are off\"")]
+pub struct RollbackArgs {
+    /// The revision to put in force again [default: the one before]
+    revision: Option<u64>,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn rollback(args: RollbackArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let store = &change.store;
+    let on = current(store).await?;
+    let target = match args.revision {
+        Some(revision) => revision,
+        None => before(store, &on.pins).await?,
+    };
+    // Not every stored revision was in force: another change may have been faster.
+    let Some(earlier) = store.history(usize::MAX).await?.into_iter().find(|pins| pins.revision == target) else {
+        return Err(usage!("revision {target} was never in force; `stagehost pins history` lists those that were"));
+    };
+    if on.pins.revoked.contains(&target) {
+        return Err(usage!("revision {target} is revoked; `stagehost pins history` lists the others"));
+    }
+    let next = on.pins.rolled_back_to(&earlier);
+    change.put_again(&on, next, target).await
+}
+
+/// Returns the revision before this one. For pins that were put in force again it is the one before those, so that a second
+/// rollback does not undo the first.
+async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
+    let change = match pins.change.as_ref().and_then(|change| change.restores) {
+        Some(restored) => store.revision(restored).await?.change,
+        None => pins.change.clone(),
+    };
+    let before = change.and_then(|change| change.previous);
+    before.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins revoke 13 --why \"writes wrong colours\"")]
+pub struct RevokeArgs {
+    /// The revision
+    revision: u64,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn revoke(args: RevokeArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let next = on.pins.revoking(args.revision).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins canary GenerateThumbnails 1.5.0 \\
+    --percent 5 --abort-above 2 --why \"one in twenty\"")]
+pub struct CanaryArgs {
+    /// The state
+    state: String,
+
+    /// The version, of the pinned stage or of NAME
+    #[arg(value_name = "[NAME@]VERSION")]
+    version: String,
+
+    /// For this many executions in a hundred; the execution's name decides which
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=99))]
+    percent: u8,
+
+    /// A host ends the canary by itself if more than this many of a hundred calls trap, time out or run out of memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=99))]
+    abort_above: Option<u8>,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn canary(args: CanaryArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
+    let mut pin = published(change.registry.as_ref(), &args.state, &args.version, Some(now)).await?;
+    args.settings.apply(&mut pin)?;
+    let canary = Canary { percent: args.percent, abort_above_percent: args.abort_above, pin };
+    let next = on.pins.with_canary(&args.state, canary).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins promote GenerateThumbnails \\
+    --why \"a day without a failure\"
+  stagehost pins abort GenerateThumbnails --why \"too slow\"")]
+pub struct EndArgs {
+    /// The state
+    state: String,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn promote(args: EndArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let next = on.pins.promoting(&args.state).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}
+
+pub async fn abort(args: EndArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let next = on.pins.aborting(&args.state).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins shadow GenerateThumbnails 1.5.0 \\
+    --percent 20 --why \"is it the same?\"
+  stagehost pins shadow GenerateThumbnails --off \\
+    --why \"seen enough\"")]
+pub struct ShadowArgs {
+    /// The state
+    state: String,
+
+    /// The version, of the pinned stage or of NAME
+    #[arg(value_name = "[NAME@]VERSION", required_unless_present = "off")]
+    version: Option<String>,
+
+    /// Beside this many executions in a hundred
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100))]
+    percent: u8,
+
+    /// End the shadow
+    #[arg(long, conflicts_with = "version")]
+    off: bool,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn shadow(args: ShadowArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
+    let shadow = match &args.version {
+        None => None,
+        Some(version) => {
+            let mut pin = published(change.registry.as_ref(), &args.state, version, Some(now)).await?;
+            args.settings.apply(&mut pin)?;
+            Some(Shadow { percent: args.percent, pin })
+        }
+    };
+    let next = on.pins.with_shadow(&args.state, shadow).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+
+  stagehost pins record GenerateThumbnails \\
+    --percent 1 --why \"odd colours now and then\"")]
+pub struct RecordArgs {
+    /// The state
+    state: String,
+
+    /// Of this many executions in a hundred; 0 ends the recording
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: u8,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn record(args: RecordArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store).await?;
+    let next = on.pins.recording(&args.state, args.percent).map_err(|error| usage!("{error}"))?;
+    change.put(Some(&on), next).await
+}

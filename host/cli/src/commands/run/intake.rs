@@ -1,0 +1,228 @@
+//! The input of a run: a folder of media, or a batch document, becomes a batch and the files to upload.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use stage_probe::{Format, Kind, Pixels};
+
+use crate::exit::{read_named, usage};
+
+/// A batch to be run.
+#[derive(Debug)]
+pub struct Intake {
+    /// The batch document, as the queue would deliver it.
+    pub batch: Value,
+    /// Files that must be in the bucket first, by key.
+    pub uploads: BTreeMap<String, PathBuf>,
+    /// What was left out of a folder, and why.
+    pub notes: Vec<String>,
+}
+
+/// Reads a folder of media, or a batch document.
+///
+/// `bucket` is the bucket's folder, perhaps with files of an earlier run; `today` is `YYYY-MM-DD`.
+///
+/// # Errors
+/// If it is neither, or empty.
+pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
+    let metadata = std::fs::metadata(input).map_err(|e| usage!("cannot read {}: {e}", input.display()))?;
+    if metadata.is_dir() {
+        return folder(input, listing, bucket, today);
+    }
+    let batch: Value = serde_json::from_slice(&read_named("", input)?)
+        .map_err(|e| usage!("{} is neither a folder nor a batch document: {e}", input.display()))?;
+    if batch.as_array().is_some_and(Vec::is_empty) {
+        return Err(usage!(
+            "{} is an empty list; a batch document is an object with a listingId and a list of assets",
+            input.display()
+        ));
+    }
+    let mut uploads = BTreeMap::new();
+    if let Some(media) = media {
+        let parsed = stagehost_batch::parse(&batch).map_err(|e| usage!("{}: {e}", input.display()))?;
+        for asset in parsed.assets {
+            // A file lies in the media folder under its key, or just by its name.
+            let name = asset.key.rsplit('/').next().unwrap_or_default().to_owned();
+            let found =
+                [asset.key.as_str(), &name].map(|part| media.join(part)).into_iter().find(|path| path.is_file());
+            if let Some(path) = found {
+                uploads.insert(asset.key, path);
+            }
+        }
+    }
+    Ok(Intake { batch, uploads, notes: Vec::new() })
+}
+
+fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
+    let (mut files, mut notes) = (Vec::new(), Vec::new());
+    collect(input, &mut files, &mut notes)?;
+    files.sort();
+    notes.sort();
+    if files.is_empty() {
+        return Err(usage!("there is no file to process in {}", input.display()));
+    }
+    let mut uploads = BTreeMap::new();
+    let mut assets = Vec::new();
+    for (sequence, file) in files.into_iter().enumerate() {
+        let relative = file.strip_prefix(input).unwrap_or(&file);
+        // `kitchen/1.jpg` and `bath/1.jpg` are two files.
+        let name = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
+        let media = media_segment(&file);
+        let key = earlier_key(bucket, listing, media, &name)
+            .unwrap_or_else(|| format!("{listing}/raw/{media}/{today}/{name}"));
+        assets.push(json!({"key": key, "sequence": sequence + 1}));
+        uploads.insert(key, file);
+    }
+    let id = |text: &str| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number));
+    let batch = json!({"jobId": 1, "batchId": 1, "listingId": id(listing), "assets": assets, "retry": 0});
+    Ok(Intake { batch, uploads, notes })
+}
+
+/// Files that desktops leave in folders, in lower case; they are no media.
+const DESKTOP_FILES: [&str; 5] = ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r"];
+
+/// Collects the files below a folder. Links to files are followed, hidden files are not media.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let mut left_out = |why: &str| notes.push(format!("left out: {}: {why}", path.display()));
+        if DESKTOP_FILES.contains(&name.to_lowercase().as_str()) {
+            left_out("a file of the desktop");
+            continue;
+        }
+        if name.starts_with('.') {
+            continue;
+        }
+        let is_link = entry.file_type()?.is_symlink();
+        match std::fs::metadata(&path) {
+            Ok(target) if target.is_file() => files.push(path),
+            // It may lead back to a folder around it.
+            Ok(target) if target.is_dir() && is_link => left_out("a link to a folder"),
+            Ok(target) if target.is_dir() => collect(&path, files, notes)?,
+            Ok(_) => left_out("not a file"),
+            Err(error) if is_link => left_out(&format!("a link that leads nowhere ({error})")),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the part of the key that names the kind of media, by the file's bytes, or else by its name. It is a guess: the
+/// validate stage decides.
+fn media_segment(file: &Path) -> &'static str {
+    let probe = File::open(file).ok().and_then(|open| {
+        let mut reader = stage_probe::Reader::new(open).ok()?;
+        stage_probe::probe(&mut reader).ok()
+    });
+    let format = probe.as_ref().map(|probe| probe.format).or_else(|| by_extension(file));
+    let portrait = probe.and_then(|probe| probe.pixels).is_some_and(Pixels::is_portrait);
+    match (format.map(Format::kind), portrait) {
+        (Some(Kind::Document), _) => "project/doc",
+        (Some(Kind::Video), true) => "video/vertical",
+        (Some(Kind::Video), false) => "video/horizontal",
+        (_, true) => "photo/vertical",
+        (_, false) => "photo/horizontal",
+    }
+}
+
+fn by_extension(file: &Path) -> Option<Format> {
+    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "mp4" | "m4v" => Some(Format::Mp4),
+        "mov" => Some(Format::QuickTime),
+        "pdf" => Some(Format::Pdf),
+        _ => None,
+    }
+}
+
+/// Returns the key under which an earlier run stored the file, so that another day does not make a second file of it.
+fn earlier_key(bucket: &Path, listing: &str, media: &str, name: &str) -> Option<String> {
+    let prefix = format!("{listing}/raw/{media}");
+    let dates = std::fs::read_dir(bucket.join(&prefix)).ok()?;
+    let mut found: Vec<String> = dates
+        .flatten()
+        .filter(|date| date.path().join(name).is_file())
+        .map(|date| format!("{prefix}/{}/{name}", date.file_name().to_string_lossy()))
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/listing/staircase.jpg");
+
+    #[test]
+    fn a_folder_becomes_a_batch_with_keys_and_types_derived_from_the_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir_all(input.join("bath")).unwrap();
+        std::fs::copy(PORTRAIT, input.join("bath/1.png")).unwrap();
+        std::fs::write(input.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        std::fs::write(input.join(".hidden"), b"x").unwrap();
+        let bucket = dir.path().join("bucket");
+        let intake = read(&input, None, "51", &bucket, "2026-01-02").unwrap();
+        let keys: Vec<_> = intake.uploads.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["51/raw/photo/vertical/2026-01-02/bath-1.png", "51/raw/project/doc/2026-01-02/plan.pdf"]);
+        assert_eq!(intake.batch["listingId"], 51);
+
+        let stored = bucket.join("51/raw/project/doc/2025-12-31");
+        std::fs::create_dir_all(&stored).unwrap();
+        std::fs::write(stored.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        let again = read(&input, None, "51", &bucket, "2026-01-02").unwrap();
+        assert!(again.uploads.contains_key("51/raw/project/doc/2025-12-31/plan.pdf"), "an earlier day's key is kept");
+    }
+
+    #[test]
+    fn files_of_the_desktop_are_left_out_and_links_to_photos_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir(&input).unwrap();
+        for name in ["Thumbs.db", "desktop.ini", ".DS_Store"] {
+            std::fs::write(input.join(name), b"x").unwrap();
+        }
+        std::fs::write(input.join("plan.pdf"), b"%PDF-1.4\n").unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(PORTRAIT, input.join("linked.jpg")).unwrap();
+            std::os::unix::fs::symlink(&input, input.join("loop")).unwrap();
+            std::os::unix::fs::symlink("nowhere", input.join("lost.jpg")).unwrap();
+        }
+        let intake = read(&input, None, "51", dir.path(), "2026-01-02").unwrap();
+        let files: Vec<_> = intake.uploads.keys().map(|key| key.rsplit('/').next().unwrap()).collect();
+        let left_out = |name: &str| intake.notes.iter().any(|note| note.contains(name));
+        assert!(["Thumbs.db", "desktop.ini", ".DS_Store"].into_iter().all(left_out), "{:?}", intake.notes);
+        #[cfg(unix)]
+        {
+            assert_eq!(files, ["linked.jpg", "plan.pdf"]);
+            assert!(["loop", "lost.jpg"].into_iter().all(left_out), "{:?}", intake.notes);
+        }
+        #[cfg(not(unix))]
+        assert_eq!(files, ["plan.pdf"]);
+    }
+
+    #[test]
+    fn an_empty_list_is_no_batch_document() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " []\n").unwrap();
+        let error = read(file.path(), None, "1", file.path(), "2026-01-02").unwrap_err();
+        assert!(error.to_string().contains("empty list"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_folder_and_a_missing_one_are_wrong_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        for input in [dir.path().to_owned(), dir.path().join("nowhere")] {
+            let error = read(&input, None, "1", dir.path(), "2026-01-02").unwrap_err();
+            assert!(error.downcast_ref::<crate::exit::UsageError>().is_some(), "{error}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The files of a batch, put into the bucket.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use aws_sdk_s3::primitives::ByteStream;
+
+use super::intake::Intake;
+use crate::console::printer::Printer;
+use crate::local::pipeline::Pipeline;
+
+/// Uploads the files, except those that the bucket has already.
+///
+/// # Errors
+/// If a file cannot be read or stored.
+pub async fn upload(pipeline: &Pipeline, intake: &Intake, printer: &Printer) -> Result<()> {
+    let total = intake.uploads.values().filter_map(|file| file.metadata().ok()).map(|m| m.len()).sum();
+    let bar = printer.transfer("upload", total);
+    for (key, file) in &intake.uploads {
+        let stored = pipeline.bucket.join(key);
+        let there = stored.is_file() && tokio::task::block_in_place(|| same_bytes(file, &stored)).unwrap_or(false);
+        if !there {
+            let body = ByteStream::from_path(file).await.with_context(|| format!("cannot read {}", file.display()))?;
+            let put = pipeline.clients.s3.put_object().bucket(&pipeline.aws.options().bucket).key(key).body(body);
+            put.send()
+                .await
+                .map_err(|e| anyhow!("cannot upload {key}: {}", aws_sdk_s3::error::DisplayErrorContext(e)))?;
+        }
+        bar.inc(file.metadata().map_or(0, |m| m.len()));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Whether two files hold the same bytes.
+fn same_bytes(a: &Path, b: &Path) -> std::io::Result<bool> {
+    use std::io::Read;
+    let (mut a, mut b) = (std::fs::File::open(a)?, std::fs::File::open(b)?);
+    if a.metadata()?.len() != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut left, mut right) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let read = a.read(&mut left)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        b.read_exact(&mut right[..read])?;
+        if left[..read] != right[..read] {
+            return Ok(false);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The progress of a run: one line per state, with the files in work.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar};
+use stagehost_runtime::{AssetEvent, Observer};
+
+use crate::console::printer::Printer;
+use crate::console::progress::style;
+use crate::console::units::seconds;
+
+/// The state that waits for transcoding jobs.
+const TRANSCODING: &str = "ProcessVideos";
+
+/// Watches a run.
+pub struct Watch {
+    printer: Printer,
+    screen: MultiProgress,
+    states: Mutex<HashMap<String, StateLine>>,
+    jobs: Mutex<HashMap<String, Job>>,
+}
+
+struct StateLine {
+    bar: ProgressBar,
+    since: Instant,
+    done: u32,
+    failed: u32,
+    /// Short names of the files in work, with their percentage.
+    running: BTreeMap<String, Option<u64>>,
+}
+
+/// A transcoding job.
+enum Job {
+    Running(Instant),
+    Ended,
+}
+
+impl Watch {
+    /// Returns a watch that shows nothing yet.
+    pub fn new(printer: &Printer) -> Self {
+        Self { printer: printer.clone(), screen: printer.screen(), states: Mutex::default(), jobs: Mutex::default() }
+    }
+
+    /// A state began.
+    pub fn entered(&self, state: &str) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = self.screen.add(ProgressBar::new_spinner());
+        bar.set_style(style("  {spinner} {prefix:<28} {wide_msg}"));
+        bar.set_prefix(state.to_owned());
+        match self.printer {
+            Printer::Terminal(_) => bar.enable_steady_tick(Duration::from_millis(100)),
+            Printer::Plain => self.printer.note(format_args!("  {state} …")),
+            Printer::Silent => {}
+        }
+        let line = StateLine { bar, since: Instant::now(), done: 0, failed: 0, running: BTreeMap::new() };
+        states.insert(state.to_owned(), line);
+    }
+
+    /// A state ended.
+    pub fn exited(&self, state: &str) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(line) = states.remove(state) else { return };
+        let summary = line.summary();
+        let took = seconds(line.since.elapsed());
+        line.bar.set_style(style("  ✓ {prefix:<28} {wide_msg}"));
+        line.bar.finish_with_message(format!("{took:>8}  {summary}"));
+        if matches!(self.printer, Printer::Plain) {
+            self.printer.note(format!("  {state:<28} {took:>8}  {summary}").trim_end());
+        }
+    }
+
+    /// Removes the bars that still move, before the result is printed.
+    pub fn finish(&self) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, line) in states.drain() {
+            line.bar.finish_and_clear();
+        }
+    }
+
+    fn with_line(&self, state: &str, change: impl FnOnce(&mut StateLine)) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = states.get_mut(state) {
+            change(line);
+            line.bar.set_message(line.summary());
+        }
+    }
+
+    /// A transcoding job reported; only a running one knows its percentage.
+    fn job(&self, id: &str, percent: Option<u64>) {
+        let running = percent.filter(|percent| *percent < 100);
+        self.with_line(TRANSCODING, |line| {
+            match running {
+                Some(percent) => line.running.insert(format!("job {id}"), Some(percent)),
+                None => line.running.remove(&format!("job {id}")),
+            };
+        });
+        if !matches!(self.printer, Printer::Plain) {
+            return;
+        }
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        match jobs.get(id) {
+            None => {
+                self.printer.note(format_args!("  transcoding job {id} …"));
+                jobs.insert(id.to_owned(), Job::Running(Instant::now()));
+            }
+            Some(Job::Running(since)) if percent.is_none() => {
+                self.printer.note(format_args!("  transcoding job {id}: {}", seconds(since.elapsed())));
+                jobs.insert(id.to_owned(), Job::Ended);
+            }
+            Some(Job::Running(_) | Job::Ended) => {}
+        }
+    }
+}
+
+impl StateLine {
+    fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        if self.done > 0 {
+            parts.push(format!("{} done", self.done));
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        parts.extend(self.running.iter().take(4).map(|(name, percent)| match percent {
+            Some(percent) => format!("{name} {percent}%"),
+            None => name.clone(),
+        }));
+        parts.join(" · ")
+    }
+}
+
+impl Observer for Watch {
+    fn on(&self, event: AssetEvent<'_>) {
+        match event {
+            AssetEvent::Started { state, key: Some(key) } => self.with_line(state, |line| {
+                line.running.insert(short(key), None);
+            }),
+            AssetEvent::Progress { state, key: Some(key), done, total } if total > 0 => self.with_line(state, |line| {
+                line.running.insert(short(key), Some(percent(done, total)));
+            }),
+            AssetEvent::Progress { state, key: None, done, total } if total > 0 => self.with_line(state, |line| {
+                line.running.insert("batch".into(), Some(percent(done, total)));
+            }),
+            AssetEvent::Job { id, percent } => self.job(id, percent),
+            AssetEvent::Ended { state, key, failure, .. } => self.with_line(state, |line| {
+                line.running.remove(&key.map_or_else(|| "batch".into(), short));
+                if key.is_some() {
+                    *(if failure.is_some() { &mut line.failed } else { &mut line.done }) += 1;
+                }
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn percent(done: u64, total: u64) -> u64 {
+    (u128::from(done.min(total)) * 100 / u128::from(total.max(1))) as u64
+}
+
+fn short(key: &str) -> String {
+    key.rsplit('/').next().unwrap_or(key).to_owned()
+}

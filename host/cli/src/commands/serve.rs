@@ -1,0 +1,129 @@
+//! `stagehost serve`: the pipeline's endpoints on this machine, to develop a backend against.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use clap::Args;
+use serde_json::{Value, json};
+use stagehost_local::CREDENTIALS;
+use stagehost_local::receiver::BatchStarter;
+use stagehost_states::NewExecution;
+
+use crate::console::printer::Printer;
+use crate::exit::{Exit, usage};
+use crate::local::pipeline::{Pipeline, PipelineArgs};
+use crate::signals::Signals;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Any access key is accepted, in any region. There is no authentication: keep it on loopback.
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failure, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost serve
+  stagehost serve --port 0 --json
+
+From another terminal, with the AWS CLI:
+
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4599
+  aws s3 cp hall.jpg \\
+    s3://toq-listing-medias/51/raw/photo/horizontal/hall.jpg
+  aws stepfunctions start-execution \\
+    --state-machine-arn ARN --input file://batch.json")]
+pub struct ServeArgs {
+    /// Port; 0 takes any free one
+    #[arg(long, default_value_t = 4599)]
+    port: u16,
+
+    /// Address to bind; any address except loopback needs --allow-remote
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+
+    /// Accept other machines: anybody who reaches the port may read, write and run everything here
+    #[arg(long)]
+    allow_remote: bool,
+
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+
+    /// Print the endpoint, names and credentials as one JSON line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If a service does not start.
+pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
+    let mut signals = Signals::listen()?;
+    if !args.bind.is_loopback() && !args.allow_remote {
+        return Err(usage!(
+            "other machines can reach --bind {}, and there is no authentication; add --allow-remote if that is wanted, or \
+             leave --bind out",
+            args.bind
+        ));
+    }
+    let bind = SocketAddr::from((args.bind, args.port));
+    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(()), printer);
+    let pipeline = match signals.or(starting).await {
+        Ok(started) => started?,
+        Err(stopped) => {
+            printer.problem("stopping");
+            return Ok(stopped);
+        }
+    };
+    pipeline.aws.receiver().set_starter(Arc::new(Starter {
+        states: pipeline.aws.states().clone(),
+        state_machine: pipeline.state_machine.clone(),
+    }));
+    let endpoint = pipeline.aws.endpoint();
+    let facts = json!({
+        "endpoint": endpoint,
+        "stateMachineArn": pipeline.state_machine,
+        "functionArn": pipeline.aws.function_arn(),
+        "bucket": pipeline.aws.options().bucket,
+        "folder": pipeline.bucket,
+        "region": pipeline.aws.options().region,
+        "callbackUrl": pipeline.aws.callback_url(),
+        "accessKeyId": CREDENTIALS.0,
+        "secretAccessKey": CREDENTIALS.1,
+    });
+    if args.json {
+        printer.line(&facts);
+    } else {
+        printer.line(format_args!(
+            "stagehost serves S3, Step Functions, Lambda, MediaConvert and the backend's endpoints at {endpoint}"
+        ));
+        for (name, value) in facts.as_object().into_iter().flatten().skip(1) {
+            printer.line(format_args!("  {name:<16} {}", value.as_str().unwrap_or_default()));
+        }
+        printer.line("Ctrl-C stops it.");
+    }
+    signals.stopped().await;
+    printer.note("stagehost: stopping");
+    // A second signal ends at once.
+    let _ = signals.or(pipeline.aws.shutdown()).await;
+    Ok(Exit::Success)
+}
+
+/// Starts an execution for `POST /api/v1/listings/{id}/media/batch`.
+struct Starter {
+    states: stagehost_states::States,
+    state_machine: String,
+}
+
+#[async_trait]
+impl BatchStarter for Starter {
+    async fn start(&self, batch: Value) -> Result<String, String> {
+        let name = stagehost_batch::parse(&batch).map_err(|e| e.to_string())?.execution_name();
+        let new = NewExecution { name: Some(name), input: Some(batch.to_string()), trace_header: None };
+        let execution =
+            self.states.start_execution(&self.state_machine, new).map_err(|e| anyhow!("{e}").to_string())?;
+        Ok(execution.info().arn.clone())
+    }
+}

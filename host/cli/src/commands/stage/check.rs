@@ -1,0 +1,86 @@
+//! `stagehost stage check`: whether a component can serve as a stage.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use stagehost_runtime::{CONTRACT_VERSION, Finding, World, check as check_world, names_of};
+
+use super::names::print_names;
+use crate::console::printer::Printer;
+use crate::console::units::kib;
+use crate::exit::{Exit, read_named};
+
+#[derive(Args)]
+#[command(after_help = "\
+Exit codes: 0 it fits, 1 it does not, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost stage check my_stage.wasm
+  stagehost stage check my_stage.wasm --world thumbnails --json")]
+pub struct CheckArgs {
+    /// The component: a .wasm file built with `--target wasm32-wasip2`, cargo component, componentize-py or jco
+    file: PathBuf,
+
+    /// Check against this world [default: the narrowest that fits]
+    #[arg(long)]
+    world: Option<World>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
+    let bytes = read_named("", &args.file)?;
+    let (names, world, nearest, findings) = match names_of(&bytes) {
+        Ok(names) => match args.world.or_else(|| World::infer(&names)) {
+            Some(world) => {
+                let findings = check_world(&names, world);
+                (names, Some(world), None, findings)
+            }
+            None => {
+                let (nearest, findings) = World::nearest(&names);
+                (names, None, Some(nearest), findings)
+            }
+        },
+        Err(reason) => {
+            let finding = Finding {
+                item: args.file.display().to_string(),
+                problem: reason,
+                fix: "see \"Write a stage\" in the README".into(),
+            };
+            (Default::default(), args.world, None, vec![finding])
+        }
+    };
+    if args.json {
+        let document = json!({
+            "file": args.file, "bytes": bytes.len(), "contract": CONTRACT_VERSION,
+            "world": world, "nearest": nearest, "fits": findings.is_empty(),
+            "imports": names.imports, "exports": names.exports, "findings": findings,
+        });
+        printer.document(&document);
+    } else {
+        let size = kib(bytes.len() as u64);
+        printer.line(format_args!("{} ({size}), contract {CONTRACT_VERSION}", args.file.display()));
+        print_names(printer, &names.imports, &names.exports);
+        for finding in &findings {
+            printer.line(format_args!("✗ {}\n    {}\n    fix: {}", finding.item, finding.problem, finding.fix));
+        }
+        match (world, nearest) {
+            (Some(world), _) if findings.is_empty() => printer.line(format_args!("✓ fits the world {world}")),
+            (Some(world), _) => printer.line(format_args!("does not fit the world {world}")),
+            (None, Some(world)) => {
+                printer.line(format_args!("fits no world; the nearest is {world}; --world NAME compares with another"))
+            }
+            (None, None) => printer.line("fits no world"),
+        }
+    }
+    Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })
+}

@@ -1,0 +1,58 @@
+//! `stagehost stage`: checks components; publishes them and looks after what is published.
+
+mod check;
+mod inspect;
+mod list;
+mod names;
+mod publish;
+mod pull;
+mod recompile;
+mod resign;
+mod verify;
+mod yank;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::console::printer::Printer;
+use crate::exit::Exit;
+
+#[derive(Subcommand)]
+pub enum StageCommand {
+    /// Check whether a component can serve as a stage; name what to change if it cannot
+    Check(check::CheckArgs),
+    /// Publish a component as a version that hosts can be pinned to
+    Publish(publish::PublishArgs),
+    /// List the published versions
+    List(list::ListArgs),
+    /// Print what a component, or a published version, declares
+    Inspect(inspect::InspectArgs),
+    /// Write a published component into a file
+    Pull(pull::PullArgs),
+    /// Verify everything of a version: signatures, component, artifacts
+    Verify(verify::VerifyArgs),
+    /// Withdraw a version: it must not be pinned any more
+    Yank(yank::YankArgs),
+    /// Compile published versions for this release's engine
+    Recompile(recompile::RecompileArgs),
+    /// Sign published versions with another key
+    Resign(resign::ResignArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// If it fails; the text says where and what to do.
+pub async fn stage(command: StageCommand, printer: &Printer) -> Result<Exit> {
+    match command {
+        StageCommand::Check(args) => check::check(args, printer),
+        StageCommand::Publish(args) => publish::publish(args, printer).await,
+        StageCommand::List(args) => list::list(args, printer).await,
+        StageCommand::Inspect(args) => inspect::inspect(args, printer).await,
+        StageCommand::Pull(args) => pull::pull(args, printer).await,
+        StageCommand::Verify(args) => verify::verify(args, printer).await,
+        StageCommand::Yank(args) => yank::yank(args, printer).await,
+        StageCommand::Recompile(args) => recompile::recompile(args, printer).await,
+        StageCommand::Resign(args) => resign::resign(args, printer).await,
+    }
+}

@@ -1,0 +1,56 @@
+//! `stagehost stage yank`: withdraws a version, so that it cannot be pinned any more.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use stagehost_registry::StageId;
+
+use crate::console::printer::Printer;
+use crate::exit::{Exit, usage};
+use crate::registry::args::WriteArgs;
+
+#[derive(Args)]
+#[command(after_help = "\
+`stagehost pins` then refuses the version, and NAME alone means another one. Where it is pinned it goes on working, also \
+on hosts that start later; nothing is deleted. To stop it everywhere, pin another version (`stagehost pins set` or \
+`rollback`), and revoke the revision for executions that began with it (`stagehost pins revoke`).
+
+Examples:
+
+  stagehost stage yank thumbnails@1.5.0 \\
+    --reason \"loses colour profiles\" \\
+    --registry s3://toq-listing-medias/pipeline/registry")]
+pub struct YankArgs {
+    /// The version
+    #[arg(value_name = "NAME@VERSION")]
+    id: StageId,
+
+    /// The reason, for everybody who meets the version
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+
+    #[command(flatten)]
+    registry: WriteArgs,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If there is no such version or the registry cannot be written.
+pub async fn yank(args: YankArgs, printer: &Printer) -> Result<Exit> {
+    if args.reason.trim().is_empty() {
+        return Err(usage!("--reason is empty; say why {} must not be pinned", args.id));
+    }
+    let (registry, key) = args.registry.open().await?;
+    let yanked = registry.yank(&args.id, &args.reason, &key).await?;
+    if args.json {
+        printer.document(&json!({"registry": registry.place(), "yanked": yanked}));
+    } else {
+        printer.line(format_args!("{} is yanked since {}: {}", args.id, yanked.at, yanked.reason));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,33 @@
+//! What the terminal can do.
+
+/// The narrowest help: examples are at most this wide, so that none is broken in the middle of a line.
+pub const NARROWEST_HELP: usize = 60;
+
+/// The widest help, however wide the terminal is: longer lines are hard to read.
+const WIDEST_HELP: usize = 110;
+
+/// Returns how many columns a line of a result may have: `COLUMNS`, or as many as the terminal has. `None` in a file or a
+/// pipe: a line there may be as long as it needs.
+pub fn columns() -> Option<u16> {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    set.or_else(|| comfy_table::Table::new().width())
+}
+
+/// Returns how many columns a line of `--help` may have.
+pub fn help_columns() -> usize {
+    columns().map_or(100, |columns| usize::from(columns).clamp(NARROWEST_HELP, WIDEST_HELP))
+}
+
+/// Whether colours may be used (<https://no-color.org>).
+pub fn has_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) && !is_dumb()
+}
+
+/// Whether bars may move. Where colours are unwanted, no other escape sequence is sent either.
+pub fn moves_cursor() -> bool {
+    has_colour()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}

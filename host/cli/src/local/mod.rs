@@ -1,0 +1,3 @@
+//! The whole pipeline in one process.
+
+pub mod pipeline;

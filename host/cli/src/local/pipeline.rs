@@ -1,0 +1,212 @@
+//! The whole system in one process: the local AWS, and the host that reaches it by the AWS SDK.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, WebhookOptions};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
+use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
+use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
+use stagehost_record::{RecordLimits, Recorder, store_blob};
+use stagehost_runtime::{Fanout, Observer, StageEngine};
+use stagehost_storage::{Folder, Storage};
+
+use crate::build::checkout::Checkout;
+use crate::build::components::{ComponentStore, Components};
+use crate::build::host_states::host_states;
+use crate::build::install::install_missing;
+use crate::build::release_pins::pin;
+use crate::console::printer::Printer;
+use crate::exit::{read_named_text, usage};
+use crate::settings::file::ConfigFile;
+use crate::settings::stage_override::StageOverride;
+
+/// The deployed state machine's name, with `local` for the environment.
+pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
+
+/// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
+const GUEST_MEMORY_MIB: u32 = 1536;
+
+/// The options that `run` and `serve` share.
+#[derive(clap::Args, Debug)]
+pub struct PipelineArgs {
+    /// The bucket as a plain folder; results stay there, and a later run finds what is up to date
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+
+    /// A state machine in the Amazon States Language, instead of the shipped one
+    #[arg(long, value_name = "FILE")]
+    pub state_machine: Option<PathBuf>,
+
+    /// Settings per state: {"states": {"GenerateThumbnails": {"config": {…}, "limits": {…}, "grants": {…}}}}
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Run this component for a state; may be given several times
+    #[arg(long = "stage", value_name = "STATE=FILE")]
+    pub stages_named: Vec<StageOverride>,
+
+    /// A folder of built components, instead of building the checkout's
+    #[arg(long, value_name = "DIR")]
+    pub stages: Option<PathBuf>,
+
+    /// Record every call of a stage into this folder, for `stagehost replay`
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+
+    /// First install what is missing: the compile target for stages, ffmpeg
+    #[arg(long)]
+    pub setup: bool,
+}
+
+/// The running pipeline.
+pub struct Pipeline {
+    /// The local services.
+    pub aws: LocalAws,
+    /// The host's SDK clients.
+    pub clients: Clients,
+    /// The state machine's ARN.
+    pub state_machine: String,
+    /// The bucket's folder.
+    pub bucket: PathBuf,
+}
+
+impl Pipeline {
+    /// Builds stages, pins them, starts the services and the host.
+    ///
+    /// # Errors
+    /// If the command line is wrong or a part does not start; the text names it.
+    pub async fn start(
+        args: &PipelineArgs,
+        bind: SocketAddr,
+        remote: bool,
+        observer: Arc<dyn Observer>,
+        printer: &Printer,
+    ) -> Result<Self> {
+        let definition_file = match &args.state_machine {
+            Some(file) => file.clone(),
+            None => Checkout::find()?.state_machine(),
+        };
+        let definition = read_named_text("the state machine", &definition_file)?;
+        let states =
+            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+        // Before anything is installed, built or started.
+        let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
+        if args.setup {
+            tokio::task::block_in_place(|| install_missing(printer))?;
+        }
+        let stages = match &args.stages {
+            Some(folder) => folder.clone(),
+            None => Checkout::find()?.built_stages(printer).await?,
+        };
+        let engine = StageEngine::new()?;
+        let mut components = Components::default();
+        let pins = pin(&states, &stages, &args.stages_named, config.settings, &mut components)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
+        if let Some(folder) = &args.record {
+            fanout = fanout.witnessed(Arc::new(recorder(folder, &components).await?));
+        }
+        let store = ComponentStore::new(engine, components, printer.clone())?;
+
+        let mut options = LocalOptions::new(&args.out);
+        options.bind = bind;
+        options.allow_remote = remote;
+        let aws = LocalAws::start(options).await?;
+        let pins_file = args.out.join(".stagehost/pins.json");
+        std::fs::write(&pins_file, serde_json::to_vec_pretty(&pins)?)
+            .with_context(|| format!("cannot write {}", pins_file.display()))?;
+
+        let machine = aws
+            .states()
+            .create_state_machine(stagehost_states::NewMachine {
+                name: STATE_MACHINE.into(),
+                definition,
+                role_arn: format!("arn:aws:iam::{}:role/local", aws.options().account),
+                ..Default::default()
+            })
+            .map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+
+        let clients = clients(&aws)?;
+        let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
+            stages: Arc::new(store),
+            capabilities: clients.capabilities()?,
+            fanout,
+            documents: clients.documents(),
+            tickets: Arc::new(clients.tickets()),
+            executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
+            visibility: Arc::new(NoQueue),
+            observer,
+            watcher,
+            trials: None,
+        });
+        aws.set_function(Arc::new(Host(dispatcher)));
+        let bucket = args.out.join(&aws.options().bucket);
+        Ok(Self { aws, clients, state_machine: machine.arn, bucket })
+    }
+}
+
+/// Returns a recorder into a folder. The components are stored there too, so that the records are complete.
+async fn recorder(folder: &Path, components: &Components) -> Result<Recorder> {
+    let sink: Arc<dyn Storage> = Arc::new(Folder::new(folder));
+    for component in components.all() {
+        store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
+    }
+    // A disk has more room than a Lambda, for which the default is.
+    Ok(Recorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
+}
+
+/// The dispatcher, as the local Lambda calls it.
+struct Host(Dispatcher);
+
+#[async_trait]
+impl Function for Host {
+    async fn invoke(&self, payload: Bytes) -> Result<Bytes, FunctionError> {
+        let answer = self.0.handle(&payload, None).await;
+        answer
+            .map(|value| Bytes::from(value.to_string()))
+            .map_err(|error| FunctionError::new(error.error_type, error.error_message))
+    }
+}
+
+fn clients(aws: &LocalAws) -> Result<Clients> {
+    let (key, secret) = CREDENTIALS;
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(aws.options().region.clone()))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::new(
+            key, secret, None, None, "local",
+        )))
+        .build();
+    let endpoint = Some(aws.endpoint());
+    let options = AwsOptions {
+        bucket: aws.options().bucket.clone(),
+        endpoints: Endpoints {
+            s3: endpoint.clone(),
+            mediaconvert: endpoint.clone(),
+            states: endpoint,
+            ..Endpoints::default()
+        },
+        mediaconvert: MediaConvertOptions {
+            role: Some(format!("arn:aws:iam::{}:role/mediaconvert-local", aws.options().account)),
+            status_interval: Duration::from_secs(10),
+            ..MediaConvertOptions::default()
+        },
+        webhook: WebhookOptions {
+            url: Some(aws.callback_url()),
+            secret: Some(Arc::new(Secret::new(aws.webhook_secret())?)),
+            ..WebhookOptions::default()
+        },
+        ..AwsOptions::default()
+    };
+    Ok(Clients::new(&config, options))
+}

@@ -1,0 +1,124 @@
+//! The stages that the states of the shipped state machine run, and what they may use.
+
+use stagehost_runtime::{Grants, Limits, World};
+
+/// The stage that a state of the shipped state machine runs, and what it may use.
+pub struct ReleaseStage {
+    /// The state.
+    pub state: &'static str,
+    /// The name of its stage.
+    pub stage: &'static str,
+    /// The world of its stage.
+    pub world: World,
+    read: &'static [&'static str],
+    write: &'static [&'static str],
+    memory_mib: u32,
+    deadline_ms: u64,
+}
+
+const RAW: &str = "{listingId}/raw/";
+const THUMB: &str = "{listingId}/thumb/";
+const PROCESSED: &str = "{listingId}/processed/";
+const ZIP: &str = "{listingId}/zip/";
+
+const fn callback(state: &'static str) -> ReleaseStage {
+    ReleaseStage {
+        state,
+        stage: "callback",
+        world: World::Callback,
+        read: &[],
+        write: &[],
+        memory_mib: 64,
+        deadline_ms: 60_000,
+    }
+}
+
+/// All of them.
+pub const RELEASE: [ReleaseStage; 7] = [
+    ReleaseStage {
+        state: "ValidateRawAssets",
+        stage: "validate",
+        world: World::Validate,
+        read: &[RAW],
+        write: &[],
+        memory_mib: 64,
+        deadline_ms: 120_000,
+    },
+    ReleaseStage {
+        state: "GenerateThumbnails",
+        stage: "thumbnails",
+        world: World::Thumbnails,
+        read: &[RAW],
+        write: &[THUMB],
+        // A 100-megapixel photo that cannot be decoded scaled takes 300 MB.
+        memory_mib: 512,
+        deadline_ms: 60_000,
+    },
+    ReleaseStage {
+        state: "ProcessVideos",
+        stage: "transcode",
+        world: World::Transcode,
+        read: &[RAW],
+        write: &[PROCESSED],
+        memory_mib: 64,
+        deadline_ms: 120_000,
+    },
+    ReleaseStage {
+        state: "CreateZipBundle",
+        stage: "zip",
+        world: World::Zip,
+        read: &[RAW, THUMB, PROCESSED],
+        write: &[ZIP],
+        memory_mib: 64,
+        deadline_ms: 600_000,
+    },
+    callback("FinalizeAndCallback"),
+    callback("ReportValidationFailed"),
+    callback("ReportProcessingFailed"),
+];
+
+/// Returns the stage of a state; `None` for a state that only another state machine has.
+pub fn of(state: &str) -> Option<&'static ReleaseStage> {
+    RELEASE.iter().find(|stage| stage.state == state)
+}
+
+/// Returns the limits of a state that sets none.
+pub fn limits(state: &str) -> Limits {
+    of(state).map_or_else(Limits::default, ReleaseStage::limits)
+}
+
+/// Returns the grants of a state that sets none.
+pub fn grants(state: &str) -> Grants {
+    of(state).map_or_else(|| all(&[RAW, THUMB, PROCESSED], &[PROCESSED]), ReleaseStage::grants)
+}
+
+impl ReleaseStage {
+    /// Returns memory and time.
+    pub fn limits(&self) -> Limits {
+        Limits { memory_mib: self.memory_mib, deadline_ms: self.deadline_ms }
+    }
+
+    /// Returns the keys that may be read and written.
+    pub fn grants(&self) -> Grants {
+        all(self.read, self.write)
+    }
+}
+
+fn all(read: &[&str], write: &[&str]) -> Grants {
+    let owned = |prefixes: &[&str]| prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
+    Grants { read: owned(read), write: owned(write), http: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_release_s_grants_are_valid() {
+        for stage in RELEASE {
+            stage.grants().check().unwrap();
+        }
+        grants("StateOfAnotherMachine").check().unwrap();
+    }
+}

@@ -1,0 +1,4 @@
+//! The keys that stages and pins are signed with, and those that are trusted.
+
+pub mod args;
+pub mod keyring;

@@ -1,0 +1,8 @@
+//! A state machine after parsing: the types that the interpreter runs.
+
+pub(crate) mod choice;
+pub(crate) mod model;
+pub(crate) mod resource;
+pub(crate) mod retry;
+pub(crate) mod settings;
+pub(crate) mod state_type;

@@ -1,0 +1,189 @@
+//! Which failures a Retry or Catch matches, and how long a retry waits.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+
+use super::settings::ResultPath;
+use crate::error::{StateError, names};
+use crate::limits::SECONDS;
+
+/// `ErrorEquals`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ErrorEquals(pub Vec<String>);
+
+impl ErrorEquals {
+    /// Returns the first name in the list that matches the failure.
+    ///
+    /// A name matches the failure of that name. `States.TaskFailed` matches every failure except a timeout,
+    /// `States.ALL` every failure; but neither matches `States.Runtime` or `States.DataLimitExceeded`, which must be
+    /// named.
+    pub fn matching(&self, error: &StateError) -> Option<&str> {
+        let terminal = [names::RUNTIME, names::DATA_LIMIT_EXCEEDED].contains(&error.error.as_str());
+        let matches = |name: &str| match name {
+            name if name == error.error || error.aliases.contains(&name) => true,
+            names::ALL => !terminal,
+            names::TASK_FAILED => !terminal && error.error != names::TIMEOUT,
+            _ => false,
+        };
+        self.0.iter().map(String::as_str).find(|name| matches(name))
+    }
+}
+
+/// One entry of `Retry`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Retrier {
+    pub errors: ErrorEquals,
+    /// In seconds.
+    pub interval: u64,
+    pub max_attempts: u64,
+    pub backoff: f64,
+    /// In seconds.
+    pub max_delay: Option<u64>,
+    /// `JitterStrategy` is `FULL`.
+    pub jitter: bool,
+}
+
+/// One entry of `Catch`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Catcher {
+    pub errors: ErrorEquals,
+    pub next: String,
+    pub result_path: ResultPath,
+}
+
+impl Retrier {
+    /// Returns the longest wait before the next attempt, after `done` retries.
+    fn delay(&self, done: u64) -> Duration {
+        #[allow(clippy::cast_precision_loss)]
+        let most = self.max_delay.unwrap_or(SECONDS) as f64;
+        #[allow(clippy::cast_precision_loss)]
+        let grown = self.interval as f64 * self.backoff.powf(done as f64);
+        // A product of large numbers may be infinite.
+        Duration::from_secs_f64(grown.min(most).max(0.0))
+    }
+}
+
+/// The retries of one visit to a state. Every retrier has its own count.
+#[derive(Debug)]
+pub(crate) struct Attempts<'a> {
+    retriers: &'a [Retrier],
+    done: Vec<u64>,
+}
+
+impl<'a> Attempts<'a> {
+    pub fn new(retriers: &'a [Retrier]) -> Self {
+        Self { retriers, done: vec![0; retriers.len()] }
+    }
+
+    /// Returns the number of retries of all retriers.
+    pub fn count(&self) -> u64 {
+        self.done.iter().sum()
+    }
+
+    /// Counts a retry and returns how long to wait; `None` if the failure is not retried. Only the first retrier that
+    /// matches the failure applies.
+    pub fn next(&mut self, error: &StateError) -> Option<Duration> {
+        let (retrier, done) =
+            self.retriers.iter().zip(&mut self.done).find(|(retrier, _)| retrier.errors.matching(error).is_some())?;
+        if *done >= retrier.max_attempts {
+            return None;
+        }
+        let delay = retrier.delay(*done);
+        *done += 1;
+        Some(if retrier.jitter { delay.mul_f64(rand::rng().random_range(0.0..=1.0)) } else { delay })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn equals(names: &[&str]) -> ErrorEquals {
+        ErrorEquals(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    fn retrier(names: &[&str], max_attempts: u64) -> Retrier {
+        Retrier { errors: equals(names), interval: 1, max_attempts, backoff: 2.0, max_delay: None, jitter: false }
+    }
+
+    fn task(name: &str) -> StateError {
+        StateError::reported(name, None)
+    }
+
+    #[test]
+    fn all_matches_every_error_that_is_not_terminal() {
+        let all = equals(&["States.ALL"]);
+        for error in [task("Stage.Corrupt"), StateError::timeout(), StateError::no_choice()] {
+            assert!(all.matching(&error).is_some(), "{error:?}");
+        }
+        for error in [StateError::runtime("x"), StateError::data_limit("x"), StateError::parameter_path("x")] {
+            assert!(all.matching(&error).is_none(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn task_failed_matches_every_error_but_timeouts_and_terminal_ones() {
+        let failed = equals(&["States.TaskFailed"]);
+        assert!(failed.matching(&task("Lambda.Unknown")).is_some());
+        assert!(failed.matching(&task("States.Permissions")).is_some());
+        for error in [StateError::timeout(), StateError::heartbeat(), StateError::runtime("x")] {
+            assert!(failed.matching(&error).is_none(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_missed_heartbeat_is_a_timeout_with_its_own_name() {
+        assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::heartbeat()).is_some());
+        assert!(equals(&["States.Timeout"]).matching(&StateError::heartbeat()).is_some());
+        assert!(equals(&["States.HeartbeatTimeout"]).matching(&StateError::timeout()).is_none());
+    }
+
+    #[test]
+    fn terminal_errors_are_matched_by_their_own_names() {
+        assert!(equals(&["States.DataLimitExceeded"]).matching(&StateError::data_limit("x")).is_some());
+        assert!(equals(&["States.ParameterPathFailure"]).matching(&StateError::parameter_path("x")).is_some());
+        assert!(equals(&["States.BranchFailed"]).matching(&task("X").of_branch()).is_some());
+    }
+
+    #[test]
+    fn each_retrier_counts_its_own_attempts() {
+        // The example of the language's documentation.
+        let mut b = retrier(&["ErrorC"], 3);
+        b.interval = 5;
+        let retriers = [retrier(&["ErrorA", "ErrorB"], 2), b];
+        let mut attempts = Attempts::new(&retriers);
+        assert_eq!(attempts.next(&task("ErrorA")), Some(Duration::from_secs(1)));
+        assert_eq!(attempts.next(&task("ErrorB")), Some(Duration::from_secs(2)));
+        assert_eq!(attempts.next(&task("ErrorC")), Some(Duration::from_secs(5)));
+        assert_eq!(attempts.count(), 3);
+        assert_eq!(attempts.next(&task("ErrorB")), None);
+    }
+
+    #[test]
+    fn zero_attempts_mean_no_retry_even_if_a_later_retrier_matches() {
+        let retriers = [retrier(&["ErrorA"], 0), retrier(&["States.ALL"], 3)];
+        assert_eq!(Attempts::new(&retriers).next(&task("ErrorA")), None);
+        assert_eq!(Attempts::new(&retriers).next(&task("ErrorB")), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn the_wait_grows_up_to_the_limit_and_never_overflows() {
+        let mut retrier = retrier(&["States.ALL"], 99_999_999);
+        retrier.max_delay = Some(10);
+        assert_eq!(retrier.delay(2), Duration::from_secs(4));
+        assert_eq!(retrier.delay(5), Duration::from_secs(10));
+        assert_eq!(retrier.delay(99_999_999), Duration::from_secs(10));
+        retrier.max_delay = None;
+        assert_eq!(retrier.delay(99_999_999), Duration::from_secs(SECONDS));
+    }
+
+    #[test]
+    fn full_jitter_waits_at_most_the_delay() {
+        let retriers = [Retrier { jitter: true, interval: 100, ..retrier(&["States.ALL"], 50) }];
+        for _ in 0..50 {
+            let mut attempts = Attempts::new(&retriers);
+            assert!(attempts.next(&task("X")).is_some_and(|delay| delay <= Duration::from_secs(100)));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A call of an intrinsic function, and how it is computed.
+
+use std::borrow::Cow;
+
+use serde_json::{Number, Value};
+
+use super::apply;
+use super::budget::Budget;
+use super::function::Function;
+use crate::error::{StateError, quoted};
+use crate::expressions::path::{Path, Scope};
+
+/// A call of an intrinsic function.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Call {
+    /// The call as written; errors quote it.
+    pub(super) text: String,
+    pub(super) function: Function,
+    pub(super) arguments: Vec<Argument>,
+}
+
+/// An argument of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Argument {
+    Path(Path),
+    Call(Call),
+    Text(Text),
+    Number(Number),
+    Bool(bool),
+    Null,
+}
+
+/// A string in single quotes, cut at its placeholders. Only an unescaped pair of braces is a placeholder; an escaped
+/// brace is a character of the string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(super) pieces: Vec<String>,
+}
+
+impl Text {
+    fn whole(&self) -> String {
+        self.pieces.join("{}")
+    }
+}
+
+impl Call {
+    /// Returns the function's name: `States.Format`.
+    pub fn name(&self) -> &'static str {
+        Function::ALL.iter().find(|(_, function)| *function == self.function).map_or("", |(name, _)| name)
+    }
+
+    /// Returns the arguments in order.
+    pub fn arguments(&self) -> &[Argument] {
+        &self.arguments
+    }
+
+    /// Computes the call.
+    pub(super) fn evaluate(&self, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
+        let mut values = Vec::with_capacity(self.arguments.len());
+        for argument in &self.arguments {
+            values.push(argument.evaluate(scope, budget)?);
+        }
+        let template = match self.arguments.first() {
+            Some(Argument::Text(text)) => Some(text.pieces.as_slice()),
+            _ => None,
+        };
+        let value = apply::apply(self.function, template, &values)
+            .map_err(|reason| StateError::intrinsic(&self.text, &reason))?;
+        budget.charge(&value)?;
+        Ok(value)
+    }
+}
+
+impl Argument {
+    fn evaluate<'a>(&self, scope: Scope<'a>, budget: &Budget) -> Result<Cow<'a, Value>, StateError> {
+        Ok(match self {
+            Self::Path(path) => path.find(scope).ok_or_else(|| {
+                StateError::parameter_path(format!(
+                    "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+                    path.text(),
+                    quoted(path.base(scope))
+                ))
+            })?,
+            Self::Call(call) => Cow::Owned(call.evaluate(scope, budget)?),
+            Self::Text(text) => Cow::Owned(Value::String(text.whole())),
+            Self::Number(number) => Cow::Owned(Value::Number(number.clone())),
+            Self::Bool(value) => Cow::Owned(Value::Bool(*value)),
+            Self::Null => Cow::Owned(Value::Null),
+        })
+    }
+}

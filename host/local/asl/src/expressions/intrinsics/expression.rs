@@ -1,0 +1,52 @@
+//! A path or a function call, as it stands in a field.
+
+use serde_json::Value;
+
+use super::budget::Budget;
+use super::call::Call;
+use super::parse;
+use crate::error::{StateError, quoted};
+use crate::expressions::path::{Path, Scope};
+
+/// A path or a function call: a value that is computed from the input and the context object.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expression {
+    Path(Path),
+    Call(Call),
+}
+
+impl Expression {
+    /// Parses a path (`$…`) or a call (`States.…`).
+    ///
+    /// # Errors
+    /// The reason, as the message of a finding.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with('$') {
+            return Path::parse(text).map(Self::Path).map_err(|error| error.to_string());
+        }
+        parse::call(text).map(Self::Call)
+    }
+
+    /// Computes the value. `field` is the name of the field that holds the expression; errors quote it.
+    pub fn evaluate(&self, field: &str, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
+        match self {
+            Self::Path(path) => {
+                let Some(value) = path.find(scope) else {
+                    return Err(not_found(path, field, scope));
+                };
+                budget.charge(&value)?;
+                Ok(value.into_owned())
+            }
+            Self::Call(call) => call.evaluate(scope, budget),
+        }
+    }
+}
+
+/// Returns the error for a path in `field` that finds no value.
+pub(crate) fn not_found(path: &Path, field: &str, scope: Scope<'_>) -> StateError {
+    let input = quoted(path.base(scope));
+    let path = path.text();
+    StateError::parameter_path(format!(
+        "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'"
+    ))
+}

@@ -1,0 +1,8 @@
+//! What a definition computes: paths, intrinsic functions, payload templates.
+
+pub(crate) mod intrinsics;
+pub(crate) mod numbers;
+pub(crate) mod path;
+pub(crate) mod reference_path;
+pub(crate) mod template;
+pub(crate) mod token;

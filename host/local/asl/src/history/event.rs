@@ -1,0 +1,174 @@
+//! The events of an execution.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::definition::resource::Resource;
+use crate::definition::state_type::StateType;
+
+/// One event of an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Numbered from 1.
+    pub id: u64,
+    /// The event that led to this one; 0 for the first events and for a failure of the machine itself.
+    pub previous_event_id: u64,
+    /// Rounded down to milliseconds.
+    pub timestamp: OffsetDateTime,
+    /// What happened.
+    pub detail: Detail,
+}
+
+/// What happened, with the fields of the event type.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Detail {
+    ExecutionStarted {
+        input: Value,
+        role_arn: String,
+    },
+    ExecutionSucceeded {
+        output: Value,
+    },
+    ExecutionFailed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    ExecutionAborted {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    ExecutionTimedOut {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    StateEntered {
+        state: StateType,
+        name: String,
+        input: Value,
+    },
+    StateExited {
+        state: StateType,
+        name: String,
+        output: Value,
+    },
+    /// Only Task, Wait, Parallel and Map states are ever aborted: the others take no time.
+    StateAborted {
+        state: StateType,
+    },
+    TaskScheduled {
+        resource: Resource,
+        region: String,
+        parameters: Value,
+        timeout: Option<u64>,
+        heartbeat: Option<u64>,
+    },
+    TaskStarted {
+        resource: Resource,
+    },
+    TaskSubmitted {
+        resource: Resource,
+        output: Value,
+    },
+    TaskSucceeded {
+        resource: Resource,
+        output: Value,
+    },
+    TaskFailed {
+        resource: Resource,
+        error: String,
+        cause: Option<String>,
+    },
+    TaskTimedOut {
+        resource: Resource,
+        error: String,
+        cause: Option<String>,
+    },
+    ParallelStateStarted,
+    ParallelStateSucceeded,
+    ParallelStateFailed,
+    MapStateStarted {
+        length: usize,
+    },
+    MapStateSucceeded,
+    MapStateFailed,
+    MapIterationStarted {
+        name: String,
+        index: usize,
+    },
+    MapIterationSucceeded {
+        name: String,
+        index: usize,
+    },
+    MapIterationFailed {
+        name: String,
+        index: usize,
+    },
+    MapIterationAborted {
+        name: String,
+        index: usize,
+    },
+}
+
+impl Detail {
+    /// Returns the input or output that the event holds.
+    pub(super) fn payload(&self) -> Option<&Value> {
+        match self {
+            Self::ExecutionStarted { input: payload, .. }
+            | Self::ExecutionSucceeded { output: payload }
+            | Self::StateEntered { input: payload, .. }
+            | Self::StateExited { output: payload, .. }
+            | Self::TaskScheduled { parameters: payload, .. }
+            | Self::TaskSubmitted { output: payload, .. }
+            | Self::TaskSucceeded { output: payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+}
+
+impl Event {
+    /// Returns the service's name for the type: `TaskStateEntered`, `LambdaFunctionScheduled`, `ExecutionFailed`.
+    pub fn event_type(&self) -> String {
+        let lambda = |resource: &Resource, what: &str| match resource {
+            Resource::LambdaFunction { .. } => format!("LambdaFunction{what}"),
+            Resource::Service { .. } => format!("Task{what}"),
+        };
+        match &self.detail {
+            Detail::StateEntered { state, .. } => format!("{}StateEntered", state.as_str()),
+            Detail::StateExited { state, .. } => format!("{}StateExited", state.as_str()),
+            Detail::StateAborted { state } => format!("{}StateAborted", state.as_str()),
+            Detail::TaskScheduled { resource, .. } => lambda(resource, "Scheduled"),
+            Detail::TaskStarted { resource } => lambda(resource, "Started"),
+            Detail::TaskSubmitted { resource, .. } => lambda(resource, "Submitted"),
+            Detail::TaskSucceeded { resource, .. } => lambda(resource, "Succeeded"),
+            Detail::TaskFailed { resource, .. } => lambda(resource, "Failed"),
+            Detail::TaskTimedOut { resource, .. } => lambda(resource, "TimedOut"),
+            Detail::ExecutionStarted { .. } => "ExecutionStarted".into(),
+            Detail::ExecutionSucceeded { .. } => "ExecutionSucceeded".into(),
+            Detail::ExecutionFailed { .. } => "ExecutionFailed".into(),
+            Detail::ExecutionAborted { .. } => "ExecutionAborted".into(),
+            Detail::ExecutionTimedOut { .. } => "ExecutionTimedOut".into(),
+            Detail::ParallelStateStarted => "ParallelStateStarted".into(),
+            Detail::ParallelStateSucceeded => "ParallelStateSucceeded".into(),
+            Detail::ParallelStateFailed => "ParallelStateFailed".into(),
+            Detail::MapStateStarted { .. } => "MapStateStarted".into(),
+            Detail::MapStateSucceeded => "MapStateSucceeded".into(),
+            Detail::MapStateFailed => "MapStateFailed".into(),
+            Detail::MapIterationStarted { .. } => "MapIterationStarted".into(),
+            Detail::MapIterationSucceeded { .. } => "MapIterationSucceeded".into(),
+            Detail::MapIterationFailed { .. } => "MapIterationFailed".into(),
+            Detail::MapIterationAborted { .. } => "MapIterationAborted".into(),
+        }
+    }
+
+    /// Returns whether the event ends the execution.
+    pub fn is_last(&self) -> bool {
+        matches!(
+            self.detail,
+            Detail::ExecutionSucceeded { .. }
+                | Detail::ExecutionFailed { .. }
+                | Detail::ExecutionAborted { .. }
+                | Detail::ExecutionTimedOut { .. }
+        )
+    }
+}

@@ -1,0 +1,5 @@
+//! The boundary between the interpreter and the services that Task states call.
+
+pub(crate) mod execution_info;
+pub(crate) mod resources;
+pub(crate) mod tokens;

@@ -1,0 +1,7 @@
+//! Jobs and how they run.
+
+mod event;
+pub(crate) mod job;
+pub(crate) mod job_table;
+pub(crate) mod runner;
+pub(crate) mod template;

@@ -1,0 +1,219 @@
+//! Running one job: fetch, probe, transcode, store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::event::Change;
+use super::job::{FinishedOutput, JobError, JobStatus, Phase};
+use super::job_table::JobTable;
+use crate::ffmpeg::{self, Limits, Media, Progress, ToolError};
+use crate::settings::{Location, Plan};
+use crate::storage::StorageError;
+
+/// Error codes of the service's user guide.
+mod code {
+    /// The input cannot be opened.
+    pub(super) const INPUT: u32 = 1010;
+    /// The input has no video.
+    pub(super) const NO_VIDEO: u32 = 1020;
+    /// The codec is not supported, or ffmpeg is not installed.
+    pub(super) const CODEC: u32 = 1030;
+    /// The input ends early.
+    pub(super) const READ: u32 = 1076;
+    /// The store refuses access.
+    pub(super) const PERMISSION: u32 = 1401;
+    /// The object does not exist.
+    pub(super) const NOT_FOUND: u32 = 1404;
+    /// Any other error.
+    pub(super) const UNKNOWN: u32 = 1999;
+}
+
+/// The percentage of progress for transcoding; the rest is for storing.
+const TRANSCODING_SHARE: u32 = 95;
+
+/// Runs a job to its end, and records and publishes how it ended.
+pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Receiver<bool>) {
+    let work = async {
+        // The semaphore is never closed.
+        let _slot = jobs.slots.acquire().await;
+        jobs.begin(&id).await;
+        let Some(plan) = jobs.plan(&id) else { return Ok(Vec::new()) };
+        carry_out(&jobs, &id, &plan).await
+    };
+    let ended = tokio::select! {
+        // A job that has ended is not cancelled.
+        biased;
+        result = work => Some(result),
+        _ = cancel.wait_for(|cancelled| *cancelled) => None,
+    };
+    let (status, error, outputs) = match ended {
+        Some(Ok(outputs)) => (JobStatus::Complete, None, outputs),
+        Some(Err(error)) => (JobStatus::Error, Some(error), Vec::new()),
+        None => (JobStatus::Canceled, None, Vec::new()),
+    };
+    if let Some(error) = &error {
+        tracing::warn!(job = id, code = error.code, error = error.message, "transcoding failed");
+    }
+    jobs.end(&id, status, error, outputs).await;
+}
+
+async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<FinishedOutput>>, JobError> {
+    // Dropped last, after the process that writes into it has been killed.
+    let scratch = tempfile::Builder::new()
+        .prefix("mediaconvert-")
+        .tempdir()
+        .map_err(|error| fail(code::UNKNOWN, format!("no scratch folder could be made: {error}")))?;
+    // Canonical, so that the paths in ffmpeg's messages begin with this one.
+    let folder = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
+    let options = &jobs.options;
+    let limits = Limits { wall: options.timeout, memory: options.memory, file: options.largest_output };
+
+    let source = &plan.input.file;
+    let input = jobs
+        .storage
+        .fetch(&source.bucket, &source.key, &folder)
+        .await
+        .map_err(|error| storage_error("The input could not be read", source, error))?;
+    let media = ffmpeg::probe(&options.tools, &input, &folder, &limits).await.map_err(|error| {
+        fail(tool_code(&error, code::INPUT), format!("The input {source} could not be opened: {error}"))
+    })?;
+    check(&media, source)?;
+
+    jobs.phase(id, Phase::Transcoding, 0).await;
+    let outputs = transcode(jobs, id, plan, &media, &input, &folder, &limits).await?;
+    let mut finished = measure(jobs, plan, &media, &outputs, &folder, &limits).await?;
+
+    jobs.phase(id, Phase::Uploading, TRANSCODING_SHARE).await;
+    for (output, file) in plan.outputs().zip(&outputs) {
+        let Location { bucket, key } = &output.file;
+        jobs.storage
+            .store(file, bucket, key, "video/mp4")
+            .await
+            .map_err(|error| storage_error("An output could not be stored", &output.file, error))?;
+    }
+    // Grouped as in the settings.
+    Ok(plan.groups.iter().map(|group| finished.drain(..group.len().min(finished.len())).collect()).collect())
+}
+
+fn check(media: &Media, source: &Location) -> Result<(), JobError> {
+    match &media.video {
+        None => Err(fail(code::NO_VIDEO, format!("The input {source} has no video"))),
+        Some(video) if video.codec.is_none() => {
+            Err(fail(code::CODEC, format!("The video in {source} has a codec that ffmpeg does not know")))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+async fn transcode(
+    jobs: &JobTable,
+    id: &str,
+    plan: &Plan,
+    media: &Media,
+    input: &Path,
+    folder: &Path,
+    limits: &Limits,
+) -> Result<Vec<PathBuf>, JobError> {
+    let outputs: Vec<PathBuf> =
+        (0..plan.outputs().count()).map(|index| folder.join(format!("output-{index}.mp4"))).collect();
+    let arguments = ffmpeg::transcode(plan, media, input, &outputs, jobs.options.threads);
+    tracing::debug!(job = id, ?arguments, "ffmpeg");
+
+    // ffmpeg's reports arrive in a callback that cannot await; the channel keeps the newest one for the loop below.
+    let (send, mut reports) = watch::channel((0, 0));
+    let work = async move {
+        let mut progress = Progress::default();
+        ffmpeg::run(&jobs.options.tools.ffmpeg, &arguments, folder, limits, |bytes| {
+            if progress.push(bytes) {
+                let _ = send.send((progress.percent(media.duration), progress.frames));
+            }
+        })
+        .await
+        // `send` ends here, and with it the loop below.
+        .map(|()| drop(send))
+    };
+    let publish = async {
+        let interval = jobs.update_interval(id);
+        let mut published = Instant::now();
+        while reports.changed().await.is_ok() {
+            let (percent, frames) = *reports.borrow_and_update();
+            jobs.progress(id, percent * TRANSCODING_SHARE / 100, frames);
+            if published.elapsed() >= interval {
+                published = Instant::now();
+                jobs.publish(id, Change::Progress).await;
+            }
+        }
+    };
+    let (result, ()) = tokio::join!(work, publish);
+    result.map_err(|error| {
+        fail(tool_code(&error, code::READ), format!("{} could not be transcoded: {error}", plan.input.file))
+    })?;
+    Ok(outputs)
+}
+
+/// Reads the headers of the outputs. Outputs that are too short reveal an incomplete input, which ffmpeg does not
+/// report as an error.
+async fn measure(
+    jobs: &JobTable,
+    plan: &Plan,
+    media: &Media,
+    outputs: &[PathBuf],
+    folder: &Path,
+    limits: &Limits,
+) -> Result<Vec<FinishedOutput>, JobError> {
+    let mut finished = Vec::with_capacity(outputs.len());
+    for (output, file) in plan.outputs().zip(outputs) {
+        let result = ffmpeg::probe(&jobs.options.tools, file, folder, limits)
+            .await
+            .map_err(|error| fail(code::UNKNOWN, format!("The output {} is not readable: {error}", output.file)))?;
+        let broken = || {
+            fail(
+                code::READ,
+                format!(
+                    "{} is incomplete or damaged: only {} ms of its {} ms could be read",
+                    plan.input.file,
+                    result.duration / 1000,
+                    media.duration / 1000
+                ),
+            )
+        };
+        let video = result.video.as_ref().ok_or_else(broken)?;
+        // A tolerance of a tenth and a second: headers are rounded, and a sound track may be longer than the picture.
+        if result.duration.saturating_add(1_000_000) < media.duration / 10 * 9 {
+            return Err(broken());
+        }
+        finished.push(FinishedOutput {
+            path: output.file.to_string(),
+            duration_ms: result.duration / 1000,
+            width: video.width,
+            height: video.height,
+        });
+    }
+    Ok(finished)
+}
+
+/// Returns the code of an error; `failed` if the program ran and refused the file.
+fn tool_code(error: &ToolError, failed: u32) -> u32 {
+    match error {
+        ToolError::Failed { .. } => failed,
+        // Without ffmpeg, no codec is supported.
+        ToolError::Missing { .. } => code::CODEC,
+        ToolError::Start { .. } | ToolError::TimedOut { .. } => code::UNKNOWN,
+    }
+}
+
+fn storage_error(what: &str, location: &Location, error: StorageError) -> JobError {
+    let code = match error {
+        StorageError::NotFound(_) => code::NOT_FOUND,
+        StorageError::Denied(_) => code::PERMISSION,
+        StorageError::Failed(_) => code::UNKNOWN,
+    };
+    fail(code, format!("{what} [{location}]: {error}"))
+}
+
+fn fail(code: u32, message: String) -> JobError {
+    JobError { code, message }
+}

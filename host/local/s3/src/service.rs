@@ -1,0 +1,131 @@
+//! The service: settings, requests, shutdown.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use hyper::{Request, Response, StatusCode};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s::{Body, HttpError, S3ErrorCode, S3Result, StdError};
+
+use crate::api::{Api, Operations};
+use crate::error::{AtPath, FolderError, refuse};
+use crate::http::unsigned;
+use crate::storage::store::ObjectStore;
+
+/// Which requests are accepted.
+#[derive(Clone, Debug, Default)]
+pub enum Credentials {
+    /// All requests, signed with any key or not at all. Signatures are not checked; checksums are.
+    #[default]
+    Any,
+    /// Requests that are signed (version 4) with this pair. Unsigned requests are refused.
+    Fixed {
+        /// The access key id.
+        access_key: String,
+        /// The secret access key.
+        secret_key: String,
+    },
+}
+
+/// The settings of the service.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which requests are accepted. All by default, so listen on loopback only.
+    pub credentials: Credentials,
+    /// The region of all buckets; `us-east-1` by default.
+    pub region: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { credentials: Credentials::Any, region: "us-east-1".to_owned() }
+    }
+}
+
+/// S3 on one folder. Cheap to clone. The folder is locked until the last clone is dropped.
+#[derive(Clone)]
+pub struct S3Service {
+    protocol: s3s::service::S3Service,
+    store: Arc<ObjectStore>,
+    any_credentials: bool,
+}
+
+impl std::fmt::Debug for S3Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Service").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl S3Service {
+    /// Opens a folder, creates it if it is missing, and removes unfinished files of an earlier process.
+    ///
+    /// # Errors
+    /// [`FolderError`]: the folder cannot be used, or another process serves it.
+    pub fn new(root: &Path, options: Options) -> Result<Self, FolderError> {
+        let store = Arc::new(ObjectStore::open(root)?);
+        let mut builder = S3ServiceBuilder::new(Operations(Api { store: store.clone(), region: options.region }));
+        builder.set_host(unsigned::LocalHosts);
+        let any_credentials = match options.credentials {
+            Credentials::Any => true,
+            Credentials::Fixed { access_key, secret_key } => {
+                builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
+                false
+            }
+        };
+        Ok(Self { protocol: builder.build(), store, any_credentials })
+    }
+
+    /// Answers one request. Errors are S3 errors in the response.
+    ///
+    /// The body may be that of hyper's server or of axum. The bucket is in the path or in a host name below `localhost`
+    /// (`media.localhost:4566`). Must be called in a tokio runtime.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        StdError: From<B::Error>,
+    {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let mut response = self.answer(request.map(Body::http_body_unsync)).await;
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-amz-request-id", id);
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let prepared = if self.any_credentials { unsigned::without_signature(request) } else { Ok(request) };
+        let answered = match prepared {
+            Ok(request) => self.protocol.call(request).await,
+            Err(error) => error.to_http_response().map_err(|error| HttpError::new(Box::new(error))),
+        };
+        answered.unwrap_or_else(|error| {
+            tracing::error!(?error, "the response could not be built");
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+
+    /// Creates a bucket unless it exists.
+    ///
+    /// # Errors
+    /// S3 does not allow the name, or the folder cannot be created.
+    pub fn ensure_bucket(&self, bucket: &str) -> S3Result<()> {
+        if !s3s::path::check_bucket_name(bucket) {
+            return refuse(S3ErrorCode::InvalidBucketName, format!("{bucket} is not a valid bucket name"));
+        }
+        self.store.tree.create_bucket(bucket).at(bucket.as_ref()).map(drop)
+    }
+
+    /// Aborts all multipart uploads, for a shutdown that leaves no unfinished files. Waits for uploads that are being
+    /// completed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The files of an upload could not be removed.
+    pub fn abort_all_uploads(&self) -> S3Result<()> {
+        self.store.uploads.abort_where(|_| true)
+    }
+}

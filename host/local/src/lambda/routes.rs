@@ -1,0 +1,82 @@
+//! The Lambda API over HTTP: Invoke.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+
+use super::error::InvokeError;
+use super::functions::{Functions, MAX_PAYLOAD};
+
+/// The only version of the function.
+const VERSION: &str = "$LATEST";
+
+/// Returns the route `POST /2015-03-31/functions/{name}/invocations`.
+pub(crate) fn router(functions: Functions) -> Router {
+    Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        // One byte more, so that the limit is answered with Lambda's error.
+        .layer(DefaultBodyLimit::max(MAX_PAYLOAD + 1))
+        .with_state(functions)
+}
+
+async fn invoke(
+    State(functions): State<Functions>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, InvokeError> {
+    let kind = headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok()).unwrap_or("RequestResponse");
+    match kind {
+        "RequestResponse" => Ok(match functions.invoke(&name, body).await? {
+            Ok(payload) => response(payload, None),
+            Err(error) => response(error.document().to_string().into(), Some("Unhandled")),
+        }),
+        "Event" => {
+            functions.enqueue(&name, body)?;
+            Ok(StatusCode::ACCEPTED.into_response())
+        }
+        "DryRun" => {
+            functions.find(&name)?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        other => Err(InvokeError {
+            code: "InvalidParameterValueException",
+            status: StatusCode::BAD_REQUEST,
+            message: format!("X-Amz-Invocation-Type: {other:?} is not RequestResponse, Event or DryRun"),
+        }),
+    }
+}
+
+/// Returns the response of a call. `error` is the value of `X-Amz-Function-Error`.
+fn response(payload: Bytes, error: Option<&'static str>) -> Response {
+    let mut response = (StatusCode::OK, [("content-type", "application/json")], payload).into_response();
+    let headers = response.headers_mut();
+    headers.insert("x-amz-executed-version", HeaderValue::from_static(VERSION));
+    if let Some(error) = error {
+        headers.insert("x-amz-function-error", HeaderValue::from_static(error));
+    }
+    response
+}
+
+async fn unknown(method: axum::http::Method, uri: axum::http::Uri) -> InvokeError {
+    InvokeError {
+        code: "ResourceNotFoundException",
+        status: StatusCode::NOT_FOUND,
+        message: format!("{method} {}: of the Lambda API, only Invoke is served here", uri.path()),
+    }
+}
+
+impl IntoResponse for InvokeError {
+    fn into_response(self) -> Response {
+        let body: Value = json!({"Type": "User", "Message": self.message, "message": self.message});
+        let mut response = (self.status, [("content-type", "application/json")], body.to_string()).into_response();
+        response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+        response
+    }
+}

@@ -1,0 +1,124 @@
+//! Executions in the API.
+
+use serde_json::{Map, Value, json};
+use stagehost_asl::{Status, epoch_seconds};
+
+use super::paging::Page;
+use super::requests::{ExecutionReference, GetExecutionHistory, ListExecutions, StartExecution};
+use super::responses::with_next;
+use crate::error::StatesError;
+use crate::service::States;
+use crate::store::executions::{ExecutionRecord, NewExecution};
+
+impl States {
+    pub(super) fn start(&self, request: StartExecution, trace: Option<&str>) -> Result<Value, StatesError> {
+        let new = NewExecution {
+            name: request.name,
+            input: request.input,
+            trace_header: request.trace_header.or_else(|| trace.map(str::to_owned)),
+        };
+        let execution = self.start_execution(&request.state_machine_arn, new)?;
+        let info = execution.info();
+        Ok(json!({"executionArn": info.arn, "startDate": epoch_seconds(info.started_at)}))
+    }
+
+    pub(super) fn describe_execution(&self, request: &ExecutionReference) -> Result<Value, StatesError> {
+        let data = match request.included_data.as_deref() {
+            None | Some("ALL_DATA") => true,
+            Some("METADATA_ONLY") => false,
+            Some(other) => {
+                let message = format!("'{other}' is not known as includedData: ALL_DATA or METADATA_ONLY");
+                return Err(StatesError::validation(message));
+            }
+        };
+        let record = self.record(&request.execution_arn)?;
+        let mut fields = summary(&record);
+        let status = record.execution.status().as_str();
+        let mut add = |name: &str, value: Value| drop(fields.insert(name.into(), value));
+        if data {
+            add("input", record.input.as_str().into());
+            add("inputDetails", json!({"included": true}));
+        }
+        if let Some(trace) = &record.execution.info().trace_header {
+            add("traceHeader", trace.as_str().into());
+        }
+        add("redriveStatus", "NOT_REDRIVABLE".into());
+        add("redriveStatusReason", format!("Execution is {status} and redriving is not supported").into());
+        if let Some(outcome) = record.execution.outcome() {
+            if let Some(output) = outcome.output.filter(|_| data) {
+                add("output", output.to_string().into());
+                add("outputDetails", json!({"included": true}));
+            }
+            if let Some(error) = outcome.error {
+                add("error", error.into());
+            }
+            if let Some(cause) = outcome.cause {
+                add("cause", cause.into());
+            }
+        }
+        Ok(Value::Object(fields))
+    }
+
+    pub(super) fn list_executions(&self, request: &ListExecutions) -> Result<Value, StatesError> {
+        let Some(arn) = &request.state_machine_arn else {
+            return Err(StatesError::validation("'stateMachineArn' is missing; map runs are not supported"));
+        };
+        self.state_machine(arn)?;
+        let statuses = [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted];
+        let status = match request.status_filter.as_deref() {
+            None => None,
+            Some(name) => match statuses.iter().find(|status| status.as_str() == name) {
+                Some(status) => Some(*status),
+                None => return Err(StatesError::validation(format!("'{name}' is not a status of an execution"))),
+            },
+        };
+        let list = json!(["executions", arn, request.status_filter]);
+        let page = Page::read(list, request.max_results, request.next_token.as_deref())?;
+        let store = self.store();
+        let wanted = store
+            .executions
+            .newest()
+            .filter(|record| record.machine.arn == *arn)
+            .filter(|record| page.from.is_none_or(|from| record.number <= from))
+            .filter(|record| status.is_none_or(|status| record.execution.status() == status));
+        let (records, next) = page.cut(wanted, |record| record.number);
+        let executions: Vec<Value> = records.into_iter().map(|record| Value::Object(summary(record))).collect();
+        Ok(with_next(json!({"executions": executions}), next))
+    }
+
+    pub(super) fn history(&self, request: &GetExecutionHistory) -> Result<Value, StatesError> {
+        let arn = &request.execution_arn;
+        let events = self.record(arn)?.execution.history();
+        let reverse = request.reverse_order.unwrap_or(false);
+        let data = request.include_execution_data.unwrap_or(true);
+        let page = Page::read(json!(["history", arn, reverse]), request.max_results, request.next_token.as_deref())?;
+        let (events, next) = if reverse {
+            let from = page.from.unwrap_or(u64::MAX);
+            page.cut(events.iter().rev().skip_while(|event| event.id > from), |event| event.id)
+        } else {
+            let from = page.from.unwrap_or(0);
+            page.cut(events.iter().skip_while(|event| event.id < from), |event| event.id)
+        };
+        let events: Vec<Value> = events.into_iter().map(|event| event.to_json(data)).collect();
+        Ok(with_next(json!({"events": events}), next))
+    }
+}
+
+/// Returns the fields that all responses about an execution have.
+fn summary(record: &ExecutionRecord) -> Map<String, Value> {
+    let info = record.execution.info();
+    let mut fields = Map::new();
+    fields.insert("executionArn".into(), info.arn.as_str().into());
+    fields.insert("stateMachineArn".into(), info.state_machine_arn.as_str().into());
+    fields.insert("name".into(), info.name.as_str().into());
+    fields.insert("startDate".into(), epoch_seconds(info.started_at));
+    // Read once: the execution may end between two reads.
+    let outcome = record.execution.outcome();
+    let status = outcome.as_ref().map_or(Status::Running, |outcome| outcome.status);
+    fields.insert("status".into(), status.as_str().into());
+    if let Some(outcome) = outcome {
+        fields.insert("stopDate".into(), epoch_seconds(outcome.stopped_at));
+    }
+    fields.insert("redriveCount".into(), 0.into());
+    fields
+}

@@ -1,0 +1,90 @@
+//! The operations by name: a JSON document in, a JSON document out.
+
+use serde_json::{Value, json};
+use stagehost_asl::epoch_seconds;
+use time::OffsetDateTime;
+
+use super::machines::describe_machine;
+use super::requests::{ExecutionReference, MachineReference, StopExecution, Tagging, TaskReport, read};
+use super::responses::empty;
+use super::tags::checked_tags;
+use super::task_tokens::token_error;
+use crate::error::StatesError;
+use crate::service::States;
+
+impl States {
+    /// Carries out an operation. `trace` is the request's trace header.
+    pub(crate) async fn operate(
+        &self,
+        operation: &str,
+        body: &[u8],
+        trace: Option<&str>,
+    ) -> Result<Value, StatesError> {
+        match operation {
+            "CreateStateMachine" => self.create(read(body)?),
+            "UpdateStateMachine" => self.update(read(body)?),
+            "DeleteStateMachine" => {
+                let MachineReference { state_machine_arn } = read(body)?;
+                self.delete_state_machine(&state_machine_arn).map(|()| empty())
+            }
+            "DescribeStateMachine" => {
+                let MachineReference { state_machine_arn } = read(body)?;
+                self.state_machine(&state_machine_arn).map(|machine| describe_machine(&machine))
+            }
+            "ListStateMachines" => self.list_machines(&read(body)?),
+            "ValidateStateMachineDefinition" => self.validate_definition(&read(body)?),
+            "StartExecution" => self.start(read(body)?, trace),
+            "DescribeExecution" => self.describe_execution(&read(body)?),
+            "DescribeStateMachineForExecution" => {
+                let ExecutionReference { execution_arn, .. } = read(body)?;
+                let mut machine = describe_machine(&self.record(&execution_arn)?.machine);
+                if let Some(fields) = machine.as_object_mut() {
+                    fields.retain(|field, _| !["status", "type", "creationDate"].contains(&field.as_str()));
+                }
+                Ok(machine)
+            }
+            "StopExecution" => {
+                let StopExecution { execution_arn, error, cause } = read(body)?;
+                let execution = self.stop_execution(&execution_arn, error, cause).await?;
+                let stopped = execution.outcome().map_or_else(OffsetDateTime::now_utc, |outcome| outcome.stopped_at);
+                Ok(json!({"stopDate": epoch_seconds(stopped)}))
+            }
+            "ListExecutions" => self.list_executions(&read(body)?),
+            "GetExecutionHistory" => self.history(&read(body)?),
+            "SendTaskSuccess" => self.task_success(&read(body)?),
+            "SendTaskFailure" => {
+                let TaskReport { task_token, error, cause, .. } = read(body)?;
+                self.tokens().send_failure(&task_token, error, cause).map(|()| empty()).map_err(token_error)
+            }
+            "SendTaskHeartbeat" => {
+                let TaskReport { task_token, .. } = read(body)?;
+                self.tokens().send_heartbeat(&task_token).map(|()| empty()).map_err(token_error)
+            }
+            "ListTagsForResource" => {
+                let Tagging { resource_arn, .. } = read(body)?;
+                self.change_tags(&resource_arn, |tags| {
+                    let tags = tags.iter().map(|(key, value)| json!({"key": key, "value": value}));
+                    Ok(json!({"tags": tags.collect::<Vec<_>>()}))
+                })
+            }
+            "TagResource" => {
+                let Tagging { resource_arn, tags: new, .. } = read(body)?;
+                self.change_tags(&resource_arn, |tags| {
+                    tags.extend(checked_tags(tags.len(), new)?);
+                    Ok(empty())
+                })
+            }
+            "UntagResource" => {
+                let Tagging { resource_arn, tag_keys, .. } = read(body)?;
+                self.change_tags(&resource_arn, |tags| {
+                    tags.retain(|key, _| !tag_keys.contains(key));
+                    Ok(empty())
+                })
+            }
+            other => Err(StatesError::new(
+                "UnknownOperationException",
+                format!("the Step Functions operation '{other}' is not supported here"),
+            )),
+        }
+    }
+}

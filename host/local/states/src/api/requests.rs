@@ -1,0 +1,136 @@
+//! The documents of requests.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::StatesError;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateStateMachine {
+    pub(super) name: String,
+    pub(super) definition: String,
+    pub(super) role_arn: String,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) logging_configuration: Option<Value>,
+    pub(super) tracing_configuration: Option<Value>,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+    pub(super) publish: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateStateMachine {
+    pub(super) state_machine_arn: String,
+    pub(super) definition: Option<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) logging_configuration: Option<Value>,
+    pub(super) tracing_configuration: Option<Value>,
+    pub(super) publish: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MachineReference {
+    pub(super) state_machine_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListMachines {
+    pub(super) max_results: Option<i64>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ValidateDefinition {
+    pub(super) definition: String,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) severity: Option<String>,
+    pub(super) max_results: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StartExecution {
+    pub(super) state_machine_arn: String,
+    pub(super) name: Option<String>,
+    pub(super) input: Option<String>,
+    pub(super) trace_header: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExecutionReference {
+    pub(super) execution_arn: String,
+    pub(super) included_data: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StopExecution {
+    pub(super) execution_arn: String,
+    pub(super) error: Option<String>,
+    pub(super) cause: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListExecutions {
+    pub(super) state_machine_arn: Option<String>,
+    pub(super) status_filter: Option<String>,
+    pub(super) max_results: Option<i64>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetExecutionHistory {
+    pub(super) execution_arn: String,
+    pub(super) max_results: Option<i64>,
+    pub(super) reverse_order: Option<bool>,
+    pub(super) next_token: Option<String>,
+    pub(super) include_execution_data: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TaskReport {
+    pub(super) task_token: String,
+    pub(super) output: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) cause: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Tag {
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tagging {
+    pub(super) resource_arn: String,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+    #[serde(default)]
+    pub(super) tag_keys: Vec<String>,
+}
+
+/// Parses a request. An empty body is an empty object.
+///
+/// # Errors
+/// `ValidationException` or `SerializationException`.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, StatesError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => StatesError::validation(format!("1 validation error detected: {error}")),
+        _ => StatesError::new("SerializationException", format!("The request is not JSON: {error}")),
+    })
+}

@@ -1,0 +1,55 @@
+//! A state machine as the service stores it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use stagehost_asl::{Finding, StateMachine};
+use time::OffsetDateTime;
+
+/// The parameters of `CreateStateMachine`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewMachine {
+    /// A unique name; the service's rules for names apply.
+    pub name: String,
+    /// The definition, which may contain placeholders.
+    pub definition: String,
+    /// Shown and not used.
+    pub role_arn: String,
+    /// Shown and not used; `None` is the service's default.
+    pub logging: Option<Value>,
+    /// Shown and not used; `None` is the service's default.
+    pub tracing: Option<Value>,
+    /// Shown and not used.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A state machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// The definition with its placeholders filled.
+    pub definition: String,
+    /// Shown and not used.
+    pub role_arn: String,
+    /// When it was created.
+    pub created_at: OffsetDateTime,
+    /// When it was last changed.
+    pub updated_at: OffsetDateTime,
+    /// Changes with every update.
+    pub revision: String,
+    pub(crate) logging: Value,
+    pub(crate) tracing: Value,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) parsed: Arc<StateMachine>,
+}
+
+impl Machine {
+    /// Returns the warnings about the definition.
+    pub fn warnings(&self) -> &[Finding] {
+        self.parsed.warnings()
+    }
+}

@@ -1,0 +1,72 @@
+//! Damaged and random bytes: each file becomes a picture or is refused for what is wrong with it.
+
+use jpeg_encoder::ColorType;
+use proptest::prelude::*;
+use stage_thumbnails::error::PictureError;
+
+use crate::support::*;
+
+const CONFIG: &str = r#"{"boxes":["24x24","10x10"],"maxPixels":4000000,"maxMemory":67108864}"#;
+
+/// A small picture in every format, and in every kind of JPEG.
+fn samples() -> Vec<Vec<u8>> {
+    use image::{ExtendedColorType as Colour, ImageEncoder};
+    let picture = quarters(40, 30);
+    let jpeg = |progressive, restart| {
+        let exif = Some(exif(6));
+        let icc = Some(moxcms::ColorProfile::new_display_p3().encode().unwrap());
+        Jpeg { progressive, restart, exif, icc, ..Jpeg::default() }.encode(&picture, 40, 30, ColorType::Rgb)
+    };
+    let mut png = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut png).write_image(&picture, 40, 30, Colour::Rgb8).unwrap();
+    let mut gif = Vec::new();
+    image::codecs::gif::GifEncoder::new(&mut gif).encode(&picture, 40, 30, Colour::Rgb8).unwrap();
+    let mut webp = Vec::new();
+    image_webp::WebPEncoder::new(&mut webp).encode(&picture, 40, 30, image_webp::ColorType::Rgb8).unwrap();
+    let mut tiff = std::io::Cursor::new(Vec::new());
+    tiff::encoder::TiffEncoder::new(&mut tiff)
+        .unwrap()
+        .write_image::<tiff::encoder::colortype::RGB8>(40, 30, &picture)
+        .unwrap();
+    let inks: Vec<u8> = picture.chunks(3).flat_map(|p| [p[0], p[1], p[2], 0]).collect();
+    let cmyk = Jpeg::default().encode(&inks, 40, 30, ColorType::CmykAsYcck);
+    vec![jpeg(false, 0), jpeg(false, 3), jpeg(true, 0), jpeg(true, 3), cmyk, png, gif, webp, tiff.into_inner()]
+}
+
+/// Panics if the stage has a defect of its own.
+fn is_rendered_or_refused(file: &[u8]) {
+    if let Err(PictureError::Internal(why)) = rendered(file, CONFIG) {
+        panic!("no fault of the file: {why}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_after_any_magic_number_are_rendered_or_refused(
+        magic in 0usize..9,
+        bytes in proptest::collection::vec(any::<u8>(), 0..600),
+    ) {
+        let mut file = samples()[magic][..12].to_vec();
+        file.extend(bytes);
+        is_rendered_or_refused(&file);
+    }
+
+    #[test]
+    fn a_picture_with_changed_bytes_is_rendered_or_refused(
+        which in 0usize..9,
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut file = samples().swap_remove(which);
+        for (at, value) in changes {
+            let at = at.index(file.len());
+            file[at] = value;
+        }
+        if let Some(cut) = cut {
+            file.truncate(cut.index(file.len()));
+        }
+        is_rendered_or_refused(&file);
+    }
+}

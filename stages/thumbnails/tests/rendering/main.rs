@@ -1,0 +1,12 @@
+//! From a photo's bytes to its renditions, on files made here, on damaged ones and on real ones.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod corpus;
+mod damage;
+#[path = "../../../../tests/fixtures/contract.rs"]
+mod fixtures;
+mod pictures;
+mod stage;
+mod support;
+
+use stage_thumbnails::bindings;
