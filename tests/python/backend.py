@@ -1,4 +1,4 @@
-"""The backend's end of the callback: believes only what is signed, remembers it, and answers as it is told to."""
+"""The backend's end of the callback: accepts only signed callbacks, remembers them, and answers as the test says."""
 
 import base64
 import collections
@@ -18,7 +18,7 @@ FRESH_S = 300
 
 
 def signature_faults(headers, body):
-    """Which of a callback's headers, by their names in small letters, are wrong: none, if it is genuine."""
+    """Returns the names of a callback's wrong headers, in small letters; an empty list if it is genuine."""
     key, faults = SECRET.encode(), []
     if not hmac.compare_digest(hmac.new(key, body, hashlib.sha256).hexdigest(), headers.get("x-toq-signature", "")):
         faults.append("x-toq-signature")
@@ -33,7 +33,7 @@ def signature_faults(headers, body):
 
 
 class Backend:
-    """With a certificate it speaks TLS."""
+    """A server on loopback, with TLS if it has a certificate."""
 
     def __init__(self, certificate=None, key=None):
         backend = self
@@ -60,7 +60,7 @@ class Backend:
         self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/internal/media-processing/callback"
 
     def answer(self, path, headers, body):
-        """The status for one callback."""
+        """Returns the status for one callback."""
         headers = {name.lower(): value for name, value in headers.items()}
         faults = signature_faults(headers, body)
         if faults or not path.endswith("/internal/media-processing/callback"):
@@ -77,7 +77,7 @@ class Backend:
         return status
 
     def heard(self, listing):
-        """What it was told of a listing, with the headers."""
+        """Returns the callbacks about a listing, with their headers."""
         return [(body, headers) for body, headers in self.told if body.get("listingId") == listing]
 
     def wait_for(self, listing):

@@ -1,10 +1,10 @@
-"""Drives `stagehost serve` the way a backend team would: with boto3 and nothing else.
+"""Drives `stagehost serve` as a backend team would: with boto3 alone.
 
     drive_serve.py ADDRESS_FILE SAMPLES
 
 ADDRESS_FILE holds the JSON line that `stagehost serve --json` prints, SAMPLES is the folder of the sample listing.
-Every section is an assertion about what AWS itself would have answered; the first that does not hold ends the script
-with exit code 1 and says which. A listing and a set of names of its own make it repeatable against one server.
+Every section asserts what AWS itself would have answered; the exit code is 1 if one fails. Each run uses a listing and
+names of its own, so it can be repeated against one server.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ def media_type(name):
 
 
 def the_listing_is_uploaded(server, samples, listing):
-    """Puts the samples where a backend would; gives their keys by name."""
+    """Uploads the samples as a backend does. Returns their keys by name."""
     keys = {}
     for file in sorted(samples.iterdir()):
         key = f"{listing}/raw/{media_type(file.name)}/2026-01-31/{file.name}"
@@ -115,7 +115,7 @@ def a_large_file_goes_up_in_parts(server, listing):
 
 
 def jpeg_size(data):
-    """Width and height from a JPEG's frame header."""
+    """Reads width and height from a JPEG's frame header."""
     equal(data[:2], b"\xff\xd8", "the first bytes of a JPEG")
     at = 2
     while at + 9 < len(data):
@@ -128,7 +128,7 @@ def jpeg_size(data):
 
 
 def a_batch_goes_through_by_start_execution_alone(server, samples, keys, listing):
-    # One video of the two: transcoding is what takes the time.
+    # Only one of the two videos, because transcoding takes most of the time.
     names = [name for name in keys if name != "walk-through.mp4"]
     batch = {
         "jobId": 4, "batchId": "b-5", "listingIdentityId": listing, "retry": 0,
@@ -152,7 +152,7 @@ def a_batch_goes_through_by_start_execution_alone(server, samples, keys, listing
     types = [event["type"] for event in server.history(arn)]
     equal(types.count("ExecutionStarted"), 1, "starts in the history")
 
-    # What the backend was told, by the server's own reference receiver.
+    # The callback, as the server's reference receiver has it.
     with urllib.request.urlopen(f"{server.endpoint}/internal/media-processing/callbacks") as answer:
         callbacks = json.load(answer)
     callbacks = callbacks if isinstance(callbacks, list) else callbacks.get("callbacks", callbacks.get("rows"))
@@ -248,7 +248,7 @@ def the_host_is_a_function(server):
 def main(address, samples):
     server = Server(json.loads(Path(address).read_text()))
     samples = Path(samples)
-    # A number of its own, as a backend's ids are.
+    # A number of this run.
     listing = 100_000 + uuid.uuid4().int % 900_000
     keys = {}
     sections = [

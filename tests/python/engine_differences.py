@@ -2,8 +2,8 @@
 
 import collections
 
-# What is compared of an execution: how it ends; what comes out, or what its last state gets; the order of the states; what
-# the function is called with; whether each call has a task token of its own; what the dead-letter queue gets.
+# What is compared of an execution: how it ends; its output, or the input of its last state; the order of the states; the
+# function's payloads; whether each call has its own task token; the messages in the dead-letter queue.
 ASPECTS = ("end", "output", "states", "calls", "tokens", "messages")
 
 Difference = collections.namedtuple("Difference", "engine aspects scenarios reason")
@@ -27,11 +27,11 @@ HEARTBEAT = [
 DIFFERENCES = [
     Difference(
         "moto", ["tokens"], TOKEN_RETRIED,
-        "It makes one token for a state, however often that is tried; the service makes a new one for each attempt.",
+        "It makes one token for all attempts of a state; the service makes a new one for each attempt.",
     ),
     Difference(
         "moto", ["end", "output", "states", "calls"], [NO_BATCH],
-        "A path in a Choice state that leads nowhere is no match there; the service fails with States.Runtime.",
+        "A path in a Choice state without a value does not match there; the service fails with States.Runtime.",
     ),
     Difference(
         "moto", ["end", "output", "states", "calls"], [TOO_LARGE],
@@ -45,33 +45,33 @@ DIFFERENCES = [
     ),
     Difference(
         "ministack", ["tokens"], TOKEN_RETRIED,
-        "It makes one token for a state, however often that is tried; the service makes a new one for each attempt.",
+        "It makes one token for all attempts of a state; the service makes a new one for each attempt.",
     ),
     Difference(
         "ministack", ["end", "output", "states", "calls"], [NO_BATCH],
-        "A path in a Choice state that leads nowhere is no match there; the service fails with States.Runtime.",
+        "A path in a Choice state without a value does not match there; the service fails with States.Runtime.",
     ),
     Difference(
         "ministack", ["end", "output", "states", "calls"], [TOO_LARGE],
-        "It has no limit for what passes between states; the service's is 256 KiB.",
+        "It has no limit for payloads between states; the service's is 256 KiB.",
     ),
     Difference(
         "ministack", ["output", "messages"], ["a queue that stays down loses the result and the execution says so"],
-        "The only failing queue that it can be given is one that is not there, with another error and no message to see.",
+        "A queue can fail there only by being absent, with another error and without a message.",
     ),
 ]
 
-# What an engine cannot be asked, by scenario.
+# Scenarios that an engine cannot run, and why.
 NOT_RUN = {
     "moto": {
         "a submission of videos that never returns is given up when no heartbeat comes":
-            "While a call with a token is under way it looks at no clock: the execution would never end.",
+            "It checks no timeout while a call with a token is running: the execution would never end.",
         "videos that are all up to date end their state before the call returns":
-            "An answer before the call returns is not looked at before the first heartbeat is due.",
+            "It sees an answer that comes before the call returns only when the first heartbeat is due.",
     },
     "ministack": {
         **dict.fromkeys(HEARTBEAT, "It ignores HeartbeatSeconds."),
         "a queue that never answers is given up after seven minutes of it": "Its queue always answers.",
-        "a queue that is down for a while gets the result all the same": "Its queue is there or it is not.",
+        "a queue that is down for a while gets the result all the same": "Its queue either exists or does not.",
     },
 }

@@ -2,13 +2,13 @@
 
     engines.py EXECUTIONS SERVE SAMPLES MOTO_PYTHON
 
-EXECUTIONS has the scenarios of tests/scenarios with what the interpreter made of them; SERVE is what `stagehost serve`
-says of itself. It is to be run by a Python that has ministack; MOTO_PYTHON is one that has moto. Both servers are started
-and stopped here.
+EXECUTIONS has the scenarios of tests/scenarios with the interpreter's executions; SERVE is the document that
+`stagehost serve` prints. Run it with a Python that has ministack; MOTO_PYTHON is one that has moto. Both servers are
+started and stopped here.
 
-Two kinds of executions are compared, in all that can be seen of them from outside: those of the scenarios, whose function
-answers as it is told to, and two whose function is the real host. Where an engine differs, engine_differences.py says so
-and why; the exit code is 1 if it differs in anything else, or no longer does.
+Two kinds of executions are compared, in everything that can be seen from outside: those of the scenarios, whose function
+has scripted answers, and two whose function is the real host. engine_differences.py lists the known differences and their
+reasons; the exit code is 1 if there is another one, or if a listed one has gone.
 """
 
 import concurrent.futures
@@ -37,7 +37,7 @@ MINISTACK = {"SFN_WAIT_SCALE": "0.01", "LAMBDA_ACCOUNT_CONCURRENCY": "0"}
 
 
 def hurried(definition, answers):
-    """The definition with waits that a test can afford. Only the clocks are other ones, and only where they are to ring:
+    """Returns the definition with short waits. Only timeouts differ, and only where a scenario lets them expire:
     a slow machine must not be taken for a dead function."""
 
     def visit(value, state=None):
@@ -60,7 +60,7 @@ def clocks(task, steps):
     beats = any("beats" in step for step in steps)
     if "HeartbeatSeconds" not in task:
         return {"TimeoutSeconds": 1 if "sqs" in task["Resource"] else 3} if hangs else {}
-    # Heartbeats come every second; that one is late must be the scenario's doing, not the machine's.
+    # Heartbeats come every second; only a scenario may make one late, not a slow machine.
     return {
         "TimeoutSeconds": WAIT_S if silent and beats else task["TimeoutSeconds"],
         "HeartbeatSeconds": 2 if hangs or silent and not beats else WAIT_S - 5 if beats else task["HeartbeatSeconds"],
@@ -68,7 +68,7 @@ def clocks(task, steps):
 
 
 class Engine:
-    """An engine by its API, and the function that it calls, where that is scripted."""
+    """An engine behind its API, and the scripted function that it calls."""
 
     branches_in_history = True
 
@@ -93,7 +93,7 @@ class Engine:
         )
 
     def entered(self, arn):
-        """Name and input of the states, in order."""
+        """Returns name and input of the states, in order."""
         pages = self.states.get_paginator("get_execution_history").paginate(executionArn=arn)
         events = [event for page in pages for event in page["events"]]
         details = [event["stateEnteredEventDetails"] for event in events if event["type"].endswith("StateEntered")]
@@ -115,7 +115,7 @@ class Engine:
 
 
 class Ministack(Engine):
-    """Functions are processes, and the queue is a real one."""
+    """ministack: functions are processes, and the queue is a real one."""
 
     branches_in_history = False
 
@@ -136,7 +136,7 @@ class Ministack(Engine):
         self.queues = {}
 
     def queue_of(self, slug):
-        """A queue for each execution; and one that is not there, where it is to refuse."""
+        """Makes a queue for each execution. If it must refuse, returns the URL of one that does not exist."""
         url = self.queues[slug] = self.sqs.create_queue(QueueName=slug)["QueueUrl"]
         fails = any("fails" in step for step in self.answers.get(slug, {}).get("KeepUndeliveredResult", []))
         return f"{url}-is-not-there" if fails else url
@@ -152,7 +152,7 @@ class Ministack(Engine):
 
 
 def by_branch(definition, entered):
-    """The states of a Parallel state's branches apart from each other: how they take turns is nobody's promise."""
+    """Groups the states of a Parallel state by branch, because their order across branches is not defined."""
     order = []
     for state in entered:
         for at, before in enumerate(order):
@@ -169,8 +169,7 @@ def by_branch(definition, entered):
 
 
 def plain(value, name):
-    """A document without what is not the same twice: who ran it, when, with which token; and what a service says of its
-    own failures, which is for people."""
+    """Removes what differs between two runs: the execution, dates and tokens, and the texts of a service's own errors."""
     if isinstance(value, list):
         return [plain(item, name) for item in value]
     if isinstance(value, dict):
@@ -201,7 +200,7 @@ def holds_date(text):
 
 
 def aspects(trace, name, branches=True):
-    """An execution by what is compared of it."""
+    """Returns the parts of an execution that are compared."""
     tokens = [event["taskToken"] for calls in trace["calls"].values() for event in calls if "taskToken" in event]
     states = trace["states"] if branches else [state for state in trace["states"] if isinstance(state, str)]
     return {
@@ -216,13 +215,13 @@ def aspects(trace, name, branches=True):
 
 
 def compare(engine, slug, own, other):
-    """Which aspects differ, and where."""
+    """Returns the aspects that differ, and where."""
     own, other = (aspects(trace, slug, engine.branches_in_history) for trace in (own, other))
     return {aspect: places(own[aspect], other[aspect]) for aspect in ASPECTS if own[aspect] != other[aspect]}
 
 
 def places(own, other, path="$"):
-    """Where two documents differ, a line each."""
+    """Returns the places where two documents differ, one line each."""
     if isinstance(own, dict) and isinstance(other, dict):
         names = sorted({*own, *other})
         return [line for name in names for line in places(own.get(name), other.get(name), f"{path}.{name}")]
@@ -232,7 +231,7 @@ def places(own, other, path="$"):
 
 
 def scenarios_run_alike(engine, executions):
-    """Runs all scenarios on an engine; gives what is wrong, as text."""
+    """Runs all scenarios on an engine. Returns the errors as text."""
     skipped = NOT_RUN[engine.name]
     wrong = [f"{engine.name}: NOT_RUN names {name!r}, which is no scenario"
              for name in set(skipped) - {execution["name"] for execution in executions}]
@@ -262,28 +261,28 @@ def scenarios_run_alike(engine, executions):
 
 
 class RealHost:
-    """`stagehost serve`, whose function is the host and whose bucket has the files, whoever runs the state machine."""
+    """`stagehost serve`: its function is the host and its bucket has the files, whichever engine runs the state machine."""
 
     def __init__(self, serve, samples):
         self.server, self.samples = Server(serve), pathlib.Path(samples)
 
     def invoke(self, _, event):
-        """Lambda's Invoke."""
+        """Calls the function as Lambda's Invoke does."""
         answer = self.server.functions.invoke(FunctionName=self.server.function, Payload=json.dumps(event).encode())
         error = {"X-Amz-Function-Error": answer["FunctionError"]} if "FunctionError" in answer else {}
         return 200, error, answer["Payload"].read()
 
     def own_definition(self):
-        """The state machine that runs here."""
+        """Returns the state machine for stagehost's own engine."""
         return json.loads(self.server.sfn.describe_state_machine(stateMachineArn=self.server.machine)["definition"])
 
     def definition(self):
-        """The same for somebody else, whose function hands on to the one here."""
+        """Returns the state machine for another engine, whose function forwards to this one."""
         function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
         return json.loads(json.dumps(self.own_definition()).replace(self.server.function, function))
 
     def batch(self, listing, samples):
-        """A batch of these samples, uploaded; a name without a file is a key without an object."""
+        """Uploads samples. Returns a batch of them; a name without a file becomes a key without an object."""
         keys = []
         for sample in samples:
             kind = "project/doc" if sample.endswith(".pdf") else "photo/horizontal"
@@ -294,21 +293,21 @@ class RealHost:
                 "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
     def callbacks(self, name):
-        """What the backend was told by the execution of this name."""
+        """Returns the callback of the execution of this name."""
         with urllib.request.urlopen(f"{self.server.endpoint}/internal/media-processing/callbacks") as answer:
             bodies = [one["body"] for one in json.load(answer)["callbacks"]]
         bodies = [json.loads(body) if isinstance(body, str) else body for body in bodies]
         return [body for body in bodies if body["executionArn"].endswith(f":{name}")]
 
     def run(self, engine, definition, name, listing, samples):
-        """What can be seen of an execution of the real host, without what is not the same twice."""
+        """Returns an execution of the real host without what differs between two runs."""
         arn = engine.start(name, definition, self.batch(listing, samples))
         seen, entered = engine.end(arn), engine.entered(arn)
         states = by_branch(definition, [state for state, _ in entered])
         document = {
             "end": (seen["status"], seen.get("error"), seen.get("cause")),
             "output": json.loads(seen["output"]) if seen["status"] == "SUCCEEDED" else entered[-1][1],
-            # Not every engine tells of the states in branches.
+            # Not every engine lists the states in branches.
             "states": [state for state in states if isinstance(state, str)],
             "callbacks": self.callbacks(name),
         }
@@ -316,7 +315,7 @@ class RealHost:
 
 
 def scrubbed(value, name, listing):
-    """A document of the real host without its listing, its execution and its dates."""
+    """Removes listing, execution and dates from a document of the real host."""
     if isinstance(value, (list, tuple)):
         return [scrubbed(item, name, listing) for item in value]
     if isinstance(value, dict):
@@ -329,7 +328,7 @@ def scrubbed(value, name, listing):
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+(Z|\+00:00)", "DATE", value)
 
 
-# What the real host is given, how the execution must end, and with which word the backend must be told.
+# The real host's input, the execution's status, and the callback's status.
 BATCHES = {
     "a-batch-with-a-damaged-photo": (
         ["front.jpg", "kitchen-damaged.jpg", "description.pdf"], ["SUCCEEDED", None], "PARTIAL_SUCCESS"),

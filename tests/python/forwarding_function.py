@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""A `bootstrap` that hands every event on to the Invoke API at FORWARD_TO, and brings back what it says.
+"""A `bootstrap` that forwards every event to the Invoke API at FORWARD_TO and returns its answer.
 
-So a Lambda that runs functions as processes calls the one that a test has, wherever that is. It uses the standard library
-only.
+With it, a Lambda that runs functions as processes calls the function of a test. It uses the standard library only.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""One state machine that uses all of the States Language, run from start to end, and what its history must tell."""
+"""One state machine that uses the whole States Language, run from start to end, and its expected history."""
 
 import base64
 import hashlib
@@ -74,7 +74,7 @@ def every_state_type(function):
             ),
             "SecondTry": task(
                 function,
-                # Only the second try is an event that the host knows.
+                # The host knows the event of the second try only.
                 {"source.$": "States.ArrayGetItem(States.Array('nobody', 'stagehost.health'), $$.State.RetryCount)"},
                 Retry=[{"ErrorEquals": ["Host.BadEvent"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}],
                 ResultSelector={"status.$": "$.Payload.status"},
@@ -179,7 +179,7 @@ def all_of_the_language_runs(server):
     name = f"everything-{RUN}"
     arn = server.sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(INPUT))["executionArn"]
 
-    # The task waits until somebody who has its token says how it went. The history is where a script finds it.
+    # The task waits until its token is answered. A script finds the token in the history.
     def scheduled():
         for event in server.history(arn):
             details = event.get("taskScheduledEventDetails")
@@ -264,7 +264,7 @@ def its_history_tells_it(events):
     equal((types[0], types[-1]), ("ExecutionStarted", "ExecutionSucceeded"), "the first and the last event")
     count = types.count
     expected = {
-        # A state that a Catch leads away from is left like any other; only what is cut short is not.
+        # A state that ends by a Catch has an exit event like any other; a state that is cut short has none.
         "ChoiceStateEntered": 5, "ChoiceStateExited": 5,
         "PassStateEntered": 4, "PassStateExited": 4,
         "SucceedStateEntered": 3, "SucceedStateExited": 3,

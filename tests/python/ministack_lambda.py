@@ -1,10 +1,10 @@
-"""The package on somebody else's AWS: ministack runs its `bootstrap` behind a Runtime API, and brings S3, SQS, Secrets
-Manager, Step Functions and the mapping from a queue to a function.
+"""The package on ministack, which runs its `bootstrap` behind a Runtime API and has S3, SQS, Secrets Manager, Step
+Functions and the mapping from a queue to a function.
 
     ministack_lambda.py PACKAGE_ZIP SAMPLES STATE_MACHINE
 
-It is to be run by a Python that has ministack, which it starts and stops itself. Every section is an assertion about what
-AWS would have answered; the exit code is 1 if any does not hold.
+Run it with a Python that has ministack, which it starts and stops itself. Every section asserts what AWS would have
+answered; the exit code is 1 if one fails.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class Stack:
         return key
 
     def invoke(self, event):
-        """The answer, or the name of the error."""
+        """Returns the answer, or the name of the error."""
         answer = self.function.invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
         payload = json.loads(answer["Payload"].read())
         return (payload, None) if "FunctionError" not in answer else (payload, payload["errorType"])

@@ -36,7 +36,7 @@ def answers(port):
 
 @contextlib.contextmanager
 def running(name, command, environment, folder, port):
-    """A server that lives in a folder of its own, and both only as long as the `with` block; its log is shown if that fails."""
+    """Runs a server in a folder during the `with` block, then removes the folder. Prints the log if the block fails."""
     with open(pathlib.Path(folder) / "log", "wb+") as log:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
         try:
@@ -58,9 +58,9 @@ def running(name, command, environment, folder, port):
 
 @contextlib.contextmanager
 def ministack(corrected=False, **variables):
-    """Starts it in a folder of its own, and gives its endpoint. `corrected` starts it as ministack_start.py says.
+    """Starts it in a folder of its own. Returns its endpoint. `corrected` starts it with the changes of ministack_start.py.
 
-    Its functions inherit its environment, `variables` included; this is how they learn where AWS is.
+    Its functions inherit its environment and `variables`, and so find AWS.
     """
     port, folder = free_port(), tempfile.mkdtemp()
     endpoint = f"http://127.0.0.1:{port}"

@@ -1,10 +1,10 @@
-"""statemachine/template.yaml, deployed on ministack with the real package, and driven from one end to the other.
+"""Deploys statemachine/template.yaml on ministack with the real package, and tests it from the queue to the callback.
 
     ministack_stack.py REPOSITORY PACKAGE_ZIP HOSTILE_ZIP
 
-HOSTILE_ZIP is a package in which the hostile stage of tests/guests takes the place of the thumbnails. stack/deployment.py
-says what had to differ from a deployment on AWS. It is to be run by a Python that has ministack, which it starts and stops
-itself. Every section is an assertion; the exit code is 1 if any does not hold.
+HOSTILE_ZIP is a package in which the hostile stage of tests/guests replaces the thumbnails. stack/deployment.py lists the
+differences to a deployment on AWS. Run it with a Python that has ministack, which it starts and stops itself. Every section
+is an assertion; the exit code is 1 if one fails.
 """
 
 import sys
@@ -16,7 +16,7 @@ from stack import batches, facts, faults, updates
 from stack.deployment import Deployment
 from stack.desk import Desk
 
-# Nothing here takes longer than half a minute on a slow machine; what is broken is to be told of soon.
+# Nothing here takes longer than half a minute on a slow machine, so a failure shows soon.
 server.PATIENCE_S = 180
 
 
@@ -36,7 +36,7 @@ def main(repository, package, hostile):
             faults.a_message_that_nobody_can_read_is_dead_after_five_receives,
             faults.a_stopped_execution_leaves_its_input_and_late_news_do_no_harm,
         ]
-        # One after the other and to their end: these change what all the others run on, or would be taken for another's.
+        # One after the other: these change the deployment itself, or would disturb each other.
         alone = [
             faults.a_throttled_invocation_is_tried_again,
             faults.a_host_that_dies_in_a_call_is_called_again,

@@ -1,18 +1,17 @@
-"""Starts ministack 1.5.33 with seven of its ways made AWS's, so that a test does not pass or fail by them.
+"""Starts ministack 1.5.33 with seven corrections towards AWS, so that tests do not depend on these differences.
 
 | ministack | AWS | here |
 |---|---|---|
-| Branches share one context object, so `$$.State.Name` of one may be the other's | each has its own | the same |
-| An invocation that is throttled fails a task with `Lambda.Unknown` | `Lambda.TooManyRequestsException` | renamed |
-| A waiting task whose function failed waits on | the task fails | it fails |
-| A policy that denies plain HTTP denies all that comes over loopback | endpoints speak TLS | loopback counts as TLS |
-| Who answers a waiting task needs the right for `*` | for the state machine, as the CDK grants it | the same |
-| A batch request to SQS needs a right of its own name | there is none; that for single messages counts | the same |
-| Nobody may put events of `aws.*` | services may | the test may, for the MediaConvert that is not there |
+| Branches share one context object, so `$$.State.Name` of one may be the other's | each has its own | as on AWS |
+| A throttled invocation fails a task with `Lambda.Unknown` | `Lambda.TooManyRequestsException` | as on AWS |
+| A waiting task goes on waiting when its function has failed | the task fails | as on AWS |
+| A policy that denies plain HTTP denies every request over loopback | endpoints use TLS | loopback counts as TLS |
+| Answering a waiting task needs the right for `*` | for the state machine, as the CDK grants it | as on AWS |
+| A batch request to SQS needs a right of its own name | the right for single messages counts | as on AWS |
+| Nobody may put events of `aws.*` | services may | the test may, in place of MediaConvert |
 
-Two things are added. While the file that `THROTTLE` names is there, the next invocation is refused as too many and takes the
-file away. And the role that `INSTANCE_ROLE` names has the credentials of `INSTANCE` in ministack_server.py, as it would have
-on an EC2 instance.
+Two things are added. If the file that `THROTTLE` names exists, the next invocation is throttled and the file is removed. The
+role that `INSTANCE_ROLE` names has the credentials of `INSTANCE` in ministack_server.py, as on an EC2 instance.
 """
 
 import contextlib
@@ -44,7 +43,7 @@ def failures_of_functions_have_their_names():
             with contextlib.suppress(ValueError, AttributeError):
                 if json.loads(error.cause).get("__type") == "TooManyRequestsException":
                     error.error = "Lambda.TooManyRequestsException"
-            # With a token it is swallowed by whoever called; what fails the task is the token's answer.
+            # For a task with a token the caller ignores it, and only the token's answer fails the task.
             token = event.get("taskToken") if isinstance(event, dict) else None
             waiting = stepfunctions._task_tokens.get(token) if token else None
             if waiting:

@@ -1,7 +1,7 @@
 """moto's Step Functions, which executes state machines, for as long as a `with` block lasts.
 
-It calls functions and queues on the port that MOTO_PORT names, by default its own, where functions would need Docker. Here
-that is the port of whoever answers in their place.
+It calls functions and queues on the port that MOTO_PORT names. Its own would need Docker for functions, so the tests name
+the port of a scripted function.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from ministack_server import free_port, running
 
 @contextlib.contextmanager
 def moto(python, services_port):
-    """Starts it by the Python that has it; its tasks call `services_port`. Gives its endpoint."""
+    """Starts it with a Python that has it; its tasks call `services_port`. Returns its endpoint."""
     port, folder = free_port(), tempfile.mkdtemp()
     endpoint = f"http://127.0.0.1:{port}"
     environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "MOTO_PORT": str(services_port)}

@@ -1,7 +1,6 @@
-"""A function that answers as a scenario of tests/scenarios says, behind Lambda's Invoke; and a queue that does.
+"""A function behind Lambda's Invoke, and a queue, both with the answers of a scenario of tests/scenarios.
 
-It is the same script that the project's interpreter plays in virtual time (tests/tests/state_machine/run.rs), in real time:
-what takes minutes there takes seconds here.
+They do the same as tests/tests/state_machine/run.rs, but in real time with shorter waits.
 """
 
 import collections
@@ -17,12 +16,12 @@ import urllib.parse
 from botocore.exceptions import BotoCoreError, ClientError
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-# What a scenario's longer times become, in seconds; shorter ones are a fifth of what they were.
+# What a scenario's longer times become, in seconds; shorter ones become a fifth.
 WAIT_S, BEAT_S = 20, 1
 
 
 def merge(target, patch):
-    """RFC 7386."""
+    """Applies a merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return patch
     target = dict(target) if isinstance(target, dict) else {}
@@ -35,7 +34,7 @@ def merge(target, patch):
 
 
 def step_of(steps, number):
-    """What the call of this number, from 0, comes to."""
+    """Returns the step of the call of this number, from 0."""
     calls = [step for step in steps for _ in range(step.get("times") or 1)]
     return calls[min(number, len(calls) - 1)] if calls else {"adds": {}}
 
@@ -67,7 +66,7 @@ class ScriptedFunction:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                # Whoever asked may have given up long ago.
+                # The caller may have given up.
                 with contextlib.suppress(ConnectionError):
                     self.reply(*function.route(self.path, self.headers, body))
 
@@ -134,7 +133,7 @@ class ScriptedFunction:
 
     @staticmethod
     def document(step, batch):
-        """One document of the branches of a Parallel state, as the host makes it, and what the scenario adds."""
+        """Merges the branches of a Parallel state into one document, as the host does, and adds what the scenario says."""
         document = {}
         for branch in batch.get("branches", [batch]):
             document = merge(document, branch)
@@ -148,13 +147,13 @@ class ScriptedFunction:
         ready = time.monotonic() + wait
         while (left := ready - time.monotonic()) > 0:
             if "beats" in step:
-                # Refused when the task is over; by moto also while the call is still under way.
+                # Refused when the task is over; moto also refuses it while the call is running.
                 with contextlib.suppress(BotoCoreError, ClientError):
                     self.states.send_task_heartbeat(taskToken=token)
                 left = min(left, BEAT_S)
             if self.end.wait(None if left == float("inf") else left):
                 return
-        # Whoever reports too late is told so; the execution is what is looked at.
+        # A late report is refused; the test looks at the execution only.
         with contextlib.suppress(BotoCoreError, ClientError):
             self.report(token, step, document)
 

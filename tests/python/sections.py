@@ -1,4 +1,4 @@
-"""Runs a script's sections one after the other, and says how each went."""
+"""Runs a script's sections one after the other and prints the result of each."""
 
 import inspect
 import time
@@ -6,9 +6,9 @@ import traceback
 
 
 def run(sections, subject):
-    """Every section is told, so that one run shows all that is wrong. Gives the names of those that failed.
+    """Runs all sections even if some fail. Returns the names of those that failed.
 
-    A section that yields is one that takes long: it is gone on with when all the others are through.
+    A section that yields takes long: it is continued after all others.
     """
     failed, waiting = [], []
 

@@ -1,4 +1,4 @@
-"""The server that the scripts here drive, and how they say that something is not as it should be."""
+"""Clients of the server under test, and assertions."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# Far beyond what anything here takes: it ends a hang, it does not measure speed.
+# Much longer than anything here takes: it only ends a hang.
 PATIENCE_S = 600
 DONE = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 RUN = uuid.uuid4().hex[:8]
@@ -25,7 +25,7 @@ def holds(condition, what):
 
 
 def refused(code, call, **arguments):
-    """Calls, and wants AWS's error of this name for it."""
+    """Asserts that a call fails with AWS's error of this name. Returns the error."""
     try:
         answer = call(**arguments)
     except ClientError as error:
@@ -35,7 +35,7 @@ def refused(code, call, **arguments):
 
 
 def until(what, look):
-    """Asks `look` until it answers with something."""
+    """Calls `look` until it returns something true. Returns that."""
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
         found = look()
@@ -69,14 +69,14 @@ class Server:
         return self.session.client(service, endpoint_url=self.endpoint, config=config)
 
     def finished(self, arn):
-        """The description of an execution once it is over."""
+        """Waits for the end of an execution. Returns its description."""
         return until(
             f"the end of {arn}",
             lambda: (seen := self.sfn.describe_execution(executionArn=arn))["status"] in DONE and seen,
         )
 
     def history(self, arn):
-        """All events, through small pages, with their numbering checked."""
+        """Returns all events, read in small pages, and checks their numbering."""
         pages = self.sfn.get_paginator("get_execution_history").paginate(
             executionArn=arn, PaginationConfig={"PageSize": 25}
         )

@@ -1,7 +1,7 @@
 """The smallest function that speaks Lambda's Runtime API: it does what its payload says.
 
-It proves the emulated API of `tests/src/runtime_api.rs` independently of this project's own binary, and, being little
-more than sockets, shows what the emulation itself costs.
+It tests the emulated API of `tests/src/runtime_api.rs` without this project's own binary. It does hardly any work, so it
+also shows what the emulation itself costs.
 
     {"do": "echo"}     answers with the payload, the headers of the invocation, and the names of its variables
     {"do": "fail"}     reports the error Tiny.Failed

@@ -1,9 +1,11 @@
-//! What the tests that cross crates have in common: they run the real `stagehost` binary, as a person would.
+//! Helpers for the tests that cross crates. They run the real `stagehost` binary, as a person does.
 
+pub mod measured;
 pub mod package;
 pub mod runtime_api;
 pub mod seaweed;
 pub mod statistics;
+pub mod versions;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -13,28 +15,19 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use stagehost_needs::{MINISTACK, python_with};
 
-/// The top level of the repository.
+/// Returns the top level of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// A file or folder below the top level.
+/// Returns the path of a file or folder below the top level.
 pub fn file(path: &str) -> PathBuf {
     repository().join(path)
 }
 
-/// A folder of the media that may not be in the repository; `None`, and a line that says so, where it is absent.
-pub fn media(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default()).join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: there is no {path:?} (STAGEHOST_MEDIA)");
-    None
-}
-
-/// The `stagehost` binary that cargo built together with these tests.
+/// Returns the `stagehost` binary that cargo built together with these tests, or the one that `STAGEHOST_BIN` names.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("STAGEHOST_BIN") {
         return path.into();
@@ -48,14 +41,14 @@ pub fn binary() -> PathBuf {
 pub struct Ran {
     /// The exit code.
     pub code: i32,
-    /// The document on standard output; null if there is none.
+    /// The document on standard output; null if it is no JSON.
     pub json: Value,
     /// Standard error.
     pub stderr: String,
 }
 
 impl Ran {
-    /// What the callback says of a file, by the end of its key.
+    /// Returns the callback's entry for a file. Panics if it has none.
     pub fn output(&self, name: &str) -> &Value {
         let outputs = self.json["outputs"].as_array().map(Vec::as_slice).unwrap_or_default();
         let ends = |output: &&Value| output["rawKey"].as_str().is_some_and(|key| key.ends_with(&format!("/{name}")));
@@ -66,19 +59,19 @@ impl Ran {
     }
 }
 
-/// `stagehost run --json` with these arguments.
+/// Runs `stagehost run --json` with these arguments.
 pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Ran> {
     ran(&mut run_command(arguments))
 }
 
-/// The command of [`run`], not started yet.
+/// Returns the command of [`run`], not started yet.
 pub fn run_command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(binary());
     command.arg("run").args(["--json", "--quiet"]).args(arguments);
     command
 }
 
-/// Waits for the end of a [`run_command`].
+/// Runs a [`run_command`] to its end.
 pub fn ran(command: &mut Command) -> Result<Ran> {
     let output = command.output().context("starting stagehost")?;
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -89,43 +82,34 @@ pub fn ran(command: &mut Command) -> Result<Ran> {
     })
 }
 
-/// A folder for what tests and benchmarks install; `tests/run` uses the same.
+/// Returns the folder for what tests and benchmarks install; `tests/run` uses the same.
 ///
 /// # Errors
-/// If there is no home to put it in.
+/// If it cannot be made.
 pub fn cache() -> Result<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    let folder = base.context("neither XDG_CACHE_HOME nor HOME is set")?.join("stagehost-tests");
+    let folder = stagehost_needs::cache().map_err(anyhow::Error::msg)?;
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     Ok(folder)
 }
 
-/// A Python that has ministack: `STAGEHOST_MINISTACK_PYTHON`, or the one that `tests/run` makes.
+/// Returns the Python that `STAGEHOST_MINISTACK_PYTHON` names or `tests/run` makes; `None` if the test is skipped without
+/// it.
 ///
 /// # Errors
-/// If there is none.
-pub fn ministack_python() -> Result<PathBuf> {
-    let python = match std::env::var_os("STAGEHOST_MINISTACK_PYTHON") {
-        Some(python) => python.into(),
-        None => cache()?.join("ministack/bin/python"),
-    };
-    ensure!(
-        python.is_file(),
-        "there is no {}; run the tests with tests/run, which makes it, or set STAGEHOST_MINISTACK_PYTHON to a Python with \
-         ministack 1.5.33",
-        python.display()
-    );
-    Ok(python)
+/// If there is no folder to look in.
+#[track_caller]
+pub fn ministack_python() -> Result<Option<PathBuf>> {
+    let made = cache()?.join("ministack/bin/python");
+    Ok(python_with(&MINISTACK, "STAGEHOST_MINISTACK_PYTHON", &made, "ministack, boto3"))
 }
 
-/// Runs a script of `tests/python` and shows what it says.
+/// Runs a script of `tests/python` and prints its output.
 ///
 /// # Errors
-/// What it said, if it failed.
+/// If it fails; the error has its output.
 pub fn run_script(python: impl AsRef<OsStr>, script: &str, arguments: &[&Path]) -> Result<()> {
     let ran = Command::new(python)
-        // No byte code is left in the checkout.
+        // Python leaves no byte code in the checkout.
         .arg("-B")
         .arg(file("tests/python").join(script))
         .args(arguments)
@@ -137,7 +121,7 @@ pub fn run_script(python: impl AsRef<OsStr>, script: &str, arguments: &[&Path]) 
     Ok(())
 }
 
-/// A component of `tests/guests`, built once per test process.
+/// Returns a component of `tests/guests`. They are built once per test process.
 pub fn guest(name: &str) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || -> Result<PathBuf> {
@@ -156,7 +140,7 @@ pub fn guest(name: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("{name}.wasm")))
 }
 
-/// A process that does not outlive the test.
+/// A process that is killed when this is dropped.
 pub struct Running(pub Child);
 
 impl Drop for Running {
@@ -169,7 +153,7 @@ impl Drop for Running {
 /// `stagehost serve` on a free port; stopped when it is dropped.
 pub struct Serve {
     _child: Running,
-    /// What it said of itself: `endpoint`, `stateMachineArn`, …
+    /// What it printed at its start: `endpoint`, `stateMachineArn`, …
     pub facts: Value,
 }
 
@@ -177,7 +161,7 @@ impl Serve {
     /// Starts it over a folder.
     ///
     /// # Errors
-    /// If it ends before it says where it is.
+    /// If it ends before it has printed its address.
     pub fn start(out: &Path) -> Result<Self> {
         let child = Command::new(binary())
             .args(["serve", "--port", "0", "--json", "--out"])
@@ -189,7 +173,7 @@ impl Serve {
         let stdout = child.0.stdout.take().context("no standard output")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let facts = serde_json::from_str(&line).with_context(|| format!("serve said {line:?}"))?;
+        let facts = serde_json::from_str(&line).with_context(|| format!("serve printed {line:?}"))?;
         Ok(Self { _child: child, facts })
     }
 

@@ -11,22 +11,23 @@ use crate::binary;
 /// The account's number in ARNs of tests.
 pub const ACCOUNT: &str = "000000000000";
 
-/// What `stagehost package` made.
+/// A package of `stagehost package`.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// As it lies below `LAMBDA_TASK_ROOT`.
+    /// The folder that Lambda has at `LAMBDA_TASK_ROOT`.
     pub folder: PathBuf,
-    /// As it is uploaded.
+    /// The ZIP that is uploaded.
     pub zip: PathBuf,
 }
 
-/// The package for tests, made once per test process: with the bootstrap that cargo built together with the tests, so that
-/// the AWS SDK is not compiled once more for one that is linked by itself. `STAGEHOST_TEST_PACKAGE` names another one that
-/// `stagehost package` made, with its zip beside it: the one that is released, or one for another processor whose
-/// `bootstrap` is a script around an emulator.
+/// Returns the package for tests, which is made once per test process. Its bootstrap is the one that cargo built together
+/// with the tests, so that the AWS SDK is not compiled a second time.
+///
+/// `STAGEHOST_TEST_PACKAGE` names the folder of another package to test, with its ZIP beside it: the released one, or one for
+/// another processor whose `bootstrap` is a script around an emulator.
 ///
 /// # Errors
-/// What the command said.
+/// If it cannot be made; the error has the command's output.
 pub fn package() -> Result<&'static Package> {
     static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
     let made = MADE.get_or_init(|| match std::env::var_os("STAGEHOST_TEST_PACKAGE") {
@@ -36,10 +37,10 @@ pub fn package() -> Result<&'static Package> {
     made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
 }
 
-/// The same with other arguments, under a name of its own.
+/// Makes a package with further arguments, under a name of its own.
 ///
 /// # Errors
-/// What the command said.
+/// If it cannot be made; the error has the command's output.
 pub fn package_with(name: &str, arguments: &[&str]) -> Result<Package> {
     let bootstrap = beside("bootstrap")?;
     ensure!(bootstrap.is_file(), "there is no {}; run the tests with tests/run", bootstrap.display());
@@ -47,10 +48,10 @@ pub fn package_with(name: &str, arguments: &[&str]) -> Result<Package> {
     make(name, &[&["--bootstrap", bootstrap.as_str()], arguments].concat())
 }
 
-/// The package as it is released, for benchmarks; made once per process.
+/// Returns the package as it is released, for benchmarks. It is made once per process.
 ///
 /// # Errors
-/// What the command said.
+/// If it cannot be made; the error has the command's output.
 pub fn released_package() -> Result<&'static Package> {
     static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
     let made = MADE.get_or_init(|| make("released-package", &[]).map_err(|e| format!("{e:#}")));
@@ -66,12 +67,12 @@ fn make(name: &str, arguments: &[&str]) -> Result<Package> {
     Ok(made)
 }
 
-/// In cargo's folder, where the next process finds it again.
+/// Returns a path in cargo's target folder.
 fn beside(name: &str) -> Result<PathBuf> {
     Ok(binary().parent().context("no target folder")?.join(name))
 }
 
-/// What Lambda and the template tell a function at least, with S3 and Step Functions at `endpoint`.
+/// Returns the variables that Lambda and the template set at least, with S3 and Step Functions at `endpoint`.
 pub fn environment(package: &Path, endpoint: &str, bucket: &str) -> Vec<(String, String)> {
     let root = package.display().to_string();
     let machine = format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:listing-media-processing-sm-test");
@@ -101,7 +102,7 @@ pub fn environment(package: &Path, endpoint: &str, bucket: &str) -> Vec<(String,
     all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What the states of one execution pass.
+/// Returns the payload that a state of an execution sends to the function.
 pub fn state(name: &str, batch: serde_json::Value) -> serde_json::Value {
     serde_json::json!({
         "state": name,

@@ -1,11 +1,11 @@
 //! Lambda's Runtime API on loopback, and one execution environment behind it: a child process that is invoked, frozen,
-//! thawed and told to end as Lambda does it.
+//! thawed and terminated as Lambda does it.
 //!
-//! Why not one of the emulators: they start containers or zips, take milliseconds for an invocation, and show neither the
-//! process nor odd deadlines. This one takes a tenth of a millisecond, so ten thousand invocations are a matter of seconds.
+//! Other emulators start containers or ZIPs, take milliseconds for an invocation, hide the process and cannot send odd
+//! deadlines. This one takes a tenth of a millisecond, so ten thousand invocations take seconds.
 //!
-//! Facts: the developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01). What it leaves out:
-//! an environment serves one invocation at a time, so invocations wait for each other here too.
+//! It follows the developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01). Besides, an
+//! environment serves one invocation at a time, so invocations wait for each other.
 
 mod deadline;
 mod process;
@@ -26,7 +26,7 @@ pub use stagehost_local::FunctionError;
 use process::Process;
 use server::{Api, Shared};
 
-/// How long an initialisation may take before a test is told that it has no end.
+/// How long an initialisation may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A function: one process, which is killed when this is dropped.
@@ -38,11 +38,11 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the process with these variables, `PATH`, and where the Runtime API is: like Lambda, nothing else of this
-    /// process's environment reaches it. It is not waited for.
+    /// Starts the process with these variables, `PATH` and the address of the Runtime API. As on Lambda, nothing else of
+    /// this process's environment reaches it. Returns before it is ready.
     ///
     /// # Errors
-    /// If no port can be had, or the program is not there.
+    /// If no port is free, or the program is missing.
     pub async fn start<K, V>(mut command: Command, env: impl IntoIterator<Item = (K, V)>) -> Result<Self>
     where
         K: AsRef<std::ffi::OsStr>,
@@ -60,8 +60,8 @@ impl Function {
     /// Invokes it with a JSON document.
     ///
     /// # Errors
-    /// What it reported; `Runtime.ExitError` if it ended instead; `Sandbox.Timedout` if it had not answered by a
-    /// [`Deadline::In`], whereupon it is killed; `Runtime.NotJson` if the answer is none.
+    /// The error that it reported; `Runtime.ExitError` if it ended; `Sandbox.Timedout` if it had not answered by a
+    /// [`Deadline::In`] and was killed; `Runtime.NotJson` if the answer is no JSON.
     pub async fn invoke(&self, payload: &Value, deadline: Deadline) -> Result<Value, FunctionError> {
         let answer = self.invoke_bytes(payload.to_string(), deadline).await?;
         let not_json =
@@ -69,7 +69,7 @@ impl Function {
         serde_json::from_slice(&answer).map_err(not_json)
     }
 
-    /// Invokes it with whatever bytes.
+    /// Invokes it with any bytes.
     ///
     /// # Errors
     /// As [`invoke`](Self::invoke).
@@ -77,7 +77,7 @@ impl Function {
         let time = deadline.time();
         let answer = self.shared.submit(payload.into(), deadline);
         tokio::select! {
-            // An answer that was given before the process ended counts.
+            // An answer that came before the process ended counts.
             biased;
             answer = answer => match answer {
                 Ok(answer) => answer,
@@ -100,10 +100,10 @@ impl Function {
         FunctionError::new("Runtime.ExitError", format!("the process ended ({status}): {}", tail.join("\n")))
     }
 
-    /// Waits until it asks for an invocation for the first time: its initialisation is over.
+    /// Waits until it asks for its first invocation, which ends the initialisation.
     ///
     /// # Errors
-    /// What it reported to `init/error`, or that it ended.
+    /// The error that it reported to `init/error`, or that it ended.
     pub async fn ready(&self) -> Result<(), FunctionError> {
         tokio::select! {
             biased;
@@ -114,27 +114,27 @@ impl Function {
         }
     }
 
-    /// From the start of the process until it asked for its first invocation.
+    /// Returns the time from its start until it asked for its first invocation.
     pub fn time_to_ready(&self) -> Option<Duration> {
         self.shared.ready_at().map(|at| at.duration_since(self.spawned))
     }
 
-    /// From the start of the process until its first answer had come, error or not.
+    /// Returns the time from its start until its first answer, which may be an error.
     pub fn time_to_first_answer(&self) -> Option<Duration> {
         self.shared.answered_at().map(|at| at.duration_since(self.spawned))
     }
 
-    /// What it reported to `init/error`.
+    /// Returns the error that it reported to `init/error`.
     pub fn init_error(&self) -> Option<FunctionError> {
         self.shared.init_error()
     }
 
-    /// The process.
+    /// Returns the id of the process.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Resident memory in bytes, as the kernel counts it now.
+    /// Returns its resident memory in bytes.
     ///
     /// # Errors
     /// If the process has ended.
@@ -142,7 +142,7 @@ impl Function {
         self.process.resident_bytes()
     }
 
-    /// Open file descriptors.
+    /// Returns the number of its open file descriptors.
     ///
     /// # Errors
     /// If the process has ended.
@@ -150,7 +150,7 @@ impl Function {
         self.process.descriptors()
     }
 
-    /// Everything it has written so far, in the order in which it came.
+    /// Returns the lines that it has written so far, in the order of their arrival.
     pub fn lines(&self) -> Vec<Line> {
         self.process.lines()
     }
@@ -160,12 +160,12 @@ impl Function {
         self.process.forget_lines();
     }
 
-    /// Waits a few seconds for a line, since output and answers come by different ways.
+    /// Waits a few seconds for a line: output may arrive after the answer.
     pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.process.line(wanted).await
     }
 
-    /// Stops it as Lambda does between invocations: no thread of it runs any more.
+    /// Stops all its threads, as Lambda does between invocations.
     ///
     /// # Errors
     /// If the process has ended.
@@ -181,7 +181,7 @@ impl Function {
         self.process.thaw()
     }
 
-    /// Asks it to end by SIGTERM, and waits for that.
+    /// Sends SIGTERM and waits for its end.
     ///
     /// # Errors
     /// If it does not, or has ended before.
@@ -189,7 +189,7 @@ impl Function {
         self.process.terminate().await
     }
 
-    /// How it ended, if it has.
+    /// Returns its exit status, if it has ended.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         self.process.exit_status()
     }

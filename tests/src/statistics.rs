@@ -1,5 +1,4 @@
-//! What is said of measurements: medians and quantiles, never means, because a shared machine now and then stops for a
-//! while.
+//! Medians and quantiles of measurements. Means are useless here, because a shared machine stops for a while now and then.
 
 use std::time::Duration;
 
@@ -8,12 +7,12 @@ use std::time::Duration;
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// One more.
+    /// Adds a measurement.
     pub fn add(&mut self, time: Duration) {
         self.0.push(time);
     }
 
-    /// The smallest time that `share` of all do not exceed; zero if there is none.
+    /// Returns the smallest time that a share of all measurements does not exceed; zero without measurements.
     pub fn quantile(&self, share: f64) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -21,12 +20,12 @@ impl Times {
         sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()
     }
 
-    /// Half of all are below.
+    /// Returns the time that half of the measurements do not exceed.
     pub fn median(&self) -> Duration {
         self.quantile(0.5)
     }
 
-    /// `median (from–to)`, in milliseconds; from and to leave out a tenth of all on either side.
+    /// Returns `median (from–to)` in milliseconds, where from and to are the 10th and the 90th percentile.
     pub fn summary(&self) -> String {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         format!("{:.1} ({:.1}–{:.1})", ms(self.median()), ms(self.quantile(0.1)), ms(self.quantile(0.9)))
@@ -38,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_of_what_was_measured() {
+    fn a_quantile_is_one_of_the_measurements() {
         let mut times = Times::default();
         assert_eq!(times.median(), Duration::ZERO);
         for ms in [5, 1, 4, 2, 3, 6, 7, 8, 9, 10] {

@@ -1,5 +1,5 @@
-//! What went wrong in the system that this one replaces, each as a test that would have caught it. The numbers are those
-//! of the list in the contract.
+//! The failures of the system that this one replaces, each as a test that would have caught it. The numbers are those of the
+//! list in the contract.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use stagehost_tests::{Ran, Serve, file, run};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// The sample listing, run once with everything that a queue message may carry.
+/// The sample listing, run once as a queue message with every optional field.
 fn sample() -> &'static (Ran, PathBuf) {
     static RUN: OnceLock<(Ran, PathBuf)> = OnceLock::new();
     RUN.get_or_init(|| {
@@ -69,9 +69,8 @@ fn n02_nothing_is_lost_between_states_or_branches() {
     assert!(names.iter().any(|name| name.starts_with("processed/")), "and so does the videos'");
 }
 
-/// Every path that the state machine reads exists in what the host writes.
 #[test]
-fn n03_no_path_of_the_state_machine_leads_nowhere() {
+fn n03_every_path_that_the_state_machine_reads_is_in_the_batch_document() {
     let definition: Value =
         serde_json::from_slice(&std::fs::read(file("statemachine/media-processing.asl.json")).unwrap()).unwrap();
     let batch = stagehost_batch::parse(&json!({"listingId": 1, "assets": ["1/raw/photo/vertical/a.jpg"]})).unwrap();
@@ -137,12 +136,17 @@ async fn n06_a_duplicate_message_starts_nothing_and_a_malformed_one_is_named() {
     let event = json!({"Records": [
         record("first", job.to_string()), record("again", job.to_string()), record("broken", "{oops".into()),
     ]});
+    let client = reqwest::Client::new();
     let url = format!("{}/2015-03-31/functions/{arn}/invocations", serve.endpoint());
-    let answer: Value = serde_json::from_str(
-        &reqwest::Client::new().post(url).body(event.to_string()).send().await.unwrap().text().await.unwrap(),
-    )
-    .unwrap();
+    let answer = client.post(url).body(event.to_string()).send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "broken"}]}));
+
+    let list = client.post(serve.endpoint()).header("x-amz-target", "AWSStepFunctions.ListExecutions");
+    let machine = json!({"stateMachineArn": serve.facts["stateMachineArn"]});
+    let listed = list.body(machine.to_string()).send().await.unwrap().text().await.unwrap();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["executions"].as_array().map(Vec::len), Some(1), "{listed:#}");
 }
 
 #[test]
@@ -291,7 +295,7 @@ fn collect_tasks(machine: &Value, tasks: &mut Vec<(String, Value)>) {
 }
 
 #[tokio::test]
-async fn n13_a_callback_that_is_not_signed_is_not_believed() {
+async fn n13_a_callback_without_a_signature_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let serve = Serve::start(dir.path()).unwrap();
     let url = serve.facts["callbackUrl"].as_str().unwrap();

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM in the middle of a run: it ends soon, leaves no process and nothing half-written behind, and a later run over the
-//! same folder makes what is missing.
+//! Ctrl-C and SIGTERM in the middle of a run: it ends soon and leaves no process and nothing half-written, and a later run
+//! over the same folder makes what is missing.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read;
@@ -53,7 +53,7 @@ impl Place {
         self.out().join("toq-listing-medias")
     }
 
-    /// The command lines of ffmpeg and ffprobe at work on this run's files.
+    /// Returns the command lines of ffmpeg and ffprobe that work on this run's files.
     fn transcoders(&self) -> Vec<String> {
         let ours = self.scratch().display().to_string();
         let at_work = |line: &String| line.contains(&ours) && (line.contains("ffmpeg") || line.contains("ffprobe"));
@@ -64,7 +64,7 @@ impl Place {
         files(&self.bucket().join("1/thumb")).len()
     }
 
-    /// Interrupts a run as soon as `reached` holds, and looks at what it leaves behind.
+    /// Interrupts a run as soon as `reached` holds, and checks what it leaves behind.
     fn interrupt(&self, (signal, code): (&str, i32), target: Target, moment: &str, reached: impl Fn(&Self) -> bool) {
         let mut command = run_command(self.arguments());
         command.env("TMPDIR", self.scratch()).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -96,9 +96,9 @@ impl Place {
         self.assert_clean();
     }
 
-    /// Nobody is at work any more, and what is there is whole.
+    /// Asserts that no process is left and that every file is complete.
     fn assert_clean(&self) {
-        // What was killed may take a moment to go.
+        // A killed process may take a moment to end.
         let asked = Instant::now();
         while let Some(running) = self.transcoders().first() {
             assert!(asked.elapsed() < GONE, "left running: {running}");
@@ -114,10 +114,10 @@ impl Place {
     }
 }
 
-/// The command lines of all processes of this machine that can be seen.
+/// Returns the command lines of all visible processes.
 fn command_lines() -> Vec<String> {
     if let Ok(processes) = std::fs::read_dir("/proc") {
-        // One that ends meanwhile is none.
+        // A process may end meanwhile.
         let lines = processes.flatten().filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
         return lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect();
     }
@@ -125,7 +125,7 @@ fn command_lines() -> Vec<String> {
     String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
 }
 
-/// All files below a folder; none if it is not there, or goes meanwhile.
+/// Returns all files below a folder; nothing if the folder is missing or removed meanwhile.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()

@@ -1,5 +1,5 @@
-//! The package as it is uploaded, and the template that deploys it, on an AWS that is not this project's: what its own
-//! emulations allow may be wrong in the same way on both sides.
+//! The uploaded package and the template that deploys it, on ministack, an AWS that is not this project's. The project's own
+//! stand-ins may share the host's mistakes.
 
 #![cfg(target_os = "linux")]
 
@@ -10,14 +10,16 @@ use stagehost_tests::package::{package, package_with};
 use stagehost_tests::{file, guest, ministack_python, repository, run_script};
 
 #[test]
-fn the_zip_serves_every_kind_of_event_and_a_queue_is_mapped_to_executions() -> Result<()> {
+fn the_zip_serves_every_kind_of_event_and_messages_of_a_queue_become_executions() -> Result<()> {
+    let Some(python) = ministack_python()? else { return Ok(()) };
     let arguments = [&package()?.zip, &file("samples/listing"), &file("statemachine/media-processing.asl.json")];
-    run_script(ministack_python()?, "ministack_lambda.py", &arguments.map(PathBuf::as_path))
+    run_script(python, "ministack_lambda.py", &arguments.map(PathBuf::as_path))
 }
 
 #[test]
-fn the_template_is_deployed_and_however_a_batch_ends_the_backend_or_the_dead_letters_know() -> Result<()> {
+fn the_template_is_deployed_and_every_result_reaches_the_backend_or_the_dead_letter_queue() -> Result<()> {
+    let Some(python) = ministack_python()? else { return Ok(()) };
     let stage = format!("GenerateThumbnails={}", guest("hostile")?.display());
     let hostile = package_with("hostile-thumbnails", &["--stage", &stage])?;
-    run_script(ministack_python()?, "ministack_stack.py", &[&repository(), &package()?.zip, &hostile.zip])
+    run_script(python, "ministack_stack.py", &[&repository(), &package()?.zip, &hostile.zip])
 }

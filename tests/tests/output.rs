@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use stagehost_needs::{SCRIPT, program};
 use stagehost_tests::{binary, file};
 
 /// A folder with one small file, and what a run makes of it.
@@ -86,14 +87,13 @@ fn a_result_that_cannot_be_written_fails_after_the_batch_is_done() {
 
 #[test]
 fn a_terminal_without_colours_gets_no_escape_sequence_and_narrow_tables() {
-    if !Path::new("/usr/bin/script").is_file() {
-        println!("skipped: there is no /usr/bin/script");
+    if !program(&SCRIPT) {
         return;
     }
     let place = Place::new();
     let [binary, input, out] = [binary(), place.path("in"), place.path("out")].map(|path| path.display().to_string());
     let command = format!("{binary} run {input} --out {out}");
-    let mut script = Command::new("/usr/bin/script");
+    let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
     let output = script.env("TERM", "xterm").env("NO_COLOR", "1").env("COLUMNS", "60").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

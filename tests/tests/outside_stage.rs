@@ -1,6 +1,6 @@
-//! Other people's stages: `tests/outside-stage` is a project as its author has it, with nothing of this one but a copy of
-//! `wit/`. It is built where no workspace is around it, by both tools that authors use, and then works in the pipeline:
-//! in the place of one of the five, and in a state of its own. The host is not told about it in any other way.
+//! Other people's stages. `tests/outside-stage` is a project as an author has it: it uses nothing of this one but a copy of
+//! `wit/`. It is built outside the workspace by both tools that authors use, and then runs in the pipeline, as a replacement
+//! of one of the five stages and in a new state.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ const BOXES: [&str; 3] = ["320x240", "640x480", "1280x960"];
 /// A tool and the component that it built.
 type Built = (&'static str, PathBuf);
 
-/// The stage, built once by every tool that is there.
+/// The stage, built once by each of the two tools that is installed.
 fn components() -> Result<&'static [Built]> {
     static BUILT: OnceLock<Result<Vec<Built>, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build_with_all().map_err(|e| format!("{e:#}")));
@@ -27,18 +27,13 @@ fn components() -> Result<&'static [Built]> {
 
 fn build_with_all() -> Result<Vec<Built>> {
     let mut built = vec![("cargo build", build("plain", &["build", "--release", "--target", "wasm32-wasip2"])?)];
-    let present = cargo().args(["component", "--version"]).output().is_ok_and(|output| output.status.success());
-    if present {
+    if stagehost_needs::cargo_component() {
         built.push(("cargo component build", build("component", &["component", "build", "--release"])?));
-    } else {
-        let required = std::env::var("STAGEHOST_REQUIRE_COMPONENT").is_ok_and(|value| value == "1");
-        ensure!(!required, "cargo component is not there; `cargo install cargo-component --version 0.21.1` brings it");
-        println!("skipped: cargo component is not there, so the stage is built by plain cargo only");
     }
     Ok(built)
 }
 
-/// Cargo without what a test run adds to its surroundings: an author's shell has none of it.
+/// Returns cargo with an author's environment: without the variables of a test run.
 fn cargo() -> Command {
     let mut command = Command::new("cargo");
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO", "CARGO_MANIFEST_DIR"] {
@@ -60,7 +55,7 @@ fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let output = cargo().args(arguments).env("CARGO_TARGET_DIR", target).current_dir(project).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} in {name}: {said}", arguments.join(" "));
-    // `cargo component` builds for a target of its own choice.
+    // `cargo component` chooses the target itself.
     let triple = if arguments[0] == "component" { "wasm32-wasip1" } else { "wasm32-wasip2" };
     let built = target.join(triple).join("release/sidecar.wasm");
     let component = kept.join(format!("{name}.wasm"));
@@ -82,7 +77,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Two photos, run with these further arguments; and the bucket as a folder.
+/// Runs two photos with further arguments. Returns the run and the bucket's folder.
 fn run_photos(folder: &Path, further: &[String]) -> Result<(Ran, PathBuf)> {
     let (photos, out) = (folder.join("photos"), folder.join("out"));
     std::fs::create_dir_all(&photos)?;
@@ -94,7 +89,7 @@ fn run_photos(folder: &Path, further: &[String]) -> Result<(Ran, PathBuf)> {
     Ok((run(arguments)?, out.join("toq-listing-medias")))
 }
 
-/// What the callback names as this rendition of a photo, read from the bucket.
+/// Reads the rendition of a photo that the callback names.
 fn rendition(ran: &Ran, bucket: &Path, photo: &str, name: &str) -> Result<Vec<u8>> {
     let output = ran.output(photo);
     let key = output["outputs"][name].as_str().with_context(|| format!("{photo} has no {name}: {output:#}"))?;
@@ -116,21 +111,21 @@ fn assert_described(ran: &Ran, bucket: &Path, photo: &str, state: &str) -> Resul
     Ok(())
 }
 
-/// The shipped state machine with one more state, between the check of the branches and the bundles.
+/// Returns the shipped state machine with a new state between the check of the branches and the bundles.
 fn with_a_new_state(name: &str) -> Result<Value> {
     let mut machine: Value = serde_json::from_slice(&std::fs::read(file("statemachine/media-processing.asl.json"))?)?;
     let states = machine["States"].as_object_mut().context("States")?;
     assert_eq!(states["CheckBranches"]["Default"], "CreateZipBundle", "the test knows the shipped state machine");
     let mut state = states["CreateZipBundle"].clone();
     state["Next"] = json!("CreateZipBundle");
-    // Its note would name the wrong state; without it, a failure fails the execution, and so the test.
+    // Its Catch would name the wrong state. Without it a failure fails the execution, and so the test.
     state.as_object_mut().context("a state")?.remove("Catch");
     states["CheckBranches"]["Default"] = json!(name);
     states.insert(name.to_owned(), state);
     Ok(machine)
 }
 
-/// Two photos through that machine; the new state's stage may write below this prefix.
+/// Runs two photos through that machine. The new state's stage may write below the prefix `granted`.
 fn run_in_a_new_state(folder: &Path, component: &Path, granted: &str) -> Result<(Ran, PathBuf)> {
     let machine = write(folder, "machine.json", &with_a_new_state("DescribeAssets")?)?;
     let grants = json!({"read": ["{listingId}/raw/"], "write": [granted], "http": []});
@@ -158,7 +153,7 @@ fn a_stage_of_another_project_fits_as_both_tools_build_it() -> Result<()> {
         assert_eq!(document["world"], "thumbnails", "{tool}: the narrowest world that fits");
         assert_eq!(document["findings"], json!([]), "{tool}");
 
-        // It writes objects, and the world of callbacks has none.
+        // It writes objects, which the world of callbacks does not grant.
         let (code, document) = check(component, &["--world", "callback"])?;
         assert_eq!((code, &document["fits"]), (Some(1), &json!(false)), "{tool}: {document:#}");
         assert!(
@@ -170,7 +165,7 @@ fn a_stage_of_another_project_fits_as_both_tools_build_it() -> Result<()> {
 }
 
 #[test]
-fn a_stage_of_another_project_takes_the_place_of_one_of_the_five() -> Result<()> {
+fn a_stage_of_another_project_replaces_one_of_the_five() -> Result<()> {
     for (tool, component) in components()? {
         let folder = tempfile::tempdir()?;
         let stage = format!("GenerateThumbnails={}", component.display());
@@ -179,7 +174,7 @@ fn a_stage_of_another_project_takes_the_place_of_one_of_the_five() -> Result<()>
         for photo in PHOTOS {
             assert_described(&ran, &bucket, photo, "GenerateThumbnails")?;
             let made = ran.output(photo)["outputs"].as_object().unwrap();
-            assert_eq!(made.keys().collect::<Vec<_>>(), ["sidecar"], "{tool}: in the place of, not beside");
+            assert_eq!(made.keys().collect::<Vec<_>>(), ["sidecar"], "{tool}: it replaces the thumbnails");
         }
     }
     Ok(())
@@ -201,14 +196,14 @@ fn a_stage_of_another_project_adds_a_state_to_a_copied_state_machine() -> Result
                 assert!(fits, "{tool}: {photo} {name} is {}x{}", picture.width(), picture.height());
             }
         }
-        // The state after it saw what it made: two originals, six thumbnails, two texts.
+        // The next state sees its texts: two originals, six thumbnails, two texts.
         assert_eq!(ran.json["assetsZipped"], 10, "{tool}: {:#}", ran.json);
     }
     Ok(())
 }
 
 #[test]
-fn what_nobody_granted_to_a_new_state_is_denied_to_it_file_by_file() -> Result<()> {
+fn a_new_state_without_a_grant_is_denied_file_by_file() -> Result<()> {
     let (_, component) = components()?.first().context("no component")?;
     let folder = tempfile::tempdir()?;
     let (ran, bucket) = run_in_a_new_state(folder.path(), component, "{listingId}/processed/")?;

@@ -1,4 +1,4 @@
-//! A listing from upload to callback, and again.
+//! A listing from upload to callback, and a second run over it.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn modified(bucket: &Path) -> std::collections::BTreeMap<PathBuf, std::time::Sys
     files.into_iter().map(|file| (file.clone(), file.metadata().unwrap().modified().unwrap())).collect()
 }
 
-/// The markers of a JPEG up to its first scan, and of what follows it.
+/// Returns the markers of a JPEG.
 fn segments(jpeg: &[u8]) -> Vec<u8> {
     let mut markers = Vec::new();
     let mut at = 2;
@@ -60,7 +60,7 @@ fn a_listing_is_processed_once_and_then_only_what_changed() {
     let made = modified(&bucket);
     for picture in made.keys().filter(|file| file.starts_with(bucket.join("1/thumb"))) {
         let segments = segments(&std::fs::read(picture).unwrap());
-        // JFIF's own header is all that may stand beside the picture: no EXIF, GPS, ICC, XMP (APP1 to APP15), no comment.
+        // Only JFIF's own header may be beside the picture: no EXIF, GPS, ICC or XMP (APP1 to APP15) and no comment.
         let metadata: Vec<_> = segments.iter().filter(|marker| matches!(marker, 0xe1..=0xef | 0xfe)).collect();
         assert!(metadata.is_empty(), "{}: {metadata:x?}", picture.display());
         assert!(segments.contains(&0xc2), "{} is progressive", picture.display());
@@ -76,7 +76,7 @@ fn a_listing_is_processed_once_and_then_only_what_changed() {
         modified(&bucket).into_iter().filter(|(file, at)| made.get(file) != Some(at)).map(|(file, _)| file).collect();
     for file in &changed {
         let name = file.file_name().unwrap().to_string_lossy();
-        assert!(name.starts_with("kitchen_") || name.ends_with(".zip"), "{name} was made again in vain");
+        assert!(name.starts_with("kitchen_") || name.ends_with(".zip"), "{name} was made again without need");
     }
     assert_eq!(changed.len(), 3 + 3, "three renditions and three archives: {changed:?}");
 }

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! A stage's way from a file to a registry and back, with the command that people use; and through an OCI registry, with
-//! the tool that everybody else uses.
+//! Publishing by the command: from a file to a registry and back, and through an OCI registry together with wkg.
 
 use std::ffi::OsStr;
 use std::io::Read as _;
@@ -59,7 +58,7 @@ impl Desk {
         }
     }
 
-    /// As [`Desk::stagehost`], for what has to succeed.
+    /// Runs a command that must succeed.
     fn does(&self, arguments: &[&str]) -> Said {
         let said = self.stagehost(arguments);
         assert_eq!(said.code, 0, "{arguments:?}: {}{}", said.text, said.stderr);
@@ -91,7 +90,7 @@ fn a_stage_is_published_listed_inspected_pulled_verified_and_yanked() {
     let inspected = desk.does(&["stage", "inspect", "empty", "--json"]).json;
     assert_eq!(inspected["manifest"]["version"], "1.0.0");
 
-    // What is pulled says itself what it is, and is what was signed.
+    // The pulled file contains its own name and version, and has the signed digest.
     let file = desk.path("pulled.wasm");
     let pulled = desk.does(&["stage", "pull", "empty@1.0.0", "-o", file.to_str().unwrap(), "--json"]).json;
     assert_eq!(pulled["digest"], digest);
@@ -134,7 +133,7 @@ fn other_bytes_need_another_version_and_names_are_checked() {
 }
 
 #[test]
-fn only_who_is_told_to_trust_the_key_believes_what_is_published() {
+fn a_published_stage_is_trusted_only_with_its_key() {
     let desk = Desk::new();
     let key = desk.does(&["keys", "new", "release"]).text;
     let key = &key[key.find("ed25519:").unwrap()..];
@@ -149,7 +148,7 @@ fn only_who_is_told_to_trust_the_key_believes_what_is_published() {
 }
 
 #[test]
-fn from_one_key_to_the_next_by_the_command() {
+fn the_command_moves_a_registry_from_one_key_to_the_next() {
     let desk = Desk::new();
     desk.does(&["keys", "new", "release"]);
     desk.publish("1.0.0");
@@ -175,14 +174,14 @@ fn from_one_key_to_the_next_by_the_command() {
     let again = desk.does(&["stage", "resign", "--all", "--key", "release-2"]);
     assert!(again.text.lines().all(|line| line.ends_with("already")), "{}", again.text);
 
-    // With nothing but the new key everything is there, and the yanking is still said.
+    // With the new key alone everything is listed, and the yank is kept.
     let listed = desk.stagehost(list);
     assert_eq!(listed.code, 0, "{}", listed.stderr);
     assert_eq!(listed.json["versions"][0]["yanked"]["reason"], "a test");
     assert!(listed.json["versions"].as_array().unwrap().iter().all(|v| v["manifest"]["publisher"] == id));
     let nothing = ["--keys", nobody.to_str().unwrap(), "--trust", public];
     assert_eq!(desk.stagehost(["stage", "verify", "empty@1.1.0"].into_iter().chain(nothing)).code, 0);
-    // And with nothing but the old one, nothing.
+    // With the old key alone nothing is trusted.
     std::fs::remove_file(desk.path("keys/release-2.pub")).unwrap();
     let refused = desk.stagehost(["stage", "resign", "--all", "--key", "release"]);
     assert_eq!(refused.code, 1);
@@ -206,7 +205,7 @@ fn a_private_key_that_others_can_read_signs_nothing() {
 }
 
 #[test]
-fn artifacts_are_made_again_where_they_are_missing_and_left_alone_where_they_are_not() {
+fn recompiling_makes_missing_artifacts_and_leaves_the_others_alone() {
     let desk = Desk::new();
     desk.does(&["keys", "new", "release"]);
     let file = guest("empty_asset").unwrap();
@@ -223,7 +222,7 @@ fn artifacts_are_made_again_where_they_are_missing_and_left_alone_where_they_are
 }
 
 #[test]
-fn a_bucket_is_a_registry_under_the_environment_that_the_aws_cli_has() {
+fn a_bucket_is_a_registry_with_the_variables_of_the_aws_cli() {
     let desk = Desk::new();
     desk.does(&["keys", "new", "release"]);
     let serve = Serve::start(&desk.path("out")).unwrap();
@@ -247,26 +246,16 @@ fn a_bucket_is_a_registry_under_the_environment_that_the_aws_cli_has() {
     assert_eq!(listed.json["versions"][0]["stage"], "empty", "{}", listed.stderr);
 }
 
-/// `docker-registry` on a free port, and `wkg`; or why the test is left out.
+/// `docker-registry` on a free port, and `wkg`.
 struct Oci {
     _server: Running,
     address: String,
     wkg: PathBuf,
 }
 
+/// Starts the registry; `None` if the test is skipped without it.
 fn oci(folder: &Path) -> Option<Oci> {
-    let wkg = stagehost_tests::cache().unwrap().join("bin/wkg");
-    let server = ["/usr/bin/docker-registry", "/usr/local/bin/docker-registry"].map(PathBuf::from);
-    let server = server.into_iter().find(|file| file.is_file());
-    let (Some(server), true) = (server, wkg.is_file()) else {
-        assert!(
-            std::env::var_os("STAGEHOST_REQUIRE_OCI").is_none(),
-            "docker-registry (a Debian package) and {} (cargo install wkg) are needed",
-            wkg.display()
-        );
-        println!("skipped: docker-registry or {} is missing", wkg.display());
-        return None;
-    };
+    let [server, wkg] = stagehost_needs::oci()?;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = folder.join("registry.yml");
     let storage = folder.join("oci");
@@ -299,7 +288,7 @@ fn wkg(oci: &Oci, arguments: &[&str]) {
 }
 
 #[test]
-fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
+fn wkg_pulls_published_stages_and_stages_that_wkg_pushed_can_be_published() {
     let desk = Desk::new();
     let Some(oci) = oci(desk.folder.path()) else { return };
     desk.does(&["keys", "new", "release"]);
@@ -312,7 +301,7 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     assert_eq!(published["created"], true, "{published:#}");
     assert_eq!(desk.does(&publish).json["created"], false, "the same again changes nothing");
 
-    // Ours, read by wkg.
+    // Published by stagehost, pulled by wkg.
     let theirs = desk.path("read-by-wkg.wasm");
     let reference = format!("{}/stages/empty:1.0.0_a.1", oci.address);
     wkg(&oci, &["oci", "pull", &reference, "-o", theirs.to_str().unwrap(), "--insecure", &oci.address]);
@@ -322,7 +311,7 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     let pulled = desk.does(&["stage", "pull", &format!("oci://{reference}"), "-o", ours.to_str().unwrap(), "--json"]);
     assert_eq!(pulled.json["digest"], published["digest"]);
 
-    // What hosts read lies beside it, whole.
+    // The documents for hosts are in a second manifest beside it.
     let beside = format!("http://{}/v2/stages/empty/manifests/1.0.0_a.1.stagehost", oci.address);
     let manifest: Value = get(&beside);
     let subject = get(&format!("http://{}/v2/stages/empty/manifests/1.0.0_a.1", oci.address));
@@ -333,7 +322,7 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     let titles: Vec<_> = titles.collect();
     assert_eq!(titles, ["artifacts", "artifacts", "blobs", "blobs", "stages"]);
 
-    // Another's bytes under our tag are refused.
+    // Other bytes under a published tag are refused.
     let other = desk.stagehost([
         "stage",
         "publish",
@@ -350,7 +339,7 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     assert_eq!(other.code, 1);
     assert!(other.stderr.contains("published already with other bytes"), "{}", other.stderr);
 
-    // The same component under a tag that another tool has pushed, or that an interruption has left alone, is completed.
+    // A tag with the same component is completed: another tool has pushed it, or a publication was interrupted.
     let again = format!("{}/again/empty:1.0.0_a.1", oci.address);
     wkg(&oci, &["oci", "push", &again, ours.to_str().unwrap(), "--insecure", &oci.address]);
     let place = format!("oci://{}/again", oci.address);
@@ -361,9 +350,9 @@ fn wkg_reads_what_was_published_and_what_wkg_writes_can_be_published() {
     let subject = get(&format!("http://{}/v2/again/empty/manifests/{by_digest}", oci.address));
     assert_eq!(subject["layers"][0]["digest"], published["digest"]);
     assert_eq!(subject, get(&format!("http://{}/v2/again/empty/manifests/1.0.0_a.1", oci.address)));
-    assert_eq!(desk.does(&complete).json["created"], false, "and then it is whole");
+    assert_eq!(desk.does(&complete).json["created"], false, "and then it is complete");
 
-    // Written by wkg, read by us, published for hosts.
+    // Pushed by wkg, pulled by stagehost, published for hosts.
     let reference = format!("{}/theirs/sepia:0.3.0", oci.address);
     wkg(&oci, &["oci", "push", &reference, guest, "--insecure", &oci.address]);
     let file = desk.path("sepia.wasm");

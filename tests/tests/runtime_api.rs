@@ -1,4 +1,4 @@
-//! The emulated Runtime API against the smallest function there is, so that what it says of the host can be believed.
+//! The emulated Runtime API with the smallest possible function: a test of the emulation that the other tests rely on.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -87,7 +87,7 @@ async fn an_end_instead_of_an_answer_is_an_error_that_says_how_it_ended() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_late_is_none_and_ends_the_function() {
+async fn a_late_answer_is_an_error_and_ends_the_function() {
     let function = started().await;
     function.ready().await.unwrap();
     let soon = Deadline::In(Duration::from_millis(200));
@@ -98,7 +98,7 @@ async fn an_answer_that_is_late_is_none_and_ends_the_function() {
 }
 
 #[tokio::test]
-async fn a_failed_initialisation_is_what_an_invocation_sees() {
+async fn an_invocation_fails_with_the_error_of_a_failed_initialisation() {
     let function = Function::start(tiny(), [("FAIL_INIT", "1")]).await.unwrap();
     assert_eq!(function.ready().await.unwrap_err().error_type, "Tiny.Init");
     assert_eq!(function.invoke(&json!({}), Deadline::USUAL).await.unwrap_err().error_type, "Tiny.Init");
@@ -106,7 +106,7 @@ async fn a_failed_initialisation_is_what_an_invocation_sees() {
 }
 
 #[tokio::test]
-async fn an_answer_is_taken_once_and_only_up_to_lambdas_size() {
+async fn an_answer_is_accepted_once_and_only_up_to_lambdas_size() {
     let function = started().await;
     assert_eq!(function.invoke(&json!({"do": "twice"}), Deadline::USUAL).await.unwrap(), 1);
     let second = function.line(|line| line.starts_with("second answer")).await.unwrap();
@@ -165,7 +165,7 @@ async fn it_ends_by_sigterm_or_when_it_is_dropped_even_frozen() {
 }
 
 #[tokio::test]
-async fn memory_and_descriptors_are_those_of_the_process() {
+async fn memory_and_descriptors_are_measured_on_the_process() {
     let function = started().await;
     echo(&function, Deadline::USUAL).await;
     let (memory, descriptors) = (function.resident_bytes().unwrap(), function.descriptors().unwrap());
@@ -179,7 +179,7 @@ async fn memory_and_descriptors_are_those_of_the_process() {
 }
 
 #[tokio::test]
-async fn the_time_to_the_first_answer_begins_with_the_process_and_stays() {
+async fn the_time_to_the_first_answer_counts_from_the_start_and_does_not_change() {
     let function = started().await;
     assert_eq!(function.time_to_first_answer(), None);
     echo(&function, Deadline::USUAL).await;
@@ -190,7 +190,7 @@ async fn the_time_to_the_first_answer_begins_with_the_process_and_stays() {
 }
 
 #[tokio::test]
-async fn ten_thousand_invocations_are_no_matter() {
+async fn ten_thousand_invocations_are_answered() {
     let function = started().await;
     for n in 0..10_000u32 {
         let payload = format!("{{\"n\":{n}}}");

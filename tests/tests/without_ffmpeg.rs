@@ -1,4 +1,4 @@
-//! A machine without ffmpeg: the videos say what is missing and what to do, and everything else is done.
+//! A machine without ffmpeg: the videos fail with the next step in their messages, and everything else is done.
 #![allow(clippy::unwrap_used)]
 
 use stagehost_tests::{file, ran, run, run_command};
@@ -17,7 +17,7 @@ fn videos_name_ffmpeg_and_the_next_step_and_photos_go_on() {
     let (nothing, document) = (folder("nothing", &[]), folder("document", &["description.pdf"]));
     let input = folder("listing", &["staircase.mp4", "walk-through.mp4", "kitchen.jpg"]);
 
-    // Builds the stages where that is to be done: it needs cargo, which the next run cannot find.
+    // Builds the stages if necessary: that needs cargo, which the next run cannot find.
     let ready = run([document, "--out".into(), dir.path().join("ready")]).unwrap();
     assert_eq!(ready.code, 0, "{}", ready.stderr);
 

@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
+use stagehost_needs::{SCRIPT, program};
+
 fn stagehost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stagehost"));
     command.args(arguments).env_remove("COLUMNS").env_remove("NO_COLOR").stdin(Stdio::null());
@@ -15,19 +17,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The output of a command on a terminal, or `None` where there is no `script`.
+/// Returns the output of a command on a terminal. `None` if the test is skipped without `script`.
 fn on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> Option<String> {
     let command = [&[env!("CARGO_BIN_EXE_stagehost")], arguments].concat().join(" ");
     let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
     script.env_remove("NO_COLOR").env("TERM", "xterm").envs(environment.iter().copied());
-    match script.output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => {
-            println!("skipped: script cannot be run ({error})");
-            None
-        }
-    }
+    program(&SCRIPT).then(|| String::from_utf8_lossy(&script.output().unwrap().stdout).into_owned())
 }
 
 #[test]

@@ -129,6 +129,23 @@ mod tests {
         assert!(!health.given_up("X", &mended));
     }
 
+    /// Only the canary that a state ran last is remembered. So one that was given up is tried again if the pins change to
+    /// another canary and back.
+    #[test]
+    fn a_canary_that_was_given_up_is_forgotten_when_the_state_runs_another_one() {
+        let ((health, events), bad) = (health(), canary(Some(10)));
+        health.add("X", &bad, 100, 100, false);
+        let mut other = bad.clone();
+        other.percent += 1;
+        health.add("X", &other, 1, 0, false);
+        assert!(!health.given_up("X", &bad));
+        health.add("X", &bad, 19, 19, false);
+        assert!(!health.given_up("X", &bad), "its earlier calls do not count");
+        health.add("X", &bad, 1, 1, false);
+        assert!(health.given_up("X", &bad));
+        assert_eq!(events.lock().unwrap().len(), 2);
+    }
+
     #[test]
     fn a_canary_that_cannot_be_loaded_is_given_up_at_once() {
         let ((health, events), canary) = (health(), canary(None));

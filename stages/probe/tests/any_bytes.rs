@@ -176,14 +176,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Real and hostile files, if STAGEHOST_MEDIA names a folder of them.
+/// Real and hostile files.
 #[test]
 fn every_file_of_the_media_collection_is_answered() {
-    let folder = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default());
-    if !folder.is_dir() {
-        println!("skipped: there is no media collection at {folder:?} (STAGEHOST_MEDIA)");
-        return;
-    }
+    let Some(folder) = stagehost_needs::media("") else { return };
     for path in files(&folder) {
         check(&std::fs::read(&path).unwrap());
         let mut source = Reader::new(std::fs::File::open(&path).unwrap()).unwrap();

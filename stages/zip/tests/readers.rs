@@ -1,17 +1,17 @@
 //! The stage's archives are opened by independent readers.
 //!
-//! The `zip` crate always reads them, and so do the command-line tools that are installed. Missing tools are named on
-//! standard output (`cargo test -- --nocapture`).
+//! The `zip` crate always reads along, and so do the command-line tools that are installed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
 use stage_zip::archive::{Archive, DosDate, Entry, Part};
 use stage_zip::names::Names;
+use stagehost_needs::{self as needs, Need};
 use zip::ZipArchive;
 
 /// Returns the entries of files with any names, made safe and unique as the stage does it.
@@ -58,28 +58,23 @@ fn read_back(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The tools that can test an archive, and their arguments.
-const TOOLS: [(&str, &[&str]); 5] = [
-    ("unzip", &["-tqq"]),
-    ("7zz", &["t", "-bd"]),
-    ("bsdtar", &["-tf"]),
-    ("busybox", &["unzip", "-t"]),
-    ("python3", &["-c", "import sys,zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"]),
+const TOOLS: [(&Need, &[&str]); 5] = [
+    (&needs::UNZIP, &["-tqq"]),
+    (&needs::SEVEN_ZIP, &["t", "-bd"]),
+    (&needs::BSDTAR, &["-tf"]),
+    (&needs::BUSYBOX, &["unzip", "-t"]),
+    (&needs::PYTHON3, &["-c", "import sys,zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"]),
 ];
 
 /// Tests the archive at `path` with every installed tool.
 fn test_with_tools(path: &Path) {
-    for (tool, arguments) in TOOLS {
+    for (need, arguments) in TOOLS.into_iter().filter(|(need, _)| needs::program(need)) {
+        let tool = need.name;
         // With a UTF-8 locale, names with non-ASCII letters are accepted on every machine.
-        let result = Command::new(tool).args(arguments).arg(path).env("LC_ALL", "C.UTF-8").output();
-        match result {
-            Err(error) => println!("{tool}: not tested, {error}"),
-            Ok(output) => {
-                let printed =
-                    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{tool} {}: {}", path.display(), &printed[..printed.len().min(2_000)]);
-                println!("{tool}: accepts {}", path.display());
-            }
-        }
+        let output = Command::new(tool).args(arguments).arg(path).env("LC_ALL", "C.UTF-8").output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{tool} {}: {}", path.display(), &printed[..printed.len().min(2_000)]);
+        println!("{tool}: accepts {}", path.display());
     }
 }
 
@@ -132,10 +127,8 @@ fn naughty_names() -> Vec<String> {
     ];
     let mut names: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
     names.push("x".repeat(5_000) + ".jpg");
-    let media = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default());
-    match std::fs::read(media.join("naughty-strings.txt")) {
-        Ok(list) => names.extend(String::from_utf8_lossy(&list).lines().map(str::to_owned)),
-        Err(_) => println!("skipped: there is no naughty-strings.txt in {media:?} (STAGEHOST_MEDIA)"),
+    if let Some(list) = stagehost_needs::media("naughty-strings.txt") {
+        names.extend(String::from_utf8_lossy(&std::fs::read(list).unwrap()).lines().map(str::to_owned));
     }
     names
 }
@@ -155,13 +148,11 @@ fn every_reader_opens_an_archive_of_naughty_names() {
     // Extracted, they are as many files as there are names, and all in the directory.
     let directory = tempfile::tempdir().unwrap();
     let script = "import sys,zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
-    match Command::new("python3").args(["-c", script]).arg(file.path()).arg(directory.path()).status() {
-        Err(error) => println!("python3: not tested, {error}"),
-        Ok(status) => {
-            assert!(status.success());
-            let extracted = std::fs::read_dir(directory.path().join("photo/vertical")).unwrap().count();
-            assert_eq!(extracted, files.len());
-        }
+    if needs::program(&needs::PYTHON3) {
+        let unpack = Command::new("python3").args(["-c", script]).arg(file.path()).arg(directory.path()).status();
+        assert!(unpack.unwrap().success());
+        let extracted = std::fs::read_dir(directory.path().join("photo/vertical")).unwrap().count();
+        assert_eq!(extracted, files.len());
     }
 }
 
@@ -274,18 +265,17 @@ fn every_reader_opens_an_archive_of_more_than_four_gibibytes() {
         (&mut file.as_file()).seek(SeekFrom::Start(*start)).unwrap();
         file.as_file().write_all(bytes).unwrap();
     }
-    for (tool, arguments, after) in [
-        ("unzip", &["-p"][..], &["small.jpg"][..]),
-        ("7zz", &["e", "-so", "-bd"], &["small.jpg"]),
-        ("python3", &["-c", PYTHON_READ], &["small.jpg"]),
+    for (need, arguments) in [
+        (&needs::UNZIP, &["-p"][..]),
+        (&needs::SEVEN_ZIP, &["e", "-so", "-bd"]),
+        (&needs::PYTHON3, &["-c", PYTHON_READ]),
     ] {
-        match Command::new(tool).args(arguments).arg(file.path()).args(after).output() {
-            Err(error) => println!("{tool}: not tested, {error}"),
-            Ok(output) => {
-                assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
-                assert_eq!(output.stdout, vec![0; 1_234], "{tool}");
-                println!("{tool}: reads after 12 GiB");
-            }
+        if needs::program(need) {
+            let tool = need.name;
+            let output = Command::new(tool).args(arguments).arg(file.path()).arg("small.jpg").output().unwrap();
+            assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(output.stdout, vec![0; 1_234], "{tool}");
+            println!("{tool}: reads after 12 GiB");
         }
     }
 

@@ -1,5 +1,5 @@
 //! From the start of the process to the first answer, for ten photos to validate: the host beside a Node function that does
-//! the same as it is commonly done. `tests/bench/README.md` says how to run it and what came of it.
+//! the same as it is commonly done. `tests/bench/README.md` says how to run it and has the results.
 
 mod photos;
 
@@ -20,7 +20,7 @@ use stagehost_tests::{cache, file};
 const BUCKET: &str = "medias";
 const ROUNDS: usize = 21;
 
-/// A process to start, and what to ask it first.
+/// A process to start, and its first request.
 struct Contender {
     name: &'static str,
     what: &'static str,
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
 }
 
 async fn compare() -> Result<()> {
-    // `cargo bench` hands over its own arguments; only a number of rounds means something here.
+    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
     let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
     let node = node_modules()?;
     let server = Seaweed::start()?;
@@ -58,7 +58,7 @@ async fn compare() -> Result<()> {
     let mut answers: BTreeMap<&str, Value> = BTreeMap::new();
     for round in 0..=rounds {
         for turn in 0..contenders.len() {
-            // Nobody is always behind the same other.
+            // The order changes, so that no candidate always runs behind the same other.
             let contender = &contenders[(turn + round) % contenders.len()];
             let (function, answer) = first_answer(contender, &server.endpoint()).await?;
             answers.insert(contender.name, answer);
@@ -111,7 +111,7 @@ fn contenders(node: &Path, keys: &[String]) -> Result<Vec<Contender>> {
 }
 
 async fn first_answer(contender: &Contender, endpoint: &str) -> Result<(Function, Value)> {
-    // On one core of the machine's, as a Lambda of less than 1.8 GB has; the S3 server stays where it likes.
+    // On one core, as a Lambda of less than 1.8 GB has; the S3 server may use all.
     let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
         Ok(cpu) => {
             let mut command = Command::new("taskset");
@@ -135,7 +135,7 @@ async fn first_answer(contender: &Contender, endpoint: &str) -> Result<(Function
     Ok((function, answer))
 }
 
-/// The same work was done: both found the same of every photo.
+/// Both found out the same about every photo, so both did the same work.
 fn same_findings(host: &Value, node: &Value) -> Result<()> {
     let assets = |batch: &Value| batch["assets"].as_array().cloned().unwrap_or_default();
     let (host, node) = (assets(host), assets(node));
@@ -180,7 +180,7 @@ async fn upload(client: &Client, photos: &BTreeMap<String, Vec<u8>>) -> Result<V
     Ok(keys)
 }
 
-/// The folder with the Node function and its packages, installed where they are missing or others.
+/// Returns the folder with the Node function and its packages; installs them if they are missing or have other versions.
 fn node_modules() -> Result<PathBuf> {
     let (source, folder) = (file("tests/bench/cold-start/node"), cache()?.join("cold-start"));
     std::fs::create_dir_all(&folder)?;

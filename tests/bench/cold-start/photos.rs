@@ -1,4 +1,4 @@
-//! Ten photos of a phone's size, made from the sample listing: enlarged, and with noise so that they weigh what photos do.
+//! Ten photos as large as a phone's, made from the sample listing: enlarged, and with noise for a realistic file size.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub const HEIGHT: u32 = 3024;
 const SAMPLES: [&str; 5] = ["front.jpg", "kitchen.jpg", "living-room.jpg", "evening-view.jpg", "staircase.jpg"];
 const COUNT: usize = 10;
 
-/// By file name; the same bytes every time.
+/// Returns the photos by file name. The bytes are the same every time.
 pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
     let mut photos = BTreeMap::new();
     let mut noise = 0x5eed_u64;
@@ -27,7 +27,7 @@ pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
             *value = value.saturating_add((noise % 16) as u8);
         }
         let mut encoded = Vec::new();
-        // A little more or less for each, so that no two are of one size.
+        // No two have the same size.
         JpegEncoder::new_with_quality(&mut encoded, 90 + (index % 3) as u8).encode_image(&picture)?;
         let orientation = [1, 6, 1, 3, 8][index % 5];
         photos.insert(format!("photo-{index:02}.jpg"), with_orientation(&encoded, orientation));
@@ -35,7 +35,7 @@ pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(photos)
 }
 
-/// Puts the smallest EXIF segment there is behind the start of the image.
+/// Puts the smallest possible EXIF segment behind the start of the image.
 fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     #[rustfmt::skip]
     let segment = [

@@ -1,5 +1,5 @@
 //! What the host itself costs, in one process: dispatching to stages that do nothing, making their instances, and getting a
-//! stage ready with and without a compiler. `tests/bench/README.md` says how to run it and what came of it.
+//! stage ready with and without a compiler. `tests/bench/README.md` says how to run it and has the results.
 
 #[path = "../../fixtures/dispatching.rs"]
 mod dispatching;
@@ -90,7 +90,7 @@ async fn calling() -> Result<()> {
     Ok(())
 }
 
-/// Two states that call the host, pinned to stages that do nothing.
+/// Makes a package with two states, pinned to stages that do nothing.
 fn package_of_empty_stages() -> Result<PathBuf> {
     let task = |next: Option<&str>| {
         let mut task = json!({
@@ -116,7 +116,7 @@ fn package_of_empty_stages() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// From bytes on the disk (in the page cache) to a stage that can be called.
+/// Measures the way from a file in the page cache to a stage that can be called.
 async fn loading() -> Result<()> {
     let package = package()?;
     let pins = Pins::parse(&std::fs::read(package.folder.join("pins.json"))?, "pins.json")?;
@@ -126,7 +126,7 @@ async fn loading() -> Result<()> {
     for (name, pin) in by_name {
         let mut verified = Times::default();
         for _ in 0..LOADS {
-            // A store of its own each time, or the second would be served from memory.
+            // A new store each time, because the same one would keep the stage in memory.
             let stages = PackagedStages::open(engine.clone(), package.folder.join("stages"))?;
             let started = Instant::now();
             stages.stage(pin).await?;

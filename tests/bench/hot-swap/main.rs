@@ -1,5 +1,5 @@
 //! Pins that change under load beside pins that stay, and the time from a change to the first answer of the new version.
-//! `tests/bench/README.md` says how to run it and what came of it.
+//! `tests/bench/README.md` says how to run it and has the results.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../fixtures/desk.rs"]
@@ -10,8 +10,6 @@ mod desk;
 mod surroundings;
 #[path = "../../fixtures/swapping.rs"]
 mod swapping;
-#[path = "../../fixtures/versions.rs"]
-mod versions;
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +18,7 @@ use desk::{Desk, validate};
 use stagehost_tests::package::package;
 use stagehost_tests::statistics::Times;
 use surroundings::started_with;
-use swapping::{Load, run};
+use swapping::{Load, published, run};
 
 const ROUNDS: usize = 5;
 const CALLS: usize = 40_000;
@@ -36,15 +34,15 @@ fn main() -> Result<()> {
 }
 
 async fn under_load() -> Result<()> {
-    let published = versions::published(3).await?;
+    let published = published(3).await?;
     let every = Duration::from_millis(30);
     let load = |changes| Load { callers: 8, calls: CALLS, changes, every, max_age: Duration::from_millis(50) };
-    println!("8 callers, {CALLS} calls at least, an empty batch stage; milliseconds of a call");
+    println!("8 callers, {CALLS} calls at least, a batch stage that answers with its version; milliseconds of a call");
     let mut ratios = Vec::new();
     for round in 1..=ROUNDS {
         let mut p99 = Vec::new();
         for (what, changes) in [("pins that stay", 0), ("100 changes", CHANGES)] {
-            let seen = run(published.stages.clone(), &published.pins, &load(changes)).await?;
+            let seen = run(&published, &load(changes)).await?;
             let wrong = seen.failed.len() + seen.stale.len() + seen.mixed.len() + seen.refused.len();
             ensure!(wrong == 0, "{seen:?}");
             let high = seen.times.quantile(0.99);

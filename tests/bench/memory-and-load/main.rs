@@ -1,5 +1,5 @@
-//! Ten thousand invocations of one process: what each takes, and what stays behind. `tests/bench/README.md` says how to run
-//! it and what came of it.
+//! Ten thousand invocations of one process: the time of each, and the memory and descriptors that stay in use. `tests/bench/README.md` says how to run
+//! it and has the results.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ async fn measure(what: &str, command: Command, variables: Vec<(String, String)>,
         if n == SETTLED {
             settled = (function.resident_bytes()?, function.descriptors()?);
         }
-        // What it logs would otherwise grow in this process.
+        // The log would grow in this process.
         function.forget_lines();
     }
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);

@@ -1,4 +1,4 @@
-"""Batches that go through: from a message on the queue to what the backend is told."""
+"""Batches that succeed: from a message on the queue to the callback."""
 
 import io
 import json
@@ -13,12 +13,12 @@ STRAIGHT = ["ValidateRawAssets", "CheckValidation", "ParallelProcessing", "Check
 
 
 def by_name(body):
-    """What the callback says of each file."""
+    """Returns the callback's entry of each file."""
     return {output["rawKey"].rsplit("/", 1)[1]: output for output in body["outputs"]}
 
 
 def transcoded(desk, job, status="COMPLETE", **more):
-    """Ends a job as MediaConvert would, with its files if it is complete."""
+    """Ends a job as MediaConvert does, with its files if it is complete."""
     if status == "COMPLETE":
         for bucket, key in outputs(job):
             body = (desk.samples / "walk-through.mp4").read_bytes()
@@ -62,7 +62,7 @@ def a_listing_with_photos_a_document_and_a_video_goes_all_the_way(desk):
     equal(desk.states(arn), STRAIGHT, "the states")
     equal(desk.errors(arn), [], "tasks that failed")
     equal(json.loads(end["output"])["counts"]["failed"], 0, "files that failed, in the execution's output")
-    # The states inside branches are seen in the host's log.
+    # The states inside branches are in the host's log.
     called = until("the log of every state", lambda: (
         seen := {line.get("state") for line in desk.logged() if line.get("execution") == arn}
     ) >= {"ValidateRawAssets", "GenerateThumbnails", "ProcessVideos", "CreateZipBundle", "FinalizeAndCallback"} and seen)

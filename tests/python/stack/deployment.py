@@ -1,16 +1,16 @@
-"""Deploys statemachine/template.yaml on ministack, as statemachine/README.md tells, and knows what had to differ.
+"""Deploys statemachine/template.yaml on ministack as statemachine/README.md describes, with these differences.
 
 | What differs | Why |
 |---|---|
-| `AWS::MediaConvert::Queue` and `AWS::MediaConvert::JobTemplate` are left out; all else knows their names | There is no MediaConvert |
+| `AWS::MediaConvert::Queue` and `AWS::MediaConvert::JobTemplate` are left out; their names are used | There is no MediaConvert |
 | MediaConvert's API is `stack/transcoder.py`, and the test puts its events on the default bus | The same |
-| Retries wait a hundredth of their seconds (`SFN_WAIT_SCALE`), without jitter | Nobody wants to wait twenty minutes |
-| Architecture is this machine's, and not the default | The function runs here |
+| Retries wait a hundredth of their seconds (`SFN_WAIT_SCALE`), without jitter | They would take twenty minutes |
+| The architecture is this machine's instead of the default | The function runs here |
 | The backend's certificate is the test's own (`SSL_CERT_FILE` of the function) | `CallbackUrl` must be https |
 | ministack itself is corrected in seven places | See `ministack_start.py` |
 
-Everything else of the template is created by CloudFormation as it is written. Policies are enforced (`AUTH`): the function
-has no more rights than its role gives it, and what the backend does here it does with the backend's role.
+CloudFormation creates everything else as the template says. Policies are enforced (`AUTH`): the function has the rights of
+its role only, and the backend's requests use the backend's role.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ WAIT_SCALE = "0.01"
 
 
 class Intrinsics(yaml.SafeLoader):
-    """Reads CloudFormation's short forms into the long ones, as the JSON of a template has them."""
+    """Reads YAML and turns CloudFormation's short forms into the long ones of JSON templates."""
 
 
 def intrinsic(loader, suffix, node):
@@ -52,7 +52,7 @@ Intrinsics.add_multi_constructor("!", intrinsic)
 
 
 def named(value, found):
-    """All logical ids that a part of a template refers to."""
+    """Returns all logical ids that a part of a template refers to."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == "Ref":
@@ -71,7 +71,7 @@ def named(value, found):
 
 
 def adapted(template):
-    """The template without what ministack has not; nothing that stays may refer to it."""
+    """Returns the template without the resources that ministack lacks. Nothing else may refer to them."""
     left_out = {name for name, resource in template["Resources"].items() if resource["Type"] in LEFT_OUT}
     equal(len(left_out), len(LEFT_OUT), "resources of MediaConvert")
     kept = {name: resource for name, resource in template["Resources"].items() if name not in left_out}
@@ -81,7 +81,7 @@ def adapted(template):
 
 
 def certificate(folder):
-    """A certificate for this machine's address, and its key."""
+    """Makes a certificate for this machine's address, and its key."""
     key, own = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -92,7 +92,7 @@ def certificate(folder):
 
 
 class Deployment:
-    """The stack, its clients and what stands around it. Use it in a `with` block."""
+    """The stack, its clients and the services around it. Use it in a `with` block."""
 
     def __init__(self, folder, repository, package, hostile):
         self.folder, self.repository = pathlib.Path(folder), pathlib.Path(repository)
@@ -117,7 +117,7 @@ class Deployment:
         }
         for name, service in services.items():
             setattr(self, name, client(endpoint, service))
-        # What the backend does, it does with its own role.
+        # The backend uses its own role.
         self.its_s3, self.its_sqs, self.its_states = (client(endpoint, s, INSTANCE) for s in ("s3", "sqs", "stepfunctions"))
         self.s3.create_bucket(Bucket=ARTIFACTS)
         self.secret = self.secrets.create_secret(Name="callback", SecretString=json.dumps({"secret": SECRET}))["ARN"]
@@ -127,13 +127,13 @@ class Deployment:
         return self.server.__exit__(*error)
 
     def upload_artifact(self, folder, body, ending):
-        """Under the digest of what it holds, so that an update is noticed."""
+        """Uploads a file under its digest, so that CloudFormation sees a change."""
         key = f"{folder}/{hashlib.sha256(body).hexdigest()[:16]}{ending}"
         self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=body)
         return key
 
     def deploy(self, package, definition=None):
-        """What `aws cloudformation deploy` does: a change set, executed. Gives the stack's outputs."""
+        """Makes a change set and executes it, as `aws cloudformation deploy` does. Returns the stack's outputs."""
         definition = pathlib.Path(definition or self.definition)
         parameters = {
             "Environment": ENVIRONMENT, "ArtifactBucket": ARTIFACTS,

@@ -1,4 +1,4 @@
-"""What the backend and operators do, in one call each: upload, send a job, look at an execution and at the dead letters."""
+"""What the backend and operators do, in one call each: upload, send a job, read an execution and the dead letters."""
 
 import json
 import os
@@ -27,25 +27,25 @@ class Desk:
         self.dead = []
 
     def upload(self, listing, sample, name=None):
-        """As the backend does; gives the key."""
+        """Uploads a sample as the backend does. Returns its key."""
         key = f"{listing}/raw/{MEDIA[sample]}/2026-01-02/{name or sample}"
         self.aws.its_s3.put_object(Bucket=self.bucket, Key=key, Body=(self.samples / sample).read_bytes())
         return key
 
     def job(self, listing, samples, **more):
-        """A job for uploaded samples; a pair is a sample and the name that it is uploaded under."""
+        """Uploads samples. Returns a job for them. A pair is a sample and the name for its upload."""
         keys = [self.upload(listing, *([sample] if isinstance(sample, str) else sample)) for sample in samples]
         return {"jobId": 4, "batchId": 5, "listingId": listing, "assets": keys, "retry": 0, **more}
 
     def send(self, job):
-        """Sends a job, or any text; gives the message's id."""
+        """Sends a job or any text. Returns the message's id."""
         body = job if isinstance(job, str) else json.dumps(job)
         attributes = {"Traceparent": {"DataType": "String", "StringValue": TRACE}}
         sent = self.aws.its_sqs.send_message(QueueUrl=self.queue, MessageBody=body, MessageAttributes=attributes)
         return sent["MessageId"]
 
     def arn(self, listing, retry=0):
-        """Of the execution that a job of `job` starts."""
+        """Returns the ARN of the execution that a job of `job` starts."""
         name = f"listing-{listing}_batch-5_job-4_retry-{retry}"
         return self.machine.replace(":stateMachine:", ":execution:") + f":{name}"
 
@@ -58,7 +58,7 @@ class Desk:
         return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
     def ended(self, arn, status):
-        """The description of an execution that is over, which must have ended like this."""
+        """Waits for the end of an execution with this status. Returns its description."""
         describe = self.aws.its_states.describe_execution
         seen = until(f"the end of {arn}", lambda: (it := describe(executionArn=arn))["status"] in DONE and it)
         equal(seen["status"], status, f"the end of {arn}: {seen.get('error')} {seen.get('cause')}")
@@ -69,17 +69,17 @@ class Desk:
         return [event for page in pages for event in page["events"]]
 
     def states(self, arn):
-        """The states that an execution entered, in order; ministack tells of those outside branches."""
+        """Returns the states that an execution entered, in order; ministack lists only those outside branches."""
         entered = (event.get("stateEnteredEventDetails") for event in self.history(arn))
         return [details["name"] for details in entered if details]
 
     def errors(self, arn):
-        """How tasks failed, in order."""
+        """Returns the errors of failed tasks, in order."""
         failed = (event.get("taskFailedEventDetails") for event in self.history(arn))
         return [details["error"] for details in failed if details]
 
     def dead_letters(self):
-        """All that the dead-letter queue has ever held, each message once."""
+        """Returns every message that the dead-letter queue ever had, each once."""
         taken = self.aws.sqs.receive_message(
             QueueUrl=self.dead_queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages", [])
         for message in taken:
@@ -88,11 +88,11 @@ class Desk:
         return self.dead
 
     def dead_letter(self, what, is_it):
-        """The message for which `is_it` holds, once it is there."""
+        """Waits for a message for which `is_it` holds. Returns it."""
         return until(what, lambda: next((message for message in self.dead_letters() if is_it(message)), None))
 
     def logged(self):
-        """What the host has said so far: its own lines, as JSON."""
+        """Returns the host's log lines so far, as JSON."""
         pages = self.aws.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{self.function}")
         for page in pages:
             for event in page["events"]:
@@ -106,7 +106,7 @@ class Desk:
         equal(answer["FailedEntryCount"], 0, f"the bus's answer {answer}")
 
     def kill_the_function(self):
-        """Every process that ministack runs as the function, without a word."""
+        """Kills every process that ministack runs as the function."""
         wanted = f"AWS_LAMBDA_FUNCTION_NAME={self.function}".encode(), f"AWS_ENDPOINT_URL={self.aws.endpoint}".encode()
         killed = []
         for process in pathlib.Path("/proc").glob("[0-9]*"):

@@ -1,6 +1,6 @@
-"""What stands after the deployment, compared with what operators and the backend team were promised: names, limits, rights.
+"""The deployed resources, compared with what operators and the backend team were promised: names, limits, rights.
 
-ministack does not keep every property. These are read in the template instead, so that a change of them is noticed here too:
+ministack does not keep every property. These are read from the template instead:
 
 | Resource | Property |
 |---|---|

@@ -1,4 +1,4 @@
-"""What goes wrong around the host, and where it ends: the backend is told, or the dead-letter queue has all of it."""
+"""Faults around the host: each result reaches the backend or the dead-letter queue."""
 
 import json
 
@@ -7,7 +7,7 @@ from stack.batches import STRAIGHT, transcoded
 
 
 def down(until_attempt=None):
-    """A backend that is overloaded, up to one attempt or for good."""
+    """A backend that is overloaded up to one attempt, or always."""
     return lambda attempt: 503 if until_attempt is None or attempt < until_attempt else 200
 
 
@@ -36,7 +36,7 @@ def a_result_that_nobody_takes_is_kept_whole_and_runs_again_from_there(desk):
     equal(files["kitchen-damaged.jpg"]["problem"]["code"], "Stage.Corrupt", "the problem in the result")
     equal(len(result["bundles"]), 3, "archives in the result")
 
-    # As the README tells operators: the body is a batch document like any other.
+    # As statemachine/README.md says, the body is a batch document like any other.
     before = versions(desk, "201/thumb/") + versions(desk, "201/zip/")
     desk.backend.moods.pop(201)
     desk.send({**result, "retry": 1})
@@ -84,7 +84,7 @@ def a_host_that_dies_in_a_call_is_called_again(desk):
 
 
 def refusals(desk, message):
-    """What the host said whenever it refused a message, in order."""
+    """Returns the host's log lines about refused messages, in order."""
     lines = (line for line in desk.logged() if line.get("message", "").startswith("job refused"))
     return [(line["receives"], line["again_after_seconds"]) for line in lines if line["message_id"] == message]
 
@@ -106,7 +106,7 @@ def a_job_that_could_not_be_started_comes_back_by_itself(desk):
 
 
 def a_message_that_nobody_can_read_is_dead_after_five_receives(desk):
-    # Nobody shortens what the queue hides it for, save the host itself.
+    # Only the host itself shortens the message's visibility timeout.
     message = desk.send("{oops")
     desk.dead_letter("the bad message is dead", lambda message: message["Body"] == "{oops")
     seen = until("the log of all receives", lambda: (seen := refusals(desk, message))[4:] and seen)

@@ -1,4 +1,4 @@
-"""MediaConvert's API as far as the host calls it. It transcodes nothing: the test says how each job ends."""
+"""The operations of MediaConvert's API that the host calls. It transcodes nothing: the test decides how each job ends."""
 
 import http.server
 import json
@@ -31,7 +31,7 @@ class Transcoder:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def created(self, wanted):
-        """CreateJob: the same request token is the same job."""
+        """CreateJob. The same request token returns the same job."""
         token = wanted["clientRequestToken"]
         job = self.tokens.setdefault(token, {
             **wanted, "id": f"1767312000000-{len(self.tokens):06}", "status": "SUBMITTED",
@@ -41,14 +41,14 @@ class Transcoder:
         return job
 
     def job_of(self, listing):
-        """The job for a listing's video, once it is there."""
+        """Waits for the job of a listing's video. Returns it."""
         def look():
             return next((j for j in self.jobs.values() if j["userMetadata"]["listing"] == str(listing)), None)
         return until(f"a job of listing {listing}", look)
 
 
 def outputs(job):
-    """Bucket and key of everything that a job is to write."""
+    """Returns bucket and key of every output of a job."""
     for group in job["settings"]["outputGroups"]:
         destination = group["outputGroupSettings"]["fileGroupSettings"]["destination"]
         bucket, _, base = destination.removeprefix("s3://").partition("/")
@@ -57,7 +57,7 @@ def outputs(job):
 
 
 def event(job, status, **more):
-    """What MediaConvert puts on the bus when a job changes."""
+    """Returns the event of MediaConvert for a job's change."""
     detail = {
         "timestamp": 1767312000000, "accountId": ACCOUNT, "queue": job["queue"], "jobId": job["id"], "status": status,
         "userMetadata": job["userMetadata"], **more,

@@ -1,4 +1,4 @@
-"""The stack is updated, rolled back by its earlier keys, and torn down, as statemachine/README.md tells."""
+"""The stack is updated, rolled back by its earlier keys, and deleted, as statemachine/README.md describes."""
 
 import json
 
@@ -6,8 +6,8 @@ from server import equal, holds, refused, until
 from stack.batches import by_name, transcoded
 from stack.deployment import ENVIRONMENT, STACK
 
-# ministack knows no heartbeat (stagehost's own interpreter is tested with it), but it does know a task's timeout. In the
-# copy that is deployed for one test it has passed when nobody has reported for so long.
+# ministack ignores heartbeats (stagehost's own interpreter is tested with them) and respects a task's timeout. One test
+# deploys a copy whose timeout is the heartbeat's time.
 VIDEO_TIMEOUT_S = 3
 
 
@@ -49,7 +49,7 @@ def a_video_that_nobody_reports_of_ends_in_time_with_what_else_was_made(desk):
     equal(desk.ended(arn, "FAILED")["error"], "Batch.ProcessingFailed", "the execution's error")
     equal((desk.errors(arn), desk.states(arn)[-3:]),
           (["States.Timeout"], ["CheckBranches", "ReportProcessingFailed", "ProcessingFailed"]), "how it went")
-    # Its job ends after all; the ticket leads nowhere, and that is no error.
+    # Its job ends late: the ticket's token has expired, and that is no error.
     job = desk.transcoder.job_of(303)
     transcoded(desk, job)
     until("the late news is taken", lambda: any(job["id"] in str(line) for line in desk.logged()))

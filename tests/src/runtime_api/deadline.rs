@@ -1,34 +1,34 @@
-//! When an answer is due, in the ways in which functions were told so.
+//! Deadlines of invocations, as Lambda and its emulators send them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long an answer may take if its deadline is none. Nothing that is tested takes nearly as long.
+/// How long an answer may take if its deadline cannot be understood. No test takes nearly as long.
 const ODD: Duration = Duration::from_secs(120);
 
 /// The value of `Lambda-Runtime-Deadline-Ms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deadline {
-    /// So long from now: what Lambda sends.
+    /// So long from now, as Lambda sends it.
     In(Duration),
-    /// One second into 1970, as a widespread emulator says.
+    /// One second into 1970, as a common emulator sends it.
     In1970,
     /// The end of the year 9999.
     FarFuture,
-    /// No such header.
+    /// Without the header.
     Absent,
-    /// Whatever text.
+    /// Any text.
     Text(&'static str),
 }
 
 impl Deadline {
-    /// Enough for whatever is tested, and less than a test may take.
+    /// Longer than any tested invocation takes, and shorter than a test may take.
     pub const USUAL: Deadline = Deadline::In(Duration::from_secs(300));
 
     /// How long to wait for an answer.
     pub(super) fn time(&self) -> Duration {
         match self {
             Deadline::In(time) => *time,
-            // What Lambda would do is not known, for it never says so.
+            // Lambda never sends such a deadline.
             _ => ODD,
         }
     }

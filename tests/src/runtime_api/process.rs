@@ -1,4 +1,4 @@
-//! The process of a function: its output, its signals, and what the kernel says of it.
+//! The process of a function: its output, its signals, its memory and descriptors.
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
 
-/// How long a process may take to do what a signal says.
+/// How long a process may take to follow a signal.
 const OBEY: Duration = Duration::from_secs(30);
-/// How long a line may take from the process to here.
+/// How long a line may take from the process to the test.
 const LINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(2);
 
-/// Where a line was written.
+/// Where a line was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -27,9 +27,9 @@ pub enum Stream {
 /// A line that a function wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Where.
+    /// Where it was written to.
     pub stream: Stream,
-    /// What, without its end.
+    /// The text without the line break.
     pub text: String,
 }
 
@@ -70,13 +70,13 @@ impl Process {
         self.pid
     }
 
-    /// Waits for its end.
+    /// Waits until the process has ended.
     pub(super) async fn ended(&self) -> ExitStatus {
         let mut status = self.status.clone();
         let ended = status.wait_for(Option::is_some).await.ok().and_then(|status| *status);
         match ended {
             Some(status) => status,
-            // The waiting task lives as long as the runtime, and so does whoever asks.
+            // The waiting task lives as long as the runtime, as callers do.
             None => std::future::pending().await,
         }
     }
@@ -106,7 +106,7 @@ impl Process {
         tokio::time::timeout(LINE, found).await.ok()
     }
 
-    /// The sum over all mappings. The counters in `status` lag behind by some pages for each thread.
+    /// Returns the sum over all mappings. The counters in `status` lag behind by some pages for each thread.
     pub(super) fn resident_bytes(&self) -> Result<u64> {
         let text = self.proc("smaps_rollup")?;
         let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).context("no Rss in smaps_rollup")?;
@@ -125,7 +125,7 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        // Once it was waited for, its id may be somebody else's.
+        // After that its id may be reused for another process.
         ensure!(self.exit_status().is_none(), "the process has ended");
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("a process without an id")?;
         kill_process(pid, signal).with_context(|| format!("{signal:?} to {}", self.pid))
@@ -134,7 +134,7 @@ impl Process {
     pub(super) async fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)?;
         let stopped = async {
-            // `pid (name) STATE …`; the name may hold anything, brackets too.
+            // `pid (name) STATE …`; the name may contain brackets.
             while !self.proc("stat")?.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')) {
                 tokio::time::sleep(POLL).await;
             }
@@ -147,9 +147,9 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
-    /// Ends it as it is, frozen or not.
+    /// Kills it, frozen or not.
     pub(super) fn kill(&self) {
-        // It fails where the process has ended, which is what is wanted.
+        // It fails if the process has ended already, which is fine.
         let _ = self.signal(Signal::KILL);
     }
 

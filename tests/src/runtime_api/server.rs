@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::{Deadline, FunctionError};
 
 const VERSION: &str = "/2018-06-01/runtime/";
-/// What Lambda takes as an answer, in bytes.
+/// The largest answer that Lambda accepts, in bytes.
 const LARGEST_ANSWER: usize = 6_291_556;
 const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:listing-media-processing-host-test";
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
@@ -36,7 +36,7 @@ struct Invocation {
     deadline: Option<String>,
 }
 
-/// What is known on both sides of the API.
+/// State that both sides of the API share.
 pub(super) struct Shared {
     submit: mpsc::UnboundedSender<Invocation>,
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
@@ -68,7 +68,7 @@ impl Shared {
         let id = format!("5ca1ab1e-0000-4000-8000-{number:012x}");
         let (sender, receiver) = oneshot::channel();
         self.answers().insert(id.clone(), sender);
-        // It fails only if `waiting` is gone, which lives as long as this.
+        // It fails only if `waiting` is dropped, which lives as long as this.
         let _ = self.submit.send(Invocation { id, payload, deadline: deadline.header() });
         receiver
     }
@@ -152,7 +152,7 @@ fn refusal(status: StatusCode, error_type: &str, message: &str) -> Response<Full
     response
 }
 
-/// An error as a runtime reports it: in the body, with its type in a header too.
+/// Reads an error that a runtime reports: from the body, with its type in a header too.
 fn reported(header: Option<&HeaderValue>, body: &[u8]) -> FunctionError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |field: &str| body[field].as_str().map(str::to_owned);
@@ -185,7 +185,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Full
     }
 }
 
-/// The listening side; it ends when it is dropped.
+/// The listening side. It ends when this is dropped.
 pub(super) struct Api {
     address: SocketAddr,
     accepting: JoinHandle<()>,
@@ -197,14 +197,14 @@ impl Api {
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Without it, small answers wait for acknowledgements: 40 ms each.
+                // Without it, small answers wait for acknowledgements, 40 ms each.
                 let _ = stream.set_nodelay(true);
                 let shared = shared.clone();
                 let service = service_fn(move |request| {
                     let shared = shared.clone();
                     async move { Ok::<_, Infallible>(serve(shared, request).await) }
                 });
-                // A connection ends with the process that made it.
+                // A connection ends with its process.
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });

@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use serde_json::{Map, Value, json};
 use stagehost_aws::{Secret, SignedWebhook, WebhookOptions};
+use stagehost_needs::{NODE, program};
 use stagehost_runtime::capability::{CallScope, Provenance, Webhook as _};
 
 use crate::pages::blocks_of;
@@ -120,8 +121,7 @@ fn the_python_of_the_guide_accepts_genuine_callbacks_only() -> Result<()> {
 
 #[test]
 fn the_javascript_of_the_guide_accepts_genuine_callbacks_only() -> Result<()> {
-    if Command::new("node").arg("--version").output().is_err() {
-        println!("skipped: node is not installed");
+    if !program(&NODE) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;

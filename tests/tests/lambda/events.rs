@@ -1,4 +1,4 @@
-//! Every kind of event, and what is none.
+//! Every kind of event, and payloads that are no event.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_state_without_a_pin_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_none_is_an_error_that_says_so() {
+async fn a_batch_of_the_wrong_shape_is_invalid_input() {
     let host = started().await;
     let error = host.invoke(&state("ValidateRawAssets", json!({"assets": 7}))).await.unwrap_err();
     assert_eq!(error.error_type, "Stage.InvalidInput");
@@ -53,7 +53,7 @@ async fn a_batch_that_is_none_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn news_of_a_job_that_nobody_waits_for_changes_nothing() {
+async fn an_event_of_a_job_without_a_ticket_changes_nothing() {
     let host = started().await;
     let event = json!({
         "source": "aws.mediaconvert",
@@ -65,9 +65,9 @@ async fn news_of_a_job_that_nobody_waits_for_changes_nothing() {
     host.assert_healthy().await;
 }
 
-/// The path of a job as on AWS: a message, an execution, five states, and the backend is told.
+/// The way of a job on AWS: a message, an execution, five states, the callback.
 #[tokio::test]
-async fn a_message_of_the_queue_becomes_one_execution_that_goes_all_the_way() {
+async fn a_message_of_the_queue_becomes_one_execution_that_ends_with_the_callback() {
     let host = started().await;
     host.serve_step_functions();
     create_machine(&host);
@@ -75,7 +75,7 @@ async fn a_message_of_the_queue_becomes_one_execution_that_goes_all_the_way() {
     let document = host.upload(51, "project/doc", "description.pdf");
     let job = json!({"jobId": 4, "batchId": 5, "listingId": 51, "assets": [photo, document], "retry": 0});
     let record = |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
-    // Delivered twice, beside one that cannot be read.
+    // One message is delivered twice, one cannot be read.
     let records = [record("a", &job.to_string()), record("b", &job.to_string()), record("c", "{oops")];
     let answer = host.invoke(&json!({"Records": records})).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "c"}]}));
@@ -100,7 +100,7 @@ fn create_machine(host: &Host) {
 }
 
 #[tokio::test]
-async fn whatever_comes_instead_of_an_event_is_refused_and_the_process_lives_on() {
+async fn what_is_no_event_is_refused_and_the_process_lives_on() {
     let host = started().await;
     let deep = "[".repeat(200_000);
     let long = format!("{{\"x\":\"{}\"}}", "x".repeat(5 << 20));
@@ -131,7 +131,7 @@ async fn whatever_comes_instead_of_an_event_is_refused_and_the_process_lives_on(
     host.assert_healthy().await;
 }
 
-/// Step Functions takes 256 KiB.
+/// Step Functions accepts 256 KiB.
 #[tokio::test]
 async fn two_thousand_files_leave_in_a_payload_that_fits_and_come_back_whole() {
     let host = started().await;

@@ -1,4 +1,4 @@
-//! A video whose job is never heard of again: the state's heartbeat runs out, and the batch ends with what else was made.
+//! A video whose job never reports: the state's heartbeat runs out, and the batch ends with everything else that was made.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::surroundings::{Host, started_with};
 
 const LIMIT_S: u32 = 2;
 
-/// MediaConvert that takes every job and reports of none.
+/// A MediaConvert that accepts every job and never reports.
 async fn silent_transcoder() -> String {
     let take =
         || async { (StatusCode::CREATED, Json(json!({"job": {"id": "1767312000000-silent", "status": "SUBMITTED"}}))) };
@@ -24,7 +24,7 @@ async fn silent_transcoder() -> String {
     format!("http://{address}")
 }
 
-/// The shipped state machine, but for the time that `ProcessVideos` may be silent.
+/// Creates the shipped state machine with a short heartbeat of `ProcessVideos`.
 fn create_machine(host: &Host) {
     let definition = std::fs::read_to_string(file("statemachine/media-processing.asl.json")).unwrap();
     let mut definition: Value = serde_json::from_str(&definition).unwrap();
@@ -41,7 +41,7 @@ fn create_machine(host: &Host) {
 }
 
 #[tokio::test]
-async fn a_job_that_falls_silent_ends_the_batch_with_what_else_was_made() {
+async fn a_job_without_heartbeats_ends_the_batch_with_everything_else_that_was_made() {
     let transcoder = silent_transcoder().await;
     let host = started_with(package().unwrap(), |_| {
         let role = format!("arn:aws:iam::{ACCOUNT}:role/mediaconvert");
@@ -59,7 +59,7 @@ async fn a_job_that_falls_silent_ends_the_batch_with_what_else_was_made() {
     let told = host.aws.receiver().wait_for(|_| true);
     let told = tokio::time::timeout(Duration::from_secs(240), told).await.unwrap();
     let body: Value = serde_json::from_str(&told.raw).unwrap();
-    // Step Functions calls both so; the state's own time would be two hours.
+    // The heartbeat ended it: the state's own timeout is two hours. Step Functions names both the same.
     let ended = (&body["status"], &body["error"]["code"]);
     assert_eq!(ended, (&json!("TIMED_OUT"), &json!("States.Timeout")), "{body:#}");
     assert!(body["failureReason"].as_str().unwrap().contains("ProcessVideos"), "{body:#}");

@@ -1,4 +1,4 @@
-//! What Lambda does to a process: odd deadlines, freezing, the end.
+//! What Lambda does to a process: it sends odd deadlines, freezes it, and ends it.
 
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use stagehost_tests::runtime_api::Deadline;
 
 use crate::surroundings::started;
 
-/// Emulators send such. (Without a header, or with one that is no number, `lambda_runtime` itself gives up; nobody sends
-/// that.)
+/// Emulators send such deadlines. (A missing header, or one that is no number, ends `lambda_runtime` itself.)
 #[tokio::test]
-async fn a_deadline_that_cannot_be_does_not_keep_a_stage_from_its_work() {
+async fn a_stage_works_in_spite_of_an_impossible_deadline() {
     let host = started().await;
     let payload = state("ValidateRawAssets", host.one_photo(51));
     let largest = Deadline::Text("18446744073709551615");
@@ -24,9 +23,9 @@ async fn a_deadline_that_cannot_be_does_not_keep_a_stage_from_its_work() {
     host.assert_healthy().await;
 }
 
-/// Connections grow old and clocks jump meanwhile.
+/// Connections expire and clocks jump meanwhile.
 #[tokio::test]
-async fn a_function_that_was_frozen_goes_on_as_if_nothing_had_been() {
+async fn a_function_that_was_frozen_answers_as_before() {
     let host = started().await;
     let payload = state("ValidateRawAssets", host.one_photo(51));
     let before = host.invoke(&payload).await.unwrap();
@@ -37,7 +36,7 @@ async fn a_function_that_was_frozen_goes_on_as_if_nothing_had_been() {
 }
 
 #[tokio::test]
-async fn time_in_which_it_was_frozen_is_not_taken_from_the_next_call() {
+async fn the_time_while_it_was_frozen_does_not_count_for_the_next_call() {
     let host = started().await;
     let payload = state("ValidateRawAssets", host.one_photo(51));
     host.function.ready().await.unwrap();
@@ -49,7 +48,7 @@ async fn time_in_which_it_was_frozen_is_not_taken_from_the_next_call() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_and_that_is_no_failure() {
+async fn sigterm_ends_it_with_success() {
     let host = started().await;
     host.invoke(&state("ValidateRawAssets", host.one_photo(51))).await.unwrap();
     assert!(host.function.terminate().await.unwrap().success());
@@ -70,7 +69,7 @@ async fn two_batches_in_turn_leave_nothing_of_one_in_the_other() {
     let mut first = Vec::new();
     for batch in &batches {
         let validated = host.state("ValidateRawAssets", batch.clone()).await;
-        // Made now, so that every later answer finds it up to date.
+        // Makes the thumbnails, so that every later answer finds them up to date.
         host.state("GenerateThumbnails", validated.clone()).await;
         first.push((validated.clone(), host.state("GenerateThumbnails", validated).await));
     }
@@ -84,7 +83,7 @@ async fn two_batches_in_turn_leave_nothing_of_one_in_the_other() {
     for ((_, own), other) in first.iter().zip(["52/raw/", "51/raw/"]) {
         assert!(!own.to_string().contains(other), "{own:#}");
     }
-    // Connections to S3 come and go, but not by the dozen.
+    // A few connections to S3 come and go.
     assert!(host.function.descriptors().unwrap() <= descriptors + 8);
     let temporary = std::fs::read_dir(host.folder.path().join("tmp")).unwrap();
     assert_eq!(temporary.count(), 0, "files in /tmp outlive an invocation");

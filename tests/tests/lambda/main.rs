@@ -1,6 +1,5 @@
-//! The real `bootstrap` in an emulated Lambda, with S3, Step Functions and the backend's receiver beside it. It is one
-//! process per test, and it is the same one for every invocation, as on Lambda: what it must not do is end, grow, forget,
-//! or remember.
+//! The real `bootstrap` in an emulated Lambda, with S3, Step Functions and the backend's receiver beside it. As on Lambda,
+//! one process serves all invocations of a test: it must not end, grow, or keep anything of one invocation for the next.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]

@@ -1,29 +1,34 @@
-//! An operator's day: stages are published, pinned, tried and taken back by the command, under a running function.
+//! What operators do with the command under a running function: publish stages, pin them, try them and take them back.
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 use stagehost_tests::package::{package, state};
+use stagehost_tests::versions::{title, version};
 
 use crate::desk::{Desk, validate};
 use crate::surroundings::{Host, started_with};
 
 const STATE: &str = "ValidateRawAssets";
 
-/// A function that follows pins, and what an operator has beside it.
+/// A function that follows pins, and an operator's desk.
 struct Operated {
     host: Host,
     desk: Desk,
 }
 
 impl Operated {
-    /// Runs the package's pins, of revision 1, and has version 0.2.0 of a stage published.
+    /// Runs the package's pins, of revision 1. Version 0.2.0 of the stage is published: it answers with its own title.
     async fn new() -> Self {
         let desk = Desk::new(&package().unwrap().folder);
-        desk.publish(&validate(), "0.2.0");
+        let component = desk.path("version-2.wasm");
+        std::fs::write(&component, version("version_asset", 2).unwrap()).unwrap();
+        desk.publish(&component, "0.2.0");
         let host = started_with(package().unwrap(), |_| desk.environment("0")).await;
         Self { host, desk }
     }
 
-    /// Has an execution validate one photo: the version that did, and the batch.
+    /// Has an execution validate one photo. Returns the version whose code answered, and the batch.
     async fn validated(&self, execution: &str) -> (String, Value) {
         self.host.function.forget_lines();
         let mut payload = state(STATE, self.host.one_photo(51));
@@ -32,7 +37,13 @@ impl Operated {
         let answer = answer.unwrap_or_else(|error| panic!("{error}\n{:#?}", self.host.function.lines()));
         let metrics = self.host.function.line(|line| line.contains("\"_aws\"") && line.contains("\"Calls\"")).await;
         let metrics: Value = serde_json::from_str(&metrics.expect("no metrics")).unwrap();
-        (metrics["Version"].as_str().unwrap().to_owned(), answer)
+        let version = match answer["assets"][0]["title"].as_str() {
+            None => SHIPPED,
+            Some(says) if says == title(2) => "0.2.0",
+            Some(other) => panic!("{other:?} is no version of this test"),
+        };
+        assert_eq!(metrics["Version"], version, "the metrics name the version that answered");
+        (version.to_owned(), answer)
     }
 
     async fn version(&self, execution: &str) -> String {
@@ -61,7 +72,7 @@ async fn a_version_is_published_pinned_and_taken_back_under_running_executions()
     assert_eq!(place.change(&["set", STATE, "0.2.0"])["revision"], 2);
     assert_eq!(place.version("third").await, "0.2.0");
 
-    // What has begun goes on with its revision, and can be made to stop doing so.
+    // A running execution keeps its revision until that is revoked.
     let goes_on = |batch: Value| async {
         let mut payload = state("GenerateThumbnails", batch);
         payload["execution"]["name"] = json!("first");
@@ -89,7 +100,7 @@ async fn a_canary_answers_for_some_executions_until_it_is_promoted_or_ended() {
     for number in 0..12 {
         let execution = format!("listing-51-batch-{number}");
         let version = place.version(&execution).await;
-        assert_eq!(version, place.version(&execution).await, "an execution stays on its side");
+        assert_eq!(version, place.version(&execution).await, "all calls of an execution get the same version");
         versions.push(version);
     }
     assert!(versions.contains(&SHIPPED.to_owned()) && versions.contains(&"0.2.0".to_owned()), "{versions:?}");
@@ -101,10 +112,10 @@ async fn a_canary_answers_for_some_executions_until_it_is_promoted_or_ended() {
 }
 
 #[tokio::test]
-async fn a_shadow_is_compared_and_a_recorded_call_is_made_again_without_aws() {
+async fn a_shadow_is_compared_and_a_recorded_call_is_replayed_without_aws() {
     let place = Operated::new().await;
     place.change(&["shadow", STATE, "0.2.0"]);
-    assert_eq!(place.version("watched").await, SHIPPED, "a shadow is never heard");
+    assert_eq!(place.version("watched").await, SHIPPED, "a shadow does not answer");
     let bucket = place.host.object("").display().to_string();
     let report = place.desk.done(&["pins", "shadow-report", STATE, "--bucket", &bucket]);
     assert!(report.to_string().contains("0.2.0"), "{report:#}");
@@ -114,20 +125,37 @@ async fn a_shadow_is_compared_and_a_recorded_call_is_made_again_without_aws() {
     place.version("recorded").await;
     let records = place.host.object("pipeline/records");
     assert!(records.is_dir(), "nothing was recorded");
+    assert_without(&records, place.host.aws.webhook_secret());
     let stages = validate().parent().unwrap().display().to_string();
-    place.desk.done(&["replay", &records.display().to_string(), "--stages", &stages]);
-    let recorded = place.desk.run(&["replay", &records.display().to_string(), "--stages", &stages]);
-    assert!(!String::from_utf8_lossy(&recorded.stdout).contains(place.host.aws.webhook_secret()));
+    let replayed = place.desk.done(&["replay", &records.display().to_string(), "--stages", &stages]);
+    assert_eq!((&replayed["same"], &replayed["different"]), (&json!(1), &json!(0)), "{replayed:#}");
+}
+
+/// No file below the folder has this text, and there is one at least.
+fn assert_without(folder: &Path, secret: &str) {
+    let (mut folders, mut files) = (vec![folder.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!bytes.windows(secret.len()).any(|text| text == secret.as_bytes()), "{}", path.display());
+        }
+    }
+    assert!(files > 0, "nothing was recorded");
 }
 
 #[tokio::test]
-async fn what_cannot_be_trusted_is_refused_by_the_command_and_by_the_function() {
+async fn untrusted_stages_and_pins_are_refused_by_the_command_and_by_the_function() {
     let place = Operated::new().await;
     let set = ["pins", "set", STATE, "0.2.0", "--why", "a test"];
     assert!(place.desk.refused(&["pins", "set", STATE, "9.9.9", "--why", "a test"]).contains("9.9.9"));
     assert!(place.desk.refused(&["pins", "set", "NoState", "0.2.0", "--why", "a test"]).contains("NoState"));
 
-    // Compiled for this machine only: hosts with the other processor would refuse it.
+    // It is compiled for this machine only, so hosts with the other processor would refuse it.
     let said = place.desk.refused(&[set.as_slice(), &["--target", "x86_64,arm64"]].concat());
     assert!(said.contains("x86_64 and arm64") && said.contains("stage recompile validate@0.2.0"), "{said}");
     let checked = place.desk.done(&[set.as_slice(), &["--dry-run"]].concat())["checks"].to_string();
@@ -137,7 +165,7 @@ async fn what_cannot_be_trusted_is_refused_by_the_command_and_by_the_function() 
     let said = place.desk.refused(&set);
     assert!(said.contains("writes nonsense"), "{said}");
 
-    // Another version, of which somebody changes the manifest afterwards.
+    // Another version, whose manifest is replaced afterwards.
     place.desk.publish(&validate(), "0.3.0");
     let manifest = place.desk.path("registry/stages/validate/0.3.0/manifest.json");
     let good = std::fs::read_to_string(&manifest).unwrap();
@@ -148,12 +176,12 @@ async fn what_cannot_be_trusted_is_refused_by_the_command_and_by_the_function() 
     assert_eq!(place.version("still").await, SHIPPED);
     std::fs::write(&manifest, good).unwrap();
 
-    // By a key that the function does not trust: the command, whose key it is, lets it pass; the function does not.
+    // Signed by a key that the command trusts, since it is its own, and the function does not.
     place.desk.done(&["keys", "new", "stranger"]);
     place.desk.done(&["pins", "set", STATE, "0.3.0", "--why", "a test", "--key", "stranger"]);
     place.host.function.forget_lines();
     assert_eq!(place.version("after").await, SHIPPED);
-    let refused = place.host.function.line(|line| line.contains("pins refused")).await.expect("nobody is told");
+    let refused = place.host.function.line(|line| line.contains("pins refused")).await.expect("no refusal in the log");
     assert!(refused.contains("not trusted"), "{refused}");
     place.host.assert_healthy().await;
 }

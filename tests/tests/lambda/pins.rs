@@ -8,7 +8,7 @@ use stagehost_tests::package::package;
 
 use crate::surroundings::{Host, rewrite, started_with};
 
-/// The package's pins with another revision, and the largest file that the first stage takes.
+/// Returns the package's pins with another revision and another size limit of the first stage.
 fn revision(number: u64, max_file_bytes: u64) -> Value {
     let shipped = std::fs::read(package().unwrap().folder.join("pins.json")).unwrap();
     let mut pins: Value = serde_json::from_slice(&shipped).unwrap();
@@ -20,14 +20,14 @@ fn revision(number: u64, max_file_bytes: u64) -> Value {
 const PLENTY: u64 = 1 << 20;
 const NEXT_TO_NOTHING: u64 = 1 << 10;
 
-/// What the first state makes of one photo: the revision, and the problem's code.
+/// Runs the first state for one photo. Returns the revision and the problem's code.
 async fn outcome(host: &Host, batch: &Value) -> (u64, Option<String>) {
     let answer = host.state("ValidateRawAssets", batch.clone()).await;
     let code = answer["assets"][0]["problem"]["code"].as_str().map(str::to_owned);
     (answer["revision"].as_u64().unwrap(), code)
 }
 
-/// Puts new pins where the host looks for them, as `write` does it, again and again.
+/// Changes the pins several times with `write`, to good and to bad ones.
 async fn swap_and_refuse(host: &Host, write: impl Fn(&str)) {
     let batch = host.one_photo(51);
     let put = |pins: &Value| write(&pins.to_string());
@@ -51,7 +51,7 @@ async fn swap_and_refuse(host: &Host, write: impl Fn(&str)) {
         host.function.forget_lines();
         assert_eq!(outcome(host, &batch).await, (9, None), "the last good revision serves on instead of {bad}");
         let said = host.function.line(|line| line.contains("refused") && line.contains("ERROR")).await;
-        assert!(said.is_some(), "nobody is told: {:#?}", host.function.lines());
+        assert!(said.is_some(), "no error in the log: {:#?}", host.function.lines());
     }
 
     put(&revision(14, NEXT_TO_NOTHING));
@@ -59,7 +59,7 @@ async fn swap_and_refuse(host: &Host, write: impl Fn(&str)) {
 }
 
 #[tokio::test]
-async fn pins_in_a_file_change_without_a_restart_and_never_to_the_worse() {
+async fn pins_in_a_file_change_without_a_restart_and_bad_ones_are_refused() {
     let place = |folder: &Path| folder.join("pins.json");
     let host = started_with(package().unwrap(), |folder| {
         std::fs::write(place(folder), revision(7, PLENTY).to_string()).unwrap();
@@ -71,7 +71,7 @@ async fn pins_in_a_file_change_without_a_restart_and_never_to_the_worse() {
 }
 
 #[tokio::test]
-async fn pins_in_the_bucket_change_without_a_restart_and_never_to_the_worse() {
+async fn pins_in_the_bucket_change_without_a_restart_and_bad_ones_are_refused() {
     let key = SigningKey::generate().unwrap();
     let host = started_with(package().unwrap(), |_| {
         let place = "s3://toq-listing-medias/pipeline/pins".to_owned();
@@ -99,7 +99,7 @@ async fn pins_in_the_bucket_change_without_a_restart_and_never_to_the_worse() {
 }
 
 #[tokio::test]
-async fn without_any_pins_every_state_is_refused_and_the_process_waits_for_some() {
+async fn without_pins_every_state_is_refused_until_some_are_written() {
     let place = |folder: &Path| folder.join("pins.json");
     let host = started_with(package().unwrap(), |folder| vec![("PINS", place(folder).display().to_string())]).await;
     let batch = host.one_photo(51);

@@ -1,4 +1,4 @@
-//! A stage that misbehaves on Lambda: the host answers in time and serves on.
+//! A stage that misbehaves on Lambda: the host answers in time and goes on.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use stagehost_tests::runtime_api::Deadline;
 
 use crate::surroundings::{Host, started_with};
 
-/// The hostile stage in the place of the first one.
+/// Returns a package in which the hostile stage replaces the first one.
 fn hostile() -> &'static Package {
     static MADE: OnceLock<Package> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -19,7 +19,7 @@ fn hostile() -> &'static Package {
     })
 }
 
-/// A batch of photos whose names tell the stage what to do.
+/// Returns a batch of photos whose names tell the hostile stage what to do.
 fn batch(host: &Host, listing: u32, crimes: &[&str]) -> Value {
     let copies = crimes.iter().map(|crime| {
         let key = format!("{listing}/raw/photo/horizontal/2026-01-02/{crime}.jpg");
@@ -34,7 +34,7 @@ fn batch(host: &Host, listing: u32, crimes: &[&str]) -> Value {
 async fn a_stage_that_does_not_end_is_ended_before_lambda_ends_the_function() {
     let host = started_with(hostile(), |_| vec![]).await;
     let payload = state("ValidateRawAssets", batch(&host, 51, &["loop", "sleep", "good"]));
-    // The pin would let them go on for two minutes.
+    // The pin's deadline is two minutes.
     for _ in 0..2 {
         let error = host.function.invoke(&payload, Deadline::In(Duration::from_secs(6))).await.unwrap_err();
         assert_eq!(error.error_type, "Stage.Timeout", "{error}\n{:#?}", host.function.lines());
@@ -44,7 +44,7 @@ async fn a_stage_that_does_not_end_is_ended_before_lambda_ends_the_function() {
 }
 
 #[tokio::test]
-async fn where_the_function_has_less_memory_than_the_pin_allows_the_stage_is_refused_more_and_the_function_lives_on() {
+async fn a_stage_gets_a_quarter_of_a_small_functions_memory_and_the_function_lives_on() {
     let host = started_with(hostile(), |_| vec![("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned())]).await;
     for _ in 0..2 {
         let answer = host.state("ValidateRawAssets", batch(&host, 51, &["memory", "good"])).await;
@@ -57,7 +57,7 @@ async fn where_the_function_has_less_memory_than_the_pin_allows_the_stage_is_ref
 }
 
 #[tokio::test]
-async fn a_stage_that_leaves_something_behind_finds_nothing_of_it_the_next_time() {
+async fn every_call_gets_a_new_instance_without_memory_of_earlier_calls() {
     let host = started_with(hostile(), |_| vec![]).await;
     for listing in [51, 52, 51, 52] {
         let answer = host.state("ValidateRawAssets", batch(&host, listing, &["memory-of-others"])).await;

@@ -1,4 +1,4 @@
-//! What a function on AWS has around it, on loopback.
+//! The services around a function on AWS, on loopback.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +12,7 @@ use stagehost_tests::file;
 use stagehost_tests::package::{Package, environment, package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 
-/// The function and everything that it talks to.
+/// The function and the services that it uses.
 pub struct Host {
     /// S3, Step Functions, the receiver.
     pub aws: LocalAws,
@@ -22,12 +22,12 @@ pub struct Host {
     pub folder: tempfile::TempDir,
 }
 
-/// A host of the shipped package.
+/// Starts the shipped package.
 pub async fn started() -> Host {
     started_with(package().unwrap(), |_| vec![]).await
 }
 
-/// A host of some package, with variables that depend on the test's folder.
+/// Starts a package with further variables, which may depend on the test's folder.
 pub async fn started_with(package: &Package, more: impl Fn(&std::path::Path) -> Vec<(&str, String)>) -> Host {
     let folder = tempfile::tempdir().unwrap();
     let aws = LocalAws::start(LocalOptions::new(folder.path().join("out"))).await.unwrap();
@@ -48,7 +48,7 @@ pub async fn started_with(package: &Package, more: impl Fn(&std::path::Path) -> 
     Host { aws, function: Arc::new(function), folder }
 }
 
-/// Secrets Manager with one secret.
+/// Starts a Secrets Manager with one secret. Returns its address.
 async fn secrets(secret: String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -58,7 +58,7 @@ async fn secrets(secret: String) -> String {
 }
 
 impl Host {
-    /// Invokes the function, with time enough.
+    /// Invokes the function with the usual deadline.
     pub async fn invoke(&self, payload: &Value) -> Result<Value, FunctionError> {
         self.function.invoke(payload, Deadline::USUAL).await
     }
@@ -69,19 +69,19 @@ impl Host {
         answer.unwrap_or_else(|error| panic!("{name}: {error}\n{:#?}", self.function.lines()))
     }
 
-    /// It is there and well.
+    /// Asserts that the process runs and answers.
     pub async fn assert_healthy(&self) {
         let answer = self.invoke(&json!({"source": "stagehost.health"})).await.unwrap();
         assert_eq!(answer["status"], "ok");
         assert_eq!(self.function.exit_status(), None);
     }
 
-    /// Where an object of the bucket lies.
+    /// Returns the file of an object.
     pub fn object(&self, key: &str) -> PathBuf {
         self.folder.path().join("out").join(&self.aws.options().bucket).join(key)
     }
 
-    /// Puts a file of the sample listing under a key of a listing, and gives the key.
+    /// Uploads a file of the sample listing for a listing. Returns its key.
     pub fn upload(&self, listing: u32, media: &str, sample: &str) -> String {
         let key = format!("{listing}/raw/{media}/2026-01-02/{sample}");
         let place = self.object(&key);
@@ -90,13 +90,13 @@ impl Host {
         key
     }
 
-    /// A batch of one photo.
+    /// Uploads one photo. Returns a batch of it.
     pub fn one_photo(&self, listing: u32) -> Value {
         let key = self.upload(listing, "photo/horizontal", "front.jpg");
         json!({"listingId": listing, "batchId": 5, "jobId": 4, "assets": [key]})
     }
 
-    /// From now on, Step Functions calls this function.
+    /// Makes Step Functions call this function.
     pub fn serve_step_functions(&self) {
         self.aws.set_function(Arc::new(Invoked(self.function.clone())));
     }
@@ -111,7 +111,7 @@ impl stagehost_local::Function for Invoked {
     }
 }
 
-/// Writes a file whose change is noticed whatever the clock's grain.
+/// Writes a file with a later modification time than before, however coarse the clock is.
 pub fn rewrite(path: &std::path::Path, text: &str) {
     let before = path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let beside = path.with_extension("new");

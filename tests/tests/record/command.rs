@@ -40,7 +40,7 @@ fn replayed(command: &mut Command) -> (i32, Value, String) {
 }
 
 #[test]
-fn every_call_of_a_run_is_the_same_again() {
+fn every_recorded_call_of_a_run_replays_the_same() {
     let (code, json, stderr) = replay(&[records().as_os_str()]);
     assert_eq!(code, 0, "{json:#}\n{stderr}");
     let states: std::collections::BTreeSet<_> =
@@ -54,21 +54,13 @@ fn every_call_of_a_run_is_the_same_again() {
 }
 
 #[test]
-fn a_replay_needs_no_network_at_all() {
-    // Without the right to make a network of its own the test says so and leaves it out.
-    let unshared = |arguments: &[&OsStr]| {
-        let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--net"]).args(arguments);
-        command
-    };
-    if !unshared(&["true".as_ref()]).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: no network of its own can be made here (unshare --net)");
+fn a_replay_needs_no_network() {
+    if !stagehost_needs::network_namespace() {
         return;
     }
-    let binary = binary();
-    let records = records();
-    let arguments = [binary.as_os_str(), "replay".as_ref(), "--json".as_ref(), records.as_os_str()];
-    let (code, json, stderr) = replayed(&mut unshared(&arguments));
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net"]).arg(binary()).args(["replay", "--json"]).arg(records());
+    let (code, json, stderr) = replayed(&mut command);
     assert_eq!(code, 0, "{json:#}\n{stderr}");
 }
 
@@ -93,7 +85,7 @@ fn another_configuration_shows_in_what_is_written() {
     assert!(object["what"].as_str().unwrap().contains("/thumb/"), "{object}");
     assert_ne!(object["was"], object["now"]);
 
-    // A person is told the same.
+    // The same as text.
     let output = Command::new(binary())
         .arg("replay")
         .arg(&records)
@@ -108,7 +100,7 @@ fn another_configuration_shows_in_what_is_written() {
 }
 
 #[test]
-fn a_candidate_from_elsewhere_takes_the_place_of_the_recorded_stage() {
+fn a_candidate_from_a_file_replays_the_calls_of_the_recorded_stage() {
     let (records, hostile) = (records(), guest("hostile").unwrap());
     let of_state: [&OsStr; 2] = ["--state".as_ref(), "GenerateThumbnails".as_ref()];
     let candidate: [&OsStr; 2] = ["--stage".as_ref(), hostile.as_os_str()];
@@ -126,7 +118,7 @@ fn a_candidate_from_elsewhere_takes_the_place_of_the_recorded_stage() {
 }
 
 #[test]
-fn a_record_whose_component_is_nowhere_is_wrong_usage_with_the_next_step() {
+fn a_record_without_its_component_is_wrong_usage_and_the_message_names_the_option() {
     let dir = tempfile::tempdir().unwrap();
     let original = std::process::Command::new("find")
         .arg(records().join("records"))
@@ -156,7 +148,7 @@ fn no_secret_of_the_run_is_recorded() {
             let bytes = std::fs::read(entry.path()).unwrap();
             let text = String::from_utf8_lossy(&bytes);
             seen += 1;
-            // The stages are there too; they know the names of things.
+            // Stages are stored there, too; their code contains these names.
             let secret = |name: &&&str| !bytes.starts_with(b"\0asm") && text.to_ascii_lowercase().contains(**name);
             let secrets = ["tasktoken", "x-amz-signature", "x-toq-signature", "webhook-signature", "authorization"];
             assert_eq!(secrets.iter().find(secret), None, "in {}", entry.path().display());

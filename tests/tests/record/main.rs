@@ -1,5 +1,5 @@
-//! Calls that are recorded, made again, and made by a candidate in the shadow: with guests that do something with every
-//! capability, against a world that notes what is done to it; and by the real command.
+//! Calls that are recorded, replayed, and repeated by a shadow: with guests that use every capability, against a world that
+//! lists what is done to it, and by the real command.
 #![allow(clippy::unwrap_used)]
 
 mod command;

@@ -16,7 +16,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Records the stage's calls for the batch; gives the one record.
+/// Records the stage's call for the batch. Returns the record, if it was stored.
 async fn recorded(dir: &Path, stage: &Arc<Stage>, config: &str, limits: RecordLimits) -> Option<PathBuf> {
     let outside = Outside::new();
     let recorder = CallRecorder::storing(Arc::new(Folder::new(dir)), limits);
@@ -40,7 +40,7 @@ fn kinds(replayed: &Replayed) -> Vec<Kind> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_depends_on_chance_and_time_is_the_same_again_in_every_byte() {
+async fn a_call_that_depends_on_chance_and_time_replays_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
     let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
@@ -73,7 +73,7 @@ async fn chance_and_both_clocks_come_from_the_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_recorded_calls_see_different_chances() {
+async fn two_recorded_calls_get_different_seeds() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let actor = stage("actor", World::Custom);
     let mut seeds = Vec::new();
@@ -90,12 +90,12 @@ async fn bytes_that_were_read_can_be_read_in_other_pieces() {
     let actor = stage("actor", World::Custom);
     let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
     let replayed = again(&record, &actor, Some("{\"steps\":\"other-steps\"}")).await;
-    // Only chance, time and the bytes of the request are the same; so everything else is, too.
+    // The object is read in other steps, and everything that depends on its bytes is the same.
     assert_eq!(replayed.differences, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_candidate_does_differently_is_named() {
+async fn every_difference_of_a_candidate_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
     let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
@@ -109,9 +109,9 @@ async fn what_a_candidate_does_differently_is_named() {
 
     let replayed = again(&record, &actor, Some("{\"do\":\"trap\"}")).await;
     assert!(kinds(&replayed).contains(&Kind::Outcome), "{:?}", replayed.differences);
-    assert!(kinds(&replayed).contains(&Kind::Object), "an object that is not written any more is one: {replayed:?}");
+    assert!(kinds(&replayed).contains(&Kind::Object), "a missing object is a difference: {replayed:?}");
 
-    // It asks for a file that nobody had asked for.
+    // It opens a file that the recorded call did not open.
     let replayed = again(&record, &actor, Some("{\"do\":\"beyond\"}")).await;
     let unrecorded: Vec<_> = replayed.differences.iter().filter(|d| d.kind == Kind::Unrecorded).collect();
     assert_eq!(unrecorded.len(), 1, "{:?}", replayed.differences);
@@ -119,7 +119,7 @@ async fn what_a_candidate_does_differently_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_a_record_nor_beside_it() {
+async fn no_secret_is_in_a_record_or_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
     recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
@@ -132,7 +132,7 @@ async fn no_secret_is_in_a_record_nor_beside_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_would_be_too_large_is_left_out_and_the_call_goes_on() {
+async fn a_record_over_its_limits_is_not_stored_and_the_call_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
     for limits in [RecordLimits { bytes: 10, entries: 100 }, RecordLimits { bytes: 1 << 20, entries: 3 }] {

@@ -1,4 +1,4 @@
-//! A candidate in the shadow: whatever it does, the world is as the stage in service left it.
+//! Shadows: whatever a candidate does, the world stays as the stage in service left it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ impl Bench {
         Shadow::new(Arc::new(Shared(self.outside.clone())), self.sink.clone(), 1, 256)
     }
 
-    /// The stage in service answers.
+    /// Runs the stage in service. Returns its outcome and the recordings.
     async fn serve(&self, stage: &Arc<Stage>, config: &str, keep: RecordLimits) -> (BatchOutcome, Vec<Recording>) {
         let recorder = CallRecorder::keeping(10, keep);
         let fanout = fanout().intercepted(Arc::new(recorder.clone()));
@@ -37,7 +37,7 @@ impl Bench {
         (outcome, recorder.take())
     }
 
-    /// The candidate follows; the world must not notice.
+    /// Runs the candidate as a shadow and asserts that it changed nothing.
     async fn follow(
         &self,
         candidate: Candidate,
@@ -56,7 +56,7 @@ fn candidate(stage: &Arc<Stage>, config: &str) -> Candidate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_candidate_that_does_the_same_is_the_same_in_every_byte() {
+async fn a_candidate_that_does_the_same_is_reported_as_the_same() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
     let report = bench.follow(candidate(&actor, "{}"), served, None).await;
@@ -69,7 +69,7 @@ async fn a_candidate_that_does_the_same_is_the_same_in_every_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_candidate_that_writes_other_bytes_is_told_apart() {
+async fn a_candidate_that_writes_other_bytes_is_reported_as_different() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
     let report = bench.follow(candidate(&actor, "{\"do\":\"other-bytes\"}"), served, None).await;
@@ -96,7 +96,7 @@ async fn a_candidate_that_loops_ends_at_its_own_deadline_or_at_the_functions() {
     assert_eq!(report.calls[0].verdict, Verdict::Failed);
     assert_eq!(report.calls[0].failure.as_ref().unwrap().code, "Stage.Timeout");
 
-    // The function's time says nothing about the candidate.
+    // When the function's time runs out, the candidate is cut off and not to blame.
     let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
     let deadline = Some(Instant::now() + Duration::from_secs(2));
     let report = bench.follow(candidate(&actor, "{\"do\":\"loop\"}"), served, deadline).await;
@@ -132,9 +132,9 @@ async fn a_candidate_reads_the_real_store_but_never_what_the_stage_in_service_wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_there_before_the_stage_in_service_ran_is_there_for_the_candidate() {
+async fn a_candidate_sees_what_was_stored_before_the_stage_in_service_ran() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
-    // An earlier run has written it; this time the stage in service does not.
+    // An earlier run has written the object; this one does not.
     bench.serve(&actor, "{\"do\":\"blind\"}", RecordLimits::default()).await;
     let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
     let report = bench.follow(candidate(&actor, "{\"do\":\"theirs\"}"), served, None).await;
@@ -153,7 +153,7 @@ async fn without_room_for_the_bytes_the_candidate_reads_the_same_version_from_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_are_summed_up_by_candidate() {
+async fn reports_are_summarised_by_candidate() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     for config in ["{}", "{\"do\":\"other-tag\"}", "{\"do\":\"trap\"}"] {
         let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
@@ -170,7 +170,7 @@ async fn reports_are_summed_up_by_candidate() {
     assert_eq!(sum.examples.len(), 2);
     assert!(read_reports(&bench.sink, "Act", Some("ffff")).await.unwrap().0.is_empty());
 
-    // The same, as a person asks for it.
+    // The same by the command.
     let ask = |state: &str| {
         let mut command = std::process::Command::new(stagehost_tests::binary());
         command.args(["pins", "shadow-report", state, "--json", "--bucket"]).arg(bench.dir.path());

@@ -1,4 +1,4 @@
-//! A world of its own: objects in memory, services that answer at once, and a note of everything that was done to it.
+//! A world for stages in memory: objects, services that answer at once, and a list of everything that was done to it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -65,7 +65,7 @@ impl Outside {
         self.effects.lock().unwrap().push(what);
     }
 
-    /// What was done to the world so far, and everything that is in it.
+    /// Returns what was done to the world so far, and all objects.
     pub fn state(&self) -> (Vec<String>, BTreeMap<String, (Bytes, ObjectInfo)>) {
         (self.effects.lock().unwrap().clone(), self.objects.lock().unwrap().clone())
     }
@@ -172,7 +172,7 @@ impl Http for Shared {
     }
 }
 
-/// A guest as a stage.
+/// Compiles a guest as a stage.
 pub fn stage(name: &str, world: World) -> Arc<Stage> {
     let bytes = std::fs::read(guest(name).unwrap()).unwrap();
     let digest = StageIdentity::digest_of(&bytes);
@@ -192,7 +192,7 @@ pub fn limits() -> Limits {
     Limits { memory_mib: 64, deadline_ms: 60_000 }
 }
 
-/// A batch with the photo in it.
+/// Returns a batch with the photo.
 pub fn batch() -> Batch {
     let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
     batch.job_id = Some(Id::Number(4));
@@ -203,7 +203,7 @@ pub fn batch() -> Batch {
     batch
 }
 
-/// A call of the state with this stage in service.
+/// Returns a call of the state with this stage in service.
 pub fn request(stage: &Stage, outside: &Arc<Outside>, config: &str) -> FanoutRequest {
     let identity = stage.identity();
     FanoutRequest {

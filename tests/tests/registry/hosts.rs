@@ -1,4 +1,4 @@
-//! Hosts: what they keep, what they let go, and what they do not believe although it is on their own disk.
+//! Hosts: what they cache, what they unload, and what they refuse although it is on their own disk.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -8,13 +8,14 @@ use std::time::Duration;
 use stagehost_dispatch::StageSource as _;
 use stagehost_registry::Registry;
 use stagehost_storage::Folder;
+use stagehost_tests::versions::title;
 
-use crate::support::{Bench, Slow, benches, in_a_folder, pin, stages, trusting};
+use crate::support::{Bench, Slow, answer, benches, in_a_folder, pin, stages, trusting};
 
-/// For conditions that come true sooner or later.
+/// The longest wait for a condition.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A registry that lost everything.
+/// Returns an empty registry with the same trusted key.
 fn empty(bench: &Bench) -> Registry {
     Registry::new(Arc::new(Folder::new(bench.folder.path().join("nothing"))), trusting(&[&bench.key]))
 }
@@ -25,22 +26,22 @@ fn code_in(cache: PathBuf) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_starts_again_needs_the_registry_no_more() {
+async fn a_host_that_restarts_needs_only_its_cache() {
     let [one, two] = stages();
     for bench in benches().await {
         bench.publish("x@1.0.0", one).await;
         let pin_one = pin("x@1.0.0", &one.digest());
         bench.load(&pin_one).await.unwrap();
         let again = bench.host_reading(empty(&bench)).stage(&pin_one).await.unwrap();
-        assert_eq!(again.identity().digest, one.digest());
-        // But only for exactly what was signed.
+        assert_eq!(answer(&again).await, title(1));
+        // The cache serves exactly what was signed.
         let error = bench.host_reading(empty(&bench)).stage(&pin("x@1.0.0", &two.digest())).await.unwrap_err();
         assert_eq!(error.error_type, "Host.BadStage");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_trusted_no_more_counts_no_more_for_what_is_in_the_cache() {
+async fn a_key_that_is_no_longer_trusted_does_not_count_for_the_cache_either() {
     let [one, _] = stages();
     let bench = in_a_folder();
     bench.publish("x@1.0.0", one).await;
@@ -52,7 +53,7 @@ async fn a_key_that_is_trusted_no_more_counts_no_more_for_what_is_in_the_cache()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_happened_to_the_cache_the_published_code_runs_or_none() {
+async fn with_a_damaged_cache_the_published_code_runs_or_none() {
     let [one, two] = stages();
     let bench = in_a_folder();
     bench.publish("x@1.0.0", one).await;
@@ -85,16 +86,17 @@ async fn whatever_happened_to_the_cache_the_published_code_runs_or_none() {
         harm(&file);
         let error = bench.host_reading(empty(&bench)).stage(&pin).await.expect_err(what);
         assert_eq!(error.error_type, "Host.BadStage", "{what}: {error}");
-        // With the registry at hand it is fetched anew, and the cache is whole again.
-        bench.host().stage(&pin).await.expect(what);
+        // With the registry it is fetched again, and the cache is repaired.
+        let stage = bench.host().stage(&pin).await.expect(what);
+        assert_eq!(answer(&stage).await, title(1), "{what}");
         assert!(file.symlink_metadata().unwrap().is_file(), "{what}");
         assert_eq!(std::fs::read(&file).unwrap(), one.code, "{what}");
     }
-    assert_eq!(std::fs::read(&elsewhere).unwrap(), two.code, "and nothing was written through the link");
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), two.code, "nothing was written through the link");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_that_no_revision_names_any_more_is_let_go_and_can_be_loaded_again() {
+async fn a_stage_that_no_revision_names_is_unloaded_and_can_be_loaded_again() {
     let [one, two] = stages();
     let bench = in_a_folder();
     bench.publish("x@1.0.0", one).await;
@@ -108,11 +110,12 @@ async fn a_stage_that_no_revision_names_any_more_is_let_go_and_can_be_loaded_aga
     drop(held);
     assert!(gone.upgrade().is_none());
     assert!(Arc::ptr_eq(&kept, &host.stage(&pin_two).await.unwrap()));
-    assert!(host.stage(&pin_one).await.is_ok());
+    assert_eq!(answer(&host.stage(&pin_one).await.unwrap()).await, title(1));
+    assert_eq!(answer(&kept).await, title(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_is_loaded_once_however_many_ask_and_waits_for_no_other() {
+async fn a_stage_is_loaded_once_for_all_callers_and_waits_for_no_other_stage() {
     let [one, two] = stages();
     let bench = in_a_folder();
     bench.publish("slow@1.0.0", one).await;
@@ -128,7 +131,7 @@ async fn a_stage_is_loaded_once_however_many_ask_and_waits_for_no_other() {
         })
         .collect();
     let fast = pin("fast@1.0.0", &two.digest());
-    tokio::time::timeout(PATIENCE, host.stage(&fast)).await.expect("it waited for the slow one").unwrap();
+    tokio::time::timeout(PATIENCE, host.stage(&fast)).await.expect("it waited for the slow stage").unwrap();
     go_on.send(true).unwrap();
     for task in waiting {
         tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();
@@ -138,12 +141,12 @@ async fn a_stage_is_loaded_once_however_many_ask_and_waits_for_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_does_not_answer_is_worth_a_retry_and_the_next_try_succeeds() {
+async fn a_store_that_fails_is_a_transient_failure_and_the_next_try_succeeds() {
     let [one, _] = stages();
     let bench = in_a_folder();
     bench.publish("x@1.0.0", one).await;
     let pin = pin("x@1.0.0", &one.digest());
-    // A file where the folder should be: no document can be read, and none is missing.
+    // A folder instead of the document: it cannot be read, and it is not missing.
     let blocked = bench.folder.path().join("registry/stages/x/1.0.0");
     let aside = bench.folder.path().join("aside");
     std::fs::rename(blocked.join("manifest.json"), &aside).unwrap();
@@ -157,7 +160,7 @@ async fn a_store_that_does_not_answer_is_worth_a_retry_and_the_next_try_succeeds
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_cannot_write_its_cache_runs_what_it_has_checked_all_the_same() {
+async fn a_host_that_cannot_write_its_cache_runs_verified_stages_and_no_others() {
     let [one, _] = stages();
     for bench in benches().await {
         bench.publish("x@1.0.0", one).await;
@@ -165,14 +168,14 @@ async fn a_host_that_cannot_write_its_cache_runs_what_it_has_checked_all_the_sam
         std::fs::remove_dir_all(bench.cache()).unwrap();
         std::fs::write(bench.cache(), b"in the way").unwrap();
         let stage = host.stage(&pin("x@1.0.0", &one.digest())).await.unwrap();
-        assert_eq!(stage.identity().digest, one.digest());
-        // But nothing that was not checked.
+        assert_eq!(answer(&stage).await, title(1));
+        // Without a cache nothing else is trusted.
         assert_eq!(host.stage(&pin("x@1.1.0", &one.digest())).await.unwrap_err().error_type, "Host.BadStage");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_in_memory_under_one_name_are_not_taken_for_what_was_published_under_another() {
+async fn loaded_bytes_do_not_count_as_published_under_another_name() {
     let [one, two] = stages();
     let bench = in_a_folder();
     bench.publish("x@1.0.0", one).await;
@@ -182,8 +185,9 @@ async fn bytes_that_are_in_memory_under_one_name_are_not_taken_for_what_was_publ
     for id in ["x@1.0.0", "y@2.0.0"] {
         let stage = host.stage(&pin(id, &one.digest())).await.unwrap();
         assert_eq!(format!("{}@{}", stage.identity().name, stage.identity().version), id);
+        assert_eq!(answer(&stage).await, title(1));
     }
-    // Never published under these names, although the host has the bytes.
+    // The host has the bytes, but they were not published under these names.
     for id in ["x@1.0.1", "z@3.0.0"] {
         assert_eq!(host.stage(&pin(id, &one.digest())).await.unwrap_err().error_type, "Host.BadStage", "{id}");
     }

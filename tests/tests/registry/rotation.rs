@@ -1,12 +1,13 @@
-//! From one key to the next, without a gap and without another byte.
+//! From one key to the next, while everything stays available and no other byte changes.
 
 use stagehost_dispatch::StageSource as _;
 use stagehost_registry::{Registry, RegistryError, SigningKey};
 use stagehost_runtime::Target;
+use stagehost_tests::versions::title;
 
-use crate::support::{Bench, benches, draft, id, in_a_folder, other_target, pin, stages, trusting};
+use crate::support::{Bench, answer, benches, draft, id, in_a_folder, other_target, pin, stages, trusting};
 
-/// `x@1.0.0` and `x@1.1.0`, the older one yanked, and the newer one for both processors.
+/// Publishes `x@1.0.0`, yanked, and `x@1.1.0`, compiled for both processors.
 async fn published(bench: &Bench) {
     let [one, two] = stages();
     bench.publish("x@1.0.0", one).await;
@@ -20,7 +21,7 @@ fn read_by(bench: &Bench, keys: &[&SigningKey]) -> Registry {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signed_anew_everything_is_believed_by_whoever_trusts_only_the_new_key() {
+async fn what_is_signed_again_is_trusted_with_the_new_key_alone() {
     let [one, two] = stages();
     for bench in benches().await {
         published(&bench).await;
@@ -39,19 +40,19 @@ async fn signed_anew_everything_is_believed_by_whoever_trusts_only_the_new_key()
         assert_eq!(listed[0].yanked.as_ref().unwrap().as_ref().unwrap().reason, "loses colours");
         let checks = registry.verify(&id("x@1.1.0")).await.unwrap();
         assert!(checks.len() == 5 && checks.iter().all(|check| check.problem.is_none()), "{checks:?}");
-        for (version, stage) in [("x@1.0.0", one), ("x@1.1.0", two)] {
+        for (version, stage, says) in [("x@1.0.0", one, title(1)), ("x@1.1.0", two, title(2))] {
             let _ = std::fs::remove_dir_all(bench.cache());
             let host = bench.host_reading(registry.clone());
-            assert!(host.stage(&pin(version, &stage.digest())).await.is_ok(), "{version}");
+            assert_eq!(answer(&host.stage(&pin(version, &stage.digest())).await.unwrap()).await, says, "{version}");
         }
 
-        // It says the same, but for who says it.
+        // Only the publisher differs.
         let mut after = registry.manifest(&id("x@1.1.0")).await.unwrap();
         assert_eq!(after.publisher, new.public().id());
         after.publisher = before.publisher.clone();
         assert_eq!(after, before);
 
-        // Neither the old key nor no key at all.
+        // With the old key alone, or without keys, nothing is trusted.
         for (keys, why) in [(vec![&bench.key], "is not trusted"), (vec![], "no key is trusted")] {
             let registry = read_by(&bench, &keys);
             let said = registry.manifest(&id("x@1.1.0")).await.unwrap_err().to_string();
@@ -65,20 +66,20 @@ async fn signed_anew_everything_is_believed_by_whoever_trusts_only_the_new_key()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_signed_by_the_key_already_stays_byte_by_byte_and_what_broke_off_is_completed() {
+async fn documents_with_the_new_signature_stay_unchanged_and_an_interrupted_resigning_is_completed() {
     let [_, two] = stages();
     for bench in benches().await {
         published(&bench).await;
         let new = SigningKey::generate().unwrap();
         bench.registry.resign(&id("x@1.1.0"), &new).await.unwrap();
         let done = bench.content().await;
-        // Without the old key: there is nothing left for which it would be needed.
+        // The old key is no longer needed.
         let registry = read_by(&bench, &[&new]);
         let again = registry.resign(&id("x@1.1.0"), &new).await.unwrap();
         assert!(again.iter().all(|document| document.before.is_none()), "{again:?}");
         assert_eq!(bench.content().await, done);
 
-        // One record as it was before, as if somebody had been interrupted.
+        // One record still has the old signature, as after an interruption.
         let digest = two.digest();
         let name = format!(
             "artifacts/{}/{}-{}.json",
@@ -100,7 +101,7 @@ async fn what_is_signed_by_the_key_already_stays_byte_by_byte_and_what_broke_off
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_signs_in_their_own_name_what_they_cannot_trust() {
+async fn an_untrusted_document_cannot_be_signed_again() {
     for bench in benches().await {
         published(&bench).await;
         let before = bench.content().await;
@@ -109,7 +110,7 @@ async fn nobody_signs_in_their_own_name_what_they_cannot_trust() {
             let refused = read_by(&bench, &trusted).resign(&id("x@1.1.0"), &stranger).await.unwrap_err();
             assert!(matches!(refused, RegistryError::Envelope { .. }), "{refused}");
         }
-        // Moved from another place, it is not made good by a new signature either.
+        // A yank that was moved from another version is not signed again.
         let theirs = bench.read("stages/x/1.0.0/yanked.json").await.0;
         bench.store.create("stages/x/1.1.0/yanked.json", theirs).await.unwrap().unwrap();
         let refused = bench.registry.resign(&id("x@1.1.0"), &stranger).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Two registries to try everything on, and two stages to publish.
+//! Two registries, and two versions of a stage to publish in them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,13 +7,20 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
+use stagehost_batch::{Asset, Batch, Id, Listing, ListingField, MediaType};
 use stagehost_dispatch::{ArtifactCache, DispatchError, RegistryStages, StageSource};
 use stagehost_pins::Pin;
 use stagehost_registry::{Draft, Registry, SigningKey, StageId, TrustedKeys};
-use stagehost_runtime::{Stage, StageEngine, Target, World, precompile_for};
+use stagehost_runtime::capability::{CallScope, Provenance};
+use stagehost_runtime::{
+    CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, Target, World,
+    precompile_for,
+};
 use stagehost_s3::{Options, S3Service};
 use stagehost_storage::{Bucket, Folder, Found, Storage, StorageError, Tag};
-use stagehost_tests::guest;
+use stagehost_tests::versions::version;
+
+use crate::offline;
 
 pub const CACHE_BYTES: u64 = 64 << 20;
 
@@ -26,7 +33,7 @@ pub struct Compiled {
 
 impl Compiled {
     pub fn digest(&self) -> String {
-        stagehost_runtime::StageIdentity::digest_of(&self.component)
+        StageIdentity::digest_of(&self.component)
     }
 }
 
@@ -38,12 +45,12 @@ pub fn other_target() -> Target {
     Target::ALL.into_iter().find(|target| *target != here()).unwrap()
 }
 
-/// Two stages of the world `custom`, compiled once.
+/// Two versions of one stage of the world `custom`, compiled once. The first answers `title(1)`, the second `title(2)`.
 pub fn stages() -> &'static [Compiled; 2] {
     static STAGES: OnceLock<[Compiled; 2]> = OnceLock::new();
     STAGES.get_or_init(|| {
-        ["empty_asset", "hostile"].map(|name| {
-            let component = Bytes::from(std::fs::read(guest(name).unwrap()).unwrap());
+        [1, 2].map(|number| {
+            let component = Bytes::from(version("version_asset", number).unwrap());
             let code = precompile_for(here(), &component).unwrap().into();
             Compiled { component, code }
         })
@@ -64,7 +71,34 @@ pub fn pin(id: &str, digest: &str) -> Pin {
     serde_json::from_value(pin).unwrap()
 }
 
-/// A registry with its store, and the key that it believes.
+/// Calls a stage for one file. Returns the title that it gives to the file: it says which version answered.
+pub async fn answer(stage: &Arc<Stage>) -> String {
+    let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
+    batch.assets.push(Asset::new("51/raw/photo/vertical/a.jpg", MediaType::PhotoVertical));
+    let StageIdentity { name, version, digest } = stage.identity().clone();
+    let scope = CallScope {
+        state: "Any".into(),
+        execution: "any".into(),
+        attempt: 0,
+        task_token: None,
+        batch: Arc::new(batch.clone()),
+        provenance: Arc::new(Provenance { stage: name, version, digest }),
+    };
+    let call = CallRequest {
+        scope,
+        started_at: "2026-01-01T00:00:00Z".into(),
+        config: "{}".into(),
+        limits: Limits { memory_mib: 64, deadline_ms: 60_000 },
+        grants: Grants { read: vec![], write: vec![], http: vec![] },
+        capabilities: offline::clients().capabilities().unwrap(),
+        deadline: None,
+    };
+    let request = FanoutRequest { call, transient_attempts: 0 };
+    let outcome = Fanout::new(1, 64).run(stage.clone(), request, batch, Arc::new(())).await.unwrap();
+    outcome.batch.assets[0].title.clone().unwrap_or_else(|| panic!("no title: {:?}", outcome.batch.assets[0].problem))
+}
+
+/// A registry with its store, and the key that it trusts.
 pub struct Bench {
     pub store: Arc<dyn Storage>,
     pub registry: Registry,
@@ -89,7 +123,7 @@ impl Bench {
         self.folder.path().join("cache")
     }
 
-    /// A host that has just been started.
+    /// Starts a host.
     pub fn host(&self) -> RegistryStages {
         self.host_reading(self.registry.clone())
     }
@@ -99,13 +133,18 @@ impl Bench {
         RegistryStages::new(StageEngine::new().unwrap(), None, registry, cache)
     }
 
-    /// A host on a machine that has loaded nothing yet.
+    /// Loads a stage on a machine that has loaded nothing yet.
     pub async fn load(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
         let _ = std::fs::remove_dir_all(self.cache());
         self.host().stage(pin).await
     }
 
-    /// Why such a host does not run it.
+    /// What a stage answers on such a host.
+    pub async fn answer(&self, pin: &Pin) -> Result<String, DispatchError> {
+        Ok(answer(&self.load(pin).await?).await)
+    }
+
+    /// Why such a host refuses it.
     pub async fn refusal(&self, pin: &Pin) -> String {
         let error = self.load(pin).await.expect_err("it was loaded");
         assert_eq!(error.error_type, "Host.BadStage", "{error}");
@@ -119,7 +158,7 @@ impl Bench {
         }
     }
 
-    /// Somebody with the right to write changes a document.
+    /// Changes a document in the store.
     pub async fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let (bytes, tag) = self.read(name).await;
         let mut bytes = bytes.to_vec();
@@ -127,7 +166,7 @@ impl Bench {
         self.store.replace(name, bytes.into(), &tag).await.unwrap().unwrap();
     }
 
-    /// The whole content.
+    /// Returns all documents.
     pub async fn content(&self) -> BTreeMap<String, Bytes> {
         let mut content = BTreeMap::new();
         for name in self.store.list("").await.unwrap() {
@@ -147,7 +186,7 @@ pub fn in_a_folder() -> Bench {
     Bench::over(Arc::new(Folder::new(folder.path().join("registry"))), folder)
 }
 
-/// The same in a folder and in a bucket.
+/// Returns one registry in a folder and one in a bucket.
 pub async fn benches() -> Vec<Bench> {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let s3 = S3Service::new(&folder.path().join("s3"), Options::default()).unwrap();
@@ -166,7 +205,7 @@ pub async fn benches() -> Vec<Bench> {
     vec![in_a_folder(), Bench::over(Arc::new(bucket), folder)]
 }
 
-/// A store that holds back some documents until it is told to go on, and notes what was asked for.
+/// A store that holds back some documents until `go_on` is set, and lists what was read.
 pub struct Slow {
     pub below: Arc<dyn Storage>,
     pub held: String,

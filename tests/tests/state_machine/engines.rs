@@ -1,34 +1,19 @@
-//! The same executions on three engines: this project's interpreter, and two that are not this project's. What they have
-//! in common hangs on no mistake of one of them; where they differ is written down, with the reason, in
-//! `tests/python/engine_differences.py`.
+//! The same executions on three engines: this project's interpreter, moto and ministack. A mistake of one engine shows as a
+//! difference. Known differences are listed with their reasons in `tests/python/engine_differences.py`.
 
-use std::path::PathBuf;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde_json::{Value, json};
+use stagehost_needs::{MOTO, python_with};
 use stagehost_tests::{Serve, cache, file, ministack_python, run_script};
 
 use super::run::{Machine, run};
 use super::scenario::{all, definition};
 
-/// A Python that has moto: `STAGEHOST_MOTO_PYTHON`, or the one that `tests/run` makes.
-fn moto_python() -> Result<PathBuf> {
-    let python = match std::env::var_os("STAGEHOST_MOTO_PYTHON") {
-        Some(python) => python.into(),
-        None => cache()?.join("moto/bin/python"),
-    };
-    ensure!(
-        python.is_file(),
-        "there is no {}; run the tests with tests/run, which makes it, or set STAGEHOST_MOTO_PYTHON to a Python with moto \
-         5.2.5 and its extras server and stepfunctions",
-        python.display()
-    );
-    Ok(python)
-}
-
 #[test]
 fn every_scenario_and_two_batches_of_the_real_host_run_alike_on_three_engines() -> Result<()> {
-    let (moto, ministack) = (moto_python()?, ministack_python()?);
+    let made = cache()?.join("moto/bin/python");
+    let moto = python_with(&MOTO, "STAGEHOST_MOTO_PYTHON", &made, "moto.server, antlr4");
+    let (Some(moto), Some(ministack)) = (moto, ministack_python()?) else { return Ok(()) };
 
     let definition = definition()?;
     let machine = Machine::new(definition.clone())?;

@@ -1,4 +1,4 @@
-//! Whether an execution went as its scenario says.
+//! Compares an execution with the expectation of its scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::run::{EXECUTIONS, QUEUE, Trace};
 use super::scenario::{Scenario, definition};
 
-/// What the backend needs to know whose batch it is; no state may lose it.
+/// The fields by which the backend recognises the batch. No state may lose them.
 const IDENTITY: [&str; 6] = ["listingId", "jobId", "batchId", "externalId", "traceparent", "retry"];
 
-/// Everything that is not as it should be, as sentences.
+/// Returns every difference to the expectation, as sentences.
 pub fn faults(scenario: &Scenario, trace: &Trace) -> Vec<String> {
     let mut faults = Vec::new();
     let mut equal = |what: &str, seen: &Value, expected: &Value| {
@@ -67,13 +67,13 @@ pub fn faults(scenario: &Scenario, trace: &Trace) -> Vec<String> {
     faults
 }
 
-/// The names in an order of states, those in branches too.
+/// Returns all names in a list of states, including those in branches.
 pub fn names(states: &[Value]) -> impl Iterator<Item = &str> {
     let nested = states.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_array).flatten();
     states.iter().chain(nested).filter_map(Value::as_str)
 }
 
-/// The states that call something.
+/// Returns the Task states.
 fn tasks() -> &'static BTreeSet<String> {
     static TASKS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let mut tasks = BTreeSet::new();
@@ -91,7 +91,7 @@ fn tasks() -> &'static BTreeSet<String> {
     &TASKS
 }
 
-/// What every call of the function must have.
+/// Checks what every call of the function must have.
 fn payload_faults(scenario: &Scenario, trace: &Trace, state: &str, retry: usize, payload: &Value) -> Vec<String> {
     let what = format!("call {retry} of {state}");
     let arn = format!("{EXECUTIONS}:{}", trace.slug);
@@ -107,7 +107,7 @@ fn payload_faults(scenario: &Scenario, trace: &Trace, state: &str, retry: usize,
     faults
 }
 
-/// What every message to the dead-letter queue must have, accepted or not.
+/// Checks what every message to the dead-letter queue must have, accepted or not.
 fn message_faults(scenario: &Scenario, trace: &Trace, message: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let Some(body) = message["MessageBody"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
@@ -133,7 +133,7 @@ fn identity_faults(what: &str, scenario: &Scenario, batch: &Value) -> Option<Str
     (!lost.is_empty()).then(|| format!("{what} has lost {lost:?}: {batch}"))
 }
 
-/// Whether a document contains a part: every field of it, at any depth. A null stands for "not there".
+/// Checks that a document contains a part: every field of it, at any depth. Null stands for an absent field.
 fn missing(what: &str, document: &Value, part: &Value) -> Option<String> {
     (!contains(document, part)).then(|| format!("{what}: expected {part} in {document}"))
 }

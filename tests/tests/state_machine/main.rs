@@ -1,15 +1,12 @@
-//! The state machine itself, taken by its word: whole executions of `statemachine/media-processing.asl.json` against
-//! functions that answer as a scenario says.
+//! The state machine: whole executions of `statemachine/media-processing.asl.json` against functions with scripted answers.
 //!
-//! The scenarios are data, in `tests/scenarios`, whose README says how to write one. They are used three times:
+//! The scenarios are data in `tests/scenarios`, whose README explains how to write one. They are used three times:
 //!
-//! - `scenarios`: each goes as it says, on the project's interpreter, in virtual time.
-//! - `mutations`: whatever is taken out of the machine, at least one of them no longer does. So nothing in the machine is
-//!   there without a test.
-//! - `engines`: two engines that are not this project's run them in the same way. So what the machine says does not hang
-//!   on how this project's interpreter reads it.
+//! - `scenarios`: each meets its expectation on the project's interpreter, in virtual time.
+//! - `mutations`: for every part that is removed from the machine, at least one scenario fails. So every part has a test.
+//! - `engines`: moto and ministack run them in the same way. So the results do not depend on this project's interpreter.
 
-// As ministack is: it runs functions as processes.
+// ministack runs functions as processes, on Linux only.
 #[cfg(target_os = "linux")]
 mod engines;
 mod judge;

@@ -1,7 +1,6 @@
-//! Nothing in the state machine is there without a test: whatever is taken out or led astray, a scenario notices.
+//! Every part of the state machine has a test: for each part that is removed or changed, a scenario fails.
 //!
-//! The mutants are enumerated from the definition, so a new Catch, Retry, name or path is asked for its scenario on the
-//! day that it is written.
+//! The mutants are enumerated from the definition, so a new Catch, Retry, name or path needs a scenario at once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,15 +13,14 @@ use super::judge::faults;
 use super::run::{Machine, run};
 use super::scenario::{Scenario, all, definition, drop_unreachable, remove};
 
-/// What may go without a scenario: remarks, and how long a retry waits. The waits are drawn at random (`JitterStrategy`),
-/// so there is nothing to compare them with.
+/// Fields that need no scenario: comments, and the waits of retries, which are random (`JitterStrategy`).
 const WITHOUT_EFFECT: [&str; 5] = ["Comment", "IntervalSeconds", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"];
 
 /// One change of the definition.
 #[derive(Clone, Debug)]
 struct Mutation {
     pointer: String,
-    /// What stands there instead; nothing takes it out.
+    /// The new value; `None` removes the old one.
     instead: Option<Value>,
 }
 
@@ -33,7 +31,7 @@ impl Mutation {
             Some(value) => *mutant.pointer_mut(&self.pointer).unwrap() = value.clone(),
             None => assert!(remove(&mut mutant, &self.pointer), "{self}"),
         }
-        // Not to notice what is missing only because something else has become superfluous.
+        // Otherwise a mutant could be refused only because a state has become unreachable.
         drop_unreachable(&mut mutant);
         mutant
     }
@@ -48,18 +46,18 @@ impl std::fmt::Display for Mutation {
     }
 }
 
-/// What a mutant came to.
+/// The result of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// A scenario failed.
     Noticed,
-    /// It is no state machine any more.
+    /// It is not a valid state machine.
     Refused,
     Survived,
 }
 
 #[test]
-fn whatever_is_taken_out_of_the_machine_a_scenario_notices() {
+fn a_scenario_fails_for_everything_that_is_removed_from_the_machine() {
     let definition = definition().unwrap();
     let mut mutations = Vec::new();
     removals(&definition, "", &mut mutations);
@@ -68,7 +66,7 @@ fn whatever_is_taken_out_of_the_machine_a_scenario_notices() {
         let found = pointers.iter().filter(|pointer| pointer.ends_with(what)).count();
         assert!(found >= least, "{found} of {what}: the enumeration no longer reaches everything");
     }
-    // These leave a state machine, so it is for a scenario to notice.
+    // Without these it is still a valid state machine, so a scenario must fail.
     let recovers = |pointer: &str| {
         let (rest, last) = pointer.rsplit_once('/').unwrap();
         let list = if last.parse::<usize>().is_ok() { rest } else { pointer };
@@ -80,7 +78,7 @@ fn whatever_is_taken_out_of_the_machine_a_scenario_notices() {
 }
 
 #[test]
-fn wherever_the_machine_goes_instead_a_scenario_notices() {
+fn a_scenario_fails_for_every_transition_that_leads_elsewhere() {
     let definition = definition().unwrap();
     let mut mutations = Vec::new();
     detours(&definition["States"], "/States", &mut mutations);
@@ -89,7 +87,7 @@ fn wherever_the_machine_goes_instead_a_scenario_notices() {
 }
 
 #[test]
-fn whatever_number_or_truth_is_changed_in_the_machine_a_scenario_notices() {
+fn a_scenario_fails_for_every_changed_number_path_or_boolean() {
     let definition = definition().unwrap();
     let mut mutations = Vec::new();
     changes(&definition, "", &mut mutations);
@@ -97,20 +95,20 @@ fn whatever_number_or_truth_is_changed_in_the_machine_a_scenario_notices() {
     survivors_are_none(&definition, &mutations);
 }
 
-/// The pointers of the mutants that are no state machine any more.
+/// Checks that no mutant survives. Returns the pointers of those that are not valid state machines.
 fn survivors_are_none(definition: &Value, mutations: &[Mutation]) -> Vec<String> {
     let scenarios = all().unwrap();
     let machine = Machine::new(definition.clone()).unwrap();
     for scenario in &scenarios {
         let faults = faults(scenario, &run(scenario, &machine).unwrap());
-        assert!(faults.is_empty(), "before anything is changed: {}: {faults:?}", scenario.name);
+        assert!(faults.is_empty(), "before any change: {}: {faults:?}", scenario.name);
     }
     let next = AtomicUsize::new(0);
     let fates = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                // Whoever noticed the last one is asked first: neighbours are noticed by the same.
+                // The scenario that failed last runs first: it often fails for the next mutant, too.
                 let mut scenarios = scenarios.clone();
                 while let Some(mutation) = mutations.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let fate = fate(&mut scenarios, mutation.apply(definition));
@@ -122,7 +120,7 @@ fn survivors_are_none(definition: &Value, mutations: &[Mutation]) -> Vec<String>
     let fates = fates.into_inner().unwrap();
     let of = |wanted| fates.iter().filter(move |(_, fate)| *fate == wanted).map(|(mutation, _)| mutation.to_string());
     println!(
-        "{} mutants: {} noticed by a scenario, {} no state machine any more",
+        "{} mutants: {} noticed by a scenario, {} not valid",
         fates.len(),
         of(Fate::Noticed).count(),
         of(Fate::Refused).count()
@@ -189,14 +187,14 @@ fn transitions_of(value: &Value, pointer: &str, found: &mut Vec<(String, String)
     });
 }
 
-/// Every number, one up and one down; every truth, turned round; every path and name, another one.
+/// Every number, one up and one down; every boolean, inverted; every path and error name, replaced.
 fn changes(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     each(value, pointer, &mut |name, value, pointer| {
         if WITHOUT_EFFECT.contains(&name) {
             return;
         }
         let others = match (name, value) {
-            // A second more or less is beyond what the clock of a test can tell.
+            // A difference of one second is too small for the clock of a test.
             ("TimeoutSeconds" | "HeartbeatSeconds", Value::Number(seconds)) => {
                 vec![json!(seconds.as_u64().unwrap() / 2), json!(seconds.as_u64().unwrap() * 2)]
             }
@@ -214,7 +212,7 @@ fn changes(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     });
 }
 
-/// Calls `visit` with name, value and pointer of everything in a document. An entry of a list has no name.
+/// Calls `visit` with name, value and pointer of every field of an object or entry of a list. An entry has no name.
 fn each(value: &Value, pointer: &str, visit: &mut dyn FnMut(&str, &Value, String)) {
     match value {
         Value::Object(fields) => {

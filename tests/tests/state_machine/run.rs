@@ -1,4 +1,4 @@
-//! Runs a scenario on the project's interpreter, in virtual time, and notes all that can be seen from outside.
+//! Runs a scenario on the project's interpreter, in virtual time, and records everything that can be seen from outside.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -20,23 +20,23 @@ pub const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:listi
 pub const QUEUE: &str = "http://127.0.0.1/000000000000/listing-media-dlq";
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:listing-media";
 pub const EXECUTIONS: &str = "arn:aws:states:us-east-1:000000000000:execution:listing-media";
-/// No execution of any scenario makes as many calls, or enters as many states; a mutant that runs in circles does.
+/// More calls or states than any scenario has. A mutant that loops reaches it.
 const MOST: usize = 300;
 
-/// What can be seen of an execution from outside.
+/// An execution as seen from outside.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trace {
     pub slug: String,
     pub status: String,
     pub error: Option<String>,
     pub cause: Option<String>,
-    /// The output; of an execution that failed, what its last state got.
+    /// The output; of a failed execution, the input of its last state.
     pub output: Option<Value>,
     /// As in `Expectation::states`.
     pub states: Vec<Value>,
     /// The function's payloads, by state.
     pub calls: BTreeMap<String, Vec<Value>>,
-    /// What `sqs:sendMessage` was given, accepted or not.
+    /// The parameters of every `sqs:sendMessage`, accepted or not.
     pub messages: Vec<Value>,
     /// How many of the messages were accepted.
     pub kept: usize,
@@ -58,7 +58,7 @@ struct Seen {
     total: usize,
 }
 
-/// A definition that was found to be one.
+/// A valid definition.
 #[derive(Clone)]
 pub struct Machine {
     definition: Value,
@@ -66,14 +66,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Reads it. The error says why it is no state machine.
+    /// Parses a definition. The error says why it is not valid.
     pub fn new(definition: Value) -> Result<Self> {
         let parsed = Arc::new(StateMachine::parse(&definition.to_string())?);
         Ok(Self { definition, parsed })
     }
 }
 
-/// Runs the scenario. The error says why the machine is none without what the scenario takes out.
+/// Runs the scenario. The error says why the machine is not valid without the parts that the scenario removes.
 pub fn run(scenario: &Scenario, machine: &Machine) -> Result<Trace> {
     let Machine { definition, parsed } = match scenario.without.is_empty() {
         true => machine.clone(),
@@ -121,7 +121,7 @@ pub fn run(scenario: &Scenario, machine: &Machine) -> Result<Trace> {
     })
 }
 
-/// The states of a Parallel state's branches apart from each other: how they take turns is nobody's promise.
+/// Groups the states of a Parallel state by branch, because their order across branches is not defined.
 fn by_branch(definition: &Value, entered: Vec<String>) -> Vec<Value> {
     let mut order: Vec<Value> = Vec::new();
     for state in entered {
@@ -143,7 +143,7 @@ fn by_branch(definition: &Value, entered: Vec<String>) -> Vec<Value> {
     order
 }
 
-/// Which branch of `parallel` a state belongs to.
+/// Returns the branch of `parallel` that a state belongs to.
 fn branch(definition: &Value, parallel: &str, state: &str) -> Option<usize> {
     let branches = definition["States"][parallel]["Branches"].as_array()?;
     branches.iter().position(|branch| branch["States"].get(state).is_some())
@@ -198,7 +198,7 @@ impl Resources for Script {
         if call.parameters["FunctionName"] != FUNCTION {
             return Err(TaskError::new("States.Runtime", "The parameter FunctionName names no function."));
         }
-        // As the function sees it: by its payload alone.
+        // The function sees only its payload.
         let payload = &call.parameters["Payload"];
         let answer = answer(&step, &payload["batch"]);
         let Some(token) = payload["taskToken"].as_str().filter(|_| call.task_token.is_some()) else {
@@ -221,7 +221,7 @@ impl Script {
     }
 }
 
-/// Hands the token back after a while, and says now and then that it will.
+/// Answers a token after a while, with heartbeats until then.
 async fn later(tokens: TokenBoard, token: String, step: Step, answer: Value, after: Option<u64>) {
     let end = async {
         match (after, step.silent) {
@@ -231,7 +231,7 @@ async fn later(tokens: TokenBoard, token: String, step: Step, answer: Value, aft
     };
     let beats = async {
         let Some(every) = step.beats else { return pending().await };
-        // An answer of the service that the task has ended ends the heartbeats.
+        // The service refuses a heartbeat when the task has ended.
         while tokens.send_heartbeat(&token).is_ok() {
             sleep(Duration::from_secs(every)).await;
         }
@@ -243,15 +243,15 @@ async fn later(tokens: TokenBoard, token: String, step: Step, answer: Value, aft
 }
 
 fn report(tokens: &TokenBoard, token: &str, step: &Step, answer: Value) {
-    // Whoever reports too late is told so; the execution is what is looked at.
+    // A late report is refused; the test looks at the execution only.
     let _ = match &step.fails_later {
         Some(error) => tokens.send_failure(token, Some(error.clone()), Some(cause(error))),
         None => tokens.send_success(token, answer),
     };
 }
 
-/// What the scripted function makes of a batch: one document of a Parallel state's branches, as the host does, and the
-/// scenario's additions.
+/// Returns the scripted function's answer for a batch. As in the host, branches become one document; then the scenario's
+/// additions are merged into it.
 fn answer(step: &Step, batch: &Value) -> Value {
     let mut document = json!({});
     for branch in batch["branches"].as_array().unwrap_or(&vec![batch.clone()]) {
@@ -264,7 +264,7 @@ fn answer(step: &Step, batch: &Value) -> Value {
     document
 }
 
-/// An error of the function, as Lambda hands it on.
+/// An error of the function as Lambda passes it on.
 fn cause(error: &str) -> String {
     json!({"errorType": error, "errorMessage": "the function was told to"}).to_string()
 }

@@ -1,4 +1,4 @@
-//! What a scenario says: the documents of `tests/scenarios`, read and checked.
+//! Reads and checks the scenarios of `tests/scenarios`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use stagehost_tests::file;
 
-/// One execution: its input, what everything that it calls answers, and how it must go.
+/// One execution: its input, the answers to its calls, and its expected course.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scenario {
     /// A sentence.
     pub name: String,
-    /// What the batch has beyond, or other than, the common one: a merge patch (RFC 7386).
+    /// The difference to the common batch: a merge patch (RFC 7386).
     #[serde(default)]
     pub batch: Value,
-    /// Answers per state, call by call; the last one for good. A state that is not named gives the common answer.
+    /// Answers per state, call by call; the last one repeats. A state without an entry gives the common answer.
     #[serde(default)]
     pub answers: BTreeMap<String, Vec<Step>>,
-    /// Parts of the definition that this scenario goes without, as JSON pointers.
+    /// Parts of the definition that are removed for this scenario, as JSON pointers.
     #[serde(default)]
     pub without: Vec<String>,
     pub expect: Expectation,
 }
 
-/// What one call, or `times` of them in a row, comes to. Exactly one of the first five is given.
+/// The result of one call, or of `times` calls in a row. Exactly one of the first five fields is given.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
-    /// The batch that was asked about, with this merged into it. Through the token, where the state waits for one.
+    /// The answer is the call's batch with this merged into it. A state that waits for its token gets it by the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adds: Option<Value>,
     /// The call fails with this error.
@@ -42,7 +42,7 @@ pub struct Step {
     /// The call never returns.
     #[serde(default)]
     pub hangs: bool,
-    /// The call succeeds, and nobody ever answers the token.
+    /// The call succeeds, and the token is never answered.
     #[serde(default)]
     pub silent: bool,
     /// Seconds between the call and its failure, or the token's answer; 0 answers a token before the call returns.
@@ -51,32 +51,32 @@ pub struct Step {
     /// Seconds between heartbeats, from the call to the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beats: Option<u64>,
-    /// Bytes that are put into the answer, beside all else.
+    /// Bytes of filler in the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<usize>,
 }
 
-/// How the execution must go. What is not said is not looked at, except where a comment says what it means.
+/// The expected course. A field that is not given is not checked, unless its comment says otherwise.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expectation {
     /// As DescribeExecution names it.
     pub status: String,
-    /// None for an execution that succeeds.
+    /// `None` if the execution must succeed.
     pub error: Option<String>,
     /// Every state that is entered, in order. After a Parallel state stands a list with one list for each branch.
     pub states: Vec<Value>,
-    /// How often a state is called that is not called once.
+    /// The number of calls of each state that is not called exactly once.
     #[serde(default)]
     pub calls: BTreeMap<String, usize>,
     /// What the last call of a state must contain in its batch.
     #[serde(default)]
     pub receives: BTreeMap<String, Value>,
-    /// What the message in the dead-letter queue must contain. Nothing means that there is none.
+    /// What the message in the dead-letter queue must contain. `None` if there must be no message.
     pub dead_letter: Option<Value>,
-    /// What the execution's output must contain; or, of one that fails, what its last state gets.
+    /// What the output must contain; of a failed execution, the input of its last state.
     pub output: Option<Value>,
     /// The fewest and the most seconds that it takes.
     pub seconds: Option<(u64, u64)>,
@@ -110,7 +110,7 @@ impl Scenario {
         slug.trim_matches('-').to_owned()
     }
 
-    /// What the state's function does on its call number `earlier`, counted from 0.
+    /// Returns what the state's function does after `earlier` calls.
     pub fn step(&self, state: &str, earlier: usize) -> Step {
         let steps = self.answers.get(state).map(Vec::as_slice).unwrap_or_default();
         let calls = steps.iter().flat_map(|step| std::iter::repeat_n(step, step.times.unwrap_or(1)));
@@ -118,11 +118,11 @@ impl Scenario {
         step.cloned().unwrap_or_else(|| Step { adds: Some(json!({})), ..Step::default() })
     }
 
-    /// The definition without the parts that this scenario goes without.
+    /// Returns the definition without the parts that this scenario removes.
     pub fn definition(&self, definition: &Value) -> Value {
         let mut definition = definition.clone();
         for pointer in &self.without {
-            // In a mutant it may be gone already.
+            // A mutant may lack it already.
             remove(&mut definition, pointer);
         }
         if !self.without.is_empty() {
@@ -181,7 +181,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<T> {
     serde_json::from_slice(&fs::read(path)?).with_context(|| path.display().to_string())
 }
 
-/// The state machine, with its placeholders filled in.
+/// Returns the state machine with its placeholders filled in.
 pub fn definition() -> Result<Value> {
     let text = fs::read_to_string(file("statemachine/media-processing.asl.json"))?;
     let text =
@@ -189,10 +189,10 @@ pub fn definition() -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// RFC 7386.
+/// Applies a merge patch (RFC 7386).
 pub fn merge(target: &mut Value, patch: Value) {
     let Value::Object(fields) = patch else {
-        // Nothing to merge is no patch; the top level of a batch is never replaced.
+        // Null means that there is no patch: the top level of a batch is never replaced.
         if !patch.is_null() {
             *target = patch;
         }
@@ -209,7 +209,7 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// Takes out what a pointer leads to. False if there is nothing.
+/// Removes the value at a pointer. Returns false if there is none.
 pub fn remove(document: &mut Value, pointer: &str) -> bool {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return false };
     match document.pointer_mut(parent) {
@@ -222,7 +222,7 @@ pub fn remove(document: &mut Value, pointer: &str) -> bool {
     }
 }
 
-/// Takes out the states to which nothing leads any more, so that a machine without a Catch is still one.
+/// Removes unreachable states, so that a machine without a Catch is still valid.
 pub fn drop_unreachable(flow: &mut Value) {
     let mut reached = BTreeSet::new();
     let mut next: Vec<String> = flow["StartAt"].as_str().map(str::to_owned).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Every scenario goes as it says.
+//! Every scenario meets its expectation on the project's interpreter.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use super::run::{Machine, run};
 use super::scenario::{all, definition};
 
 #[test]
-fn every_scenario_goes_as_it_says() {
+fn every_scenario_meets_its_expectation() {
     let machine = Machine::new(definition().unwrap()).unwrap();
     let mut wrong = Vec::new();
     let scenarios = all().unwrap();

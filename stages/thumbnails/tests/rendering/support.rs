@@ -138,13 +138,11 @@ pub fn assert_near(got: &[u8], want: &[u8], tolerance: u8, what: &str) {
     assert!(near(got, want, tolerance), "{what}: got {got:?}, want {want:?} within {tolerance}");
 }
 
-/// Returns the files of a folder in STAGEHOST_MEDIA. `None` if it does not exist.
+/// Returns the files in a folder of the media collection. `None` if the test is skipped without it.
+#[track_caller]
 pub fn media(folder: &str) -> Option<Vec<PathBuf>> {
-    let dir = PathBuf::from(std::env::var_os("STAGEHOST_MEDIA").unwrap_or_default()).join(folder);
-    let Ok(entries) = std::fs::read_dir(&dir) else {
-        println!("skipped: there is no {dir:?} (STAGEHOST_MEDIA)");
-        return None;
-    };
+    let dir = stagehost_needs::media(folder)?;
+    let entries = std::fs::read_dir(&dir).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     files.sort();
     assert!(!files.is_empty(), "{} is empty", dir.display());

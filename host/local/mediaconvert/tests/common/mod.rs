@@ -10,14 +10,7 @@ use serde_json::{Value, json};
 use stagehost_mediaconvert::{EventSink, JobEvent, MediaConvert, Options, Storage, StorageError};
 use tokio::sync::mpsc;
 
-/// Returns whether ffmpeg is installed. Without it, tests print that they are skipped.
-pub fn ffmpeg() -> bool {
-    let there = ["ffmpeg", "ffprobe"].iter().all(|tool| Command::new(tool).arg("-version").output().is_ok());
-    if !there {
-        eprintln!("SKIPPED: ffmpeg is not installed, so nothing can be transcoded here");
-    }
-    there
-}
+pub use stagehost_needs::ffmpeg;
 
 /// Objects as files in a folder.
 pub struct Folder(pub PathBuf);
