@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 use crate::*;
 
-/// An id as a document may carry it.
+/// Any id of a document.
 pub fn id() -> impl Strategy<Value = Id> {
     prop_oneof![any::<u64>().prop_map(Id::Number), "[A-Za-z0-9_-]{1,40}".prop_map(Id::Text),]
 }
@@ -57,7 +57,7 @@ pub fn asset() -> impl Strategy<Value = Asset> {
     ("\\PC{0,20}", media_type()).prop_flat_map(|(key, media_type)| asset_of(key, media_type))
 }
 
-/// An asset with that key and type, whatever else.
+/// An asset with this key and type, and any other fields.
 pub fn asset_of(key: String, media_type: MediaType) -> impl Strategy<Value = Asset> {
     let declared =
         (of(".{1,20}"), of(any::<u64>()), of(".{1,20}"), of("[0-9a-f]{64}"), of(".{0,20}"), of(any::<u32>()));

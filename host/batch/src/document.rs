@@ -1,25 +1,26 @@
-//! The strict types of the batch document. What is serialised here is the canonical shape; its JSON Schema is
+//! The strict types of the batch document. They serialise to the canonical shape, whose JSON Schema is
 //! `statemachine/schemas/batch.schema.json`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Id, MediaType};
+use crate::id::Id;
+use crate::media::MediaType;
 
-/// A set of files that were uploaded together, and all that is known of them so far.
+/// A set of files that were uploaded together, and everything known about them so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-// `remote` makes the derived code private functions, so that the traits below can keep `counts` right around them.
+// `remote` turns the derived code into private functions, which the trait implementations below call around a recount.
 #[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Batch {
-    /// The listing they belong to; written as `listingId` or `listingIdentityId`, whichever it came in as.
+    /// The listing that they belong to; written under the same field name as it was read.
     #[serde(flatten)]
     pub listing: Listing,
-    /// The backend's batch.
+    /// The backend's id of the batch.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub batch_id: Option<Id>,
-    /// The backend's job.
+    /// The backend's id of the job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub job_id: Option<Id>,
-    /// The backend's own reference, given back as it came.
+    /// The backend's own reference, returned unchanged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub external_id: Option<String>,
     /// How often the backend has sent this job before.
@@ -28,7 +29,7 @@ pub struct Batch {
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traceparent: Option<String>,
-    /// The execution that works on it; set by the first state.
+    /// The execution that processes the batch; set by the first state.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub execution: Option<Execution>,
     /// The revision of the pins that this execution began with.
@@ -36,19 +37,19 @@ pub struct Batch {
     pub revision: Option<u64>,
     /// The files.
     pub assets: Vec<Asset>,
-    /// Archives made of them.
+    /// Archives of the files.
     #[serde(default)]
     pub bundles: Vec<Bundle>,
     /// States that failed as a whole.
     #[serde(default)]
     pub problems: Vec<Problem>,
-    /// Sums, for the state machine's Choice states. Computed anew on every read and write, so what a document claims
-    /// is never believed; in between, [`Batch::recount`] brings them up to date.
+    /// Sums, for the state machine's Choice states. They are computed on every read and write, never taken from a document;
+    /// in between, [`Batch::recount`] updates them.
     #[serde(default)]
     pub counts: Counts,
 }
 
-/// Which listing, and in which field the backend said so.
+/// The listing's id, and the name of the field that it came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ListingFields", into = "ListingFields")]
 pub struct Listing {
@@ -58,7 +59,7 @@ pub struct Listing {
     pub field: ListingField,
 }
 
-/// The two names for the same thing.
+/// The two names of the field for the listing's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListingField {
     /// `listingId`
@@ -68,7 +69,7 @@ pub enum ListingField {
 }
 
 impl ListingField {
-    /// As it is written in documents.
+    /// Returns the name in documents.
     pub fn name(self) -> &'static str {
         match self {
             ListingField::ListingId => "listingId",
@@ -77,7 +78,7 @@ impl ListingField {
     }
 }
 
-/// How a [`Listing`] looks on the wire: exactly one of the two fields.
+/// A [`Listing`] in JSON: exactly one of the two fields.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ListingFields {
@@ -122,21 +123,20 @@ pub struct Execution {
     pub started_at: String,
 }
 
-/// Pixels, as a person sees them.
+/// The size of a picture in pixels, after its orientation is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PixelSize {
-    /// Across.
+    /// Horizontally.
     pub width: u32,
-    /// Down.
+    /// Vertically.
     pub height: u32,
 }
 
-/// One uploaded file; the fields mean what `types.asset` of the WIT contract says.
+/// One uploaded file. The fields are those of `types.asset` in the WIT contract.
 ///
-/// A file that had to be refused before any stage saw it (a key outside the layout, a type that does not exist) is
-/// kept like any other, so that the backend hears of it: with its key as it came, a `problem` that quotes what was
-/// wrong, and as `media_type` the nearest one that could be made out, `PROJECT_DOC` failing that. Nothing works on a
-/// file that has a problem, so that type only ever fills the place.
+/// A file that is refused before any stage sees it (a key outside the layout, an unknown type) stays in the batch, so that
+/// the backend gets a result for it: with its key unchanged, a `problem` that quotes the fault, and as `media_type` the
+/// nearest known type or else `PROJECT_DOC`. No stage is called for a file with a problem, so this type is never used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -206,7 +206,7 @@ pub struct Bundle {
     pub reused: bool,
 }
 
-/// A failure as recorded: in which state, under which stable name.
+/// A recorded failure: the state, the stable name, a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Problem {
@@ -219,20 +219,20 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// All of them.
+    /// All assets.
     pub assets: u32,
-    /// Verified, and without a problem.
+    /// Assets that are verified and have no problem.
     pub valid: u32,
-    /// With a problem.
+    /// Assets with a problem.
     pub failed: u32,
-    /// Valid ones of either video type.
+    /// Valid assets of either video type.
     pub videos: u32,
     /// States that failed as a whole (`problems`).
     pub problems: u32,
 }
 
 impl Asset {
-    /// A file of which nothing is known but its key and type.
+    /// Returns a file of which only key and type are known.
     pub fn new(key: impl Into<String>, media_type: MediaType) -> Self {
         Asset {
             key: key.into(),
@@ -254,14 +254,14 @@ impl Asset {
         }
     }
 
-    /// Verified, and no stage failed on it.
+    /// Returns whether it is verified and has no problem.
     pub fn is_valid(&self) -> bool {
         self.verified && self.problem.is_none()
     }
 }
 
 impl Batch {
-    /// A batch of `listing` without files.
+    /// Returns a batch of `listing` without files.
     pub fn new(listing: Listing) -> Self {
         Batch {
             listing,
@@ -279,19 +279,19 @@ impl Batch {
         }
     }
 
-    /// The asset of that key.
+    /// Returns the asset with this key.
     pub fn asset(&self, key: &str) -> Option<&Asset> {
         self.assets.iter().find(|asset| asset.key == key)
     }
 
-    /// Brings [`Batch::counts`] up to date.
+    /// Updates [`Batch::counts`].
     pub fn recount(&mut self) {
         self.counts = Counts::of(self);
     }
 }
 
 impl Counts {
-    /// The sums for `batch` as it is now.
+    /// Returns the sums for `batch`.
     pub fn of(batch: &Batch) -> Self {
         let count = |wanted: &dyn Fn(&Asset) -> bool| {
             let found = batch.assets.iter().filter(|asset| wanted(asset)).count();

@@ -1,33 +1,33 @@
-//! The ways in which a stage fails, and their stable names.
+//! The kinds of failures of a stage, and their stable names.
 
 use std::fmt;
 
-/// Every way in which a call of a stage can fail. The first nine mirror `types.failure` of the WIT contract; the last
-/// three are the host's own.
+/// How a call of a stage can fail. The first nine are `types.failure` of the WIT contract; the last three are the host's
+/// own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Case {
-    /// The call or the configuration makes no sense.
+    /// The input or the configuration is invalid.
     InvalidInput,
-    /// A file that should be there is not.
+    /// A file does not exist.
     Missing,
-    /// The bytes are not what was declared.
+    /// The bytes differ from what was declared.
     Mismatch,
-    /// A well-formed file of a kind that the stage does not handle.
+    /// The file is well-formed, but of a kind that the stage does not handle.
     Unsupported,
-    /// A file that claims a format and breaks its rules.
+    /// The file breaks the rules of its format.
     Corrupt,
-    /// A limit was passed.
+    /// A limit was exceeded.
     TooLarge,
     /// The pin does not grant it.
     Denied,
-    /// It may work if tried again.
+    /// A retry may succeed.
     Transient,
     /// A defect in the stage.
     Internal,
     /// The call passed its deadline.
     Timeout,
-    /// The call wanted more memory than it may have.
+    /// The call needed more memory than its limit.
     OutOfMemory,
     /// The component trapped: unreachable code, a stack overflow, an out-of-bounds access.
     Trapped,
@@ -50,7 +50,7 @@ impl Case {
         Case::Trapped,
     ];
 
-    /// The name under which Step Functions sees it. Stable: the state machine's Retry and Catch refer to it.
+    /// Returns the name that Step Functions sees. It is stable, because the state machine's Retry and Catch refer to it.
     pub fn name(self) -> &'static str {
         match self {
             Case::InvalidInput => "Stage.InvalidInput",
@@ -79,14 +79,14 @@ impl fmt::Display for Case {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{case}: {message}")]
 pub struct Failure {
-    /// Which kind it is.
+    /// The kind of failure.
     pub case: Case,
     /// One sentence that names the thing and the place.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure of `case`, told as `message`.
+    /// Returns a failure of `case` with a message.
     pub fn new(case: Case, message: impl Into<String>) -> Self {
         Self { case, message: message.into() }
     }

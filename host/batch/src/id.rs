@@ -1,20 +1,20 @@
-//! Identifiers as the backend gives them.
+//! The backend's identifiers.
 
 use serde::{Deserialize, Serialize};
 
-/// A job, batch or listing id. Both numbers and strings are seen in the wild. Queue attributes turn every number into a
-/// string, and the backend fails to parse that on the way back; so a string that *is* a number becomes one.
+/// A job, batch or listing id: a number or a text. Queue attributes turn every number into a text, which the backend cannot
+/// read on the way back; so a text of digits in an attribute becomes a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Id {
     /// The usual kind.
     Number(u64),
-    /// Anything else.
+    /// Any other id.
     Text(String),
 }
 
 impl Id {
-    /// Reads `text` as an id: digits without a leading zero are a number.
+    /// Reads `text` as an id. Digits without a leading zero are a number.
     pub fn from_text(text: &str) -> Self {
         match text.parse::<u64>() {
             Ok(number) if number.to_string() == text => Id::Number(number),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_a_number_becomes_one_and_nothing_else_does() {
+    fn only_a_text_that_is_exactly_a_number_becomes_a_number() {
         assert_eq!(Id::from_text("4"), Id::Number(4));
         for text in ["", "007", "+4", " 4", "4.0", "18446744073709551616", "٤"] {
             assert_eq!(Id::from_text(text), Id::Text(text.into()));
@@ -49,7 +49,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_written_as_it_was_read(text in ".*") {
+        fn every_text_is_written_unchanged(text in ".*") {
             prop_assert_eq!(Id::from_text(&text).to_string(), text);
         }
 

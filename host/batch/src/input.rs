@@ -1,18 +1,19 @@
-//! The lenient reader: every shape in which a batch reaches the pipeline, into the one strict type.
+//! The lenient reader: turns every shape in which a batch reaches the pipeline into the one strict type.
 //!
-//! A document whose *shape* cannot be understood is an [`InputError`], which names the place and what is accepted there.
-//! A fault of one *file* (a key outside the layout, an unknown type, a checksum that is none) is recorded on that file and
-//! the batch goes on, because the backend must hear of each file by name.
+//! A document of an unknown *shape* is an [`InputError`], which names the place and what is accepted there. A fault of one
+//! *file* (a key outside the layout, an unknown type, an invalid checksum) is recorded on that file and the batch goes on,
+//! because the backend needs a result for every file.
 //!
-//! What only a stage can establish (`verified`, `renditions`, archives, picture sizes, …) is never believed from outside.
-//! A state's input comes from an earlier state or, for the first one, from whoever started the execution; the two look
-//! alike. [`resume`] tells them apart by the stamp which the host leaves in every document: `execution`, with the ARN and the
-//! millisecond at which the service began the execution. Whoever writes the input cannot know the latter, and the queue
-//! consumer drops the field anyway.
+//! What only a stage can establish (`verified`, `renditions`, archives, picture sizes, …) is never taken from outside. A
+//! state's input comes from an earlier state or, for the first state, from the starter of the execution; the two look
+//! alike. [`resume`] distinguishes them by the stamp that the host leaves in every document: `execution`, with the ARN and
+//! the millisecond at which the service began the execution. A starter cannot know that time, and the queue consumer drops
+//! the field anyway.
 
 mod asset;
 mod attributes;
 mod error;
+mod fault;
 mod fields;
 
 use std::collections::HashMap;
@@ -21,38 +22,39 @@ use serde_json::{Map, Value};
 
 pub use attributes::Attributes;
 pub use error::InputError;
+pub use fault::FIRST_STATE;
 
-use crate::keys::{LISTING_ACCEPTED, derive_key, is_listing, quote};
-use crate::{Area, Asset, Batch, Case, Execution, Listing, ListingField, Problem, merge_branches};
+use crate::document::{Asset, Batch, Execution, Listing, ListingField, Problem};
+use crate::keys::{Area, LISTING_ACCEPTED, derive_key, is_listing, quote};
+use crate::merge::merge_branches;
+use fault::fault;
 use fields::Fields;
 
-/// The state in whose name a fault of the input itself is recorded: the first one, which checks the uploads.
-pub const FIRST_STATE: &str = "ValidateRawAssets";
-
-/// The state in whose name an `error` is recorded that does not say where it came from.
+/// The state that is recorded for an `error` without one.
 const UNKNOWN_STATE: &str = "unknown";
-/// Stands in for a Cause that the service did not give.
+/// The message for an `error` without a Cause.
 const NO_CAUSE: &str = "no cause was given";
-/// A Cause may be 32 KiB of stack trace; this much of it, in characters, is kept.
+/// The most characters of a Cause that are kept. It may be 32 KiB of stack trace.
 const MESSAGE_MAX: usize = 2_000;
 
-/// Reads a batch from outside: a message body, an execution's input, a file. All shapes of the contract are accepted, the
-/// canonical one included, of which only what an uploader can know is taken over; and a list of batch documents, which is
-/// merged. An `error` object left by a Catch becomes a [`Problem`] of the batch.
+/// Reads a batch from outside: a message body, an execution's input, a file.
+///
+/// Accepts all shapes of the contract, and lists of batch documents, which are merged. Only what an uploader can know is
+/// taken over, also from the canonical shape. An `error` object that a Catch left becomes a [`Problem`] of the batch.
 pub fn parse(body: &Value) -> Result<Batch, InputError> {
     parse_with_attributes(body, &Attributes::default())
 }
 
-/// [`parse`] for a queue message: what its body lacks is filled in from its attributes.
+/// Reads a batch from a queue message, like [`parse`]. Fields that its body lacks are taken from its attributes.
 pub fn parse_with_attributes(body: &Value, attributes: &Attributes) -> Result<Batch, InputError> {
     read(body, &|document, path| outside(document, path, attributes))
 }
 
-/// Reads the input of a state of `execution`. A document which an earlier state of this very execution wrote is believed
-/// whole; any other is read like [`parse`]. Accepts one document, the list of documents that a Parallel state makes, and
-/// `{"branches": [...]}`, which is such a list wrapped so that a Catch can add its `error` beside it; lists are merged.
+/// Reads the input of a state of `execution`. A document that an earlier state of the same execution wrote is taken over
+/// completely; any other is read like [`parse`]. Accepts one document, the list of documents that a Parallel state makes,
+/// and `{"branches": [...]}`, which is such a list wrapped so that a Catch can add its `error`. Lists are merged.
 ///
-/// The result carries the stamp of `execution`.
+/// The result has the stamp of `execution`.
 pub fn resume(body: &Value, execution: &Execution) -> Result<Batch, InputError> {
     let mut batch = read(body, &|document, path| {
         if is_stamped(document, execution) {
@@ -106,13 +108,13 @@ fn is_stamped(document: &Map<String, Value>, execution: &Execution) -> bool {
         .is_some_and(|stamp| stamp == *execution)
 }
 
-/// A document that the host itself wrote.
+/// Reads a document that the host wrote.
 fn canonical(document: &Map<String, Value>, path: &str) -> Result<Batch, InputError> {
     serde_json::from_value(Value::Object(document.clone()))
         .map_err(|source| InputError::Document { path: path.to_owned(), reason: source.to_string() })
 }
 
-/// A document from outside. `problems`, `bundles`, `execution`, `revision` and `counts` are not for it to say.
+/// Reads a document from outside. Its `problems`, `bundles`, `execution`, `revision` and `counts` are ignored.
 fn outside(document: &Map<String, Value>, path: &str, attributes: &Attributes) -> Result<Batch, InputError> {
     let fields = Fields::new(document, path);
     let mut batch = Batch::new(listing(&fields, attributes)?);
@@ -161,7 +163,7 @@ fn listing(fields: &Fields, attributes: &Attributes) -> Result<Listing, InputErr
     Ok(listing)
 }
 
-/// The files in their order, one for each key.
+/// Returns the files in their order, one for each key.
 fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> {
     let accepted = "a list of files is accepted, each a key or an object with a key";
     let path = fields.path_of("assets");
@@ -177,7 +179,7 @@ fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> 
         let mut asset = asset::read(value, &format!("{path}[{index}]"), listing)?;
         let known = places.get(&asset.key).and_then(|place| assets.get_mut(*place));
         if let Some(known) = known {
-            // Both types were made from one key, unless the key was refused and neither means anything.
+            // Both types follow from the same key. If the key was refused, neither matters.
             asset.media_type = known.media_type;
             known.merge_from(asset).map_err(|source| InputError::Merge { path: format!("{path}[{index}]"), source })?;
         } else {
@@ -188,11 +190,12 @@ fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> 
     Ok(assets)
 }
 
-/// `a.jpg` and `a.png` in one folder would overwrite each other's renditions: the later one is refused.
+/// Refuses the later one of two files such as `a.jpg` and `a.png` in one folder, which would overwrite each other's
+/// renditions.
 fn refuse_shared_derived_keys(assets: &mut [Asset]) {
     let mut owners: HashMap<String, String> = HashMap::with_capacity(assets.len());
     for asset in assets.iter_mut().filter(|asset| asset.problem.is_none()) {
-        // Any suffix and extension will do: they are the same for both files.
+        // Any suffix and extension show whether two files share derived keys.
         let Ok(derived) = derive_key(&asset.key, Area::Thumb, "x", "x") else {
             continue;
         };
@@ -211,12 +214,7 @@ fn refuse_shared_derived_keys(assets: &mut [Asset]) {
     }
 }
 
-/// A fault of one file in the input itself.
-fn fault(message: String) -> Problem {
-    Problem { state: FIRST_STATE.to_owned(), code: Case::InvalidInput.name().to_owned(), message }
-}
-
-/// What a Catch left in `error`: `{Error, Cause}` and, where the state machine says it, the `state`.
+/// Records what a Catch left in `error`: `{Error, Cause}` and, if the state machine adds it, the `state`.
 fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
     let Some(error) = document.get("error").filter(|error| !error.is_null()) else {
         return;
@@ -225,7 +223,7 @@ fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
     let cause = match text("Cause").or(error.as_str()) {
         Some("") => NO_CAUSE.to_owned(),
         Some(cause) => message_of(cause),
-        // A timeout has none.
+        // A timeout has no Cause.
         None if error.get("Error").is_some() => NO_CAUSE.to_owned(),
         None => error.to_string(),
     };
@@ -237,7 +235,7 @@ fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
     batch.recount();
 }
 
-/// The Cause of a failed Lambda call is a JSON document of its own; people need its `errorMessage`.
+/// Returns the `errorMessage` of a failed Lambda call, whose Cause is a JSON document, and any other Cause unchanged.
 fn message_of(cause: &str) -> String {
     serde_json::from_str::<Value>(cause)
         .ok()

@@ -1,16 +1,16 @@
-//! The batch document: what enters and leaves every state of the pipeline.
+//! The batch document: the input and output of every state of the pipeline.
 //!
 //! Uploads reach the pipeline in several shapes that grew over the years. They are read leniently **once**, here, into
-//! strict types; everything behind this crate works on [`Batch`] and writes the one canonical shape. The crate knows
-//! neither WebAssembly nor AWS, so that the contract can be read and tested by itself.
+//! strict types. All other code works on [`Batch`], which has one canonical shape. The crate knows neither WebAssembly nor
+//! AWS, so that the contract can be read and tested by itself.
 //!
-//! Three ways in, by how far the document is trusted:
+//! There are three ways to read a document, by how far it is trusted:
 //!
-//! | From | Read with | Believed |
+//! | Document | Read with | Taken over |
 //! |---|---|---|
-//! | a queue message | [`parse_with_attributes`] | what an uploader can know |
+//! | a queue message | [`parse_with_attributes`] | fields that an uploader can know |
 //! | a `run` file, an execution's input | [`parse`] | the same |
-//! | a state's input | [`resume`] | all of it, if an earlier state of the same execution wrote it |
+//! | a state's input | [`resume`] | everything, if an earlier state of the same execution wrote it |
 
 mod document;
 mod failure;

@@ -1,8 +1,8 @@
-//! What a file was uploaded as, and its two spellings.
+//! Media types of uploads, and their two spellings.
 
 use serde::{Deserialize, Serialize};
 
-/// What a file was uploaded as. Written as `PHOTO_VERTICAL`, …; in keys as `photo/vertical`, ….
+/// The media type that a file was uploaded as. Written as `PHOTO_VERTICAL`, …; in keys as `photo/vertical`, ….
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MediaType {
@@ -16,11 +16,11 @@ pub enum MediaType {
     VideoHorizontal,
     /// A PDF of the project.
     ProjectDoc,
-    /// A rendering of the project: a picture.
+    /// A rendered picture of the project.
     ProjectRender,
 }
 
-/// The first word of a media type. Some uploaders declare no more than this; the key says the rest.
+/// The first word of a media type. Some uploaders declare only this; the rest follows from the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// `PHOTO`
@@ -42,7 +42,7 @@ impl MediaType {
         MediaType::ProjectRender,
     ];
 
-    /// As it is written in documents: `PHOTO_VERTICAL`.
+    /// Returns the name in documents: `PHOTO_VERTICAL`.
     pub fn name(self) -> &'static str {
         match self {
             MediaType::PhotoVertical => "PHOTO_VERTICAL",
@@ -54,7 +54,7 @@ impl MediaType {
         }
     }
 
-    /// As it is written in keys: `photo/vertical`.
+    /// Returns the spelling in keys: `photo/vertical`.
     pub fn segment(self) -> &'static str {
         match self {
             MediaType::PhotoVertical => "photo/vertical",
@@ -66,17 +66,17 @@ impl MediaType {
         }
     }
 
-    /// The type of that name, if there is one.
+    /// Returns the type with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 
-    /// The type whose keys contain `first/second`, if there is one.
+    /// Returns the type whose keys contain `first/second`, if there is one.
     pub fn from_segments(first: &str, second: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.segment().split_once('/') == Some((first, second)))
     }
 
-    /// Its first word.
+    /// Returns its first word.
     pub fn family(self) -> Family {
         match self {
             MediaType::PhotoVertical | MediaType::PhotoHorizontal => Family::Photo,
@@ -85,19 +85,19 @@ impl MediaType {
         }
     }
 
-    /// True for the two kinds of video.
+    /// Returns whether it is one of the two video types.
     pub fn is_video(self) -> bool {
         self.family() == Family::Video
     }
 
-    /// True for what is meant to be a picture: photos and renderings.
+    /// Returns whether it is a picture: a photo or a rendering.
     pub fn is_picture(self) -> bool {
         self.family() == Family::Photo || self == MediaType::ProjectRender
     }
 }
 
 impl Family {
-    /// The family of that name, if there is one.
+    /// Returns the family with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "PHOTO" => Some(Family::Photo),
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_is_found_again_by_either_spelling() {
+    fn every_type_is_found_by_either_spelling() {
         for media_type in MediaType::ALL {
             let (first, second) = media_type.segment().split_once('/').unwrap();
             assert_eq!(MediaType::from_name(media_type.name()), Some(media_type));

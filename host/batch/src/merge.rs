@@ -1,20 +1,21 @@
-//! How what a stage adds, and what parallel branches made, becomes one document again.
+//! Merges what stages add, and what parallel branches made, into one document.
 //!
-//! Stages return additions, never the whole truth; the host merges them here, by the asset's key. So no path in the state
-//! machine can lose a field, and no branch hides what another one made.
+//! Stages return additions; the host merges them by the asset's key. So no path in the state machine can lose a field, and
+//! no branch hides the results of another.
 
-use crate::{Asset, Batch, Bundle, Problem, Rendition};
+use crate::document::{Asset, Batch, Bundle, Problem, Rendition};
+use crate::media::MediaType;
 
-/// Two things that cannot be one.
+/// Why two documents cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
     /// A stage answered with another file than it was given.
     #[error("`{returned}` was returned in place of `{key}`: a stage must give an asset's key back unchanged")]
     KeyChanged {
-        /// The file it was given.
+        /// The file that it was given.
         key: String,
-        /// The one it answered with.
+        /// The file that it answered with.
         returned: String,
     },
     /// A stage changed what a file was uploaded as.
@@ -22,12 +23,12 @@ pub enum MergeError {
     TypeChanged {
         /// The file.
         key: String,
-        /// As it was uploaded.
-        was: crate::MediaType,
-        /// As it was returned.
-        returned: crate::MediaType,
+        /// The type before.
+        was: MediaType,
+        /// The returned type.
+        returned: MediaType,
     },
-    /// There is nothing to merge.
+    /// The list of branches is empty.
     #[error("there is no branch to merge: the list of batch documents is empty")]
     NoBranches,
     /// The branches do not belong to one batch.
@@ -41,10 +42,11 @@ pub enum MergeError {
 }
 
 impl Asset {
-    /// Adds what a stage found or made. A field that is set in `additions` replaces the earlier one, one that is not
-    /// leaves it; renditions are matched by name; once verified stays verified; a second problem is added to the first.
+    /// Adds what a stage found or made. A field that is set in `additions` replaces the earlier value; renditions are
+    /// matched by name; a verified file stays verified; a second problem is added to the first.
     ///
-    /// Fails, and changes nothing, if `additions` is about another file or another media type.
+    /// # Errors
+    /// If `additions` has another key or another media type; nothing is changed then.
     pub fn merge_from(&mut self, additions: Asset) -> Result<(), MergeError> {
         if additions.key != self.key {
             return Err(MergeError::KeyChanged { key: self.key.clone(), returned: additions.key });
@@ -56,7 +58,7 @@ impl Asset {
                 returned: additions.media_type,
             });
         }
-        // Taken apart without `..`, so that a field which is added to the type cannot be forgotten here.
+        // Destructured without `..`, so that the compiler reports a new field that is not merged.
         let Asset {
             key: _,
             media_type: _,
@@ -96,28 +98,27 @@ impl Asset {
         Ok(())
     }
 
-    /// Adds a rendition, in place of an earlier one of that name.
+    /// Adds a rendition, or replaces the one with the same name.
     pub fn add_rendition(&mut self, rendition: Rendition) {
         replace_or_push(&mut self.renditions, rendition, |one| &one.name);
     }
 
-    /// Records a failure. The first one stays in front, because it is usually the cause of the next; what another one
-    /// says is added to its message.
+    /// Records a failure. A second failure is added to the message of the first, which is usually its cause.
     pub fn add_problem(&mut self, problem: Problem) {
         let Some(first) = &mut self.problem else {
             self.problem = Some(problem);
             return;
         };
-        let told = |longer: &Problem, shorter: &Problem| {
+        let includes = |longer: &Problem, shorter: &Problem| {
             let rest = longer.message.strip_prefix(&shorter.message);
             longer.state == shorter.state
                 && longer.code == shorter.code
                 && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("; then "))
         };
-        if told(first, &problem) {
+        if includes(first, &problem) {
             return;
         }
-        if told(&problem, first) {
+        if includes(&problem, first) {
             *first = problem;
             return;
         }
@@ -129,20 +130,22 @@ impl Asset {
 }
 
 impl Batch {
-    /// Adds an archive, in place of an earlier one of that name.
+    /// Adds an archive, or replaces the one with the same name.
     pub fn add_bundle(&mut self, bundle: Bundle) {
         replace_or_push(&mut self.bundles, bundle, |one| &one.name);
     }
 
-    /// Records that a state failed as a whole; once, however often it is told.
+    /// Records that a state failed as a whole. The same problem is recorded once.
     pub fn add_problem(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    /// Adds what a stage made of one file; a file that is not in the batch yet is refused as
-    /// [`MergeError::KeyChanged`].
+    /// Adds what a stage made of one file.
+    ///
+    /// # Errors
+    /// As [`Asset::merge_from`]; also if the file is not in the batch.
     pub fn merge_asset(&mut self, additions: Asset) -> Result<(), MergeError> {
         match self.assets.iter_mut().find(|one| one.key == additions.key) {
             Some(asset) => asset.merge_from(additions),
@@ -151,10 +154,11 @@ impl Batch {
     }
 }
 
-/// Makes one batch of what the branches of a Parallel state returned, in their order: assets by key, archives by name,
-/// problems united. Every branch began with the same batch, so one that skipped its work takes nothing away.
+/// Merges the results of the branches of a Parallel state, in their order: assets by key, archives by name, problems
+/// united. Every branch began with the same batch, so a branch that did nothing removes nothing.
 ///
-/// Fails if there is none, or if they are not branches of one batch.
+/// # Errors
+/// If there is no branch, or they belong to different batches.
 pub fn merge_branches(branches: Vec<Batch>) -> Result<Batch, MergeError> {
     let mut branches = branches.into_iter();
     let mut merged = branches.next().ok_or(MergeError::NoBranches)?;
@@ -192,7 +196,7 @@ fn merge_branch(merged: &mut Batch, branch: Batch, index: usize) -> Result<(), M
     set(&mut merged.external_id, external_id);
     set(&mut merged.traceparent, traceparent);
     set(&mut merged.execution, execution);
-    // They differ where the one that the execution began with was revoked while a branch was at work.
+    // They differ if the execution's first revision was revoked while a branch was running.
     merged.revision = merged.revision.max(revision);
     for asset in assets {
         match merged.assets.iter_mut().find(|one| one.key == asset.key) {
@@ -229,7 +233,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::{MediaType, arbitrary};
+    use crate::arbitrary;
 
     const KEY: &str = "51/raw/photo/vertical/a.jpg";
 
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_set_replaces_and_one_that_is_not_leaves() {
+    fn only_fields_that_are_set_replace_earlier_values() {
         let mut asset = photo();
         (asset.bytes, asset.title) = (Some(1), Some("Kitchen".into()));
         let mut additions = photo();
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn no_stage_takes_back_that_a_file_was_verified_or_failed() {
+    fn a_verified_or_failed_file_stays_so() {
         let mut asset = photo();
         (asset.verified, asset.problem) = (true, Some(problem("A", "one")));
         asset.merge_from(photo()).unwrap();
@@ -286,20 +290,20 @@ mod tests {
     }
 
     #[test]
-    fn a_second_problem_is_told_after_the_first_and_only_once() {
+    fn a_second_problem_is_added_to_the_first_once() {
         let mut asset = photo();
         asset.add_problem(problem("A", "one"));
         for _ in 0..2 {
             asset.add_problem(problem("A", "one"));
             asset.add_problem(problem("B", "two"));
         }
-        let told = problem("A", "one; then B: Stage.Corrupt: two");
-        assert_eq!(asset.problem, Some(told.clone()));
+        let both = problem("A", "one; then B: Stage.Corrupt: two");
+        assert_eq!(asset.problem, Some(both.clone()));
 
         let mut untouched = photo();
         untouched.add_problem(problem("A", "one"));
         untouched.merge_from(asset).unwrap();
-        assert_eq!(untouched.problem, Some(told));
+        assert_eq!(untouched.problem, Some(both));
     }
 
     #[test]
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_in_the_batch_is_not_added_to_it() {
+    fn a_file_that_is_not_in_the_batch_is_refused() {
         let mut batch = branch(51, 4);
         let error = batch.merge_asset(photo()).unwrap_err();
         assert!(matches!(error, MergeError::KeyChanged { .. }));
@@ -352,7 +356,7 @@ mod tests {
         }
 
         #[test]
-        fn a_branch_that_did_nothing_takes_nothing_away(
+        fn a_branch_that_did_nothing_removes_nothing(
             worked in arbitrary::batch(),
             first in any::<bool>(),
         ) {
@@ -366,7 +370,7 @@ mod tests {
         }
 
         #[test]
-        fn what_branches_made_of_different_files_is_all_there(
+        fn results_of_different_branches_are_all_kept(
             batch in arbitrary::batch(),
             made in proptest::collection::vec((any::<Index>(), arbitrary::rendition()), 0..6),
         ) {

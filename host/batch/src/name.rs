@@ -1,26 +1,27 @@
-//! Names that are made from ids: the execution's, and the folder of a batch's archives.
+//! Names made from ids: of executions, and of the folders of archives.
 //!
-//! Both must be pure functions of the batch, so that a message delivered twice names the same execution and a second run
-//! overwrites its own archives. Ids may hold any text, names may not; an id that does not fit is shortened and a digest of
-//! the whole is added, so that different ids never share a name.
+//! Both are pure functions of the batch, so that a message that is delivered twice names the same execution, and a second
+//! run overwrites its own archives. An id may be any text, a name may not: an id that does not fit is shortened and gets a
+//! digest of the whole, so that different ids never share a name.
 
 use sha2::{Digest, Sha256};
 
-use crate::{Batch, Id};
+use crate::document::Batch;
+use crate::id::Id;
 
 /// The longest name that StartExecution takes, in characters.
 const EXECUTION_NAME_MAX: usize = 80;
-/// The longest id that is put into a key as it is.
+/// The longest id that is put into a key unchanged.
 const PLAIN_ID_MAX: usize = 64;
-/// Hexadecimal digits of a digest in a name: 96 bits, far beyond chance collisions.
+/// Hexadecimal digits of a digest in a name: 96 bits, enough to exclude accidental collisions.
 const DIGEST_DIGITS: usize = 24;
 
 impl Batch {
-    /// The name for StartExecution: at most 80 characters of `A-Z a-z 0-9 _ -`, such as
+    /// Returns the name for StartExecution: at most 80 characters of `A-Z a-z 0-9 _ -`, such as
     /// `listing-51_batch-5_job-4_retry-0`.
     ///
-    /// Two batches share a name only if listing, batch, job and retry are the same, so a duplicate delivery is refused
-    /// by Step Functions itself. Where the backend names neither batch nor job, the set of files stands in for them.
+    /// Two batches share a name only if listing, batch, job and retry are the same, so Step Functions itself refuses a
+    /// duplicate delivery. If the backend names neither batch nor job, the set of files takes their place.
     pub fn execution_name(&self) -> String {
         let mut parts = vec![("listing", self.listing.id.to_string())];
         parts.extend(self.batch_id.as_ref().map(|id| ("batch", id.to_string())));
@@ -36,14 +37,14 @@ impl Batch {
         if plain && name.len() <= EXECUTION_NAME_MAX {
             return name;
         }
-        // A plain name ends in `_retry-N`, this one in `_sha-…`: the two kinds never meet.
+        // Plain names end in `_retry-N` and these in `_sha-…`, so the two kinds cannot collide.
         let exact = digest(parts.iter().flat_map(|(label, value)| [*label, value.as_str()]));
         let room = EXECUTION_NAME_MAX - "_sha-".len() - exact.len();
         let start: String = name.chars().take(room).collect();
         format!("{start}_sha-{exact}")
     }
 
-    /// The folder for this batch's archives: `batch-5`, `job-4`, or `assets-<digest>` when it has neither id.
+    /// Returns the folder for this batch's archives: `batch-5`, `job-4`, or `assets-<digest>` without either id.
     pub(crate) fn bundle_folder(&self) -> String {
         match (&self.batch_id, &self.job_id) {
             (Some(id), _) => format!("batch-{}", key_part(id)),
@@ -52,7 +53,7 @@ impl Batch {
         }
     }
 
-    /// A digest of the set of keys, whatever their order.
+    /// Returns a digest of the set of keys, independent of their order.
     fn assets_digest(&self) -> String {
         let mut keys: Vec<&str> = self.assets.iter().map(|asset| asset.key.as_str()).collect();
         keys.sort_unstable();
@@ -60,7 +61,7 @@ impl Batch {
     }
 }
 
-/// An id as one part of a key's segment.
+/// Returns an id as a part of a key's segment.
 fn key_part(id: &Id) -> String {
     let text = id.to_string();
     if is_plain(&text) && text.len() <= PLAIN_ID_MAX {
@@ -70,7 +71,7 @@ fn key_part(id: &Id) -> String {
     format!("{start}_{}", digest([text.as_str()]))
 }
 
-/// Letters, digits and `-`. Not `_`, which separates the parts of a name.
+/// Returns whether a text has only letters, digits and `-`. `_` is excluded, because it separates the parts of a name.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
@@ -80,7 +81,7 @@ fn plain_part(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// A digest of a list of texts in which no two lists run together.
+/// Returns a digest of a list of texts. The lengths are hashed too, so that `["ab"]` and `["a", "b"]` differ.
 fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut sha = Sha256::new();
     for text in texts {
@@ -111,13 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_name_can_be_read_by_a_person() {
+    fn the_usual_name_is_readable() {
         let batch = batch(Id::Number(51), Some(Id::Number(5)), Some(Id::Number(4)), 2);
         assert_eq!(batch.execution_name(), "listing-51_batch-5_job-4_retry-2");
     }
 
     #[test]
-    fn an_id_that_does_not_fit_is_shortened_and_told_apart_by_a_digest() {
+    fn a_long_id_is_shortened_and_gets_a_digest() {
         let long = |tail: &str| batch(Id::Number(51), Some(Id::Text("x".repeat(200) + tail)), None, 0);
         let (one, other) = (long("a").execution_name(), long("b").execution_name());
         assert!(is_execution_name(&one), "{one}");
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn without_batch_and_job_the_files_tell_two_deliveries_apart_in_any_order() {
+    fn without_batch_and_job_the_name_depends_on_the_set_of_files() {
         let with = |keys: &[&str]| {
             let mut batch = batch(Id::Number(51), None, None, 0);
             batch.assets = keys.iter().map(|key| Asset::new(*key, MediaType::ProjectDoc)).collect();
@@ -146,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_is_always_allowed_and_differs_when_the_job_does(
+        fn a_name_is_always_allowed_and_differs_if_the_job_does(
             one in (id(), proptest::option::of(id()), id(), 0..3u32),
             other in (id(), proptest::option::of(id()), id(), 0..3u32),
         ) {

@@ -1,5 +1,5 @@
-//! What is serialised here follows the schema that the project publishes. And the schema of the callback, which is composed
-//! elsewhere, lets through what the contract allows and nothing else.
+//! Batches serialise to the published schema. The published schema of the callback accepts what the contract allows and
+//! nothing else.
 #![allow(clippy::unwrap_used)]
 
 use jsonschema::Validator;
@@ -19,8 +19,8 @@ fn validator(schema: &str) -> Validator {
 }
 
 fn faults_under(schema: &str, document: &Value) -> Vec<String> {
-    let told = |error: jsonschema::ValidationError<'_>| format!("{}: {error}", error.instance_path());
-    validator(schema).iter_errors(document).map(told).collect()
+    let line = |error: jsonschema::ValidationError<'_>| format!("{}: {error}", error.instance_path());
+    validator(schema).iter_errors(document).map(line).collect()
 }
 
 fn faults(document: &Value) -> Vec<String> {
@@ -53,7 +53,7 @@ fn the_callback_schema_allows_the_contract_and_nothing_else() {
         with("jobId", json!(null)),
         with("listingId", json!(51)),
         with("status", json!("DONE")),
-        // A failed file in a success: seen before.
+        // A failed file in a success.
         with("status", json!("SUCCEEDED")),
         with("outputs", json!([{"rawKey": "", "outputs": {}}])),
         with("outputs", json!([{"rawKey": "b", "outputs": {}, "errorCode": "Stage.Corrupt"}])),
@@ -65,7 +65,7 @@ fn the_callback_schema_allows_the_contract_and_nothing_else() {
 }
 
 #[test]
-fn every_lenient_input_comes_out_in_the_published_shape() {
+fn a_lenient_input_is_written_in_the_published_shape() {
     let batch = parse(&json!({
         "jobId": "x", "batchId": 5, "listingIdentityId": 51, "retry": "1",
         "assets": [
@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn whatever_is_written_follows_the_schema_and_is_read_back_the_same(batch in batch()) {
+    fn every_batch_follows_the_schema_and_is_read_back_unchanged(batch in batch()) {
         let text = serde_json::to_string(&batch).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(faults(&document), Vec::<String>::new());
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn counts_are_written_fresh_whatever_the_field_says(mut batch in batch()) {
+    fn counts_are_computed_when_a_batch_is_written(mut batch in batch()) {
         batch.recount();
         let right = serde_json::to_value(&batch).unwrap();
         batch.counts.valid = 77;

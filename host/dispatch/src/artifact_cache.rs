@@ -1,40 +1,41 @@
-//! Artifacts that came from the registry, kept on this machine's disk: by digest, never believed, bounded in size.
+//! Artifacts from the registry, cached on this machine's disk by digest, up to a total size.
 //!
 //! ```text
 //! <blake3>.cwasm     native code
-//! <name>.signed      the manifest or record that was signed about it, checked anew whenever it is read
+//! <name>.signed      its signed manifest or artifact record
 //! ```
 //!
-//! Nothing in here counts because it is here. The folder is this user's alone all the same: less to think about.
+//! The cache is not trusted: signatures and digests are checked whenever something is read. Its folder must belong to this
+//! user alone as a second line of defence.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use stagehost_registry::Blob;
+use stagehost_registry::Descriptor;
 
 use crate::checked_file::{CheckedFile, FileError};
 
-/// Half of what `/tmp` of a Lambda function has unless it is configured to have more: a new artifact is written beside those
-/// that are there, and the cache is not alone in that folder.
+/// Half of the default size of a Lambda function's `/tmp`. A new artifact is written beside the old ones, and the cache
+/// shares the folder with others.
 pub const DEFAULT_CACHE_BYTES: u64 = 256 << 20;
 
-/// What a process that died has left half-written is removed when it is that old.
+/// Temporary files of dead processes are removed at this age.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Why there can be no cache in a folder.
+/// Why a folder cannot be used as a cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// It cannot be made or written.
+    /// The folder or a file in it cannot be created, read or written.
     #[error("{}: {source}", .path.display())]
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Somebody else could put native code in there.
-    #[error("{} {reason}; remove it, or make it this user's alone (chmod 700)", .path.display())]
+    /// Other users could put native code into the folder.
+    #[error("{} {reason}; remove it, or restrict it to this user (chmod 700)", .path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
@@ -51,10 +52,10 @@ pub struct ArtifactCache {
 }
 
 impl ArtifactCache {
-    /// A cache in `folder`, which is made if it is missing, of at most `max_bytes` of code.
+    /// Opens a cache of at most `max_bytes` of code in `folder`, which is created if it is missing.
     ///
     /// # Errors
-    /// If the folder is not this user's alone.
+    /// If the folder cannot be created, or other users may access it.
     pub fn open(folder: impl Into<PathBuf>, max_bytes: u64) -> Result<Self, CacheError> {
         let folder = folder.into();
         let io = |source| CacheError::Io { path: folder.clone(), source };
@@ -63,7 +64,7 @@ impl ArtifactCache {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => made.map_err(io)?,
+            created => created.map_err(io)?,
         }
         let metadata = std::fs::symlink_metadata(&folder).map_err(io)?;
         let foreign = |reason| CacheError::NotOurs { path: folder.clone(), reason };
@@ -85,11 +86,14 @@ impl ArtifactCache {
         Ok(cache)
     }
 
-    /// The code with that digest, if it is here and still what its name says.
-    pub(crate) fn get(&self, code: &Blob) -> Result<Option<CheckedFile>, FileError> {
+    /// Returns the code with this digest; `None` if it is not in the cache.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its content has another digest.
+    pub(crate) fn get(&self, code: &Descriptor) -> Result<Option<CheckedFile>, FileError> {
         match CheckedFile::open(&self.path(code), &code.digest) {
             Ok(file) => {
-                // Used just now; whoever cannot note that is only removed earlier.
+                // Marks it as used. If that fails, it is only removed earlier.
                 let _ = file.file().set_modified(SystemTime::now());
                 Ok(Some(file))
             }
@@ -98,8 +102,8 @@ impl ArtifactCache {
         }
     }
 
-    /// Keeps code. What has not been used for longest makes room.
-    pub(crate) fn put(&self, code: &Blob, bytes: &[u8]) -> Result<CheckedFile, CacheError> {
+    /// Stores code, and removes the least recently used code to make room.
+    pub(crate) fn put(&self, code: &Descriptor, bytes: &[u8]) -> Result<CheckedFile, CacheError> {
         let path = self.path(code);
         self.make_room(self.max_bytes.saturating_sub(bytes.len() as u64), &path);
         let written = match self.write(&path, bytes) {
@@ -114,20 +118,20 @@ impl ArtifactCache {
             .map_err(|error| CacheError::Io { path, source: std::io::Error::other(error) })
     }
 
-    /// A signed text that was kept.
+    /// Returns a stored signed document.
     pub(crate) fn statement(&self, name: &str) -> Option<Vec<u8>> {
         std::fs::read(self.statement_path(name)).ok()
     }
 
-    /// Keeps a signed text. If that does not work, the registry is asked again, that is all.
-    pub(crate) fn keep_statement(&self, name: &str, text: &[u8]) {
+    /// Stores a signed document. If that fails, it is fetched from the registry again next time.
+    pub(crate) fn put_statement(&self, name: &str, text: &[u8]) {
         let path = self.statement_path(name);
         if let Err(error) = self.write(&path, text) {
-            tracing::warn!(%error, file = %path.display(), "a signed text is not kept");
+            tracing::warn!(%error, file = %path.display(), "a signed document cannot be cached");
         }
     }
 
-    fn path(&self, code: &Blob) -> PathBuf {
+    fn path(&self, code: &Descriptor) -> PathBuf {
         self.folder.join(format!("{}.cwasm", code.digest.trim_start_matches("blake3:")))
     }
 
@@ -135,7 +139,7 @@ impl ArtifactCache {
         self.folder.join(format!("{name}.signed"))
     }
 
-    /// Whole or not at all. A link that has the name is replaced, not followed.
+    /// Writes a file atomically. A link of the same name is replaced, not followed.
     fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::with_prefix_in(".", &self.folder)?;
         file.write_all(bytes)?;
@@ -143,9 +147,9 @@ impl ArtifactCache {
         Ok(())
     }
 
-    /// Removes code until no more than `bytes` are left, `but` aside. Mapped code stays mapped without its name.
-    fn make_room(&self, bytes: u64, but: &Path) {
-        let is_code = |path: &Path| path.extension().is_some_and(|e| e == "cwasm") && path != but;
+    /// Removes code until at most `bytes` are left, not counting `except`. Mapped code stays mapped.
+    fn make_room(&self, bytes: u64, except: &Path) {
+        let is_code = |path: &Path| path.extension().is_some_and(|e| e == "cwasm") && path != except;
         let mut files: Vec<_> = self.files().filter(|(path, ..)| is_code(path)).collect();
         files.sort_by_key(|(_, _, used)| *used);
         let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
@@ -159,6 +163,7 @@ impl ArtifactCache {
         }
     }
 
+    /// Removes temporary files that dead processes have left.
     fn clean_up(&self) {
         for (path, _, changed) in self.files() {
             let temporary = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -184,8 +189,8 @@ mod tests {
 
     use super::*;
 
-    fn blob(bytes: &[u8]) -> Blob {
-        Blob { digest: blake3_of(bytes), bytes: bytes.len() as u64 }
+    fn code(bytes: &[u8]) -> Descriptor {
+        Descriptor { digest: blake3_of(bytes), bytes: bytes.len() as u64 }
     }
 
     fn cache(folder: &tempfile::TempDir, max_bytes: u64) -> ArtifactCache {
@@ -193,24 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_is_found_by_its_digest() {
+    fn stored_code_is_found_by_its_digest() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder, 100);
-        assert!(cache.get(&blob(b"one")).unwrap().is_none());
-        cache.put(&blob(b"one"), b"one").unwrap();
-        assert!(cache.get(&blob(b"one")).unwrap().is_some());
-        assert!(cache.get(&blob(b"two")).unwrap().is_none());
+        assert!(cache.get(&code(b"one")).unwrap().is_none());
+        cache.put(&code(b"one"), b"one").unwrap();
+        assert!(cache.get(&code(b"one")).unwrap().is_some());
+        assert!(cache.get(&code(b"two")).unwrap().is_none());
     }
 
     #[test]
-    fn code_that_changed_on_the_disk_is_not_given_and_can_be_kept_anew() {
+    fn code_that_changed_on_the_disk_is_refused_and_can_be_stored_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder, 100);
-        let path = cache.put(&blob(b"one"), b"one").unwrap().path().to_owned();
+        let path = cache.put(&code(b"one"), b"one").unwrap().path().to_owned();
         std::fs::write(&path, b"0ne").unwrap();
-        assert!(matches!(cache.get(&blob(b"one")), Err(FileError::Digest { .. })));
-        cache.put(&blob(b"one"), b"one").unwrap();
-        assert!(cache.get(&blob(b"one")).unwrap().is_some());
+        assert!(matches!(cache.get(&code(b"one")), Err(FileError::Digest { .. })));
+        cache.put(&code(b"one"), b"one").unwrap();
+        assert!(cache.get(&code(b"one")).unwrap().is_some());
     }
 
     #[cfg(unix)]
@@ -220,40 +225,40 @@ mod tests {
         let cache = cache(&folder, 100);
         let elsewhere = folder.path().join("elsewhere");
         std::fs::write(&elsewhere, b"one").unwrap();
-        let path = cache.path(&blob(b"one"));
+        let path = cache.path(&code(b"one"));
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert!(matches!(cache.get(&blob(b"one")), Err(FileError::NotPlain { .. })));
+        assert!(matches!(cache.get(&code(b"one")), Err(FileError::NotPlain { .. })));
         std::fs::write(&elsewhere, b"untouched").unwrap();
-        cache.put(&blob(b"one"), b"one").unwrap();
+        cache.put(&code(b"one"), b"one").unwrap();
         assert_eq!(std::fs::read(&elsewhere).unwrap(), b"untouched");
-        assert!(cache.get(&blob(b"one")).unwrap().is_some());
+        assert!(cache.get(&code(b"one")).unwrap().is_some());
     }
 
     #[test]
-    fn what_was_not_used_for_longest_makes_room() {
+    fn the_least_recently_used_code_is_removed_first() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder, 10);
         let old = |bytes: &[u8], seconds: u64| {
-            let file = cache.put(&blob(bytes), bytes).unwrap();
+            let file = cache.put(&code(bytes), bytes).unwrap();
             file.file().set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
         };
         old(b"aaaa", 300);
         old(b"bbbb", 200);
-        // Used again, so the other one is older now.
-        cache.get(&blob(b"aaaa")).unwrap().unwrap();
-        cache.put(&blob(b"cccc"), b"cccc").unwrap();
-        let there = |bytes: &[u8]| cache.get(&blob(bytes)).unwrap().is_some();
+        // Makes `bbbb` the least recently used.
+        cache.get(&code(b"aaaa")).unwrap().unwrap();
+        cache.put(&code(b"cccc"), b"cccc").unwrap();
+        let there = |bytes: &[u8]| cache.get(&code(bytes)).unwrap().is_some();
         assert!(there(b"aaaa") && !there(b"bbbb") && there(b"cccc"));
     }
 
     #[test]
-    fn one_that_is_larger_than_the_bound_can_still_be_run() {
+    fn code_that_is_larger_than_the_cache_can_still_be_mapped() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder, 3);
-        cache.put(&blob(b"ab"), b"ab").unwrap();
-        let file = cache.put(&blob(b"a large one"), b"a large one").unwrap();
+        cache.put(&code(b"ab"), b"ab").unwrap();
+        let file = cache.put(&code(b"a large one"), b"a large one").unwrap();
         assert_eq!(std::fs::read(file.same_file()).unwrap(), b"a large one");
-        assert!(cache.get(&blob(b"ab")).unwrap().is_none());
+        assert!(cache.get(&code(b"ab")).unwrap().is_none());
     }
 
     #[cfg(unix)]
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_that_died_has_left_is_removed_and_what_is_being_written_is_not() {
+    fn old_temporary_files_are_removed_and_new_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let root = cache(&folder, 1).folder;
         for (name, age) in [(".old", 7200), (".new", 1)] {

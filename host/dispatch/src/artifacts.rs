@@ -1,13 +1,13 @@
-//! Stages that were compiled before they came here. The Lambda has no compiler: it maps what the release's package
-//! brought along, after the bytes have been compared with the digest in the package's index.
+//! The compiled stages of a package. The Lambda has no compiler: it maps artifacts, after it has compared each with the
+//! digest in the package's index.
 //!
 //! ```text
-//! stages/index.json            what there is, for which processor, made by which version
+//! stages/index.json            the artifacts, their processor, the version that made them
 //! stages/<blake3>.cwasm        native code of a component
 //! ```
 //!
-//! Artifacts are named by BLAKE3 and not, as components are, by SHA-256: they are hashed in every cold start, and several
-//! megabytes of native code take one millisecond so instead of four.
+//! Artifacts are named by BLAKE3, components by SHA-256. Artifacts are hashed in every cold start, and BLAKE3 takes one
+//! millisecond for several megabytes where SHA-256 takes four.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -20,22 +20,22 @@ use stagehost_registry::blake3_of;
 use stagehost_runtime::{LoadError, Stage, StageEngine, Target};
 
 use crate::checked_file::{CheckedFile, FileError};
-use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
 use crate::loaded::{LoadedStages, identity};
+use crate::stage_source::StageSource;
 
-/// The index's name in its folder.
+/// The file name of the index.
 pub const INDEX: &str = "index.json";
 
-/// What a folder of artifacts holds.
+/// The index of a folder of artifacts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArtifactIndex {
-    /// The version of `stagehost` that compiled them; the host must be the same one.
+    /// The version of `stagehost` that compiled them. The host must have the same version.
     pub made_by: String,
-    /// For which processor.
+    /// Their processor.
     pub target: Target,
-    /// By the digest of the component.
+    /// The artifacts by their components' digests.
     pub artifacts: BTreeMap<String, Artifact>,
 }
 
@@ -54,13 +54,13 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The entry for `code`, which was compiled for a stage.
+    /// Returns the entry for a stage's compiled `code`.
     pub fn new(stage: &str, version: &str, code: &[u8]) -> Self {
         let digest = blake3_of(code);
         Self { stage: stage.to_owned(), version: version.to_owned(), digest, bytes: code.len() as u64 }
     }
 
-    /// Its file's name.
+    /// Returns the name of its file.
     pub fn file_name(&self) -> String {
         format!("{}.cwasm", self.digest.trim_start_matches("blake3:"))
     }
@@ -69,30 +69,30 @@ impl Artifact {
 /// Why a folder of artifacts cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// No index.
+    /// The index cannot be read.
     #[error("cannot read {}: {reason}; `stagehost package` makes this folder", .place.display())]
     Unreadable {
-        /// The index.
+        /// The index file.
         place: PathBuf,
         /// What went wrong.
         reason: String,
     },
-    /// For another processor or another version.
+    /// The artifacts are for another processor or made by another version.
     #[error(
         "{} holds artifacts for {target} made by stagehost {made_by}, but this is {here} with {version}; run \
          `stagehost package --target {here}` of {version}",
         .place.display()
     )]
     Mismatch {
-        /// The index.
+        /// The index file.
         place: PathBuf,
-        /// Its target.
+        /// The artifacts' processor.
         target: Target,
-        /// Its maker.
+        /// The version that made them.
         made_by: String,
-        /// This machine.
+        /// This machine's processor.
         here: String,
-        /// This host.
+        /// This host's version.
         version: &'static str,
     },
 }
@@ -106,10 +106,10 @@ pub struct PackagedStages {
 }
 
 impl PackagedStages {
-    /// Reads the index. Artifacts are mapped when they are first called for.
+    /// Reads the index. Artifacts are mapped when they are first used.
     ///
     /// # Errors
-    /// [`ArtifactError`], when there is none or it is for another machine or host.
+    /// If the index cannot be read, or is for another processor or version.
     pub fn open(engine: StageEngine, folder: impl Into<PathBuf>) -> Result<Self, ArtifactError> {
         let folder = folder.into();
         let place = folder.join(INDEX);
@@ -129,7 +129,7 @@ impl PackagedStages {
         Ok(Self { engine, folder, index, loaded: LoadedStages::default() })
     }
 
-    /// Whether the pin's component was packaged.
+    /// Returns whether the package has the pin's component.
     pub(crate) fn has(&self, pin: &Pin) -> bool {
         self.index.artifacts.contains_key(&pin.digest)
     }
@@ -152,12 +152,11 @@ impl PackagedStages {
             }
             error => refuse(error.to_string()),
         })?;
-        // Name and version are the pin's, and not compared with the index: whoever made the pin is trusted (it is in the
-        // package, or signed), the digest alone says which code runs, and the index has one entry for bytes that a package
-        // may pin under two names. Every host with this package says the same.
+        // Name and version are the pin's. They are not compared with the index, which has one entry for bytes that two
+        // pins may name differently. The pin itself is trusted: it is signed, or in the package.
         let identity = identity(pin);
-        // SAFETY: these are the bytes which the release's publisher compiled: they have the digest of its index, and
-        // what is mapped is the very file that was read, whatever its name stands for by now.
+        // SAFETY: the bytes have the digest of the package's index, so they are what the release's publisher compiled.
+        // The file that is mapped is the one that was hashed, even if its name belongs to another file by now.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {
             match error {
                 LoadError::World { .. } => refuse(error.to_string()),
@@ -173,7 +172,6 @@ impl PackagedStages {
 #[async_trait]
 impl StageSource for PackagedStages {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
-        // A few milliseconds, once.
         self.loaded.get_or_load(pin, async { self.load(pin) }).await
     }
 
@@ -191,7 +189,7 @@ mod tests {
 
     const COMPONENT: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-    /// A folder with one artifact, of which the file holds `bytes`.
+    /// Returns a folder with an index of one artifact, whose file holds `bytes`.
     fn folder(target: Target, made_by: &str, bytes: &[u8]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let artifact = Artifact::new("x", "1.0.0", b"native code");
@@ -216,7 +214,7 @@ mod tests {
     const HERE: &str = env!("CARGO_PKG_VERSION");
 
     #[test]
-    fn artifacts_for_another_processor_or_by_another_version_are_refused_with_the_command_that_makes_the_right_ones() {
+    fn artifacts_for_another_processor_or_version_are_refused_and_the_error_names_the_command_that_makes_others() {
         let here = Target::of_this_machine().unwrap();
         let other = Target::ALL.into_iter().find(|target| *target != here).unwrap();
         for folder in [folder(other, HERE, b""), folder(here, "0.0.1", b"")] {
@@ -230,21 +228,24 @@ mod tests {
     #[tokio::test]
     async fn an_artifact_with_a_flipped_byte_is_refused_before_it_is_mapped() {
         let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native c\x6fde!");
-        let said = refusal(&folder, COMPONENT).await;
-        assert!(said.contains("not the one in its index"), "{said}");
+        let message = refusal(&folder, COMPONENT).await;
+        assert!(message.contains("not the one in its index"), "{message}");
     }
 
     #[tokio::test]
-    async fn bytes_that_are_no_artifact_are_refused_although_their_digest_is_right() {
+    async fn bytes_that_are_not_an_artifact_are_refused_although_their_digest_is_right() {
         let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native code");
-        let said = refusal(&folder, COMPONENT).await;
-        assert!(said.contains("cannot be mapped here") && said.contains("stagehost package"), "{said}");
+        let message = refusal(&folder, COMPONENT).await;
+        assert!(message.contains("cannot be mapped here") && message.contains("stagehost package"), "{message}");
     }
 
     #[tokio::test]
-    async fn a_component_that_was_not_packaged_is_refused_and_what_there_is_is_named() {
+    async fn a_component_that_is_not_in_the_package_is_refused_and_the_packaged_ones_are_named() {
         let folder = folder(Target::of_this_machine().unwrap(), HERE, b"native code");
-        let said = refusal(&folder, &COMPONENT.replace('0', "1")).await;
-        assert!(said.contains("no artifact of the pinned digest sha256:1111") && said.contains("x 1.0.0"), "{said}");
+        let message = refusal(&folder, &COMPONENT.replace('0', "1")).await;
+        assert!(
+            message.contains("no artifact of the pinned digest sha256:1111") && message.contains("x 1.0.0"),
+            "{message}"
+        );
     }
 }

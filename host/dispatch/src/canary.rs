@@ -1,26 +1,27 @@
-//! A canary that does badly is given up by the host that sees it, without waiting for a person.
+//! The health of canaries: a host gives up a canary that fails too often, without waiting for a person.
 //!
-//! Each process judges by what it has seen itself; the role that it runs under may not change pins, and should not. The
-//! pins still name the canary, so an alarm on what the watcher is told brings somebody to end it for good.
+//! Each process judges by its own calls, because its role must not change pins. The pins still name the canary, so the
+//! event raises an alarm, and a person removes the canary with `stagehost pins abort`.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use stagehost_batch::{Case, Failure};
 use stagehost_pins::{Canary, PinsEvent, PinsWatcher};
-use stagehost_runtime::BatchOutcome;
+use stagehost_runtime::{BatchOutcome, lock};
 
-/// Fewer calls say nothing about a share in percent.
+/// A canary is judged after this many calls. Fewer do not make a percentage.
 const ENOUGH_CALLS: u64 = 20;
 
-/// What this process has seen of canaries, by state.
+/// The calls and defects of canaries in this process.
 pub(crate) struct CanaryHealth {
-    seen: Mutex<HashMap<String, Seen>>,
+    /// By state.
+    tallies: Mutex<HashMap<String, Tally>>,
     watcher: PinsWatcher,
 }
 
-struct Seen {
-    /// Which canary it was. Another one, or the same with other settings, begins anew.
+struct Tally {
+    /// The canary that is counted. Another canary, or the same with other settings, starts a new tally.
     canary: Canary,
     calls: u64,
     defects: u64,
@@ -29,21 +30,21 @@ struct Seen {
 
 impl CanaryHealth {
     pub(crate) fn new(watcher: PinsWatcher) -> Self {
-        Self { seen: Mutex::default(), watcher }
+        Self { tallies: Mutex::default(), watcher }
     }
 
-    /// Whether the pinned stage is to run in its place.
+    /// Returns whether the canary is given up, so that the pinned stage must run.
     pub(crate) fn given_up(&self, state: &str, canary: &Canary) -> bool {
-        self.seen().get(state).is_some_and(|seen| seen.given_up && seen.canary == *canary)
+        lock(&self.tallies).get(state).is_some_and(|tally| tally.given_up && tally.canary == *canary)
     }
 
-    /// It could not even be loaded, so the pinned stage runs in its place: now, and from now on.
+    /// Gives up a canary that cannot be loaded.
     pub(crate) fn unusable(&self, state: &str, canary: &Canary) {
         self.add(state, canary, 1, 1, true);
     }
 
-    /// Takes note of a state's calls.
-    pub(crate) fn note(&self, state: &str, canary: &Canary, outcome: Result<&BatchOutcome, &Failure>) {
+    /// Counts the calls of a state, and gives up a canary that fails too often.
+    pub(crate) fn count(&self, state: &str, canary: &Canary, outcome: Result<&BatchOutcome, &Failure>) {
         let (calls, defects) = match outcome {
             Ok(outcome) => {
                 let problems = outcome.batch.assets.iter().filter_map(|asset| asset.problem.as_ref());
@@ -56,29 +57,25 @@ impl CanaryHealth {
     }
 
     fn add(&self, state: &str, canary: &Canary, calls: u64, defects: u64, unusable: bool) {
-        let mut all = self.seen();
-        let fresh = || Seen { canary: canary.clone(), calls: 0, defects: 0, given_up: false };
-        let seen = all.entry(state.to_owned()).or_insert_with(fresh);
-        if seen.canary != *canary {
-            *seen = fresh();
+        let mut tallies = lock(&self.tallies);
+        let fresh = || Tally { canary: canary.clone(), calls: 0, defects: 0, given_up: false };
+        let tally = tallies.entry(state.to_owned()).or_insert_with(fresh);
+        if tally.canary != *canary {
+            *tally = fresh();
         }
-        seen.calls += calls;
-        seen.defects += defects;
-        let over = |limit: u8| seen.calls >= ENOUGH_CALLS && seen.defects * 100 > u64::from(limit) * seen.calls;
-        if (unusable || canary.abort_above_percent.is_some_and(over)) && !seen.given_up {
-            seen.given_up = true;
-            let (calls, defects) = (seen.calls, seen.defects);
-            drop(all);
+        tally.calls += calls;
+        tally.defects += defects;
+        let over = |limit: u8| tally.calls >= ENOUGH_CALLS && tally.defects * 100 > u64::from(limit) * tally.calls;
+        if (unusable || canary.abort_above_percent.is_some_and(over)) && !tally.given_up {
+            tally.given_up = true;
+            let (calls, defects) = (tally.calls, tally.defects);
+            drop(tallies);
             (self.watcher)(PinsEvent::CanaryGivenUp { state, pin: &canary.pin, calls, defects });
         }
     }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// What is the stage's fault. A file that is damaged or of a wrong kind is not.
+/// Returns whether a failure is the stage's fault. A damaged file or one of the wrong kind is not.
 fn is_defect(code: &str) -> bool {
     [Case::Internal, Case::Trapped, Case::OutOfMemory, Case::Timeout].iter().any(|case| case.name() == code)
 }
@@ -100,29 +97,29 @@ mod tests {
     }
 
     fn health() -> (CanaryHealth, Arc<Mutex<Vec<String>>>) {
-        let told = Arc::new(Mutex::new(Vec::new()));
+        let events = Arc::new(Mutex::new(Vec::new()));
         let watcher: PinsWatcher = {
-            let told = told.clone();
-            Arc::new(move |event| told.lock().unwrap().push(format!("{event:?}")))
+            let events = events.clone();
+            Arc::new(move |event| events.lock().unwrap().push(format!("{event:?}")))
         };
-        (CanaryHealth::new(watcher), told)
+        (CanaryHealth::new(watcher), events)
     }
 
     #[test]
-    fn a_canary_is_given_up_once_when_it_has_failed_too_often_and_enough_was_seen() {
-        let ((health, told), canary) = (health(), canary(Some(10)));
+    fn a_canary_is_given_up_once_after_enough_calls_and_too_many_defects() {
+        let ((health, events), canary) = (health(), canary(Some(10)));
         health.add("X", &canary, 19, 19, false);
         assert!(!health.given_up("X", &canary), "too few calls to tell");
         health.add("X", &canary, 1, 0, false);
         health.add("X", &canary, 1, 1, false);
         assert!(health.given_up("X", &canary));
-        let told = told.lock().unwrap();
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("calls: 20, defects: 19"), "{told:?}");
+        let events = events.lock().unwrap();
+        assert_eq!(events.len(), 1);
+        assert!(events[0].contains("calls: 20, defects: 19"), "{events:?}");
     }
 
     #[test]
-    fn the_same_bytes_with_other_settings_or_for_another_state_are_judged_anew() {
+    fn other_settings_or_another_state_start_a_new_tally() {
         let ((health, _), bad) = (health(), canary(Some(10)));
         health.add("X", &bad, 100, 100, false);
         let mut mended = bad.clone();
@@ -136,7 +133,7 @@ mod tests {
     /// another canary and back.
     #[test]
     fn a_canary_that_was_given_up_is_forgotten_when_the_state_runs_another_one() {
-        let ((health, told), bad) = (health(), canary(Some(10)));
+        let ((health, events), bad) = (health(), canary(Some(10)));
         health.add("X", &bad, 100, 100, false);
         let mut other = bad.clone();
         other.percent += 1;
@@ -146,19 +143,19 @@ mod tests {
         assert!(!health.given_up("X", &bad), "its earlier calls do not count");
         health.add("X", &bad, 1, 1, false);
         assert!(health.given_up("X", &bad));
-        assert_eq!(told.lock().unwrap().len(), 2);
+        assert_eq!(events.lock().unwrap().len(), 2);
     }
 
     #[test]
-    fn one_that_cannot_be_loaded_is_given_up_at_once() {
-        let ((health, told), canary) = (health(), canary(None));
+    fn a_canary_that_cannot_be_loaded_is_given_up_at_once() {
+        let ((health, events), canary) = (health(), canary(None));
         health.unusable("X", &canary);
         assert!(health.given_up("X", &canary));
-        assert_eq!(told.lock().unwrap().len(), 1);
+        assert_eq!(events.lock().unwrap().len(), 1);
     }
 
     #[test]
-    fn at_its_limit_or_without_one_it_goes_on() {
+    fn a_canary_at_its_limit_or_without_a_limit_goes_on() {
         let ((health, _), limited, free) = (health(), canary(Some(10)), canary(None));
         health.add("X", &limited, 100, 10, false);
         assert!(!health.given_up("X", &limited));
@@ -171,10 +168,10 @@ mod tests {
         let (health, _) = health();
         let canary = canary(Some(1));
         for _ in 0..50 {
-            health.note("X", &canary, Err(&Failure::new(Case::Corrupt, "cut off")));
+            health.count("X", &canary, Err(&Failure::new(Case::Corrupt, "cut off")));
         }
         assert!(!health.given_up("X", &canary));
-        health.note("X", &canary, Err(&Failure::new(Case::Trapped, "unreachable")));
+        health.count("X", &canary, Err(&Failure::new(Case::Trapped, "unreachable")));
         assert!(health.given_up("X", &canary));
     }
 }

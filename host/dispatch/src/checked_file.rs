@@ -1,41 +1,41 @@
-//! Native code on its way from a file into memory: what is mapped is the very file that was hashed.
+//! Files of native code, hashed and mapped through the same open file, so that nobody can swap them in between.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// An open file with the digest that it should have. Whoever renames, replaces or removes its name now changes nothing.
+/// An open file whose digest was checked. Renaming, replacing or removing its name has no effect on it.
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
     file: File,
     path: PathBuf,
 }
 
-/// Why a file is not used.
+/// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    /// Not there, or not to be read.
+    /// It is missing or cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A symbolic link, a folder, a pipe.
+    /// It is a symbolic link, a folder or a pipe.
     #[error("{} is not a plain file", .path.display())]
     NotPlain {
         /// The path.
         path: PathBuf,
     },
-    /// Other bytes.
+    /// Its content has another digest.
     #[error("{} has the digest {found}, not the expected {expected}", .path.display())]
     Digest {
         /// The file.
         path: PathBuf,
         /// Its digest.
         found: String,
-        /// The right one.
+        /// The expected digest.
         expected: String,
     },
 }
@@ -47,7 +47,7 @@ impl FileError {
 }
 
 impl CheckedFile {
-    /// Opens and hashes it. A symbolic link is not followed.
+    /// Opens a file and checks its digest. Symbolic links are refused.
     pub(crate) fn open(path: &Path, blake3: &str) -> Result<Self, FileError> {
         let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
         let not_plain = || FileError::NotPlain { path: path.to_owned() };
@@ -56,7 +56,7 @@ impl CheckedFile {
         #[cfg(unix)]
         {
             use rustix::fs::OFlags;
-            // Without blocking: a pipe would wait for its other end.
+            // NONBLOCK, because opening a pipe would wait for its other end.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
             std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
         }
@@ -74,8 +74,8 @@ impl CheckedFile {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Bytes that have been compared with their digest, as a file without a name: for where none can be written. The memory
-    /// is held as long as the code is mapped; nobody can write to it any more.
+    /// Returns bytes whose digest was checked as a file in memory, for when the disk cannot be written. It is sealed
+    /// against writing, and its memory is held as long as the code is mapped.
     #[cfg(target_os = "linux")]
     pub(crate) fn in_memory(bytes: &[u8]) -> std::io::Result<Self> {
         use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -92,12 +92,12 @@ impl CheckedFile {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// A path that leads to this open file and to no other that has taken its name since.
+    /// Returns a path that leads to this open file, even if another file has its name by now.
     #[cfg(target_os = "linux")]
     pub(crate) fn same_file(&self) -> PathBuf {
         use std::os::fd::AsRawFd;
@@ -109,7 +109,7 @@ impl CheckedFile {
         self.path.clone()
     }
 
-    /// Its name when it was opened, for people.
+    /// Returns its path when it was opened, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_bytes_and_what_is_no_plain_file_are_refused() {
+    fn files_with_other_bytes_and_folders_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         std::fs::write(&path, b"one").unwrap();
@@ -146,7 +146,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_symbolic_link_is_refused_whatever_it_leads_to() {
+    fn a_symbolic_link_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("real"), b"one").unwrap();
         let link = folder.path().join("link");
@@ -157,7 +157,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn code_in_memory_is_a_file_like_others_and_nobody_can_change_it() {
+    fn a_file_in_memory_can_be_read_but_not_written() {
         let checked = CheckedFile::in_memory(b"one").unwrap();
         assert_eq!(std::fs::read(checked.same_file()).unwrap(), b"one");
         let written = File::options()
@@ -170,7 +170,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_file_that_takes_the_name_after_the_check_is_not_the_one_that_is_mapped() {
+    fn a_file_that_takes_the_name_after_the_check_is_not_mapped() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::write(&path, b"one").unwrap();

@@ -1,14 +1,12 @@
-//! From an event to an answer.
+//! Handles events: from the event to the answer.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Tickets};
-use stagehost_batch::{Batch, Case, Failure};
-use stagehost_pins::{BatchLimits, Choice, Pin, PinSource, Pins, PinsWatcher, Role};
+use stagehost_batch::{Batch, Case, Failure, Problem};
+use stagehost_pins::{Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
 use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
 
@@ -17,74 +15,78 @@ use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::queue::{self, Executions};
 use crate::revisions::Revisions;
-use crate::trials::Trials;
+use crate::sampler::{Sample, Sampler};
+use crate::stage_source::StageSource;
 use crate::visibility::Visibility;
 
 /// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
 /// `Stage.Transient` at least as often.
 const TRANSIENT_ATTEMPTS: u32 = 2;
 
-/// Calls end at the deadline; so long after it, what they leave open has been given up too. Whoever sets the deadline
-/// leaves twice as much, or the answer comes too late.
+/// Grace for cleanup after the deadline. The caller must set a deadline that leaves twice as much time, or the answer
+/// comes too late.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Gives the component that a pin names, loaded. Asked on every call, so an implementation caches.
-#[async_trait]
-pub trait StageSource: Send + Sync + 'static {
-    /// The stage with exactly the pin's digest, in exactly its world.
-    ///
-    /// # Errors
-    /// `Host.BadStage`, which names what is missing or wrong.
-    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError>;
-
-    /// From now on, only components with one of these digests will be asked for: the others may go.
-    fn retain(&self, digests: &HashSet<String>) {
-        let _ = digests;
-    }
-}
-
-/// What a dispatcher is made of.
+/// The parts of a [`Dispatcher`].
 pub struct DispatcherParts {
-    /// What runs where.
+    /// Which stage runs for which state.
     pub pins: Arc<dyn PinSource>,
     /// The components.
     pub stages: Arc<dyn StageSource>,
-    /// What the host can do for them.
+    /// The implementations behind the stages' imports.
     pub capabilities: Capabilities,
     /// Shares the machine between calls.
     pub fanout: Fanout,
-    /// Where documents go that are too large for a state's payload.
+    /// Stores documents that are too large for a state's payload.
     pub documents: Documents,
     /// States that wait for transcoding jobs.
     pub tickets: Arc<Tickets>,
     /// Starts executions for queue messages.
     pub executions: Arc<dyn Executions>,
-    /// Has queue messages that failed handed out again soon.
+    /// Makes failed queue messages visible again soon.
     pub visibility: Arc<dyn Visibility>,
-    /// Who watches calls.
+    /// Receives the events of calls.
     pub observer: Arc<dyn Observer>,
-    /// Who watches pins.
+    /// Receives the events of pins.
     pub watcher: PinsWatcher,
-    /// Where shadows run and recordings go; without it, what pins say of them is passed over.
-    pub trials: Option<Trials>,
+    /// Runs shadows and stores records. Without it, the pins' shadows and recordings are ignored.
+    pub sampler: Option<Sampler>,
 }
 
-/// The host.
+/// The host: handles every kind of event.
 pub struct Dispatcher {
     parts: DispatcherParts,
     revisions: Revisions,
     canaries: CanaryHealth,
 }
 
+/// A state that is ready to run.
+struct Prepared {
+    envelope: Envelope,
+    pins: Arc<Pins>,
+    pin: Pin,
+    role: Role,
+    stage: Arc<Stage>,
+}
+
+/// A state whose stage has run.
+struct Ran {
+    outcome: Result<BatchOutcome, Failure>,
+    /// The transcoding jobs that the stage submitted.
+    jobs: Vec<TicketJob>,
+    /// The sample of this state, if there is one, with the batch as the stage left it.
+    sample: Option<(Sample, Batch)>,
+}
+
 impl Dispatcher {
-    /// A host made of `parts`.
+    /// Returns a host made of `parts`.
     pub fn new(parts: DispatcherParts) -> Self {
         let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone(), parts.watcher.clone());
         let canaries = CanaryHealth::new(parts.watcher.clone());
         Self { parts, revisions, canaries }
     }
 
-    /// Handles one event. At the `deadline` every call of a stage ends; the answer follows within half a second.
+    /// Handles one event. Every call of a stage ends at the `deadline`; the answer follows within half a second.
     ///
     /// # Errors
     /// With a stable `error_type`; see [`DispatchError`].
@@ -108,53 +110,49 @@ impl Dispatcher {
         }
     }
 
-    async fn state(&self, mut envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
-        let state = envelope.state.clone();
+    async fn transcoding(&self, event: &Value) -> Result<Value, DispatchError> {
+        let report = JobReport::from_event(event).map_err(|e| DispatchError::bad_event(e.to_string()))?;
+        self.parts.observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
+        let progress = self.parts.tickets.report(&report).await?;
+        tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
+        Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
+    }
+
+    async fn state(&self, envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        let (prepared, batch) = self.prepare(envelope).await?;
+        let Ran { outcome, jobs, sample } = self.run(&prepared, batch, deadline).await;
+        let answer = self.settle(prepared, outcome, jobs, deadline).await;
+        if let Some((sample, after)) = sample {
+            sample.end(self.parts.stages.as_ref(), &after, deadline).await;
+        }
+        answer
+    }
+
+    /// Reads the batch, and finds the state's pin and stage.
+    async fn prepare(&self, mut envelope: Envelope) -> Result<(Prepared, Batch), DispatchError> {
         let document = self.parts.documents.unpack(std::mem::take(&mut envelope.batch)).await?;
+        let state = &envelope.state;
         let mut batch = stagehost_batch::resume(&document, &envelope.execution)
             .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
         drop(document);
 
         let pins = self.revisions.of(batch.revision).await?;
         batch.revision = Some(pins.revision);
-        let choice = self.choose(&pins, &state, &envelope.execution.name)?;
-        let (choice, stage) = self.load(&pins, &state, choice).await?;
-        let pin = choice.pin;
+        let choice = self.choose(&pins, state, &envelope.execution.name)?;
+        let (Choice { pin, role }, stage) = self.load(&pins, state, choice).await?;
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
                 "the state {state:?} submits jobs but passes no taskToken; use lambda:invoke.waitForTaskToken"
             )));
         }
         if pin.world == World::Validate {
-            pins.batch.apply(&mut batch, &state);
+            pins.batch.apply(&mut batch, state);
         }
-
-        let recorder = JobRecorder::new(self.parts.capabilities.transcoder.clone());
-        let mut request = self.request(&envelope, pin, &stage, &batch, deadline);
-        request.call.capabilities.transcoder = Arc::new(recorder.clone());
-        let trial = self.parts.trials.as_ref().and_then(|t| t.begin(&pins, &state, &envelope.execution.name));
-        let fanout = match &trial {
-            Some(trial) => self.parts.fanout.witnessed(trial.witness()),
-            None => self.parts.fanout.clone(),
-        };
-        let before = trial.as_ref().map(|_| batch.clone());
-        let outcome = fanout.run(stage, request, batch, self.parts.observer.clone()).await;
-        // What the function's own deadline cut off says nothing of the stage.
-        let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-        if let (Role::Canary, Some(canary), true) = (choice.role, pins.canaries.get(&state), in_time) {
-            self.canaries.note(&state, canary, outcome.as_ref());
-        }
-        // A batch may be large: it is copied only where somebody looks.
-        let trial =
-            trial.zip(before).map(|(trial, before)| (trial, outcome.as_ref().map_or(before, |o| o.batch.clone())));
-        let answer = self.finish(envelope, pin, pins.batch, outcome, recorder.jobs(), deadline).await;
-        if let Some((trial, after)) = trial {
-            trial.end(self.parts.stages.as_ref(), &after, deadline).await;
-        }
-        answer
+        let pin = pin.clone();
+        Ok((Prepared { envelope, pins, pin, role, stage }, batch))
     }
 
-    /// The pin of a state in this execution.
+    /// Returns the pin of a state in this execution. A canary that was given up is replaced by the pinned stage.
     fn choose<'a>(&self, pins: &'a Pins, state: &str, execution: &str) -> Result<Choice<'a>, DispatchError> {
         let choice = pins.choose(state, execution).ok_or_else(|| {
             let pinned: Vec<_> = pins.states.keys().map(String::as_str).collect();
@@ -171,7 +169,7 @@ impl Dispatcher {
         Ok(choice)
     }
 
-    /// The stage of the choice. A canary that cannot be loaded leaves its place to the pinned stage.
+    /// Loads the chosen stage. A canary that cannot be loaded is replaced by the pinned stage.
     async fn load<'a>(
         &self,
         pins: &'a Pins,
@@ -190,66 +188,34 @@ impl Dispatcher {
         }
     }
 
-    /// From what the stage has done to the state's answer.
-    async fn finish(
-        &self,
-        envelope: Envelope,
-        pin: &Pin,
-        limits: BatchLimits,
-        outcome: Result<BatchOutcome, Failure>,
-        jobs: Vec<TicketJob>,
-        deadline: Option<Instant>,
-    ) -> Result<Value, DispatchError> {
+    /// Puts the batch through the stage, and counts the result for the canary.
+    async fn run(&self, prepared: &Prepared, batch: Batch, deadline: Option<Instant>) -> Ran {
+        let Prepared { envelope, pins, role, .. } = prepared;
         let state = &envelope.state;
-        let outcome = outcome?;
-        let mut batch = outcome.batch;
-        // One file that takes too long has a limit of its own and fails alone. Where the time of the whole call is over,
-        // nothing can be said of the files that were still to come.
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let cut_off = batch.assets.iter().filter(|asset| timed_out_in(asset.problem.as_ref(), state)).count();
-            if cut_off > 0 {
-                return Err(out_of_time(&format!("{cut_off} of {} files were not done", batch.assets.len())));
-            }
+        let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
+        let mut request = self.request(prepared, &batch, deadline);
+        request.call.capabilities.transcoder = Arc::new(submitted.clone());
+        let sample = self.parts.sampler.as_ref().and_then(|one| one.sample(pins, state, &envelope.execution.name));
+        let fanout = match &sample {
+            Some(sample) => self.parts.fanout.intercepted(sample.interceptor()),
+            None => self.parts.fanout.clone(),
+        };
+        // A batch may be large, so it is copied only for a sample.
+        let before = sample.as_ref().map(|_| batch.clone());
+        let outcome = fanout.run(prepared.stage.clone(), request, batch, self.parts.observer.clone()).await;
+        // A call that the function's own deadline cut off does not count against the canary.
+        let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+        if let (Role::Canary, Some(canary), true) = (role, pins.canaries.get(state), in_time) {
+            self.canaries.count(state, canary, outcome.as_ref());
         }
-        if pin.world == World::Validate {
-            limits.apply(&mut batch, state);
-        }
-        if let Some(note) = &outcome.note {
-            tracing::info!(
-                listing = %batch.listing.id,
-                batch = batch.batch_id.as_ref().map(tracing::field::display),
-                job = batch.job_id.as_ref().map(tracing::field::display),
-                execution = %envelope.execution.arn,
-                state,
-                stage = %pin.stage,
-                version = %pin.version,
-                digest = %pin.digest,
-                note
-            );
-        }
-        batch.recount();
-        if let Some(token) = envelope.task_token {
-            // The state ends by its token: now, if nothing was submitted, or with the last job's event.
-            let ticket = Ticket {
-                execution: envelope.execution.arn,
-                state: envelope.state,
-                task_token: token,
-                batch: batch.clone(),
-                jobs,
-            };
-            self.parts.tickets.open(ticket).await?;
-        }
-        Ok(self.parts.documents.pack(&batch).await?)
+        let sample = sample
+            .zip(before)
+            .map(|(sample, before)| (sample, outcome.as_ref().map_or(before, |outcome| outcome.batch.clone())));
+        Ran { outcome, jobs: submitted.jobs(), sample }
     }
 
-    fn request(
-        &self,
-        envelope: &Envelope,
-        pin: &Pin,
-        stage: &Stage,
-        batch: &Batch,
-        deadline: Option<Instant>,
-    ) -> FanoutRequest {
+    fn request(&self, prepared: &Prepared, batch: &Batch, deadline: Option<Instant>) -> FanoutRequest {
+        let Prepared { envelope, pin, stage, .. } = prepared;
         let identity = stage.identity();
         let scope = CallScope {
             state: envelope.state.clone(),
@@ -277,16 +243,58 @@ impl Dispatcher {
         }
     }
 
-    async fn transcoding(&self, event: &Value) -> Result<Value, DispatchError> {
-        let report = JobReport::from_event(event).map_err(|e| DispatchError::bad_event(e.to_string()))?;
-        self.parts.observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
-        let progress = self.parts.tickets.report(&report).await?;
-        tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
-        Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
+    /// Turns the stage's outcome into the state's answer. A state that waits for jobs gets a ticket.
+    async fn settle(
+        &self,
+        prepared: Prepared,
+        outcome: Result<BatchOutcome, Failure>,
+        jobs: Vec<TicketJob>,
+        deadline: Option<Instant>,
+    ) -> Result<Value, DispatchError> {
+        let Prepared { envelope, pins, pin, .. } = prepared;
+        let BatchOutcome { mut batch, note, .. } = outcome?;
+        let state = &envelope.state;
+        // One slow file fails alone, by its pin's deadline. If the deadline of the whole function has passed, the files
+        // that were still to come have no result, so the state fails.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let cut_off = batch.assets.iter().filter(|asset| timed_out_in(asset.problem.as_ref(), state)).count();
+            if cut_off > 0 {
+                return Err(out_of_time(&format!("{cut_off} of {} files were not done", batch.assets.len())));
+            }
+        }
+        if pin.world == World::Validate {
+            pins.batch.apply(&mut batch, state);
+        }
+        if let Some(note) = &note {
+            tracing::info!(
+                listing = %batch.listing.id,
+                batch = batch.batch_id.as_ref().map(tracing::field::display),
+                job = batch.job_id.as_ref().map(tracing::field::display),
+                execution = %envelope.execution.arn,
+                state,
+                stage = %pin.stage,
+                version = %pin.version,
+                digest = %pin.digest,
+                note
+            );
+        }
+        batch.recount();
+        if let Some(token) = envelope.task_token {
+            // The token ends the state: now if nothing was submitted, otherwise with the last job's event.
+            let ticket = Ticket {
+                execution: envelope.execution.arn,
+                state: envelope.state,
+                task_token: token,
+                batch: batch.clone(),
+                jobs,
+            };
+            self.parts.tickets.open(ticket).await?;
+        }
+        Ok(self.parts.documents.pack(&batch).await?)
     }
 }
 
-fn timed_out_in(problem: Option<&stagehost_batch::Problem>, state: &str) -> bool {
+fn timed_out_in(problem: Option<&Problem>, state: &str) -> bool {
     problem.is_some_and(|problem| problem.state == state && problem.code == Case::Timeout.name())
 }
 

@@ -1,9 +1,9 @@
-//! What Step Functions sees when a call fails: a stable name for Retry and Catch, and a sentence for people.
+//! The error that Step Functions sees: a stable name for Retry and Catch, and a sentence for people.
 
 use serde::Serialize;
 use stagehost_batch::{Case, Failure};
 
-/// An error of the host's answer. Serialised as Lambda reports errors.
+/// An error as the host's answer. Serialised in Lambda's form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 #[error("{error_type}: {error_message}")]
@@ -15,17 +15,17 @@ pub struct DispatchError {
 }
 
 impl DispatchError {
-    /// The event is of no kind that the host knows, or broken.
+    /// Returns `Host.BadEvent`: the event is of an unknown kind, or malformed.
     pub fn bad_event(message: impl Into<String>) -> Self {
         Self { error_type: "Host.BadEvent".into(), error_message: message.into() }
     }
 
-    /// No component is pinned to the state: a refusal, never a guess.
+    /// Returns `Host.NoPin`: no component is pinned to the state.
     pub fn no_pin(message: impl Into<String>) -> Self {
         Self { error_type: "Host.NoPin".into(), error_message: message.into() }
     }
 
-    /// The pinned component cannot be used: missing, another digest, another world.
+    /// Returns `Host.BadStage`: the pinned component is missing, or has another digest or world.
     pub fn bad_stage(message: impl Into<String>) -> Self {
         Self { error_type: "Host.BadStage".into(), error_message: message.into() }
     }
@@ -38,7 +38,7 @@ impl From<Failure> for DispatchError {
 }
 
 impl DispatchError {
-    /// Bad input, before any stage has seen it.
+    /// Returns `Stage.InvalidInput`, for input that the host refuses before a stage sees it.
     pub fn invalid_input(message: impl Into<String>) -> Self {
         Failure::new(Case::InvalidInput, message).into()
     }

@@ -1,4 +1,4 @@
-//! What kind of event is this? Told apart by shape, leniently; everything else is refused by name.
+//! The kinds of events, recognised by their shape. Anything else is refused.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,33 +6,33 @@ use stagehost_batch::Execution;
 
 use crate::error::DispatchError;
 
-/// An event that the host understands.
+/// An event of a kind that the host handles.
 #[derive(Debug)]
 pub enum Event {
     /// A state of the state machine wants its stage to run.
     State(Box<Envelope>),
     /// Messages of the job queue.
     Queue(Vec<QueueRecord>),
-    /// News of a transcoding job, as EventBridge delivers it.
+    /// A change of a transcoding job, as EventBridge delivers it.
     Transcoding(Box<Value>),
-    /// Somebody wants to know whether the host is well, or to keep it warm.
+    /// A health check, or a schedule that keeps the function warm.
     Health,
 }
 
-/// What a Task state passes as its payload.
+/// The payload of a Task state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
-    /// `$$.State.Name`: the dispatch key.
+    /// `$$.State.Name`: the state whose pin decides which stage runs.
     pub state: String,
     /// `$$.Execution`
     pub execution: Execution,
     /// `$$.State.RetryCount`
     #[serde(default)]
     pub retry: u32,
-    /// The batch document, or an array of them behind a Parallel state, or the first input in any shape.
+    /// The batch document; an array of them after a Parallel state; for the first state, the input in any shape.
     pub batch: Value,
-    /// `$$.Task.Token`, where the state waits for one.
+    /// `$$.Task.Token`, if the state waits for it.
     #[serde(default)]
     pub task_token: Option<String>,
 }
@@ -41,18 +41,18 @@ pub struct Envelope {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueRecord {
-    /// Names the message in `batchItemFailures`.
+    /// The message's id in `batchItemFailures`.
     pub message_id: String,
-    /// Names this receive of it.
+    /// The handle of this receive.
     #[serde(default)]
     pub receipt_handle: Option<String>,
-    /// The queue.
+    /// The queue's ARN.
     #[serde(default, rename = "eventSourceARN")]
     pub event_source_arn: Option<String>,
-    /// What SQS says of it, such as `ApproximateReceiveCount`; all of it is text.
+    /// SQS's own attributes, such as `ApproximateReceiveCount`. All values are text.
     #[serde(default)]
     pub attributes: serde_json::Map<String, Value>,
-    /// The job, as text.
+    /// The job as JSON text.
     #[serde(default)]
     pub body: String,
     /// `{Name: {stringValue, dataType}}`
@@ -61,7 +61,7 @@ pub struct QueueRecord {
 }
 
 impl QueueRecord {
-    /// How often the message has been received, this time included.
+    /// Returns how often the message has been received, this time included.
     pub(crate) fn receives(&self) -> u32 {
         let count = self.attributes.get("ApproximateReceiveCount").and_then(Value::as_str);
         count.and_then(|count| count.parse().ok()).unwrap_or(1)
@@ -69,10 +69,10 @@ impl QueueRecord {
 }
 
 impl Event {
-    /// Tells what `payload` is.
+    /// Reads `payload` as one of the known kinds.
     ///
     /// # Errors
-    /// `Host.BadEvent`, which says what was expected.
+    /// `Host.BadEvent`, which names the expected kinds.
     pub fn parse(payload: &[u8]) -> Result<Self, DispatchError> {
         let value: Value = serde_json::from_slice(payload)
             .map_err(|e| DispatchError::bad_event(format!("the event is not JSON: {e}")))?;
@@ -102,8 +102,8 @@ impl Event {
         }
         let fields: Vec<_> = object.keys().take(8).map(String::as_str).collect();
         Err(DispatchError::bad_event(format!(
-            "an event with the fields [{}] is none that this host knows: a state's {{state, execution, batch}}, SQS \
-             Records, or an EventBridge event of aws.mediaconvert",
+            "unknown event with the fields [{}]; known are a state's {{state, execution, batch}}, SQS Records, and \
+             EventBridge events of aws.mediaconvert",
             fields.join(", ")
         )))
     }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_told_by_its_shape() {
+    fn each_kind_is_recognised_by_its_shape() {
         let state = serde_json::json!({"state": "S", "execution": {"arn": "a", "name": "n", "startedAt": "2026-01-01T00:00:00Z"}, "batch": {}});
         assert!(matches!(parse(state), Ok(Event::State(_))));
         let queue = serde_json::json!({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": "{}"}]});
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_and_says_what_was_expected() {
+    fn anything_else_is_refused() {
         for value in [
             serde_json::json!({"hello": 1}),
             serde_json::json!([]),

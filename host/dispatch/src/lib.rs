@@ -1,8 +1,8 @@
-//! An event in, the stage that its state is pinned to, the answer out.
+//! Handles the host's events, on Lambda and on one machine alike.
 //!
-//! This is the host's one brain, the same on Lambda and on a laptop: it recognises what kind of event it is given, looks
-//! up which exact component is pinned to the Step Functions state, has the runtime put the batch through it and gives
-//! the merged batch back. It decides nothing about media.
+//! For an event of a Step Functions state, the dispatcher finds the component that is pinned to the state, has the runtime
+//! put the batch through it and returns the merged batch. Queue messages start executions; events of transcoding jobs end
+//! the states that wait for them. It decides nothing about media.
 
 mod artifact_cache;
 mod artifacts;
@@ -15,15 +15,17 @@ mod loaded;
 mod queue;
 mod registry_stages;
 mod revisions;
-mod trials;
+mod sampler;
+mod stage_source;
 mod visibility;
 
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
 pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
-pub use dispatcher::{Dispatcher, DispatcherParts, StageSource};
+pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
-pub use trials::Trials;
+pub use sampler::Sampler;
+pub use stage_source::StageSource;
 pub use visibility::{NoQueue, Visibility};

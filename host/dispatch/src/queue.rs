@@ -1,5 +1,5 @@
-//! Messages of the job queue become executions. A duplicate delivery starts nothing; a bad message is reported as the
-//! one that failed, and handed out again at once, so that SQS soon brings it to the dead-letter queue.
+//! Starts an execution for every message of the job queue. A duplicate delivery starts nothing. A bad message is reported
+//! as failed and becomes visible again at once, so that SQS soon moves it to the dead-letter queue.
 
 use async_trait::async_trait;
 use aws_sdk_sfn::error::DisplayErrorContext;
@@ -10,30 +10,33 @@ use stagehost_batch::{Attributes, Case, Failure, parse_with_attributes};
 use crate::event::QueueRecord;
 use crate::visibility::{Redeliveries, Refused, Visibility};
 
-/// What StartExecution said.
+/// The result of StartExecution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
-    /// An execution began.
+    /// A new execution began.
     Now,
-    /// One of that name is or was there already.
+    /// An execution of that name exists already.
     Before,
 }
 
 /// Starts executions of the state machine.
 #[async_trait]
 pub trait Executions: Send + Sync + 'static {
-    /// Starts an execution under `name`. An equal name is [`Started::Before`], not an error.
+    /// Starts an execution under `name`. A name that is taken gives [`Started::Before`].
+    ///
+    /// # Errors
+    /// The reason in words; the message is tried again later.
     async fn start(&self, name: &str, input: &Value) -> Result<Started, String>;
 }
 
-/// The executions of one state machine, by the SDK.
+/// The executions of one state machine, started with the SDK.
 pub struct StateMachineExecutions {
     client: aws_sdk_sfn::Client,
     state_machine: String,
 }
 
 impl StateMachineExecutions {
-    /// Starts executions of the state machine with this ARN.
+    /// Returns a starter for the state machine with this ARN.
     pub fn new(client: aws_sdk_sfn::Client, state_machine: impl Into<String>) -> Self {
         Self { client, state_machine: state_machine.into() }
     }
@@ -54,7 +57,7 @@ impl Executions for StateMachineExecutions {
     }
 }
 
-/// Handles an SQS batch; the answer names the messages that failed (`ReportBatchItemFailures`).
+/// Handles an SQS batch. The answer names the failed messages (`ReportBatchItemFailures`).
 pub(crate) async fn consume(
     executions: &dyn Executions,
     visibility: &dyn Visibility,
@@ -78,7 +81,7 @@ pub(crate) async fn consume(
             }
         }
     }
-    redeliveries.ask(visibility).await;
+    redeliveries.request(visibility).await;
     json!({ "batchItemFailures": failures })
 }
 
@@ -89,7 +92,7 @@ async fn start(
 ) -> Result<(String, Started), Refused> {
     let body: Value = serde_json::from_str(&record.body)
         .map_err(|error| Refused::Unreadable(format!("the body is not JSON: {error}")))?;
-    // A result that came back from the dead-letter queue may be one that was spilled.
+    // A message that was moved back from the dead-letter queue may refer to a stored document.
     let body = documents.unpack(body).await.map_err(of_document)?;
     let texts = record
         .message_attributes
@@ -103,7 +106,7 @@ async fn start(
     Ok((name, started))
 }
 
-/// A document that is not what it says never will be; a bucket that does not answer will.
+/// An invalid document stays invalid; storage errors are retryable.
 fn of_document(failure: Failure) -> Refused {
     match failure.case {
         Case::InvalidInput => Refused::Unreadable(failure.to_string()),
@@ -146,7 +149,7 @@ mod tests {
         .unwrap()
     }
 
-    /// For messages that need no bucket.
+    /// Documents in no bucket, for messages that need none.
     fn nowhere() -> Documents {
         let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
         stagehost_aws::Clients::new(&config, stagehost_aws::AwsOptions::default()).documents()
@@ -155,7 +158,6 @@ mod tests {
     const JOB: &str =
         r#"{"jobId":4,"listingId":51,"assets":["51/raw/photo/vertical/2025-11-27/photo-001.jpg"],"retry":0}"#;
 
-    /// Failures 5 and 6 of the system before.
     #[tokio::test]
     async fn a_duplicate_delivery_starts_one_execution_and_a_malformed_message_is_reported() {
         let machine = Machine::default();
@@ -169,7 +171,7 @@ mod tests {
         assert_eq!(input["batchId"], 5);
     }
 
-    /// Throttled.
+    /// A state machine that is throttled.
     struct Busy;
 
     #[async_trait]
@@ -179,7 +181,7 @@ mod tests {
         }
     }
 
-    /// What a queue was asked for, and whether it does it.
+    /// A queue that notes the requests and may refuse them.
     #[derive(Default)]
     struct Queue {
         refuses: bool,
@@ -196,7 +198,7 @@ mod tests {
 
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
 
-    /// As Lambda hands it to a function.
+    /// A record as Lambda passes it to a function.
     fn received(id: &str, body: &str, receives: u32) -> QueueRecord {
         serde_json::from_value(json!({
             "messageId": id, "receiptHandle": format!("handle of {id}"), "body": body,
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_failed_is_asked_back_and_what_nobody_can_read_sooner_than_what_may_work_later() {
+    async fn only_failed_messages_come_back_and_unreadable_ones_sooner_than_others() {
         let queue = Queue::default();
         let missing = r#"{"listingId": 51, "spilled": {"sha256": "../other", "bytes": 7}}"#;
         let records = vec![received("a", "{oops", 4), received("b", JOB, 1), received("c", missing, 1)];
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_refuses_changes_nothing_of_the_answer_and_is_asked_for_ten_messages_at_a_time() {
+    async fn a_queue_that_refuses_does_not_change_the_answer_and_gets_ten_messages_per_request() {
         let queue = Queue { refuses: true, ..Queue::default() };
         let records: Vec<_> = (0..23).map(|n| received(&n.to_string(), "{oops", 1)).collect();
         let answer = consume(&Machine::default(), &queue, &nowhere(), records).await;
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_without_a_receipt_or_a_queue_is_reported_and_nobody_is_asked() {
+    async fn a_record_without_a_receipt_or_a_queue_is_only_reported() {
         let queue = Queue::default();
         let answer = consume(&Machine::default(), &queue, &nowhere(), vec![record("a", "{oops")]).await;
         assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));

@@ -1,7 +1,7 @@
-//! Stages wherever they are: in the package that was deployed with the host, in this machine's cache, in the registry.
+//! Stages from three places: the package that was deployed with the host, this machine's cache, the registry.
 //!
-//! What is in the package is trusted as the host itself is. Everything else was signed by a key that the host was told to
-//! trust, for exactly the stage, version, digest and world that the pin names, and for this processor and engine.
+//! The package is trusted like the host itself. Everything else must be signed by a trusted key for exactly the stage,
+//! version, digest and world that the pin names, and for this processor and engine.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use stagehost_runtime::{ENGINE, LoadError, Stage, StageEngine, Target};
 use crate::artifact_cache::{ArtifactCache, CacheError};
 use crate::artifacts::PackagedStages;
 use crate::checked_file::CheckedFile;
-use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
 use crate::loaded::{LoadedStages, identity};
+use crate::stage_source::StageSource;
 
-/// Why there is nothing to map.
+/// Why an artifact could not be fetched.
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    #[error("its code cannot be kept: {error}; nor in memory: {memory}")]
-    Unkept { error: CacheError, memory: std::io::Error },
+    #[error("its code can be stored neither in the cache ({error}) nor in memory ({memory})")]
+    NotStored { error: CacheError, memory: std::io::Error },
 }
 
 impl FetchError {
-    /// Whether the next try may succeed: the store may answer, the disk may have room, another machine may be asked.
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Registry(RegistryError::Storage(_)) | Self::Unkept { .. })
+    /// Returns whether a retry may succeed: the store may answer, or the disk may have room again.
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Storage(_)) | Self::NotStored { .. })
     }
 }
 
-/// The stages of a package, and all that are published in a registry.
+/// The stages of a package and of a registry.
 pub struct RegistryStages {
     engine: StageEngine,
     package: Option<PackagedStages>,
@@ -45,7 +45,7 @@ pub struct RegistryStages {
 }
 
 impl RegistryStages {
-    /// Looks into the package first, then into the cache, then into the registry. Nothing is read yet.
+    /// Returns a source that looks into the package first, then the cache, then the registry. Reads nothing yet.
     pub fn new(engine: StageEngine, package: Option<PackagedStages>, registry: Registry, cache: ArtifactCache) -> Self {
         Self { engine, package, registry, cache, loaded: LoadedStages::default() }
     }
@@ -56,27 +56,25 @@ impl RegistryStages {
         }
         let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
         let Some(target) = Target::of_this_machine() else {
-            return Err(refuse(format!(
-                "nothing is compiled for {}, which Lambda has none of",
-                std::env::consts::ARCH
-            )));
+            let here = std::env::consts::ARCH;
+            return Err(refuse(format!("there are no artifacts for {here}, only for Lambda's processors")));
         };
         let id = StageId::new(&pin.stage, &pin.version).map_err(|error| refuse(error.to_string()))?;
         let wanted = Wanted { id, digest: pin.digest.clone(), world: pin.world };
         let file = match self.cached(&wanted, target) {
             Some(file) => file,
             None => self.fetched(&wanted, target).await.map_err(|error| {
-                let said = format!("stage {}: {error}", wanted.id);
-                if error.may_pass() {
-                    Failure::new(Case::Transient, said).into()
+                let message = format!("stage {}: {error}", wanted.id);
+                if error.is_transient() {
+                    Failure::new(Case::Transient, message).into()
                 } else {
-                    DispatchError::bad_stage(said)
+                    DispatchError::bad_stage(message)
                 }
             })?,
         };
         let identity = identity(pin);
-        // SAFETY: a trusted key has signed that this host's compiler made these bytes from the pinned component, and
-        // what is mapped is the very file that was compared with the digest. Only this user can write to it.
+        // SAFETY: a trusted key has signed that this host's compiler made these bytes from the pinned component. The file
+        // that is mapped is the one whose digest was checked, and only this user can write to it.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {
             match error {
                 LoadError::World { .. } => refuse(error.to_string()),
@@ -88,7 +86,7 @@ impl RegistryStages {
         })
     }
 
-    /// From the cache, which is believed no more than a bucket: the signatures and the digest are checked again.
+    /// Returns the artifact from the cache. The cache is not trusted: signatures and digest are checked again.
     fn cached(&self, wanted: &Wanted, target: Target) -> Option<CheckedFile> {
         let (manifest, record) = statements(wanted, target);
         let (manifest_text, record_text) = (self.cache.statement(&manifest)?, self.cache.statement(&record)?);
@@ -100,7 +98,7 @@ impl RegistryStages {
             .map_err(|error| error.to_string())
             .and_then(|artifact| self.cache.get(&artifact.code).map_err(|error| error.to_string()));
         file.unwrap_or_else(|error| {
-            tracing::warn!(stage = %wanted.id, %error, "the cache is wrong; the registry is asked");
+            tracing::warn!(stage = %wanted.id, %error, "the cached artifact is invalid; fetching it from the registry");
             None
         })
     }
@@ -110,12 +108,11 @@ impl RegistryStages {
         let code = self.registry.artifact(&resolved.artifact).await?;
         let (manifest, record) = statements(wanted, target);
         let file = self.cache.put(&resolved.artifact.code, &code).or_else(|error| {
-            // The code is good, whatever is wrong with the disk.
-            tracing::warn!(stage = %wanted.id, %error, "the code is not kept; it runs from memory");
-            CheckedFile::in_memory(&code).map_err(|memory| FetchError::Unkept { error, memory })
+            tracing::warn!(stage = %wanted.id, %error, "the artifact cannot be cached; it is mapped from memory");
+            CheckedFile::in_memory(&code).map_err(|memory| FetchError::NotStored { error, memory })
         })?;
-        self.cache.keep_statement(&manifest, &resolved.manifest);
-        self.cache.keep_statement(&record, &resolved.record);
+        self.cache.put_statement(&manifest, &resolved.manifest);
+        self.cache.put_statement(&record, &resolved.record);
         tracing::info!(stage = %wanted.id, digest = wanted.digest, bytes = code.len(), "fetched from the registry");
         Ok(file)
     }
@@ -132,7 +129,7 @@ impl StageSource for RegistryStages {
     }
 }
 
-/// What the two signed texts are called in the cache.
+/// Returns the names of the manifest and the artifact record in the cache.
 fn statements(wanted: &Wanted, target: Target) -> (String, String) {
     let component = wanted.digest.trim_start_matches("sha256:");
     (wanted.id.to_string(), format!("{component}-{target}-{ENGINE}"))
@@ -143,11 +140,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_may_have_room_again_but_a_wrong_signature_stays_wrong() {
+    fn a_full_disk_is_retryable_and_a_wrong_digest_is_not() {
         let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
-        let unkept = FetchError::Unkept { error: CacheError::Io { path: "x".into(), source: full() }, memory: full() };
-        assert!(unkept.may_pass());
+        let error = CacheError::Io { path: "x".into(), source: full() };
+        assert!(FetchError::NotStored { error, memory: full() }.is_transient());
         let changed = RegistryError::Digest { place: "x".into(), found: "blake3:0".into() };
-        assert!(!FetchError::from(changed).may_pass());
+        assert!(!FetchError::from(changed).is_transient());
     }
 }

@@ -1,28 +1,30 @@
-//! From one revision of the pins to the next without a gap.
+//! Switches from one revision of the pins to the next without interrupting calls.
 //!
-//! A new revision is taken over only when everything that it changes has been found and loaded. Until then, and for good
-//! if something of it is missing or broken, the one before serves on; calls under way finish with what they began with.
-//! An execution goes on with the revision that it began with, unless that has been revoked.
+//! A new revision takes effect only when everything that it changes has been loaded. Until then the revision before stays
+//! in force, and it remains so if something is missing or broken. Running calls finish with the stages that they began
+//! with. An execution continues with the revision that it began with, unless that is revoked.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use stagehost_batch::{Case, Failure};
 use stagehost_pins::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
+use stagehost_runtime::lock;
 use tokio::sync::watch;
 
-use crate::dispatcher::StageSource;
 use crate::error::DispatchError;
+use crate::stage_source::StageSource;
 
-/// Earlier revisions that executions still go on with, kept at hand.
+/// How many earlier revisions are kept in memory for executions that began with them.
 const KEPT: usize = 8;
 
-/// Between two tries of a revision, where a store did not answer, and where something is missing or broken.
+/// Time between two tries to load a revision if a store did not answer.
 const RETRY_SOON: Duration = Duration::from_millis(500);
+/// Time between two tries to load a revision if something is missing or broken.
 const RETRY_LATER: Duration = Duration::from_secs(60);
 
-/// The pins that are in force.
+/// The revisions of the pins that this process knows.
 #[derive(Clone)]
 pub(crate) struct Revisions {
     shared: Arc<Shared>,
@@ -37,23 +39,23 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// In force.
+    /// The pins in force.
     accepted: Option<Arc<Pins>>,
-    /// Tried and found wanting.
+    /// The last revision that could not be loaded.
     refused: Option<Refused>,
-    /// Being loaded.
-    next: Option<Next>,
-    /// By number.
+    /// The revision that is being loaded.
+    next: Option<Loading>,
+    /// Earlier revisions by number.
     earlier: BTreeMap<u64, Arc<Pins>>,
 }
 
 struct Refused {
     pins: Arc<Pins>,
-    /// Not tried again before.
-    until: SystemTime,
+    /// When it may be tried again.
+    retry_at: SystemTime,
 }
 
-struct Next {
+struct Loading {
     pins: Arc<Pins>,
     since: SystemTime,
     done: watch::Receiver<bool>,
@@ -64,7 +66,7 @@ impl Revisions {
         Self { shared: Arc::new(Shared { source, stages, watcher, state: Mutex::default() }) }
     }
 
-    /// The pins for an execution that began with the revision `began`, if it has begun.
+    /// Returns the pins for an execution that began with the revision `began`; `None` if it is new.
     pub(crate) async fn of(&self, began: Option<u64>) -> Result<Arc<Pins>, DispatchError> {
         let current = self.current().await?;
         match began {
@@ -75,15 +77,15 @@ impl Revisions {
         }
     }
 
-    /// The pins in force, after a look at whether there are new ones.
+    /// Returns the pins in force. Begins to load new ones if the source has any.
     pub(crate) async fn current(&self) -> Result<Arc<Pins>, DispatchError> {
         let shared = &self.shared;
         let offered = shared.source.current().await.map_err(of_pins)?;
         let (accepted, mut done, since) = {
             let mut state = shared.state();
             let accepted = match &state.accepted {
-                // The first one is taken as it is: what of it is broken refuses its own state when that is called, and
-                // a cold start loads one stage and not all of them.
+                // The first revision is accepted unchecked: a broken stage fails its own state only, and a cold start
+                // loads one stage instead of all.
                 None => {
                     state.accepted = Some(offered.clone());
                     return Ok(offered);
@@ -91,32 +93,31 @@ impl Revisions {
                 Some(accepted) => accepted.clone(),
             };
             let same = |pins: &Arc<Pins>| Arc::ptr_eq(pins, &offered) || **pins == *offered;
-            let refused =
-                state.refused.as_ref().is_some_and(|refused| same(&refused.pins) && SystemTime::now() < refused.until);
+            let refused = state.refused.as_ref().is_some_and(|old| same(&old.pins) && SystemTime::now() < old.retry_at);
             if refused || same(&accepted) {
                 return Ok(accepted);
             }
             let next = match state.next.take().filter(|next| same(&next.pins)) {
                 Some(next) => next,
-                None => Next { pins: offered.clone(), since: SystemTime::now(), done: shared.clone().load(offered) },
+                None => Loading { pins: offered.clone(), since: SystemTime::now(), done: shared.clone().load(offered) },
             };
             let (done, since) = (next.done.clone(), next.since);
             state.next = Some(next);
             (accepted, done, since)
         };
-        // The clock on the wall, because a frozen Lambda's other clocks may stand still.
+        // Wall-clock time, because a frozen Lambda's monotonic clock may stand still.
         let waited = SystemTime::now().duration_since(since).unwrap_or_default();
         if waited < shared.source.patience() {
             return Ok(accepted);
         }
-        // An error means that the task is gone: a defect, and the last good revision is the answer to that too.
+        // An error means that the loading task panicked. The last good revision stays in force then, too.
         let _ = done.wait_for(|done| *done).await;
         Ok(shared.state().accepted.clone().unwrap_or(accepted))
     }
 }
 
 impl Shared {
-    /// Loads what `offered` changes, in a task of its own, and takes it over or refuses it.
+    /// Loads what `offered` changes in a separate task, then accepts or refuses it.
     fn load(self: Arc<Self>, offered: Arc<Pins>) -> watch::Receiver<bool> {
         let (done, receiver) = watch::channel(false);
         tokio::spawn(async move {
@@ -131,7 +132,7 @@ impl Shared {
         receiver
     }
 
-    /// Takes the loaded pins over, or refuses them; unless others have been offered meanwhile, which then count.
+    /// Accepts or refuses the loaded pins. Does nothing if newer pins have been offered meanwhile.
     fn settle(&self, offered: Arc<Pins>, answer: Result<(), DispatchError>) {
         let mut state = self.state();
         if !state.next.as_ref().is_some_and(|next| Arc::ptr_eq(&next.pins, &offered)) {
@@ -150,15 +151,15 @@ impl Shared {
                 (self.watcher)(PinsEvent::InForce { revision });
             }
             Err(error) => {
-                // A bucket that does not answer may do so soon. What is missing or broken may be mended without new pins.
-                let passing = error.error_type == Case::Transient.name();
-                let until = SystemTime::now() + if passing { RETRY_SOON } else { RETRY_LATER };
+                // A store may answer again soon. What is missing or broken may be repaired without new pins.
+                let transient = error.error_type == Case::Transient.name();
+                let retry_at = SystemTime::now() + if transient { RETRY_SOON } else { RETRY_LATER };
                 let why = format!("revision {}: {error}", offered.revision);
                 let revision = state.accepted.as_ref().map_or(0, |accepted| accepted.revision);
                 let known = state.refused.as_ref().is_some_and(|refused| Arc::ptr_eq(&refused.pins, &offered));
-                state.refused = Some(Refused { pins: offered, until });
+                state.refused = Some(Refused { pins: offered, retry_at });
                 drop(state);
-                // Once: the next tries are no news.
+                // Reported once, not for every retry.
                 if !known {
                     (self.watcher)(PinsEvent::Refused { revision, why: &why });
                 }
@@ -190,7 +191,7 @@ impl Shared {
                 self.state().keep(pins.clone());
                 Ok(pins)
             }
-            // Pins that come with the package: a new package is a new beginning.
+            // Pins in a package have no history.
             Ok(None) => Ok(current),
             Err(error @ PinError::Storage(_)) => Err(of_pins(error)),
             Err(error) => Err(DispatchError::no_pin(format!(
@@ -201,11 +202,11 @@ impl Shared {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
-/// A store that does not answer may do so soon; pins that are none will not become some.
+/// Storage errors are retryable; invalid pins are not.
 fn of_pins(error: PinError) -> DispatchError {
     match error {
         PinError::Storage(error) => Failure::new(Case::Transient, error.to_string()).into(),
@@ -221,7 +222,7 @@ impl State {
         }
     }
 
-    /// What a call may yet need: the pins in force, those that executions go on with, those that are being loaded.
+    /// Returns the digests that a call may still need: of the pins in force, of earlier ones, and of those being loaded.
     fn in_use(&self) -> HashSet<String> {
         let all = self.accepted.iter().chain(self.earlier.values()).chain(self.next.iter().map(|next| &next.pins));
         all.flat_map(|pins| pins.pins()).map(|(_, pin)| pin.digest.clone()).collect()

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-/// Offers one revision and keeps others.
+/// A source that offers one revision and knows earlier ones.
 struct Source {
     offered: Mutex<Arc<Pins>>,
     kept: Vec<Arc<Pins>>,
@@ -32,11 +32,11 @@ impl PinSource for Source {
     }
 }
 
-/// Has no stage at all, counts how often it was asked for one, and answers as often as it may.
+/// A source without stages. Counts the requests, and answers as many as there are permits.
 struct Empty {
     asked: Mutex<u32>,
     answers: Semaphore,
-    /// The store behind it does not answer.
+    /// Whether its store does not answer.
     down: Mutex<bool>,
 }
 
@@ -92,7 +92,7 @@ fn pins(revision: u64, digit: &str, quality: u32) -> Arc<Pins> {
 }
 
 #[tokio::test]
-async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good_one_serves_on() {
+async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good_one_stays_in_force() {
     let place = Place::new(Duration::ZERO, 100, vec![]);
     assert_eq!(place.current().await, 1);
     place.offer(pins(2, "1", 85));
@@ -100,7 +100,7 @@ async fn a_revision_whose_stage_cannot_be_loaded_is_tried_once_and_the_last_good
         assert_eq!(place.current().await, 1);
     }
     assert_eq!(*place.stages.asked.lock().unwrap(), 1);
-    // One that changes no bytes needs none loaded.
+    // A revision that changes no bytes needs no stage loaded.
     place.offer(pins(3, "0", 70));
     assert_eq!(place.current().await, 3);
     let events = place.events.lock().unwrap().join("\n");
@@ -123,7 +123,7 @@ async fn a_revision_whose_stage_cannot_be_fetched_now_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_revision_that_forgets_a_state_is_refused() {
+async fn a_revision_without_a_pin_for_a_known_state_is_refused() {
     let place = Place::new(Duration::ZERO, 0, vec![]);
     place.current().await;
     let empty = br#"{"revision": 2, "states": {}}"#;
@@ -132,7 +132,7 @@ async fn a_revision_that_forgets_a_state_is_refused() {
 }
 
 #[tokio::test]
-async fn a_candidates_stage_is_loaded_before_its_revision_is_in_force() {
+async fn a_canarys_stage_must_be_loaded_before_its_revision_is_in_force() {
     let place = Place::new(Duration::ZERO, 100, vec![]);
     place.current().await;
     let mut tried = (*pins(2, "0", 85)).clone();
@@ -143,11 +143,11 @@ async fn a_candidates_stage_is_loaded_before_its_revision_is_in_force() {
 }
 
 #[tokio::test]
-async fn calls_go_on_while_a_revision_is_being_loaded_but_not_for_longer_than_the_source_allows() {
+async fn calls_use_the_old_revision_while_a_new_one_loads_but_no_longer_than_the_source_allows() {
     let place = Arc::new(Place::new(Duration::from_secs(3600), 0, vec![]));
     place.current().await;
     place.offer(pins(2, "1", 85));
-    assert_eq!(place.current().await, 1, "it does not wait");
+    assert_eq!(place.current().await, 1, "the call does not wait");
     assert_eq!(place.current().await, 1);
     tokio::task::yield_now().await;
     assert_eq!(*place.stages.asked.lock().unwrap(), 1, "loaded once");
@@ -160,19 +160,19 @@ async fn calls_go_on_while_a_revision_is_being_loaded_but_not_for_longer_than_th
         async move { place.current().await }
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(!waiting.is_finished(), "it waits for the outcome");
+    assert!(!waiting.is_finished(), "the call waits for the result");
     place.stages.answers.add_permits(1);
     assert_eq!(waiting.await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn a_revision_that_loads_slowly_does_not_take_the_place_of_a_newer_one() {
+async fn a_revision_that_loads_slowly_does_not_replace_a_newer_one() {
     let place = Place::new(Duration::from_secs(3600), 0, vec![]);
     place.current().await;
     *place.stages.down.lock().unwrap() = true;
     place.offer(pins(2, "1", 85));
-    assert_eq!(place.current().await, 1, "it is being loaded");
-    // A rollback: nothing of it has to be loaded.
+    assert_eq!(place.current().await, 1, "revision 2 is being loaded");
+    // A rollback needs no stage loaded.
     place.offer(pins(3, "0", 80));
     let begun = SystemTime::now();
     while place.current().await != 3 {
@@ -186,15 +186,15 @@ async fn a_revision_that_loads_slowly_does_not_take_the_place_of_a_newer_one() {
     tokio::task::yield_now().await;
     assert_eq!(place.current().await, 3);
     let events = place.events.lock().unwrap().join("\n");
-    assert_eq!(events, "InForce { revision: 3 }", "and nobody is told of the one that nobody wants any more");
+    assert_eq!(events, "InForce { revision: 3 }", "the outdated revision is not reported");
 }
 
 #[tokio::test]
-async fn an_execution_goes_on_with_its_revision_unless_that_is_revoked_or_lost() {
+async fn an_execution_continues_with_its_revision_unless_that_is_revoked_or_lost() {
     let place = Place::new(Duration::ZERO, 0, vec![pins(1, "0", 85), pins(2, "0", 80)]);
     place.offer(pins(3, "0", 70));
     let of = async |began| place.revisions.of(began).await.map(|pins| pins.revision);
-    assert_eq!(of(None).await.unwrap(), 3, "it begins");
+    assert_eq!(of(None).await.unwrap(), 3, "a new execution");
     assert_eq!(of(Some(3)).await.unwrap(), 3);
     assert_eq!(of(Some(1)).await.unwrap(), 1);
     let lost = of(Some(9)).await.unwrap_err();

@@ -1,8 +1,8 @@
-//! When a message that failed is handed out again.
+//! When a failed message becomes visible in its queue again.
 //!
-//! A queue hides messages for six times as long as the function may run, because it cannot know whether somebody is
-//! still at work on them. Of those that failed, the host knows that nobody is. Left alone, each of their receives would
-//! cost the queue's whole visibility timeout.
+//! The queue hides messages for six times as long as the function may run, because it cannot know whether they are still
+//! being processed. The host knows that a failed one is not, and shortens the wait, which would otherwise be the queue's
+//! whole visibility timeout after every receive.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,22 @@ use stagehost_aws::{Queues, Redelivery};
 
 use crate::event::QueueRecord;
 
-/// Seconds before the second receive of a message that may work later; they double with every further one.
+/// Seconds before the second receive of a message that may succeed later. They double with every further receive.
 const FIRST: u32 = 30;
+/// The most seconds between two receives.
 const LONGEST: u32 = 900;
 
-/// Seconds before a message comes back that nobody will ever read: at once, but not before this invocation's answer.
+/// Seconds before the next receive of a message that cannot be read: soon, but after this invocation's answer.
 const UNREADABLE: u32 = 1;
 
-/// Changes how long messages stay hidden.
+/// Changes when messages become visible again.
 #[async_trait]
 pub trait Visibility: Send + Sync + 'static {
-    /// Has messages of the queue with this ARN handed out again when they say; at most [`Queues::MAX_MESSAGES`] at once.
-    /// An error is the reason in words: whoever asks can but log it.
+    /// Makes messages of the queue with this ARN visible after the time that each one names; at most [`Queues::MAX_MESSAGES`] in
+    /// one call.
+    ///
+    /// # Errors
+    /// The reason in words, for the log.
     async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String>;
 }
 
@@ -33,7 +37,7 @@ impl Visibility for Queues {
     }
 }
 
-/// For a host that no queue calls: what is posted to it in a queue's shape comes back from nowhere.
+/// Does nothing, for a host without a queue.
 pub struct NoQueue;
 
 #[async_trait]
@@ -46,26 +50,26 @@ impl Visibility for NoQueue {
 /// Why a message did not become an execution.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    /// It is the message's own fault, and stays so.
+    /// The message itself is invalid.
     #[error("{0}")]
     Unreadable(String),
-    /// It may work later.
+    /// It may succeed later.
     #[error("{0}")]
     ForNow(String),
 }
 
 impl Refused {
-    /// For how long to hide a message that has been received so often.
+    /// Returns for how many seconds to hide a message that has been received `receives` times.
     pub(crate) fn again_after(&self, receives: u32) -> u32 {
         match self {
             Refused::Unreadable(_) => UNREADABLE,
-            // At the fifth doubling the longest is passed.
+            // The fifth doubling passes the longest time.
             Refused::ForNow(_) => (FIRST << receives.saturating_sub(1).min(5)).min(LONGEST),
         }
     }
 }
 
-/// The messages of one event that failed, by their queue.
+/// The failed messages of one event, by queue.
 #[derive(Default)]
 pub(crate) struct Redeliveries(BTreeMap<String, Vec<Redelivery>>);
 
@@ -79,8 +83,8 @@ impl Redeliveries {
         });
     }
 
-    /// Asks for all of them. Where that fails, the messages come back all the same, but late.
-    pub(crate) async fn ask(self, visibility: &dyn Visibility) {
+    /// Makes all of them visible again. If that fails, they come back later, with the queue's visibility timeout.
+    pub(crate) async fn request(self, visibility: &dyn Visibility) {
         for (queue, messages) in self.0 {
             for messages in messages.chunks(Queues::MAX_MESSAGES) {
                 if let Err(error) = visibility.redeliver(&queue, messages).await {
@@ -96,14 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_work_later_waits_half_a_minute_and_twice_as_long_every_time_up_to_a_quarter_of_an_hour() {
+    fn a_message_that_may_succeed_later_waits_half_a_minute_then_twice_as_long_up_to_fifteen_minutes() {
         let refused = Refused::ForNow("throttled".into());
         let delays = [0, 1, 2, 3, 4, 5, 6, 7, 32, 64, u32::MAX].map(|receives| refused.again_after(receives));
         assert_eq!(delays, [30, 30, 60, 120, 240, 480, 900, 900, 900, 900, 900]);
     }
 
     #[test]
-    fn what_nobody_can_read_comes_back_at_once_however_often_it_has() {
+    fn an_unreadable_message_comes_back_after_a_second_every_time() {
         let refused = Refused::Unreadable("no JSON".into());
         assert_eq!([1, 2, 5, 100].map(|receives| refused.again_after(receives)), [1; 4]);
     }

@@ -1,4 +1,4 @@
-//! The host, put together, and one event through it.
+//! The function: assembles the host and handles events.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure};
 use stagehost_dispatch::{
     ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages,
-    RegistryStages, StageSource, Started, StateMachineExecutions, Trials,
+    RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
 };
 use stagehost_pins::{FilePins, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
@@ -25,26 +25,26 @@ use time::OffsetDateTime;
 use crate::deadline::calls_end_at;
 use crate::settings::{PinsPlace, Settings};
 
-/// The cache of published stages, in the folder for temporary files.
+/// The folder of the artifact cache, in the system's folder for temporary files.
 const CACHE: &str = "stagehost-artifacts";
 
-/// Where recorded calls go, in the media bucket. By the month: what they have in common is stored once, and expires for all of
-/// them together.
+/// Returns the prefix of recorded calls in the media bucket. There is one per month: bytes that records share are stored
+/// once per month, and expire with all records of it.
 fn records(now: OffsetDateTime) -> String {
     format!("pipeline/records/{}-{:02}", now.year(), u8::from(now.month()))
 }
 
-/// What lives from one invocation to the next.
+/// The host, which lives from one invocation to the next.
 pub struct Function {
     dispatcher: Dispatcher,
     telemetry: Arc<Telemetry>,
 }
 
 impl Function {
-    /// Puts the host together. Nothing is asked of the network yet, and no stage is loaded.
+    /// Assembles the host. Sends no request and loads no stage yet.
     ///
     /// # Errors
-    /// Names what is missing: an artifact index, a root certificate, …
+    /// If something is missing, such as the artifact index or root certificates.
     pub async fn start(settings: Settings) -> Result<Self> {
         let engine = StageEngine::new()?;
         let package = PackagedStages::open(engine.clone(), &settings.artifacts)?;
@@ -79,7 +79,7 @@ impl Function {
         let media = |prefix: &str| {
             clients.storage(&Location::Bucket { bucket: clients.options().bucket.clone(), prefix: prefix.to_owned() })
         };
-        // A candidate begins when the stage in service has ended, in the same memory.
+        // A candidate runs after the stage in service has ended, so it can use the same memory.
         let shadow = Shadow::new(capabilities.objects.clone(), media(""), cores, settings.guest_memory_mib);
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins,
@@ -92,12 +92,12 @@ impl Function {
             visibility: clients.queues(),
             observer: telemetry.clone(),
             watcher,
-            trials: Some(Trials::new(shadow, media(&records(OffsetDateTime::now_utc())))),
+            sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })
     }
 
-    /// One invocation.
+    /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Refusal> {
         let context = &event.context;
         let deadline = calls_end_at(context.deadline, SystemTime::now());
@@ -119,7 +119,7 @@ impl Function {
     }
 }
 
-/// What happens to pins goes to the log, and to the metric on which an alarm rings.
+/// Returns a watcher that writes events of pins to the log and counts errors in the metric that has an alarm.
 fn watcher(telemetry: Arc<Telemetry>) -> PinsWatcher {
     Arc::new(move |event| {
         event.log();
@@ -131,7 +131,7 @@ fn watcher(telemetry: Arc<Telemetry>) -> PinsWatcher {
     })
 }
 
-/// A host whose environment names no state machine.
+/// The executions of a host without a state machine: starting one fails.
 struct NoStateMachine;
 
 #[async_trait]
@@ -141,12 +141,12 @@ impl Executions for NoStateMachine {
     }
 }
 
-/// The dispatcher's error, as the runtime API reports it: `errorType` is the stable name.
+/// The dispatcher's error in the runtime API's form: `errorType` is the stable name.
 #[derive(Debug)]
 pub struct Refusal(DispatchError);
 
 impl Refusal {
-    /// The invocation's task panicked: a defect of the host, which lives on.
+    /// Returns the error of an invocation whose task panicked. That is a defect of the host; the process goes on.
     pub fn broken(error: &tokio::task::JoinError) -> Self {
         tracing::error!(%error, "a defect of the host");
         Self(Failure::new(Case::Internal, "a defect of the host; its log says more").into())

@@ -1,7 +1,7 @@
 //! The `bootstrap` of the Lambda function.
 //!
-//! It puts the host together from the environment and then hands every event to the dispatcher, which decides all else:
-//! the same dispatcher that runs on one machine. There is no compiler in here; stages come precompiled with the package.
+//! It assembles the host from the environment variables and passes every event to the dispatcher, which is the same as in a
+//! local run. It has no compiler: stages come precompiled, in the package or from the registry.
 
 mod deadline;
 mod function;
@@ -39,7 +39,7 @@ fn serve() -> anyhow::Result<()> {
         let mut stop = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
         let function = Arc::new(Function::start(settings).await?);
         let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
-            // On a worker thread: the calls that it begins then need not wake another one.
+            // Spawned onto a worker thread, so that the calls it begins need not wake another thread.
             let answer = tokio::spawn({
                 let function = function.clone();
                 async move { function.handle(event).await }
@@ -57,7 +57,7 @@ fn serve() -> anyhow::Result<()> {
     })
 }
 
-/// A body that is no JSON becomes a JSON text, which the dispatcher refuses by its own error name.
+/// Turns a body that is not JSON into a JSON text, so that the dispatcher refuses it with its own error.
 fn always_json(mut invocation: LambdaInvocation) -> LambdaInvocation {
     if serde_json::from_slice::<&RawValue>(&invocation.body).is_err() {
         let begins: String = String::from_utf8_lossy(&invocation.body).chars().take(100).collect();

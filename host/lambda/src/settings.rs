@@ -1,4 +1,4 @@
-//! What the function's environment says.
+//! The function's settings, from its environment variables.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use stagehost_aws::AwsOptions;
 use stagehost_registry::TrustedKeys;
 use stagehost_storage::Location;
 
-/// Between two looks at the pins, unless `PINS_MAX_AGE` says otherwise.
+/// The default of `PINS_MAX_AGE`: how old pins may be before they are fetched again.
 const PINS_MAX_AGE: Duration = Duration::from_secs(5);
 
-/// Memory that the host itself needs: its code, connections, and parts of uploads on their way.
+/// Memory that the host itself needs, for its code, connections and parts of uploads.
 const HOST_MEMORY_MIB: u32 = 192;
 
 /// Where the pins are.
@@ -28,21 +28,21 @@ pub enum PinsPlace {
 pub struct Settings {
     /// `PINS`
     pub pins: PinsPlace,
-    /// `REGISTRY`: where stages are published, beside those of the package.
+    /// `REGISTRY`: where stages are published that are not in the package.
     pub registry: Option<Location>,
-    /// `TRUSTED_KEYS`: whose signature counts on what comes from a store.
+    /// `TRUSTED_KEYS`: the keys whose signatures are accepted on documents from a store.
     pub trusted: TrustedKeys,
     /// `PINS_MAX_AGE`, in seconds.
     pub pins_max_age: Duration,
     /// `ARTIFACTS`: the folder of precompiled stages.
     pub artifacts: PathBuf,
-    /// `STATE_MACHINE_ARN`; without it no queue message can be taken.
+    /// `STATE_MACHINE_ARN`; without it queue messages are refused.
     pub state_machine: Option<String>,
-    /// `ENV`: names the environment in metrics.
+    /// `ENV`: the environment's name in metrics.
     pub environment: String,
-    /// MiB for all guests together.
+    /// Memory for all guests together, in MiB.
     pub guest_memory_mib: u32,
-    /// The AWS side.
+    /// Settings of the AWS clients.
     pub aws: AwsOptions,
 }
 
@@ -50,7 +50,7 @@ impl Settings {
     /// Reads the environment. An empty variable counts as absent.
     ///
     /// # Errors
-    /// Names the variable that is missing or makes no sense.
+    /// If a variable is missing or invalid. The error names it.
     pub fn from_env() -> Result<Self> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
@@ -70,13 +70,13 @@ impl Settings {
         if trusted.is_empty() && (registry.is_some() || matches!(pins, PinsPlace::Store(_))) {
             let named = if registry.is_some() { "REGISTRY" } else { "PINS" };
             bail!(
-                "{named} names a store, but TRUSTED_KEYS names nobody who may sign what is in it; `stagehost keys list` \
-                 shows public keys"
+                "{named} names a store, but TRUSTED_KEYS has no key whose signatures are accepted there; `stagehost keys \
+                 list` shows public keys"
             );
         }
         let number = |name: &str| {
             let text = get(name);
-            text.map(|text| text.parse::<u32>().with_context(|| format!("{name} is {text:?}, which is no number")))
+            text.map(|text| text.parse::<u32>().with_context(|| format!("{name} is {text:?}; expected a whole number")))
                 .transpose()
         };
         let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
@@ -99,7 +99,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Of RFC 8032, section 7.1, test 1.
+    /// The public key of RFC 8032, section 7.1, test 1.
     const KEY: &str = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
     fn from(variables: &[(&str, &str)]) -> Result<Settings> {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_and_stages_are_those_of_the_package_unless_said_otherwise() {
+    fn pins_and_stages_are_by_default_those_of_the_package() {
         let settings = from(&[]).unwrap();
         assert_eq!(settings.pins, PinsPlace::File("/var/task/pins.json".into()));
         assert_eq!(settings.artifacts, PathBuf::from("/var/task/stages"));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn an_invalid_variable_is_named_in_the_error() {
         for (name, value) in
             [("PINS", "s3://"), ("PINS_MAX_AGE", "soon"), ("MEDIA_BUCKET", ""), ("TRUSTED_KEYS", "ed25519:no")]
         {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_pins_or_stages_needs_somebody_whose_signature_counts() {
+    fn a_store_of_pins_or_stages_needs_trusted_keys() {
         for name in ["PINS", "REGISTRY"] {
             let error = from(&[(name, "s3://bucket/place")]).unwrap_err().to_string();
             assert!(error.contains("TRUSTED_KEYS") && error.contains(name), "{error}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_get_what_the_host_leaves_of_the_functions_memory() {
+    fn guests_get_the_functions_memory_except_what_the_host_needs() {
         let of = |size: &str| from(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", size)]).unwrap().guest_memory_mib;
         assert_eq!(of("2048"), 1856);
         assert_eq!(of("128"), 32);

@@ -1,5 +1,5 @@
-//! How the function says that it cannot start. (Cargo builds `bootstrap` for this test, and so for those that cross
-//! crates.)
+//! The error messages of a function that cannot start. (Because of this test cargo builds `bootstrap`, which tests of other
+//! crates use as well.)
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -20,6 +20,6 @@ fn without_a_bucket_it_does_not_start_and_names_the_variable() {
 fn without_precompiled_stages_it_does_not_start_and_names_the_command_that_makes_them() {
     let output = start(&[("LAMBDA_TASK_ROOT", "/nowhere"), ("MEDIA_BUCKET", "medias")]);
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("/nowhere/stages/index.json") && said.contains("stagehost package"), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("/nowhere/stages/index.json") && message.contains("stagehost package"), "{message}");
 }

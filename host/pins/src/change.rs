@@ -1,20 +1,20 @@
-//! The changes that can be made to pins, as functions from one document to the next. Nothing is kept here: a change is
-//! shown, checked and only then put in force by the store.
+//! The changes that can be made to pins, as functions from one document to the next. They have no effect by themselves: a
+//! change is displayed and checked before the store puts it in force.
 
 use crate::document::{Canary, Pin, Pins, Shadow};
 
-/// Why a change cannot be made to these pins.
+/// Why a change cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    /// No such state.
+    /// The state has no pin.
     #[error("no stage is pinned to the state {state:?}; pinned are {}", .pinned.join(", "))]
     State {
-        /// As given.
+        /// The state as given.
         state: String,
-        /// What there is.
+        /// The states that have pins.
         pinned: Vec<String>,
     },
-    /// There is no such candidate.
+    /// The state has no such candidate or recording.
     #[error("the state {state} has no {what}")]
     NoCandidate {
         /// `canary`, `shadow` or `recording`
@@ -22,19 +22,19 @@ pub enum ChangeError {
         /// The state.
         state: String,
     },
-    /// It would change nothing.
+    /// The change would have no effect.
     #[error("nothing would change: {0}")]
     Nothing(String),
-    /// The pins in force cannot be taken away from under running executions.
+    /// The revision in force cannot be revoked.
     #[error("revision {0} is in force; roll back first (`stagehost pins rollback`), then revoke it")]
     InForce(u64),
-    /// Never was.
-    #[error("there is no revision {0} yet")]
+    /// There is no such revision.
+    #[error("there is no revision {0}")]
     Unknown(u64),
 }
 
 impl Pins {
-    /// With another pin for a state; a canary and a shadow of the one before end with it.
+    /// Returns the pins with another pin for a state. Its canary and its shadow are removed.
     #[must_use]
     pub fn pinning(&self, state: &str, pin: Pin) -> Self {
         let mut next = self.without_candidates(state);
@@ -42,17 +42,17 @@ impl Pins {
         next
     }
 
-    /// With everything as it was in `earlier`; what is revoked stays revoked.
+    /// Returns the pins of `earlier`. Revoked revisions stay revoked.
     #[must_use]
     pub fn rolled_back_to(&self, earlier: &Pins) -> Self {
         let revoked = self.revoked.union(&earlier.revoked).copied().collect();
         Self { revoked, ..earlier.clone() }
     }
 
-    /// With a revision that nothing may go on with.
+    /// Returns the pins with a revoked revision: no execution may continue with it.
     ///
     /// # Errors
-    /// If it is in force, never was, or is revoked already.
+    /// If the revision is in force, does not exist, or is revoked already.
     pub fn revoking(&self, revision: u64) -> Result<Self, ChangeError> {
         if revision == self.revision {
             return Err(ChangeError::InForce(revision));
@@ -67,45 +67,45 @@ impl Pins {
         Ok(next)
     }
 
-    /// With a candidate that answers for some executions.
+    /// Returns the pins with a canary: a candidate that runs for some executions.
     ///
     /// # Errors
     /// If the state has no pin, or the pin names the same bytes with the same configuration.
     pub fn with_canary(&self, state: &str, canary: Canary) -> Result<Self, ChangeError> {
-        self.differs(state, &canary.pin)?;
+        self.check_differs(state, &canary.pin)?;
         let mut next = self.clone();
         next.canaries.insert(state.to_owned(), canary);
         Ok(next)
     }
 
-    /// With the canary as the state's pin.
+    /// Returns the pins with a state's canary as its pin.
     ///
     /// # Errors
-    /// If there is none.
+    /// If the state has no canary.
     pub fn promoting(&self, state: &str) -> Result<Self, ChangeError> {
         let canary = self.canaries.get(state).ok_or_else(|| no_candidate("canary", state))?;
         Ok(self.pinning(state, canary.pin.clone()))
     }
 
-    /// Without the canary.
+    /// Returns the pins without a state's canary.
     ///
     /// # Errors
-    /// If there is none.
+    /// If the state has no canary.
     pub fn aborting(&self, state: &str) -> Result<Self, ChangeError> {
         let mut next = self.clone();
         next.canaries.remove(state).ok_or_else(|| no_candidate("canary", state))?;
         Ok(next)
     }
 
-    /// With a candidate that is watched, or without one.
+    /// Returns the pins with a shadow for a state, or without one.
     ///
     /// # Errors
-    /// If the state has no pin, or there is nothing to end.
+    /// If the state has no pin, or no shadow to remove.
     pub fn with_shadow(&self, state: &str, shadow: Option<Shadow>) -> Result<Self, ChangeError> {
         let mut next = self.clone();
         match shadow {
             Some(shadow) => {
-                self.differs(state, &shadow.pin)?;
+                self.check_differs(state, &shadow.pin)?;
                 next.shadows.insert(state.to_owned(), shadow);
             }
             None => {
@@ -115,10 +115,10 @@ impl Pins {
         Ok(next)
     }
 
-    /// With calls recorded for so many executions of a hundred; zero ends it.
+    /// Returns the pins with calls recorded for `percent` of the executions; zero removes the recording.
     ///
     /// # Errors
-    /// If the state has no pin, or there is nothing to end.
+    /// If the state has no pin, or no recording to remove.
     pub fn recording(&self, state: &str, percent: u8) -> Result<Self, ChangeError> {
         self.pinned(state)?;
         let mut next = self.clone();
@@ -130,10 +130,10 @@ impl Pins {
         Ok(next)
     }
 
-    /// The pin of a state.
+    /// Returns the pin of a state.
     ///
     /// # Errors
-    /// If it has none; the error names those that have.
+    /// If the state has no pin. The error names the states that have one.
     pub fn pinned(&self, state: &str) -> Result<&Pin, ChangeError> {
         self.states.get(state).ok_or_else(|| ChangeError::State {
             state: state.to_owned(),
@@ -141,7 +141,7 @@ impl Pins {
         })
     }
 
-    fn differs(&self, state: &str, candidate: &Pin) -> Result<(), ChangeError> {
+    fn check_differs(&self, state: &str, candidate: &Pin) -> Result<(), ChangeError> {
         if self.pinned(state)? == candidate {
             return Err(ChangeError::Nothing(format!("{candidate} is pinned to {state} already")));
         }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_is_promoted_or_aborted() {
+    fn a_canary_can_be_promoted_or_aborted() {
         let before = pins(1, "1.0.0", '0');
         assert_eq!(before.promoting("X").unwrap_err().to_string(), "the state X has no canary");
         let tried = before.with_canary("X", canary(5)).unwrap();
@@ -179,12 +179,12 @@ mod tests {
         assert_eq!(tried.aborting("X").unwrap(), before);
         let promoted = tried.promoting("X").unwrap();
         assert_eq!(promoted.states["X"].version, "2.0.0");
-        assert!(promoted.canaries.is_empty(), "it is the pin now");
+        assert!(promoted.canaries.is_empty(), "the canary is the pin now");
         assert!(matches!(promoted.with_canary("X", canary(5)), Err(ChangeError::Nothing(_))));
     }
 
     #[test]
-    fn rolling_back_brings_everything_back_but_what_is_revoked() {
+    fn a_rollback_restores_everything_except_revoked_revisions() {
         let first = pins(1, "1.0.0", '0').with_canary("X", canary(5)).unwrap();
         let mut third = Pins { revision: 3, ..first.pinning("X", pin("x", "3.0.0", '3')) };
         third.revoked.insert(2);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_revision_of_the_past_can_be_revoked_once() {
+    fn only_an_earlier_revision_can_be_revoked_and_only_once() {
         let third = pins(3, "1.0.0", '0');
         assert_eq!(third.revoking(3).unwrap_err(), ChangeError::InForce(3));
         assert_eq!(third.revoking(4).unwrap_err(), ChangeError::Unknown(4));

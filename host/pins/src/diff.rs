@@ -1,4 +1,4 @@
-//! What is different between two revisions, place by place, for whoever is about to put one in force.
+//! The differences between two revisions, place by place, for the person who is about to put one in force.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::document::Pins;
 
-/// One place in which two revisions differ.
+/// A place where two revisions differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// Names separated by dots: `states.GenerateThumbnails.config.quality`.
     pub place: String,
-    /// As it was; absent where there was nothing.
+    /// The value before; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// As it is; absent where there is nothing any more.
+    /// The value now; absent if it was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }
@@ -31,7 +31,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Everything in which two revisions differ, their numbers and authors left out.
+/// Returns all differences between two revisions except their numbers and authors.
 pub fn differences(before: &Pins, after: &Pins) -> Vec<Difference> {
     let value = |pins: &Pins| {
         let mut value = serde_json::to_value(pins).unwrap_or_default();
@@ -62,7 +62,7 @@ fn compare(place: String, before: Option<&Value>, after: Option<&Value>, found: 
     }
 }
 
-/// Texts without quotes; everything else as JSON.
+/// Returns a text without quotes, and any other value as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -84,15 +84,15 @@ mod tests {
             pin.config.insert("quality".into(), 80.into());
         });
         after.states.insert("Y".into(), pin("y", "1.0.0", '1'));
-        let said = lines(&before, &after);
-        assert!(said.contains(&"~ states.X.version: 1.0.0 → 1.1.0".to_owned()), "{said:?}");
-        assert!(said.contains(&r#"+ states.X.config: {"quality":80}"#.to_owned()), "{said:?}");
-        assert!(said.iter().any(|line| line.starts_with("+ states.Y: {")), "{said:?}");
+        let changes = lines(&before, &after);
+        assert!(changes.contains(&"~ states.X.version: 1.0.0 → 1.1.0".to_owned()), "{changes:?}");
+        assert!(changes.contains(&r#"+ states.X.config: {"quality":80}"#.to_owned()), "{changes:?}");
+        assert!(changes.iter().any(|line| line.starts_with("+ states.Y: {")), "{changes:?}");
         assert!(lines(&after, &before).iter().any(|line| line.starts_with("- states.Y: {")));
     }
 
     #[test]
-    fn who_made_a_revision_is_no_difference() {
+    fn number_and_author_of_a_revision_are_not_compared() {
         assert!(lines(&pins(1, "1.0.0", '0'), &pins(2, "1.0.0", '0')).is_empty());
     }
 }

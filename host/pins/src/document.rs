@@ -1,4 +1,4 @@
-//! The document: what `pins.json` says, and what it may not say.
+//! The document `pins.json` and its rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,26 +15,26 @@ use crate::limits::BatchLimits;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pins {
-    /// Counts up with every change.
+    /// The number of this revision. It grows with every change.
     pub revision: u64,
-    /// Who made this revision of which one; absent in pins that come with a package.
+    /// Who made this revision and why; absent in the pins of a package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// What a batch may hold.
+    /// Limits of a whole batch.
     #[serde(default)]
     pub batch: BatchLimits,
-    /// By the name of the Step Functions state.
+    /// The pins by the names of the Step Functions states.
     pub states: BTreeMap<String, Pin>,
-    /// Candidates that answer for some executions, by state.
+    /// Candidates that run for some executions, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub canaries: BTreeMap<String, Canary>,
-    /// Candidates that are watched at work beside the pinned stage and never heard, by state.
+    /// Candidates that repeat calls without effect and are compared with the pinned stage, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shadows: BTreeMap<String, Shadow>,
-    /// Of how many executions in a hundred the calls are recorded, by state.
+    /// The share of executions whose calls are recorded, in percent, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recordings: BTreeMap<String, u8>,
-    /// Revisions that no execution may go on with, not even one that began with it.
+    /// Revisions that no execution may continue with, not even one that began with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub revoked: BTreeSet<u64>,
 }
@@ -47,17 +47,17 @@ pub struct Change {
     pub by: String,
     /// RFC 3339, UTC.
     pub at: String,
-    /// In their words.
+    /// The reason that they gave.
     pub why: String,
     /// The revision that was in force before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<u64>,
-    /// The earlier revision whose pins these are again.
+    /// The earlier revision that a rollback restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
 }
 
-/// What runs for one state.
+/// The stage of one state, with its configuration, limits and grants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pin {
@@ -69,80 +69,79 @@ pub struct Pin {
     pub world: World,
     /// `sha256:` and the lower-case hexadecimal digest of the component.
     pub digest: String,
-    /// Given to the stage with every call.
+    /// Passed to the stage with every call.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
-    /// Memory and time.
+    /// Memory and time of a call.
     #[serde(default)]
     pub limits: Limits,
-    /// Keys and hosts.
+    /// Keys and hosts that the stage may use.
     #[serde(default)]
     pub grants: Grants,
 }
 
-/// A candidate that answers for some executions.
+/// A candidate that runs for some executions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Canary {
-    /// Of a hundred executions, 1 to 99.
+    /// The share of executions, 1 to 99 %.
     pub percent: u8,
-    /// A host that has seen enough calls of it, and more than so many of a hundred end in a defect, gives the candidate up
-    /// by itself.
+    /// After enough calls, a host gives up the candidate if a larger share of them than this ended in a defect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_above_percent: Option<u8>,
-    /// What runs for them.
+    /// The candidate.
     pub pin: Pin,
 }
 
-/// A candidate whose work is compared and thrown away.
+/// A candidate that repeats calls without effect; its results are compared and discarded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shadow {
-    /// Of a hundred executions, 1 to 100.
+    /// The share of executions, 1 to 100 %.
     pub percent: u8,
-    /// What runs beside the pin.
+    /// The candidate.
     pub pin: Pin,
 }
 
-/// Which of a state's pins it is.
+/// Which of a state's pins was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The one that answers by default.
+    /// The pinned stage.
     Pinned,
-    /// The canary's.
+    /// The canary.
     Canary,
 }
 
-/// What runs for one state of one execution.
+/// The pin for one state of one execution.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
     /// The pin.
     pub pin: &'a Pin,
-    /// Which one it is.
+    /// Which of the state's pins it is.
     pub role: Role,
 }
 
 /// Why pins cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// They could not be read.
+    /// They cannot be read.
     #[error("cannot read the pins at {place}: {reason}")]
     Unreadable {
         /// File or object.
         place: String,
-        /// What went wrong.
+        /// Why not.
         reason: String,
     },
-    /// The store could not be asked.
+    /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// There are none.
+    /// There are no pins.
     #[error("there are no pins at {place}; `stagehost pins init` makes the first revision")]
     None {
         /// File or object.
         place: String,
     },
-    /// A revision that was kept once is gone.
+    /// A revision is missing in the history.
     #[error("revision {revision} of the pins is not at {place}, though every revision is kept")]
     Lost {
         /// The revision.
@@ -150,7 +149,7 @@ pub enum PinError {
         /// File or object.
         place: String,
     },
-    /// They are not pins.
+    /// The document is malformed.
     #[error("the pins at {place} are not valid: {reason}")]
     Invalid {
         /// File or object.
@@ -158,7 +157,7 @@ pub enum PinError {
         /// What is wrong, and where.
         reason: String,
     },
-    /// Nobody whom one trusts has signed them.
+    /// They are not signed by a trusted key.
     #[error("the pins at {place} are not to be trusted: {source}")]
     Signature {
         /// File or object.
@@ -166,21 +165,21 @@ pub enum PinError {
         /// What is wrong.
         source: EnvelopeError,
     },
-    /// A kept revision is another one than its name says.
+    /// A document in the history has another revision than its name.
     #[error("{place} holds revision {found}: it has been put in the place of another")]
     Misplaced {
         /// File or object.
         place: String,
-        /// What it says of itself.
+        /// The revision in it.
         found: u64,
     },
-    /// A change was made on top of pins that are no longer in force.
+    /// Somebody else has changed the pins meanwhile.
     #[error("somebody else was first: {now}; look at what they changed and run the command again")]
     Overtaken {
-        /// Which revision is in force now, and by whom.
+        /// The revision in force now, and its author.
         now: String,
     },
-    /// A grant makes no sense.
+    /// Invalid grant.
     #[error("the pin of {state}: {source}")]
     Grant {
         /// The state.
@@ -188,15 +187,15 @@ pub enum PinError {
         /// What is wrong.
         source: GrantError,
     },
-    /// A digest is not one.
+    /// Invalid digest.
     #[error("the pin of {state} has the digest {digest:?}; expected sha256: and 64 hexadecimal digits")]
     Digest {
         /// The state.
         state: String,
-        /// As written.
+        /// The digest as written.
         digest: String,
     },
-    /// A candidate makes no sense.
+    /// Invalid candidate or recording.
     #[error("the {what} of {state} {problem}")]
     Candidate {
         /// `canary`, `shadow`, `recording`
@@ -209,7 +208,7 @@ pub enum PinError {
 }
 
 impl Pins {
-    /// The first revision, of these pins.
+    /// Returns these pins as a first revision.
     pub fn new(batch: BatchLimits, states: BTreeMap<String, Pin>) -> Self {
         Self {
             revision: 1,
@@ -223,10 +222,10 @@ impl Pins {
         }
     }
 
-    /// Reads and checks pins; `place` is for the errors.
+    /// Reads and checks pins. `place` is named in errors.
     ///
     /// # Errors
-    /// If the text is not JSON of this shape, or a pin makes no sense.
+    /// If the text is malformed, or breaks a rule of [`check`](Self::check).
     pub fn parse(text: &[u8], place: &str) -> Result<Self, PinError> {
         let pins: Pins = serde_json::from_slice(text)
             .map_err(|e| PinError::Invalid { place: place.to_owned(), reason: e.to_string() })?;
@@ -234,10 +233,10 @@ impl Pins {
         Ok(pins)
     }
 
-    /// Checks what the document's shape alone does not say.
+    /// Checks the rules that the document's types do not express: digests, grants, shares, worlds of candidates.
     ///
     /// # Errors
-    /// The first thing that makes no sense.
+    /// The first rule that is broken.
     pub fn check(&self) -> Result<(), PinError> {
         for (state, pin) in &self.states {
             pin.check(state)?;
@@ -267,8 +266,8 @@ impl Pins {
         Ok(())
     }
 
-    /// What runs for a state of an execution: always the same for one execution, so that all tries of a state, and all
-    /// states with candidates of the same share, agree.
+    /// Returns the pin for a state of an execution. The choice depends on the execution's name only, so that all tries of
+    /// a state, and all states with canaries of the same share, agree.
     pub fn choose(&self, state: &str, execution: &str) -> Option<Choice<'_>> {
         let pin = self.states.get(state)?;
         Some(match self.canaries.get(state) {
@@ -279,23 +278,23 @@ impl Pins {
         })
     }
 
-    /// The state's pin, whatever its canary.
+    /// Returns the state's pin, regardless of its canary.
     pub fn pinned_only(&self, state: &str) -> Option<Choice<'_>> {
         self.states.get(state).map(|pin| Choice { pin, role: Role::Pinned })
     }
 
-    /// The candidate whose work is to be watched in this execution.
+    /// Returns the shadow that runs for a state of this execution.
     pub fn shadow(&self, state: &str, execution: &str) -> Option<&Pin> {
         let shadow = self.shadows.get(state)?;
         one_of("shadow", execution, shadow.percent).then_some(&shadow.pin)
     }
 
-    /// Whether calls of this execution are recorded.
+    /// Returns whether calls of a state are recorded in this execution.
     pub fn records(&self, state: &str, execution: &str) -> bool {
         self.recordings.get(state).is_some_and(|percent| one_of("recording", execution, *percent))
     }
 
-    /// Every pin that a call may need: pinned stages, canaries, shadows.
+    /// Returns every pin that a call may need, each with its state: pinned stages, canaries, shadows.
     pub fn pins(&self) -> impl Iterator<Item = (&str, &Pin)> {
         let pinned = self.states.iter().map(|(state, pin)| (state.as_str(), pin));
         let canaries = self.canaries.iter().map(|(state, canary)| (state.as_str(), &canary.pin));
@@ -305,7 +304,7 @@ impl Pins {
 }
 
 impl Pin {
-    /// What is loaded for it: all that a manifest is compared with.
+    /// Returns everything that decides which code is loaded: stage, version, digest, world.
     pub fn identity(&self) -> (&str, &str, &str, World) {
         (&self.stage, &self.version, &self.digest, self.world)
     }
@@ -325,7 +324,7 @@ impl std::fmt::Display for Pin {
     }
 }
 
-/// Whether an execution is among so many of a hundred. A share that grows keeps those that it has.
+/// Returns whether an execution is in a share of `percent`. A share that grows keeps the executions that it has.
 fn one_of(purpose: &str, execution: &str, percent: u8) -> bool {
     let digest = Sha256::digest(format!("{purpose}\n{execution}"));
     let number = digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte));

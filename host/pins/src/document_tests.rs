@@ -3,14 +3,14 @@ use serde_json::json;
 
 use super::*;
 
-/// A pin of the stage `name` whose digest repeats `digit`.
+/// Returns a pin of the stage `name` whose digest repeats `digit`.
 pub(crate) fn pin(name: &str, version: &str, digit: char) -> Pin {
     let digest = format!("sha256:{}", digit.to_string().repeat(64));
     let pin = json!({"stage": name, "version": version, "world": "custom", "digest": digest});
     serde_json::from_value(pin).unwrap()
 }
 
-/// One state, `X`.
+/// Returns pins for one state, `X`.
 pub(crate) fn pins(revision: u64, version: &str, digit: char) -> Pins {
     let states = BTreeMap::from([("X".to_owned(), pin("x", version, digit))]);
     Pins { revision, ..Pins::new(BatchLimits::default(), states) }
@@ -23,7 +23,7 @@ fn refusal(change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn written_pins_are_read_back_unchanged() {
     let mut pins = pins(7, "1.0.0", '0');
     pins.canaries.insert("X".into(), Canary { percent: 5, abort_above_percent: Some(10), pin: pin("x", "2.0.0", '1') });
     pins.shadows.insert("X".into(), Shadow { percent: 100, pin: pin("x", "3.0.0", '2') });
@@ -42,7 +42,7 @@ fn a_pin_must_name_exact_bytes() {
 }
 
 #[test]
-fn a_grant_of_everything_or_of_what_is_the_hosts_own_is_refused() {
+fn a_grant_of_everything_or_of_the_hosts_own_documents_is_refused() {
     assert!(refusal(|pins| pins["states"]["X"]["grants"] = json!({"read": [""]})).contains("every object"));
     assert!(refusal(|pins| pins["states"]["X"]["grants"] = json!({"write": ["pipeline/pins/"]})).contains("own"));
 }
@@ -54,7 +54,7 @@ fn a_misspelt_field_is_refused_and_named() {
 }
 
 #[test]
-fn a_candidate_needs_a_pin_beside_it_the_same_world_and_a_share() {
+fn a_candidate_needs_a_pin_of_its_state_the_same_world_and_a_valid_share() {
     let candidate = serde_json::to_value(pin("x", "2.0.0", '1')).unwrap();
     let canary = |percent: u8| json!({"percent": percent, "pin": candidate});
     assert!(refusal(|pins| pins["canaries"] = json!({"Y": canary(5)})).contains("no pin beside it"));
@@ -69,7 +69,7 @@ fn a_candidate_needs_a_pin_beside_it_the_same_world_and_a_share() {
 }
 
 #[test]
-fn an_execution_stays_on_its_side_and_shares_are_about_right() {
+fn shares_are_about_right_and_growing_shares_keep_their_executions() {
     let mut pins = pins(1, "1.0.0", '0');
     pins.canaries.insert("X".into(), Canary { percent: 20, abort_above_percent: None, pin: pin("x", "2.0.0", '1') });
     let chosen = |pins: &Pins, name: &str| pins.choose("X", name).unwrap().role == Role::Canary;
@@ -78,6 +78,6 @@ fn an_execution_stays_on_its_side_and_shares_are_about_right() {
     assert!((300..500).contains(&first.len()), "{} of 2000 are no 20 %", first.len());
 
     pins.canaries.get_mut("X").unwrap().percent = 60;
-    assert!(first.iter().all(|name| chosen(&pins, name)), "a share that grows keeps those that it has");
-    assert!(pins.choose("Y", "a").is_none(), "a state without a pin has no candidate either");
+    assert!(first.iter().all(|name| chosen(&pins, name)), "a growing share keeps its executions");
+    assert!(pins.choose("Y", "a").is_none(), "a state without a pin has no candidate");
 }

@@ -1,15 +1,18 @@
-//! Pins in a local file: those of a package, or of a run on one machine. Whoever can write to it can replace the host as
-//! well, so it is not signed.
+//! Pins in a local file: a package's, or those of a local run. They are not signed, because write access to the file comes
+//! with write access to the host itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use stagehost_runtime::lock;
 
-use crate::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
+use crate::document::{PinError, Pins};
+use crate::events::{PinsEvent, PinsWatcher};
+use crate::source::PinSource;
 
-/// Pins in a local file, read again when the file changes.
+/// Pins in a local file. The file is read again when it changes.
 pub struct FilePins {
     path: PathBuf,
     watcher: PinsWatcher,
@@ -17,7 +20,7 @@ pub struct FilePins {
 }
 
 impl FilePins {
-    /// Follows the file at `path`.
+    /// Returns a source that follows the file at `path`.
     pub fn new(path: impl Into<PathBuf>, watcher: PinsWatcher) -> Self {
         Self { path: path.into(), watcher, cached: Mutex::new(None) }
     }
@@ -34,7 +37,7 @@ impl FilePins {
 #[async_trait]
 impl PinSource for FilePins {
     async fn current(&self) -> Result<Arc<Pins>, PinError> {
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = lock(&self.cached);
         let changed = self.path.metadata().and_then(|m| m.modified()).ok();
         if let Some((then, pins)) = cached.as_ref()
             && changed == Some(*then)
@@ -47,7 +50,7 @@ impl PinSource for FilePins {
                 *cached = Some((changed, pins.clone()));
                 Ok(pins)
             }
-            // A bad revision is refused; the last good one serves on.
+            // The last good revision stays in force.
             (Err(error), Some((_, last))) => {
                 (self.watcher)(PinsEvent::Refused { revision: last.revision, why: &error.to_string() });
                 Ok(last.clone())
@@ -64,7 +67,7 @@ mod tests {
     use crate::document::tests::pins as revision;
 
     #[tokio::test]
-    async fn a_bad_revision_is_refused_while_the_last_good_one_serves_on() {
+    async fn a_bad_revision_is_refused_and_the_last_good_one_stays_in_force() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pins.json");
         let pins = FilePins::new(&path, Arc::new(|_| {}));

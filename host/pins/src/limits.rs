@@ -1,4 +1,4 @@
-//! What a batch may hold in all. A stage sees one file at a time, so the host counts.
+//! Limits of a whole batch. The host checks them, because a stage sees one file at a time.
 
 use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Case, Problem};
@@ -7,9 +7,9 @@ use stagehost_batch::{Batch, Case, Problem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct BatchLimits {
-    /// How many files.
+    /// The most files.
     pub max_files: usize,
-    /// How many bytes, all files together.
+    /// The most bytes of all files together.
     pub max_bytes: u64,
 }
 
@@ -20,8 +20,8 @@ impl Default for BatchLimits {
 }
 
 impl BatchLimits {
-    /// Marks every file of a batch that is too large: no single one of them is at fault, so none is taken. Called before
-    /// validation with the declared sizes, so that nothing is read in vain, and after it with the real ones.
+    /// Marks every file of a batch that is too large as failed, because no single file is the cause. Called before
+    /// validation with the declared sizes, so that no file is read needlessly, and after it with the real ones.
     pub fn apply(&self, batch: &mut Batch, state: &str) {
         let files = batch.assets.len();
         let bytes: u64 = batch.assets.iter().filter_map(|asset| asset.bytes).fold(0, u64::saturating_add);
@@ -33,7 +33,7 @@ impl BatchLimits {
             return;
         };
         for asset in &mut batch.assets {
-            // Its bytes may be right, but it is not taken: nothing later may treat it as valid.
+            // The file itself may be fine, but later states must not treat it as valid.
             asset.verified = false;
             asset.problem.get_or_insert_with(|| Problem {
                 state: state.to_owned(),
@@ -67,16 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn one_file_or_one_byte_more_refuses_the_whole_batch_by_name() {
-        for (sizes, says) in [(vec![1; 61], "61 files"), (vec![1 << 29, 1 << 29, 1], "1073741825 bytes")] {
+    fn with_one_file_or_one_byte_more_every_file_fails() {
+        for (sizes, reason) in [(vec![1; 61], "61 files"), (vec![1 << 29, 1 << 29, 1], "1073741825 bytes")] {
             let mut over = batch(&sizes);
             over.assets.iter_mut().for_each(|asset| asset.verified = true);
             BatchLimits::default().apply(&mut over, "ValidateRawAssets");
             for asset in &over.assets {
                 let problem = asset.problem.as_ref().unwrap();
-                assert!(!asset.verified, "nothing later takes it for a valid file");
+                assert!(!asset.verified, "later states must not take it for a valid file");
                 assert_eq!(problem.code, "Stage.TooLarge");
-                assert!(problem.message.contains(says), "{}", problem.message);
+                assert!(problem.message.contains(reason), "{}", problem.message);
             }
         }
     }

@@ -1,13 +1,13 @@
-//! Where pins are kept: every revision under its number, signed, for good; and which one is in force.
+//! The store of pins: every revision, signed, and the one in force.
 //!
 //! ```text
 //! pins.json                   the revision in force, a signed envelope
-//! history/00000007.json       every revision that was ever written, made once and never changed
+//! history/00000007.json       every revision that was ever written, never changed
 //! ```
 //!
-//! A change first makes its revision in the history, which succeeds for one author only, and then replaces the pins in
-//! force if they still are those that the change was made on. Who dies in between leaves a revision that never was in
-//! force; the next author takes the next number.
+//! A change first creates its revision in the history, which only one author can, and then replaces the pins in force if
+//! they are still the ones that the change is based on. If the author's process dies in between, that revision never takes
+//! effect, and the next author uses the next number.
 
 use std::sync::Arc;
 
@@ -19,38 +19,38 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::document::{Change, PinError, Pins};
 
-/// The name of the pins in force.
+/// The name of the document with the pins in force.
 pub const CURRENT: &str = "pins.json";
 
 const HISTORY: &str = "history/";
 
-/// What the envelope says it holds.
+/// The payload type of the envelopes.
 const PAYLOAD: &str = "application/vnd.stagehost.pins.v1+json";
 
-/// Pins as they are kept, opened.
+/// The pins in force, as they are stored.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct CurrentPins {
     /// The pins.
     pub pins: Pins,
-    /// Which content of the store they are: what a change must be made on.
+    /// The version of the stored document, on which a change is based.
     pub tag: Tag,
-    /// Who signed them.
+    /// The key that signed them.
     pub signer: PublicKey,
 }
 
-/// Who makes a change.
+/// The author of a change.
 pub struct Author<'a> {
-    /// Signs it.
+    /// The key that signs the change.
     pub key: &'a SigningKey,
     /// A person or a pipeline.
     pub by: &'a str,
-    /// In their words.
+    /// The reason for the change.
     pub why: &'a str,
-    /// The earlier revision that is put in force again.
+    /// The earlier revision that the change restores, if it is a rollback.
     pub restores: Option<u64>,
 }
 
-/// A place for pins, and whose signature counts there.
+/// A store of pins, and the keys whose signatures are accepted.
 #[derive(Clone)]
 pub struct PinStore {
     storage: Arc<dyn Storage>,
@@ -58,35 +58,35 @@ pub struct PinStore {
 }
 
 impl PinStore {
-    /// The pins in `storage`, believed if one of these keys signed them.
+    /// Returns the store in `storage`, which accepts signatures by the `trusted` keys.
     pub fn new(storage: Arc<dyn Storage>, trusted: TrustedKeys) -> Self {
         Self { storage, trusted }
     }
 
-    /// Where the pins in force are, for people.
+    /// Returns where the pins in force are, for messages.
     pub fn place(&self) -> String {
         self.storage.place(CURRENT)
     }
 
-    /// The pins in force, unless they are those that the caller has; `None` then.
+    /// Returns the pins in force; `None` if they are the version `unless`, which the caller has already.
     ///
     /// # Errors
-    /// If there are none, or they are not to be trusted.
-    pub async fn current(&self, unless: Option<&Tag>) -> Result<Option<Kept>, PinError> {
+    /// If there are none, or they are not signed by a trusted key.
+    pub async fn current(&self, unless: Option<&Tag>) -> Result<Option<CurrentPins>, PinError> {
         match self.storage.get(CURRENT, unless).await? {
             Found::Missing => Err(PinError::None { place: self.place() }),
             Found::Unchanged => Ok(None),
             Found::Found { bytes, tag } => {
                 let (pins, signer) = self.opened(CURRENT, &bytes)?;
-                Ok(Some(Kept { pins, tag, signer }))
+                Ok(Some(CurrentPins { pins, tag, signer }))
             }
         }
     }
 
-    /// A revision as it was written.
+    /// Returns a revision from the history.
     ///
     /// # Errors
-    /// If it is not there, or not to be trusted.
+    /// If it is missing, or not signed by a trusted key.
     pub async fn revision(&self, revision: u64) -> Result<Pins, PinError> {
         let name = history(revision);
         let Found::Found { bytes, .. } = self.storage.get(&name, None).await? else {
@@ -99,15 +99,15 @@ impl PinStore {
         Ok(pins)
     }
 
-    /// The revisions that were in force, the present one first, at most `limit` of them.
+    /// Returns the revisions that were in force, the current one first, at most `limit` of them.
     ///
     /// # Errors
-    /// If one is missing or not to be trusted.
+    /// If one is missing, or not signed by a trusted key.
     pub async fn history(&self, limit: usize) -> Result<Vec<Pins>, PinError> {
         let mut revisions: Vec<Pins> = self.current(None).await?.map(|kept| kept.pins).into_iter().collect();
         while revisions.len() < limit
             && let Some((newer, change)) = revisions.last().and_then(|pins| Some((pins.revision, pins.change.as_ref()?)))
-            // Numbers count up, so the way back ends.
+            // Going back to smaller numbers only ends even if a document is wrong.
             && let Some(previous) = change.previous.filter(|previous| *previous < newer)
         {
             revisions.push(self.revision(previous).await?);
@@ -115,13 +115,12 @@ impl PinStore {
         Ok(revisions)
     }
 
-    /// Puts `next` in force in place of `on`, or as the first pins where there are none. Its revision and its change are
-    /// set here.
+    /// Puts `next` in force in place of `on`; with `None`, as the first pins. Sets the revision and the change of `next`.
     ///
     /// # Errors
-    /// [`PinError::Overtaken`] if other pins are in force by now; otherwise if the document makes no sense or the store
-    /// cannot be written.
-    pub async fn put(&self, mut next: Pins, on: Option<&Kept>, author: &Author<'_>) -> Result<Pins, PinError> {
+    /// [`PinError::Overtaken`] if other pins are in force by now. Other errors if `next` is invalid or the store cannot be
+    /// written.
+    pub async fn put(&self, mut next: Pins, on: Option<&CurrentPins>, author: &Author<'_>) -> Result<Pins, PinError> {
         if on.is_none() && !matches!(self.storage.get(CURRENT, None).await?, Found::Missing) {
             return Err(self.overtaken().await);
         }
@@ -129,7 +128,7 @@ impl PinStore {
         let newest = newest.max(on.map(|kept| kept.pins.revision)).unwrap_or_default();
         next.revision = newest.checked_add(1).ok_or_else(|| PinError::Invalid {
             place: self.storage.place(&history(newest)),
-            reason: "there is no higher revision; somebody who may not has put it there".to_owned(),
+            reason: "no higher revision is possible; this document was not written by stagehost".to_owned(),
         })?;
         next.change = Some(Change {
             by: author.by.to_owned(),
@@ -156,15 +155,15 @@ impl PinStore {
         Ok(next)
     }
 
-    /// Whether a document is this very one. A write whose answer is lost is made again by the SDK, and refused because of
-    /// itself.
+    /// Returns whether a document has exactly this content. The SDK repeats a write whose answer was lost, and the
+    /// repetition is refused because of the first write.
     async fn is(&self, name: &str, envelope: &Bytes) -> Result<bool, PinError> {
         Ok(matches!(self.storage.get(name, None).await?, Found::Found { bytes, .. } if bytes == *envelope))
     }
 
     async fn overtaken(&self) -> PinError {
         let now = match self.current(None).await {
-            Ok(Some(Kept { pins: Pins { revision, change: Some(change), .. }, .. })) => {
+            Ok(Some(CurrentPins { pins: Pins { revision, change: Some(change), .. }, .. })) => {
                 format!("revision {revision} by {} of {} is in force ({})", change.by, change.at, change.why)
             }
             _ => format!("the pins at {} are being changed", self.place()),
@@ -180,7 +179,7 @@ impl PinStore {
     }
 }
 
-/// So many digits that names sort as numbers do.
+/// Returns the name of a revision, with leading zeros so that names sort like numbers.
 fn history(revision: u64) -> String {
     format!("{HISTORY}{revision:08}.json")
 }

@@ -18,11 +18,11 @@ impl Place {
         Self { folder, key, store }
     }
 
-    async fn put(&self, pins: Pins, on: Option<&Kept>) -> Result<Pins, PinError> {
+    async fn put(&self, pins: Pins, on: Option<&CurrentPins>) -> Result<Pins, PinError> {
         self.store.put(pins, on, &Author { key: &self.key, by: "someone", why: "a test", restores: None }).await
     }
 
-    async fn current(&self) -> Kept {
+    async fn current(&self) -> CurrentPins {
         self.store.current(None).await.unwrap().unwrap()
     }
 
@@ -40,7 +40,7 @@ fn version(pins: &Pins) -> &str {
 }
 
 #[tokio::test]
-async fn every_revision_is_kept_with_who_when_and_why() {
+async fn every_revision_is_kept_with_its_author_time_and_reason() {
     let place = Place::new();
     assert!(matches!(place.store.current(None).await, Err(PinError::None { .. })));
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
@@ -60,7 +60,7 @@ async fn every_revision_is_kept_with_who_when_and_why() {
 }
 
 #[tokio::test]
-async fn of_two_changes_on_the_same_pins_one_is_made_and_the_other_is_told_of_it() {
+async fn of_two_changes_based_on_the_same_pins_one_succeeds_and_the_other_names_it() {
     let place = Place::new();
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
     let seen = place.current().await;
@@ -71,15 +71,15 @@ async fn of_two_changes_on_the_same_pins_one_is_made_and_the_other_is_told_of_it
     assert_eq!(version(&place.current().await.pins), "2.0.0");
     assert!(
         matches!(place.put(pins(0, "4.0.0", '3'), None).await, Err(PinError::Overtaken { .. })),
-        "no second beginning"
+        "there are pins already"
     );
 }
 
 #[tokio::test]
-async fn a_revision_that_never_came_into_force_keeps_nobody_from_the_next() {
+async fn a_revision_that_never_took_effect_does_not_block_the_next_change() {
     let place = Place::new();
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
-    // As an author leaves it who dies between the two writes.
+    // The state after an author's process died between the two writes.
     std::fs::copy(place.file("history/00000001.json"), place.file("history/00000002.json")).unwrap();
     let seen = place.current().await;
     let next = place.put(seen.pins.pinning("X", pin("x", "2.0.0", '1')), Some(&seen)).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_revision_that_never_came_into_force_keeps_nobody_from_the_next() {
 }
 
 #[tokio::test]
-async fn pins_that_nobody_trusted_has_signed_are_refused_each_with_its_own_reason() {
+async fn pins_without_a_valid_trusted_signature_are_refused_with_the_reason() {
     let place = Place::new();
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
     let refusal = || async { place.store.current(None).await.unwrap_err().to_string() };
@@ -115,7 +115,7 @@ async fn pins_that_nobody_trusted_has_signed_are_refused_each_with_its_own_reaso
 }
 
 #[tokio::test]
-async fn a_kept_revision_in_the_place_of_another_is_refused() {
+async fn a_revision_under_the_name_of_another_is_refused() {
     let place = Place::new();
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
     let seen = place.current().await;
@@ -126,7 +126,7 @@ async fn a_kept_revision_in_the_place_of_another_is_refused() {
 }
 
 #[tokio::test]
-async fn a_planted_name_does_not_make_numbers_begin_anew() {
+async fn a_planted_file_with_the_highest_number_does_not_restart_the_numbers() {
     let place = Place::new();
     place.put(pins(0, "1.0.0", '0'), None).await.unwrap();
     let seen = place.current().await;
@@ -135,7 +135,7 @@ async fn a_planted_name_does_not_make_numbers_begin_anew() {
     assert!(error.to_string().contains("no higher revision"), "{error}");
 }
 
-/// A store whose first answer to a write is lost, so that the write is made twice and refused because of itself.
+/// A store in which every write is made twice, as when the first answer was lost.
 struct Lossy(Folder);
 
 #[async_trait::async_trait]
@@ -169,7 +169,7 @@ impl Storage for Lossy {
 }
 
 #[tokio::test]
-async fn nobody_is_overtaken_by_themselves() {
+async fn a_repeated_write_is_not_refused_because_of_itself() {
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::generate().unwrap();
     let store = PinStore::new(Arc::new(Lossy(Folder::new(folder.path()))), trusting(&key));

@@ -1,26 +1,30 @@
-//! Pins in a store, followed by a running host without asking more often than need be.
+//! Pins in a store, as a running host follows them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use stagehost_runtime::lock;
 use stagehost_storage::Tag;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{Kept, PinError, PinSource, PinStore, Pins, PinsEvent, PinsWatcher};
+use crate::document::{PinError, Pins};
+use crate::events::{PinsEvent, PinsWatcher};
+use crate::source::PinSource;
+use crate::store::{CurrentPins, PinStore};
 
-/// The longest that calls go on with known pins while newer ones are asked for or loaded.
+/// The longest that calls continue with the known pins while newer ones are fetched or loaded.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The longest wait for a store's answer where there are pins that can serve on.
+/// The longest wait for the store's answer if there are known pins.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// Pins in a folder or a bucket, asked for again when they are older than so and so much; by a conditional request, which
-/// costs next to nothing while they stay the same.
+/// Pins in a folder or a bucket. They are fetched again when they are older than a maximum age, by a conditional request,
+/// which is cheap while they stay the same.
 ///
-/// A call that finds them a little too old has them asked for and goes on; one that finds them older than that, as the
-/// first after a pause does, waits for the answer. Age is by the wall clock: a frozen Lambda's other clocks may stand
-/// still.
+/// A call that finds them slightly too old starts a fetch and does not wait for it. A call that finds them older than that,
+/// such as the first one after a pause, waits. Age is measured in wall-clock time, because a frozen Lambda's monotonic
+/// clock may stand still.
 #[derive(Clone)]
 pub struct StoredPins {
     shared: Arc<Shared>,
@@ -31,38 +35,39 @@ struct Shared {
     max_age: Duration,
     watcher: PinsWatcher,
     known: Mutex<Known>,
-    /// Held while asking, so that calls at the same time ask once.
-    asking: AsyncMutex<()>,
+    /// Held during a fetch, so that simultaneous calls fetch once.
+    fetching: AsyncMutex<()>,
 }
 
 #[derive(Clone, Default)]
 struct Known {
     pins: Option<(Arc<Pins>, Tag)>,
-    asked: Option<SystemTime>,
+    /// When they were fetched last.
+    fetched: Option<SystemTime>,
 }
 
 impl StoredPins {
-    /// Follows the pins in `store`. With a `max_age` of zero every call asks, and waits for the answer.
+    /// Returns a source that follows the pins in `store`. With a `max_age` of zero, every call fetches them and waits.
     pub fn new(store: PinStore, max_age: Duration, watcher: PinsWatcher) -> Self {
-        let (known, asking) = (Mutex::default(), AsyncMutex::new(()));
-        Self { shared: Arc::new(Shared { store, max_age, watcher, known, asking }) }
+        let (known, fetching) = (Mutex::default(), AsyncMutex::new(()));
+        Self { shared: Arc::new(Shared { store, max_age, watcher, known, fetching }) }
     }
 }
 
 impl Shared {
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     fn patience(&self) -> Duration {
         PATIENCE.min(self.max_age)
     }
 
-    /// How old the known pins are. A clock that was set back says nothing about the age.
+    /// Returns the age of the known pins; `None` if there are none, or the clock was set back.
     fn age(&self) -> Option<Duration> {
         let known = self.known();
         known.pins.as_ref()?;
-        SystemTime::now().duration_since(known.asked?).ok()
+        SystemTime::now().duration_since(known.fetched?).ok()
     }
 
     fn refuse(&self, last: Arc<Pins>, why: &str) -> Arc<Pins> {
@@ -70,33 +75,33 @@ impl Shared {
         last
     }
 
-    /// Asks, unless somebody has while this waited for its turn.
-    async fn ask(&self, began: SystemTime) -> Result<Arc<Pins>, PinError> {
-        let _turn = self.asking.lock().await;
+    /// Fetches the pins, unless another call did so after `began`.
+    async fn fetch(&self, began: SystemTime) -> Result<Arc<Pins>, PinError> {
+        let _turn = self.fetching.lock().await;
         let before = self.known().clone();
         if let Some((pins, _)) = &before.pins
-            && before.asked.is_some_and(|asked| asked >= began)
+            && before.fetched.is_some_and(|fetched| fetched >= began)
         {
             return Ok(pins.clone());
         }
-        let mut asked = SystemTime::now();
-        let question = self.store.current(before.pins.as_ref().map(|(_, tag)| tag));
+        let mut fetched = SystemTime::now();
+        let request = self.store.current(before.pins.as_ref().map(|(_, tag)| tag));
         let answer = match &before.pins {
-            None => question.await,
-            // What is known can serve on, so no call waits long for a store that hangs.
-            Some(_) => tokio::time::timeout(ANSWER, question).await.unwrap_or_else(|_| {
+            None => request.await,
+            // The known pins can stay in force, so no call waits long for a store that hangs.
+            Some(_) => tokio::time::timeout(ANSWER, request).await.unwrap_or_else(|_| {
                 let reason = format!("no answer within {} seconds", ANSWER.as_secs());
                 Err(PinError::Unreadable { place: self.store.place(), reason })
             }),
         };
         if answer.is_err() {
-            // What went wrong just now would go wrong again.
-            asked = SystemTime::now();
+            // The next try is after the maximum age again.
+            fetched = SystemTime::now();
         }
         let mut known = self.known();
-        known.asked = Some(asked);
+        known.fetched = Some(fetched);
         match (answer, before.pins) {
-            (Ok(Some(Kept { pins, tag, .. })), last) => {
+            (Ok(Some(CurrentPins { pins, tag, .. })), last) => {
                 let pins = Arc::new(pins);
                 if let Some((last, _)) = last.filter(|(last, _)| last.revision > pins.revision) {
                     let why = format!("revision {} is older: somebody has put it back", pins.revision);
@@ -106,7 +111,7 @@ impl Shared {
                 Ok(pins)
             }
             (Ok(None), Some((last, _))) => Ok(last),
-            // What was good a few seconds ago serves on.
+            // The last good revision stays in force.
             (Err(error), Some((last, _))) => Ok(self.refuse(last, &error.to_string())),
             (Err(error), None) => Err(error),
             (Ok(None), None) => Err(PinError::None { place: self.store.place() }),
@@ -119,15 +124,15 @@ impl PinSource for StoredPins {
     async fn current(&self) -> Result<Arc<Pins>, PinError> {
         let shared = &self.shared;
         let began = SystemTime::now();
-        let Some(age) = shared.age() else { return shared.ask(began).await };
+        let Some(age) = shared.age() else { return shared.fetch(began).await };
         let fresh = age < shared.max_age;
         if !fresh && age >= shared.max_age + shared.patience() {
-            return shared.ask(began).await;
+            return shared.fetch(began).await;
         }
-        if !fresh && shared.asking.try_lock().is_ok() {
+        if !fresh && shared.fetching.try_lock().is_ok() {
             let shared = shared.clone();
-            // Whoever comes next sees what came of it.
-            tokio::spawn(async move { shared.ask(began).await });
+            // Later calls use the result.
+            tokio::spawn(async move { shared.fetch(began).await });
         }
         match &shared.known().pins {
             Some((pins, _)) => Ok(pins.clone()),

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! Pins in a store: asked for seldom and conditionally, and never lost to a bad answer.
+//! How a host follows pins in a store: few requests, conditional ones, and valid pins survive bad answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use stagehost_pins::{Author, BatchLimits, CURRENT, Kept, PinError, PinSource as _, PinStore, Pins, StoredPins};
+use stagehost_pins::{Author, BatchLimits, CURRENT, CurrentPins, PinError, PinSource as _, PinStore, Pins, StoredPins};
 use stagehost_registry::SigningKey;
 use stagehost_storage::{Folder, Found, Storage, StorageError, Tag};
 
-/// A folder that can fail, and remembers what it answered.
+/// A folder that can fail, and notes its answers.
 struct Watched {
     folder: Folder,
     broken: Mutex<bool>,
@@ -74,9 +74,9 @@ impl Place {
         StoredPins::new(self.store(), max_age, Arc::new(move |event| events.lock().unwrap().push(format!("{event:?}"))))
     }
 
-    /// The next revision, with nothing in it.
+    /// Puts the next revision in force, without any pins in it.
     async fn put(&self) -> u64 {
-        let on: Option<Kept> = self.store().current(None).await.ok().flatten();
+        let on: Option<CurrentPins> = self.store().current(None).await.ok().flatten();
         let author = Author { key: &self.key, by: "someone", why: "a test", restores: None };
         let pins = Pins::new(BatchLimits::default(), BTreeMap::new());
         let revision = self.store().put(pins, on.as_ref(), &author).await.unwrap().revision;
@@ -94,7 +94,7 @@ async fn revision(pins: &StoredPins) -> u64 {
 }
 
 #[tokio::test]
-async fn within_their_age_pins_are_not_asked_for_again() {
+async fn pins_are_not_fetched_again_before_their_maximum_age() {
     let place = Place::new();
     place.put().await;
     let pins = place.followed(Duration::from_secs(3600));
@@ -105,7 +105,7 @@ async fn within_their_age_pins_are_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_ask_once() {
+async fn simultaneous_calls_fetch_the_pins_once() {
     let place = Place::new();
     place.put().await;
     let pins = place.followed(Duration::from_secs(3600));
@@ -124,7 +124,7 @@ async fn calls_at_the_same_time_ask_once() {
 }
 
 #[tokio::test]
-async fn unchanged_pins_are_not_sent_again_and_changed_ones_are_taken() {
+async fn unchanged_pins_are_not_transferred_again_and_changed_ones_are() {
     let place = Place::new();
     place.put().await;
     let pins = place.followed(Duration::ZERO);
@@ -133,11 +133,11 @@ async fn unchanged_pins_are_not_sent_again_and_changed_ones_are_taken() {
     assert_eq!(place.answers(), ["found", "unchanged"]);
     place.put().await;
     assert_eq!(revision(&pins).await, 2);
-    assert_eq!(pins.revision(1).await.unwrap().unwrap().revision, 1, "the one before is kept");
+    assert_eq!(pins.revision(1).await.unwrap().unwrap().revision, 1, "earlier revisions are kept");
 }
 
 #[tokio::test]
-async fn pins_that_cannot_be_read_or_are_none_leave_the_last_good_ones_in_force() {
+async fn after_errors_and_invalid_pins_the_last_good_ones_stay_in_force() {
     let place = Place::new();
     let pins = place.followed(Duration::ZERO);
     assert!(matches!(pins.current().await, Err(PinError::None { .. })), "there are none yet");
@@ -161,7 +161,7 @@ async fn pins_that_cannot_be_read_or_are_none_leave_the_last_good_ones_in_force(
 }
 
 #[tokio::test]
-async fn old_pins_that_are_put_back_are_refused_although_their_signature_is_right() {
+async fn older_pins_are_refused_although_their_signature_is_valid() {
     let place = Place::new();
     place.put().await;
     let pins = place.followed(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What two calls did differently: what came of them, and what they did to the world.
+//! Compares two calls: their outcomes and their effects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,18 +9,18 @@ use stagehost_runtime::capability::TranscodeJob;
 
 use crate::format::{HostCall, Outcome, Part, Payload, Record, Request, Write};
 
-/// Something that a call did differently.
+/// A difference between two calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// Where.
+    /// Its kind.
     pub kind: Kind,
-    /// What exactly: a path in the output, an object's key.
+    /// Where it is: a path in the output, an object's key.
     pub what: String,
-    /// How it was; nothing where there was nothing.
+    /// The value in the recorded call; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub was: Option<String>,
-    /// How it is now; nothing where there is nothing any more.
+    /// The value in the repeated call; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub now: Option<String>,
 }
@@ -29,9 +29,9 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// One failed and the other did not, or otherwise.
+    /// One call failed and the other did not, or they failed differently.
     Outcome,
-    /// An object that it wrote.
+    /// An object that was written.
     Object,
     /// A tag.
     Tag,
@@ -41,9 +41,9 @@ pub enum Kind {
     Callback,
     /// A request to another service.
     Http,
-    /// What the stage gave back: last, because most of it follows from what it did.
+    /// The stage's output. It sorts after the effects, because most of it follows from them.
     Output,
-    /// It asked for what the record has no answer to.
+    /// A host call that the record has no answer for.
     Unrecorded,
 }
 
@@ -76,9 +76,9 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What the call `now` did differently from the call `was`, of which the first is a replay or a shadow of the second.
+/// Returns the differences between a recorded call `was` and its repetition `now`.
 pub fn compare(was: &Record, now: &Record) -> Vec<Difference> {
-    let mut found = Found(Vec::new());
+    let mut found = Differences(Vec::new());
     found.outcomes(&was.outcome, &now.outcome);
     found.objects(was, now);
     found.tags(was, now);
@@ -89,9 +89,9 @@ pub fn compare(was: &Record, now: &Record) -> Vec<Difference> {
     found.0
 }
 
-struct Found(Vec<Difference>);
+struct Differences(Vec<Difference>);
 
-impl Found {
+impl Differences {
     fn add(&mut self, kind: Kind, what: impl Into<String>, was: Option<String>, now: Option<String>) {
         if was != now {
             self.0.push(Difference { kind, what: what.into(), was, now });
@@ -104,11 +104,11 @@ impl Found {
                 self.add(Kind::Outcome, "message", Some(was.message.clone()), Some(now.message.clone()));
             }
             (Outcome::Failed(_), _) | (_, Outcome::Failed(_)) => {
-                self.add(Kind::Outcome, "result", Some(told(was)), Some(told(now)));
+                self.add(Kind::Outcome, "result", Some(summary(was)), Some(summary(now)));
             }
             (Outcome::Asset(was), Outcome::Asset(now)) => self.values(Kind::Output, "", &json(was), &json(now)),
             (Outcome::Batch(was), Outcome::Batch(now)) => self.values(Kind::Output, "", &json(was), &json(now)),
-            (_, _) => self.add(Kind::Outcome, "result", Some(told(was)), Some(told(now))),
+            (_, _) => self.add(Kind::Outcome, "result", Some(summary(was)), Some(summary(now))),
         }
     }
 
@@ -159,8 +159,8 @@ impl Found {
             match (was, now) {
                 (Some(was), Some(now)) => self.values(Kind::Job, &format!("{source}: "), &json(&was), &json(&now)),
                 (was, now) => {
-                    let told = |job: Option<&TranscodeJob>| job.map(|job| format!("{} outputs", job.outputs.len()));
-                    self.add(Kind::Job, source, told(was), told(now));
+                    let outputs = |job: Option<&TranscodeJob>| job.map(|job| format!("{} outputs", job.outputs.len()));
+                    self.add(Kind::Job, source, outputs(was), outputs(now));
                 }
             }
         }
@@ -183,17 +183,17 @@ impl Found {
     fn requests(&mut self, was: &Record, now: &Record) {
         let (was, now) = (requests(was), requests(now));
         for number in 0..was.len().max(now.len()) {
-            let told = |request: &&Request| {
+            let line = |request: &&Request| {
                 let headers: Vec<_> = request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
                 format!("{} {} [{}] {}", request.method, request.url, headers.join(", "), payload(&request.body))
             };
-            let (was, now) = (was.get(number).map(told), now.get(number).map(told));
+            let (was, now) = (was.get(number).map(line), now.get(number).map(line));
             self.add(Kind::Http, format!("request {}", number + 1), was, now);
         }
     }
 
-    /// Differences of two JSON documents, by path. Elements of lists are told apart by their `name` or `key`, where they
-    /// have one, so that a new rendition is one difference and not one in each that follows.
+    /// Adds the differences of two JSON documents, by path. Elements of lists are matched by their `name` or `key`, if they
+    /// have one, so that a new rendition is one difference and does not shift all that follow.
     fn values(&mut self, kind: Kind, path: &str, was: &Value, now: &Value) {
         let below = |path: &str, name: &str| {
             let open = path.is_empty() || path.ends_with(": ");
@@ -230,7 +230,7 @@ impl Found {
     }
 }
 
-/// Both sides of each name, in order.
+/// Returns both values of each name, in order.
 fn pairs<T: Clone>(was: BTreeMap<String, T>, now: BTreeMap<String, T>) -> Vec<(String, Option<T>, Option<T>)> {
     let mut names: Vec<_> = was.keys().chain(now.keys()).cloned().collect();
     names.sort();
@@ -261,7 +261,7 @@ fn shown(value: &Value) -> String {
     text
 }
 
-fn told(outcome: &Outcome) -> String {
+fn summary(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Failed(problem) => format!("{}: {}", problem.code, problem.message),
         Outcome::Asset(_) => "succeeded, with an asset".to_owned(),
@@ -269,16 +269,13 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// The objects that the call meant to become visible: under each key the last one.
+/// Returns the objects that the call finished, the last one of each key.
 fn written(record: &Record) -> BTreeMap<String, &Write> {
-    let write = |call: &'_ HostCall| matches!(call, HostCall::Write(write) if write.is_meant());
-    let writes = record.calls.iter().filter(|call| write(call));
-    writes
-        .filter_map(|call| match call {
-            HostCall::Write(write) => Some((write.key.clone(), write)),
-            _ => None,
-        })
-        .collect()
+    let writes = record.calls.iter().filter_map(|call| match call {
+        HostCall::Write(write) if write.is_finished() => Some((write.key.clone(), write)),
+        _ => None,
+    });
+    writes.collect()
 }
 
 fn described(write: &Write) -> String {
@@ -299,13 +296,11 @@ fn part(part: &Part) -> String {
 }
 
 fn jobs(record: &Record) -> BTreeMap<String, &TranscodeJob> {
-    let job = |call: &'_ HostCall| matches!(call, HostCall::Submit { .. });
-    let jobs = record.calls.iter().filter(|call| job(call));
-    jobs.filter_map(|call| match call {
+    let jobs = record.calls.iter().filter_map(|call| match call {
         HostCall::Submit { job, .. } => Some((job.source_key.clone(), job)),
         _ => None,
-    })
-    .collect()
+    });
+    jobs.collect()
 }
 
 fn bodies(record: &Record) -> Vec<&Payload> {
@@ -345,14 +340,14 @@ mod tests {
     use super::*;
 
     fn differences(was: &Value, now: &Value) -> Vec<String> {
-        let mut found = Found(Vec::new());
+        let mut found = Differences(Vec::new());
         found.values(Kind::Output, "", was, now);
-        let told = |d: Difference| format!("{} {:?} {:?}", d.what, d.was.as_deref(), d.now.as_deref());
-        found.0.into_iter().map(told).collect()
+        let line = |d: Difference| format!("{} {:?} {:?}", d.what, d.was.as_deref(), d.now.as_deref());
+        found.0.into_iter().map(line).collect()
     }
 
     #[test]
-    fn a_difference_names_the_place_and_both_sides() {
+    fn a_difference_names_the_place_and_both_values() {
         let was = json!({"renditions": [{"name": "a", "bytes": 1}, {"name": "b", "bytes": 2}], "title": "x"});
         let now = json!({"renditions": [{"name": "b", "bytes": 3}], "title": "x", "verified": true});
         assert_eq!(

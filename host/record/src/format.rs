@@ -1,15 +1,15 @@
-//! What a record looks like: the content of one JSON file. `README.md` of this crate describes it for people.
+//! The format of a record: the content of one JSON file. `README.md` of this crate describes it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagehost_batch::{Asset, Batch, Bundle, Case, Failure};
 use stagehost_runtime::capability::{Digests, HttpResponse, ObjectInfo, Submission, TranscodeJob, WebhookReply};
-use stagehost_runtime::{Additions, CallOutput, CallReport, Grants, Limits, World};
+use stagehost_runtime::{Additions, CallOutput, CallReport, Grants, Limits, Stage, World};
 
-/// The format that is written, and the only one that is read.
+/// The format that this version writes, and the only one that it reads.
 pub const FORMAT: &str = "stagehost-record/1";
 
-/// One call of a stage: everything that went in, everything that came out, and what the host was asked in between.
+/// One call of a stage: its input, its outcome, and all host calls with their answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -17,43 +17,44 @@ pub struct Record {
     pub format: String,
     /// When the call began, RFC 3339, UTC.
     pub recorded_at: String,
-    /// Version of the host that recorded it.
+    /// The version of the host that recorded it.
     pub host: String,
-    /// What was called.
+    /// The stage that was called.
     pub stage: StageRef,
-    /// What the stage was told about the call.
+    /// The context that was passed to the stage.
     pub context: Context,
-    /// What the call might use.
+    /// The limits of the call.
     pub limits: Limits,
-    /// What it might read, write and call.
+    /// The grants of the call.
     pub grants: Grants,
-    /// The batch that the call was about; the input of a batch stage. For an asset stage without its files, unless the
-    /// names of archives depend on them.
+    /// The batch; the input of a batch stage. For an asset stage it has no files, unless the names of archives depend on
+    /// them.
     pub batch: Batch,
     /// The input of an asset stage.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asset: Option<Asset>,
-    /// Chance and time.
-    pub surroundings: Seen,
-    /// What the host was asked, in the order in which it was.
+    /// The seed of random numbers, and the clock readings.
+    #[serde(rename = "surroundings")]
+    pub clocks_and_random: SeedAndReadings,
+    /// All host calls in order.
     pub calls: Vec<HostCall>,
     /// The bytes that the stage read.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub contents: Vec<Content>,
-    /// What came of the call.
+    /// The call's outcome.
     pub outcome: Outcome,
-    /// What it took.
+    /// Time and resources that the call used.
     pub report: Report,
 }
 
 impl Record {
-    /// The file, or `batch` for a batch stage.
+    /// Returns the file's key, or `batch` for a batch stage.
     pub fn subject(&self) -> &str {
         self.asset.as_ref().map_or("batch", |asset| asset.key.as_str())
     }
 }
 
-/// Which bytes ran.
+/// The stage that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -65,6 +66,18 @@ pub struct StageRef {
     pub world: World,
 }
 
+impl StageRef {
+    pub(crate) fn of(stage: &Stage) -> Self {
+        let identity = stage.identity();
+        Self {
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            digest: identity.digest.clone(),
+            world: stage.world(),
+        }
+    }
+}
+
 /// `types.context` of the WIT contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +87,7 @@ pub struct Context {
     pub execution: String,
     pub started_at: String,
     pub attempt: u32,
-    /// The configuration; as a text only where it is not a JSON object written in the usual way.
+    /// The configuration as a JSON object; as a text if it is not one, or not formatted as serde_json does.
     pub config: Value,
 }
 
@@ -85,7 +98,7 @@ impl Context {
         value.filter(|_| again.as_deref() == Some(text)).unwrap_or_else(|| Value::String(text.to_owned()))
     }
 
-    /// The configuration as the stage saw it.
+    /// Returns the configuration exactly as it was passed to the stage.
     pub fn config_text(&self) -> String {
         match &self.config {
             Value::String(text) => text.clone(),
@@ -94,10 +107,10 @@ impl Context {
     }
 }
 
-/// What the stage saw of chance and time.
+/// The seed of a call's random numbers, and its clock readings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Seen {
+pub struct SeedAndReadings {
     /// The seed of its random numbers: 32 bytes, hexadecimal.
     pub seed: String,
     /// Every reading of the wall clock: nanoseconds since 1970.
@@ -106,13 +119,13 @@ pub struct Seen {
     pub monotonic: Vec<u64>,
 }
 
-/// The host's answer to one question.
+/// The host's answer to one host call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer<T> {
-    /// It was given.
+    /// It succeeded.
     Ok(T),
-    /// It was refused, or something went wrong.
+    /// It was refused or failed.
     Failed(Problem),
 }
 
@@ -124,7 +137,7 @@ impl<T: Clone> Answer<T> {
         }
     }
 
-    pub(crate) fn give(&self) -> Result<T, Failure> {
+    pub(crate) fn to_result(&self) -> Result<T, Failure> {
         match self {
             Self::Ok(value) => Ok(value.clone()),
             Self::Failed(problem) => Err(problem.into()),
@@ -132,7 +145,7 @@ impl<T: Clone> Answer<T> {
     }
 }
 
-/// A failure, by its stable name.
+/// A failure with its stable name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Problem {
@@ -154,8 +167,8 @@ impl From<&Problem> for Failure {
     }
 }
 
-/// One question to the host. Questions about one object carry how many objects the call had finished under that key before
-/// (`written`, nothing for none): what was there before a call wrote differs from what is there after.
+/// One host call. Calls about an object have in `written` how many objects the call had finished under that key before
+/// (absent for zero), because the answers before and after a write differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[allow(missing_docs)]
@@ -174,7 +187,7 @@ pub enum HostCall {
         written: u32,
         answer: Answer<Digests>,
     },
-    /// An object that was opened, and everything that was read of it.
+    /// An object that was opened, and all reads of it.
     Open {
         key: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -210,19 +223,19 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Reads that follow on one another are one; one that failed stands alone.
+/// A read of an open object. Consecutive reads are joined; a failed read stands alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Read {
     pub offset: u64,
-    /// Given; or, with a failure, asked for.
+    /// The number of bytes read; of a failed read, the number requested.
     pub bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failed: Option<Problem>,
 }
 
-/// An object that was written, or begun.
+/// An object that was written or begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -231,7 +244,7 @@ pub struct Write {
     pub content_type: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fingerprint: Option<String>,
-    /// What it is made of, in order.
+    /// Its parts in order.
     pub parts: Vec<Part>,
     /// Steps that the store refused.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -240,18 +253,18 @@ pub struct Write {
 }
 
 impl Write {
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(Part::bytes).sum()
     }
 
-    /// Whether the stage asked for it to become visible.
-    pub fn is_meant(&self) -> bool {
+    /// Returns whether the stage finished it, so that it should become visible.
+    pub fn is_finished(&self) -> bool {
         matches!(self.end, WriteEnd::Finished { .. })
     }
 }
 
-/// Bytes of an object that was written.
+/// A part of an object that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Part {
@@ -259,17 +272,17 @@ pub enum Part {
     Copied {
         /// The object's key.
         object: String,
-        /// Which version of it.
+        /// Its expected entity tag.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         if_match: Option<String>,
         /// Where the range begins.
         offset: u64,
-        /// How long it is.
+        /// Its length.
         bytes: u64,
     },
-    /// Bytes that the stage made, up to the next range that is copied.
+    /// Bytes that the stage made, up to the next copied range.
     Made {
-        /// How many.
+        /// Their number.
         bytes: u64,
         /// Their SHA-256, hexadecimal.
         sha256: String,
@@ -277,7 +290,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Its length.
+    /// Returns its length.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Copied { bytes, .. } | Self::Made { bytes, .. } => *bytes,
@@ -289,15 +302,15 @@ impl Part {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteFailure {
-    /// Which step.
+    /// The step.
     pub step: Step,
     /// How many bytes the object had by then.
     pub at: u64,
-    /// What the host said.
+    /// The host's answer.
     pub problem: Problem,
 }
 
-/// What a stage does with an object that it writes.
+/// A step of writing an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -307,32 +320,32 @@ pub enum Step {
     AppendObject,
 }
 
-/// How the writing of an object ended.
+/// The end of writing an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WriteEnd {
-    /// The stage finished it, and this is what the store said.
+    /// The stage finished it.
     Finished {
         /// The store's answer.
         answer: Answer<ObjectInfo>,
     },
-    /// It was never finished: nothing became visible.
+    /// The stage did not finish it, so nothing became visible.
     Dropped,
 }
 
-/// A body: inline where it is a short text, otherwise a blob.
+/// A body: inline if it is a short text, otherwise a blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Payload {
     pub bytes: u64,
-    /// Hexadecimal; the blob's name.
+    /// Hexadecimal. It names the blob.
     pub sha256: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub text: Option<String>,
 }
 
-/// A request to another service, without what may be secret in it.
+/// A request to another service, without credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -343,7 +356,7 @@ pub struct Request {
     pub body: Payload,
 }
 
-/// Its response, without what may be secret in its headers.
+/// The response to a [`Request`], without credentials in its headers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -354,12 +367,12 @@ pub struct Response {
 }
 
 impl Response {
-    pub(crate) fn with(&self, body: bytes::Bytes) -> HttpResponse {
+    pub(crate) fn with_body(&self, body: bytes::Bytes) -> HttpResponse {
         HttpResponse { status: self.status, headers: self.headers.clone(), body }
     }
 }
 
-/// What is known of the bytes of one version of an object.
+/// The recorded bytes of one version of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -372,42 +385,42 @@ pub struct Content {
     pub ranges: Vec<Range>,
 }
 
-/// Bytes of an object that were read, as blobs that follow on one another.
+/// A range of an object that was read, as consecutive blobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Range {
     pub offset: u64,
-    pub blobs: Vec<Blob>,
+    pub blobs: Vec<BlobRef>,
 }
 
-/// Bytes in a file of their own, named by their digest.
+/// The size and the digest of a blob, which is a file named by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
-pub struct Blob {
+pub struct BlobRef {
     pub bytes: u64,
     /// Hexadecimal.
     pub sha256: String,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// The asset as an asset stage gave it back.
+    /// The asset that an asset stage returned.
     Asset(Box<Asset>),
-    /// What a batch stage adds.
-    Batch(Added),
-    /// The stage said so, or broke.
+    /// The additions that a batch stage returned.
+    Batch(BatchAdditions),
+    /// The stage returned a failure or broke.
     Failed(Problem),
 }
 
-/// What a batch stage adds to the batch.
+/// The additions of a batch stage to the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
-pub struct Added {
+pub struct BatchAdditions {
     pub assets: Vec<Asset>,
     pub bundles: Vec<Bundle>,
     pub failures: Vec<AssetFailure>,
@@ -428,7 +441,7 @@ impl Outcome {
     pub(crate) fn of(outcome: &Result<CallOutput, Failure>) -> Self {
         match outcome {
             Ok(CallOutput::Asset(asset)) => Self::Asset(asset.clone()),
-            Ok(CallOutput::Batch(Additions { assets, bundles, failures, note })) => Self::Batch(Added {
+            Ok(CallOutput::Batch(Additions { assets, bundles, failures, note })) => Self::Batch(BatchAdditions {
                 assets: assets.clone(),
                 bundles: bundles.clone(),
                 failures: failures
@@ -442,7 +455,7 @@ impl Outcome {
     }
 }
 
-/// What a call took.
+/// Time and resources that a call used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]

@@ -1,36 +1,45 @@
-//! What crosses the boundary of a call: recorded, replayed, and captured for a candidate in a stage's shadow.
+//! Records of calls: recorded, replayed, and repeated by candidates in the shadow of a stage.
 //!
-//! Everything that a stage does to the world goes through the traits of
-//! [`capability`](stagehost_runtime::capability), and what it sees of chance and time is given to it. So a call can be
-//! written down ([`Recorder`]), made again without any network ([`replay`]), or made a second time with another stage
-//! whose effects go nowhere ([`Shadow`]). The stage does not notice, and the runtime knows none of it: they are
-//! [witnesses](stagehost_runtime::Witness) of its calls.
+//! All effects of a stage go through the traits of [`capability`](stagehost_runtime::capability), and the host provides its
+//! clocks and random numbers. So a call can be recorded ([`CallRecorder`]), repeated without a network ([`replay`]), or
+//! repeated with another stage whose effects go nowhere ([`Shadow`]). The stage does not notice, and the runtime only knows
+//! [`Interceptor`](stagehost_runtime::Interceptor)s.
 //!
 //! `README.md` describes the format of a record.
 
+mod clocks;
 mod compare;
+mod contents;
+mod error;
 mod format;
-mod keep;
 mod log;
+mod parts;
 mod player;
 mod recorder;
+mod recording;
 mod replay;
 mod report;
 mod scrub;
 mod shadow;
-mod spill;
-mod surroundings;
+mod spool;
+mod store;
+mod stored_record;
+mod timestamp;
 
 pub use compare::{Difference, Kind, compare};
+pub use error::RecordError;
 pub use format::{
-    Added, Answer, AssetFailure, Blob, Content, Context, FORMAT, HostCall, Outcome, Part, Payload, Problem, Range,
-    Read, Record, Report, Request, Response, Seen, StageRef, Step, Write, WriteEnd, WriteFailure,
+    Answer, AssetFailure, BatchAdditions, BlobRef, Content, Context, FORMAT, HostCall, Outcome, Part, Payload, Problem,
+    Range, Read, Record, Report, Request, Response, SeedAndReadings, StageRef, Step, Write, WriteEnd, WriteFailure,
 };
-pub use keep::{RecordError, StoredRecord, blob_name, store, store_blob};
 pub use log::RecordLimits;
-pub use recorder::{Recorder, Recording};
+pub use recorder::CallRecorder;
+pub use recording::Recording;
 pub use replay::{Replayed, replay};
 pub use report::{
-    CandidateSummary, Example, Ratio, SHADOW_FORMAT, ShadowCall, ShadowReport, Verdict, read_reports, summarize,
+    CandidateSummary, Example, Ratio, SHADOW_FORMAT, SHADOW_PREFIX, ShadowCall, ShadowReport, Verdict, read_reports,
+    summarize,
 };
-pub use shadow::{Candidate, SHADOW_PREFIX, Shadow};
+pub use shadow::{Candidate, Shadow};
+pub use store::{blob_name, store, store_blob};
+pub use stored_record::StoredRecord;

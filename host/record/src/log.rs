@@ -1,23 +1,24 @@
-//! What has been seen of one call so far. Shared by everything that stands between its guest and the host.
+//! The log of a running call: everything that the guest has asked of the host so far.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use stagehost_runtime::lock;
 
 use crate::format::{HostCall, Payload, Read};
-use crate::spill::{Known, Place, Spill, Version};
+use crate::spool::{ReadContents, Span, Spool, Version};
 
-/// A text up to this length is written into the record itself.
+/// A text up to this length, in bytes, is written into the record itself.
 const INLINE: usize = 64 << 10;
 
-/// How much of one call is kept.
+/// How much of one call is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordLimits {
-    /// Bytes that the stage reads, and bodies; in a temporary file while the call lasts.
+    /// The most bytes of objects that the stage reads, and of bodies. They are in a temporary file during the call.
     pub bytes: u64,
-    /// Questions to the host and reads that do not follow on one another; in memory.
+    /// The most host calls and separate reads. They are in memory.
     pub entries: usize,
 }
 
@@ -27,83 +28,84 @@ impl Default for RecordLimits {
     }
 }
 
-/// What has been seen of one call.
+/// The log of one call.
 pub(crate) struct CallLog {
-    pub(crate) spill: Spill,
+    pub(crate) spool: Spool,
     limits: RecordLimits,
-    state: Mutex<Seen>,
+    state: Mutex<LogState>,
 }
 
-/// See [`CallLog`].
+/// The content of a [`CallLog`].
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct LogState {
     pub(crate) calls: Vec<HostCall>,
-    pub(crate) known: Known,
-    /// Where bodies are, by their digest.
-    pub(crate) bodies: HashMap<String, Place>,
-    /// Why not all bytes are there.
-    pub(crate) partial: Option<String>,
-    /// Why not even all questions are there.
-    pub(crate) lost: Option<String>,
+    pub(crate) contents: ReadContents,
+    /// Bodies by their digest.
+    pub(crate) bodies: HashMap<String, Span>,
+    /// Why some bytes are not recorded.
+    pub(crate) bytes_missing: Option<String>,
+    /// Why some host calls are not recorded.
+    pub(crate) calls_missing: Option<String>,
     finished: HashMap<String, u32>,
     entries: usize,
 }
 
-impl Seen {
-    fn another(&mut self, limits: &RecordLimits) -> bool {
+impl LogState {
+    /// Counts one more entry; returns whether it may be recorded.
+    fn count_entry(&mut self, limits: &RecordLimits) -> bool {
         self.entries += 1;
         if self.entries > limits.entries {
-            self.lost.get_or_insert_with(|| format!("the host was asked more than {} things", limits.entries));
+            self.calls_missing.get_or_insert_with(|| format!("it made more than {} host calls", limits.entries));
         }
-        self.lost.is_none()
+        self.calls_missing.is_none()
     }
 }
 
 impl CallLog {
     pub(crate) fn new(limits: RecordLimits) -> Self {
-        Self { spill: Spill::new(limits.bytes), limits, state: Mutex::default() }
+        Self { spool: Spool::new(limits.bytes), limits, state: Mutex::default() }
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, Seen> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> MutexGuard<'_, LogState> {
+        lock(&self.state)
     }
 
-    /// Adds a question; its number is for [`change`](Self::change).
+    /// Adds a host call; returns its number for [`change`](Self::change).
     pub(crate) fn add(&self, call: HostCall) -> usize {
         let mut state = self.state();
-        if state.another(&self.limits) {
+        if state.count_entry(&self.limits) {
             state.calls.push(call);
         }
         state.calls.len().saturating_sub(1)
     }
 
-    /// Adds to a question what has become known since.
+    /// Changes a host call that was added before.
     pub(crate) fn change(&self, number: usize, change: impl FnOnce(&mut HostCall)) {
         let mut state = self.state();
-        if state.lost.is_none()
+        if state.calls_missing.is_none()
             && let Some(call) = state.calls.get_mut(number)
         {
             change(call);
         }
     }
 
-    /// How many objects this call has finished under that key.
+    /// Returns how many objects this call has finished under this key.
     pub(crate) fn written(&self, key: &str) -> u32 {
         self.state().finished.get(key).copied().unwrap_or_default()
     }
 
-    /// One more object is finished.
+    /// Counts a finished object.
     pub(crate) fn finish(&self, key: &str) {
         *self.state().finished.entry(key.to_owned()).or_default() += 1;
     }
 
-    /// Bytes of an open object: what was read, and the bytes themselves.
+    /// Adds a successful read of an open object, with its bytes.
     pub(crate) fn read(&self, number: usize, version: &Version, total: u64, offset: u64, bytes: &Bytes) {
         let mut state = self.state();
-        let added = state.known.entry(version.clone()).or_default();
-        added.0 = total;
-        if let Err(why) = added.1.add(&self.spill, offset, bytes) {
-            state.partial.get_or_insert(why);
+        let (length, ranges) = state.contents.entry(version.clone()).or_default();
+        *length = total;
+        if let Err(why) = ranges.add(&self.spool, offset, bytes) {
+            state.bytes_missing.get_or_insert(why);
         }
         let len = bytes.len() as u64;
         let follows = match state.calls.get_mut(number) {
@@ -117,37 +119,37 @@ impl CallLog {
             _ => true,
         };
         if !follows {
-            self.reading(state, number, Read { offset, bytes: len, failed: None });
+            self.add_read(state, number, Read { offset, bytes: len, failed: None });
         }
     }
 
-    /// A read that failed.
+    /// Adds a read that failed.
     pub(crate) fn failed_read(&self, number: usize, read: Read) {
-        self.reading(self.state(), number, read);
+        self.add_read(self.state(), number, read);
     }
 
-    fn reading(&self, mut state: MutexGuard<'_, Seen>, number: usize, read: Read) {
-        if state.another(&self.limits)
+    fn add_read(&self, mut state: MutexGuard<'_, LogState>, number: usize, read: Read) {
+        if state.count_entry(&self.limits)
             && let Some(HostCall::Open { reads, .. }) = state.calls.get_mut(number)
         {
             reads.push(read);
         }
     }
 
-    /// Keeps a body.
+    /// Adds a body.
     pub(crate) fn body(&self, bytes: &Bytes) -> Payload {
         let payload = Payload::of(bytes);
-        // Who keeps no bytes at all compares digests only.
+        // With a limit of zero only digests are recorded.
         if payload.text.is_none() && !bytes.is_empty() && self.limits.bytes > 0 {
             let mut state = self.state();
             if !state.bodies.contains_key(&payload.sha256) {
-                match self.spill.push(bytes) {
-                    Ok(place) => {
-                        state.bodies.insert(payload.sha256.clone(), place);
+                match self.spool.push(bytes) {
+                    Ok(span) => {
+                        state.bodies.insert(payload.sha256.clone(), span);
                     }
-                    // Bytes of an object can be read again, an answer of a service cannot be had again.
+                    // Unlike the bytes of an object, the response of a service cannot be read again.
                     Err(why) => {
-                        state.lost.get_or_insert(why);
+                        state.calls_missing.get_or_insert(why);
                     }
                 }
             }
@@ -157,7 +159,7 @@ impl CallLog {
 }
 
 impl Payload {
-    /// The body `bytes`, with its text if it is a short one.
+    /// Returns the payload of a body, with its text if that is short.
     pub(crate) fn of(bytes: &Bytes) -> Self {
         let text = (bytes.len() <= INLINE).then(|| std::str::from_utf8(bytes).ok()).flatten();
         Self { bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)), text: text.map(str::to_owned) }

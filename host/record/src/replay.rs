@@ -1,54 +1,55 @@
-//! A recorded call, made again.
+//! Repeats a recorded call.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde::Serialize;
 use stagehost_runtime::capability::{CallScope, Provenance};
-use stagehost_runtime::{CallInput, CallRequest, Fanout, Grants, Limits, Observer, Stage};
+use stagehost_runtime::{CallInput, CallRequest, Fanout, Grants, Limits, Observer, Stage, lock};
 
+use crate::clocks;
 use crate::compare::{Difference, Kind, compare};
+use crate::contents::Contents;
 use crate::format::{Record, Report, StageRef};
-use crate::keep::{Contents, StoredRecord};
-use crate::player::{Beyond, Player};
-use crate::recorder::{Listener, Recording};
-use crate::surroundings;
+use crate::player::{Fallback, Player};
+use crate::recorder::ReplayRecorder;
+use crate::recording::Recording;
+use crate::stored_record::StoredRecord;
 
-/// What came of a call that was made again.
+/// The result of a replay.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replayed {
-    /// The stage that was called now.
+    /// The stage that was called in the replay.
     pub stage: StageRef,
-    /// The file, or `batch`.
+    /// The file's key, or `batch`.
     pub subject: String,
     /// The state.
     pub state: String,
-    /// Nothing if the two calls are the same in everything that they did and gave.
+    /// The differences between the two calls; empty if they had the same output and effects.
     pub differences: Vec<Difference>,
-    /// What the recorded call took.
+    /// Time and resources of the recorded call.
     pub before: Report,
-    /// What this one took.
+    /// Time and resources of the replay.
     pub now: Report,
 }
 
-/// Makes a recorded call again with `stage`, with another configuration if one is given. Nothing is sent anywhere: there is
-/// no client of any network in this.
+/// Repeats a recorded call with `stage`, with another configuration if one is given. Uses no network.
 ///
 /// # Errors
-/// If the stage could not be called at all; a stage that fails is a difference.
+/// If the stage could not be called. A stage that fails is a difference.
 pub async fn replay(stored: StoredRecord, stage: &Stage, config: Option<String>) -> Result<Replayed, &'static str> {
     let contents = Contents::stored(&stored.record, stored.storage);
     let record = Arc::new(stored.record);
-    let player = Player::new(record.clone(), contents, Beyond::Refuse);
-    let how = How {
+    let player = Player::new(record.clone(), contents, Fallback::Refuse);
+    let settings = CallSettings {
         config: config.unwrap_or_else(|| record.context.config_text()),
         limits: record.limits,
         grants: record.grants.clone(),
         deadline: None,
     };
     let fanout = Fanout::new(1, record.limits.memory_mib);
-    let now = call_again(&record, &player, stage, how, &fanout).await.ok_or("the stage was not called")?;
+    let now = call_again(&record, &player, stage, settings, &fanout).await.ok_or("the stage was not called")?;
     let mut differences = compare(&record, &now.record);
     differences.extend(unrecorded(&player, &now));
     Ok(Replayed {
@@ -61,27 +62,27 @@ pub async fn replay(stored: StoredRecord, stage: &Stage, config: Option<String>)
     })
 }
 
-/// What the record had no answer to, and what was too much to be compared.
+/// Returns a difference for every host call without a recorded answer, and one if there were too many calls to compare.
 pub(crate) fn unrecorded(player: &Player, now: &Recording) -> impl Iterator<Item = Difference> {
     let difference = |what| Difference { kind: Kind::Unrecorded, what, was: None, now: None };
-    let lost = now.log.state().lost.clone();
-    player.divergences().into_iter().chain(lost).map(difference)
+    let too_many = now.log.state().calls_missing.clone();
+    player.divergences().into_iter().chain(too_many).map(difference)
 }
 
-/// What may be otherwise than it was.
-pub(crate) struct How {
+/// The settings of a call that may differ from the recorded ones.
+pub(crate) struct CallSettings {
     pub(crate) config: String,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     pub(crate) deadline: Option<Instant>,
 }
 
-/// Makes a call again whose answers the `player` gives, and records it.
+/// Repeats a call with the answers of `player`, and records it.
 pub(crate) async fn call_again(
     record: &Record,
     player: &Arc<Player>,
     stage: &Stage,
-    how: How,
+    settings: CallSettings,
     fanout: &Fanout,
 ) -> Option<Recording> {
     let identity = stage.identity();
@@ -99,30 +100,29 @@ pub(crate) async fn call_again(
             }),
         },
         started_at: record.context.started_at.clone(),
-        config: how.config,
-        limits: how.limits,
-        grants: how.grants,
+        config: settings.config,
+        limits: settings.limits,
+        grants: settings.grants,
         capabilities: player.capabilities(),
-        deadline: how.deadline,
+        deadline: settings.deadline,
     };
     let input = match &record.asset {
         Some(asset) => CallInput::Asset(Box::new(asset.clone())),
         None => CallInput::Batch(Box::new(record.batch.clone())),
     };
-    let heard = Arc::new(Mutex::new(None));
-    let listener = Listener {
+    let recording = Arc::new(Mutex::new(None));
+    let recorder = ReplayRecorder {
         capabilities: player.capabilities(),
-        surroundings: surroundings::again(&record.surroundings, began(record)),
-        heard: heard.clone(),
+        clocks_and_random: clocks::replayed(&record.clocks_and_random, began(record)),
+        recording: recording.clone(),
     };
     let observer: Arc<dyn Observer> = Arc::new(());
-    // What it came to is in what was heard.
-    drop(fanout.witnessed(Arc::new(listener)).call(stage, &request, input, &observer).await);
-    let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-    heard.take()
+    // The result is in the recording.
+    drop(fanout.intercepted(Arc::new(recorder)).call(stage, &request, input, &observer).await);
+    lock(&recording).take()
 }
 
-/// When the call began, in nanoseconds since 1970.
+/// Returns when the call began, in nanoseconds since 1970.
 fn began(record: &Record) -> u64 {
     let format = &time::format_description::well_known::Rfc3339;
     let time = time::OffsetDateTime::parse(&record.recorded_at, format);

@@ -1,4 +1,4 @@
-//! What a candidate in the shadow did differently: one report per call of a state, and what many of them come to.
+//! Reports about candidates in the shadow: one per call of a state, and summaries of many reports.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,20 +8,23 @@ use serde::{Deserialize, Serialize};
 use stagehost_storage::{Found, Storage};
 
 use crate::compare::{Difference, Kind};
+use crate::error::RecordError;
 use crate::format::{Problem, Report, StageRef};
-use crate::keep::RecordError;
-use crate::shadow::folder;
+use crate::store::plain;
 
 /// The format of a shadow's report.
 pub const SHADOW_FORMAT: &str = "stagehost-shadow/1";
 
-/// Reports that are read at the same time.
+/// The prefix of all reports in the media bucket.
+pub const SHADOW_PREFIX: &str = "pipeline/shadow";
+
+/// How many reports are read at the same time.
 const CONCURRENCY: usize = 16;
 
-/// So many differing calls are shown in a summary.
-const EXAMPLES: usize = 5;
+/// The most examples in a summary.
+const MAX_EXAMPLES: usize = 5;
 
-/// How a candidate did in one call of a state.
+/// The report about a candidate in one call of a state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShadowReport {
@@ -35,39 +38,39 @@ pub struct ShadowReport {
     pub attempt: u32,
     /// RFC 3339, UTC.
     pub finished_at: String,
-    /// Of the pins.
+    /// The revision of the pins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revision: Option<u64>,
     /// The stage in service.
     pub primary: StageRef,
-    /// The one in its shadow.
+    /// The candidate in its shadow.
     pub candidate: StageRef,
     /// One per file, or one for a batch stage.
     pub calls: Vec<ShadowCall>,
-    /// Calls of the stage in service that there was no time to make again.
+    /// How many calls the candidate had no time to repeat.
     pub not_run: u32,
 }
 
-/// How a candidate did in one call.
+/// The comparison of one call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShadowCall {
     /// The file's key, or `batch`.
     pub subject: String,
-    /// In one word.
+    /// The result of the comparison.
     pub verdict: Verdict,
-    /// What it did differently.
+    /// The differences.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub differences: Vec<Difference>,
-    /// How many differences are not named above.
+    /// How many more differences there are.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub more: usize,
-    /// How it failed where the stage in service did not, or not so.
+    /// The candidate's failure, if the stage in service did not fail with the same code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Problem>,
-    /// What the stage in service took.
+    /// Time and resources of the stage in service.
     pub primary: Report,
-    /// What the candidate took.
+    /// Time and resources of the candidate.
     pub candidate: Report,
 }
 
@@ -75,53 +78,53 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// How a candidate did.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The same output, the same effects, byte for byte.
+    /// Output and effects are the same, byte for byte.
     Same,
     /// Something differs.
     Different,
-    /// It failed where the stage in service did not, or otherwise.
+    /// The candidate failed, and the stage in service did not fail with the same code.
     Failed,
-    /// The function's time was over before the candidate's: says nothing about it.
+    /// The function's deadline ended the call before the candidate's own limit did, so there is no result.
     CutOff,
 }
 
-/// What all reports on one candidate come to.
+/// The summary of all reports about one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CandidateSummary {
     /// The candidate.
     pub candidate: StageRef,
-    /// What it was compared with, by digest: name and version.
+    /// The stages that it was compared with: name and version by digest.
     pub primaries: BTreeMap<String, String>,
-    /// Reports.
+    /// The number of reports.
     pub reports: u64,
-    /// The newest of them, RFC 3339.
+    /// The time of the newest report, RFC 3339.
     pub last: String,
     /// Calls that were compared.
     pub calls: u64,
-    /// Of these, without any difference.
+    /// Of these, calls without a difference.
     pub same: u64,
-    /// With one at least.
+    /// Calls with a difference.
     pub different: u64,
-    /// In how many calls each kind of difference was found.
+    /// In how many calls each kind of difference occurred.
     pub different_by_kind: BTreeMap<Kind, u64>,
-    /// Calls in which only the candidate failed, or otherwise.
+    /// Calls in which the candidate failed and the stage in service did not fail with the same code.
     pub failed: u64,
-    /// These by the failure's name.
+    /// These calls by the failure's name.
     pub failed_by_case: BTreeMap<String, u64>,
-    /// Calls that the function's time was over for.
+    /// Calls that the function's deadline ended.
     pub cut_off: u64,
     /// Calls that were not begun.
     pub not_run: u64,
-    /// The candidate's time by that of the stage in service, in calls where neither failed.
+    /// The candidate's time divided by that of the stage in service, without calls in which the candidate failed.
     pub duration_ratio: Option<Ratio>,
     /// The same for memory.
     pub memory_ratio: Option<Ratio>,
-    /// Some calls that differ: the execution, the file and the first difference.
+    /// Some calls that differ.
     pub examples: Vec<Example>,
 }
 
@@ -133,7 +136,7 @@ pub struct Ratio {
     pub p95: f64,
 }
 
-/// A call that differs.
+/// A call that differs: the execution, the file and the first difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct Example {
@@ -154,7 +157,7 @@ impl Ratio {
     }
 }
 
-/// Sums reports up, by candidate, the one that was reported on last first.
+/// Returns the summary for each candidate, the one with the newest report first.
 pub fn summarize(reports: impl IntoIterator<Item = ShadowReport>) -> Vec<CandidateSummary> {
     let mut by_candidate: BTreeMap<String, Vec<ShadowReport>> = BTreeMap::new();
     for report in reports {
@@ -214,7 +217,7 @@ fn summary(reports: &[ShadowReport]) -> Option<CandidateSummary> {
                 memory.extend(ratio(call.candidate.memory_peak as f64, call.primary.memory_peak as f64));
             }
             if let Some(first) = call.differences.first()
-                && sum.examples.len() < EXAMPLES
+                && sum.examples.len() < MAX_EXAMPLES
             {
                 sum.examples.push(Example {
                     execution: report.execution.clone(),
@@ -228,8 +231,22 @@ fn summary(reports: &[ShadowReport]) -> Option<CandidateSummary> {
     Some(sum)
 }
 
-/// Reads the reports on a state's candidates, or on those whose digest begins with `candidate`. The second list names what
-/// could not be read.
+/// Returns the folder of a state's reports, or of those about one candidate, with a `/` at its end.
+pub(crate) fn folder(state: &str, digest: Option<&str>) -> String {
+    let state = plain(state);
+    match digest.map(short) {
+        Some(digest) => format!("{SHADOW_PREFIX}/{state}/{digest}/"),
+        None => format!("{SHADOW_PREFIX}/{state}/"),
+    }
+}
+
+/// Returns the beginning of a digest: `sha256:0123456789abcdef…` → `0123456789ab`.
+fn short(digest: &str) -> String {
+    plain(digest.trim_start_matches("sha256:")).chars().take(12).collect()
+}
+
+/// Returns the reports about a state's candidates, or about those whose digest begins with `candidate`, and a second list of
+/// reports that could not be read.
 ///
 /// # Errors
 /// If the store cannot be listed.

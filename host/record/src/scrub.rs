@@ -1,11 +1,15 @@
-//! What must not be kept: credentials that pass through `http`. When in doubt it is left out, because a record outlives
-//! the call and is read by more people than the request was meant for.
+//! Removes credentials from HTTP requests before they are recorded. In doubt a value is removed, because a record outlives
+//! the call and more people can read it.
 
-/// Stands where something was left out.
+use stagehost_runtime::capability::HttpRequest;
+
+use crate::format::{Payload, Request};
+
+/// Replaces a removed value.
 pub(crate) const WITHHELD: &str = "(not recorded)";
 
-/// Parts of names of headers and query parameters whose values are credentials, or may be.
-const TELLING: [&str; 13] = [
+/// Parts of the names of headers and query parameters whose values may be credentials.
+const CREDENTIAL_PARTS: [&str; 13] = [
     "auth",
     "cookie",
     "token",
@@ -20,34 +24,46 @@ const TELLING: [&str; 13] = [
     "session",
     "x-amz-",
 ];
-/// Names that are too short to be looked for inside others.
-const WHOLE: [&str; 6] = ["sig", "key", "pwd", "code", "jwt", "awsaccesskeyid"];
+/// Names of credentials that are too short to be searched for inside other names.
+const CREDENTIAL_NAMES: [&str; 6] = ["sig", "key", "pwd", "code", "jwt", "awsaccesskeyid"];
 
-fn is_telling(name: &str) -> bool {
+fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    WHOLE.contains(&name.as_str()) || name.ends_with("-key") || TELLING.iter().any(|part| name.contains(part))
+    CREDENTIAL_NAMES.contains(&name.as_str())
+        || name.ends_with("-key")
+        || CREDENTIAL_PARTS.iter().any(|part| name.contains(part))
 }
 
-/// Headers with the values of telling ones withheld.
+/// Returns a request as it is recorded, and as it is looked up in a replay.
+pub(crate) fn request(request: &HttpRequest) -> Request {
+    Request {
+        method: request.method.to_ascii_uppercase(),
+        url: url(&request.url),
+        headers: headers(&request.headers),
+        body: Payload::of(&request.body),
+    }
+}
+
+/// Returns headers without the values of credentials.
 pub(crate) fn headers(headers: &[(String, String)]) -> Vec<(String, String)> {
     let scrub = |(name, value): &(String, String)| {
-        let value = if is_telling(name) { WITHHELD.to_owned() } else { value.clone() };
+        let value = if is_credential(name) { WITHHELD.to_owned() } else { value.clone() };
         (name.clone(), value)
     };
     headers.iter().map(scrub).collect()
 }
 
-/// A URL without a fragment. If one parameter of its query is a credential, all of the query goes: a signed URL is one
-/// credential as a whole.
-pub(crate) fn url(url: &str) -> String {
+/// Returns a URL without its fragment. If one parameter is a credential, the whole query is removed, because a signed URL
+/// is a credential as a whole.
+fn url(url: &str) -> String {
     let url = url.split('#').next().unwrap_or_default();
     let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
-    let telling = query.split(['&', ';']).any(|pair| {
+    let credential = query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        // An encoded name hides what it is.
-        name.contains('%') || is_telling(name)
+        // An encoded name may be one of them.
+        name.contains('%') || is_credential(name)
     });
-    if telling { format!("{place}?{WITHHELD}") } else { url.to_owned() }
+    if credential { format!("{place}?{WITHHELD}") } else { url.to_owned() }
 }
 
 #[cfg(test)]
@@ -55,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_in_headers_are_withheld_whatever_they_are_called() {
+    fn credentials_in_headers_are_removed() {
         let names = [
             "Authorization",
             "Cookie",
@@ -75,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_url_loses_its_query_and_a_plain_one_keeps_it() {
+    fn the_query_of_a_signed_url_is_removed_and_others_stay() {
         for signed in [
             "https://b.s3.amazonaws.com/k?X-Amz-Credential=a&X-Amz-Signature=b&x=1",
             "https://b/k?page=1&sig=abc",

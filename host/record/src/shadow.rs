@@ -1,5 +1,5 @@
-//! A candidate in the shadow of the stage in service: called with the same input, answered as the stage was, and whatever
-//! it does goes nowhere.
+//! Candidates in the shadow of the stage in service: a candidate gets the same input and the same answers, its effects go
+//! nowhere, and the two are compared.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,53 +13,49 @@ use stagehost_storage::Storage;
 use tokio::task::JoinSet;
 
 use crate::compare::compare;
+use crate::contents::Contents;
+use crate::error::RecordError;
 use crate::format::{HostCall, Outcome, Record, StageRef};
-use crate::keep::{Contents, RecordError, plain, store_numbered};
-use crate::player::{Beyond, Player};
-use crate::recorder::{Recording, rfc3339};
-use crate::replay::{How, call_again, unrecorded};
-use crate::report::{SHADOW_FORMAT, ShadowCall, ShadowReport, Verdict};
+use crate::player::{Fallback, Player};
+use crate::recording::Recording;
+use crate::replay::{CallSettings, call_again, unrecorded};
+use crate::report::{SHADOW_FORMAT, ShadowCall, ShadowReport, Verdict, folder};
+use crate::store::{plain, store_numbered};
+use crate::timestamp::rfc3339;
 
-/// Where reports are, in the media bucket.
-pub const SHADOW_PREFIX: &str = "pipeline/shadow";
-
-/// Calls end so long before the deadline: then the report is stored.
+/// Time before the deadline that is reserved for storing the report.
 const STORING: Duration = Duration::from_millis(700);
 
-/// How long storing the report may take where there is no deadline.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time for storing the report if there is no deadline.
+const MAX_STORING: Duration = Duration::from_secs(30);
 
-/// So many differences of a call are named in the report; the others are counted.
-const NAMED: usize = 20;
+/// The most differences of a call that are in the report. The others are counted.
+const MAX_DIFFERENCES: usize = 20;
 
-/// What runs in the shadow: from the pin's `shadow`.
+/// A candidate, from a pin's `shadow`.
 #[derive(Clone)]
 pub struct Candidate {
     /// The stage.
     pub stage: Arc<Stage>,
     /// Its configuration, a JSON object.
     pub config: String,
-    /// What it may use. It has memory and time of its own.
+    /// Its limits, independent of those of the stage in service.
     pub limits: Limits,
-    /// What it may ask for. Of what it may write or call nothing happens.
+    /// Its grants. What it writes or sends has no effect.
     pub grants: Grants,
 }
 
-/// Runs candidates. One per process: it has cores and memory of its own, so that no candidate can take those of the stages
+/// Runs candidates. One per process: it has its own cores and memory, so that candidates cannot use up those of the stages
 /// in service.
 ///
-/// How the dispatcher uses it, for a state whose pin has a `shadow` of `percent`:
+/// The dispatcher uses it for the executions that the pins' `shadows` select:
 ///
-/// 1. Draw once per call of the state. If the shadow runs, make
-///    `let recorder = Recorder::keeping(calls, limits)` and run the stage in service by
-///    `fanout.witnessed(Arc::new(recorder.clone())).run(…)` instead of `fanout.run(…)`. Nothing else changes for it.
-/// 2. Compute the answer as ever. It does not depend on the shadow.
-/// 3. Before the answer is returned, with what time is left:
-///    `shadow.run(&candidate, recorder.take(), &outcome.batch, deadline).await`, where the deadline is the earlier of the
-///    function's and the time that one is ready to spend. A Lambda function is frozen once it has answered, so there is
-///    no later. If the stage in service failed as a whole, pass the batch as it was.
+/// 1. It runs the stage in service with a [`CallRecorder::keeping`](crate::CallRecorder::keeping).
+/// 2. It computes the answer, which does not depend on the shadow.
+/// 3. Before it returns the answer, it calls [`run`](Self::run), because a Lambda function is frozen once it has answered.
+///    If the stage in service failed as a whole, it passes the batch as it was before.
 ///
-/// `run` never fails and never panics because of a candidate; what it returns is for the log, and is stored.
+/// [`run`](Self::run) never fails and never panics because of a candidate. It stores its report and returns it for the log.
 #[derive(Clone)]
 pub struct Shadow {
     fanout: Fanout,
@@ -68,14 +64,14 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Candidates read `objects`, where the stage in service did not read before them; reports go to `sink`, which is the
-    /// media bucket. At most `cores` candidates run at once, in at most `memory_mib` MiB of guest memory together.
+    /// Returns a runner. Candidates read `objects` if the stage in service did not read the same; reports go to `sink`, which
+    /// is the media bucket. At most `cores` candidates run at once, in at most `memory_mib` MiB of guest memory together.
     pub fn new(objects: Arc<dyn Objects>, sink: Arc<dyn Storage>, cores: usize, memory_mib: u32) -> Self {
         Self { fanout: Fanout::new(cores, memory_mib), objects, sink }
     }
 
-    /// Calls the candidate as the stage in service was called, compares, and stores the report. By the deadline it is
-    /// back; calls that there is no time for are counted.
+    /// Repeats the calls of the stage in service with the candidate, compares them and stores the report. Returns by the
+    /// deadline; calls for which there is no time are counted.
     ///
     /// `after` is the batch as the stage in service left it.
     pub async fn run(
@@ -94,7 +90,7 @@ impl Shadow {
             finished_at: String::new(),
             revision: first.batch.revision,
             primary: first.stage.clone(),
-            candidate: identity(&candidate.stage),
+            candidate: StageRef::of(&candidate.stage),
             calls: Vec::new(),
             not_run: 0,
         };
@@ -108,12 +104,12 @@ impl Shadow {
         }
         let gather = async {
             while let Some(joined) = calls.join_next().await {
-                // A panic would be a defect of the host: that call is counted as not run.
+                // A panic is a defect of the host. The call is counted as not run.
                 report.calls.extend(joined.ok().flatten());
             }
         };
         match calls_until {
-            // Candidates end by themselves at their deadline; this bounds the wait for a place to run.
+            // Calls end at their deadline by themselves. This bounds the wait for memory and a core.
             Some(until) => drop(tokio::time::timeout_at((until + STORING / 4).into(), gather).await),
             None => gather.await,
         }
@@ -121,7 +117,7 @@ impl Shadow {
         report.calls.sort_by(|a, b| a.subject.cmp(&b.subject));
         report.not_run = u32::try_from(all - report.calls.len()).unwrap_or(u32::MAX);
         report.finished_at = rfc3339(SystemTime::now());
-        let until = deadline.unwrap_or_else(|| Instant::now() + PATIENCE);
+        let until = deadline.unwrap_or_else(|| Instant::now() + MAX_STORING);
         let stored = tokio::time::timeout_at(until.into(), self.store(&report)).await;
         let why = match stored {
             Ok(Ok(_)) => None,
@@ -146,15 +142,15 @@ impl Shadow {
         }
         let Recording { record, log } = recording;
         let record = Arc::new(record);
-        let beyond = Beyond::Shadow { objects: self.objects.clone(), hidden };
-        let player = Player::new(record.clone(), Contents::Live(log), beyond);
-        let how = How {
+        let fallback = Fallback::Shadow { objects: self.objects.clone(), hidden };
+        let player = Player::new(record.clone(), Contents::Live(log), fallback);
+        let settings = CallSettings {
             config: candidate.config.clone(),
             limits: candidate.limits,
             grants: candidate.grants.clone(),
             deadline: until,
         };
-        let again = call_again(&record, &player, &candidate.stage, how, &self.fanout).await?;
+        let again = call_again(&record, &player, &candidate.stage, settings, &self.fanout).await?;
         let now = &again.record;
         let cut_off = until.is_some_and(|until| Instant::now() >= until)
             && matches!(&now.outcome, Outcome::Failed(problem) if problem.code == Case::Timeout.name())
@@ -172,8 +168,8 @@ impl Shadow {
             (false, None, false) => Verdict::Different,
             (false, None, true) => Verdict::Same,
         };
-        let more = differences.len().saturating_sub(NAMED);
-        differences.truncate(NAMED);
+        let more = differences.len().saturating_sub(MAX_DIFFERENCES);
+        differences.truncate(MAX_DIFFERENCES);
         Some(ShadowCall {
             subject: record.subject().to_owned(),
             verdict,
@@ -194,35 +190,11 @@ impl Shadow {
     }
 }
 
-/// The folder of a state's reports, or of those on one candidate, with the `/` at its end.
-pub(crate) fn folder(state: &str, digest: Option<&str>) -> String {
-    let state = plain(state);
-    match digest.map(short) {
-        Some(digest) => format!("{SHADOW_PREFIX}/{state}/{digest}/"),
-        None => format!("{SHADOW_PREFIX}/{state}/"),
-    }
-}
-
-/// `sha256:0123456789abcdef…` → `0123456789ab`
-fn short(digest: &str) -> String {
-    plain(digest.trim_start_matches("sha256:")).chars().take(12).collect()
-}
-
-fn identity(stage: &Stage) -> StageRef {
-    let identity = stage.identity();
-    StageRef {
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        digest: identity.digest.clone(),
-        world: stage.world(),
-    }
-}
-
-/// The keys of everything that the stage in service wrote, also in calls that were not recorded.
+/// Returns the keys of everything that the stage in service wrote, also in calls that were not recorded.
 fn hidden(primary: &[Recording], after: &Batch) -> HashSet<String> {
     let writes = |record: &Record| -> Vec<String> {
         let key = |call: &HostCall| match call {
-            HostCall::Write(write) if write.is_meant() => Some(write.key.clone()),
+            HostCall::Write(write) if write.is_finished() => Some(write.key.clone()),
             _ => None,
         };
         record.calls.iter().filter_map(key).collect()
@@ -230,7 +202,7 @@ fn hidden(primary: &[Recording], after: &Batch) -> HashSet<String> {
     let renditions = after.assets.iter().flat_map(|asset| &asset.renditions);
     let made = renditions.filter(|rendition| !rendition.reused).map(|rendition| rendition.key.clone());
     let bundles = after.bundles.iter().filter(|bundle| !bundle.reused).map(|bundle| bundle.key.clone());
-    // What an earlier state made is not hidden: the candidate may have to read it.
+    // Results of earlier states are not hidden, because the candidate may have to read them.
     let before: HashSet<_> = primary
         .iter()
         .flat_map(|recording| {

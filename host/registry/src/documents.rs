@@ -1,5 +1,5 @@
-//! The documents of a registry: what is said, signed, of a component, of its compiled artifacts, of a version that is not
-//! to be pinned any more. Each is checked here against what it was asked for, whoever had it in keeping meanwhile.
+//! The signed documents of a registry: manifests, artifact records, yanked versions. Each is checked against what its
+//! reader expects, because the store that keeps them is not trusted.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,22 +10,22 @@ use crate::error::RegistryError;
 use crate::keys::{PublicKey, SigningKey, TrustedKeys};
 use crate::name::{StageId, hex_of};
 
-/// The documents' schema that this version reads and writes.
+/// The schema that this version reads and writes.
 const SCHEMA: u32 = 1;
 
-/// A kind of signed document. The type is signed with it, so that none can stand in for another.
+/// A kind of signed document. Its media type is signed with it, so that no kind can be passed off as another.
 pub trait Document: Serialize + DeserializeOwned {
     /// Its media type.
     const TYPE: &'static str;
-    /// What it is called in errors.
+    /// Its name in errors.
     const CALLED: &'static str;
 }
 
-/// What is said of a version of a stage.
+/// A published version of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// How this document is to be read.
+    /// The schema of this document.
     pub schema: u32,
     /// `thumbnails`
     pub name: String,
@@ -38,59 +38,59 @@ pub struct Manifest {
     /// For people; may be empty.
     #[serde(default)]
     pub description: String,
-    /// The bytes.
-    pub component: Blob,
-    /// What it imports.
+    /// The component's bytes.
+    pub component: Descriptor,
+    /// The names of its imports.
     pub imports: Vec<String>,
-    /// What it exports.
+    /// The names of its exports.
     pub exports: Vec<String>,
-    /// When, RFC 3339.
+    /// When it was published, RFC 3339.
     pub published_at: String,
-    /// The id of the key that signed it.
+    /// The id of the key that signed this document.
     pub publisher: String,
 }
 
-/// Some bytes by their digest.
+/// The digest and the size of a blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blob {
+pub struct Descriptor {
     /// `sha256:` or `blake3:` and 64 hexadecimal digits.
     pub digest: String,
-    /// How many there are.
+    /// Its size.
     pub bytes: u64,
 }
 
-/// What is said of a component's native code for one processor and one engine.
+/// A component's native code for one processor and one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactRecord {
-    /// How this document is to be read.
+    /// The schema of this document.
     pub schema: u32,
     /// The digest of the component that it was compiled from.
     pub component: String,
-    /// For which processor.
+    /// Its processor.
     pub target: Target,
-    /// For which engine: [`ENGINE`] of the host that may map it.
+    /// Its engine: [`ENGINE`] of the hosts that may map it.
     pub engine: String,
-    /// The code.
+    /// The code's bytes.
     #[serde(flatten)]
-    pub code: Blob,
+    pub code: Descriptor,
     /// The version of `stagehost` that compiled it.
     pub made_by: String,
 }
 
-/// That a version is not to be pinned any more.
+/// A version that must not be pinned any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Yanked {
-    /// How this document is to be read.
+    /// The schema of this document.
     pub schema: u32,
     /// `thumbnails`
     pub name: String,
     /// `1.4.0`
     pub version: String,
-    /// Why.
+    /// Why it was yanked.
     pub reason: String,
-    /// When, RFC 3339.
+    /// When it was yanked, RFC 3339.
     pub at: String,
 }
 
@@ -109,24 +109,24 @@ impl Document for Yanked {
     const CALLED: &'static str = "yanking";
 }
 
-/// What a pin asks for.
+/// The stage that a pin names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The stage and its version.
     pub id: StageId,
     /// The digest of its component.
     pub digest: String,
-    /// The world that it is to run in.
+    /// The world that it runs in.
     pub world: World,
 }
 
 impl Manifest {
     pub(crate) const SCHEMA: u32 = SCHEMA;
 
-    /// Reads a manifest that was found at `place` as the one of `id`.
+    /// Reads the manifest of `id`, which was found at `place`.
     ///
     /// # Errors
-    /// If it is not signed by a trusted key, or is another version's.
+    /// If it is not signed by a trusted key, or is for another version.
     pub fn open(text: &[u8], place: &str, id: &StageId, trusted: &TrustedKeys) -> Result<Self, RegistryError> {
         let (manifest, opened) = read::<Self>(text, place, trusted)?;
         let found = format!("{}@{}", manifest.name, manifest.version);
@@ -136,17 +136,17 @@ impl Manifest {
         if manifest.publisher != opened.signer.id() {
             return Err(RegistryError::OtherPublisher {
                 place: place.to_owned(),
-                said: manifest.publisher,
+                named: manifest.publisher,
                 signer: opened.signer.id(),
             });
         }
         if hex_of(&manifest.component.digest, "sha256").is_none() {
-            return Err(RegistryError::malformed::<Self>(place, "the component's digest is none"));
+            return Err(malformed::<Self>(place, "the component's digest is invalid"));
         }
         Ok(manifest)
     }
 
-    /// Compares it with what a pin asks for.
+    /// Checks that this is the stage which a pin names.
     ///
     /// # Errors
     /// If the pin has another digest or another world.
@@ -171,22 +171,22 @@ impl Manifest {
 }
 
 impl ArtifactRecord {
-    /// What is to be said of `code`, compiled here and now for `target` from the component of that digest.
+    /// Returns the record of `code`, which this program compiled for `target` from the component of that digest.
     pub fn new(component: &str, target: Target, code: &[u8]) -> Self {
         Self {
             schema: SCHEMA,
             component: component.to_owned(),
             target,
             engine: ENGINE.to_owned(),
-            code: Blob { digest: blake3_of(code), bytes: code.len() as u64 },
+            code: Descriptor { digest: blake3_of(code), bytes: code.len() as u64 },
             made_by: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
-    /// Reads a record that was found at `place` as the one of this component for this processor and engine.
+    /// Reads the record of a component for a processor and an engine, which was found at `place`.
     ///
     /// # Errors
-    /// If it is not signed by a trusted key, or is another artifact's.
+    /// If it is not signed by a trusted key, or is for another artifact.
     pub fn open(
         text: &[u8],
         place: &str,
@@ -210,7 +210,7 @@ impl ArtifactRecord {
             });
         }
         if hex_of(&record.code.digest, "blake3").is_none() {
-            return Err(RegistryError::malformed::<Self>(place, "the artifact's digest is none"));
+            return Err(malformed::<Self>(place, "the artifact's digest is invalid"));
         }
         Ok(record)
     }
@@ -240,12 +240,12 @@ impl Yanked {
     }
 }
 
-/// A digest of an artifact as it is written everywhere.
+/// Returns the digest of an artifact, as documents write it.
 pub fn blake3_of(code: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(code).to_hex())
 }
 
-/// The document that was found at `place`, signed by `key` in place of whoever has signed it; and who that was.
+/// Returns the document that was found at `place`, signed by `key`, and its signer before.
 pub(crate) fn reseal<D: Document>(
     text: &[u8],
     place: &str,
@@ -258,8 +258,12 @@ pub(crate) fn reseal<D: Document>(
 }
 
 fn write<D: Document>(document: &D, key: &SigningKey) -> Vec<u8> {
-    // These documents are maps with texts as keys: nothing that JSON could not say.
+    // Serialising cannot fail: these documents are maps with text keys.
     seal(D::TYPE, &serde_json::to_vec(document).unwrap_or_default(), key)
+}
+
+fn malformed<D: Document>(place: &str, reason: &str) -> RegistryError {
+    RegistryError::Malformed { called: D::CALLED, place: place.to_owned(), reason: reason.to_owned() }
 }
 
 fn read<D: Document>(text: &[u8], place: &str, trusted: &TrustedKeys) -> Result<(D, Opened), RegistryError> {
@@ -272,10 +276,10 @@ fn read<D: Document>(text: &[u8], place: &str, trusted: &TrustedKeys) -> Result<
         place: place.to_owned(),
         reason,
     })?;
-    let malformed = |error: serde_json::Error| RegistryError::malformed::<D>(place, &error.to_string());
-    let Schema { schema } = serde_json::from_slice(&opened.payload).map_err(malformed)?;
+    let unreadable = |error: serde_json::Error| malformed::<D>(place, &error.to_string());
+    let Schema { schema } = serde_json::from_slice(&opened.payload).map_err(unreadable)?;
     if schema != SCHEMA {
         return Err(RegistryError::Schema { called: D::CALLED, place: place.to_owned(), found: schema, known: SCHEMA });
     }
-    Ok((serde_json::from_slice(&opened.payload).map_err(malformed)?, opened))
+    Ok((serde_json::from_slice(&opened.payload).map_err(unreadable)?, opened))
 }

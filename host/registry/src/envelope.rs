@@ -1,8 +1,8 @@
 //! Signed envelopes: DSSE, the Dead Simple Signing Envelope (<https://github.com/secure-systems-lab/dsse>), which
 //! in-toto and Sigstore use as well.
 //!
-//! The payload's bytes are signed as they are, so that no two readers can disagree about how a document is written
-//! before it is hashed; and its type is signed with it, so that a signature for one kind of document is none for another.
+//! The payload's bytes are signed as they are, so that no canonical form is needed. The payload's type is signed with
+//! them, so that a signature for one kind of document is not valid for another.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -12,59 +12,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::{PublicKey, SigningKey, TrustedKeys};
 
-/// DSSE: readers take standard and URL-safe base64.
+/// DSSE requires readers to accept standard and URL-safe base64.
 const LENIENT: GeneralPurposeConfig = general_purpose::PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const READ_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const READ_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// Signatures that are looked at. Nobody needs more; each costs time.
+/// The most signatures of an envelope. Each one costs time to check.
 const MAX_SIGNATURES: usize = 16;
 
 /// Why an envelope is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnvelopeError {
-    /// No envelope.
+    /// The text is not an envelope.
     #[error("not a signed envelope: {0}")]
     NotAnEnvelope(String),
-    /// Signed, but something else.
+    /// The payload is of another type.
     #[error("an envelope of {found:?}, not of {expected:?}")]
     PayloadType {
-        /// Its type.
+        /// The payload's type.
         found: String,
-        /// The one asked for.
+        /// The expected type.
         expected: String,
     },
-    /// Nobody signed it.
-    #[error("not signed by anybody")]
+    /// The envelope has no signature.
+    #[error("the envelope has no signature")]
     Unsigned,
-    /// Nobody is trusted.
+    /// There are no trusted keys.
     #[error("signed by the key {signers}, but no key is trusted here; add its public key to TRUSTED_KEYS")]
     NobodyTrusted {
-        /// Ids of keys.
+        /// Ids of the signing keys.
         signers: String,
     },
-    /// Signed by others.
+    /// None of the signing keys is trusted.
     #[error("signed by the key {signers}, which is not trusted; trusted are {trusted}")]
     Untrusted {
-        /// Ids of keys, as the envelope gives them.
+        /// Ids of the signing keys, as the envelope names them.
         signers: String,
-        /// Ids of keys.
+        /// Ids of the trusted keys.
         trusted: String,
     },
-    /// The signature is not one of this content.
+    /// A trusted key's signature is not valid for this content.
     #[error("the signature by {signers} does not match the content: one of them has been changed")]
     Mismatch {
-        /// Ids of keys.
+        /// Ids of the signing keys.
         signers: String,
     },
 }
 
-/// What an envelope held.
+/// The content of a verified envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The signed bytes.
     pub payload: Vec<u8>,
-    /// Who signed them.
+    /// The key that signed them.
     pub signer: PublicKey,
 }
 
@@ -83,7 +83,7 @@ struct Signature {
     sig: String,
 }
 
-/// Signs `payload` as a document of `payload_type` and wraps both: JSON, ending with a line break.
+/// Returns an envelope with `payload`, signed as a document of `payload_type`: JSON with a line break at its end.
 pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
     let sig = STANDARD.encode(key.sign(&pre_authentication_encoding(payload_type, payload)));
     let envelope = serde_json::json!({
@@ -94,15 +94,15 @@ pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
     format!("{envelope:#}\n").into_bytes()
 }
 
-/// The payload of an envelope, if it is of `payload_type` and signed by a trusted key.
+/// Returns the payload of an envelope.
 ///
 /// # Errors
-/// [`EnvelopeError`] says which of this it is not.
+/// If it is not of `payload_type`, or not signed by a trusted key.
 pub fn open(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Result<Vec<u8>, EnvelopeError> {
     open_signed(text, payload_type, trusted).map(|opened| opened.payload)
 }
 
-/// As [`open`], and says who signed.
+/// Returns the payload of an envelope and its signer.
 ///
 /// # Errors
 /// As [`open`].
@@ -123,7 +123,7 @@ pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Re
     let message = pre_authentication_encoding(payload_type, &payload);
     let mut by_trusted = Vec::new();
     for signature in &envelope.signatures {
-        // The id is a hint only: what counts is which key the signature is by. Without it, all keys are tried.
+        // The id is only a hint for which key to try. Without it, all keys are tried.
         let candidates: Vec<_> = match &signature.keyid {
             Some(id) => trusted.get(id).into_iter().collect(),
             None => trusted.iter().collect(),
@@ -154,7 +154,8 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     READ_STANDARD.decode(text).or_else(|_| READ_URL_SAFE.decode(text)).ok()
 }
 
-/// What is really signed (DSSE protocol, "PAE"): lengths make it impossible to move bytes between type and payload.
+/// Returns the bytes that are signed (DSSE protocol, "PAE"). They contain the lengths, so that no byte can be moved
+/// between type and payload.
 fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);

@@ -1,105 +1,105 @@
-//! Everything for which a registry refuses: each has a sentence of its own that names the thing, the place and the next
-//! step.
+//! The errors of a registry. Each message names the thing, the place and the next step.
 
 use stagehost_runtime::{Target, World};
 use stagehost_storage::StorageError;
 
-use crate::documents::Document;
 use crate::envelope::EnvelopeError;
 use crate::name::{NameError, StageId};
 
-/// Why a registry refuses.
+/// Why a registry cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// A name or version that is none.
+    /// Invalid name or version.
     #[error(transparent)]
     Name(#[from] NameError),
     /// No such stage or version.
     #[error("{registry} has no {wanted}; it has {known}")]
     NotPublished {
-        /// Where.
+        /// Where it is.
         registry: String,
-        /// What was looked for.
+        /// The stage, or its version.
         wanted: String,
-        /// The versions or names that there are.
+        /// The published versions or stages.
         known: String,
     },
-    /// A document that is not signed, or not by the right key.
+    /// A document is not signed by a trusted key.
     #[error("the {called} {place} is refused: {reason}")]
     Envelope {
-        /// Which kind of document.
+        /// The kind of document.
         called: &'static str,
         /// Where it is.
         place: String,
         /// What is wrong.
         reason: EnvelopeError,
     },
-    /// Signed, but not readable.
+    /// A document is signed, but cannot be read.
     #[error("the {called} {place} is signed but cannot be read: {reason}")]
     Malformed {
-        /// Which kind of document.
+        /// The kind of document.
         called: &'static str,
         /// Where it is.
         place: String,
         /// What is wrong.
         reason: String,
     },
-    /// Written by another generation of this program.
+    /// A document has a schema that this version does not know.
     #[error("the {called} {place} has the schema {found}, this version of stagehost reads {known}; use a newer one")]
     Schema {
-        /// Which kind of document.
+        /// The kind of document.
         called: &'static str,
         /// Where it is.
         place: String,
         /// Its schema.
         found: u32,
-        /// The known one.
+        /// The known schema.
         known: u32,
     },
-    /// Moved or replayed.
-    #[error("{place} holds what was signed for {found}, not for {wanted}: it has been moved or replayed")]
+    /// A document is for another version than the one whose place it is in.
+    #[error("{place} holds a document that was signed for {found}, not for {wanted}: it has been moved or replayed")]
     OtherVersion {
-        /// Where.
+        /// Where it is.
         place: String,
-        /// What it says.
+        /// The version that it is for.
         found: String,
-        /// What was asked for.
+        /// The version whose place it is in.
         wanted: StageId,
     },
-    /// It says that somebody else has published it.
-    #[error("the manifest {place} names the publisher {said} but is signed by {signer}")]
+    /// A manifest names another publisher than its signer.
+    #[error("the manifest {place} names the publisher {named} but is signed by {signer}")]
     OtherPublisher {
-        /// Where.
+        /// Where it is.
         place: String,
-        /// A key id.
-        said: String,
-        /// A key id.
+        /// The id of the key that it names.
+        named: String,
+        /// The id of the key that signed it.
         signer: String,
     },
-    /// The pin is for other bytes.
-    #[error("{id} is pinned to {pinned}, but was published as {published}; pin what is published, or another version")]
+    /// The pin has another digest than the published version.
+    #[error(
+        "{id} is pinned to {pinned}, but was published as {published}; pin the published digest or another version"
+    )]
     OtherDigest {
         /// The stage.
         id: StageId,
         /// The pin's digest.
         pinned: String,
-        /// The manifest's.
+        /// The manifest's value.
         published: String,
     },
-    /// The pin is for another world.
+    /// The pin has another world than the published version.
     #[error("{id} is pinned under the world {pinned}, but was published for {published}; pin it under {published}")]
     OtherWorld {
         /// The stage.
         id: StageId,
         /// The pin's world.
         pinned: World,
-        /// The manifest's.
+        /// The manifest's value.
         published: World,
     },
-    /// Nothing compiled for this host.
+    /// There is no artifact for this host.
     #[error(
         "{id} has no artifact for {target} and the engine {engine}{}; run `stagehost stage recompile {id} --registry \
          {registry}` of this host's version",
@@ -108,124 +108,118 @@ pub enum RegistryError {
     NoArtifact {
         /// The stage.
         id: StageId,
-        /// This machine.
+        /// This machine's processor.
         target: Target,
-        /// This host.
+        /// This host's engine.
         engine: &'static str,
-        /// The artifacts that there are.
+        /// The artifacts that exist.
         known: Box<[String]>,
-        /// Where.
+        /// Where it is.
         registry: Box<str>,
     },
-    /// A record that is another component's.
+    /// An artifact record is for another component.
     #[error("the artifact record {place} is of the component {found}, not of {wanted}: it has been moved or replayed")]
     OtherComponent {
-        /// Where.
+        /// Where it is.
         place: String,
         /// The record's component.
         found: String,
-        /// The manifest's.
+        /// The manifest's component.
         wanted: String,
     },
-    /// A record that is for another machine.
+    /// An artifact record is for another processor or engine.
     #[error("the artifact record {place} is for {found}, not for {wanted}: it has been moved or replayed")]
     OtherMachine {
-        /// Where.
+        /// Where it is.
         place: String,
-        /// What it says.
+        /// Processor and engine that it is for.
         found: String,
-        /// What was asked for.
+        /// Processor and engine whose place it is in.
         wanted: String,
     },
-    /// A blob that is not there.
+    /// A blob is missing.
     #[error("{place} is missing; publish the same version again to restore it")]
     NoBlob {
-        /// Where.
+        /// Where it is.
         place: String,
     },
-    /// A blob of another size.
+    /// A blob has another size than the signed one.
     #[error("{place} has {found} bytes instead of {expected}: it is truncated or another file")]
     Size {
-        /// Where.
+        /// Where it is.
         place: String,
         /// Its size.
         found: u64,
-        /// The size that was signed.
+        /// The signed size.
         expected: u64,
     },
-    /// A blob with another content.
+    /// A blob has another content than the signed one.
     #[error("{place} has the digest {found}, not the one that was signed: its content has been changed")]
     Digest {
-        /// Where.
+        /// Where it is.
         place: String,
         /// Its digest.
         found: String,
     },
-    /// Not fit for its world.
+    /// The component does not fit its world.
     #[error("{id} does not fit the world {world}: {findings}")]
     Unfit {
         /// The stage.
         id: StageId,
         /// The world.
         world: World,
-        /// All that is wrong.
+        /// All mismatches.
         findings: String,
     },
-    /// No component.
+    /// The bytes are not a component.
     #[error("{id}: {reason}")]
     NoComponent {
         /// The stage.
         id: StageId,
-        /// What it is instead.
+        /// What they are.
         reason: String,
     },
-    /// A version never changes.
+    /// The version is published already with something else. A version never changes.
     #[error(
         "{id} is published already with another {what} ({published}, here {offered}); a version never changes: publish \
-         under another one"
+         under another version"
     )]
     Immutable {
         /// The stage.
         id: StageId,
         /// What differs.
         what: &'static str,
-        /// What it is there.
+        /// The published value.
         published: Box<str>,
-        /// What it would be now.
+        /// The new value.
         offered: Box<str>,
     },
-    /// Nothing that may be pinned.
+    /// Every version of the stage is yanked.
     #[error("every version of {stage} in {registry} is yanked; name one: {stage}@VERSION")]
     AllYanked {
         /// The stage.
         stage: String,
-        /// Where.
+        /// Where it is.
         registry: String,
     },
-    /// For a processor of another generation of this program.
-    #[error("{label} is no artifact that this version of stagehost knows; use a newer one")]
+    /// An artifact is for a processor that this version does not know.
+    #[error("this version of stagehost does not know the artifact {label}; use a newer one")]
     UnknownArtifact {
-        /// Processor and engine, as the record's name has them.
+        /// Processor and engine, as in the record's name.
         label: String,
     },
-    /// Somebody else changes it again and again.
+    /// Somebody else keeps changing the document.
     #[error("{place} is being changed by somebody else; try again")]
     Contended {
-        /// Where.
+        /// Where it is.
         place: String,
     },
-    /// What is in the way of a blob.
+    /// An existing blob is damaged.
     #[error("{0}; remove it and publish again")]
     BrokenBlob(Box<RegistryError>),
-    /// No digest.
-    #[error("{0:?} is no digest; expected sha256: or blake3: and 64 hexadecimal digits")]
-    NoDigest(String),
-}
-
-impl RegistryError {
-    pub(crate) fn malformed<D: Document>(place: &str, reason: &str) -> Self {
-        Self::Malformed { called: D::CALLED, place: place.to_owned(), reason: reason.to_owned() }
-    }
+    /// Invalid digest.
+    #[error("invalid digest {0:?}; expected sha256: or blake3: and 64 hexadecimal digits")]
+    InvalidDigest(String),
 }
 
 fn others(known: &[String]) -> String {

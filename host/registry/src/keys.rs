@@ -1,5 +1,5 @@
-//! Keys: who may publish, and whom a host believes. ed25519, because keys and signatures are short, signing needs no
-//! randomness, and `openssl genpkey -algorithm ed25519` makes such keys too.
+//! Signing keys of publishers and the keys that a host trusts. They are ed25519: keys and signatures are short, signing
+//! needs no randomness, and `openssl genpkey -algorithm ed25519` makes such keys too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,26 +12,26 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-/// What a public key's text begins with.
+/// The prefix of a public key's text.
 const PREFIX: &str = "ed25519:";
 
-/// Hexadecimal digits of a key id.
+/// The number of hexadecimal digits in a key id.
 const ID_DIGITS: usize = 16;
 
-/// Why a text is no key.
+/// Why a key cannot be read or made.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// Not a public key.
+    /// The text is not a public key.
     #[error(
         "{text:?} is not a public key: {reason}; expected {PREFIX} and 32 bytes in base64, as `stagehost keys list` prints it"
     )]
     Public {
-        /// As written.
+        /// The text as written.
         text: String,
         /// What is wrong.
         reason: &'static str,
     },
-    /// Not a private key. The text is not repeated: it may be one after all.
+    /// The text is not a private key. The message does not repeat it, because it may be secret all the same.
     #[error("not an ed25519 private key in PKCS#8 PEM ({0}); `stagehost keys new NAME` makes one")]
     Private(String),
     /// The system has no random numbers.
@@ -39,14 +39,14 @@ pub enum KeyError {
     Random(String),
 }
 
-/// A private key: signs what is published. Never shown, and wiped from memory when dropped.
+/// A private key. It is never displayed, and wiped from memory when dropped.
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
 impl SigningKey {
-    /// A new one, from the system's random numbers.
+    /// Returns a new key, made of the system's random numbers.
     ///
     /// # Errors
-    /// [`KeyError::Random`].
+    /// [`KeyError::Random`] if the system has none.
     pub fn generate() -> Result<Self, KeyError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
@@ -56,13 +56,13 @@ impl SigningKey {
     /// Reads PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it.
     ///
     /// # Errors
-    /// [`KeyError::Private`].
+    /// [`KeyError::Private`] if the text is something else.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let key = ed25519_dalek::SigningKey::from_pkcs8_pem(text).map_err(|e| KeyError::Private(e.to_string()))?;
         Ok(Self(key))
     }
 
-    /// As PKCS#8 PEM. Without the public key in it: OpenSSL 3.0 cannot read the form that has both.
+    /// Returns the key as PKCS#8 PEM without the public key, because OpenSSL 3.0 cannot read the form with both.
     ///
     /// # Errors
     /// [`KeyError::Private`], which does not happen with a key that exists.
@@ -72,7 +72,7 @@ impl SigningKey {
         Ok(pem.as_str().to_owned())
     }
 
-    /// The public half.
+    /// Returns the public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
@@ -88,12 +88,12 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A public key: recognises signatures. Its text is `ed25519:` and the raw key in base64.
+/// A public key. Its text is `ed25519:` and the raw key in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// What it is called for short: the first 16 hexadecimal digits of the SHA-256 of the raw key.
+    /// Returns the key's id: the first 16 hexadecimal digits of the SHA-256 of the raw key.
     pub fn id(&self) -> String {
         let mut id = hex::encode(Sha256::digest(self.0.as_bytes()));
         id.truncate(ID_DIGITS);
@@ -101,7 +101,7 @@ impl PublicKey {
     }
 
     pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        // Strictly: one message has one signature by one key.
+        // `verify_strict` refuses weak keys and second signatures of the same message.
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
     }
 }
@@ -119,8 +119,8 @@ impl FromStr for PublicKey {
         let refuse = |reason| KeyError::Public { text: text.to_owned(), reason };
         let encoded = text.strip_prefix(PREFIX).ok_or_else(|| refuse("it does not begin with ed25519:"))?;
         let raw = STANDARD.decode(encoded).map_err(|_| refuse("it is not base64"))?;
-        let raw: [u8; 32] = raw.try_into().map_err(|_| refuse("it has not 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(&raw).map_err(|_| refuse("it is no point of the curve"))?;
+        let raw: [u8; 32] = raw.try_into().map_err(|_| refuse("it is not 32 bytes long"))?;
+        let key = VerifyingKey::from_bytes(&raw).map_err(|_| refuse("it is not a point of the curve"))?;
         if key.is_weak() {
             return Err(refuse("it would accept anybody's signature"));
         }
@@ -128,22 +128,22 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The keys whose signatures count. With none, nothing is believed.
+/// The keys whose signatures are accepted. An empty set accepts no signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedKeys(BTreeMap<String, PublicKey>);
 
 impl TrustedKeys {
-    /// Whether nobody is trusted.
+    /// Returns whether no key is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them, by id.
+    /// Returns all keys, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
         self.0.values()
     }
 
-    /// The key of that id.
+    /// Returns the key with this id.
     pub fn get(&self, id: &str) -> Option<&PublicKey> {
         self.0.get(id)
     }
@@ -158,8 +158,8 @@ impl FromIterator<PublicKey> for TrustedKeys {
 impl FromStr for TrustedKeys {
     type Err = KeyError;
 
-    /// Reads a list with commas or line breaks between the keys, as `TRUSTED_KEYS` has it. An empty text is an empty
-    /// list; one text that is no key refuses all, so that a slip of the pen is seen.
+    /// Reads keys that are separated by commas or line breaks, the form of `TRUSTED_KEYS`. An empty text is an empty set.
+    /// One invalid key makes the whole list invalid, so that a typing error is noticed.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         text.split([',', '\n']).map(str::trim).filter(|key| !key.is_empty()).map(PublicKey::from_str).collect()
     }
@@ -175,7 +175,7 @@ pub(crate) mod tests {
 MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
 -----END PRIVATE KEY-----\n";
 
-    /// What `openssl pkey -pubout -outform DER` says of it, without the header of 12 bytes.
+    /// The output of `openssl pkey -pubout -outform DER` for it, without the header of 12 bytes.
     const OPENSSL_PUBLIC: &str = "ed25519:ViXEkxNrI00LSoKZdAuocJHOmKIqORsxmBsgWnUR8tk=";
 
     #[test]
@@ -186,13 +186,13 @@ MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
     }
 
     #[test]
-    fn a_key_is_called_by_the_beginning_of_its_digest() {
+    fn the_id_is_the_beginning_of_the_keys_digest() {
         let key: PublicKey = OPENSSL_PUBLIC.parse().unwrap();
         assert_eq!(key.id(), "ad98a2272f73738b");
     }
 
     #[test]
-    fn two_new_keys_differ_and_survive_their_text() {
+    fn two_new_keys_differ_and_can_be_read_from_their_text() {
         let (one, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         assert_ne!(one.public(), other.public());
         assert_eq!(SigningKey::from_pem(&one.to_pem().unwrap()).unwrap().public(), one.public());
@@ -200,7 +200,7 @@ MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
     }
 
     #[test]
-    fn a_private_key_is_not_shown() {
+    fn a_private_key_is_never_displayed() {
         let key = SigningKey::from_pem(OPENSSL_PEM).unwrap();
         assert_eq!(format!("{key:?}"), "SigningKey(ad98a2272f73738b)");
         let error = SigningKey::from_pem(&OPENSSL_PEM.replace("PRIVATE", "SECRET")).unwrap_err().to_string();
@@ -209,7 +209,7 @@ MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
     }
 
     #[test]
-    fn a_list_of_keys_may_be_of_commas_or_of_lines() {
+    fn a_list_of_keys_may_be_separated_by_commas_or_lines() {
         let keys: Vec<_> = (0..3).map(|_| SigningKey::generate().unwrap().public()).collect();
         let expected: TrustedKeys = keys.iter().copied().collect();
         let list = format!("\n{}, {}\n\n{},\n", keys[0], keys[1], keys[2]);
@@ -220,19 +220,19 @@ MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
     }
 
     #[test]
-    fn an_empty_list_trusts_nobody() {
+    fn an_empty_list_has_no_keys() {
         assert!("".parse::<TrustedKeys>().unwrap().is_empty());
         assert!(" ,\n ".parse::<TrustedKeys>().unwrap().is_empty());
     }
 
     #[test]
-    fn one_broken_key_refuses_the_whole_list_and_is_named() {
+    fn one_invalid_key_makes_the_list_invalid_and_is_named() {
         let good = SigningKey::generate().unwrap().public();
         let weak = format!("{PREFIX}{}", STANDARD.encode([0; 32]));
         for (bad, why) in [
             ("rsa:AAAA", "does not begin"),
             ("ed25519:*", "not base64"),
-            ("ed25519:AAAA", "not 32 bytes"),
+            ("ed25519:AAAA", "not 32 bytes long"),
             (weak.as_str(), "anybody"),
         ] {
             let error = format!("{good},{bad}").parse::<TrustedKeys>().unwrap_err().to_string();

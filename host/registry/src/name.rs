@@ -1,27 +1,26 @@
-//! What stages are called. Names and versions become parts of paths, so they are checked before anything else is done
-//! with them.
+//! Names and versions of stages. They become parts of paths, so they are checked before they are used.
 
 use std::fmt;
 use std::str::FromStr;
 
 use semver::Version;
 
-/// The longest name and the longest version, in characters.
+/// The longest name and the longest version, in bytes.
 const MAX: usize = 64;
 
-/// Why a text is no stage and version.
+/// Why a text does not name a stage or a version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not a name.
+    /// Invalid name.
     #[error(
-        "{0:?} is no name of a stage; expected up to {MAX} lower-case letters, digits and single hyphens, beginning with \
-         a letter"
+        "invalid stage name {0:?}; expected up to {MAX} lower-case letters, digits and single hyphens, beginning with a \
+         letter"
     )]
     Name(String),
-    /// Not a version.
-    #[error("{0:?} is no version; expected MAJOR.MINOR.PATCH as semver.org has it, such as 1.4.0 or 2.0.0-rc.1")]
+    /// Invalid version.
+    #[error("invalid version {0:?}; expected a semantic version MAJOR.MINOR.PATCH, such as 1.4.0 or 2.0.0-rc.1")]
     Version(String),
-    /// No version at all.
+    /// The version is missing.
     #[error("{0:?} names no version; expected NAME@VERSION, such as thumbnails@1.4.0")]
     NoVersion(String),
 }
@@ -34,10 +33,10 @@ pub struct StageId {
 }
 
 impl StageId {
-    /// Checks both.
+    /// Checks name and version.
     ///
     /// # Errors
-    /// [`NameError`].
+    /// If one of them is invalid.
     pub fn new(name: &str, version: &str) -> Result<Self, NameError> {
         let version = Version::parse(version)
             .ok()
@@ -46,12 +45,12 @@ impl StageId {
         Ok(Self { name: checked_name(name)?.to_owned(), version })
     }
 
-    /// `thumbnails`
+    /// Returns the name: `thumbnails`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// `1.4.0`
+    /// Returns the version: `1.4.0`.
     pub fn version(&self) -> &Version {
         &self.version
     }
@@ -72,10 +71,10 @@ impl FromStr for StageId {
     }
 }
 
-/// The name, if it is one.
+/// Returns `name` if it is a valid stage name.
 ///
 /// # Errors
-/// [`NameError::Name`].
+/// [`NameError::Name`] if it is not.
 pub fn checked_name(name: &str) -> Result<&str, NameError> {
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
     let word = |word: &str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -86,7 +85,7 @@ pub fn checked_name(name: &str) -> Result<&str, NameError> {
     }
 }
 
-/// The 64 lower-case hexadecimal digits of a digest such as `sha256:…`, if it is one.
+/// Returns the 64 lower-case hexadecimal digits of a digest such as `sha256:…`; `None` if it is invalid.
 pub fn hex_of<'a>(digest: &'a str, algorithm: &str) -> Option<&'a str> {
     let hex = digest.strip_prefix(algorithm)?.strip_prefix(':')?;
     (hex.len() == 64 && hex.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))).then_some(hex)
@@ -100,14 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_is_a_name_and_a_semantic_version() {
+    fn a_stage_id_is_a_name_and_a_semantic_version() {
         for text in ["zip@1.0.0", "video-2-frames@0.1.0-rc.1", "x@1.2.3+build.7"] {
             assert_eq!(text.parse::<StageId>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_could_lead_elsewhere_or_be_mistaken_is_refused() {
+    fn names_and_versions_that_could_change_a_path_or_be_ambiguous_are_refused() {
         for name in
             ["", "Zip", "../zip", "zip/x", "-zip", "zip-", "a--b", "1st", "z.ip", "zip\0", "zíp", &"a".repeat(65)]
         {
@@ -127,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_is_one_plain_segment_of_a_path(name in ".{0,20}", version in "[0-9a-z./@+-]{0,20}") {
+        fn every_valid_name_and_version_is_one_plain_path_segment(name in ".{0,20}", version in "[0-9a-z./@+-]{0,20}") {
             if let Ok(id) = StageId::new(&name, &version) {
                 for part in [id.name().to_owned(), id.version().to_string()] {
                     prop_assert!(!part.is_empty() && !part.contains(['/', '\\', '@', '\0']) && !part.starts_with('.'));

@@ -1,7 +1,7 @@
-//! Publishing: a component that fits its world, and its artifacts, become a version that never changes.
+//! Publishing a version: a component that fits its world, with its artifacts.
 //!
-//! Everything is written before the manifest, and only ever created. So whoever sees a version sees all of it, an
-//! interrupted publication can be done again, and two publishers at once cannot mix what they bring.
+//! The manifest is written last, and nothing is ever overwritten. So a version that is visible is complete, an interrupted
+//! publication can be repeated, and two publishers at the same time cannot mix their files.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,18 +9,18 @@ use stagehost_runtime::{StageIdentity, Target, World, check, names_of};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::documents::{ArtifactRecord, Blob, Manifest, Yanked};
+use crate::documents::{ArtifactRecord, Descriptor, Manifest, Yanked};
 use crate::error::RegistryError;
 use crate::keys::SigningKey;
 use crate::name::StageId;
 use crate::registry::{Registry, blob_name, compare, manifest_name, record_name, yanked_name};
 
-/// What is to be published.
+/// A version to be published.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Its name and version.
     pub id: StageId,
-    /// The world that it must fit.
+    /// The world that the component must fit.
     pub world: World,
     /// For people; may be empty.
     pub description: String,
@@ -29,12 +29,12 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The digest of the component.
+    /// Returns the digest of the component.
     pub fn digest(&self) -> String {
         StageIdentity::digest_of(&self.component)
     }
 
-    /// What the manifest says, signed at that time by that key.
+    /// Returns the manifest for publication at time `at` by `key`.
     fn manifest(&self, at: String, key: &SigningKey) -> Result<Manifest, RegistryError> {
         let id = self.id.clone();
         let names =
@@ -52,7 +52,7 @@ impl Draft {
             world: self.world,
             contract: contract.to_owned(),
             description: self.description.clone(),
-            component: Blob { digest: self.digest(), bytes: self.component.len() as u64 },
+            component: Descriptor { digest: self.digest(), bytes: self.component.len() as u64 },
             imports: names.imports,
             exports: names.exports,
             published_at: at,
@@ -61,39 +61,40 @@ impl Draft {
     }
 }
 
-/// What came of it.
+/// The result of publishing a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
-    /// What is said of the version now.
+    /// The version's manifest.
     pub manifest: Manifest,
-    /// Whether the version is new; if not, it was there with the same bytes.
+    /// Whether the version is new. If not, it was published before with the same bytes.
     pub created: bool,
-    /// The artifacts, each with whether it is new.
-    pub artifacts: Vec<Added>,
+    /// Its artifacts.
+    pub artifacts: Vec<AddedArtifact>,
 }
 
-/// An artifact that is there now.
+/// An artifact that was added or existed already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Added {
-    /// What is said of it.
+pub struct AddedArtifact {
+    /// Its record.
     pub record: ArtifactRecord,
     /// Whether it is new.
     pub created: bool,
 }
 
 impl Registry {
-    /// Refuses at once what could not be published in the end, before time goes into compiling.
+    /// Checks whether a version can be published, before it is compiled. Returns its manifest if it is published already
+    /// with the same bytes.
     ///
     /// # Errors
-    /// If it is no component, does not fit its world, or is published with other bytes; the same bytes are fine.
+    /// If the bytes are not a component, do not fit the world, or are not those of the published version.
     pub async fn check_draft(&self, draft: &Draft, key: &SigningKey) -> Result<Option<Manifest>, RegistryError> {
         let offered = draft.manifest(String::new(), key)?;
         let Some(text) = self.read(&manifest_name(&draft.id)).await? else { return Ok(None) };
         self.same(&text, &draft.id, &offered).map(Some)
     }
 
-    /// Publishes a version with artifacts that were compiled from it. The same again changes nothing.
+    /// Publishes a version with artifacts that were compiled from it. Publishing the same again changes nothing.
     ///
     /// # Errors
     /// As [`Registry::check_draft`], or if something cannot be written.
@@ -115,47 +116,46 @@ impl Registry {
         let manifest = if created {
             offered
         } else {
-            // There was one before, or somebody was faster.
+            // It existed before, or another publisher was faster.
             let text = self.read(&name).await?.unwrap_or_default();
             self.same(&text, &draft.id, &offered)?
         };
         Ok(Published { manifest, created, artifacts: added })
     }
 
-    /// Adds native code that was compiled here from a component. If there is a record already that can be trusted, it
-    /// stays.
+    /// Adds native code that this program compiled from a component. An existing record by a trusted key stays.
     ///
     /// # Errors
-    /// If something cannot be written, or what is there is refused.
+    /// If something cannot be written, or an existing record or blob is refused.
     pub async fn add_artifact(
         &self,
         component: &str,
         target: Target,
         code: &Bytes,
         key: &SigningKey,
-    ) -> Result<Added, RegistryError> {
+    ) -> Result<AddedArtifact, RegistryError> {
         let record = ArtifactRecord::new(component, target, code);
         if let Some(there) = self.record(component, target, &record.engine).await? {
-            // What it tells of may have been lost.
+            // Restores the blob in case it was lost.
             if there.code == record.code {
                 self.write_blob(&record.code, code).await?;
             }
-            return Ok(Added { record: there, created: false });
+            return Ok(AddedArtifact { record: there, created: false });
         }
         self.write_blob(&record.code, code).await?;
         let name = record_name(component, target, &record.engine)?;
         if self.storage.create(&name, record.seal(key).into()).await?.is_some() {
-            return Ok(Added { record, created: true });
+            return Ok(AddedArtifact { record, created: true });
         }
         let there = self.record(component, target, &record.engine).await?;
-        Ok(Added { record: there.unwrap_or(record), created: false })
+        Ok(AddedArtifact { record: there.unwrap_or(record), created: false })
     }
 
-    /// Says that a version is not to be pinned any more. It stays where it is, and where it is pinned it goes on working, on
-    /// hosts that start anew as well: pins, not the registry, say what runs.
+    /// Marks a version as not to be pinned any more. Where it is pinned already it keeps running, also on hosts that start
+    /// later: the pins decide what runs.
     ///
     /// # Errors
-    /// If there is no such version, or it cannot be written.
+    /// If there is no such version, or the mark cannot be written.
     pub async fn yank(&self, id: &StageId, reason: &str, key: &SigningKey) -> Result<Yanked, RegistryError> {
         self.manifest(id).await?;
         let yanked = Yanked::new(id, reason, now());
@@ -165,7 +165,7 @@ impl Registry {
         Ok(self.yanked(id).await?.unwrap_or(yanked))
     }
 
-    /// The manifest that is there, if it says the same as the offered one.
+    /// Returns the published manifest if it is for the same content as the offered one.
     fn same(&self, text: &[u8], id: &StageId, offered: &Manifest) -> Result<Manifest, RegistryError> {
         let there = Manifest::open(text, &self.storage.place(&manifest_name(id)), id, &self.trusted)?;
         let worlds = (there.world.to_string(), offered.world.to_string());
@@ -181,12 +181,12 @@ impl Registry {
         Ok(there)
     }
 
-    async fn write_blob(&self, blob: &Blob, bytes: &Bytes) -> Result<(), RegistryError> {
+    async fn write_blob(&self, blob: &Descriptor, bytes: &Bytes) -> Result<(), RegistryError> {
         let name = blob_name(&blob.digest)?;
         if self.storage.create(&name, bytes.clone()).await?.is_some() {
             return Ok(());
         }
-        // It is there, and has to be what its name says.
+        // It exists already and must have the content that its name says.
         let there = self.read(&name).await?.unwrap_or_default();
         compare(&there, blob, &self.storage.place(&name)).map_err(|error| RegistryError::BrokenBlob(Box::new(error)))
     }

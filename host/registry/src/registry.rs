@@ -1,4 +1,4 @@
-//! Reading a registry: from what a pin asks for to bytes that were signed for exactly that.
+//! Reading a registry: from a pin to bytes that were signed for exactly this pin.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use sha2::{Digest, Sha256};
 use stagehost_runtime::{ENGINE, Target};
 use stagehost_storage::{Found, Storage};
 
-use crate::documents::{ArtifactRecord, Blob, Manifest, Wanted, Yanked, blake3_of};
+use crate::documents::{ArtifactRecord, Descriptor, Manifest, Wanted, Yanked, blake3_of};
 use crate::error::RegistryError;
 use crate::keys::TrustedKeys;
 use crate::name::{StageId, checked_name, hex_of};
 
-/// Versions named in an error.
+/// The most versions that an error names.
 const NAMED: usize = 10;
 
-/// Published stages in a folder or a bucket, and whom to believe about them.
+/// Published stages in a folder or a bucket, and the keys whose signatures are accepted.
 #[derive(Clone)]
 pub struct Registry {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) trusted: TrustedKeys,
 }
 
-/// What a pin leads to. The signed texts are kept, so that whoever stores the artifact elsewhere can check it there again.
+/// The artifact for a pin. It comes with the signed documents, so that a copy of the artifact can be checked again later.
 #[derive(Clone, Debug)]
-pub struct Resolved {
+pub struct ResolvedArtifact {
     /// The manifest's envelope.
     pub manifest: Bytes,
     /// The artifact record's envelope.
@@ -34,34 +34,34 @@ pub struct Resolved {
     pub artifact: ArtifactRecord,
 }
 
-/// A version as it stands in a list.
+/// An entry in a list of versions.
 #[derive(Debug)]
 pub struct Listed {
     /// Its name and version.
     pub id: StageId,
-    /// What is said of it, or why that is refused.
+    /// Its manifest, or why that is refused.
     pub manifest: Result<Manifest, RegistryError>,
-    /// Whether it is yanked, or why what says so is refused.
+    /// Whether it is yanked, or why the document about it is refused.
     pub yanked: Result<Option<Yanked>, RegistryError>,
 }
 
 impl Registry {
-    /// The registry in that store.
+    /// Returns the registry in `storage`.
     pub fn new(storage: Arc<dyn Storage>, trusted: TrustedKeys) -> Self {
         Self { storage, trusted }
     }
 
-    /// Where it is, for people and for `--registry`.
+    /// Returns where the registry is, in the form of `--registry`.
     pub fn place(&self) -> String {
         self.storage.place("").trim_end_matches('/').to_owned()
     }
 
-    /// Whom it believes.
+    /// Returns the keys whose signatures are accepted.
     pub fn trusted(&self) -> &TrustedKeys {
         &self.trusted
     }
 
-    /// What is said of a version.
+    /// Returns the manifest of a version.
     ///
     /// # Errors
     /// If there is no such version, or it is not signed by a trusted key.
@@ -71,25 +71,25 @@ impl Registry {
         Manifest::open(&text, &self.storage.place(&name), id, &self.trusted)
     }
 
-    /// Whether a version is yanked.
+    /// Returns why a version is yanked; `None` if it is not.
     ///
     /// # Errors
-    /// If that cannot be read or is not signed by a trusted key.
+    /// If the document about it cannot be read or is not signed by a trusted key.
     pub async fn yanked(&self, id: &StageId) -> Result<Option<Yanked>, RegistryError> {
         let name = yanked_name(id);
         let Some(text) = self.read(&name).await? else { return Ok(None) };
         Yanked::open(&text, &self.storage.place(&name), id, &self.trusted).map(Some)
     }
 
-    /// From a pin to the artifact that may run for it on such a machine; the artifact itself is not read yet. Whether the
-    /// version is yanked is no question here: that keeps it from being pinned, and this pin exists.
+    /// Returns the artifact that may run for a pin on a machine of this kind. The code itself is not read yet. Whether the
+    /// version is yanked does not matter here: yanking only keeps it from being pinned, and this pin exists.
     ///
     /// # Errors
-    /// Whatever of this is missing, not signed by a trusted key, or was signed for something else.
-    pub async fn resolve(&self, wanted: &Wanted, target: Target) -> Result<Resolved, RegistryError> {
+    /// If a document is missing, is not signed by a trusted key, or was signed for something else.
+    pub async fn resolve(&self, wanted: &Wanted, target: Target) -> Result<ResolvedArtifact, RegistryError> {
         let id = &wanted.id;
         let record_name = record_name(&wanted.digest, target, ENGINE)?;
-        // One round trip.
+        // At the same time, to save a round trip.
         let (manifest, record) = futures::join!(self.manifest_text(id), self.read(&record_name));
         let manifest = manifest?;
         Manifest::open(&manifest, &self.storage.place(&manifest_name(id)), id, &self.trusted)?.serves(wanted)?;
@@ -104,29 +104,29 @@ impl Registry {
         };
         let place = self.storage.place(&record_name);
         let artifact = ArtifactRecord::open(&record, &place, &wanted.digest, (target, ENGINE), &self.trusted)?;
-        Ok(Resolved { manifest, record, artifact })
+        Ok(ResolvedArtifact { manifest, record, artifact })
     }
 
-    /// The artifact that a record tells of, compared with it.
+    /// Returns the code of an artifact.
     ///
     /// # Errors
-    /// If it is missing or not what was signed.
+    /// If it is missing, or not the bytes that were signed.
     pub async fn artifact(&self, record: &ArtifactRecord) -> Result<Bytes, RegistryError> {
         self.blob(&record.code).await
     }
 
-    /// The component that a manifest tells of, compared with it.
+    /// Returns the component of a version.
     ///
     /// # Errors
-    /// If it is missing or not what was signed.
+    /// If it is missing, or not the bytes that were signed.
     pub async fn component(&self, manifest: &Manifest) -> Result<Bytes, RegistryError> {
         self.blob(&manifest.component).await
     }
 
-    /// All versions of all stages, or of one, in order.
+    /// Returns all versions of all stages, or of one stage, in order.
     ///
     /// # Errors
-    /// If the store cannot be listed. What is wrong with one version is in its entry.
+    /// If the store cannot be listed. Problems of one version are in its entry.
     pub async fn list(&self, stage: Option<&str>) -> Result<Vec<Listed>, RegistryError> {
         let entries = self.versions(stage).await?.into_iter().map(|id| async move {
             let (manifest, yanked) = futures::join!(self.manifest(&id), self.yanked(&id));
@@ -135,7 +135,7 @@ impl Registry {
         try_join_all(entries).await
     }
 
-    /// The versions that there are of all stages, or of one, in order.
+    /// Returns the ids of all versions of all stages, or of one stage, in order.
     ///
     /// # Errors
     /// If the store cannot be listed.
@@ -154,27 +154,27 @@ impl Registry {
         Ok(ids)
     }
 
-    /// The newest version that may be used: not yanked, and no pre-release if there are others.
+    /// Returns the newest version that is not yanked. A pre-release is returned only if there is no other.
     ///
     /// # Errors
-    /// If there is none, or what there is cannot be trusted.
+    /// If there is none, or a document is not signed by a trusted key.
     pub async fn newest(&self, stage: &str) -> Result<StageId, RegistryError> {
         let ids = self.versions(Some(stage)).await?;
         let (mut stable, mut early): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.version().pre.is_empty());
         early.append(&mut stable);
-        let there_are = !early.is_empty();
+        let any = !early.is_empty();
         for id in early.into_iter().rev() {
             if self.yanked(&id).await?.is_none() {
                 return Ok(id);
             }
         }
-        if there_are {
+        if any {
             return Err(RegistryError::AllYanked { stage: stage.to_owned(), registry: self.place() });
         }
         Err(self.not_published(stage.to_owned(), Some(stage)).await)
     }
 
-    /// The records of a component's artifacts: each label, and the record or why it is refused.
+    /// Returns the records of a component's artifacts: the label of each, and the record or why it is refused.
     ///
     /// # Errors
     /// If the store cannot be listed.
@@ -197,10 +197,10 @@ impl Registry {
         Ok(records)
     }
 
-    /// The record of one artifact, if there is one.
+    /// Returns the record of one artifact; `None` if there is none.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If it cannot be read or is refused.
     pub async fn record(
         &self,
         component: &str,
@@ -213,6 +213,7 @@ impl Registry {
         ArtifactRecord::open(&text, &place, component, (target, engine), &self.trusted).map(Some)
     }
 
+    /// Returns the labels of a component's artifacts.
     pub(crate) async fn record_labels(&self, component: &str) -> Result<Vec<String>, RegistryError> {
         let prefix = format!("artifacts/{}/", component_hex(component)?);
         let names = self.storage.list(&prefix).await?;
@@ -240,8 +241,8 @@ impl Registry {
                 named.extend((more > 0).then(|| format!("{more} more")));
                 named.join(", ")
             }
-            // A host may have the right to read but not to list.
-            Err(error) => format!("what it has cannot be listed: {error}"),
+            // A host may be allowed to read but not to list.
+            Err(error) => format!("versions that cannot be listed: {error}"),
         };
         RegistryError::NotPublished { registry: self.place(), wanted, known }
     }
@@ -253,7 +254,7 @@ impl Registry {
         }
     }
 
-    async fn blob(&self, blob: &Blob) -> Result<Bytes, RegistryError> {
+    async fn blob(&self, blob: &Descriptor) -> Result<Bytes, RegistryError> {
         let name = blob_name(&blob.digest)?;
         let place = self.storage.place(&name);
         let bytes = self.read(&name).await?.ok_or_else(|| RegistryError::NoBlob { place: place.clone() })?;
@@ -262,8 +263,8 @@ impl Registry {
     }
 }
 
-/// Whether these are the bytes that were signed.
-pub(crate) fn compare(bytes: &[u8], blob: &Blob, place: &str) -> Result<(), RegistryError> {
+/// Checks that these are the bytes that were signed.
+pub(crate) fn compare(bytes: &[u8], blob: &Descriptor, place: &str) -> Result<(), RegistryError> {
     let found = bytes.len() as u64;
     if found != blob.bytes {
         return Err(RegistryError::Size { place: place.to_owned(), found, expected: blob.bytes });
@@ -279,35 +280,36 @@ pub(crate) fn compare(bytes: &[u8], blob: &Blob, place: &str) -> Result<(), Regi
     Ok(())
 }
 
-/// Where a version's manifest is.
+/// Returns the name of a version's manifest.
 pub(crate) fn manifest_name(id: &StageId) -> String {
     format!("stages/{}/{}/manifest.json", id.name(), id.version())
 }
 
+/// Returns the name of the document that marks a version as yanked.
 pub(crate) fn yanked_name(id: &StageId) -> String {
     format!("stages/{}/{}/yanked.json", id.name(), id.version())
 }
 
-/// Where the record of an artifact is.
+/// Returns the name of an artifact's record.
 pub(crate) fn record_name(component: &str, target: Target, engine: &str) -> Result<String, RegistryError> {
     Ok(format!("artifacts/{}/{target}-{engine}.json", component_hex(component)?))
 }
 
-/// Where bytes are.
+/// Returns the name of a blob.
 pub(crate) fn blob_name(digest: &str) -> Result<String, RegistryError> {
     let hex = |algorithm| hex_of(digest, algorithm).map(|hex| format!("blobs/{algorithm}/{hex}"));
-    hex("sha256").or_else(|| hex("blake3")).ok_or_else(|| no_digest(digest))
+    hex("sha256").or_else(|| hex("blake3")).ok_or_else(|| invalid_digest(digest))
 }
 
 fn component_hex(digest: &str) -> Result<&str, RegistryError> {
-    hex_of(digest, "sha256").ok_or_else(|| no_digest(digest))
+    hex_of(digest, "sha256").ok_or_else(|| invalid_digest(digest))
 }
 
-fn no_digest(text: &str) -> RegistryError {
-    RegistryError::NoDigest(text.to_owned())
+fn invalid_digest(text: &str) -> RegistryError {
+    RegistryError::InvalidDigest(text.to_owned())
 }
 
-/// `x86_64-wasmtime-48.1` → (x86_64, `wasmtime-48.1`)
+/// Returns processor and engine of an artifact's label: `x86_64-wasmtime-48.1` → (x86_64, `wasmtime-48.1`).
 pub(crate) fn label_parts(label: &str) -> Option<(Target, &str)> {
     Target::ALL.into_iter().find_map(|target| Some((target, label.strip_prefix(target.name())?.strip_prefix('-')?)))
 }

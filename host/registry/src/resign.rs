@@ -1,7 +1,7 @@
-//! From one key to the next: what is said of a version is signed anew, and goes on saying the same.
+//! Replaces signing keys: the documents of a version are signed with a new key, their content unchanged.
 //!
-//! The old key has to be trusted here while this is done, or nobody could tell what may be signed. Hosts trust both keys
-//! from before the first document is replaced until after the last one is.
+//! The old key must still be trusted here, because only documents with a trusted signature are signed again. Hosts must
+//! trust both keys until all documents are replaced.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,30 +13,30 @@ use crate::keys::{PublicKey, SigningKey, TrustedKeys};
 use crate::name::StageId;
 use crate::registry::{Registry, label_parts, manifest_name, record_name, yanked_name};
 
-/// How often a document is looked at again that somebody else has changed meanwhile.
+/// How often a document is tried that somebody else changes at the same time.
 const TRIES: usize = 4;
 
-/// A document that is signed by the key now.
+/// A document that the new key has signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resigned {
     /// `manifest`, `artifact record`, `yanking`
     pub called: &'static str,
     /// Where it is.
     pub place: String,
-    /// The id of the key that had signed it before; `None` if it was this key already.
+    /// The id of the key that signed it before; `None` if the new key had signed it already.
     pub before: Option<String>,
 }
 
-/// Opens a document of one kind for those who trust some keys.
+/// Checks a document of one kind: its text, its place, the accepted keys.
 type Opens<'a> = dyn Fn(&[u8], &str, &TrustedKeys) -> Result<(), RegistryError> + Send + Sync + 'a;
 
 impl Registry {
-    /// Signs everything anew that is said of a version: its manifest, its artifacts' records, its yanking. What that key
-    /// has signed already stays as it is, so an interrupted call can be made again.
+    /// Signs all documents of a version with `key`: artifact records, the yanked mark, then the manifest. Documents that
+    /// this key has signed already stay as they are, so an interrupted call can be repeated.
     ///
     /// # Errors
-    /// If there is no such version, something of it is not signed by a trusted key, or it cannot be written. What came
-    /// before that in the order records, yanking, manifest is done.
+    /// If there is no such version, or a document is not signed by a trusted key or cannot be written. The documents
+    /// before it have been signed.
     pub async fn resign(&self, id: &StageId, key: &SigningKey) -> Result<Vec<Resigned>, RegistryError> {
         let component = self.manifest(id).await?.component.digest;
         let mut done = Vec::new();
@@ -47,18 +47,18 @@ impl Registry {
                 ArtifactRecord::open(text, place, &component, (target, engine), trusted).map(drop)
             };
             let name = record_name(&component, target, engine)?;
-            done.extend(self.resign_one::<ArtifactRecord>(&name, key, &opens, as_it_is).await?);
+            done.extend(self.resign_one::<ArtifactRecord>(&name, key, &opens, unchanged).await?);
         }
         let opens = |text: &[u8], place: &str, trusted: &TrustedKeys| Yanked::open(text, place, id, trusted).map(drop);
-        done.extend(self.resign_one::<Yanked>(&yanked_name(id), key, &opens, as_it_is).await?);
-        // The manifest last: whoever sees the new signature there knows that the rest is done.
+        done.extend(self.resign_one::<Yanked>(&yanked_name(id), key, &opens, unchanged).await?);
+        // Last, so that a new signature on the manifest means that all others are done.
         let opens =
             |text: &[u8], place: &str, trusted: &TrustedKeys| Manifest::open(text, place, id, trusted).map(drop);
         done.extend(self.resign_one::<Manifest>(&manifest_name(id), key, &opens, published_by).await?);
         Ok(done)
     }
 
-    /// `None` if there is no such document.
+    /// Signs one document; returns `None` if it does not exist.
     async fn resign_one<D: Document>(
         &self,
         name: &str,
@@ -83,18 +83,19 @@ impl Registry {
     }
 }
 
-fn as_it_is(payload: Vec<u8>, _: &PublicKey) -> Vec<u8> {
+/// Keeps the payload.
+fn unchanged(payload: Vec<u8>, _: &PublicKey) -> Vec<u8> {
     payload
 }
 
-/// A manifest names its signer. Fields that this version does not know stay.
+/// Names the new signer in a manifest. Unknown fields stay.
 fn published_by(payload: Vec<u8>, signer: &PublicKey) -> Vec<u8> {
     match serde_json::from_slice(&payload) {
         Ok(Value::Object(mut fields)) => {
             fields.insert("publisher".to_owned(), signer.id().into());
             Value::Object(fields).to_string().into_bytes()
         }
-        // It has been read as a manifest before this.
+        // Cannot happen: the payload was read as a manifest before.
         _ => payload,
     }
 }

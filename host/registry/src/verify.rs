@@ -1,4 +1,4 @@
-//! Checking a version from end to end, as an operator does before pinning it.
+//! Checks all documents and blobs of a version, as an operator does before pinning it.
 
 use serde::Serialize;
 
@@ -6,23 +6,23 @@ use crate::error::RegistryError;
 use crate::name::StageId;
 use crate::registry::Registry;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// `manifest`, `component`, `artifact x86_64-wasmtime-48.1`, `not yanked`
     pub what: String,
-    /// What is wrong; absent if nothing is.
+    /// What is wrong; absent if the check passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// What was found.
+    /// What was found; empty if the check failed.
     pub found: String,
 }
 
 impl Registry {
-    /// Looks at everything of a version: signatures, digests, all artifacts. Goes on after the first problem.
+    /// Checks signatures and digests of a version and all its artifacts. Continues after the first problem.
     ///
     /// # Errors
-    /// If there is no such version or the store cannot be read; what is wrong with the version is in the checks.
+    /// If there is no such version or the store cannot be read. Problems of the version are in the checks.
     pub async fn verify(&self, id: &StageId) -> Result<Vec<Check>, RegistryError> {
         let mut checks = Vec::new();
         let manifest = match self.manifest(id).await {

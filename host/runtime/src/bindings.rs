@@ -1,11 +1,11 @@
-//! The Rust side of `wit/`, generated.
+//! Types and traits generated from `wit/`.
 #![allow(missing_docs, clippy::all)]
 
 wasmtime::component::bindgen!({
     path: "../../wit",
     inline: "
         package toq:host;
-        /// Everything that any world may import, and both kinds of export.
+        /// All interfaces that a world may import, and both kinds of export.
         world host {
             import toq:media/types@1.0.0;
             import toq:media/progress@1.0.0;
@@ -28,7 +28,7 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
     with: {
-        "toq:media/objects.object": crate::imports::objects::OpenObject,
-        "toq:media/object-writer.writer": crate::imports::writer::OpenWriter,
+        "toq:media/objects.object": crate::host::handles::OpenObject,
+        "toq:media/object-writer.writer": crate::host::handles::OpenWriter,
     },
 });

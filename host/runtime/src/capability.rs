@@ -1,8 +1,8 @@
-//! What the host can do for a stage, as traits.
+//! The capabilities behind a stage's imports, as traits.
 //!
-//! The runtime links a component's imports to these and knows nothing of who implements them: S3 and MediaConvert in
-//! production, the same APIs on loopback on one machine, a recording in a replay. Grants, limits and accounting are the
-//! runtime's own business and stand in front of every implementation, so that none can forget them.
+//! The runtime links a component's imports to these traits and does not know who implements them: S3 and MediaConvert in
+//! production, the same APIs on loopback in a local run, a record in a replay. The runtime itself checks grants and limits
+//! and counts bytes before it calls an implementation, so that no implementation can forget it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
 
-/// Every capability that a host can offer. Cheap to clone.
+/// All capabilities of a host. Cheap to clone.
 #[derive(Clone)]
 pub struct Capabilities {
     /// Stored objects.
@@ -24,24 +24,24 @@ pub struct Capabilities {
     pub http: Arc<dyn Http>,
 }
 
-/// Which call a capability is used in. Given to the implementations that need to know.
+/// The call in which a capability is used.
 #[derive(Clone, Debug)]
 pub struct CallScope {
     /// The Step Functions state.
     pub state: String,
-    /// The execution's ARN; empty outside one.
+    /// The execution's ARN; empty outside an execution.
     pub execution: String,
     /// Retries of this state so far.
     pub attempt: u32,
-    /// The token that ends the state, where it waits for one.
+    /// The token that ends the state, if it waits for one.
     pub task_token: Option<String>,
     /// The batch as it was when the call began.
     pub batch: Arc<Batch>,
-    /// What made the objects written in this call: stored with each of them.
+    /// Stored with every object that the call writes.
     pub provenance: Arc<Provenance>,
 }
 
-/// Which bytes made an object. Answers "which version processed this batch?" years later.
+/// The stage that made an object. Answers "which version processed this batch?" years later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
     /// The stage's name.
@@ -52,7 +52,7 @@ pub struct Provenance {
     pub digest: String,
 }
 
-/// What a store knows of an object without reading it.
+/// What a store knows about an object without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -62,12 +62,12 @@ pub struct ObjectInfo {
     /// Without quotes.
     pub etag: String,
     pub content_type: Option<String>,
-    /// CRC-32 of the whole object, where the store keeps one.
+    /// CRC-32 of the whole object, if the store has one.
     pub crc32: Option<u32>,
     pub fingerprint: Option<String>,
 }
 
-/// Digests of an object's bytes, and the entity tag of exactly those bytes.
+/// Digests of an object's bytes, and the entity tag of the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -89,48 +89,48 @@ pub struct NewObject {
     pub provenance: Arc<Provenance>,
 }
 
-/// Stored objects. Keys are within the one media bucket. Entity tags carry no quotes.
+/// Stored objects. All keys are in the media bucket. Entity tags have no quotes.
 ///
-/// Errors are [`Failure`]s whose case the stage can act on: `Missing`, `Mismatch` (an `if_match` that does not),
-/// `Denied`, `Transient` for everything that a retry may cure.
+/// Errors: a [`Failure`] whose case the stage can act on: `Missing`, `Mismatch` (the object is not the version of
+/// `if_match`), `Denied`, or `Transient` if a retry may succeed.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
-    /// What the store knows of `key`.
+    /// Returns what the store knows about `key`.
     async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure>;
-    /// Streams the object once, in bounded memory.
+    /// Returns the object's digests. Streams it once, in bounded memory.
     async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure>;
-    /// Opens one version of the object; every read is from that version.
+    /// Opens one version of the object. Every read is from that version.
     async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure>;
-    /// Begins an object. Nothing is visible before [`ObjectWriter::finish`].
+    /// Begins a new object. Nothing is visible before [`ObjectWriter::finish`].
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure>;
-    /// Adds one tag, keeping the others.
+    /// Adds one tag and keeps the others.
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
 }
 
 /// An open object.
 #[async_trait]
 pub trait ObjectReader: Send {
-    /// As of when it was opened.
+    /// Returns the object's facts as of when it was opened.
     fn info(&self) -> &ObjectInfo;
-    /// At most `len` bytes from `offset`, fewer only at the end.
+    /// Returns `len` bytes from `offset`, fewer only at the end.
     async fn read(&mut self, offset: u64, len: u32) -> Result<Bytes, Failure>;
 }
 
-/// An object in the making. Dropping it must leave nothing behind in the store (an upload in parts is aborted in the
+/// An object that is being written. Dropping it must leave nothing in the store (a multipart upload is aborted in the
 /// background); [`abort`](ObjectWriter::abort) does the same and waits for it.
 #[async_trait]
 pub trait ObjectWriter: Send {
     /// Adds bytes.
     async fn append(&mut self, bytes: Bytes) -> Result<(), Failure>;
-    /// Adds `len` bytes of a stored object from `offset`, copied by the store itself where it can.
+    /// Adds `len` bytes of a stored object from `offset`. The store copies them itself if it can.
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure>;
-    /// Makes it visible, whole. The info carries the CRC-32 where all bytes went through the host.
+    /// Makes the whole object visible. The info has the CRC-32 if all bytes went through the host.
     async fn finish(self: Box<Self>) -> Result<ObjectInfo, Failure>;
-    /// Gives it up.
+    /// Discards it.
     async fn abort(self: Box<Self>);
 }
 
-/// One MP4 to make; see `transcoder.output` of the WIT contract.
+/// One MP4 file to make; see `transcoder.output` of the WIT contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -138,9 +138,9 @@ pub struct TranscodeOutput {
     pub name: String,
     pub key: String,
     pub pixels: PixelSize,
-    /// Bits per second, the highest.
+    /// The highest rate, in bits per second.
     pub video_bitrate: u32,
-    /// `None` for a file without sound.
+    /// In bits per second; `None` for a file without sound.
     pub audio_bitrate: Option<u32>,
 }
 
@@ -158,16 +158,16 @@ pub struct TranscodeJob {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Submission {
-    /// Accepted, under this id.
+    /// The job is accepted under this id.
     Running(String),
-    /// Made before from the same source, and still there.
+    /// The outputs were made earlier from the same source and still exist.
     UpToDate(Vec<Rendition>),
 }
 
 /// The transcoding service.
 #[async_trait]
 pub trait Transcoder: Send + Sync + 'static {
-    /// Submits a job; the same job in the same execution is started once.
+    /// Submits a job. The same job in the same execution is started once.
     async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure>;
 }
 
@@ -184,7 +184,9 @@ pub struct WebhookReply {
 /// The backend's callback endpoint.
 #[async_trait]
 pub trait Webhook: Send + Sync + 'static {
-    /// One signed attempt. `Denied` without an address or a secret.
+    /// Sends one signed request.
+    ///
+    /// Errors: `Denied` if no address or no secret is configured.
     async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure>;
 }
 
@@ -201,7 +203,7 @@ pub struct HttpRequest {
     pub max_response: usize,
 }
 
-/// Its response.
+/// The response to an [`HttpRequest`].
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct HttpResponse {
@@ -210,9 +212,9 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
-/// Other HTTP services. The runtime has checked the host against the pin's grants before it calls this.
+/// Other HTTP services. The runtime checks the host against the pin's grants before it calls this.
 #[async_trait]
 pub trait Http: Send + Sync + 'static {
-    /// Sends one request; redirects are not followed.
+    /// Sends one request. Redirects are not followed.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure>;
 }

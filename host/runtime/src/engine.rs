@@ -1,8 +1,7 @@
-//! The one engine: compiler settings, and the clock that keeps guests from running forever.
+//! The wasmtime engine: its settings, and the clock that ends guests at their deadline.
 //!
-//! What is compiled on one machine and mapped on another must agree in everything: [`engine_config`] is what both use,
-//! and a [`Target`] names the processor outright. By itself wasmtime would compile for whatever the publisher's machine
-//! happens to have.
+//! The machine that compiles a component and the machine that maps the result must use the same settings, which are
+//! [`engine_config`]. A [`Target`] names the processor, because wasmtime by default compiles for the publisher's machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,22 +10,23 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
-/// How often a running guest is asked whether its time is up, and lets others run.
+/// How often a running guest yields to others and has its deadline checked.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Stack for guest code. Deep recursion in a decoder ends here, as a trap.
+/// Stack for guest code, in bytes. Recursion that goes deeper ends in a trap.
 const WASM_STACK: usize = 1 << 20;
-/// Stack for guest and host code together.
+/// Stack for guest and host code together, in bytes.
 const CALL_STACK: usize = 2 << 20;
 
-/// What compiled artifacts are labelled with: an artifact is for a host with exactly this label. A host without a compiler
-/// cannot ask wasmtime what its artifacts would look like; it can compare labels before it downloads megabytes.
+/// The label of compiled artifacts: an artifact is for hosts with exactly this label. A host without a compiler cannot
+/// ask wasmtime whether an artifact fits, but it can compare labels before it downloads megabytes.
 ///
-/// The first number is wasmtime's, the second one ours. It goes up with everything that makes wasmtime refuse older
-/// artifacts, which a test below notices, and with every mended defect of the compiler, which no test can.
+/// The first number is wasmtime's major version, the second one is this project's. Raise the second one with every change
+/// that makes wasmtime refuse older artifacts (a test below fails then) and with every security fix of the compiler (no
+/// test can notice that).
 pub const ENGINE: &str = "wasmtime-48.1";
 
-/// Why an engine could not be made.
+/// Why an engine could not be created or could not compile.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// wasmtime refused the configuration.
@@ -35,33 +35,32 @@ pub enum EngineError {
     /// The component does not compile.
     #[error("the component does not compile for {target}: {reason}")]
     Compile {
-        /// For what it was to be compiled.
+        /// The processor to compile for.
         target: Target,
-        /// What wasmtime says.
+        /// wasmtime's message.
         reason: String,
     },
-    /// No thread for the epoch clock.
+    /// The thread of the epoch clock could not be started.
     #[error("could not start the epoch clock's thread: {0}")]
     Clock(#[from] std::io::Error),
 }
 
-/// A processor that artifacts are made for.
+/// A processor that artifacts are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Target {
-    /// Intel and AMD with AVX2, as Lambda's `x86_64` has it (AWS Lambda Developer Guide, "Using Advanced Vector
-    /// Extensions 2").
+    /// Intel and AMD with AVX2, Lambda's `x86_64` (AWS Lambda Developer Guide, "Using Advanced Vector Extensions 2").
     #[serde(rename = "x86_64")]
     X86_64,
-    /// Arm with large system extensions, as Lambda's `arm64` (Graviton2 and later) has it.
+    /// Arm with large system extensions, Lambda's `arm64` (Graviton2 and later).
     #[serde(rename = "arm64")]
     Arm64,
 }
 
 impl Target {
-    /// All of them.
+    /// Both targets.
     pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
 
-    /// What this code runs on; `None` on a machine that Lambda has none of.
+    /// Returns this machine's target; `None` if Lambda has no such processor.
     pub fn of_this_machine() -> Option<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Some(Self::X86_64),
@@ -70,7 +69,7 @@ impl Target {
         }
     }
 
-    /// As Lambda calls it.
+    /// Returns Lambda's name for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -78,7 +77,7 @@ impl Target {
         }
     }
 
-    /// As compilers call it.
+    /// Returns the target triple.
     pub fn triple(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
@@ -86,8 +85,8 @@ impl Target {
         }
     }
 
-    /// The instruction set extensions that code for it uses, as Cranelift calls them. An artifact is refused by a
-    /// machine without one of them.
+    /// Returns the instruction set extensions that compiled code uses, by Cranelift's names. A machine without one of
+    /// them refuses the artifact.
     #[cfg(feature = "compiler")]
     fn features(self) -> &'static [&'static str] {
         match self {
@@ -122,13 +121,12 @@ impl std::str::FromStr for Target {
         match text {
             "x86_64" | "x86-64" | "amd64" => Ok(Self::X86_64),
             "arm64" | "aarch64" => Ok(Self::Arm64),
-            _ => Err(format!("{text:?} is no target; there are x86_64 and arm64")),
+            _ => Err(format!("unknown target {text:?}; the targets are x86_64 and arm64")),
         }
     }
 }
 
-/// Compiles a component ahead of time for a target, which need not be this machine. Only the machine that maps the result
-/// has to be one.
+/// Compiles a component ahead of time for a target, which need not be this machine's.
 ///
 /// # Errors
 /// If the bytes are not a component that the engine accepts.
@@ -138,23 +136,22 @@ pub fn precompile_for(target: Target, component: &[u8]) -> Result<Vec<u8>, Engin
     let mut config = engine_config();
     config.target(target.triple()).map_err(refused)?;
     for feature in target.features() {
-        // SAFETY: the flag says what the target's processors can do, and wasmtime checks it again before it maps the code.
+        // SAFETY: all processors of the target have the extension, and wasmtime checks for it before it maps the code.
         unsafe { config.cranelift_flag_enable(feature) };
     }
     let engine = Engine::new(&config).map_err(refused)?;
     engine.precompile_component(component).map_err(|e| EngineError::Compile { target, reason: format!("{e:#}") })
 }
 
-/// The configuration that every engine of this project uses: whoever compiles a component and whoever maps the result
-/// must agree on all of it.
+/// Returns the configuration of every engine of this project, for compiling and for mapping.
 ///
-/// Memory is allocated on demand; the 4 GiB of address space which wasmtime reserves per memory cost nothing but let it
-/// leave out bounds checks. What a guest really may use is limited per call (see `Limits`).
+/// Memory is allocated on demand. The 4 GiB of address space that wasmtime reserves per memory cost nothing and save
+/// bounds checks. How much a guest may use is limited per call (see [`Limits`](crate::Limits)).
 pub fn engine_config() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        // Guests use WASI 0.2 only; without the async ABI a call is cheaper and there is less to attack.
+        // Guests use WASI 0.2 only. Without the async ABI calls are cheaper and the attack surface is smaller.
         .concurrency_support(false)
         .wasm_simd(true)
         .wasm_relaxed_simd(false)
@@ -164,7 +161,7 @@ pub fn engine_config() -> Config {
         .async_stack_size(CALL_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .memory_init_cow(true)
-        // Traps name functions without it; it would only add places in the WebAssembly, and a tenth to every artifact.
+        // Traps name functions without it. It would add offsets into the WebAssembly and 10 % to every artifact.
         .generate_address_map(false);
     #[cfg(feature = "compiler")]
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
@@ -179,22 +176,22 @@ pub struct StageEngine {
 }
 
 impl StageEngine {
-    /// An engine for this machine.
+    /// Returns an engine for this machine.
     ///
     /// # Errors
-    /// If wasmtime refuses the configuration or no thread can be started.
+    /// If wasmtime refuses the configuration, or the clock's thread cannot be started.
     pub fn new() -> Result<Self, EngineError> {
         let engine = Engine::new(&engine_config()).map_err(|e| EngineError::Configuration(format!("{e:#}")))?;
         let clock = Arc::new(EpochClock::start(engine.clone())?);
         Ok(Self { engine, _clock: clock })
     }
 
-    /// The wasmtime engine.
+    /// Returns the wasmtime engine.
     pub fn wasmtime(&self) -> &Engine {
         &self.engine
     }
 
-    /// Compiles a component ahead of time; [`Stage::load_precompiled`](crate::Stage::load_precompiled) takes the result.
+    /// Compiles a component ahead of time, for [`Stage::load_precompiled`](crate::Stage::load_precompiled).
     ///
     /// # Errors
     /// If the bytes are not a component that this engine accepts.
@@ -203,8 +200,8 @@ impl StageEngine {
         self.engine.precompile_component(component).map_err(|e| EngineError::Configuration(format!("{e:#}")))
     }
 
-    /// A text that is equal for two engines exactly when one can load what the other precompiled: part of a cached
-    /// artifact's name.
+    /// Returns a text that is equal for two engines exactly if one can load what the other compiled. It is part of a
+    /// cached artifact's name.
     #[cfg(feature = "compiler")]
     pub fn compatibility(&self) -> String {
         use std::hash::{Hash, Hasher};
@@ -240,7 +237,7 @@ impl Drop for EpochClock {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // The thread holds nothing that could panic; it ends within one tick.
+            // The thread cannot panic and ends within one tick.
             let _ = thread.join();
         }
     }
@@ -253,8 +250,8 @@ mod tests {
 
     use super::*;
 
-    /// What the label stands for: the SHA-256 of what wasmtime writes into an artifact's engine section (its version,
-    /// compiler flags, tunables, features), per target.
+    /// The SHA-256 of the engine section that wasmtime writes into artifacts under this label (its version, compiler
+    /// flags, tunables, features), per target.
     const LABELLED: (&str, [(Target, &str); 2]) = (
         "wasmtime-48.1",
         [
@@ -263,7 +260,7 @@ mod tests {
         ],
     );
 
-    /// The section of that name in a 64-bit little-endian ELF file, which artifacts are.
+    /// Returns a section of an artifact, which is a 64-bit little-endian ELF file.
     fn section<'a>(elf: &'a [u8], name: &str) -> &'a [u8] {
         let number = |at: usize, bytes: usize| {
             let mut le = [0; 8];
@@ -282,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn artifacts_that_wasmtime_would_tell_apart_have_different_labels() {
+    fn the_label_changes_with_the_engine_section_of_artifacts() {
         let written = Target::ALL.map(|target| {
             let artifact = precompile_for(target, b"\0asm\x0d\0\x01\0").unwrap();
             (target, hex::encode(Sha256::digest(section(&artifact, ".wasmtime.engine"))))
@@ -291,9 +288,9 @@ mod tests {
         assert_eq!(
             written.each_ref().map(|(target, digest)| (*target, digest.as_str())),
             digests,
-            "wasmtime now writes something else into artifacts: raise the number in ENGINE, then note label and digests here"
+            "wasmtime writes a different engine section: raise the second number in ENGINE, then update label and digests here"
         );
-        assert_eq!(label, ENGINE, "note what wasmtime writes under this label");
+        assert_eq!(label, ENGINE, "update label and digests here");
     }
 
     #[test]

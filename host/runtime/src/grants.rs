@@ -1,10 +1,10 @@
-//! What a pin allows a stage on top of its world: which keys, which HTTP hosts.
+//! What a pin grants a stage within its world: keys and HTTP hosts.
 
 use serde::{Deserialize, Serialize};
 use stagehost_batch::{Case, Failure};
 
-/// Key prefixes and hosts, as written in a pin. `{listingId}` stands for the batch's listing, so that a stage that works
-/// for one listing cannot touch another's files.
+/// Key prefixes and hosts, as written in a pin. `{listingId}` stands for the batch's listing, so that a call for one
+/// listing cannot touch another's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Grants {
@@ -16,10 +16,10 @@ pub struct Grants {
     pub http: Vec<String>,
 }
 
-/// A grant that makes no sense.
+/// Why a grant is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
-    /// Only `{listingId}` is known.
+    /// It has a placeholder other than `{listingId}`.
     #[error("the grant \"{grant}\" has an unknown placeholder; only {{listingId}} is known")]
     UnknownPlaceholder {
         /// The grant as written.
@@ -28,13 +28,13 @@ pub enum GrantError {
     /// An empty prefix would grant the whole bucket.
     #[error("an empty prefix would grant every object of the bucket; name one, such as \"{{listingId}}/raw/\"")]
     EmptyPrefix,
-    /// The host's bookkeeping, among it the pins themselves.
+    /// It would grant the host's own documents, which include the pins.
     #[error("the grant \"{grant}\" is below pipeline/, which is the host's own")]
     HostsOwn {
         /// The grant as written.
         grant: String,
     },
-    /// A prefix that does not end at a segment would also grant its neighbours.
+    /// A prefix that does not end with `/` would also grant keys beside the folder.
     #[error("the grant \"{grant}\" must end with \"/\", or it would also grant keys beside it")]
     OpenPrefix {
         /// The grant as written.
@@ -43,10 +43,10 @@ pub enum GrantError {
 }
 
 impl Grants {
-    /// Checks the texts.
+    /// Checks the grants as written.
     ///
     /// # Errors
-    /// The first grant that makes no sense.
+    /// The first invalid grant.
     pub fn check(&self) -> Result<(), GrantError> {
         for grant in self.read.iter().chain(&self.write) {
             if grant.is_empty() {
@@ -66,24 +66,24 @@ impl Grants {
         Ok(())
     }
 
-    /// The grants for one listing.
-    pub(crate) fn resolve(&self, listing: &str) -> Resolved {
+    /// Returns the grants for one listing.
+    pub(crate) fn for_listing(&self, listing: &str) -> ListingGrants {
         let fill = |prefixes: &[String]| prefixes.iter().map(|p| p.replace("{listingId}", listing)).collect();
-        Resolved { read: fill(&self.read), write: fill(&self.write), http: self.http.clone() }
+        ListingGrants { read: fill(&self.read), write: fill(&self.write), http: self.http.clone() }
     }
 }
 
-/// Grants with their placeholders filled in.
+/// Grants for one listing: the placeholders are filled in.
 #[derive(Clone, Debug)]
-pub(crate) struct Resolved {
+pub(crate) struct ListingGrants {
     read: Vec<String>,
     write: Vec<String>,
     http: Vec<String>,
 }
 
-impl Resolved {
+impl ListingGrants {
     pub(crate) fn may_read(&self, key: &str) -> Result<(), Failure> {
-        // What a stage may write it may read back: that is how it finds out what is up to date.
+        // A stage may read what it may write: it has to find out whether its outputs are up to date.
         if [&self.read, &self.write].into_iter().any(|prefixes| covers(prefixes, key)) {
             return Ok(());
         }
@@ -112,7 +112,7 @@ fn covers(prefixes: &[String], key: &str) -> bool {
     prefixes.iter().any(|prefix| key.strip_prefix(prefix.as_str()).is_some_and(safe))
 }
 
-/// Keys are opaque to S3, but not to every store and not to people: nothing may look like a way out of its prefix.
+/// Returns whether the rest of a key stays below its prefix. S3 does not interpret `..`; other stores and people do.
 fn safe(rest: &str) -> bool {
     !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
@@ -125,13 +125,13 @@ fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
 mod tests {
     use super::*;
 
-    fn grants() -> Resolved {
+    fn grants() -> ListingGrants {
         Grants {
             read: vec!["{listingId}/raw/".into()],
             write: vec!["{listingId}/thumb/".into()],
             http: vec!["api.example.org".into()],
         }
-        .resolve("51")
+        .for_listing("51")
     }
 
     #[test]
@@ -143,28 +143,28 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_written_may_be_read_back_but_not_the_reverse() {
+    fn a_write_grant_includes_reading_but_a_read_grant_does_not_include_writing() {
         assert!(grants().may_read("51/thumb/photo/a.jpg").is_ok());
         assert!(grants().may_write("51/thumb/photo/a.jpg").is_ok());
         assert!(grants().may_write("51/raw/photo/a.jpg").is_err());
     }
 
     #[test]
-    fn nothing_climbs_out_of_its_prefix() {
+    fn keys_that_lead_out_of_their_prefix_are_refused() {
         for key in ["51/raw/../../52/raw/a.jpg", "51/raw//a", "51/raw/./a", "51/raw/", "51/raw"] {
             assert!(grants().may_read(key).is_err(), "{key}");
         }
     }
 
     #[test]
-    fn http_hosts_are_compared_whole() {
+    fn http_hosts_must_match_completely() {
         assert!(grants().may_call("API.example.org").is_ok());
         assert!(grants().may_call("api.example.org.evil.test").is_err());
         assert!(grants().may_call("api.example.org:8080").is_err());
     }
 
     #[test]
-    fn grants_that_open_too_much_are_refused() {
+    fn grants_that_cover_too_much_are_refused() {
         let grant = |read: &str| Grants { read: vec![read.into()], ..Grants::default() }.check();
         assert_eq!(grant(""), Err(GrantError::EmptyPrefix));
         assert!(matches!(grant("{listingId}/raw"), Err(GrantError::OpenPrefix { .. })));

@@ -1,14 +1,14 @@
 //! Loads, confines and calls stage components.
 //!
-//! A component is untrusted twice over: it may be somebody else's code, and it decodes somebody else's files. So every
-//! call gets a fresh store with its own memory, a deadline and only those imports which its world and its pin grant; and
-//! everything that goes wrong inside comes out as a typed [`Failure`](stagehost_batch::Failure) while the host lives on.
+//! A component is untrusted twice: it may be somebody else's code, and it decodes somebody else's files. Every call
+//! therefore gets a fresh store with its own memory, a deadline and only the imports that its world and its pin grant.
+//! Everything that goes wrong inside comes out as a typed [`Failure`](stagehost_batch::Failure), and the host goes on.
 //!
-//! This crate knows no AWS and no files: what a stage may do to the outside world is given to it as
-//! [`capability`] traits.
+//! This crate knows no AWS and no files: what a stage may do to the outside world is passed in as [`capability`] traits.
 
 pub mod capability;
 
+mod additions;
 mod bindings;
 mod call;
 mod convert;
@@ -16,22 +16,28 @@ mod cores;
 mod engine;
 mod fanout;
 mod grants;
-mod imports;
+mod host;
+mod interceptor;
+mod invoke;
 mod limits;
+mod lock;
+mod observer;
+mod output_tail;
 mod stage;
-mod stderr;
 mod trap;
-mod witness;
 mod world;
 
-pub use call::{CallReport, CallRequest};
-pub use convert::Additions;
+pub use additions::Additions;
+pub use call::{CallInput, CallOutput, CallReport, CallRequest};
 #[cfg(feature = "compiler")]
 pub use engine::precompile_for;
 pub use engine::{ENGINE, EngineError, StageEngine, Target, engine_config};
-pub use fanout::{AssetEvent, BatchOutcome, Fanout, FanoutRequest, Observer};
+pub use fanout::{BatchOutcome, Fanout, FanoutRequest};
 pub use grants::{GrantError, Grants};
+pub use host::wasi::{Clocks, ClocksAndRandom};
+pub use interceptor::{CallEnd, Interception, Interceptor};
 pub use limits::Limits;
+pub use lock::lock;
+pub use observer::{AssetEvent, Observer};
 pub use stage::{LoadError, Stage, StageIdentity};
-pub use witness::{CallInput, CallOutput, CallWitness, Clocks, Surroundings, Witness, Witnessed};
 pub use world::{CONTRACT_VERSION, Export, Finding, Names, World, check, names_of};

@@ -1,19 +1,19 @@
-//! How much a call may use, and the counters that hold it to that.
+//! How much a call may use, and the counters that enforce it.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-/// A component consists of one memory and a few instances (the guest, its WASI adapter, shims); interpreters for other
-/// languages link a dozen more.
+/// A component has one memory and a few instances (the guest, its WASI adapter, shims). Interpreters for other languages
+/// link a dozen more.
 const MAX_INSTANCES: usize = 64;
 const MAX_TABLES: usize = 64;
 const MAX_MEMORIES: usize = 8;
 /// Function tables of a large guest (an embedded Python) have some 20,000 elements.
 const MAX_TABLE_ELEMENTS: usize = 200_000;
 
-/// What one call of a stage may use; from its pin.
+/// What one call of a stage may use, from its pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
@@ -30,18 +30,18 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The deadline as a duration.
+    /// Returns the deadline as a duration.
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
     }
 
-    /// The memory limit in bytes.
+    /// Returns the memory limit in bytes.
     pub fn memory_bytes(&self) -> usize {
         (self.memory_mib as usize) << 20
     }
 }
 
-/// Counts what one store uses.
+/// Counts what one store uses and refuses more than its limits.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit: usize,
@@ -55,12 +55,12 @@ impl Meter {
         Self { limit: limits.memory_bytes(), used: 0, peak: 0, refused: false }
     }
 
-    /// Whether the guest asked for more than it may have.
+    /// Returns whether the guest was refused memory or a table.
     pub(crate) fn refused(&self) -> bool {
         self.refused
     }
 
-    /// The most linear memory that was in use at once, in bytes.
+    /// Returns the most linear memory that was in use at once, in bytes.
     pub(crate) fn peak(&self) -> usize {
         self.peak
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_holds_over_all_memories_together() {
+    fn the_limit_is_for_all_memories_together() {
         let mut meter = Meter::new(&Limits { memory_mib: 1, deadline_ms: 1 });
         assert!(meter.memory_growing(0, 600 << 10, None).unwrap());
         assert!(!meter.memory_growing(0, 600 << 10, None).unwrap(), "a second memory shares the same limit");

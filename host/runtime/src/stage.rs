@@ -1,4 +1,5 @@
-//! A loaded component: checked against its world, linked to exactly what that grants, ready to be instantiated.
+//! A loaded component: checked against its world, linked to exactly the imports that the world grants, ready to be
+//! instantiated.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use crate::bindings::exports::toq::media::{asset_stage, batch_stage};
 use crate::bindings::toq::media;
-use crate::call::CallState;
 use crate::engine::StageEngine;
+use crate::host::state::CallState;
 use crate::world::{Export, Finding, Names, World, check};
 
-/// Which bytes run, and what they are called.
+/// A stage's name and version, and the exact bytes that run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StageIdentity {
     /// `thumbnails`
@@ -25,21 +26,21 @@ pub struct StageIdentity {
 }
 
 impl StageIdentity {
-    /// The digest of a component's bytes as it is written everywhere.
+    /// Returns the digest of a component's bytes, as pins and documents write it.
     pub fn digest_of(component: &[u8]) -> String {
         format!("sha256:{}", hex::encode(Sha256::digest(component)))
     }
 }
 
-/// Why a component cannot serve as a stage.
+/// Why a component cannot be loaded as a stage.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// It is not a component, or this engine cannot run it.
+    /// It is not a component, or not one that this engine can run.
     #[error("the stage {stage} cannot be loaded: {reason}")]
     Component {
         /// The stage's name.
         stage: String,
-        /// What wasmtime says.
+        /// wasmtime's message.
         reason: String,
     },
     /// It does not fit its world.
@@ -49,7 +50,7 @@ pub enum LoadError {
         stage: String,
         /// The world it is pinned under.
         world: World,
-        /// Everything that is wrong.
+        /// All mismatches.
         findings: Vec<Finding>,
     },
 }
@@ -72,7 +73,7 @@ enum Exports {
     Batch(batch_stage::GuestIndices),
 }
 
-/// An instance of it, by kind.
+/// An instance of a stage, by kind.
 pub(crate) enum Instance {
     Asset(asset_stage::Guest),
     Batch(batch_stage::Guest),
@@ -85,10 +86,10 @@ impl std::fmt::Debug for Stage {
 }
 
 impl Stage {
-    /// Compiles and loads a component. Takes seconds for a large one: not for use within a request.
+    /// Compiles and loads a component. A large one takes seconds.
     ///
     /// # Errors
-    /// If it is no component or does not fit its world.
+    /// If the bytes are not a component, or it does not fit the world.
     #[cfg(feature = "compiler")]
     pub fn compile(
         engine: &StageEngine,
@@ -98,7 +99,7 @@ impl Stage {
     ) -> Result<Self, LoadError> {
         let names = crate::world::names_of(bytes)
             .map_err(|reason| LoadError::Component { stage: identity.name.clone(), reason })?;
-        fits(&identity, world, &names)?;
+        check_world(&identity, world, &names)?;
         let component = Component::from_binary(engine.wasmtime(), bytes)
             .map_err(|e| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") })?;
         Self::link(engine, identity, world, &component)
@@ -107,18 +108,18 @@ impl Stage {
     /// Maps a component that was compiled ahead of time.
     ///
     /// # Errors
-    /// If the artifact is for another engine or does not fit its world.
+    /// If the artifact is for another engine, or the component does not fit the world.
     ///
     /// # Safety
-    /// The file is native code and will be run. It must have been made by
-    /// [`StageEngine::precompile`] and not changed since: check its digest first, and let nobody else write to it.
+    /// The file is native code and will be run. It must have been made by [`StageEngine::precompile`] and be unchanged
+    /// since: the caller must check its digest and keep others from writing to it.
     pub unsafe fn load_precompiled(
         engine: &StageEngine,
         identity: StageIdentity,
         world: World,
         artifact: &Path,
     ) -> Result<Self, LoadError> {
-        // SAFETY: the caller vouches for the file.
+        // SAFETY: required of the caller, see above.
         let component = unsafe { Component::deserialize_file(engine.wasmtime(), artifact) }
             .map_err(|e| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") })?;
         Self::link(engine, identity, world, &component)
@@ -135,7 +136,7 @@ impl Stage {
             imports: kind.imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
             exports: kind.exports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect(),
         };
-        fits(&identity, world, &names)?;
+        check_world(&identity, world, &names)?;
         let broken =
             |e: wasmtime::Error| LoadError::Component { stage: identity.name.clone(), reason: format!("{e:#}") };
         let linker = linker(engine, world).map_err(broken)?;
@@ -147,12 +148,12 @@ impl Stage {
         Ok(Self { engine: engine.clone(), identity: Arc::new(identity), world, pre, exports })
     }
 
-    /// Which bytes these are.
+    /// Returns the stage's name, version and digest.
     pub fn identity(&self) -> &Arc<StageIdentity> {
         &self.identity
     }
 
-    /// The world it was checked against.
+    /// Returns the world that the component was checked against.
     pub fn world(&self) -> World {
         self.world
     }
@@ -170,7 +171,7 @@ impl Stage {
     }
 }
 
-fn fits(identity: &StageIdentity, world: World, names: &Names) -> Result<(), LoadError> {
+fn check_world(identity: &StageIdentity, world: World, names: &Names) -> Result<(), LoadError> {
     let findings = check(names, world);
     if findings.is_empty() {
         return Ok(());
@@ -178,7 +179,7 @@ fn fits(identity: &StageIdentity, world: World, names: &Names) -> Result<(), Loa
     Err(LoadError::World { stage: identity.name.clone(), world, findings })
 }
 
-/// Links what the world grants and nothing else, so that even a gap in the check above could not hand out more.
+/// Links the interfaces that the world grants and no others, so that a gap in the check by name grants nothing.
 fn linker(engine: &StageEngine, world: World) -> wasmtime::Result<Linker<CallState>> {
     type Host = HasSelf<CallState>;
     let mut linker = Linker::new(engine.wasmtime());

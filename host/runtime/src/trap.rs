@@ -1,5 +1,4 @@
-//! From the many ways in which a component breaks to the three failures that the host reports: `Stage.Timeout`,
-//! `Stage.OutOfMemory`, `Stage.Trapped`.
+//! Classifies how a component broke: `Stage.Timeout`, `Stage.OutOfMemory` or `Stage.Trapped`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,28 +7,28 @@ use stagehost_batch::{Case, Failure};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::limits::Limits;
-use crate::stderr::Tail;
+use crate::output_tail::OutputTail;
 
-/// How many frames of a backtrace a person needs to find the place.
+/// How many frames of a backtrace are reported.
 const FRAMES: usize = 6;
 
-/// Raised by the epoch callback.
+/// The error with which the epoch callback ends a guest.
 #[derive(Debug, thiserror::Error)]
 #[error("the call's deadline passed")]
 pub(crate) struct DeadlinePassed;
 
-/// The failure of a call that ran out of time.
+/// Returns the failure of a call that ran out of time.
 pub(crate) fn timed_out(allowed: Duration) -> Failure {
     Failure::new(Case::Timeout, format!("the stage did not finish within {} ms", allowed.as_millis()))
 }
 
-/// What `error` means for the asset or the state it happened in.
+/// Returns the failure that `error` means for its asset or state.
 pub(crate) fn classify(
     error: &wasmtime::Error,
     refused_memory: bool,
     limits: &Limits,
     allowed: Duration,
-    stderr: &Tail,
+    output: &OutputTail,
 ) -> Failure {
     if error.downcast_ref::<DeadlinePassed>().is_some() || error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return timed_out(allowed);
@@ -45,8 +44,8 @@ pub(crate) fn classify(
         None => error.root_cause().to_string(),
     };
     let mut message = format!("the stage broke: {cause}");
-    if let Some(said) = last_words(&stderr.text()) {
-        let _ = write!(message, "; it said: {said}");
+    if let Some(printed) = last_lines(&output.text()) {
+        let _ = write!(message, "; it printed: {printed}");
     }
     let frames = frames(error);
     if !frames.is_empty() {
@@ -55,16 +54,17 @@ pub(crate) fn classify(
     Failure::new(Case::Trapped, message)
 }
 
-/// A Rust guest prints its panic before it traps; the hint to set RUST_BACKTRACE behind it helps nobody here.
-fn last_words(said: &str) -> Option<String> {
+/// Returns the last two lines that a guest printed. A Rust guest prints its panic before it traps; the hint to set
+/// RUST_BACKTRACE, which follows it, is of no use here.
+fn last_lines(printed: &str) -> Option<String> {
     let lines: Vec<&str> =
-        said.lines().filter(|line| !line.trim().is_empty() && !line.contains("RUST_BACKTRACE")).collect();
+        printed.lines().filter(|line| !line.trim().is_empty() && !line.contains("RUST_BACKTRACE")).collect();
     let tail = lines.get(lines.len().saturating_sub(2)..)?;
     let text: String = tail.join(" ").chars().take(300).collect();
     (!text.is_empty()).then_some(text)
 }
 
-/// The innermost functions, without those of the panic machinery.
+/// Returns the names of the innermost functions, without those of Rust's panic handling.
 fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     backtrace
@@ -92,10 +92,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_leave_out_the_hint() {
-        let said =
+    fn the_hint_about_backtraces_is_left_out() {
+        let printed =
             "thread '<unnamed>' panicked at src/lib.rs:7:5:\nno such tile\nnote: run with `RUST_BACKTRACE=1` ...";
-        assert_eq!(last_words(said).as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:7:5: no such tile"));
-        assert_eq!(last_words(""), None);
+        assert_eq!(last_lines(printed).as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:7:5: no such tile"));
+        assert_eq!(last_lines(""), None);
     }
 }

@@ -1,18 +1,18 @@
-//! Worlds: what a kind of stage must export and all that it may import. Checked by name before anything runs, so that a
-//! component cannot even be instantiated with a capability that it should not have.
+//! Worlds: what a kind of stage must export and what it may import. Imports are checked by name before anything runs, so
+//! that a component with an import it should not have is never instantiated.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of `toq:media` that this host offers. Components built against any 1.x up to it are served.
+/// The version of `toq:media` that this host offers. Components built for any 1.x up to it are served.
 pub const CONTRACT_VERSION: &str = "1.0.0";
 
 const CONTRACT_PACKAGE: &str = "toq:media/";
 
-/// WASI 0.2 packages that every world may import. They are linked without anything behind them: no preopened
-/// directory, no environment, no address may be reached.
+/// WASI 0.2 packages that every world may import. Nothing is behind them: no preopened directory, no environment, no
+/// reachable address.
 const INERT_WASI: [&str; 6] =
     ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
@@ -24,15 +24,15 @@ pub enum World {
     Validate,
     /// Makes smaller pictures of a photo.
     Thumbnails,
-    /// Submits videos.
+    /// Submits videos for transcoding.
     Transcode,
-    /// Composes archives.
+    /// Writes archives.
     Zip,
-    /// Tells the backend.
+    /// Delivers the result to the backend.
     Callback,
-    /// A new state, per asset.
+    /// A stage of one's own, called per asset.
     Custom,
-    /// A new state, per batch.
+    /// A stage of one's own, called once per batch.
     CustomBatch,
 }
 
@@ -55,7 +55,7 @@ impl Export {
 }
 
 impl World {
-    /// Every world, the narrow ones first.
+    /// Every world, those with the fewest imports first.
     pub const ALL: [World; 7] = [
         World::Callback,
         World::Validate,
@@ -66,7 +66,7 @@ impl World {
         World::CustomBatch,
     ];
 
-    /// The world's name in WIT.
+    /// Returns the world's name in WIT.
     pub fn name(self) -> &'static str {
         match self {
             World::Validate => "validate",
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// What its stages export.
+    /// Returns the interface that its stages export.
     pub fn export(self) -> Export {
         match self {
             World::Validate | World::Thumbnails | World::Custom => Export::AssetStage,
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// The contract's interfaces that it grants, besides `types`, which is only types.
+    /// Returns the interfaces of the contract that it grants, except `types`, which contains only types.
     pub fn imports(self) -> &'static [&'static str] {
         match self {
             World::Validate => &["progress", "keys", "objects", "tags"],
@@ -98,15 +98,15 @@ impl World {
         }
     }
 
-    /// The first world that a component with these names fits, trying the narrow ones first.
+    /// Returns the first world that a component with these names fits, those with the fewest imports first.
     pub fn infer(names: &Names) -> Option<World> {
         World::ALL.into_iter().find(|world| check(names, *world).is_empty())
     }
 
-    /// For a component that fits no world: the one that its author most likely means, and what keeps it from that one.
-    /// The exported interface decides, then the number of findings.
+    /// Returns, for a component that fits no world, the world that its author most likely means and why it does not fit.
+    /// The exported interface decides first, then the number of findings.
     pub fn nearest(names: &Names) -> (World, Vec<Finding>) {
-        // Of equals the first; who exports nothing yet may become anything, which is what `custom` is for.
+        // The first of equals wins, so a component that exports no stage is compared with `custom` first.
         let order = std::iter::once(World::Custom).chain(World::ALL).skip(usize::from(names.is_stage()));
         let findings = order.map(|world| (world, check(names, world)));
         let nearest = findings.min_by_key(|(world, findings)| (!names.export(world.export()), findings.len()));
@@ -131,7 +131,7 @@ impl FromStr for World {
     }
 }
 
-/// The names that a component imports and exports.
+/// The names of a component's imports and exports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// `toq:media/objects@1.0.0`, `wasi:io/streams@0.2.6`, …
@@ -153,14 +153,14 @@ impl Names {
     }
 }
 
-/// Something that keeps a component from being used as a stage of a world.
+/// Why a component does not fit a world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The import or export at fault.
+    /// The import or export.
     pub item: String,
     /// What is wrong with it.
     pub problem: String,
-    /// What the author can do.
+    /// What the author can do about it.
     pub fix: String,
 }
 
@@ -170,10 +170,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Reads the names of a component without compiling it.
+/// Returns the names of a component's imports and exports without compiling it.
 ///
 /// # Errors
-/// If the bytes are not a component: the text says what they are instead.
+/// If the bytes are not a component. The text says what they are.
 pub fn names_of(component: &[u8]) -> Result<Names, String> {
     use wasmparser::{Encoding, Parser, Payload};
     let mut names = Names::default();
@@ -203,7 +203,7 @@ pub fn names_of(component: &[u8]) -> Result<Names, String> {
     Ok(names)
 }
 
-/// Compares a component's names with a world. Empty when it fits.
+/// Returns why a component with these names does not fit a world; nothing if it fits.
 pub fn check(names: &Names, world: World) -> Vec<Finding> {
     let mut findings: Vec<_> = names.imports.iter().filter_map(|import| check_import(import, world, names)).collect();
     let wanted = world.export().interface();
@@ -288,7 +288,7 @@ fn contract_interface(name: &str) -> Option<(&str, &str)> {
     Some(rest.split_once('@').unwrap_or((rest, "")))
 }
 
-/// Same major version, and not newer than what is offered.
+/// Returns whether this host serves a version of the contract: the same major version, and not a newer minor one.
 fn served(version: &str) -> bool {
     fn parts(version: &str) -> Option<(u32, u32)> {
         let mut numbers = version.split('.').map(str::parse);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_here_is_what_the_wit_says() {
+    fn imports_and_exports_are_those_of_the_wit() {
         let mut resolve = wit_parser::Resolve::default();
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let (package, _) = resolve.push_dir(&path).unwrap();
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn wasi_0_2_is_there_for_all_and_wasi_http_for_none() {
+    fn every_world_has_wasi_0_2_and_no_world_has_wasi_http() {
         let inert = names(&["wasi:cli/environment@0.2.6", "wasi:io/streams@0.2.0"], "toq:media/asset-stage@1.0.0");
         assert!(check(&inert, World::Validate).is_empty());
         let http = names(&["wasi:http/outgoing-handler@0.2.6"], "toq:media/asset-stage@1.0.0");
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_contract_is_refused_and_an_older_minor_served() {
+    fn a_newer_contract_is_refused_and_an_older_minor_version_is_served() {
         assert!(served("1.0.0") && served("1.0.7"));
         assert!(!served("1.1.0") && !served("2.0.0") && !served("0.9.0") && !served(""));
     }
@@ -368,9 +368,9 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_world_is_one_of_what_the_component_exports_and_misses_least() {
+    fn the_nearest_world_has_the_exported_interface_and_the_fewest_findings() {
         let nearest = |imports: &[&str], export: &str| World::nearest(&names(imports, export));
-        // One import too many in the worlds of asset stages; the world that grants it wants another export.
+        // No world of asset stages grants the second import; the world that does requires another export.
         let (world, findings) =
             nearest(&["toq:media/object-writer@1.0.0", "toq:media/transcoder@1.0.0"], "toq:media/asset-stage@1.0.0");
         assert_eq!(world, World::Thumbnails);
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_component_says_what_it_is() {
+    fn bytes_that_are_not_a_component_are_refused_with_what_they_are() {
         assert!(names_of(b"\0asm\x01\0\0\0").unwrap_err().contains("core WebAssembly module"));
         assert!(names_of(b"hello").is_err());
         assert!(names_of(b"").is_err());

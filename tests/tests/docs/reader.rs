@@ -172,14 +172,10 @@ impl Reader {
                 stagehost.display()
             ),
         )?;
-        // `cargo run` has been done. A stage is built with the versions of the workspace, which are downloaded already, and
-        // what it depends on is kept from one run to the next.
-        let kept = std::env::current_exe()?
-            .ancestors()
-            .nth(3)
-            .context("the test is in no target folder")?
-            .join("outside/docs");
-        fs::create_dir_all(&kept)?;
+        // `cargo run` has been done. A stage is built with the versions of the workspace, which are downloaded already, in the
+        // target directory of the tests, where what it depends on is compiled already.
+        let test = std::env::current_exe()?;
+        let target = test.ancestors().nth(3).context("the test is in no target folder")?;
         self.install(
             "cargo",
             &format!(
@@ -188,7 +184,7 @@ impl Reader {
                  unset CARGO_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET\n\
                  exec '{}' \"$@\" --offline",
                 file("Cargo.lock").display(),
-                kept.display(),
+                target.display(),
                 real_cargo()?.display()
             ),
         )?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stagehost_record::{Kind, RecordLimits, Recorder, Replayed, StoredRecord, replay};
+use stagehost_record::{CallRecorder, Kind, RecordLimits, Replayed, StoredRecord, replay};
 use stagehost_runtime::{Stage, World};
 use stagehost_storage::Folder;
 
@@ -19,8 +19,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Records the stage's call for the batch. Returns the record, if it was stored.
 async fn recorded(dir: &Path, stage: &Arc<Stage>, config: &str, limits: RecordLimits) -> Option<PathBuf> {
     let outside = Outside::new();
-    let recorder = Recorder::storing(Arc::new(Folder::new(dir)), limits);
-    let fanout = fanout().witnessed(Arc::new(recorder));
+    let recorder = CallRecorder::storing(Arc::new(Folder::new(dir)), limits);
+    let fanout = fanout().intercepted(Arc::new(recorder));
     let run = fanout.run(stage.clone(), request(stage, &outside, config), batch(), Arc::new(())).await.unwrap();
     assert_eq!(run.batch.assets[0].problem, None);
     let records = files(&dir.join("records"));
@@ -79,7 +79,7 @@ async fn two_recorded_calls_get_different_seeds() {
     let mut seeds = Vec::new();
     for dir in [&one, &other] {
         let record = recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
-        seeds.push(StoredRecord::open(&record).unwrap().record.surroundings.seed);
+        seeds.push(StoredRecord::open(&record).unwrap().record.clocks_and_random.seed);
     }
     assert_ne!(seeds[0], seeds[1]);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stagehost_record::{
-    Candidate, Kind, RecordLimits, Recorder, Recording, SHADOW_PREFIX, Shadow, ShadowReport, Verdict, read_reports,
+    CallRecorder, Candidate, Kind, RecordLimits, Recording, SHADOW_PREFIX, Shadow, ShadowReport, Verdict, read_reports,
     summarize,
 };
 use stagehost_runtime::{BatchOutcome, Limits, Stage, World};
@@ -30,8 +30,8 @@ impl Bench {
 
     /// Runs the stage in service. Returns its outcome and the recordings.
     async fn serve(&self, stage: &Arc<Stage>, config: &str, keep: RecordLimits) -> (BatchOutcome, Vec<Recording>) {
-        let recorder = Recorder::keeping(10, keep);
-        let fanout = fanout().witnessed(Arc::new(recorder.clone()));
+        let recorder = CallRecorder::keeping(10, keep);
+        let fanout = fanout().intercepted(Arc::new(recorder.clone()));
         let request = request(stage, &self.outside, config);
         let outcome = fanout.run(stage.clone(), request, batch(), Arc::new(())).await.unwrap();
         (outcome, recorder.take())

@@ -1,4 +1,4 @@
-//! One file of the input: a key, or an object with one.
+//! One file of the input: a key, or an object with a key.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -6,17 +6,21 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::error::{InputError, describe};
+use super::fault::{FIRST_STATE, fault};
 use super::fields::{Fields, whole};
-use super::{FIRST_STATE, fault};
-use crate::keys::quote;
-use crate::{Area, Asset, Case, Family, KeyParts, Listing, MediaType, Problem};
+use crate::document::{Asset, Listing, Problem};
+use crate::failure::Case;
+use crate::keys::{Area, KeyParts, quote};
+use crate::media::{Family, MediaType};
 
 const ACCEPTED: &str = "the file's key is accepted, or an object with it in `key`";
-/// Stands in for a type that could not be made out. A document is what the fewest stages touch.
+/// The type of a file whose real type is unknown. Documents are the type that the fewest stages touch.
 const PLACEHOLDER: MediaType = MediaType::ProjectDoc;
 
-/// Reads one file of `listing`. An error only if no file can be made out (an empty key names none, and the backend could
-/// not be told which one failed); all other faults end in its `problem`.
+/// Reads one file of `listing`. Faults are recorded in its `problem`.
+///
+/// # Errors
+/// If no file is named, as by an empty key, so that the backend could not be told which one failed.
 pub(super) fn read(value: &Value, path: &str, listing: &Listing) -> Result<Asset, InputError> {
     let mut faults = Vec::new();
     let asset = match value {
@@ -36,14 +40,14 @@ pub(super) fn read(value: &Value, path: &str, listing: &Listing) -> Result<Asset
 }
 
 fn with_faults(mut asset: Asset, faults: Vec<String>) -> Asset {
-    // A fault that an earlier reading recorded covers what this one finds again.
+    // A fault that was recorded when the message was first read stays as it is.
     if asset.problem.is_none() && !faults.is_empty() {
         asset.problem = Some(fault(faults.join("; ")));
     }
     asset
 }
 
-/// The file's key. Where an object names two, the one that is an upload is meant.
+/// Returns the file's key. If the object has two keys, the one of an upload is used.
 fn key_of(fields: &Fields, faults: &mut Vec<String>) -> Result<String, InputError> {
     let text = |name: &str| match fields.get(name) {
         Some(Value::String(key)) if !key.is_empty() => Ok(Some(key.clone())),
@@ -88,8 +92,8 @@ fn from_key(key: &str, declared: Option<&Value>, listing: &Listing, faults: &mut
     Asset::new(key, by_key.or(by_type).unwrap_or(PLACEHOLDER))
 }
 
-/// The declared type. The key says where a file belongs, so it wins over an orientation that contradicts it; a video
-/// declared as a photo is a mistake that somebody must look at.
+/// Returns the declared type. If its orientation contradicts the key, the key is right. A video declared as a photo is a
+/// fault.
 fn read_type(declared: &Value, by_key: Option<MediaType>, faults: &mut Vec<String>) -> Option<MediaType> {
     const KNOWN: &str = "PHOTO_VERTICAL, PHOTO_HORIZONTAL, VIDEO_VERTICAL, VIDEO_HORIZONTAL, PROJECT_DOC and PROJECT_RENDER are accepted";
     let Value::String(text) = declared else {
@@ -117,7 +121,7 @@ fn read_type(declared: &Value, by_key: Option<MediaType>, faults: &mut Vec<Strin
     }
 }
 
-/// What else an uploader can know of a file.
+/// Reads the other fields that an uploader can know.
 fn read_details(fields: &Fields, asset: &mut Asset, faults: &mut Vec<String>) {
     asset.content_type = text(fields, "contentType", faults)
         .map(|text| text.trim().to_ascii_lowercase())
@@ -151,7 +155,7 @@ fn number<T: TryFrom<u64>>(fields: &Fields, names: &[&str], faults: &mut Vec<Str
     number
 }
 
-/// The declared SHA-256, under any of its names, as lower-case hexadecimal.
+/// Returns the declared SHA-256, under any of its names, as lower-case hexadecimal.
 fn checksum(fields: &Fields, faults: &mut Vec<String>) -> Option<String> {
     let mut found: Option<String> = None;
     for name in ["sha256", "checksumSha256", "checksum"] {
@@ -175,8 +179,8 @@ fn checksum(fields: &Fields, faults: &mut Vec<String>) -> Option<String> {
     found
 }
 
-/// 32 bytes, written as hexadecimal or as base64 (as S3 does) with or without padding, with or without a prefix that
-/// names the algorithm.
+/// Reads 32 bytes in hexadecimal or in base64 (S3's form), with or without padding, with or without a prefix that names the
+/// algorithm.
 fn sha256_hex(text: &str) -> Option<String> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -198,8 +202,8 @@ fn sha256_hex(text: &str) -> Option<String> {
     (bytes.len() == 32).then(|| hex::encode(bytes))
 }
 
-/// A fault that an earlier reading of the same message recorded: by then the text at fault is gone, so it would be
-/// forgotten. Nothing is gained by inventing one. Other problems are not for the outside to say.
+/// Returns the fault that was recorded when this file was read before; the invalid text itself is no longer in the
+/// document. All other problems in a document from outside are ignored.
 fn earlier_fault(fields: &Fields) -> Option<Problem> {
     let problem: Problem = serde_json::from_value(fields.get("problem")?.clone()).ok()?;
     (problem.state == FIRST_STATE && problem.code == Case::InvalidInput.name()).then_some(problem)

@@ -1,11 +1,12 @@
-//! The attributes of a queue message. They are all text, and only fill in what the body lacks.
+//! The attributes of a queue message. All of them are text, and they are used only for fields that the body lacks.
 
 use super::error::InputError;
 use super::fields::is_traceparent;
+use crate::document::{Listing, ListingField};
+use crate::id::Id;
 use crate::keys::quote;
-use crate::{Id, Listing, ListingField};
 
-/// What the attributes of a queue message say of a batch. Made by collecting their names and values:
+/// The fields of a batch that a queue message has in its attributes. Collect names and values into it:
 ///
 /// ```
 /// use stagehost_batch::{Attributes, parse_with_attributes};
@@ -16,8 +17,8 @@ use crate::{Id, Listing, ListingField};
 /// # Ok::<(), stagehost_batch::InputError>(())
 /// ```
 ///
-/// Names are compared without regard to case, unknown ones ignored. A text that is a number becomes one: attributes
-/// cannot carry anything else, and the backend expects its numbers back.
+/// Names are compared without regard to case; unknown ones are ignored. A text that is a number becomes a number, because
+/// attributes can only be texts and the backend expects its numbers back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     pub(super) traceparent: Option<String>,
@@ -28,7 +29,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Takes one attribute. Unknown names, empty values and a trace context that is none are ignored.
+    /// Sets one attribute. Unknown names, empty values and invalid trace contexts are ignored.
     pub fn set(&mut self, name: &str, value: &str) {
         let value = value.trim();
         if value.is_empty() {
@@ -38,7 +39,7 @@ impl Attributes {
         match name.to_ascii_lowercase().as_str() {
             "traceparent" if is_traceparent(value) => self.traceparent = Some(value.to_owned()),
             "listingid" => self.listing = Some(Listing { id, field: ListingField::ListingId }),
-            // `ListingId` wins when both are there, whichever comes first.
+            // If both are present, `ListingId` wins in either order.
             "listingidentityid" if self.listing.is_none() => {
                 self.listing = Some(Listing { id, field: ListingField::ListingIdentityId });
             }
@@ -49,7 +50,8 @@ impl Attributes {
         }
     }
 
-    /// How often the job was sent before. Read late, because it is no fault if the body says it better.
+    /// Returns how often the job was sent before. It is read only if the body has no count, so that an invalid attribute
+    /// does no harm otherwise.
     pub(super) fn retry(&self) -> Result<Option<u32>, InputError> {
         let Some(text) = &self.retry else {
             return Ok(None);

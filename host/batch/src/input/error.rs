@@ -1,41 +1,42 @@
-//! What is wrong with a document as a whole.
+//! Errors of a document as a whole.
 
 use serde_json::Value;
 
+use crate::failure::{Case, Failure};
 use crate::keys::quote;
-use crate::{Case, Failure, MergeError};
+use crate::merge::MergeError;
 
-/// A document whose shape cannot be understood. Names the place as a JSON path, and what is accepted there.
+/// Why a document cannot be read. Names the place as a JSON path, and what is accepted there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// Something needed is not there.
+    /// A required field is missing.
     #[error("{path} is missing: {accepted}")]
     Missing {
         /// Where it should be.
         path: String,
-        /// What may be there.
+        /// What is accepted there.
         accepted: &'static str,
     },
-    /// Something is there which cannot be understood.
+    /// A value has an unknown form.
     #[error("{path} is {found}: {accepted}")]
     Unexpected {
         /// Where it is.
         path: String,
-        /// What was found, shortened.
+        /// The value, shortened.
         found: String,
-        /// What may be there instead.
+        /// What is accepted there.
         accepted: &'static str,
     },
-    /// A document with the stamp of this execution that is not canonical.
-    #[error("{path} was written by an earlier state of this execution, but is no batch document: {reason}")]
+    /// A document has the stamp of this execution, but is not canonical.
+    #[error("{path} was written by an earlier state of this execution, but is not a batch document: {reason}")]
     Document {
         /// Where it is.
         path: String,
-        /// What the reader says of it.
+        /// What is wrong.
         reason: String,
     },
-    /// Documents that cannot be merged.
+    /// The documents of a list cannot be merged.
     #[error("{path}: {source}")]
     Merge {
         /// Where the list is.
@@ -46,7 +47,7 @@ pub enum InputError {
 }
 
 impl InputError {
-    /// The JSON path at fault.
+    /// Returns the JSON path of the error.
     pub fn path(&self) -> &str {
         match self {
             InputError::Missing { path, .. }
@@ -67,7 +68,7 @@ impl From<InputError> for Failure {
     }
 }
 
-/// A value in a few words.
+/// Describes a value in a few words.
 pub(super) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),

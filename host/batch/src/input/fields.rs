@@ -1,14 +1,14 @@
-//! Fields of a JSON object, read leniently: `null` is as good as absent, numbers may be written as text.
+//! Fields of a JSON object, read leniently: `null` counts as absent, numbers may be written as text.
 
 use serde_json::{Map, Value};
 
 use super::error::{InputError, describe};
-use crate::Id;
+use crate::id::Id;
 
 /// The longest id that is accepted, in bytes.
 const ID_MAX: usize = 256;
 
-/// An object and where it is in the document.
+/// An object and its place in the document.
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
     path: &'a str,
@@ -19,18 +19,18 @@ impl<'a> Fields<'a> {
         Fields { object, path }
     }
 
-    /// The JSON path of a field.
+    /// Returns the JSON path of a field.
     pub fn path_of(&self, name: &str) -> String {
         format!("{}.{name}", self.path)
     }
 
-    /// A field that is there and not `null`.
+    /// Returns a field; `None` if it is absent or `null`.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// A number or a text, kept as the kind it is: a backend that sends `"4"` is answered with `"4"`. An empty text is as
-    /// good as absent.
+    /// Returns an id. A number stays a number and a text a text, because a backend that sends `"4"` expects `"4"` back. An
+    /// empty text counts as absent.
     pub fn id(&self, name: &str) -> Result<Option<Id>, InputError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text; a number is written out.
+    /// Returns a text. A number becomes a text.
     pub fn text(&self, name: &str) -> Result<Option<String>, InputError> {
         match self.get(name) {
             None => Ok(None),
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A count, as a number or in digits.
+    /// Returns a count, written as a number or as digits.
     pub fn count(&self, name: &str) -> Result<Option<u32>, InputError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -72,14 +72,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A trace context that follows the W3C form. Anything else is as good as absent: a trace that cannot be continued is
-    /// no reason to refuse a batch, and the text would travel in HTTP headers.
+    /// Returns a trace context in the W3C form. Anything else counts as absent: the text goes into HTTP headers, and an
+    /// invalid trace is no reason to refuse a batch.
     pub fn trace(&self, name: &str) -> Option<String> {
         self.get(name).and_then(Value::as_str).filter(|text| is_traceparent(text)).map(str::to_owned)
     }
 }
 
-/// A whole number that is not negative, as a number or in digits.
+/// Returns a whole number that is not negative, written as a number or as digits.
 pub(super) fn whole(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64(),
@@ -88,7 +88,8 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     }
 }
 
-/// `{version}-{trace id}-{parent id}-{flags}` in lower-case hexadecimal, neither id all zeros.
+/// Returns whether a text is `{version}-{trace id}-{parent id}-{flags}` in lower-case hexadecimal, with ids that are not
+/// zero.
 pub(super) fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut hex = |digits: usize| {
@@ -100,7 +101,7 @@ pub(super) fn is_traceparent(text: &str) -> bool {
         return false;
     };
     let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    // Later versions may add parts; version 00 has none.
+    // Later versions may add parts; version 00 may not.
     version != "ff"
         && !is_zero(trace)
         && !is_zero(parent)

@@ -14,12 +14,12 @@ use crate::{Id, MediaType, arbitrary};
 const PHOTO: &str = "51/raw/photo/vertical/2025-11-27/photo-001.jpg";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// A batch of listing 51 with these files.
+/// Returns a batch of listing 51 with these files.
 fn with_assets(assets: Value) -> Batch {
     parse(&json!({"listingId": 51, "assets": assets})).unwrap()
 }
 
-/// The one file made of this object, its key defaulting to a good one.
+/// Returns the file that is read from this object. Its key defaults to a valid one.
 fn asset(mut fields: Value) -> Asset {
     if fields.get("key").is_none() && fields.get("sourceKey").is_none() {
         fields["key"] = json!(PHOTO);
@@ -27,7 +27,7 @@ fn asset(mut fields: Value) -> Asset {
     with_assets(json!([fields])).assets.remove(0)
 }
 
-/// What was wrong with a file.
+/// Returns the message of a file's problem.
 fn problem(asset: &Asset) -> &str {
     let problem = asset.problem.as_ref().expect("a problem");
     assert_eq!(problem.state, "ValidateRawAssets");
@@ -43,7 +43,7 @@ fn execution() -> Execution {
     }
 }
 
-/// JSON in which the words of the contract turn up in the wrong places.
+/// JSON with the contract's field names in wrong places.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -89,7 +89,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_document_makes_a_reader_panic(mut body in any_json(), listed in any::<bool>()) {
+    fn no_document_makes_the_readers_panic(mut body in any_json(), listed in any::<bool>()) {
         if listed && let Some(object) = body.as_object_mut() {
             object.insert("listingId".into(), json!(51));
             object.entry("assets").or_insert_with(|| json!([PHOTO]));
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn a_document_is_the_same_after_every_state(mut batch in arbitrary::batch()) {
+    fn a_document_is_resumed_unchanged(mut batch in arbitrary::batch()) {
         batch.execution = Some(execution());
         let document = serde_json::to_value(&batch).unwrap();
         prop_assert_eq!(resume(&document, &execution()).unwrap(), batch);

@@ -14,7 +14,7 @@ use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret,
 use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
-use stagehost_record::{RecordLimits, Recorder, store_blob};
+use stagehost_record::{CallRecorder, RecordLimits, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 use stagehost_storage::{Folder, Storage};
 
@@ -112,7 +112,7 @@ impl Pipeline {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
         if let Some(folder) = &args.record {
-            fanout = fanout.witnessed(Arc::new(recorder(folder, &components).await?));
+            fanout = fanout.intercepted(Arc::new(recorder(folder, &components).await?));
         }
         let store = ComponentStore::new(engine, components, printer.clone())?;
 
@@ -147,7 +147,7 @@ impl Pipeline {
             visibility: Arc::new(NoQueue),
             observer,
             watcher,
-            trials: None,
+            sampler: None,
         });
         aws.set_function(Arc::new(Host(dispatcher)));
         let bucket = args.out.join(&aws.options().bucket);
@@ -156,13 +156,13 @@ impl Pipeline {
 }
 
 /// Returns a recorder into a folder. The components are stored there too, so that the records are complete.
-async fn recorder(folder: &Path, components: &Components) -> Result<Recorder> {
+async fn recorder(folder: &Path, components: &Components) -> Result<CallRecorder> {
     let sink: Arc<dyn Storage> = Arc::new(Folder::new(folder));
     for component in components.all() {
         store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
     }
     // A disk has more room than a Lambda, for which the default is.
-    Ok(Recorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
+    Ok(CallRecorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
 }
 
 /// The dispatcher, as the local Lambda calls it.

@@ -23,7 +23,7 @@ fn thumbnails(config: &str) -> String {
 
 #[test]
 fn a_misspelt_setting_is_refused_with_its_place_and_the_nearest_name() {
-    insta::assert_snapshot!(refusal(&thumbnails(r#"{"width": [200, 400]}"#)), @"");
+    insta::assert_snapshot!(refusal(&thumbnails(r#"{"width": [200, 400]}"#)));
 }
 
 #[test]
@@ -41,13 +41,13 @@ fn everything_that_is_wrong_is_named_at_once() {
     "ProcessVideos": {"config": {"outputs": [{"name": "a", "long": 33}]}}
   }
 }"#;
-    insta::assert_snapshot!(refusal(text), @"");
+    insta::assert_snapshot!(refusal(text));
 }
 
 #[test]
 fn rules_between_settings_are_named_by_what_they_mean() {
-    insta::assert_snapshot!(refusal(&thumbnails(r#"{"format": "webp", "quality": 80}"#)), @"");
-    insta::assert_snapshot!(refusal(&thumbnails(r#"{"boxes": []}"#)), @"");
+    insta::assert_snapshot!(refusal(&thumbnails(r#"{"format": "webp", "quality": 80}"#)));
+    insta::assert_snapshot!(refusal(&thumbnails(r#"{"boxes": []}"#)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Stored objects, from the record.
+//! Answers calls about stored objects from the record.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,25 +9,26 @@ use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
-use super::writer::PlayedWriter;
-use super::{Played, Player, mismatch, question};
+use super::answers::{Player, ReplayCapabilities, mismatch};
+use super::questions::question;
+use super::writer::ReplayWriter;
 use crate::format::{HostCall, Read};
 
-/// How much is read at once to compute a digest.
+/// How many bytes are read at once to compute a digest.
 const STEP: u64 = 8 << 20;
 
 #[async_trait]
-impl Objects for Played {
+impl Objects for ReplayCapabilities {
     async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
         let player = &self.0;
-        let written = match player.own(key) {
+        let written = match player.written(key) {
             Some(own) if !own.as_recorded => return Ok(own.info),
             own => own.map_or(0, |own| own.count),
         };
         if let Some(HostCall::Stat { answer, .. }) = player.ask(&question(&["stat", &written.to_string(), key])) {
-            return answer.give();
+            return answer.to_result();
         }
-        match (player.info(key, written), player.own(key)) {
+        match (player.info(key, written), player.written(key)) {
             (Some(info), _) => info,
             (None, Some(own)) => Ok(own.info),
             (None, None) => player.real(key, || format!("stat {key}"))?.stat(key).await,
@@ -36,12 +37,12 @@ impl Objects for Played {
 
     async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure> {
         let player = &self.0;
-        let own = player.own(key);
+        let own = player.written(key);
         let written = own.as_ref().map_or(0, |own| own.count);
         if own.as_ref().is_none_or(|own| own.as_recorded) {
             let exact = question(&["digest", &written.to_string(), if_match.unwrap_or("*"), key]);
             if let Some(HostCall::Digest { answer, .. }) = player.ask(&exact) {
-                return answer.give();
+                return answer.to_result();
             }
         }
         let wrote = own.is_some();
@@ -59,28 +60,28 @@ impl Objects for Played {
 
     async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure> {
         let player = &self.0;
-        let own = player.own(key);
+        let own = player.written(key);
         let written = own.as_ref().map_or(0, |own| own.count);
         if own.as_ref().is_none_or(|own| own.as_recorded) {
             let exact = question(&["open", &written.to_string(), if_match.unwrap_or("*"), key]);
             if let Some(HostCall::Open { answer, reads, .. }) = player.ask(&exact) {
                 let failures = reads.iter().filter(|read| read.failed.is_some()).cloned().collect();
-                return Ok(PlayedReader::opened(player, answer.give()?, failures));
+                return Ok(ReplayReader::opened(player, answer.to_result()?, failures));
             }
         }
         if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
-            return Ok(PlayedReader::opened(player, expect(info?, if_match)?, VecDeque::new()));
+            return Ok(ReplayReader::opened(player, expect(info?, if_match)?, VecDeque::new()));
         }
         player.real(key, || format!("open {key}"))?.open(key, if_match).await
     }
 
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
-        PlayedWriter::create(&self.0, object)
+        ReplayWriter::create(&self.0, object)
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
         match self.0.ask(&question(&["tag", key, name, value])) {
-            Some(HostCall::Tag { answer, .. }) => answer.give(),
+            Some(HostCall::Tag { answer, .. }) => answer.to_result(),
             _ => Ok(()),
         }
     }
@@ -93,7 +94,7 @@ fn expect(info: ObjectInfo, if_match: Option<&str>) -> Result<ObjectInfo, Failur
     }
 }
 
-/// The digests of an object whose bytes are all known.
+/// Returns the digests of an object; `None` if not all of its bytes are recorded.
 async fn computed(player: &Player, info: &ObjectInfo) -> Option<Result<Digests, Failure>> {
     let version = (info.key.clone(), info.etag.clone());
     let (mut sha256, mut crc32, mut at) = (Sha256::new(), crc32fast::Hasher::new(), 0);
@@ -116,17 +117,17 @@ async fn computed(player: &Player, info: &ObjectInfo) -> Option<Result<Digests, 
     }))
 }
 
-/// An object that is open, from the record as far as its bytes are known.
-struct PlayedReader {
+/// An open object. Bytes that are not recorded are read from the real store, if that is allowed.
+struct ReplayReader {
     player: Arc<Player>,
     info: ObjectInfo,
-    /// Reads that failed, and fail again.
+    /// Recorded reads that failed and must fail again.
     failures: VecDeque<Read>,
-    /// The same version in the real store, once something else of it is needed.
+    /// The same version in the real store, opened when it is needed.
     real: Option<Box<dyn ObjectReader>>,
 }
 
-impl PlayedReader {
+impl ReplayReader {
     fn opened(player: &Arc<Player>, info: ObjectInfo, failures: VecDeque<Read>) -> Box<dyn ObjectReader> {
         Box::new(Self { player: player.clone(), info, failures, real: None })
     }
@@ -134,7 +135,7 @@ impl PlayedReader {
     async fn real(&mut self, what: String) -> Result<&mut Box<dyn ObjectReader>, Failure> {
         if self.real.is_none() {
             let ObjectInfo { key, etag, .. } = &self.info;
-            if self.player.own(key).is_some() {
+            if self.player.written(key).is_some() {
                 return Err(self.player.not_kept(key));
             }
             let opened = self.player.real(key, || what)?.open(key, Some(etag)).await?;
@@ -145,7 +146,7 @@ impl PlayedReader {
 }
 
 #[async_trait]
-impl ObjectReader for PlayedReader {
+impl ObjectReader for ReplayReader {
     fn info(&self) -> &ObjectInfo {
         &self.info
     }

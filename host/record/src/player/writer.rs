@@ -1,4 +1,4 @@
-//! Objects that are written in a replay: they go nowhere. What they are made of is compared with the record.
+//! Objects that are written in a replay. They go nowhere; their parts are compared with the record.
 
 use std::sync::Arc;
 
@@ -8,29 +8,30 @@ use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter};
 
-use super::{Own, Player, mismatch, question};
+use super::answers::{Player, WrittenObject, mismatch};
+use super::questions::question;
 use crate::format::{HostCall, Part, Step, Write, WriteEnd, WriteFailure};
-use crate::recorder::writer::Parts;
+use crate::parts::PartsBuilder;
 
-pub(super) struct PlayedWriter {
+pub(super) struct ReplayWriter {
     player: Arc<Player>,
     object: NewObject,
-    parts: Parts,
+    parts: PartsBuilder,
     crc32: crc32fast::Hasher,
     /// The same object in the record.
     recorded: Option<Write>,
-    /// Steps that failed then, and fail again.
+    /// Recorded steps that failed and must fail again.
     failures: Vec<WriteFailure>,
 }
 
-impl PlayedWriter {
+impl ReplayWriter {
     pub(super) fn create(player: &Arc<Player>, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
         let recorded = match player.take(&question(&["write", &object.key])) {
             Some(HostCall::Write(write)) => Some(write.clone()),
             _ => None,
         };
         let failures = recorded.as_ref().map(|write| write.failures.clone()).unwrap_or_default();
-        let (parts, crc32) = (Parts::default(), crc32fast::Hasher::new());
+        let (parts, crc32) = (PartsBuilder::default(), crc32fast::Hasher::new());
         let mut this = Self { player: player.clone(), object, parts, crc32, recorded, failures };
         this.fails_again(Step::Create)?;
         Ok(Box::new(this))
@@ -44,11 +45,11 @@ impl PlayedWriter {
         }
     }
 
-    /// Whether a range of `key` can be copied.
-    async fn source(&self, key: &str, if_match: Option<&str>, end: u64) -> Result<(), Failure> {
+    /// Checks that a range of `key` can be copied.
+    async fn check_source(&self, key: &str, if_match: Option<&str>, end: u64) -> Result<(), Failure> {
         let player = &self.player;
         let asked = (key.to_owned(), if_match.map(str::to_owned));
-        let own = player.own(key);
+        let own = player.written(key);
         if own.is_none() && player.copied.contains(&asked) {
             return Ok(());
         }
@@ -66,7 +67,7 @@ impl PlayedWriter {
         Ok(())
     }
 
-    /// What a store would say of an object like this one.
+    /// Returns the facts that a store would return for an object like this one.
     fn plausible(&self, parts: &[Part]) -> ObjectInfo {
         let mut hash = Sha256::new();
         for part in parts {
@@ -92,17 +93,17 @@ impl PlayedWriter {
 }
 
 #[async_trait]
-impl ObjectWriter for PlayedWriter {
+impl ObjectWriter for ReplayWriter {
     async fn append(&mut self, bytes: Bytes) -> Result<(), Failure> {
         self.fails_again(Step::Append)?;
-        self.parts.make(&bytes);
+        self.parts.append(&bytes);
         self.crc32.update(&bytes);
         Ok(())
     }
 
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure> {
         self.fails_again(Step::AppendObject)?;
-        self.source(key, if_match, offset.saturating_add(len)).await?;
+        self.check_source(key, if_match, offset.saturating_add(len)).await?;
         self.parts.copy(key, if_match, offset, len);
         Ok(())
     }
@@ -117,17 +118,17 @@ impl ObjectWriter for PlayedWriter {
                 && write.fingerprint == self.object.fingerprint
         });
         let (info, as_recorded) = match recorded.map(|write| write.end) {
-            Some(WriteEnd::Finished { answer }) => (answer.give()?, true),
+            Some(WriteEnd::Finished { answer }) => (answer.to_result()?, true),
             _ => (ObjectInfo { bytes: total, ..self.plausible(&parts) }, false),
         };
         let mut state = self.player.state();
-        let before = state.own.get(&self.object.key);
-        let own = Own {
+        let before = state.written.get(&self.object.key);
+        let own = WrittenObject {
             count: before.map_or(0, |own| own.count) + 1,
             as_recorded: as_recorded && before.is_none_or(|own| own.as_recorded),
             info: info.clone(),
         };
-        state.own.insert(self.object.key.clone(), own);
+        state.written.insert(self.object.key.clone(), own);
         Ok(info)
     }
 

@@ -1,4 +1,4 @@
-//! Stored objects, recorded.
+//! Records the use of stored objects.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader
 use super::writer::RecordedWriter;
 use crate::format::{Answer, HostCall, Read};
 use crate::log::CallLog;
-use crate::spill::Version;
+use crate::spool::Version;
 
 pub(super) struct RecordedObjects {
     pub(super) inner: Arc<dyn Objects>,
@@ -74,7 +74,7 @@ impl Objects for RecordedObjects {
 struct RecordedReader {
     inner: Box<dyn ObjectReader>,
     log: Arc<CallLog>,
-    /// Of the question that opened it.
+    /// The number of the host call that opened it.
     number: usize,
     version: Version,
 }

@@ -1,4 +1,4 @@
-//! Calls to other services, recorded without what is secret in them.
+//! Records calls to other services, without credentials.
 
 use std::sync::Arc;
 
@@ -9,17 +9,18 @@ use stagehost_runtime::capability::{
     CallScope, Http, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
 };
 
-use crate::format::{Answer, HostCall, Request, Response};
+use crate::format::{Answer, HostCall, Response};
 use crate::log::CallLog;
 use crate::scrub;
 
-pub(super) struct Recorded<T: ?Sized> {
+/// A service whose calls are recorded.
+pub(super) struct RecordedService<T: ?Sized> {
     pub(super) inner: Arc<T>,
     pub(super) log: Arc<CallLog>,
 }
 
 #[async_trait]
-impl Transcoder for Recorded<dyn Transcoder> {
+impl Transcoder for RecordedService<dyn Transcoder> {
     async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
         let answer = self.inner.submit(scope, job.clone()).await;
         self.log.add(HostCall::Submit { job, answer: Answer::of(&answer) });
@@ -28,7 +29,7 @@ impl Transcoder for Recorded<dyn Transcoder> {
 }
 
 #[async_trait]
-impl Webhook for Recorded<dyn Webhook> {
+impl Webhook for RecordedService<dyn Webhook> {
     async fn deliver(&self, scope: &CallScope, body: Bytes) -> Result<WebhookReply, Failure> {
         let answer = self.inner.deliver(scope, body.clone()).await;
         self.log.add(HostCall::Deliver { body: self.log.body(&body), answer: Answer::of(&answer) });
@@ -37,27 +38,17 @@ impl Webhook for Recorded<dyn Webhook> {
 }
 
 #[async_trait]
-impl Http for Recorded<dyn Http> {
+impl Http for RecordedService<dyn Http> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let asked = asked(&request);
+        let recorded = scrub::request(&request);
         self.log.body(&request.body);
         let answer = self.inner.send(request).await;
-        let kept = answer.as_ref().map_err(Clone::clone).map(|response| Response {
+        let response = answer.as_ref().map_err(Clone::clone).map(|response| Response {
             status: response.status,
             headers: scrub::headers(&response.headers),
             body: self.log.body(&response.body),
         });
-        self.log.add(HostCall::Http { request: asked, answer: Answer::of(&kept) });
+        self.log.add(HostCall::Http { request: recorded, answer: Answer::of(&response) });
         answer
-    }
-}
-
-/// A request as it is recorded, and looked up again.
-pub(crate) fn asked(request: &HttpRequest) -> Request {
-    Request {
-        method: request.method.to_ascii_uppercase(),
-        url: scrub::url(&request.url),
-        headers: scrub::headers(&request.headers),
-        body: crate::format::Payload::of(&request.body),
     }
 }

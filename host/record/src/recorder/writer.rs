@@ -1,73 +1,22 @@
-//! Objects that are written, recorded: not their bytes, which are in the bucket afterwards, but their digests.
+//! Records objects that are written. Their digests are recorded; their bytes are in the bucket.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects};
 
-use crate::format::{Answer, HostCall, Part, Step, Write, WriteEnd, WriteFailure};
+use crate::format::{Answer, HostCall, Step, Write, WriteEnd, WriteFailure};
 use crate::log::CallLog;
-
-/// What an object is made of, however its bytes were cut into appends.
-#[derive(Default)]
-pub(crate) struct Parts {
-    parts: Vec<Part>,
-    made: Option<(Sha256, u64)>,
-    total: u64,
-}
-
-impl Parts {
-    pub(crate) fn make(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let (hash, len) = self.made.get_or_insert_with(Default::default);
-        hash.update(bytes);
-        *len += bytes.len() as u64;
-        self.total += bytes.len() as u64;
-    }
-
-    pub(crate) fn copy(&mut self, key: &str, if_match: Option<&str>, from: u64, len: u64) {
-        self.end_made();
-        self.total += len;
-        if let Some(Part::Copied { object, if_match: version, offset, bytes }) = self.parts.last_mut()
-            && object == key
-            && version.as_deref() == if_match
-            && *offset + *bytes == from
-        {
-            *bytes += len;
-            return;
-        }
-        let (object, if_match) = (key.to_owned(), if_match.map(str::to_owned));
-        self.parts.push(Part::Copied { object, if_match, offset: from, bytes: len });
-    }
-
-    fn end_made(&mut self) {
-        if let Some((hash, bytes)) = self.made.take() {
-            self.parts.push(Part::Made { bytes, sha256: hex::encode(hash.finalize()) });
-        }
-    }
-
-    /// How long it is by now.
-    pub(crate) fn total(&self) -> u64 {
-        self.total
-    }
-
-    pub(crate) fn end(mut self) -> Vec<Part> {
-        self.end_made();
-        self.parts
-    }
-}
+use crate::parts::PartsBuilder;
 
 pub(super) struct RecordedWriter {
     inner: Option<Box<dyn ObjectWriter>>,
     log: Arc<CallLog>,
     number: usize,
     key: String,
-    parts: Parts,
+    parts: PartsBuilder,
 }
 
 impl RecordedWriter {
@@ -90,7 +39,7 @@ impl RecordedWriter {
             write.failures.push(WriteFailure { step: Step::Create, at: 0, problem: failure.into() });
         }
         let number = log.add(HostCall::Write(write));
-        Ok(Box::new(Self { inner: Some(created?), log, number, key, parts: Parts::default() }))
+        Ok(Box::new(Self { inner: Some(created?), log, number, key, parts: PartsBuilder::default() }))
     }
 
     fn failed(&self, step: Step, failure: &Failure) {
@@ -102,7 +51,7 @@ impl RecordedWriter {
         });
     }
 
-    /// Writes down what it came to.
+    /// Records the end of the object.
     fn ended(&mut self, end: WriteEnd) {
         let parts = std::mem::take(&mut self.parts).end();
         self.log.change(self.number, |call| {
@@ -117,7 +66,7 @@ impl RecordedWriter {
     }
 }
 
-/// Cannot be: both ways to end a writer consume it.
+/// The error of a writer that was used after its end. Cannot happen: both ways to end it consume it.
 fn over() -> Failure {
     Failure::new(stagehost_batch::Case::Internal, "the writer is gone")
 }
@@ -127,7 +76,7 @@ impl ObjectWriter for RecordedWriter {
     async fn append(&mut self, bytes: Bytes) -> Result<(), Failure> {
         let answer = self.inner()?.append(bytes.clone()).await;
         match &answer {
-            Ok(()) => self.parts.make(&bytes),
+            Ok(()) => self.parts.append(&bytes),
             Err(failure) => self.failed(Step::Append, failure),
         }
         answer
@@ -156,27 +105,5 @@ impl ObjectWriter for RecordedWriter {
         if let Some(inner) = self.inner.take() {
             inner.abort().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_bytes_are_cut_into_appends_makes_no_difference() {
-        let (mut one, mut many) = (Parts::default(), Parts::default());
-        one.make(b"header");
-        one.copy("a", Some("v1"), 0, 10);
-        for byte in b"header" {
-            many.make(&[*byte]);
-        }
-        many.copy("a", Some("v1"), 0, 4);
-        many.make(b"");
-        many.copy("a", Some("v1"), 4, 6);
-        assert_eq!((one.total(), many.total()), (16, 16));
-        let (one, many) = (one.end(), many.end());
-        assert_eq!(one, many);
-        assert_eq!(one.len(), 2);
     }
 }

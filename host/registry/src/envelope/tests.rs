@@ -31,26 +31,26 @@ fn refusal(envelope: &Value, trusted: &TrustedKeys) -> EnvelopeError {
 }
 
 #[test]
-fn what_is_signed_is_what_the_protocols_own_example_says() {
+fn the_signed_bytes_are_those_of_the_protocols_example() {
     assert_eq!(pre_authentication_encoding(TYPE, PAYLOAD), ENCODED);
     assert_eq!(sealed()["payload"], "aGVsbG8gd29ybGQ=");
     assert_eq!(sealed()["payloadType"], TYPE);
 }
 
 #[test]
-fn the_signature_is_the_one_that_openssl_makes() {
+fn the_signature_equals_the_one_of_openssl() {
     assert_eq!(sealed()["signatures"], json!([{"keyid": key().public().id(), "sig": OPENSSL_SIGNATURE}]));
 }
 
 #[test]
-fn what_was_sealed_is_opened_and_the_signer_known() {
+fn opening_a_sealed_envelope_returns_payload_and_signer() {
     let other = SigningKey::generate().unwrap();
     let opened = open_signed(&seal(TYPE, PAYLOAD, &key()), TYPE, &trusting(&[&other, &key()])).unwrap();
     assert_eq!(opened, Opened { payload: PAYLOAD.to_vec(), signer: key().public() });
 }
 
 #[test]
-fn another_tools_envelope_is_opened_with_url_safe_base64_without_key_id_and_with_fields_of_its_own() {
+fn an_envelope_with_url_safe_base64_no_key_id_and_unknown_fields_is_opened() {
     // A payload whose base64 has both characters in which the alphabets differ.
     let payload = [0xfb, 0xff, 0xfe, 0x3e];
     let mut envelope: Value = serde_json::from_slice(&seal(TYPE, &payload, &key())).unwrap();
@@ -62,7 +62,7 @@ fn another_tools_envelope_is_opened_with_url_safe_base64_without_key_id_and_with
 }
 
 #[test]
-fn of_several_signatures_one_by_a_trusted_key_is_enough() {
+fn one_signature_by_a_trusted_key_is_enough() {
     let other = SigningKey::generate().unwrap();
     let mut envelope: Value = serde_json::from_slice(&seal(TYPE, PAYLOAD, &other)).unwrap();
     let ours = sealed()["signatures"][0].clone();
@@ -71,7 +71,7 @@ fn of_several_signatures_one_by_a_trusted_key_is_enough() {
 }
 
 #[test]
-fn what_is_no_envelope_is_refused() {
+fn texts_that_are_not_envelopes_are_refused() {
     let trusted = trusting(&[&key()]);
     let mut no_base64 = sealed();
     no_base64["payload"] = json!("***");
@@ -82,7 +82,7 @@ fn what_is_no_envelope_is_refused() {
 }
 
 #[test]
-fn a_signature_for_one_kind_of_document_is_none_for_another() {
+fn a_signature_for_one_kind_of_document_is_not_valid_for_another() {
     let mut envelope = sealed();
     let error = open(envelope.to_string().as_bytes(), "application/other", &trusting(&[&key()])).unwrap_err();
     assert!(matches!(&error, EnvelopeError::PayloadType { found, .. } if found == TYPE), "{error}");
@@ -92,7 +92,7 @@ fn a_signature_for_one_kind_of_document_is_none_for_another() {
 }
 
 #[test]
-fn no_signature_is_refused() {
+fn an_envelope_without_a_signature_is_refused() {
     let mut envelope = sealed();
     envelope["signatures"] = json!([]);
     assert_eq!(refusal(&envelope, &trusting(&[&key()])), EnvelopeError::Unsigned);
@@ -101,13 +101,13 @@ fn no_signature_is_refused() {
 #[test]
 fn a_signature_by_a_key_that_is_not_trusted_is_refused_and_the_key_named() {
     let other = SigningKey::generate().unwrap();
-    let said = refusal(&sealed(), &trusting(&[&other])).to_string();
-    assert!(said.contains(&key().public().id()) && said.contains(&other.public().id()), "{said}");
-    assert!(said.contains("not trusted"), "{said}");
+    let message = refusal(&sealed(), &trusting(&[&other])).to_string();
+    assert!(message.contains(&key().public().id()) && message.contains(&other.public().id()), "{message}");
+    assert!(message.contains("not trusted"), "{message}");
 }
 
 #[test]
-fn where_nobody_is_trusted_everything_is_refused() {
+fn without_trusted_keys_everything_is_refused() {
     let error = refusal(&sealed(), &TrustedKeys::default());
     assert!(matches!(error, EnvelopeError::NobodyTrusted { .. }), "{error}");
     assert!(error.to_string().contains("TRUSTED_KEYS"), "{error}");
@@ -122,7 +122,7 @@ fn another_payload_under_the_same_signature_is_refused() {
 }
 
 #[test]
-fn a_stranger_who_takes_a_trusted_keys_id_is_refused() {
+fn an_unknown_signer_with_a_trusted_keys_id_is_refused() {
     let stranger = SigningKey::generate().unwrap();
     let mut envelope: Value = serde_json::from_slice(&seal(TYPE, PAYLOAD, &stranger)).unwrap();
     envelope["signatures"][0]["keyid"] = json!(key().public().id());
@@ -132,7 +132,7 @@ fn a_stranger_who_takes_a_trusted_keys_id_is_refused() {
 }
 
 #[test]
-fn a_thousand_signatures_are_not_looked_at() {
+fn an_envelope_with_a_thousand_signatures_is_refused() {
     let mut envelope = sealed();
     let one = envelope["signatures"][0].clone();
     envelope["signatures"] = vec![one; 1000].into();
@@ -140,8 +140,7 @@ fn a_thousand_signatures_are_not_looked_at() {
 }
 
 proptest! {
-    /// A changed byte that matters is noticed; one that does not (white space, a letter of an ignored name) changes
-    /// nothing.
+    /// Changes in white space or in ignored names may leave the payload as it is.
     #[test]
     fn a_changed_byte_is_refused_or_leaves_the_payload(
         payload in prop::collection::vec(any::<u8>(), 0..200),
@@ -157,12 +156,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_give_an_answer(text in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_are_refused(text in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(open(&text, TYPE, &trusting(&[&key()])).is_err());
     }
 
     #[test]
-    fn whatever_is_sealed_is_opened(payload in prop::collection::vec(any::<u8>(), 0..2000), payload_type in ".{0,40}") {
+    fn any_sealed_payload_is_opened_again(payload in prop::collection::vec(any::<u8>(), 0..2000), payload_type in ".{0,40}") {
         let trusted = trusting(&[&key()]);
         prop_assert_eq!(open(&seal(&payload_type, &payload, &key()), &payload_type, &trusted).unwrap(), payload);
     }

@@ -1,4 +1,4 @@
-//! Documents that are refused whole, and files that are kept with what is wrong with them.
+//! Documents that are refused, and files that stay in the batch with their problem.
 
 use super::*;
 
@@ -31,12 +31,12 @@ fn the_error_names_the_path_and_what_is_accepted() {
         let error = parse(&body).unwrap_err();
         assert_eq!(error.path(), path, "{body}");
         assert!(error.to_string().contains(accepted), "{error}");
-        assert_eq!(crate::Failure::from(error).case, Case::InvalidInput);
+        assert_eq!(crate::Failure::from(error).case, crate::Case::InvalidInput);
     }
 }
 
 #[test]
-fn each_is_kept_with_what_is_wrong_and_the_others_go_on() {
+fn a_faulty_file_stays_in_the_batch_with_its_problem() {
     let batch = with_assets(json!([
         PHOTO,
         "../../etc/passwd",
@@ -54,14 +54,14 @@ fn each_is_kept_with_what_is_wrong_and_the_others_go_on() {
 }
 
 #[test]
-fn the_type_follows_from_the_key_where_the_uploader_says_less() {
+fn an_incomplete_type_is_completed_from_the_key() {
     for (key, declared, expected) in [
         ("51/raw/photo/vertical/a.jpg", None, MediaType::PhotoVertical),
         ("51/raw/photo/horizontal/a.jpg", Some("PHOTO"), MediaType::PhotoHorizontal),
         ("51/raw/video/horizontal/a.mp4", Some("video"), MediaType::VideoHorizontal),
         ("51/raw/project/doc/a.pdf", Some("PROJECT"), MediaType::ProjectDoc),
         ("51/raw/project/render/a.png", Some("project-render"), MediaType::ProjectRender),
-        // The key says where a file belongs: it wins over the orientation that is declared.
+        // The key wins over the declared orientation.
         ("51/raw/photo/vertical/a.jpg", Some("PHOTO_HORIZONTAL"), MediaType::PhotoVertical),
     ] {
         let asset = asset(json!({"key": key, "type": declared}));
@@ -71,7 +71,7 @@ fn the_type_follows_from_the_key_where_the_uploader_says_less() {
 }
 
 #[test]
-fn a_type_that_cannot_be_is_told() {
+fn an_impossible_type_is_a_problem_of_the_file() {
     for (declared, reason) in [
         (json!("VIDEO_VERTICAL"), "contradicts the key"),
         (json!("THUMBNAIL"), "never uploaded"),
@@ -95,7 +95,7 @@ fn a_file_of_another_listing_or_area_is_refused() {
 }
 
 #[test]
-fn of_two_keys_the_upload_is_meant() {
+fn of_two_keys_the_uploads_is_used() {
     let thumb = "51/thumb/photo/vertical/2025-11-27/photo-001_320x240.jpg";
     for fields in [
         json!({"sourceKey": PHOTO}),
@@ -116,7 +116,7 @@ fn numbers_may_be_written_as_text() {
 }
 
 #[test]
-fn numbers_that_are_none_are_told() {
+fn invalid_numbers_are_problems_of_the_file() {
     for fields in
         [json!({"size": -1}), json!({"bytes": "many"}), json!({"bytes": 1.5}), json!({"sequence": 4294967296u64})]
     {
@@ -144,7 +144,7 @@ fn a_sha256_may_be_hexadecimal_or_base64_under_any_of_its_names() {
 }
 
 #[test]
-fn a_key_that_comes_twice_is_one_file() {
+fn a_repeated_key_is_one_file() {
     let batch = with_assets(json!([
         {"key": PHOTO, "size": 7},
         {"key": PHOTO, "title": "Kitchen"},
@@ -157,7 +157,7 @@ fn a_key_that_comes_twice_is_one_file() {
 }
 
 #[test]
-fn two_files_that_would_share_their_derived_keys_are_not_both_taken() {
+fn the_second_of_two_files_with_the_same_derived_keys_is_refused() {
     let batch = with_assets(json!([
         "51/raw/photo/vertical/a.jpg",
         "51/raw/photo/vertical/a.png",
@@ -165,12 +165,12 @@ fn two_files_that_would_share_their_derived_keys_are_not_both_taken() {
         "51/raw/photo/vertical/2025-11-27/a.jpg",
     ]));
     assert_eq!(batch.counts.failed, 1);
-    let told = problem(&batch.assets[1]);
-    assert!(told.contains("51/raw/photo/vertical/a.jpg"), "{told}");
+    let message = problem(&batch.assets[1]);
+    assert!(message.contains("51/raw/photo/vertical/a.jpg"), "{message}");
 }
 
 #[test]
-fn a_file_that_is_refused_anyway_takes_no_key_from_another() {
+fn a_refused_file_does_not_block_the_derived_keys_of_another() {
     let batch = with_assets(json!([
         {"key": "51/raw/photo/vertical/a.jpg", "checksum": "none"},
         "51/raw/photo/vertical/a.png",

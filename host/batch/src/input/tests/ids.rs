@@ -12,13 +12,13 @@ fn numbers_stay_numbers_and_texts_stay_texts() {
 }
 
 #[test]
-fn a_listing_id_that_is_a_text_still_owns_its_keys() {
+fn a_listing_id_may_be_a_text() {
     let batch = parse(&json!({"listingId": "51", "assets": [PHOTO]})).unwrap();
     assert_eq!(batch.assets[0].problem, None);
 }
 
 #[test]
-fn an_attribute_is_text_and_becomes_the_number_that_it_is() {
+fn an_attribute_of_digits_becomes_a_number() {
     let attributes: Attributes = [
         ("Traceparent", TRACE),
         ("LISTINGID", "51"),
@@ -55,7 +55,7 @@ fn the_body_wins_over_the_attributes() {
 }
 
 #[test]
-fn of_two_attributes_for_the_listing_one_is_chosen_in_any_order() {
+fn listing_id_wins_over_listing_identity_id_in_any_order() {
     let mut both = [("ListingId", "51"), ("ListingIdentityId", "9")];
     let first: Attributes = both.into_iter().collect();
     both.reverse();
@@ -65,14 +65,14 @@ fn of_two_attributes_for_the_listing_one_is_chosen_in_any_order() {
 }
 
 #[test]
-fn a_retry_count_that_is_none_is_named() {
+fn an_invalid_retry_count_is_an_error_with_its_name() {
     let attributes: Attributes = [("ListingId", "51"), ("RetryCount", "twice")].into_iter().collect();
     let error = parse_with_attributes(&json!({"assets": []}), &attributes).unwrap_err();
     assert_eq!(error.path(), "attributes.RetryCount");
 }
 
 #[test]
-fn a_trace_that_is_none_is_dropped_for_the_attributes_one() {
+fn an_invalid_trace_is_replaced_by_the_attributes() {
     let attributes: Attributes = [("Traceparent", TRACE)].into_iter().collect();
     for bad in [
         "",

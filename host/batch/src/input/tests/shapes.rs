@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_first_generation_lists_bare_keys() {
+fn older_messages_list_plain_keys() {
     let batch = parse(&json!({
         "jobId": 4, "batchId": 5, "listingId": 51,
         "assets": ["51/raw/photo/vertical/2025-11-27/photo-001.jpg"], "retry": 0
@@ -16,7 +16,7 @@ fn the_first_generation_lists_bare_keys() {
 }
 
 #[test]
-fn the_second_generation_lists_objects_and_names_the_listing_otherwise() {
+fn newer_messages_list_objects_and_have_listing_identity_id() {
     let key = "28/raw/photo/horizontal/horizontal-01-IMG.jpg";
     let batch = parse(&json!({
         "jobId": 21, "listingIdentityId": 28,
@@ -49,13 +49,13 @@ fn all_details_of_a_file_are_read() {
 }
 
 #[test]
-fn a_missing_trace_or_retry_is_fine() {
+fn trace_and_retry_are_optional() {
     let batch = parse(&json!({"listingId": 51, "assets": []})).unwrap();
     assert_eq!((batch.traceparent, batch.retry), (None, 0));
 }
 
 #[test]
-fn null_is_as_good_as_absent() {
+fn null_counts_as_absent() {
     let batch = parse(&json!({
         "listingId": 51, "listingIdentityId": null, "jobId": null, "retry": null, "traceparent": null,
         "externalId": null, "assets": [{"key": PHOTO, "type": null, "size": null, "checksum": null}]

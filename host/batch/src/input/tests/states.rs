@@ -1,4 +1,4 @@
-//! What is believed of a document that comes from an earlier state, and how branches and errors are read.
+//! What is taken over from the document of an earlier state, and how branches and errors are read.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn finished() -> Value {
 }
 
 #[test]
-fn from_outside_nothing_is_believed_that_only_a_stage_can_establish() {
+fn results_of_stages_are_ignored_in_documents_from_outside() {
     let batch = parse(&finished()).unwrap();
     let mut expected = with_assets(json!([{"key": PHOTO, "bytes": 7}]));
     expected.recount();
@@ -31,7 +31,7 @@ fn from_outside_nothing_is_believed_that_only_a_stage_can_establish() {
 }
 
 #[test]
-fn what_an_earlier_state_of_the_same_execution_wrote_is_believed_whole() {
+fn a_document_of_the_same_execution_is_taken_over_completely() {
     let batch = resume(&finished(), &execution()).unwrap();
     assert!(batch.assets[0].verified);
     assert_eq!(batch.assets[0].renditions.len(), 1);
@@ -41,7 +41,7 @@ fn what_an_earlier_state_of_the_same_execution_wrote_is_believed_whole() {
 }
 
 #[test]
-fn the_stamp_of_another_execution_or_another_start_is_no_stamp() {
+fn the_stamp_of_another_execution_or_start_does_not_count() {
     for other in [
         Execution { arn: "other".into(), ..execution() },
         Execution { started_at: "2025-11-27T10:00:00.124Z".into(), ..execution() },
@@ -70,7 +70,7 @@ fn a_document_with_the_stamp_that_is_not_canonical_is_an_error() {
 }
 
 #[test]
-fn a_fault_found_by_the_queue_consumer_is_not_forgotten_by_the_first_state() {
+fn a_fault_found_by_the_queue_consumer_remains_in_the_first_state() {
     let first = with_assets(json!([
         {"key": PHOTO, "checksum": "none"},
         {"key": "51/raw/photo/vertical/b.jpg", "type": "FLOOR_PLAN"},
@@ -96,7 +96,7 @@ fn an_error_left_by_a_catch_becomes_a_problem() {
 }
 
 #[test]
-fn an_error_says_what_it_can() {
+fn an_error_without_cause_or_state_still_becomes_a_problem() {
     assert_eq!(failed(json!({"Error": "States.Timeout"})).code, "States.Timeout");
     for timeout in [json!({"Error": "States.Timeout"}), json!({"Error": "States.Timeout", "Cause": ""})] {
         assert_eq!(failed(timeout).message, "no cause was given");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
-use stagehost_pins::{Author, Difference, Kept, Pin, PinStore, Pins, differences};
+use stagehost_pins::{Author, CurrentPins, Difference, Pin, PinStore, Pins, differences};
 use stagehost_registry::Registry;
 use stagehost_runtime::Target;
 
@@ -88,7 +88,7 @@ impl PinsChange<'_> {
     ///
     /// # Errors
     /// If nothing would change, a check fails, or somebody else has changed the pins meanwhile.
-    pub async fn put(&self, on: Option<&Kept>, next: Pins) -> Result<Exit> {
+    pub async fn put(&self, on: Option<&CurrentPins>, next: Pins) -> Result<Exit> {
         self.put_checked(on, next, None).await
     }
 
@@ -96,11 +96,11 @@ impl PinsChange<'_> {
     ///
     /// # Errors
     /// As [`Self::put`].
-    pub async fn put_again(&self, on: &Kept, next: Pins, restores: u64) -> Result<Exit> {
+    pub async fn put_again(&self, on: &CurrentPins, next: Pins, restores: u64) -> Result<Exit> {
         self.put_checked(Some(on), next, Some(restores)).await
     }
 
-    async fn put_checked(&self, on: Option<&Kept>, next: Pins, restores: Option<u64>) -> Result<Exit> {
+    async fn put_checked(&self, on: Option<&CurrentPins>, next: Pins, restores: Option<u64>) -> Result<Exit> {
         let changes = match on {
             Some(kept) => differences(&kept.pins, &next),
             None => Vec::new(),

@@ -50,7 +50,7 @@ pub struct DiffArgs {
 ///
 /// # Errors
 /// If there are none, or no trusted key has signed them.
-pub async fn current(store: &PinStore) -> Result<stagehost_pins::Kept> {
+pub async fn current(store: &PinStore) -> Result<stagehost_pins::CurrentPins> {
     store.current(None).await?.with_context(|| format!("there are no pins at {}", store.place()))
 }
 

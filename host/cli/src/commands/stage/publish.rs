@@ -154,11 +154,8 @@ fn report(args: &PublishArgs, printer: &Printer, place: &str, published: &Publis
     for added in &published.artifacts {
         let record = &added.record;
         let new = if added.created { "" } else { " (was there)" };
-        printer.line(
-            format_args!("  {:<9} {} {}{new}", record.target.name()),
-            record.code.digest,
-            kib(record.code.bytes),
-        );
+        let (target, size) = (record.target.name(), kib(record.code.bytes));
+        printer.line(format_args!("  {target:<9} {} {size}{new}", record.code.digest));
     }
     printer.line(format_args!("  signed by {}", manifest.publisher));
 }

@@ -59,9 +59,10 @@ pub async fn pull(args: PullArgs, printer: &Printer) -> Result<Exit> {
     let digest = StageIdentity::digest_of(&component);
     if args.json {
         let document = json!({"from": from, "file": args.output, "digest": digest, "bytes": component.len()});
-        printer.line(format_args!("{document:#}"));
+        printer.document(&document);
     } else {
-        printer.line(format_args!("{}: {from}, {digest}, {}", args.output.display()), kib(component.len() as u64));
+        let size = kib(component.len() as u64);
+        printer.line(format_args!("{}: {from}, {digest}, {size}", args.output.display()));
     }
     Ok(Exit::Success)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use stagehost_registry::{Added, Registry, SigningKey, StageId};
+use stagehost_registry::{AddedArtifact, Registry, SigningKey, StageId};
 use stagehost_runtime::{ENGINE, Target};
 
 use crate::console::printer::Printer;
@@ -91,7 +91,7 @@ async fn one(
     id: &StageId,
     key: &SigningKey,
     printer: &Printer,
-) -> Result<Vec<Added>> {
+) -> Result<Vec<AddedArtifact>> {
     let manifest = registry.manifest(id).await?;
     let digest = &manifest.component.digest;
     let (mut artifacts, mut missing) = (Vec::new(), Vec::new());
@@ -99,7 +99,7 @@ async fn one(
         match registry.record(digest, target, ENGINE).await? {
             // If the code of a record is lost, the same code is made again.
             Some(record) if registry.artifact(&record).await.is_ok() => {
-                artifacts.push(Added { record, created: false });
+                artifacts.push(AddedArtifact { record, created: false });
             }
             _ => missing.push(target),
         }

@@ -182,13 +182,13 @@ fn read_h264(
         .choice("codecProfile", &[("MAIN", "main"), ("HIGH", "high"), ("BASELINE", "baseline")])?
         .unwrap_or("main");
     let level = fields.choice("codecLevel", LEVELS)?.flatten();
-    let preset = object
+    let preset = fields
         .choice(
             "qualityTuningLevel",
             &[("SINGLE_PASS", "veryfast"), ("SINGLE_PASS_HQ", "fast"), ("MULTI_PASS_HQ", "medium")],
         )?
         .unwrap_or("veryfast");
-    let scene_cuts = object
+    let scene_cuts = fields
         .choice("sceneChangeDetect", &[("ENABLED", true), ("TRANSITION_DETECTION", true), ("DISABLED", false)])?
         .unwrap_or(true);
     let cavlc = fields.choice("entropyEncoding", &[("CABAC", false), ("CAVLC", true)])?.unwrap_or(false);
@@ -274,7 +274,7 @@ fn key_frames(fields: &mut StrictObject) -> Result<KeyFrames, MediaConvertError>
     }
     let path = fields.at("gopSize");
     let size = fields.take("gopSize");
-    let unit = object
+    let unit = fields
         .choice("gopSizeUnits", &[("AUTO", Unit::Auto), ("FRAMES", Unit::Frames), ("SECONDS", Unit::Seconds)])?
         .unwrap_or(Unit::Auto);
     let Some(size) = size else { return Ok(KeyFrames::Auto) };

@@ -1,11 +1,11 @@
-//! Where a guest's standard error goes: the last few kilobytes are kept for the failure's message and the log.
+//! The end of a guest's standard output and error, kept for the failure's message and the log.
 //!
-//! The pipe that comes with wasmtime-wasi ends when it is full, and a Rust guest panics when it cannot print. This one
-//! takes everything and forgets the oldest.
+//! wasmtime-wasi's own pipe ends when it is full, and a Rust guest panics when it cannot print. This one takes everything
+//! and drops the oldest bytes.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,23 +13,25 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// How much is kept.
+use crate::lock::lock;
+
+/// The most bytes that are kept.
 const KEPT: usize = 8 << 10;
 
-/// A tail of what was written. Clones share it.
+/// The last bytes that were written. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Tail(Arc<Mutex<VecDeque<u8>>>);
+pub(crate) struct OutputTail(Arc<Mutex<VecDeque<u8>>>);
 
-impl Tail {
-    /// What was written last, as text.
+impl OutputTail {
+    /// Returns the last bytes as text.
     pub(crate) fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         let (a, b) = kept.as_slices();
         String::from_utf8_lossy(&[a, b].concat()).trim().to_owned()
     }
 
     fn push(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
         let overflow = (kept.len() + bytes.len()).saturating_sub(KEPT);
         kept.drain(..overflow);
@@ -37,13 +39,13 @@ impl Tail {
     }
 }
 
-impl IsTerminal for Tail {
+impl IsTerminal for OutputTail {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Tail {
+impl StdoutStream for OutputTail {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -53,7 +55,7 @@ impl StdoutStream for Tail {
     }
 }
 
-impl OutputStream for Tail {
+impl OutputStream for OutputTail {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.push(&bytes);
         Ok(())
@@ -69,11 +71,11 @@ impl OutputStream for Tail {
 }
 
 #[async_trait::async_trait]
-impl Pollable for Tail {
+impl Pollable for OutputTail {
     async fn ready(&mut self) {}
 }
 
-impl AsyncWrite for Tail {
+impl AsyncWrite for OutputTail {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))
@@ -93,8 +95,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_kept_and_the_rest_forgotten() {
-        let tail = Tail::default();
+    fn only_the_last_bytes_are_kept() {
+        let tail = OutputTail::default();
         for line in 0..10_000 {
             tail.push(format!("line {line}\n").as_bytes());
         }

@@ -1,20 +1,19 @@
-//! `object-writer`.
+//! `object-writer`: stored objects, written.
 
 use stagehost_batch::{Case, Failure};
 use wasmtime::component::Resource;
 
 use crate::bindings::toq::media::{object_writer, objects, types};
-use crate::call::CallState;
 use crate::capability::{NewObject, ObjectWriter};
-use crate::imports::objects::guarded;
+use crate::host::handles::OpenWriter;
+use crate::host::state::{CallState, host_call};
 
-/// Each open writer holds buffers on the host.
-const OPEN_WRITERS: usize = 16;
-/// It is stored in an HTTP header.
+/// The most writers that a call may have open. Each one holds buffers on the host.
+const MAX_OPEN_WRITERS: usize = 16;
+/// The longest content type, in characters.
+const CONTENT_TYPE_LENGTH: usize = 128;
+/// The longest fingerprint, in characters. S3 stores it in an HTTP header.
 const FINGERPRINT_LENGTH: usize = 512;
-
-/// What stands behind a guest's `writer` handle: a key into the call's writers.
-pub struct OpenWriter(u32);
 
 impl CallState {
     fn writer(&mut self, this: &Resource<OpenWriter>) -> wasmtime::Result<&mut Box<dyn ObjectWriter>> {
@@ -33,21 +32,21 @@ impl object_writer::HostWriter for CallState {
         fingerprint: Option<String>,
     ) -> wasmtime::Result<Result<Resource<OpenWriter>, types::Failure>> {
         let open = self.writers.len();
-        // The open writers are not `Sync`: nothing may hold `self` over an await here.
+        // Open writers are not `Sync`, so `self` must not be borrowed across an await.
         let Self { grants, capabilities, scope, core, .. } = self;
         let core = core.clone();
         let (granted, objects) = (grants.may_write(&key), capabilities.objects.clone());
         let provenance = scope.provenance.clone();
-        let created = guarded(&core, async move {
+        let created = host_call(&core, async move {
             granted?;
-            header("content type", &content_type, 128)?;
+            check_header("content type", &content_type, CONTENT_TYPE_LENGTH)?;
             if let Some(fingerprint) = &fingerprint {
-                header("fingerprint", fingerprint, FINGERPRINT_LENGTH)?;
+                check_header("fingerprint", fingerprint, FINGERPRINT_LENGTH)?;
             }
-            if open >= OPEN_WRITERS {
+            if open >= MAX_OPEN_WRITERS {
                 return Err(Failure::new(
                     Case::InvalidInput,
-                    format!("{OPEN_WRITERS} objects are being written already; finish or drop one before {key:?}"),
+                    format!("{MAX_OPEN_WRITERS} objects are being written already; finish or drop one before {key:?}"),
                 ));
             }
             objects.create(NewObject { key, content_type, fingerprint, provenance }).await
@@ -72,7 +71,7 @@ impl object_writer::HostWriter for CallState {
         self.traffic.written += bytes.len() as u64;
         let core = self.core.clone();
         let writer = self.writer(&this)?;
-        Ok(guarded(&core, writer.append(bytes.into())).await)
+        Ok(host_call(&core, writer.append(bytes.into())).await)
     }
 
     async fn append_object(
@@ -89,7 +88,7 @@ impl object_writer::HostWriter for CallState {
         self.traffic.written += len;
         let core = self.core.clone();
         let writer = self.writer(&this)?;
-        Ok(guarded(&core, writer.append_object(&key, if_match.as_deref(), offset, len)).await)
+        Ok(host_call(&core, writer.append_object(&key, if_match.as_deref(), offset, len)).await)
     }
 
     async fn finish(
@@ -98,7 +97,7 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
-        Ok(guarded(&self.core, async { Ok(writer.finish().await?.into()) }).await)
+        Ok(host_call(&self.core, async { Ok(writer.finish().await?.into()) }).await)
     }
 
     async fn drop(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<()> {
@@ -110,7 +109,8 @@ impl object_writer::HostWriter for CallState {
     }
 }
 
-fn header(what: &str, text: &str, longest: usize) -> Result<(), Failure> {
+/// Refuses a text that cannot be the value of an HTTP header.
+fn check_header(what: &str, text: &str, longest: usize) -> Result<(), Failure> {
     if text.len() <= longest && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return Ok(());
     }

@@ -1,77 +1,77 @@
-//! Calls that are looked at more closely than others: recorded, or made a second time by a candidate in the shadow of the
-//! pinned stage. Neither changes an answer; both cost time, which is why pins say for how many executions.
+//! Samples of executions: calls that are recorded, or repeated by a candidate in the shadow of the pinned stage. Neither
+//! changes an answer. Both cost time, so pins say for which share of the executions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stagehost_batch::Batch;
 use stagehost_pins::{Pin, Pins};
-use stagehost_record::{Candidate, RecordLimits, Recorder, Shadow};
-use stagehost_runtime::Witness;
+use stagehost_record::{CallRecorder, Candidate, RecordLimits, Shadow};
+use stagehost_runtime::Interceptor;
 use stagehost_storage::Storage;
 
-use crate::dispatcher::StageSource;
+use crate::stage_source::StageSource;
 
 /// How many calls of a state a candidate repeats: enough to compare, few enough to wait for.
 const SHADOWED_CALLS: usize = 16;
 
-/// What is kept of one call: all of them together fit into half of a function's folder for temporary files, which has 512 MiB
-/// unless told otherwise. Of a call that read more, what is left out is said.
+/// The most bytes that are kept of one call. All calls together then need at most half of a function's `/tmp`, which has
+/// 512 MiB by default. A call that read more is not recorded, and the log says so.
 const RECORDED_BYTES: u64 = 16 << 20;
 
 /// The longest that an answer waits for a candidate.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// Where recordings and reports go.
-pub struct Trials {
+/// Decides which executions are sampled.
+pub struct Sampler {
     shadow: Shadow,
     records: Arc<dyn Storage>,
 }
 
-impl Trials {
-    /// Candidates run in `shadow`; recordings go to `records`.
+impl Sampler {
+    /// Returns a sampler that runs candidates in `shadow` and stores records in `records`.
     pub fn new(shadow: Shadow, records: Arc<dyn Storage>) -> Self {
         Self { shadow, records }
     }
 
-    /// What the pins want of this state in this execution; `None`, as nearly always, if nothing.
-    pub(crate) fn begin(&self, pins: &Pins, state: &str, execution: &str) -> Option<Trial> {
+    /// Returns the sample that the pins ask for of this state in this execution; `None` for most executions.
+    pub(crate) fn sample(&self, pins: &Pins, state: &str, execution: &str) -> Option<Sample> {
         let shadow = pins.shadow(state, execution).cloned();
         let limits = RecordLimits { bytes: RECORDED_BYTES, ..RecordLimits::default() };
         let recorder = match (pins.records(state, execution), &shadow) {
             (false, None) => return None,
-            (true, None) => Recorder::storing(self.records.clone(), limits),
-            (false, Some(_)) => Recorder::keeping(SHADOWED_CALLS, limits),
-            (true, Some(_)) => Recorder::storing_and_keeping(self.records.clone(), SHADOWED_CALLS, limits),
+            (true, None) => CallRecorder::storing(self.records.clone(), limits),
+            (false, Some(_)) => CallRecorder::keeping(SHADOWED_CALLS, limits),
+            (true, Some(_)) => CallRecorder::storing_and_keeping(self.records.clone(), SHADOWED_CALLS, limits),
         };
-        Some(Trial { recorder, shadow, running: self.shadow.clone() })
+        Some(Sample { recorder, candidate: shadow, shadow: self.shadow.clone() })
     }
 }
 
-/// One state of one execution, looked at.
-pub(crate) struct Trial {
-    recorder: Recorder,
-    shadow: Option<Pin>,
-    running: Shadow,
+/// One state of one execution that is sampled.
+pub(crate) struct Sample {
+    recorder: CallRecorder,
+    candidate: Option<Pin>,
+    shadow: Shadow,
 }
 
-impl Trial {
-    pub(crate) fn witness(&self) -> Arc<dyn Witness> {
+impl Sample {
+    pub(crate) fn interceptor(&self) -> Arc<dyn Interceptor> {
         Arc::new(self.recorder.clone())
     }
 
-    /// Has the candidate repeat what was done, if there is one. `after` is the batch as the pinned stage left it. By the
-    /// deadline it is back, whatever the candidate or the store that it comes from may do.
+    /// Lets the candidate, if there is one, repeat the calls. `after` is the batch as the pinned stage left it. Returns by
+    /// the deadline in any case.
     pub(crate) async fn end(self, stages: &dyn StageSource, after: &Batch, deadline: Option<Instant>) {
-        let patience = Instant::now() + PATIENCE;
-        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let latest = Instant::now() + MAX_WAIT;
+        let until = deadline.map_or(latest, |deadline| deadline.min(latest));
         if tokio::time::timeout_at(until.into(), self.run_shadow(stages, after, until)).await.is_err() {
             tracing::warn!("there was no time to run a shadow");
         }
     }
 
     async fn run_shadow(self, stages: &dyn StageSource, after: &Batch, until: Instant) {
-        let Some(pin) = self.shadow else { return };
+        let Some(pin) = self.candidate else { return };
         let stage = match stages.stage(&pin).await {
             Ok(stage) => stage,
             Err(error) => {
@@ -81,7 +81,7 @@ impl Trial {
         };
         let config = serde_json::Value::Object(pin.config).to_string();
         let candidate = Candidate { stage, config, limits: pin.limits, grants: pin.grants };
-        if let Some(report) = self.running.run(&candidate, self.recorder.take(), after, Some(until)).await {
+        if let Some(report) = self.shadow.run(&candidate, self.recorder.take(), after, Some(until)).await {
             tracing::info!(
                 state = %report.state,
                 execution = %report.execution,

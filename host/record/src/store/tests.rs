@@ -1,14 +1,19 @@
 #![allow(clippy::unwrap_used)]
+use std::sync::Arc;
+
 use serde_json::json;
 use stagehost_runtime::capability::ObjectInfo;
+use stagehost_storage::Folder;
 
 use super::*;
-use crate::format::{Answer, HostCall};
-use crate::log::RecordLimits;
+use crate::contents::Contents;
+use crate::format::{Answer, FORMAT, HostCall};
+use crate::log::{CallLog, RecordLimits};
+use crate::stored_record::StoredRecord;
 
 const KEY: &str = "1/raw/video/vertical/long.mp4";
 
-/// Byte `n` of the file.
+/// Returns byte `n` of the file.
 fn byte(n: u64) -> u8 {
     (n % 251) as u8
 }
@@ -31,7 +36,7 @@ fn record() -> Record {
     Record::parse(document.to_string().as_bytes(), "here").unwrap()
 }
 
-/// A call that has read these ranges of a file of `total` bytes.
+/// Returns a call that has read these ranges of a file of `total` bytes.
 fn recording(total: u64, ranges: &[(u64, u64)]) -> Recording {
     let log = Arc::new(CallLog::new(RecordLimits::default()));
     let info = ObjectInfo {
@@ -53,27 +58,27 @@ fn recording(total: u64, ranges: &[(u64, u64)]) -> Recording {
 }
 
 #[tokio::test]
-async fn a_long_file_is_kept_in_blobs_and_read_back_across_them() {
+async fn a_long_file_is_stored_in_blobs_and_read_back_across_them() {
     let dir = tempfile::tempdir().unwrap();
     let sink: Arc<dyn Storage> = Arc::new(Folder::new(dir.path()));
-    let total = 2 * BLOB + 1000;
-    // Two guests with different habits, and the same file.
+    let total = 2 * BLOB_BYTES + 1000;
+    // Two guests read the same file in different steps.
     let steps =
         |step: u64| -> Vec<_> { (0..total).step_by(step as usize).map(|at| (at, step.min(total - at))).collect() };
     let name = store(&recording(total, &steps(1 << 20)), sink.as_ref()).await.unwrap();
     let again = store(&recording(total, &steps(3_000_000)), sink.as_ref()).await.unwrap();
     assert!(name.starts_with("records/2026-01-02/job_4/X/long.mp4-") && name.ends_with("-1.json"), "{name}");
     assert!(again.ends_with("-1.2.json"), "{again}");
-    assert_eq!(sink.list("blobs/").await.unwrap().len(), 3, "the same bytes are kept once");
+    assert_eq!(sink.list("blobs/").await.unwrap().len(), 3, "the same bytes are stored once");
 
     let stored = StoredRecord::open(&dir.path().join(&name)).unwrap();
     assert_eq!(
         stored.record.contents[0].ranges[0].blobs.iter().map(|b| b.bytes).collect::<Vec<_>>(),
-        [BLOB, BLOB, 1000]
+        [BLOB_BYTES, BLOB_BYTES, 1000]
     );
     let contents = Contents::stored(&stored.record, stored.storage);
     let version = (KEY.to_owned(), "v1".to_owned());
-    for (offset, len) in [(0, 10), (BLOB - 5, 10), (BLOB - 1, BLOB + 2), (total - 1, 1)] {
+    for (offset, len) in [(0, 10), (BLOB_BYTES - 5, 10), (BLOB_BYTES - 1, BLOB_BYTES + 2), (total - 1, 1)] {
         assert_eq!(contents.read(&version, offset, len).await.unwrap().unwrap(), bytes(offset, len));
     }
     assert!(contents.read(&version, total - 1, 2).await.is_none());
@@ -81,7 +86,7 @@ async fn a_long_file_is_kept_in_blobs_and_read_back_across_them() {
 }
 
 #[tokio::test]
-async fn only_what_was_read_is_kept() {
+async fn only_bytes_that_were_read_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let sink = Folder::new(dir.path());
     let name = store(&recording(100 << 20, &[(0, 100), (50 << 20, 200), (100, 100)]), &sink).await.unwrap();
@@ -91,7 +96,7 @@ async fn only_what_was_read_is_kept() {
 }
 
 #[test]
-fn whatever_a_file_is_called_its_record_has_a_plain_name() {
+fn the_name_of_a_record_has_only_plain_characters() {
     assert_eq!(plain("Foto 1 (größer).jpg"), "Foto_1__gr__er_.jpg");
     assert_eq!(plain("..hidden"), "_..hidden");
     assert_eq!(plain(""), "_");

@@ -1,24 +1,17 @@
-//! `keys` and `progress`: no world outside is touched.
+//! `keys`: object keys taken apart and derived, without access to the store.
 
-use crate::bindings::toq::media::{keys, progress, types};
-use crate::call::CallState;
+use stagehost_batch::{KeyError, KeyParts, bundle_key, derive_key};
 
-impl types::Host for CallState {}
+use crate::bindings::toq::media::{keys, types};
+use crate::host::state::CallState;
 
-impl progress::Host for CallState {
-    fn report(&mut self, done: u64, total: u64) -> wasmtime::Result<()> {
-        (self.progress)(done, total);
-        Ok(())
-    }
-}
-
-fn invalid(error: stagehost_batch::KeyError) -> types::Failure {
+fn invalid(error: KeyError) -> types::Failure {
     types::Failure::InvalidInput(error.to_string())
 }
 
 impl keys::Host for CallState {
     fn parse(&mut self, key: String) -> wasmtime::Result<Result<keys::Parts, types::Failure>> {
-        Ok(stagehost_batch::KeyParts::parse(&key).map_err(invalid).map(|parts| keys::Parts {
+        Ok(KeyParts::parse(&key).map_err(invalid).map(|parts| keys::Parts {
             listing: parts.listing,
             area: parts.area.into(),
             media_type: parts.media_type.into(),
@@ -34,10 +27,10 @@ impl keys::Host for CallState {
         suffix: String,
         extension: String,
     ) -> wasmtime::Result<Result<String, types::Failure>> {
-        Ok(stagehost_batch::derive_key(&source, area.into(), &suffix, &extension).map_err(invalid))
+        Ok(derive_key(&source, area.into(), &suffix, &extension).map_err(invalid))
     }
 
     fn bundle(&mut self, name: String) -> wasmtime::Result<Result<String, types::Failure>> {
-        Ok(stagehost_batch::bundle_key(&self.scope.batch, &name).map_err(invalid))
+        Ok(bundle_key(&self.scope.batch, &name).map_err(invalid))
     }
 }

@@ -1,24 +1,17 @@
-//! `objects` and `tags`.
+//! `objects`: stored objects, read.
 
-use stagehost_batch::Failure;
 use wasmtime::component::Resource;
 
-use crate::bindings::toq::media::{objects, tags, types};
-use crate::call::CallState;
-use crate::capability::ObjectReader;
-use crate::cores::Core;
+use crate::bindings::toq::media::{objects, types};
+use crate::host::handles::OpenObject;
+use crate::host::state::{CallState, host_call};
 
-/// The most that one read returns.
-const READ_CAP: u32 = 8 << 20;
-/// Tags are for lifecycle rules; S3 allows 128 and 256 characters, ASCII is enough here.
-const TAG_LENGTH: usize = 128;
-
-/// What stands behind a guest's `object` handle.
-pub struct OpenObject(Box<dyn ObjectReader>);
+/// The most bytes that one read returns.
+const MAX_READ: u32 = 8 << 20;
 
 impl objects::Host for CallState {
     async fn stat(&mut self, key: String) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
-        Ok(guarded(&self.core.clone(), async {
+        Ok(host_call(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             Ok(self.capabilities.objects.stat(&key).await?.into())
         })
@@ -30,7 +23,7 @@ impl objects::Host for CallState {
         key: String,
         if_match: Option<String>,
     ) -> wasmtime::Result<Result<objects::Digests, types::Failure>> {
-        Ok(guarded(&self.core.clone(), async {
+        Ok(host_call(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             let digests = self.capabilities.objects.digest(&key, if_match.as_deref()).await?;
             self.traffic.read += digests.bytes;
@@ -46,7 +39,7 @@ impl objects::HostObject for CallState {
         key: String,
         if_match: Option<String>,
     ) -> wasmtime::Result<Result<Resource<OpenObject>, types::Failure>> {
-        let reader = guarded(&self.core.clone(), async {
+        let reader = host_call(&self.core.clone(), async {
             self.grants.may_read(&key)?;
             self.capabilities.objects.open(&key, if_match.as_deref()).await
         })
@@ -69,7 +62,7 @@ impl objects::HostObject for CallState {
     ) -> wasmtime::Result<Result<Vec<u8>, types::Failure>> {
         let core = self.core.clone();
         let reader = self.table.get_mut(&this)?;
-        let answer = core.free_while(reader.0.read(offset, len.min(READ_CAP))).await;
+        let answer = core.free_while(reader.0.read(offset, len.min(MAX_READ))).await;
         Ok(match answer {
             Ok(bytes) => {
                 self.traffic.read += bytes.len() as u64;
@@ -83,31 +76,4 @@ impl objects::HostObject for CallState {
         self.table.delete(this)?;
         Ok(())
     }
-}
-
-impl tags::Host for CallState {
-    async fn set(&mut self, key: String, name: String, value: String) -> wasmtime::Result<Result<(), types::Failure>> {
-        Ok(guarded(&self.core.clone(), async {
-            // A tag steers the lifecycle of an object that the stage may read; it changes no byte of it.
-            self.grants.may_read(&key)?;
-            for text in [&name, &value] {
-                if text.is_empty() || text.len() > TAG_LENGTH || !text.bytes().all(|b| b.is_ascii_graphic()) {
-                    return Err(Failure::new(
-                        stagehost_batch::Case::InvalidInput,
-                        format!("{text:?} cannot be a tag's name or value: 1 to {TAG_LENGTH} visible ASCII characters"),
-                    ));
-                }
-            }
-            self.capabilities.objects.tag(&key, &name, &value).await
-        })
-        .await)
-    }
-}
-
-/// Runs the body of an import, without a core while it waits, and turns its failure into the guest's.
-pub(crate) async fn guarded<T>(
-    core: &Core,
-    body: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, types::Failure> {
-    core.free_while(body).await.map_err(Into::into)
 }

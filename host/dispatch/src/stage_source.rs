@@ -1,0 +1,25 @@
+//! Where stages come from.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use stagehost_pins::Pin;
+use stagehost_runtime::Stage;
+
+use crate::error::DispatchError;
+
+/// Returns the loaded component that a pin names. It is called for every call of a stage, so an implementation caches.
+#[async_trait]
+pub trait StageSource: Send + Sync + 'static {
+    /// Returns the stage with exactly the pin's digest, loaded for exactly its world.
+    ///
+    /// # Errors
+    /// `Host.BadStage`, which names what is missing or wrong; `Stage.Transient` if a retry may succeed.
+    async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError>;
+
+    /// Allows the source to drop all components except those with one of these digests.
+    fn retain(&self, digests: &HashSet<String>) {
+        let _ = digests;
+    }
+}

@@ -1,0 +1,32 @@
+//! Where a host takes its pins from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::document::{PinError, Pins};
+
+/// A source of pins. It is asked on every call, so an implementation caches.
+#[async_trait]
+pub trait PinSource: Send + Sync + 'static {
+    /// Returns the newest valid pins.
+    ///
+    /// # Errors
+    /// If there were never any. Once there are, a source keeps returning the last valid ones.
+    async fn current(&self) -> Result<Arc<Pins>, PinError>;
+
+    /// Returns an earlier revision; `None` if the source keeps none.
+    ///
+    /// # Errors
+    /// If the source keeps revisions, but this one is missing or not signed by a trusted key.
+    async fn revision(&self, revision: u64) -> Result<Option<Arc<Pins>>, PinError> {
+        let _ = revision;
+        Ok(None)
+    }
+
+    /// Returns how long calls may continue with the old pins while new ones are being loaded. The default is not at all.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+}

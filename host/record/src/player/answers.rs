@@ -1,0 +1,161 @@
+//! The player: the recorded answers, and what the stage has done in this replay.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use stagehost_batch::{Case, Failure};
+use stagehost_runtime::capability::{Capabilities, ObjectInfo, Objects};
+use stagehost_runtime::lock;
+
+use super::questions::{question, questions};
+use crate::contents::Contents;
+use crate::format::{HostCall, Part, Record};
+
+/// The most divergences that are noted, so that a stage in an endless loop cannot fill the memory.
+const MAX_DIVERGENCES: usize = 50;
+
+/// Answers host calls that are not in the record.
+pub(crate) enum Fallback {
+    /// Refuses them and notes a divergence. For replays.
+    Refuse,
+    /// Reads the real objects, and answers everything else with a plausible success. For shadows.
+    Shadow {
+        objects: Arc<dyn Objects>,
+        /// Keys that the stage in service has written meanwhile. They look missing unless the record has them, because the
+        /// candidate must see the store as it was before.
+        hidden: HashSet<String>,
+    },
+}
+
+/// An object that the stage has written in this replay.
+#[derive(Clone, Debug)]
+pub(super) struct WrittenObject {
+    pub(super) count: u32,
+    /// Whether every write of it equalled the record, so that recorded answers about it apply.
+    pub(super) as_recorded: bool,
+    pub(super) info: ObjectInfo,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// Which recorded answers were used, by their number in the record.
+    used: Vec<bool>,
+    pub(super) written: HashMap<String, WrittenObject>,
+    divergences: Vec<String>,
+    pub(super) jobs: u32,
+}
+
+/// Answers one stage from one record.
+pub(crate) struct Player {
+    record: Arc<Record>,
+    pub(super) contents: Contents,
+    pub(super) fallback: Fallback,
+    /// The numbers of recorded answers by their questions.
+    questions: HashMap<String, Vec<usize>>,
+    /// Versions of objects from which the recorded call copied.
+    pub(super) copied: HashSet<(String, Option<String>)>,
+    state: Mutex<State>,
+}
+
+/// The capabilities of a stage in a replay.
+#[derive(Clone)]
+pub(super) struct ReplayCapabilities(pub(super) Arc<Player>);
+
+impl Player {
+    pub(crate) fn new(record: Arc<Record>, contents: Contents, fallback: Fallback) -> Arc<Self> {
+        let mut by_question: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut copied = HashSet::new();
+        for (number, call) in record.calls.iter().enumerate() {
+            for question in questions(call) {
+                by_question.entry(question).or_default().push(number);
+            }
+            if let HostCall::Write(write) = call {
+                copied.extend(write.parts.iter().filter_map(|part| match part {
+                    Part::Copied { object, if_match, .. } => Some((object.clone(), if_match.clone())),
+                    Part::Made { .. } => None,
+                }));
+            }
+        }
+        let state = State { used: vec![false; record.calls.len()], ..State::default() };
+        let state = Mutex::new(state);
+        Arc::new(Self { record, contents, fallback, questions: by_question, copied, state })
+    }
+
+    pub(crate) fn capabilities(self: &Arc<Self>) -> Capabilities {
+        let all = Arc::new(ReplayCapabilities(self.clone()));
+        Capabilities { objects: all.clone(), transcoder: all.clone(), webhook: all.clone(), http: all }
+    }
+
+    /// Returns the host calls that the record has no answer for.
+    pub(crate) fn divergences(&self) -> Vec<String> {
+        self.state().divergences.clone()
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Returns the next recorded answer to this question that was not used yet.
+    pub(super) fn take(&self, question: &str) -> Option<&HostCall> {
+        let numbers = self.questions.get(question)?;
+        let mut state = self.state();
+        let number = *numbers.iter().find(|number| !state.used.get(**number).copied().unwrap_or(true))?;
+        *state.used.get_mut(number)? = true;
+        self.record.calls.get(number)
+    }
+
+    /// Returns the next recorded answer, or the last one again.
+    pub(super) fn ask(&self, question: &str) -> Option<&HostCall> {
+        self.take(question).or_else(|| self.record.calls.get(*self.questions.get(question)?.last()?))
+    }
+
+    /// Returns the recorded facts about an object, from any host call.
+    pub(super) fn info(&self, key: &str, written: u32) -> Option<Result<ObjectInfo, Failure>> {
+        let number = *self.questions.get(&question(&["info", &written.to_string(), key]))?.first()?;
+        match self.record.calls.get(number)? {
+            HostCall::Stat { answer, .. } | HostCall::Open { answer, .. } => Some(answer.to_result()),
+            _ => None,
+        }
+    }
+
+    /// Returns the object that the stage has written under this key, if it has.
+    pub(super) fn written(&self, key: &str) -> Option<WrittenObject> {
+        self.state().written.get(key).cloned()
+    }
+
+    /// Notes that the record has no answer; returns the failure for the stage.
+    pub(super) fn diverges(&self, what: impl Into<String>) -> Failure {
+        let what = what.into();
+        let failure = Failure::new(Case::Internal, format!("not in the record: {what}"));
+        let mut state = self.state();
+        if state.divergences.len() < MAX_DIVERGENCES && !state.divergences.contains(&what) {
+            state.divergences.push(what);
+        }
+        failure
+    }
+
+    /// Returns the failure for reading an object that this stage wrote differently from the record.
+    pub(super) fn not_kept(&self, key: &str) -> Failure {
+        let what = format!("the bytes of {key} as they are written now, which are not kept");
+        match &self.fallback {
+            Fallback::Refuse => self.diverges(what),
+            Fallback::Shadow { .. } => Failure::new(Case::Internal, format!("in the shadow: {what}")),
+        }
+    }
+
+    /// Returns the real objects, for a host call about `key` that is not in the record.
+    pub(super) fn real(&self, key: &str, what: impl FnOnce() -> String) -> Result<&Arc<dyn Objects>, Failure> {
+        match &self.fallback {
+            Fallback::Refuse => Err(self.diverges(what())),
+            Fallback::Shadow { hidden, .. } if hidden.contains(key) => {
+                Err(Failure::new(Case::Missing, format!("there is no object {key:?}")))
+            }
+            Fallback::Shadow { objects, .. } => Ok(objects),
+        }
+    }
+}
+
+/// Returns the failure of an `if_match` that does not match.
+pub(super) fn mismatch(key: &str, expected: &str, found: &str) -> Failure {
+    Failure::new(Case::Mismatch, format!("{key:?} is version {found:?} and not {expected:?}"))
+}

@@ -1,0 +1,20 @@
+//! A recorded call in memory.
+
+use std::sync::Arc;
+
+use crate::format::Record;
+use crate::log::CallLog;
+
+/// A call that has ended: its record, and the bytes that belong to it. The record's `contents` are filled in when it is
+/// stored.
+pub struct Recording {
+    /// The record.
+    pub record: Record,
+    pub(crate) log: Arc<CallLog>,
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording").field("record", &self.record).finish_non_exhaustive()
+    }
+}

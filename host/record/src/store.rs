@@ -1,0 +1,135 @@
+//! Storing records.
+//!
+//! ```text
+//! records/<date>/<execution>/<state>/<file or batch>-<attempt>.json
+//! blobs/sha256/<digest>                                                 bytes, each stored once
+//! ```
+//!
+//! The record is written last: if it exists, its blobs do, too.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use stagehost_storage::{Storage, StorageError};
+
+use crate::error::{MAX_SAME_NAME, RecordError};
+use crate::format::{BlobRef, Content, Range, Record};
+use crate::recording::Recording;
+
+/// Objects are cut into blobs at multiples of this size, so that equal files give equal blobs regardless of how they were
+/// read. At most one blob is in memory.
+const BLOB_BYTES: u64 = 8 << 20;
+
+/// The longest time for storing a record. The call's answer waits for it.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+
+/// Returns the name of the blob with this digest.
+pub fn blob_name(sha256: &str) -> String {
+    format!("blobs/sha256/{sha256}")
+}
+
+/// Stores bytes under their digest, unless they are stored already.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn store_blob(sink: &dyn Storage, bytes: Bytes) -> Result<BlobRef, StorageError> {
+    let blob = BlobRef { bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(&bytes)) };
+    sink.create(&blob_name(&blob.sha256), bytes).await?;
+    Ok(blob)
+}
+
+/// Returns the name of a call's record, without the `.json`.
+fn name(record: &Record) -> String {
+    let date = record.recorded_at.get(..10).unwrap_or("undated");
+    let execution = record.context.execution.rsplit(':').next().unwrap_or_default();
+    let subject = match &record.asset {
+        None => "batch".to_owned(),
+        Some(asset) => {
+            // Files of the same name in different folders differ in the digests of their keys.
+            let digest = hex::encode(Sha256::digest(asset.key.as_bytes()));
+            format!("{}-{}", plain(asset.key.rsplit('/').next().unwrap_or_default()), &digest[..8])
+        }
+    };
+    format!("records/{date}/{}/{}/{subject}-{}", plain(execution), plain(&record.context.state), record.context.attempt)
+}
+
+/// Returns a text as one segment of a document's name.
+pub(crate) fn plain(text: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-=+@".contains(c) { c } else { '_' };
+    let text: String = text.chars().map(allowed).take(100).collect();
+    if text.is_empty() || text.starts_with('.') { format!("_{text}") } else { text }
+}
+
+/// Stores a recording; returns the record's name.
+///
+/// # Errors
+/// If the recording is not complete, or the store cannot be written.
+pub async fn store(recording: &Recording, sink: &dyn Storage) -> Result<String, RecordError> {
+    let log = &recording.log;
+    let (contents, bodies) = {
+        let state = log.state();
+        if let Some(why) = state.calls_missing.as_ref().or(state.bytes_missing.as_ref()) {
+            return Err(RecordError::Incomplete(why.clone()));
+        }
+        (state.contents.clone(), state.bodies.clone())
+    };
+    let mut record = recording.record.clone();
+    for span in bodies.into_values() {
+        store_blob(sink, log.spool.get(span)?).await?;
+    }
+    for ((key, etag), (bytes, ranges)) in contents {
+        let mut content = Content { key, etag, bytes, ranges: Vec::new() };
+        for (offset, len) in ranges.runs() {
+            let (mut at, end, mut blobs) = (offset, offset + len, Vec::new());
+            while at < end {
+                let next = ((at / BLOB_BYTES + 1) * BLOB_BYTES).min(end);
+                if let Some(bytes) = ranges.read(&log.spool, at, next - at) {
+                    blobs.push(store_blob(sink, bytes?).await?);
+                }
+                at = next;
+            }
+            content.ranges.push(Range { offset, blobs });
+        }
+        record.contents.push(content);
+    }
+    record.contents.sort_by(|a, b| (&a.key, &a.etag).cmp(&(&b.key, &b.etag)));
+    let mut text = serde_json::to_vec_pretty(&record).map_err(std::io::Error::other)?;
+    text.push(b'\n');
+    store_numbered(sink, &name(&record), text.into()).await
+}
+
+/// Stores a new JSON document under `name`, or under `name` with the next free number; returns its name.
+pub(crate) async fn store_numbered(sink: &dyn Storage, name: &str, text: Bytes) -> Result<String, RecordError> {
+    for number in 1..=MAX_SAME_NAME {
+        let name = if number == 1 { format!("{name}.json") } else { format!("{name}.{number}.json") };
+        if sink.create(&name, text.clone()).await?.is_some() {
+            return Ok(name);
+        }
+    }
+    Err(RecordError::Taken(sink.place(name)))
+}
+
+/// Stores a recording within half of the time until the deadline, at most [`MAX_WAIT`]. Errors go to the log, because
+/// recording must neither fail a call nor make it late.
+pub(crate) async fn store_or_log(recording: &Recording, sink: &dyn Storage, deadline: Option<Instant>) {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) / 2);
+    let wait = left.map_or(MAX_WAIT, |left| left.min(MAX_WAIT));
+    let stored = tokio::time::timeout(wait, store(recording, sink)).await;
+    let why = match stored {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it was not stored within {} ms", wait.as_millis()),
+    };
+    let context = &recording.record.context;
+    tracing::warn!(
+        state = %context.state,
+        execution = %context.execution,
+        asset = recording.record.asset.as_ref().map(|asset| asset.key.as_str()),
+        why,
+        "a call is not recorded"
+    );
+}
+
+#[cfg(test)]
+mod tests;

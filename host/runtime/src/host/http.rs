@@ -1,0 +1,85 @@
+//! `http`: requests to other services.
+
+use std::time::Duration;
+
+use stagehost_batch::{Case, Failure};
+
+use crate::bindings::toq::media::{http, types};
+use crate::capability::HttpRequest;
+use crate::host::state::{CallState, host_call};
+
+/// The longest response body that is returned to a guest, in bytes.
+const MAX_RESPONSE: usize = 8 << 20;
+/// The longest time for one request. The call's deadline may end it earlier.
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl http::Host for CallState {
+    async fn send(
+        &mut self,
+        request: http::Request,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<http::Response, types::Failure>> {
+        Ok(host_call(&self.core.clone(), async {
+            self.grants.may_call(authority(&request.url)?)?;
+            let response = self
+                .capabilities
+                .http
+                .send(HttpRequest {
+                    method: request.method,
+                    url: request.url,
+                    headers: request.headers,
+                    body: request.body.into(),
+                    timeout: MAX_TIMEOUT.min(Duration::from_millis(timeout_ms.into())),
+                    max_response: MAX_RESPONSE,
+                })
+                .await?;
+            Ok(http::Response { status: response.status, headers: response.headers, body: response.body.into() })
+        })
+        .await)
+    }
+}
+
+/// Returns the host and port of a URL: `https://api.example.org:8443/x` → `api.example.org:8443`.
+///
+/// Refuses every form that another URL parser might read differently, so that the host checked here is the host called.
+fn authority(url: &str) -> Result<&str, Failure> {
+    let refuse = |why: &str| Failure::new(Case::InvalidInput, format!("the URL {url:?} {why}"));
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))
+        .ok_or_else(|| refuse("must begin with https://"))?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    if authority.is_empty() || !authority.bytes().all(plain) {
+        return Err(refuse("must name a host in plain ASCII, without user or password"));
+    }
+    Ok(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_authority_is_what_a_client_would_call() {
+        assert_eq!(authority("https://api.example.org/x?y").unwrap(), "api.example.org");
+        assert_eq!(authority("http://127.0.0.1:8080").unwrap(), "127.0.0.1:8080");
+        assert_eq!(authority("https://[::1]:1/").unwrap(), "[::1]:1");
+    }
+
+    #[test]
+    fn ambiguous_urls_are_refused() {
+        for url in [
+            "ftp://a/",
+            "https:///x",
+            "https://good@evil/",
+            "https://good\\@evil/",
+            "https://gööd/",
+            "https:// a/",
+            "//a/",
+        ] {
+            assert!(authority(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The host's state of a running call: what the store of a guest holds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use stagehost_batch::Failure;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::bindings::toq::media::types;
+use crate::call::CallRequest;
+use crate::capability::{CallScope, Capabilities, ObjectWriter};
+use crate::cores::Core;
+use crate::grants::ListingGrants;
+use crate::limits::Meter;
+
+/// Called with the amount done and the total.
+pub(crate) type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// Bytes of objects that a call has moved.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+}
+
+/// The host's state of a running call.
+pub(crate) struct CallState {
+    wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) meter: Meter,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) grants: ListingGrants,
+    pub(crate) core: Core,
+    pub(crate) scope: Arc<CallScope>,
+    pub(crate) progress: Progress,
+    pub(crate) traffic: Traffic,
+    /// Open writers by number. They are not in the table, so that the ones a failed call leaves open can be aborted.
+    pub(crate) writers: HashMap<u32, Box<dyn ObjectWriter>>,
+    pub(crate) next_writer: u32,
+}
+
+impl CallState {
+    /// Returns the state of a call that has not begun.
+    pub(crate) fn new(request: &CallRequest, wasi: WasiCtx, core: Core, progress: Progress) -> Self {
+        Self {
+            wasi,
+            table: ResourceTable::new(),
+            meter: Meter::new(&request.limits),
+            capabilities: request.capabilities.clone(),
+            grants: request.grants.for_listing(&request.scope.batch.listing.id.to_string()),
+            core,
+            scope: Arc::new(request.scope.clone()),
+            progress,
+            traffic: Traffic::default(),
+            writers: HashMap::new(),
+            next_writer: 0,
+        }
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Runs the body of an import. While it waits, the call's core is free; its failure is returned as the guest's type.
+pub(crate) async fn host_call<T>(
+    core: &Core,
+    body: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, types::Failure> {
+    core.free_while(body).await.map_err(Into::into)
+}

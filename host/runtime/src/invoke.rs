@@ -1,0 +1,155 @@
+//! One call of a stage: a fresh store, an instance, a deadline, a report.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use stagehost_batch::{Case, Failure};
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::toq::media::types;
+use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
+use crate::convert::failure_from_guest;
+use crate::cores::Core;
+use crate::host::state::{CallState, Progress};
+use crate::host::wasi::{self, ClocksAndRandom};
+use crate::output_tail::OutputTail;
+use crate::stage::{Instance, Stage};
+use crate::trap::{self, DeadlinePassed};
+
+/// The most bytes that one host call may lift out of a guest. A list may refer to the same guest bytes many times, so
+/// the guest's memory limit does not bound it.
+const LIFT_LIMIT: usize = 64 << 20;
+
+/// Calls a stage once. Whatever happens inside, the outcome is an output or a typed failure.
+pub(crate) async fn invoke(
+    stage: &Stage,
+    request: &CallRequest,
+    clocks_and_random: Option<ClocksAndRandom>,
+    input: CallInput,
+    core: Core,
+    progress: Progress,
+) -> (Result<CallOutput, Failure>, CallReport) {
+    let (started_at, started) = (SystemTime::now(), Instant::now());
+    let own = started + request.limits.deadline();
+    let deadline = request.deadline.map_or(own, |outer| outer.min(own));
+    let allowed = deadline.saturating_duration_since(started);
+    let output = OutputTail::default();
+    let asset = input.asset_key().map(str::to_owned);
+    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, progress);
+    let mut store = store(stage, state, deadline);
+
+    let mut instantiate = Duration::ZERO;
+    let running = run(stage, &mut store, request, input, started, &mut instantiate);
+    let outcome = match tokio::time::timeout_at(deadline.into(), running).await {
+        Ok(Ok(Ok(output))) => Ok(output),
+        Ok(Ok(Err(failure))) => Err(failure_from_guest(failure)),
+        Ok(Err(error)) => Err(trap::classify(&error, store.data().meter.refused(), &request.limits, allowed, &output)),
+        Err(_elapsed) => Err(trap::timed_out(allowed)),
+    };
+
+    let state = store.data_mut();
+    for (_, writer) in state.writers.drain() {
+        writer.abort().await;
+    }
+    let report = CallReport {
+        started_at,
+        duration: started.elapsed(),
+        instantiate,
+        memory_peak: state.meter.peak(),
+        bytes_read: state.traffic.read,
+        bytes_written: state.traffic.written,
+    };
+    log(stage, request, asset.as_deref(), &outcome, &report, &output);
+    (outcome, report)
+}
+
+/// Returns a store that enforces the call's memory limit and deadline.
+fn store(stage: &Stage, state: CallState, deadline: Instant) -> Store<CallState> {
+    let mut store = Store::new(stage.engine().wasmtime(), state);
+    store.limiter(|state| &mut state.meter);
+    store.set_hostcall_fuel(LIFT_LIMIT);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        if Instant::now() >= deadline { Err(DeadlinePassed.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+    });
+    store
+}
+
+/// The outer `Err` is a trap or a defect of the component; the inner one is a failure that the stage returned.
+type Answer = wasmtime::Result<Result<CallOutput, types::Failure>>;
+
+async fn run(
+    stage: &Stage,
+    store: &mut Store<CallState>,
+    request: &CallRequest,
+    input: CallInput,
+    started: Instant,
+    instantiate: &mut Duration,
+) -> Answer {
+    let context = types::Context {
+        state: request.scope.state.clone(),
+        execution: request.scope.execution.clone(),
+        started_at: request.started_at.clone(),
+        attempt: request.scope.attempt,
+        config: request.config.clone(),
+    };
+    let instance = stage.instantiate(store).await?;
+    *instantiate = started.elapsed();
+    match (instance, input) {
+        (Instance::Asset(guest), CallInput::Asset(asset)) => {
+            let answer = guest.call_process(store, &context, &(*asset).into()).await?;
+            Ok(answer.map(|asset| CallOutput::Asset(Box::new(asset.into()))))
+        }
+        (Instance::Batch(guest), CallInput::Batch(batch)) => {
+            let answer = guest.call_process(store, &context, &(*batch).into()).await?;
+            Ok(answer.map(|outcome| CallOutput::Batch(outcome.into())))
+        }
+        (_, _) => Err(wasmtime::format_err!("a stage was called with the other kind's input")),
+    }
+}
+
+fn log(
+    stage: &Stage,
+    request: &CallRequest,
+    asset: Option<&str>,
+    outcome: &Result<CallOutput, Failure>,
+    report: &CallReport,
+    output: &OutputTail,
+) {
+    let identity = stage.identity();
+    let stderr = output.text();
+    let failure = outcome.as_ref().err();
+    let batch = &request.scope.batch;
+    // These cases are defects of the stage, which a person must look at. All others are the stage's verdict on a file.
+    let defect =
+        failure.is_some_and(|f| matches!(f.case, Case::Internal | Case::Trapped | Case::OutOfMemory | Case::Timeout));
+    macro_rules! event {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                listing = %batch.listing.id,
+                batch = batch.batch_id.as_ref().map(tracing::field::display),
+                job = batch.job_id.as_ref().map(tracing::field::display),
+                execution = %request.scope.execution,
+                state = %request.scope.state,
+                stage = %identity.name,
+                version = %identity.version,
+                digest = %identity.digest,
+                duration_ms = report.duration.as_micros() as f64 / 1e3,
+                memory_peak = report.memory_peak,
+                bytes_read = report.bytes_read,
+                bytes_written = report.bytes_written,
+                failure = failure.map(|f| f.case.name()),
+                message = failure.map(|f| f.message.as_str()).unwrap_or("call ended"),
+                asset = asset,
+                stderr = (!stderr.is_empty()).then_some(stderr.as_str()),
+            )
+        };
+    }
+    if defect {
+        event!(tracing::Level::WARN);
+    } else if failure.is_some() {
+        event!(tracing::Level::INFO);
+    } else {
+        event!(tracing::Level::DEBUG);
+    }
+}

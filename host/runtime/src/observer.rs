@@ -1,0 +1,59 @@
+//! Events of running calls, for progress display and metrics.
+
+use stagehost_batch::Failure;
+
+use crate::call::CallReport;
+use crate::capability::CallScope;
+
+/// An event of a call or of a transcoding job.
+#[derive(Debug)]
+pub enum AssetEvent<'a> {
+    /// A call began.
+    Started {
+        /// The state.
+        state: &'a str,
+        /// The asset's key; `None` for a batch stage.
+        key: Option<&'a str>,
+    },
+    /// A stage reported its progress.
+    Progress {
+        /// The state.
+        state: &'a str,
+        /// The asset's key; `None` for a batch stage.
+        key: Option<&'a str>,
+        /// The amount done, in the stage's own unit.
+        done: u64,
+        /// The total, in the same unit.
+        total: u64,
+    },
+    /// A transcoding job reported its progress.
+    Job {
+        /// The service's id of the job.
+        id: &'a str,
+        /// Percent done, if reported.
+        percent: Option<u64>,
+    },
+    /// A call ended.
+    Ended {
+        /// The state.
+        state: &'a str,
+        /// Which call it was: execution, batch, and the stage that ran.
+        scope: &'a CallScope,
+        /// The asset's key; `None` for a batch stage.
+        key: Option<&'a str>,
+        /// Why it failed, if it did.
+        failure: Option<&'a Failure>,
+        /// Time and resources that it used.
+        report: &'a CallReport,
+    },
+}
+
+/// Receives the events of calls. Must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// Receives one event.
+    fn on(&self, event: AssetEvent<'_>);
+}
+
+impl Observer for () {
+    fn on(&self, _: AssetEvent<'_>) {}
+}
