@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Id, MediaType, arbitrary};
+use crate::{Case, Id, MediaType, arbitrary};
 
 const PHOTO: &str = "51/raw/photo/vertical/2025-11-27/photo-001.jpg";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -31,7 +31,7 @@ fn the_error_names_the_path_and_what_is_accepted() {
         let error = parse(&body).unwrap_err();
         assert_eq!(error.path(), path, "{body}");
         assert!(error.to_string().contains(accepted), "{error}");
-        assert_eq!(crate::Failure::from(error).case, crate::Case::InvalidInput);
+        assert_eq!(crate::Failure::from(error).case, Case::InvalidInput);
     }
 }
 
