@@ -5,9 +5,9 @@ use clap::Parser;
 
 use super::*;
 
-const README: &str = include_str!("../../../../statemachine/README.md");
-const MACHINE: &str = include_str!("../../../../statemachine/media-processing.asl.json");
-const TEMPLATE: &str = include_str!("../../../../statemachine/template.yaml");
+const README: &str = include_str!("../../../../../statemachine/README.md");
+const MACHINE: &str = include_str!("../../../../../statemachine/media-processing.asl.json");
+const TEMPLATE: &str = include_str!("../../../../../statemachine/template.yaml");
 
 #[derive(Parser)]
 struct Command {
