@@ -22,7 +22,8 @@ impl Measured {
         println!("at most {:?} MiB resident", self.peak_mib);
         match self.peak_mib {
             Some(peak) => assert!(peak <= mib, "the host had {peak} MiB resident, {mib} at most are expected"),
-            None => assert!(!cfg!(target_os = "linux"), "the memory of the host was never seen"),
+            None if cfg!(target_os = "linux") => panic!("the memory of the host was never seen"),
+            None => {}
         }
     }
 }

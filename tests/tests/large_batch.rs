@@ -23,7 +23,7 @@ const PHOTOS: [&str; 5] = ["front.jpg", "kitchen.jpg", "living-room.jpg", "eveni
 /// Bytes of all files, and what the host may have resident meanwhile, in MiB.
 const FULL: (usize, u64) = (1 << 30, 400);
 /// See [`FULL`].
-const SMALL: (usize, u64) = (256 << 20, 300);
+const SMALL: (usize, u64) = (256 << 20, 384);
 /// The most that a JPEG segment holds: its length counts itself in, in 16 bits.
 const SEGMENT: usize = 65_533;
 

@@ -75,7 +75,7 @@ pub fn pin(id: &str, digest: &str) -> Pin {
 pub async fn answer(stage: &Arc<Stage>) -> String {
     let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
     batch.assets.push(Asset::new("51/raw/photo/vertical/a.jpg", MediaType::PhotoVertical));
-    let StageIdentity { name, version, digest } = stage.identity().clone();
+    let StageIdentity { name, version, digest } = StageIdentity::clone(stage.identity());
     let scope = CallScope {
         state: "Any".into(),
         execution: "any".into(),

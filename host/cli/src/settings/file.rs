@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use stagehost_pins::BatchLimits;
 use stagehost_runtime::{Grants, Limits};
 
-use crate::exit::{read_named_text, usage};
+use crate::exit::usage;
 use crate::settings::finding::{findings, nearest};
 use crate::settings::schema::schema;
 use crate::settings::stage_override::StageOverride;
@@ -61,7 +61,7 @@ impl ConfigFile {
     /// # Errors
     /// If the file cannot be read, or for everything in it that does not fit: each with its place and what was expected.
     pub fn read(file: Option<&Path>, states: &[String], overrides: &[StageOverride]) -> Result<Self> {
-        for named in overrides.iter().map(|named| &named.state).filter(|named| !states.contains(named)) {
+        if let Some(named) = overrides.iter().map(|named| &named.state).find(|named| !states.contains(named)) {
             return Err(unknown_state(named, states));
         }
         let Some(path) = file else { return Ok(Self::default()) };
