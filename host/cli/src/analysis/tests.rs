@@ -143,7 +143,7 @@ const CASES: &[Case] = &[
     (
         "a text compared as a number",
         |s| s.set(&format!("{CHECK}/Choices/0"), "Variable", json!("$.counts")),
-        &[(Kind::Type, "CheckValidation/Choices/0/Variable", "$.counts", "asks for a number")],
+        &[(Kind::Type, "CheckValidation/Choices/0/Variable", "$.counts", "needs a number")],
     ),
     (
         "a number compared as a text",
@@ -151,7 +151,7 @@ const CASES: &[Case] = &[
             *s.at(&format!("{CHECK}/Choices/0")) =
                 json!({"Variable": "$.counts.valid", "StringEquals": "0", "Next": "ParallelProcessing"})
         },
-        &[(Kind::Type, "CheckValidation/Choices/0/Variable", "$.counts.valid", "asks for a text")],
+        &[(Kind::Type, "CheckValidation/Choices/0/Variable", "$.counts.valid", "needs a text")],
     ),
     (
         "a caught error at another place than the next rule looks",
@@ -198,7 +198,7 @@ const CASES: &[Case] = &[
             s.set("/States/CheckBranches", "Default", json!("MakeZipBundle"));
         },
         &[
-            (Kind::Pin, "/States/MakeZipBundle", "MakeZipBundle", "nothing is pinned"),
+            (Kind::Pin, "/States/MakeZipBundle", "MakeZipBundle", "no stage is pinned"),
             (Kind::Pin, "pins:/states/CreateZipBundle", "CreateZipBundle", "never used"),
         ],
     ),
@@ -223,7 +223,7 @@ const CASES: &[Case] = &[
     (
         "no token where one is waited for",
         |s| s.drop(&format!("{VIDEOS}/Parameters/Payload"), "taskToken.$"),
-        &[(Kind::Token, "ProcessVideos/Parameters/Payload/taskToken.$", "taskToken.$", "nobody is given")],
+        &[(Kind::Token, "ProcessVideos/Parameters/Payload/taskToken.$", "taskToken.$", "does not pass one on")],
     ),
     (
         "a token where none is waited for",
@@ -315,12 +315,12 @@ fn every_kind_of_mistake_gives_its_findings_and_no_others() {
         let mut shipped = Shipped::new();
         make(&mut shipped);
         let found = shipped.findings();
-        let is_told = |(kind, place, subject, problem): &(Kind, &str, &str, &str)| {
+        let is_found = |(kind, place, subject, problem): &(Kind, &str, &str, &str)| {
             found.iter().any(|f| {
                 f.kind == *kind && f.place.ends_with(place) && f.subject == *subject && f.problem.contains(problem)
             })
         };
-        if found.len() != expected.len() || !expected.iter().all(is_told) {
+        if found.len() != expected.len() || !expected.iter().all(is_found) {
             let text: Vec<String> = found.iter().map(ToString::to_string).collect();
             wrong.push(format!("{mistake}: expected {expected:#?}, found\n{}", text.join("\n")));
         }

@@ -76,8 +76,12 @@ fn the_schema_accepts_the_examples_of_the_guides_and_refuses_them_with_any_name_
     let schema = schema(&states, &[]).unwrap();
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     let mut refused = 0;
-    for example in examples() {
+    for mut example in examples() {
         assert!(accepts(&schema, &example), "{example:#}");
+        // The schema of its settings is in the component of the guide, which is not here.
+        if let Some(state) = example["states"].get_mut("AddNotes").and_then(Value::as_object_mut) {
+            state.remove("config");
+        }
         for document in misspelt(&example) {
             assert!(!accepts(&schema, &document), "{document:#}");
             refused += 1;

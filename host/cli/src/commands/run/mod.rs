@@ -38,7 +38,8 @@ stopped by Ctrl-C, 143 by SIGTERM.
 Examples:
 
   stagehost run samples/listing
-  stagehost run ~/photos/house-51 --listing 51 --out /tmp/out
+  stagehost run ~/photos/house-51 --listing 51 \\
+    --out /tmp/out
   stagehost run batch.json --media ~/photos/house-51 \\
     --json > result.json
   stagehost run samples/listing \\

@@ -18,6 +18,13 @@ use crate::console::printer::Printer;
 use crate::exit::Exit;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples: from a component to a version that can be pinned
+
+  stagehost stage check my_thumbnails.wasm
+  export STAGEHOST_REGISTRY=~/registry
+  stagehost stage publish my_thumbnails.wasm \\
+    --name thumbnails --version 1.5.0
+  stagehost stage list")]
 pub enum StageCommand {
     /// Check whether a component can serve as a stage; name what to change if it cannot
     Check(check::CheckArgs),
