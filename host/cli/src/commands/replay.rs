@@ -29,8 +29,8 @@ Examples:
 
   stagehost run samples/listing --record /tmp/recorded
   stagehost replay /tmp/recorded
-  stagehost replay /tmp/recorded --state GenerateThumbnails \\
-    --stage ./candidate.wasm
+  stagehost replay /tmp/recorded \\
+    --state GenerateThumbnails --stage ./candidate.wasm
   stagehost replay front.jpg-1a2b3c4d-0.json --json")]
 pub struct ReplayArgs {
     /// Records, or folders of records

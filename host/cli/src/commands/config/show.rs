@@ -105,7 +105,7 @@ fn text(mut table: Table, settings: &[Setting], unchecked: &[(String, String)]) 
         table.add_row([format!("  {}", setting.name), value(setting), plain(setting.default.as_ref()), from(setting)]);
     }
     let notes: String = unchecked.iter().map(|(state, why)| format!("\n{state}: {why}")).collect();
-    table::text(&table) + &notes
+    table::text(table) + &notes
 }
 
 fn heading(group: &Group) -> &str {

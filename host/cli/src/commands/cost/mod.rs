@@ -128,7 +128,7 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
         prices.region,
         prices.as_of
     );
-    let _ = writeln!(text, "\n{}\n", table::text(&costs(lines)));
+    let _ = writeln!(text, "\n{}\n", table::text(costs(lines)));
     for (name, durations) in [("host", &measured.host), ("functions", &measured.functions)] {
         for (known, is) in [("measured", true), ("assumed", false)] {
             let all = durations.all();

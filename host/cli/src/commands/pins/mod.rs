@@ -21,8 +21,8 @@ Exit codes: 0 done, 1 failure, 2 wrong usage or a missing file.
 
 Examples: a version for one execution in twenty, then for all, then back again
 
-  export STAGEHOST_PINS=s3://toq-listing-medias/pipeline/pins
   BUCKET=s3://toq-listing-medias
+  export STAGEHOST_PINS=$BUCKET/pipeline/pins
   export STAGEHOST_REGISTRY=$BUCKET/pipeline/registry
   stagehost pins canary GenerateThumbnails 1.5.0 \\
     --percent 5 --why \"sharper\"

@@ -65,7 +65,7 @@ pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     printer.line(heading(&pins));
-    printer.line(table::text(&stages(&pins)));
+    printer.line(table::text(stages(&pins)));
     for (state, canary) in &pins.canaries {
         let limit = canary.abort_above_percent.map_or_else(String::new, |p| format!(", given up above {p} % defects"));
         printer.line(format_args!(

@@ -66,9 +66,9 @@ impl Report<'_> {
     pub fn text(&self) -> String {
         let mut text = String::new();
         if let Some(batch) = self.batch {
-            let _ = writeln!(text, "{}\n", table::text(&assets(batch)));
+            let _ = writeln!(text, "{}\n", table::text(assets(batch)));
             if !batch.bundles.is_empty() {
-                let _ = writeln!(text, "{}\n", table::text(&bundles(batch)));
+                let _ = writeln!(text, "{}\n", table::text(bundles(batch)));
             }
             let _ = writeln!(text, "{}", sums(batch));
             for problem in &batch.problems {

@@ -19,7 +19,8 @@ Exit codes: 0 it fits, 1 it does not, 2 wrong usage or a missing file.
 Examples:
 
   stagehost stage check my_stage.wasm
-  stagehost stage check my_stage.wasm --world thumbnails --json")]
+  stagehost stage check my_stage.wasm \\
+    --world thumbnails --json")]
 pub struct CheckArgs {
     /// The component: a .wasm file built with `--target wasm32-wasip2`, cargo component, componentize-py or jco
     file: PathBuf,

@@ -71,7 +71,7 @@ pub async fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
     } else if versions.is_empty() {
         printer.note(format_args!("{} has no stages; `stagehost stage publish` adds one", registry.place()));
     } else {
-        printer.line(table::text(&table));
+        printer.line(table::text(table));
     }
     Ok(if trusted { Exit::Success } else { Exit::Failure })
 }

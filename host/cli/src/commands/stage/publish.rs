@@ -27,7 +27,8 @@ the component is pushed to host/path/NAME:VERSION, where wkg and other tools fin
 Examples:
 
   stagehost stage publish my_thumbnails.wasm \\
-    --name thumbnails --version 1.5.0 --description \"sharper\" \\
+    --name thumbnails --version 1.5.0 \\
+    --description \"sharper\" \\
     --registry s3://toq-listing-medias/pipeline/registry
   stagehost stage publish my_thumbnails.wasm \\
     --name thumbnails --version 1.5.0 \\

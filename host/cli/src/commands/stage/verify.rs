@@ -15,7 +15,8 @@ Exit codes: 0 everything is right, 1 something is not or failure, 2 wrong usage.
 
 Examples: would a host with this key in its TRUSTED_KEYS run it?
 
-  stagehost stage verify thumbnails@1.5.0 --trust ed25519:… \\
+  stagehost stage verify thumbnails@1.5.0 \\
+    --trust ed25519:… \\
     --registry s3://toq-listing-medias/pipeline/registry")]
 pub struct VerifyArgs {
     /// The version
