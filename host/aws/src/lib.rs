@@ -24,7 +24,6 @@ mod documents;
 mod error;
 mod ids;
 mod jobs;
-mod lock;
 mod objects;
 mod options;
 mod outside;

@@ -7,7 +7,7 @@ use stagehost_batch::Failure;
 use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transcoder};
 
 use crate::jobs::ticket::TicketJob;
-use crate::lock::lock;
+use stagehost_runtime::lock;
 
 /// A [`Transcoder`] that passes every job on to another one and remembers those that run. Clones share what they
 /// remember.

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use stagehost_runtime::capability::ObjectInfo;
 
-use crate::lock::lock;
+use stagehost_runtime::lock;
 
 /// How many objects are remembered: about twice as many as are checked at the same time.
 const MAX_OBJECTS: usize = 32;

@@ -55,7 +55,7 @@ pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
             let finding = Finding {
                 item: args.file.display().to_string(),
                 problem: reason,
-                fix: "see \"Write a stage\" in the README".into(),
+                fix: "see docs/write-stages.md".into(),
             };
             (Default::default(), args.world, None, vec![finding])
         }
