@@ -19,13 +19,13 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use stagehost_runtime::capability::Capabilities;
 use stagehost_storage::{Bucket, Folder, Location, Storage};
 
-use crate::callback::secret_source::AwsSecret;
+use crate::callback::secret_rotation::AwsSecret;
 use crate::callback::secret_store::SecretStore;
 use crate::callback::webhook::SignedWebhook;
 use crate::documents::Documents;
 use crate::error::ConfigError;
-use crate::jobs::tickets::Tickets;
 use crate::jobs::transcoder::MediaConvertTranscoder;
+use crate::jobs::waiting_states::Tickets;
 use crate::objects::bucket::MediaBucket;
 use crate::objects::s3_objects::S3Objects;
 use crate::options::AwsOptions;

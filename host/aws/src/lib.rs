@@ -31,7 +31,7 @@ mod sdk_error;
 mod services;
 
 pub use callback::secret::Secret;
-pub use callback::secret_source::{AwsSecret, SecretSource};
+pub use callback::secret_rotation::{AwsSecret, SecretSource};
 pub use callback::secret_store::SecretArn;
 pub use callback::webhook::{SignedWebhook, WebhookOptions};
 pub use clients::{Clients, storage_from_env};
@@ -41,8 +41,8 @@ pub use ids::ticket_id;
 pub use jobs::events::{EventError, JobReport, JobStatus};
 pub use jobs::job_recorder::JobRecorder;
 pub use jobs::ticket::{Ticket, TicketJob, TicketOutput};
-pub use jobs::tickets::{TicketProgress, Tickets};
 pub use jobs::transcoder::{MediaConvertOptions, MediaConvertTranscoder};
+pub use jobs::waiting_states::{TicketProgress, Tickets};
 pub use objects::s3_objects::S3Objects;
 pub use options::AwsOptions;
 pub use outside::http::HttpClient;

@@ -13,8 +13,8 @@ use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Fanout, FanoutReq
 use crate::canary::CanaryHealth;
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
+use crate::pins_in_force::Revisions;
 use crate::queue::{self, Executions};
-use crate::revisions::Revisions;
 use crate::sampler::{Sample, Sampler};
 use crate::stage_source::StageSource;
 use crate::visibility::Visibility;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stagehost_runtime::{Clocks, ClocksAndRandom, lock};
 
-use crate::format::SeedAndReadings;
+use crate::record_format::SeedAndReadings;
 
 /// The most readings of each clock in a record: half a megabyte of text. A call with more is not recorded.
 const MAX_READINGS: usize = 32_768;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagehost_runtime::capability::TranscodeJob;
 
-use crate::format::{HostCall, Outcome, Part, Payload, Record, Request, Write};
+use crate::record_format::{HostCall, Outcome, Part, Payload, Record, Request, Write};
 
 /// A difference between two calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

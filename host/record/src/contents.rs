@@ -7,8 +7,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use stagehost_storage::{Found, Storage};
 
-use crate::format::{Payload, Range, Record};
 use crate::log::CallLog;
+use crate::record_format::{Payload, Range, Record};
 use crate::spool::Version;
 use crate::store::blob_name;
 

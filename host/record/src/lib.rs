@@ -11,10 +11,10 @@ mod clocks;
 mod compare;
 mod contents;
 mod error;
-mod format;
 mod log;
 mod parts;
 mod player;
+mod record_format;
 mod recorder;
 mod recording;
 mod replay;
@@ -28,11 +28,11 @@ mod timestamp;
 
 pub use compare::{Difference, Kind, compare};
 pub use error::RecordError;
-pub use format::{
+pub use log::RecordLimits;
+pub use record_format::{
     Answer, AssetFailure, BatchAdditions, BlobRef, Content, Context, FORMAT, HostCall, Outcome, Part, Payload, Problem,
     Range, Read, Record, Report, Request, Response, SeedAndReadings, StageRef, Step, Write, WriteEnd, WriteFailure,
 };
-pub use log::RecordLimits;
 pub use recorder::CallRecorder;
 pub use recording::Recording;
 pub use replay::{Replayed, replay};

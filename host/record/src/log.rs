@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use stagehost_runtime::lock;
 
-use crate::format::{HostCall, Payload, Read};
+use crate::record_format::{HostCall, Payload, Read};
 use crate::spool::{ReadContents, Span, Spool, Version};
 
 /// A text up to this length, in bytes, is written into the record itself.

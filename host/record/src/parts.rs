@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::format::Part;
+use crate::record_format::Part;
 
 /// Builds the list of parts of an object. The result does not depend on how the bytes were cut into appends.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::format::Record;
 use crate::log::CallLog;
+use crate::record_format::Record;
 
 /// A call that has ended: its record, and the bytes that belong to it. The record's `contents` are filled in when it is
 /// stored.

@@ -10,8 +10,8 @@ use stagehost_runtime::{CallInput, CallRequest, Fanout, Grants, Limits, Observer
 use crate::clocks;
 use crate::compare::{Difference, Kind, compare};
 use crate::contents::Contents;
-use crate::format::{Record, Report, StageRef};
 use crate::player::{Fallback, Player};
+use crate::record_format::{Record, Report, StageRef};
 use crate::recorder::ReplayRecorder;
 use crate::recording::Recording;
 use crate::stored_record::StoredRecord;

@@ -9,7 +9,7 @@ use stagehost_storage::{Found, Storage};
 
 use crate::compare::{Difference, Kind};
 use crate::error::RecordError;
-use crate::format::{Problem, Report, StageRef};
+use crate::record_format::{Problem, Report, StageRef};
 use crate::store::plain;
 
 /// The format of a shadow's report.

@@ -3,7 +3,7 @@
 
 use stagehost_runtime::capability::HttpRequest;
 
-use crate::format::{Payload, Request};
+use crate::record_format::{Payload, Request};
 
 /// Replaces a removed value.
 pub(crate) const WITHHELD: &str = "(not recorded)";

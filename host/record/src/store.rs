@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use stagehost_storage::{Storage, StorageError};
 
 use crate::error::{MAX_SAME_NAME, RecordError};
-use crate::format::{BlobRef, Content, Range, Record};
+use crate::record_format::{BlobRef, Content, Range, Record};
 use crate::recording::Recording;
 
 /// Objects are cut into blobs at multiples of this size, so that equal files give equal blobs regardless of how they were

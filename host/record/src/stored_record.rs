@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stagehost_storage::{Folder, Storage};
 
 use crate::error::RecordError;
-use crate::format::{FORMAT, Record};
+use crate::record_format::{FORMAT, Record};
 
 impl Record {
     /// Reads a record. `place` is named in errors.

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `webhook` | Sends the callback |
 //! | `secret` | The secret, and the signatures made with it |
-//! | `secret_source` | When a secret is fetched, and how a rotated one is noticed |
+//! | `secret_rotation` | When a secret is fetched, and how a rotated one is noticed |
 //! | `secret_store` | Reads a secret from Secrets Manager or Parameter Store |
 
 pub(crate) mod secret;
-pub(crate) mod secret_source;
+pub(crate) mod secret_rotation;
 pub(crate) mod secret_store;
 pub(crate) mod webhook;

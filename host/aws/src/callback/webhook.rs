@@ -13,7 +13,7 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::callback::secret::Secret;
-use crate::callback::secret_source::SecretSource;
+use crate::callback::secret_rotation::SecretSource;
 use crate::error::ConfigError;
 use crate::ids::hash;
 use crate::outside::address::{UrlHost, url_host};

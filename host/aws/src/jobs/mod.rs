@@ -5,7 +5,7 @@
 //! | `transcoder`, `job_settings` | Submits a job; its settings for MediaConvert |
 //! | `job_recorder` | Remembers the jobs that one call of a stage submitted |
 //! | `receipts` | Why a second run submits no job |
-//! | `ticket`, `tickets` | What a waiting state waits for; ends the state after its last job |
+//! | `waiting_states`, `ticket` | Ends a waiting state after its last job; the document that names the jobs |
 //! | `events` | MediaConvert's events |
 
 pub(crate) mod events;
@@ -13,5 +13,5 @@ pub(crate) mod job_recorder;
 pub(crate) mod job_settings;
 pub(crate) mod receipts;
 pub(crate) mod ticket;
-pub(crate) mod tickets;
 pub(crate) mod transcoder;
+pub(crate) mod waiting_states;

@@ -12,7 +12,7 @@ use crate::jobs::events::{JobReport, JobStatus, is_job_id};
 use crate::jobs::job_settings;
 use crate::jobs::receipts::{self, Transcoding};
 use crate::jobs::ticket::TicketOutput;
-use crate::jobs::tickets;
+use crate::jobs::waiting_states;
 use crate::objects::bucket::MediaBucket;
 use crate::sdk_error::failure;
 
@@ -130,7 +130,7 @@ impl Transcoder for MediaConvertTranscoder {
                     error_message: accepted.error_message().map(str::to_owned),
                     progress: None,
                 };
-                tickets::write_report(&self.bucket, &report).await?;
+                waiting_states::write_report(&self.bucket, &report).await?;
             }
         }
         Ok(Submission::Running(id))

@@ -12,8 +12,8 @@ use super::checkout::file_name;
 use super::components::Components;
 use crate::exit::{read_named, usage};
 use crate::settings::file::Settings;
-use crate::settings::release_stages::{self, RELEASE, ReleaseStage};
 use crate::settings::stage_override::StageOverride;
+use crate::settings::state_defaults::{self, RELEASE, ReleaseStage};
 
 /// One of the release's own pins, without its component.
 pub struct ReleasePin {
@@ -44,7 +44,7 @@ pub fn pin(
 ) -> Result<Pins> {
     let mut pins = BTreeMap::new();
     for state in states {
-        let release = release_stages::of(state);
+        let release = state_defaults::of(state);
         let replaced = StageOverride::of(state, overrides);
         let mut pin = match (replaced, release) {
             (Some(replaced), _) => pin_of_file(replaced, release, components)?,
@@ -88,7 +88,7 @@ fn pin_of_file(replaced: &StageOverride, release: Option<&ReleaseStage>, compone
     })?;
     let digest = components.add_bytes(bytes.into());
     let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
-    let limits = release_stages::limits(&replaced.state);
-    let grants = release_stages::grants(&replaced.state);
+    let limits = state_defaults::limits(&replaced.state);
+    let grants = state_defaults::grants(&replaced.state);
     Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
 }

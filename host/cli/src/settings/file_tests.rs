@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::settings::release_stages::RELEASE;
+use crate::settings::state_defaults::RELEASE;
 
 fn states() -> Vec<String> {
     RELEASE.iter().map(|defaults| defaults.state.to_owned()).collect()

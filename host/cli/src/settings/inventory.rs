@@ -9,8 +9,8 @@ use crate::settings::environment::{Reader, VARIABLES, Variable};
 use crate::settings::file::ConfigFile;
 use crate::settings::finding::at;
 use crate::settings::position::{Position, below, locate};
-use crate::settings::release_stages;
 use crate::settings::stage_schema::{StageSettings, StageSource};
+use crate::settings::state_defaults;
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,7 +132,7 @@ fn environment(group: Group, variable: &Variable, value: Option<String>) -> Sett
 }
 
 fn stage(group: &Group, state: &str, known: &StageSettings) -> Setting {
-    let release = release_stages::of(state).map(|defaults| defaults.stage);
+    let release = state_defaults::of(state).map(|defaults| defaults.stage);
     let (value, from) = match &known.source {
         StageSource::Release(stage) => (Some(json!(stage)), Origin::Default),
         StageSource::File(file) => (Some(json!(file)), Origin::Option { option: "--stage".to_owned() }),

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::settings::release_stages::RELEASE;
 use crate::settings::schema::schema;
 use crate::settings::stage_schema::of_state;
+use crate::settings::state_defaults::RELEASE;
 
 fn settings(text: &str) -> Vec<Setting> {
     let states: Vec<String> = RELEASE.iter().map(|defaults| defaults.state.to_owned()).collect();

@@ -8,7 +8,7 @@ pub mod file;
 mod finding;
 pub mod inventory;
 pub mod position;
-pub mod release_stages;
 pub mod schema;
 pub mod stage_override;
 pub mod stage_schema;
+pub mod state_defaults;

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use stagehost_pins::BatchLimits;
 use stagehost_runtime::Limits;
 
-use crate::settings::release_stages;
 use crate::settings::stage_override::StageOverride;
 use crate::settings::stage_schema::{StageSettings, StageSource, of_state};
+use crate::settings::state_defaults;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -174,7 +174,7 @@ fn limits(state: &str) -> Value {
                 "type": "integer", "minimum": 1, "default": left_out.deadline_ms
             }
         },
-        "default": release_stages::limits(state)
+        "default": state_defaults::limits(state)
     })
 }
 
@@ -214,7 +214,7 @@ fn grants(state: &str) -> Value {
                 "default": []
             }
         },
-        "default": release_stages::grants(state)
+        "default": state_defaults::grants(state)
     })
 }
 

@@ -7,7 +7,7 @@ use stagehost_runtime::Grants;
 
 use super::*;
 use crate::settings::file::{Settings, StateSettings};
-use crate::settings::release_stages::RELEASE;
+use crate::settings::state_defaults::RELEASE;
 
 fn shipped() -> Value {
     let states: Vec<String> = RELEASE.iter().map(|defaults| defaults.state.to_owned()).collect();

@@ -11,8 +11,8 @@ use serde_json::Value;
 use wasmparser::{Parser, Payload};
 
 use crate::exit::{read_named, usage};
-use crate::settings::release_stages;
 use crate::settings::stage_override::StageOverride;
+use crate::settings::state_defaults;
 
 /// The name of the custom section.
 pub const SECTION: &str = "stagehost:config-schema";
@@ -56,7 +56,7 @@ pub fn of_state(state: &str, overrides: &[StageOverride]) -> Result<StageSetting
         let schema = embedded(&bytes, &named.file)?;
         return Ok(StageSettings { source: StageSource::File(named.file.clone()), schema });
     }
-    Ok(match release_stages::of(state) {
+    Ok(match state_defaults::of(state) {
         Some(release) => {
             StageSettings { source: StageSource::Release(release.stage), schema: of_release(release.stage)? }
         }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_stage_of_the_release_has_a_valid_schema_with_titles_and_descriptions() {
-        for defaults in &release_stages::RELEASE {
+        for defaults in &state_defaults::RELEASE {
             let schema = of_release(defaults.stage).unwrap().unwrap();
             jsonschema::draft202012::meta::validate(&schema).unwrap();
             for (name, setting) in schema["properties"].as_object().unwrap() {

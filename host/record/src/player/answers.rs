@@ -9,7 +9,7 @@ use stagehost_runtime::lock;
 
 use super::questions::{question, questions};
 use crate::contents::Contents;
-use crate::format::{HostCall, Part, Record};
+use crate::record_format::{HostCall, Part, Record};
 
 /// The most divergences that are noted, so that a stage in an endless loop cannot fill the memory.
 const MAX_DIVERGENCES: usize = 50;

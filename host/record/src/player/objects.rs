@@ -12,7 +12,7 @@ use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader
 use super::answers::{Player, ReplayCapabilities, mismatch};
 use super::questions::question;
 use super::writer::ReplayWriter;
-use crate::format::{HostCall, Read};
+use crate::record_format::{HostCall, Read};
 
 /// How many bytes are read at once to compute a digest.
 const STEP: u64 = 8 << 20;

@@ -3,7 +3,7 @@
 use stagehost_batch::Case;
 use stagehost_runtime::capability::{ObjectInfo, TranscodeJob};
 
-use crate::format::{Answer, HostCall, Request};
+use crate::record_format::{Answer, HostCall, Request};
 
 /// Returns the text by which host calls are matched.
 pub(super) fn question(parts: &[&str]) -> String {

@@ -13,7 +13,7 @@ use stagehost_runtime::capability::{
 
 use super::answers::{Fallback, ReplayCapabilities};
 use super::questions::{about_job, about_request, question};
-use crate::format::{Answer, HostCall, Payload};
+use crate::record_format::{Answer, HostCall, Payload};
 use crate::scrub;
 
 #[async_trait]

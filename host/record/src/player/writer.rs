@@ -10,8 +10,8 @@ use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter};
 
 use super::answers::{Player, WrittenObject, mismatch};
 use super::questions::question;
-use crate::format::{HostCall, Part, Step, Write, WriteEnd, WriteFailure};
 use crate::parts::PartsBuilder;
+use crate::record_format::{HostCall, Part, Step, Write, WriteEnd, WriteFailure};
 
 pub(super) struct ReplayWriter {
     player: Arc<Player>,

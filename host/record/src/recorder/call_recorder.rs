@@ -13,8 +13,8 @@ use stagehost_storage::Storage;
 use super::capabilities::recorded;
 use super::record::{begin, complete};
 use crate::clocks::ClockRecorder;
-use crate::format::Record;
 use crate::log::{CallLog, RecordLimits};
+use crate::record_format::Record;
 use crate::recording::Recording;
 use crate::store::store_or_log;
 

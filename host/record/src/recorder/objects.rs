@@ -8,8 +8,8 @@ use stagehost_batch::Failure;
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
 use super::writer::RecordedWriter;
-use crate::format::{Answer, HostCall, Read};
 use crate::log::CallLog;
+use crate::record_format::{Answer, HostCall, Read};
 use crate::spool::Version;
 
 pub(super) struct RecordedObjects {

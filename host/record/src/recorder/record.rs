@@ -7,8 +7,8 @@ use stagehost_batch::Failure;
 use stagehost_runtime::{CallInput, CallOutput, CallReport, CallRequest, Stage};
 
 use crate::clocks::ClockRecorder;
-use crate::format::{Context, FORMAT, Outcome, Problem, Record, Report, SeedAndReadings, StageRef};
 use crate::log::CallLog;
+use crate::record_format::{Context, FORMAT, Outcome, Problem, Record, Report, SeedAndReadings, StageRef};
 use crate::recording::Recording;
 use crate::timestamp::rfc3339;
 

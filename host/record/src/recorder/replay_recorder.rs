@@ -12,8 +12,8 @@ use stagehost_runtime::{
 
 use super::capabilities::recorded;
 use super::record::{begin, complete};
-use crate::format::Record;
 use crate::log::{CallLog, RecordLimits};
+use crate::record_format::Record;
 use crate::recording::Recording;
 
 /// The most entries of a repeated call, so that a stage in an endless loop cannot fill the memory.

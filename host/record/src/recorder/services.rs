@@ -9,8 +9,8 @@ use stagehost_runtime::capability::{
     CallScope, Http, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
 };
 
-use crate::format::{Answer, HostCall, Response};
 use crate::log::CallLog;
+use crate::record_format::{Answer, HostCall, Response};
 use crate::scrub;
 
 /// A service whose calls are recorded.

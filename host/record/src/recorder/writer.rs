@@ -7,9 +7,9 @@ use bytes::Bytes;
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects};
 
-use crate::format::{Answer, HostCall, Step, Write, WriteEnd, WriteFailure};
 use crate::log::CallLog;
 use crate::parts::PartsBuilder;
+use crate::record_format::{Answer, HostCall, Step, Write, WriteEnd, WriteFailure};
 
 pub(super) struct RecordedWriter {
     inner: Option<Box<dyn ObjectWriter>>,

@@ -7,8 +7,8 @@ use stagehost_storage::Folder;
 
 use super::*;
 use crate::contents::Contents;
-use crate::format::{Answer, FORMAT, HostCall};
 use crate::log::{CallLog, RecordLimits};
+use crate::record_format::{Answer, FORMAT, HostCall};
 use crate::stored_record::StoredRecord;
 
 const KEY: &str = "1/raw/video/vertical/long.mp4";

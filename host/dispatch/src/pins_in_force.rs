@@ -230,5 +230,5 @@ impl State {
 }
 
 #[cfg(test)]
-#[path = "revisions_tests.rs"]
+#[path = "pins_in_force_tests.rs"]
 mod tests;

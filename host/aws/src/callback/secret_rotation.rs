@@ -129,5 +129,5 @@ impl fmt::Debug for AwsSecret {
 }
 
 #[cfg(test)]
-#[path = "secret_source_tests.rs"]
+#[path = "secret_rotation_tests.rs"]
 mod tests;
