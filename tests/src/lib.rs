@@ -129,6 +129,7 @@ pub fn guest(name: &str) -> Result<PathBuf> {
         let target = binary().parent().and_then(Path::parent).map(Path::to_owned).context("no target folder")?;
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(["build", "--release", "--quiet", "--target", "wasm32-wasip2", "--target-dir"]).arg(&target);
+        command.args(["--package", "stage-macro-features"]);
         for guest in std::fs::read_dir(file("tests/guests"))? {
             command.arg("--package").arg(guest?.file_name());
         }

@@ -97,6 +97,8 @@ impl Checkout {
         let work = printer.begin("building the stages");
         let mut command = Command::new(cargo);
         command.args(["build", "--release", "--quiet", "--target", TARGET, "--target-dir"]).arg(self.target_dir());
+        // With this one, the procedural macros are those that the host was built with.
+        command.args(["--package", "stage-macro-features"]);
         for stage in STAGES {
             command.args(["--package", &format!("stage-{stage}")]);
         }
