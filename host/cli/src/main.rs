@@ -21,7 +21,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, stage};
 use self::console::printer::Printer;
@@ -131,7 +131,9 @@ fn main() -> ExitCode {
 
 /// Reads the command line. Help and mistakes are printed here, as wide as the terminal.
 fn parse() -> Result<Cli, ExitCode> {
-    let command = Cli::command().term_width(terminal::help_columns());
+    // Left to itself, clap colours a dumb terminal where the variable CI is set.
+    let colour = if terminal::has_colour() { ColorChoice::Auto } else { ColorChoice::Never };
+    let command = Cli::command().term_width(terminal::help_columns()).color(colour);
     command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|asked| {
         let written = asked.print().and_then(|()| std::io::stdout().flush());
         match written {
