@@ -54,31 +54,16 @@ impl<'a> Replacing<'a> {
         self.expected.as_deref().map(quoted)
     }
 
-    /// Decides what follows a failed try: the stored object if it is the same; `None` if the write is to be tried again.
+    /// Decides what follows a try that S3 refused for its condition: the stored object if it is the same; `None` if the write
+    /// is to be tried again.
     ///
-    /// Errors: `Mismatch` if another object is there than the call has seen; `Transient` if the object changes all the time;
-    /// the failure of the try if its condition was not the reason.
-    pub(crate) async fn refused<E>(
-        &mut self,
-        what: &str,
-        error: &SdkError<E, HttpResponse>,
-    ) -> Result<Option<ObjectInfo>, Failure>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        if !is_refusal(error) {
-            return Err(failure(what, error));
-        }
+    /// Errors: `Mismatch` if another object is there than the call has seen; `Transient` if the object changes all the time.
+    pub(crate) async fn refused(&mut self, what: &str) -> Result<Option<ObjectInfo>, Failure> {
         let there = match self.bucket.head(&self.object.key, None).await {
             Ok(info) => Some(info),
             Err(failure) if failure.case == Case::Missing => None,
             Err(failure) => return Err(failure),
         };
-        self.judge(what, there).await
-    }
-
-    /// Decides by the object that is there.
-    async fn judge(&mut self, what: &str, there: Option<ObjectInfo>) -> Result<Option<ObjectInfo>, Failure> {
         if let Some(there) = &there {
             if self.is_same(there) {
                 tracing::debug!(key = %there.key, etag = %there.etag, "the same object was stored by another try or execution");
@@ -125,13 +110,19 @@ impl<'a> Replacing<'a> {
     }
 }
 
-/// Returns whether S3 refused a write for its condition, or for another write at the same moment.
-fn is_refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    let SdkError::ServiceError(service) = error else { return false };
-    match service.raw().status().as_u16() {
-        409 | 412 => true,
-        // The version of `If-Match` has been deleted.
-        404 => service.err().code() == Some("NoSuchKey"),
+/// Passes on the failure of a try, unless S3 refused it for its condition or for another write at the same moment.
+pub(crate) fn refusal<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Result<(), Failure>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let refused = match error {
+        SdkError::ServiceError(service) => match service.raw().status().as_u16() {
+            409 | 412 => true,
+            // The version of `If-Match` has been deleted.
+            404 => service.err().code() == Some("NoSuchKey"),
+            _ => false,
+        },
         _ => false,
-    }
+    };
+    if refused { Ok(()) } else { Err(failure(what, error)) }
 }

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::objects::bucket::MediaBucket;
 use crate::objects::notation::{decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
 use crate::objects::parts::PARTS_IN_FLIGHT;
-use crate::objects::replacing::Replacing;
+use crate::objects::replacing::{Replacing, refusal};
 use crate::sdk_error::failure;
 
 /// A multipart upload. It begins with its first part.
@@ -190,7 +190,8 @@ impl MultipartUpload {
                 self.state = UploadState::NotBegun;
                 Some(stored.filter(|stored| replacing.is_same(stored)).ok_or_else(|| failure(&what, &error))?)
             } else {
-                replacing.refused(&what, &error).await?
+                refusal(&what, &error)?;
+                replacing.refused(&what).await?
             };
             if let Some(stored) = stored {
                 self.abort().await;

@@ -22,7 +22,7 @@ use crate::objects::in_memory;
 use crate::objects::metadata;
 use crate::objects::notation::{encode_crc32, unquoted};
 use crate::objects::parts::{Completion, PartLimits, PartStep, Planner};
-use crate::objects::replacing::Replacing;
+use crate::objects::replacing::{Replacing, refusal};
 use crate::objects::upload::MultipartUpload;
 
 /// How many bytes wait in the queue for their turn at most.
@@ -284,7 +284,8 @@ impl S3Writer {
                     return Ok(self.info(unquoted(output.e_tag().unwrap_or_default()).to_owned(), Some(crc32)));
                 }
                 Err(error) => {
-                    if let Some(stored) = replacing.refused(&what, &error).await? {
+                    refusal(&what, &error)?;
+                    if let Some(stored) = replacing.refused(&what).await? {
                         return Ok(self.info(stored.etag, Some(crc32)));
                     }
                 }
