@@ -11,7 +11,7 @@ use stagehost_tests::campaign::{self, Bite, FaultKind, many};
 /// The seeds of CI.
 const SEEDS: Range<u64> = 0..50;
 /// How many seeds run at a time. Most of their time is spent waiting for a retry.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 10;
 
 fn seeds() -> Range<u64> {
     let Ok(text) = std::env::var("CAMPAIGN_SEEDS") else { return SEEDS };
@@ -44,35 +44,37 @@ async fn seeds_lose_double_and_leave_nothing() {
     }
 }
 
-/// Runs a seed with a fault on purpose and without it. The campaign finds the fault, and nothing else.
+/// Runs a seed with a fault on purpose, which the campaign finds. Without it nothing is found: the seeds are among the fifty.
 async fn found(seed: u64, bite: Bite, words: &str) {
-    let with = campaign::run(seed, Some(bite)).await.unwrap();
-    assert!(with.violations.iter().any(|violation| violation.contains(words)), "not found: {with}");
-    let without = campaign::run(seed, None).await.unwrap();
-    assert!(without.violations.is_empty(), "{without}");
+    let report = campaign::run(seed, Some(bite)).await.unwrap();
+    assert!(report.violations.iter().any(|violation| violation.contains(words)), "not found: {report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_never_aborted_is_found() {
+    // No archive can be written, so an upload that has begun must be aborted.
     found(9, Bite::AbortsAreLost, "left unfinished").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_machine_without_retries_is_found() {
-    found(0, Bite::NoRetry, "where an undisturbed run ends as").await;
+    // The process is killed while it validates.
+    found(16, Bite::NoRetry, "where an undisturbed run ends as").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_is_not_kept_is_found() {
-    found(4, Bite::NoLetter, "0 accepted callbacks and 0 letters").await;
+    // The process dies whenever it begins to tell the backend.
+    found(29, Bite::NoLetter, "0 accepted callbacks and 0 letters").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_paid_twice_is_found() {
-    found(0, Bite::TokensForgotten, "was submitted 2 times").await;
+    // The process is killed after it has submitted a job.
+    found(31, Bite::TokensForgotten, "was submitted 2 times").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_with_other_bytes_are_found() {
-    found(0, Bite::OutputsDiffer, "other bytes than in an undisturbed run").await;
+    found(1, Bite::OutputsDiffer, "other bytes than in an undisturbed run").await;
 }

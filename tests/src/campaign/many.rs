@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::bite::Bite;
 use super::fault::FaultKind;
+use super::plan::Plan;
 use super::seed::{self, SeedReport};
 
 /// Runs seeds, `at_once` at a time, and passes every report to `done` as soon as it is there.
@@ -20,7 +21,9 @@ pub async fn run(
     at_once: usize,
     mut done: impl FnMut(&SeedReport),
 ) -> Result<Totals> {
-    let mut waiting: VecDeque<u64> = seeds.collect();
+    // Those with an outage first: they wait longest, and nothing should be waited for at the end.
+    let (mild, outages): (Vec<u64>, Vec<u64>) = seeds.partition(|seed| Plan::new(*seed).is_mild());
+    let mut waiting: VecDeque<u64> = outages.into_iter().chain(mild).collect();
     let (mut running, mut totals) = (JoinSet::new(), Totals::default());
     loop {
         while running.len() < at_once.max(1)
