@@ -27,15 +27,15 @@ const OUTAGE_AT_MOST: u32 = 24;
 /// The chance that a request is disturbed again after a fault, in thousandths.
 const AGAIN: u64 = 300;
 
-/// The states that a kill may meet, and about how many requests each of them sends.
+/// The states that a kill may meet, and how many requests each of them sends at least for a batch of two files.
 const KILLED: [(&str, u64); 7] = [
-    ("queue", 2),
-    ("ValidateRawAssets", 20),
-    ("GenerateThumbnails", 14),
-    ("ProcessVideos", 6),
-    ("CreateZipBundle", 12),
+    ("queue", 1),
+    ("ValidateRawAssets", 10),
+    ("GenerateThumbnails", 8),
+    ("ProcessVideos", 4),
+    ("CreateZipBundle", 14),
     ("FinalizeAndCallback", 2),
-    ("event", 6),
+    ("event", 8),
 ];
 
 /// Something that is out of order for longer than retries last.
@@ -180,10 +180,13 @@ impl Plan {
 
     fn with(seed: u64, rate: u64, outage: Option<Outage>, kills: Vec<Kill>, given_up: Vec<GivenUp>) -> Self {
         let variant = |what: &str| Variant::ALL[below(seed, &["plan", what], Variant::ALL.len() as u64) as usize];
-        let first = match outage {
-            Some(Outage::Jobs) => Variant::WithVideo,
-            Some(Outage::Writes(_)) => Variant::WithLargeVideo,
-            _ => variant("first variant"),
+        let met = kills.iter().map(|kill| kill.state).chain(given_up.iter().map(|one| one.state));
+        let needs_video = met.into_iter().any(|state| matches!(state, "ProcessVideos" | "event"));
+        let first = match (outage, variant("first variant")) {
+            (Some(Outage::Jobs), _) => Variant::WithVideo,
+            (Some(Outage::Writes(_)), _) => Variant::WithLargeVideo,
+            (_, Variant::Photos) if needs_video => Variant::WithVideo,
+            (_, any) => any,
         };
         let mut arrivals = vec![Arrival { variant: first, listing: 51, job: 4 }];
         match below(seed, &["plan", "arrivals"], 4) {
