@@ -162,7 +162,7 @@ impl Plan {
             if below("given up", 3) == 0
                 && let Some((state, _)) = states.get(below("given up state", states.len() as u64) as usize)
             {
-                given_up.push(GivenUp { state: *state, delay: Duration::from_millis(below("given up delay", 400)) });
+                given_up.push(GivenUp { state, delay: Duration::from_millis(below("given up delay", 400)) });
             }
         }
         let rate = if outage.is_some() { 15 } else { 30 + below("rate", 60) };
