@@ -97,7 +97,7 @@ fn table(seeds: &Range<u64>, totals: &Totals, times: &Times, seconds: f64) {
         ("Accepted callbacks", totals.callbacks),
         ("Letters in dead-letter queues", totals.letters),
         ("Jobs paid", totals.jobs),
-        ("Uploads that killed processes left to the lifecycle rule", totals.left_to_the_rule),
+        ("Uploads that nobody could abort, left to the lifecycle rule", totals.left_to_the_rule),
         ("Seeds in which something does not hold", totals.failed.len()),
     ] {
         println!("| {what} | {number} |");

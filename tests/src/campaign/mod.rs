@@ -15,7 +15,7 @@
 //! - one accepted callback per execution, or one letter in a dead-letter queue;
 //! - what the callback and the document say is what the bucket has;
 //! - every output is whole, and its bytes are those of an undisturbed run;
-//! - no multipart upload is left, except by a killed process;
+//! - no multipart upload is left, except one that nobody can abort: its process was killed, or the answer with its id was lost;
 //! - each transcoding job is paid once;
 //! - no state exceeds its grants, by the log of all requests;
 //! - faults that retries can cure change nothing about how a batch ends;

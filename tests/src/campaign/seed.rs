@@ -35,7 +35,7 @@ pub struct SeedReport {
     pub jobs: usize,
     /// How many processes of the function were started.
     pub processes: usize,
-    /// How many unfinished uploads killed processes left to the bucket's lifecycle rule.
+    /// How many unfinished uploads nobody could abort, so that they are left to the bucket's lifecycle rule.
     pub left_to_the_rule: usize,
     /// How long it took.
     pub time: Duration,

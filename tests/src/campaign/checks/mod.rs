@@ -18,7 +18,7 @@ use super::world::{Stored, World};
 pub(super) struct Findings {
     /// What does not hold.
     pub(super) violations: Vec<String>,
-    /// Unfinished uploads of processes that were killed; the bucket's lifecycle rule removes them.
+    /// Unfinished uploads that nobody could abort; the bucket's lifecycle rule removes them.
     pub(super) left_to_the_rule: usize,
 }
 

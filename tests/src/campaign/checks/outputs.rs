@@ -6,6 +6,7 @@ use std::io::{Cursor, Read as _};
 use anyhow::{Context as _, Result, ensure};
 
 use super::Findings;
+use crate::campaign::fault::FaultKind;
 use crate::campaign::log::Entry;
 use crate::campaign::reference::Reference;
 use crate::campaign::world::{Stored, World};
@@ -77,23 +78,26 @@ pub(super) fn same(world: &World, reference: &Reference, objects: &Objects, all:
     }
 }
 
-/// No upload is left unfinished, except by a process that was killed.
+/// No upload is left unfinished, except those that nobody can abort: their process was killed, or the answer with their id was
+/// lost.
 pub(super) async fn uploads(world: &World, findings: &mut Findings) -> Result<()> {
     let entries = world.shared.log.entries();
     let killed: BTreeSet<_> =
         entries.iter().filter(|entry| entry.note == "kill -9").map(|entry| entry.environment).collect();
-    let by_killed = |key: &str| {
+    let nobodys = |key: &str| {
         let began = |entry: &&Entry| {
             entry.operation() == "CreateMultipartUpload" && entry.succeeded() && entry.key() == Some(key)
         };
-        entries.iter().filter(began).filter(|entry| killed.contains(&entry.environment)).count()
+        let lost =
+            |entry: &&Entry| matches!(entry.fault, Some(FaultKind::AnswerLost)) || killed.contains(&entry.environment);
+        entries.iter().filter(began).filter(lost).count()
     };
     let mut left: BTreeMap<String, usize> = BTreeMap::new();
     for key in world.uploads().await? {
         *left.entry(key).or_default() += 1;
     }
     for (key, count) in left {
-        let excused = by_killed(&key).min(count);
+        let excused = nobodys(&key).min(count);
         findings.left_to_the_rule += excused;
         if count > excused {
             findings.wrong(format!("{} uploads of {key} are left unfinished", count - excused));
