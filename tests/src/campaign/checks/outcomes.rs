@@ -1,6 +1,7 @@
 //! Every batch has one execution, and the backend hears of it once, or a letter in a dead-letter queue says why not.
 
 use anyhow::Result;
+use stagehost_batch::Id;
 
 use super::Findings;
 use crate::campaign::reference::Reference;
@@ -40,7 +41,10 @@ pub(super) async fn check(
             for letter in &letters {
                 let body: serde_json::Value =
                     letter["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-                if body["undelivered"].is_null() || body["jobId"] != arrival.job {
+                // Sent to the job queue, the host must be able to read it.
+                let batch = stagehost_batch::parse(&body);
+                let of_this_job = batch.is_ok_and(|batch| batch.job_id == Some(Id::Number(arrival.job.into())));
+                if body["undelivered"].is_null() || !of_this_job {
                     findings.wrong(format!("{what}: its letter is no result that could be sent again: {letter}"));
                 }
             }
