@@ -11,7 +11,7 @@ use stagehost_tests::campaign::{self, Bite, FaultKind, many};
 /// The seeds of CI.
 const SEEDS: Range<u64> = 0..50;
 /// How many seeds run at a time. Most of their time is spent waiting for a retry.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 8;
 
 fn seeds() -> Range<u64> {
     let Ok(text) = std::env::var("CAMPAIGN_SEEDS") else { return SEEDS };

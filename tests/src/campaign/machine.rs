@@ -7,7 +7,7 @@ use super::bite::Bite;
 use crate::file;
 
 /// Returns the shipped definition in which every retry waits for at most a second and a waiting state misses its heartbeat
-/// after ten. The numbers of retries and everything else are as shipped, apart from a fault on purpose.
+/// after a minute. The numbers of retries and everything else are as shipped, apart from a fault on purpose.
 ///
 /// # Errors
 /// If the definition is missing or has another shape.
@@ -40,7 +40,7 @@ fn shorten(value: &mut Value, without_retry: bool) {
                 fields.shift_remove("MaxDelaySeconds");
             }
             if fields.contains_key("HeartbeatSeconds") {
-                fields.insert("HeartbeatSeconds".into(), json!(10));
+                fields.insert("HeartbeatSeconds".into(), json!(60));
             }
             fields.values_mut().for_each(|value| shorten(value, without_retry));
         }
