@@ -181,6 +181,11 @@ impl Function {
         self.process.thaw()
     }
 
+    /// Kills it with SIGKILL, frozen or not.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
     /// Sends SIGTERM and waits for its end.
     ///
     /// # Errors

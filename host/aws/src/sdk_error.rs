@@ -21,6 +21,7 @@ where
             let hint = match (case, code) {
                 (_, Some("InvalidObjectState")) => "; the object is archived: restore it from Glacier first",
                 (Case::Denied, _) => "; allow it in the policies of the host's role, the bucket and the encryption key",
+                (Case::Mismatch, _) => "; it was replaced since it was looked up",
                 _ => "",
             };
             let code = code.map_or_else(|| format!("HTTP {status}"), |code| format!("{code}, HTTP {status}"));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::Digest as _;
 use stagehost_batch::Case;
-use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects as _, Provenance};
+use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects as _, Provenance, Replaces};
 use support::test_bucket::TestBucket;
 
 const MIB: usize = 1 << 20;
@@ -38,6 +38,7 @@ async fn writer(bucket: &TestBucket, key: &str) -> Box<dyn ObjectWriter> {
             version: "1.2.3".into(),
             digest: format!("sha256:{}", "ab".repeat(32)),
         }),
+        replaces: Replaces::Anything,
     };
     bucket.clients.objects().create(object).await.unwrap()
 }

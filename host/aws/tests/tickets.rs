@@ -105,6 +105,7 @@ impl Fixture {
             execution: EXECUTION.into(),
             state: STATE.into(),
             task_token: token.into(),
+            attempt,
             batch: batch(),
             jobs: recorder.jobs(),
         }
@@ -257,6 +258,23 @@ async fn a_state_that_is_tried_again_waits_with_its_new_token_for_the_same_jobs(
 }
 
 #[tokio::test]
+async fn a_late_try_does_not_replace_the_ticket_of_the_next_one() {
+    let fixture = fixture().await;
+    let first = fixture.attempt(0, "token-0").await;
+    let ids: Vec<String> = first.jobs.iter().map(|job| job.id.clone()).collect();
+    // Step Functions no longer waits for the first try, whose call still goes on.
+    fixture.services.end("token-0");
+    let second = fixture.attempt(1, "token-1").await;
+    assert_eq!(fixture.tickets.open(second).await.unwrap(), TicketProgress::Waiting { reported: 0, jobs: 2 });
+    assert_eq!(fixture.tickets.open(first).await.unwrap(), TicketProgress::Gone);
+    fixture.write_outputs("one");
+    fixture.write_outputs("two");
+    fixture.tickets.report(&report(&ids[0], JobStatus::Complete)).await.unwrap();
+    assert_eq!(fixture.tickets.report(&report(&ids[1], JobStatus::Complete)).await.unwrap(), TicketProgress::Ended);
+    assert_eq!(fixture.services.calls("SendTaskSuccess").last().unwrap()["taskToken"], "token-1");
+}
+
+#[tokio::test]
 async fn the_reports_of_a_state_that_timed_out_are_kept_for_its_next_attempt() {
     let fixture = fixture().await;
     let first = fixture.attempt(0, "token-0").await;
@@ -278,6 +296,7 @@ async fn a_state_without_jobs_ends_at_once() {
         execution: EXECUTION.into(),
         state: STATE.into(),
         task_token: "token".into(),
+        attempt: 0,
         batch: batch(),
         jobs: Vec::new(),
     };

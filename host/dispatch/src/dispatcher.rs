@@ -285,6 +285,7 @@ impl Dispatcher {
                 execution: envelope.execution.arn,
                 state: envelope.state,
                 task_token: token,
+                attempt: envelope.retry,
                 batch: batch.clone(),
                 jobs,
             };

@@ -87,6 +87,20 @@ pub struct NewObject {
     pub content_type: String,
     pub fingerprint: Option<String>,
     pub provenance: Arc<Provenance>,
+    /// What the call found under the key.
+    pub replaces: Replaces,
+}
+
+/// What a new object may replace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Replaces {
+    /// Any object: the call has not looked.
+    #[default]
+    Anything,
+    /// No object: none was there when the call looked.
+    Nothing,
+    /// The version with this entity tag, which was there when the call looked.
+    Version(String),
 }
 
 /// Stored objects. All keys are in the media bucket. Entity tags have no quotes.
@@ -125,6 +139,10 @@ pub trait ObjectWriter: Send {
     /// Adds `len` bytes of a stored object from `offset`. The store copies them itself if it can.
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure>;
     /// Makes the whole object visible. The info has the CRC-32 if all bytes went through the host.
+    ///
+    /// If somebody else has stored the same object meanwhile (the same fingerprint and the same bytes), that is a success,
+    /// and the info is that of the stored object. Errors: `Mismatch` if something else is there than what
+    /// [`NewObject::replaces`] allows; nothing is replaced then.
     async fn finish(self: Box<Self>) -> Result<ObjectInfo, Failure>;
     /// Discards it.
     async fn abort(self: Box<Self>);

@@ -8,6 +8,7 @@ mod keys;
 mod object_writer;
 mod objects;
 mod progress;
+pub(crate) mod seen;
 pub(crate) mod state;
 mod tags;
 mod transcoder;

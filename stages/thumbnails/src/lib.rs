@@ -11,13 +11,16 @@
 //! |---|---|
 //! | [`config`] | the stage's configuration |
 //! | [`stage`] | what to do with one asset: which renditions are out of date, and their keys; on a trait |
+//! | [`recipe`] | fingerprints: what the bytes of a rendition follow from |
 //! | [`render`] | from one photo's bytes to its renditions |
+//! | [`cascade`] | in which sizes they are made of each other |
 //! | [`format`] | recognising a file by its first bytes |
 //! | [`decode`] | one decoder per format, all of them bounded |
 //! | [`raster`], [`geometry`], [`colour`], [`encode`] | the steps of rendering |
 //! | [`guest`] | the component's export and imports |
 
 pub mod bindings;
+pub mod cascade;
 pub mod colour;
 pub mod config;
 #[cfg(test)]
@@ -30,5 +33,6 @@ pub mod format;
 pub mod geometry;
 pub mod guest;
 pub mod raster;
+pub mod recipe;
 pub mod render;
 pub mod stage;

@@ -2,6 +2,7 @@
 
 use fast_image_resize::Resizer;
 
+use crate::cascade::Cascade;
 use crate::colour::to_srgb;
 use crate::config::Config;
 use crate::decode::{self, Limits};
@@ -15,6 +16,8 @@ use crate::geometry::{Bounds, Size};
 pub struct Rendered<'a> {
     /// The bounds that it was made for.
     pub bounds: Bounds,
+    /// The size of the photo that it was made of, upright.
+    pub picture: Size,
     /// Its size.
     pub size: Size,
     /// The file.
@@ -22,33 +25,35 @@ pub struct Rendered<'a> {
 }
 
 /// Renders `source` for all bounds in `wanted`, the largest first, and calls `each` with every rendition as soon as it is
-/// made.
+/// made. Its bytes follow from `source` and `config` alone, whatever else is wanted.
 ///
-/// The photo is decoded once. The largest rendition is resized from it, every other one from the next larger. Turning
-/// upright and converting colours happen once, on the largest.
+/// The photo is decoded once. The largest rendition of the configuration is resized from it, every other one from the next
+/// larger; only the wanted ones are encoded. Turning upright and converting colours happen once, on the largest.
 ///
 /// # Errors
-/// If the photo cannot be rendered, or the first error of `each`.
+/// If `wanted` has bounds that are not in the configuration, the photo cannot be rendered, or the first error of `each`.
 pub fn render<E: From<PictureError>>(
     source: Vec<u8>,
     config: &Config,
     wanted: &[Bounds],
     mut each: impl FnMut(Rendered<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
+    if let Some(unknown) = wanted.iter().find(|bounds| !config.renditions.contains(bounds)) {
+        return Err(PictureError::defect(format!("the rendition {unknown} is not in the configuration")).into());
+    }
     let format = recognise(&source)?;
     let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
-    // All have the picture's aspect ratio, so the one with the most pixels covers the others.
-    let largest = |upright: Size| {
-        wanted.iter().map(|bounds| bounds.fit(upright)).max_by_key(|size| size.pixels()).unwrap_or(Size::new(1, 1))
-    };
-    let decoded = decode::decode(format, source, limits, &largest)?;
+    let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
+    let decoded = decode::decode(format, source, limits, &|upright| cascade(upright).largest())?;
     let upright = decoded.orientation.apply(decoded.full);
-
-    let mut order: Vec<(Size, Bounds)> = wanted.iter().map(|&bounds| (bounds.fit(upright), bounds)).collect();
-    order.sort_by_key(|(size, _)| std::cmp::Reverse(size.pixels()));
+    let cascade = cascade(upright);
+    let fitted = |bounds: &Bounds| bounds.fit(upright);
+    let Some(smallest) = wanted.iter().map(fitted).min_by_key(|size| (size.pixels(), size.width)) else {
+        return Ok(());
+    };
 
     let mut resizer = Resizer::new();
-    let stored = decoded.orientation.apply(largest(upright));
+    let stored = decoded.orientation.apply(cascade.largest());
     let first = if decoded.raster.size() == stored {
         decoded.raster
     } else {
@@ -57,18 +62,19 @@ pub fn render<E: From<PictureError>>(
         first
     };
     let mut picture = to_srgb(first, decoded.profile.as_deref())?.oriented(decoded.orientation);
-    let mut bytes = Vec::new();
-    let mut encoded = None;
-    for (size, bounds) in order {
+    for &size in cascade.down_to(smallest).unwrap_or_default() {
         if picture.size() != size {
             picture = picture.shrunk(size, &mut resizer)?;
         }
         // A small photo gives the same picture for several bounds, which is encoded once.
-        if encoded != Some(size) {
-            bytes = encode(picture.clone(), config.format, config.quality)?;
-            encoded = Some(size);
+        let mut bytes = None;
+        for &bounds in wanted.iter().filter(|bounds| fitted(bounds) == size) {
+            let bytes = match &mut bytes {
+                Some(bytes) => bytes,
+                None => bytes.insert(encode(picture.clone(), config.format, config.quality)?),
+            };
+            each(Rendered { bounds, picture: upright, size, bytes })?;
         }
-        each(Rendered { bounds, size, bytes: &bytes })?;
     }
     Ok(())
 }

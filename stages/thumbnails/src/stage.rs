@@ -7,13 +7,11 @@ use crate::config::Config;
 use crate::error::PictureError;
 use crate::format::recognise;
 use crate::geometry::{Bounds, Size};
+use crate::recipe::Recipe;
 use crate::render::render;
 
 /// The largest read that the contract allows, in bytes.
 const CHUNK: u32 = 8 << 20;
-
-/// A number that is increased when the same source and settings give other bytes, so that everything is rendered again.
-const GENERATION: u32 = 1;
 
 /// What this stage needs to know of a stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,18 +44,18 @@ pub trait Host {
     fn progress(&mut self, done: u64, total: u64);
 }
 
-/// A rendition to make: its bounds, its key, and the beginning of its fingerprint.
+/// A rendition of the configuration: its bounds, its key, and the result.
 struct Plan {
     bounds: Bounds,
     key: String,
-    recipe: String,
+    made: Option<Rendition>,
 }
 
-/// Returns the asset with its renditions. Only those that are missing or out of date are made; if all are up to date, the
-/// photo is not opened. An asset whose media type is not a picture is returned unchanged.
+/// Returns the asset with its renditions, in the order of the configuration. Only those that are missing or out of date are
+/// made; if all are up to date, the photo is not opened. An asset whose media type is not a picture is returned unchanged.
 ///
 /// # Errors
-/// If the configuration is invalid, the photo cannot be rendered, or the host fails.
+/// If the configuration is invalid, the photo cannot be rendered or was replaced meanwhile, or the host fails.
 pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<Asset, Failure> {
     let config = Config::parse(config).map_err(|e| Failure::InvalidInput(e.to_string()))?;
     if !is_picture(asset.media_type) {
@@ -74,47 +72,73 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
             identity
         }
     };
+    let recipe = Recipe::new(&source, &config);
 
     let total = config.renditions.len() as u64 + 1;
     host.progress(0, total);
-    let mut stale = Vec::new();
+    let mut plans = Vec::with_capacity(config.renditions.len());
     for &bounds in &config.renditions {
-        let plan = Plan {
-            bounds,
-            key: host.derive_key(&asset.key, &bounds.to_string(), config.format.extension())?,
-            recipe: recipe(&source, bounds, &config),
-        };
-        match existing(host, &plan)? {
-            Some((size, stored)) => add(&mut asset, rendition(&plan.bounds, &plan.key, &config, size, stored, true)),
-            None => stale.push(plan),
-        }
+        let key = host.derive_key(&asset.key, &bounds.to_string(), config.format.extension())?;
+        let made = existing(host, &recipe, bounds, &key)?
+            .map(|(size, stored)| rendition(&bounds, &key, &config, size, stored, true));
+        plans.push(Plan { bounds, key, made });
     }
+    let stale: Vec<Bounds> = plans.iter().filter(|plan| plan.made.is_none()).map(|plan| plan.bounds).collect();
     if stale.is_empty() {
         host.progress(total, total);
-        return Ok(asset);
-    }
-
-    let photo = read(host, &asset, &config)?;
-    let mut done = total - stale.len() as u64;
-    host.progress(done, total);
-    let wanted: Vec<Bounds> = stale.iter().map(|plan| plan.bounds).collect();
-    render(photo, &config, &wanted, |rendered| {
-        let plan = stale
-            .iter()
-            .find(|plan| plan.bounds == rendered.bounds)
-            .ok_or_else(|| Failure::Internal(format!("an unexpected rendition {}", rendered.bounds)))?;
-        let fingerprint = format!("{}{}", plan.recipe, rendered.size);
-        let stored = host.write(&plan.key, config.format.content_type(), &fingerprint, rendered.bytes)?;
-        add(&mut asset, rendition(&plan.bounds, &plan.key, &config, rendered.size, stored, false));
-        done += 1;
+    } else {
+        let photo = read(host, &asset, &config)?;
+        let mut done = total - stale.len() as u64;
         host.progress(done, total);
-        Ok(())
-    })
-    .map_err(|stop| match stop {
-        Stop::Host(failure) => failure,
-        Stop::Picture(error) => picture_failure(&asset.key, error),
-    })?;
+        render(photo, &config, &stale, |rendered| {
+            let unexpected = || Failure::Internal(format!("an unexpected rendition {}", rendered.bounds));
+            let plan = plans.iter_mut().find(|plan| plan.bounds == rendered.bounds).ok_or_else(unexpected)?;
+            let fingerprint = recipe.fingerprint(rendered.picture, rendered.bounds).ok_or_else(unexpected)?;
+            let stored = write(host, &asset, &plan.key, &config, &fingerprint, rendered.bytes)?;
+            plan.made = Some(rendition(&plan.bounds, &plan.key, &config, rendered.size, stored, false));
+            done += 1;
+            host.progress(done, total);
+            Ok(())
+        })
+        .map_err(|stop| match stop {
+            Stop::Host(failure) => failure,
+            Stop::Picture(error) => picture_failure(&asset.key, error),
+        })?;
+    }
+    // In the order of the configuration: what was there before must not change the document or the callback.
+    plans.into_iter().filter_map(|plan| plan.made).for_each(|made| add(&mut asset, made));
     Ok(asset)
+}
+
+/// Writes a rendition. The host refuses to replace what was stored there since this call looked, unless it is the same
+/// rendition. Then another execution has other settings or another version of the photo: this call yields if the photo was
+/// replaced, and otherwise replaces what it has looked at again.
+fn write(
+    host: &mut impl Host,
+    asset: &Asset,
+    key: &str,
+    config: &Config,
+    fingerprint: &str,
+    bytes: &[u8],
+) -> Result<Stored, Failure> {
+    let content_type = config.format.content_type();
+    let conflict = match host.write(key, content_type, fingerprint, bytes) {
+        Err(Failure::Mismatch(conflict)) => conflict,
+        written => return written,
+    };
+    let photo = host.stat(&asset.key)?;
+    if asset.etag.as_ref().is_some_and(|etag| *etag != photo.etag) {
+        let name = file_name(&asset.key);
+        return Err(Failure::Mismatch(format!("{name} was replaced while its renditions were made: {conflict}")));
+    }
+    match host.stat(key) {
+        Ok(_) | Err(Failure::Missing(_)) => {}
+        Err(failure) => return Err(failure),
+    }
+    host.write(key, content_type, fingerprint, bytes).map_err(|failure| match failure {
+        Failure::Mismatch(text) => Failure::Transient(format!("{text}; another execution makes it at the same time")),
+        other => other,
+    })
 }
 
 /// Returns the file's name in a key.
@@ -129,32 +153,20 @@ fn is_picture(media: MediaType) -> bool {
     }
 }
 
-/// Returns everything that a rendition is made from, as the beginning of a fingerprint. The size in pixels follows it: the
-/// size is a result, but it must be known when the rendition is up to date and nothing is decoded.
-fn recipe(source: &str, bounds: Bounds, config: &Config) -> String {
-    use crate::config::OutputFormat::{Jpeg, Webp};
-    let format = match config.format {
-        Jpeg => format!("jpeg-q{}", config.quality),
-        Webp => "webp-lossless".to_owned(),
-    };
-    format!("thumbnails/{GENERATION} from={source} fit={bounds} as={format} px=")
-}
-
-/// Returns the existing rendition, if it was made by the same recipe.
-fn existing(host: &mut impl Host, plan: &Plan) -> Result<Option<(Size, Stored)>, Failure> {
-    let stored = match host.stat(&plan.key) {
+/// Returns the rendition at `key` and its size, if it is the one that this recipe gives.
+fn existing(
+    host: &mut impl Host,
+    recipe: &Recipe<'_>,
+    bounds: Bounds,
+    key: &str,
+) -> Result<Option<(Size, Stored)>, Failure> {
+    let stored = match host.stat(key) {
         Ok(stored) => stored,
         Err(Failure::Missing(_)) => return Ok(None),
         Err(other) => return Err(other),
     };
-    let size = stored.fingerprint.as_deref().and_then(|f| f.strip_prefix(&plan.recipe)).and_then(parse_size);
+    let size = stored.fingerprint.as_deref().and_then(|fingerprint| recipe.recognise(fingerprint, bounds));
     Ok(size.map(|size| (size, stored)))
-}
-
-fn parse_size(text: &str) -> Option<Size> {
-    let (width, height) = text.split_once('x')?;
-    let size = Size::new(width.parse().ok()?, height.parse().ok()?);
-    (size.pixels() > 0 && size.to_string() == text).then_some(size)
 }
 
 /// Reads the photo once, from beginning to end. A file that is not a picture is refused after its first chunk.

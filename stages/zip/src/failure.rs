@@ -17,3 +17,18 @@ pub fn in_context(context: &str, failure: Failure) -> Failure {
         Failure::Internal(text) => Failure::Internal(with_context(text)),
     }
 }
+
+/// Returns the text of a failure.
+pub fn text(failure: &Failure) -> &str {
+    match failure {
+        Failure::InvalidInput(text)
+        | Failure::Missing(text)
+        | Failure::Mismatch(text)
+        | Failure::Unsupported(text)
+        | Failure::Corrupt(text)
+        | Failure::TooLarge(text)
+        | Failure::Denied(text)
+        | Failure::Transient(text)
+        | Failure::Internal(text) => text,
+    }
+}

@@ -6,8 +6,14 @@ use crate::bindings::toq::media::keys::Parts;
 use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
 use crate::bindings::toq::media::types::{Batch, Bundle, Failure};
 use crate::config::{BundleKind, Config};
-use crate::failure::in_context;
-use crate::plan::{self, Source};
+use crate::failure::{in_context, text};
+use crate::plan::{self, Role, Source};
+
+/// How often an archive is begun again although all its files are as they were: another execution writes it too.
+const MAX_CONFLICTS: u32 = 4;
+
+/// How many files that were left out are named in the note.
+const NAMED: usize = 10;
 
 /// What the stage needs of its host. One method for each import that it uses.
 pub trait Host {
@@ -33,7 +39,8 @@ pub trait ObjectWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failure>;
     /// Calls `writer.append-object` for all `bytes` of an object.
     fn append_object(&mut self, key: &str, if_match: &str, bytes: u64) -> Result<(), Failure>;
-    /// Calls `writer.finish`.
+    /// Calls `writer.finish`. A file that was replaced may be reported by any later call or only here, because the host reads
+    /// ahead.
     fn finish(self) -> Result<ObjectInfo, Failure>;
 }
 
@@ -47,18 +54,24 @@ pub fn run<H: Host>(host: &H, config: &str, batch: &Batch) -> Result<Outcome, Fa
     let config = Config::parse(config)?;
     let (sources, failures) = plan::sources(batch, &|key| host.parse(key))?;
     let total = config.bundles.iter().map(|kind| bytes_of(*kind, &sources)).sum();
-    let mut bundler = Bundler { host, sources, failures, done: 0, total };
+    let mut bundler = Bundler { host, sources, failures, left_out: Vec::new(), done: 0, total };
     let mut bundles = Vec::new();
     let mut notes = Vec::new();
     for kind in config.bundles {
         let made = bundler.bundle(kind).map_err(|failure| in_context(&format!("bundle `{}`", kind.name()), failure))?;
         notes.push(match &made {
             None => format!("{}: nothing to bundle", kind.name()),
-            Some(bundle) if bundle.reused => format!("{}: {}, up to date", kind.name(), files(bundle.entries)),
-            Some(bundle) => format!("{}: {}, {} bytes", kind.name(), files(bundle.entries), bundle.bytes),
+            Some(Made { bundle, .. }) if bundle.reused => {
+                format!("{}: {}, up to date", kind.name(), files(bundle.entries))
+            }
+            Some(Made { bundle, replaces }) => {
+                let why = if *replaces { ", made again because its files have changed" } else { "" };
+                format!("{}: {}, {} bytes{why}", kind.name(), files(bundle.entries), bundle.bytes)
+            }
         });
-        bundles.extend(made);
+        bundles.extend(made.map(|made| made.bundle));
     }
+    notes.extend(bundler.note_on_left_out());
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     Ok(Outcome { assets: Vec::new(), bundles, failures: bundler.failures, note })
 }
@@ -76,51 +89,114 @@ struct Bundler<'a, H: Host> {
     host: &'a H,
     sources: Vec<Source>,
     failures: Vec<AssetFailure>,
+    /// The names of files that were replaced or removed since they were validated or made.
+    left_out: Vec<String>,
     done: u64,
     total: u64,
 }
 
+/// A bundle, and whether it replaces one of other files.
+struct Made {
+    bundle: Bundle,
+    replaces: bool,
+}
+
 /// Why an archive was not made.
 enum Stop {
-    /// The source at this index was removed or replaced. The archive can be made without it.
-    Source(usize, Failure),
+    /// A file or the archive itself was replaced or removed meanwhile.
+    Changed(Failure),
     /// The archive cannot be made.
     Call(Failure),
 }
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Stop::Call(failure)
+        match failure {
+            Failure::Missing(_) | Failure::Mismatch(_) => Stop::Changed(failure),
+            other => Stop::Call(other),
+        }
     }
 }
 
 impl<H: Host> Bundler<'_, H> {
-    /// Makes one bundle and returns it. Each file that turns out to be gone is left out of another attempt. `None` if no
-    /// file is left.
-    fn bundle(&mut self, kind: BundleKind) -> Result<Option<Bundle>, Failure> {
+    /// Makes one bundle and returns it. Files that turn out to be replaced or gone are left out of another attempt. `None` if
+    /// no file is left.
+    fn bundle(&mut self, kind: BundleKind) -> Result<Option<Made>, Failure> {
         let before = self.done;
+        let mut conflicts = 0;
         loop {
             match self.attempt(kind) {
-                Ok(bundle) => {
+                Ok(made) => {
                     // Attempts may have skipped or repeated files; from here on the sum is exact again.
-                    self.done = before + bundle.as_ref().map_or(0, |bundle| bundle.unpacked_bytes);
+                    self.done = before + made.as_ref().map_or(0, |made| made.bundle.unpacked_bytes);
                     self.host.report(self.done.min(self.total), self.total);
-                    return Ok(bundle);
+                    return Ok(made);
                 }
                 Err(Stop::Call(failure)) => return Err(failure),
-                Err(Stop::Source(index, failure)) => {
-                    // Each attempt has one source fewer, so the loop ends.
-                    let gone = self.sources.remove(index);
+                Err(Stop::Changed(failure)) => {
                     self.done = before;
-                    if !self.failures.iter().any(|known| known.key == gone.asset) {
-                        self.failures.push(AssetFailure { key: gone.asset, failure });
+                    // Each attempt either has fewer or newer files, or is counted.
+                    if !self.look_again(kind)? {
+                        conflicts += 1;
+                    }
+                    if conflicts == MAX_CONFLICTS {
+                        let why = text(&failure);
+                        return Err(Failure::Transient(format!("the archive or its files change all the time: {why}")));
                     }
                 }
             }
         }
     }
 
-    fn attempt(&mut self, kind: BundleKind) -> Result<Option<Bundle>, Stop> {
+    /// Compares all files of a bundle with what is stored, because a failure does not tell which file it is about. Files that
+    /// were replaced or removed are left out from here on. A rendition that was made again with the same bytes stays.
+    /// Returns whether anything was found.
+    fn look_again(&mut self, kind: BundleKind) -> Result<bool, Failure> {
+        let mut found = false;
+        for mut source in std::mem::take(&mut self.sources) {
+            if !plan::belongs(kind, source.role) {
+                self.sources.push(source);
+                continue;
+            }
+            let since = if source.role == Role::Original { "validated" } else { "made" };
+            let failure = match self.host.stat(&source.key) {
+                Ok(there) if there.etag == source.etag && there.bytes == source.bytes => {
+                    self.sources.push(source);
+                    continue;
+                }
+                Ok(there) if is_same_rendition(&source, &there) => {
+                    found = true;
+                    source.etag = there.etag;
+                    self.sources.push(source);
+                    continue;
+                }
+                Ok(_) => Failure::Mismatch(format!("{} was replaced since it was {since}", source.name)),
+                Err(Failure::Missing(_)) => {
+                    Failure::Missing(format!("{} was removed since it was {since}", source.name))
+                }
+                Err(failure) => return Err(failure),
+            };
+            found = true;
+            self.left_out.push(source.name);
+            if !self.failures.iter().any(|known| known.key == source.asset) {
+                self.failures.push(AssetFailure { key: source.asset, failure });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns a note that names the files that were left out.
+    fn note_on_left_out(&self) -> Option<String> {
+        let named: Vec<&str> = self.left_out.iter().take(NAMED).map(String::as_str).collect();
+        let more = match self.left_out.len().saturating_sub(NAMED) {
+            _ if named.is_empty() => return None,
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!("left out because they were replaced or removed meanwhile: {}{more}", named.join(", ")))
+    }
+
+    fn attempt(&mut self, kind: BundleKind) -> Result<Option<Made>, Stop> {
         let chosen: Vec<usize> =
             (0..self.sources.len()).filter(|index| plan::belongs(kind, self.sources[*index].role)).collect();
         if chosen.is_empty() {
@@ -149,16 +225,17 @@ impl<H: Host> Bundler<'_, H> {
             }
         };
 
-        match self.host.stat(&key) {
+        let replaces = match self.host.stat(&key) {
             Ok(there) => {
                 let expected = bundle(&entries, true);
                 if there.fingerprint.as_deref() == Some(&fingerprint) && there.bytes == expected.bytes {
-                    return Ok(Some(expected));
+                    return Ok(Some(Made { bundle: expected, replaces: false }));
                 }
+                true
             }
-            Err(Failure::Missing(_)) => {}
-            Err(failure) => return Err(failure.into()),
-        }
+            Err(Failure::Missing(_)) => false,
+            Err(failure) => return Err(Stop::Call(failure)),
+        };
 
         for (entry, index) in std::iter::zip(&mut entries, &chosen) {
             entry.crc32 = self.crc32(*index)?;
@@ -169,7 +246,7 @@ impl<H: Host> Bundler<'_, H> {
             let text = format!("{key} was written with {} bytes instead of {}", info.bytes, made.bytes);
             return Err(Failure::Internal(text).into());
         }
-        Ok(Some(made))
+        Ok(Some(Made { bundle: made, replaces }))
     }
 
     /// Returns the checksum of a source. The host computes it if it is not known yet.
@@ -178,10 +255,10 @@ impl<H: Host> Bundler<'_, H> {
         if let Some(known) = source.crc32 {
             return Ok(known);
         }
-        let digests = self.host.digest(&source.key, &source.etag).map_err(|failure| read_failure(index, failure))?;
+        let digests = self.host.digest(&source.key, &source.etag)?;
         if digests.bytes != source.bytes {
             let text = format!("{} has {} bytes instead of {}", source.name, digests.bytes, source.bytes);
-            return Err(Stop::Source(index, Failure::Mismatch(text)));
+            return Err(Stop::Changed(Failure::Mismatch(text)));
         }
         source.crc32 = Some(digests.crc32);
         Ok(digests.crc32)
@@ -201,9 +278,7 @@ impl<H: Host> Bundler<'_, H> {
                 Part::File(position) => {
                     let index = chosen[position];
                     let source = &self.sources[index];
-                    writer
-                        .append_object(&source.key, &source.etag, source.bytes)
-                        .map_err(|failure| read_failure(index, failure))?;
+                    writer.append_object(&source.key, &source.etag, source.bytes)?;
                     self.done += source.bytes;
                     self.host.report(self.done.min(self.total), self.total);
                 }
@@ -213,12 +288,12 @@ impl<H: Host> Bundler<'_, H> {
     }
 }
 
-/// Returns whether a failed read stops the archive only for this source or for the whole call.
-fn read_failure(index: usize, failure: Failure) -> Stop {
-    match failure {
-        Failure::Missing(_) | Failure::Mismatch(_) => Stop::Source(index, failure),
-        other => Stop::Call(other),
-    }
+/// Returns whether a stored object has the bytes of this rendition, although its entity tag is another one: where objects are
+/// encrypted with a key of KMS, the same bytes get another entity tag each time they are written.
+fn is_same_rendition(source: &Source, there: &ObjectInfo) -> bool {
+    source.role != Role::Original
+        && there.bytes == source.bytes
+        && matches!((source.crc32, there.crc32), (Some(known), Some(stored)) if known == stored)
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ pub struct Ticket {
     pub state: String,
     /// The token with which Step Functions lets the host end the state.
     pub task_token: String,
+    /// The number of the state's try, from zero.
+    #[serde(default)]
+    pub attempt: u32,
     /// The batch as the stage returned it; the renditions are merged into it.
     pub batch: Batch,
     /// The jobs. Without any, the state ends at once.

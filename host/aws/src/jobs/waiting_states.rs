@@ -11,8 +11,9 @@
 //!
 //! A read from S3 sees every write that was completed before it. So the last of these steps sees everything and ends
 //! the state. If two do so at the same time, Step Functions takes the first answer and refuses the second, which does
-//! no harm. When a state is tried again, its ticket is written again with the new token. Its jobs are the same, because
-//! their request tokens are (see `transcoder`), so reports that have arrived in the meantime still count.
+//! no harm. When a state is tried again, its ticket is written again with the new token, and an earlier try that still goes on
+//! cannot replace it (see `ticket_store`). Its jobs are the same, because their request tokens are (see `transcoder`), so
+//! reports that have arrived in the meantime still count.
 //!
 //! Reports that came twice and tickets of states that timed out stay in the bucket until the lifecycle rule for
 //! `pipeline/` deletes them.
@@ -26,6 +27,7 @@ use crate::ids::ticket_id;
 use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
 use crate::jobs::receipts::{self, Transcoding};
 use crate::jobs::ticket::{Ticket, TicketJob};
+use crate::jobs::ticket_store;
 use crate::objects::bucket::MediaBucket;
 use crate::objects::in_memory;
 use crate::sdk_error::failure;
@@ -83,7 +85,10 @@ impl Tickets {
             return self.end(&ticket, ticket.batch.clone()).await;
         }
         let key = ticket_key(&ticket_id(&ticket.execution, &ticket.state));
-        in_memory::write_document(&self.bucket, &key, &ticket).await?;
+        if !ticket_store::write(&self.bucket.documents(""), &key, &ticket).await? {
+            tracing::info!(state = %ticket.state, attempt = ticket.attempt, "a later try of the state waits already");
+            return Ok(TicketProgress::Gone);
+        }
         self.settle(ticket).await
     }
 

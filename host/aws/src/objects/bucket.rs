@@ -39,6 +39,11 @@ impl MediaBucket {
         &self.0.bucket
     }
 
+    /// Returns the documents below a prefix, which are written on condition.
+    pub(crate) fn documents(&self, prefix: &str) -> stagehost_storage::Bucket {
+        stagehost_storage::Bucket::new(self.client().clone(), self.name(), prefix, self.0.kms_key_id.clone())
+    }
+
     /// Returns the encryption to request: with the configured key, or nothing, which leaves it to the bucket's default.
     pub(crate) fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
         match &self.0.kms_key_id {

@@ -85,6 +85,7 @@ mod tests {
             key: "51/thumb/a.jpg".into(),
             content_type: "image/jpeg".into(),
             fingerprint: Some(fingerprint.into()),
+            replaces: Default::default(),
             provenance: Arc::new(Provenance {
                 stage: "thumbnails".into(),
                 version: "1.0.0".into(),

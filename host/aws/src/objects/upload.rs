@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::objects::bucket::MediaBucket;
 use crate::objects::notation::{decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
 use crate::objects::parts::PARTS_IN_FLIGHT;
+use crate::objects::replacing::{Replacing, refusal};
 use crate::sdk_error::failure;
 
 /// A multipart upload. It begins with its first part.
@@ -124,8 +126,11 @@ impl MultipartUpload {
         Ok(())
     }
 
-    /// Completes the upload. Errors: `Internal` if the parts do not have the `total` bytes that the writer counted.
-    pub(crate) async fn complete(&mut self, total: u64) -> Result<Completed, Failure> {
+    /// Completes the upload to `object`, unless that is stored already; the upload is aborted then.
+    ///
+    /// Errors: `Internal` if the parts do not have the `total` bytes that the writer counted, `Mismatch` if something else is
+    /// there than what the object may replace.
+    pub(crate) async fn complete(&mut self, total: u64, object: &NewObject) -> Result<Completed, Failure> {
         while !self.sending.is_empty() {
             self.join_one().await?;
         }
@@ -139,7 +144,7 @@ impl MultipartUpload {
             ));
         }
         let crc32 = combined_crc32(self.parts.values());
-        let parts = self
+        let parts: Vec<_> = self
             .parts
             .values()
             .map(|part| {
@@ -150,41 +155,49 @@ impl MultipartUpload {
                     .build()
             })
             .collect();
-        let answer = self
-            .bucket
-            .client()
-            .complete_multipart_upload()
-            .bucket(self.bucket.name())
-            .key(&self.key)
-            .upload_id(&id)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
-            .checksum_type(ChecksumType::FullObject)
-            .set_checksum_crc32(crc32.map(encode_crc32))
-            .set_mpu_object_size(i64::try_from(total).ok())
-            .send()
-            .await;
-        let completed = match answer {
-            Ok(output) => Completed {
-                etag: unquoted(output.e_tag().unwrap_or_default()).to_owned(),
-                crc32: crc32.or_else(|| full_crc32(output.checksum_crc32(), output.checksum_type())),
-            },
-            // The answer to an earlier attempt was lost: there is no such upload because it has become the object.
-            Err(error)
-                if error.as_service_error().and_then(aws_sdk_s3::error::ProvideErrorMetadata::code)
-                    == Some("NoSuchUpload") =>
-            {
-                let stored = self.bucket.head(&self.key, None).await?;
-                let same =
-                    stored.bytes == total && (crc32.is_none() || stored.crc32.is_none() || stored.crc32 == crc32);
-                if !same {
-                    return Err(failure(&what, &error));
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let bucket = self.bucket.clone();
+        let mut replacing = Replacing::new(&bucket, object, total, crc32);
+        loop {
+            let answer = bucket
+                .client()
+                .complete_multipart_upload()
+                .bucket(bucket.name())
+                .key(&self.key)
+                .upload_id(&id)
+                .set_if_none_match(replacing.if_none_match().map(str::to_owned))
+                .set_if_match(replacing.if_match())
+                .multipart_upload(parts.clone())
+                .checksum_type(ChecksumType::FullObject)
+                .set_checksum_crc32(crc32.map(encode_crc32))
+                .set_mpu_object_size(i64::try_from(total).ok())
+                .send()
+                .await;
+            let error = match answer {
+                Ok(output) => {
+                    self.state = UploadState::NotBegun;
+                    return Ok(Completed {
+                        etag: unquoted(output.e_tag().unwrap_or_default()).to_owned(),
+                        crc32: crc32.or_else(|| full_crc32(output.checksum_crc32(), output.checksum_type())),
+                    });
                 }
-                Completed { etag: stored.etag, crc32: crc32.or(stored.crc32) }
+                Err(error) => error,
+            };
+            let gone = error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload");
+            let stored = if gone {
+                // Perhaps the answer to an earlier try was lost: there is no such upload because it has become the object.
+                let stored = bucket.head(&self.key, None).await.ok();
+                self.state = UploadState::NotBegun;
+                Some(stored.filter(|stored| replacing.is_same(stored)).ok_or_else(|| failure(&what, &error))?)
+            } else {
+                refusal(&what, &error)?;
+                replacing.refused(&what).await?
+            };
+            if let Some(stored) = stored {
+                self.abort().await;
+                return Ok(Completed { etag: stored.etag, crc32: crc32.or(stored.crc32) });
             }
-            Err(error) => return Err(failure(&what, &error)),
-        };
-        self.state = UploadState::NotBegun;
-        Ok(completed)
+        }
     }
 
     /// Aborts the upload and waits until S3 has removed its parts.

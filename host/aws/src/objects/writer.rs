@@ -22,8 +22,8 @@ use crate::objects::in_memory;
 use crate::objects::metadata;
 use crate::objects::notation::{encode_crc32, unquoted};
 use crate::objects::parts::{Completion, PartLimits, PartStep, Planner};
+use crate::objects::replacing::{Replacing, refusal};
 use crate::objects::upload::MultipartUpload;
-use crate::sdk_error::failure;
 
 /// How many bytes wait in the queue for their turn at most.
 const MAX_QUEUED: u64 = 16 << 20;
@@ -248,7 +248,7 @@ impl S3Writer {
                 if let Some(part) = last {
                     self.upload.send(part, rest).await?;
                 }
-                let done = self.upload.complete(self.total).await?;
+                let done = self.upload.complete(self.total, &self.object).await?;
                 Ok(self.info(done.etag, done.crc32))
             }
         }
@@ -257,24 +257,40 @@ impl S3Writer {
     /// Writes an object of a single part by one request.
     async fn put(&self, body: Bytes) -> Result<ObjectInfo, Failure> {
         let crc32 = crc32fast::hash(&body);
-        let (encryption, kms_key_id) = self.bucket.encryption();
-        let output = self
-            .bucket
-            .client()
-            .put_object()
-            .bucket(self.bucket.name())
-            .key(&self.object.key)
-            .content_type(&self.object.content_type)
-            .set_metadata(Some(metadata::of(&self.object)?))
-            .set_bucket_key_enabled(kms_key_id.is_some().then_some(true))
-            .set_server_side_encryption(encryption)
-            .set_ssekms_key_id(kms_key_id)
-            .checksum_crc32(encode_crc32(crc32))
-            .body(ByteStream::from(body))
-            .send()
-            .await
-            .map_err(|error| failure(&format!("writing {}", self.object.key), &error))?;
-        Ok(self.info(unquoted(output.e_tag().unwrap_or_default()).to_owned(), Some(crc32)))
+        let metadata = metadata::of(&self.object)?;
+        let what = format!("writing {}", self.object.key);
+        let mut replacing = Replacing::new(&self.bucket, &self.object, body.len() as u64, Some(crc32));
+        loop {
+            let (encryption, kms_key_id) = self.bucket.encryption();
+            let answer = self
+                .bucket
+                .client()
+                .put_object()
+                .bucket(self.bucket.name())
+                .key(&self.object.key)
+                .set_if_none_match(replacing.if_none_match().map(str::to_owned))
+                .set_if_match(replacing.if_match())
+                .content_type(&self.object.content_type)
+                .set_metadata(Some(metadata.clone()))
+                .set_bucket_key_enabled(kms_key_id.is_some().then_some(true))
+                .set_server_side_encryption(encryption)
+                .set_ssekms_key_id(kms_key_id)
+                .checksum_crc32(encode_crc32(crc32))
+                .body(ByteStream::from(body.clone()))
+                .send()
+                .await;
+            match answer {
+                Ok(output) => {
+                    return Ok(self.info(unquoted(output.e_tag().unwrap_or_default()).to_owned(), Some(crc32)));
+                }
+                Err(error) => {
+                    refusal(&what, &error)?;
+                    if let Some(stored) = replacing.refused(&what).await? {
+                        return Ok(self.info(stored.etag, Some(crc32)));
+                    }
+                }
+            }
+        }
     }
 
     fn info(&self, etag: String, crc32: Option<u32>) -> ObjectInfo {

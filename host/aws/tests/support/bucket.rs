@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::routing::any;
 
 /// The objects of a test. Clones share them.
@@ -41,11 +41,22 @@ impl MemoryBucket {
     }
 
     fn write(&self, key: String, bytes: Bytes) -> u32 {
+        self.write_if(key, bytes, &HeaderMap::new()).unwrap()
+    }
+
+    /// Writes an object if the request's condition holds.
+    fn write_if(&self, key: String, bytes: Bytes, headers: &HeaderMap) -> Option<u32> {
         let mut objects = self.0.lock().unwrap();
+        let there = objects.by_key.get(&key).map(|(etag, _)| format!("\"{etag}\""));
+        let refused = headers.contains_key("if-none-match") && there.is_some()
+            || headers.get("if-match").is_some_and(|wanted| there.as_deref() != wanted.to_str().ok());
+        if refused {
+            return None;
+        }
         objects.writes += 1;
         let etag = objects.writes;
         objects.by_key.insert(key, (etag, bytes));
-        etag
+        Some(etag)
     }
 }
 
@@ -53,12 +64,14 @@ async fn serve(
     State(bucket): State<MemoryBucket>,
     method: Method,
     Path((_, key)): Path<(String, String)>,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
     let answer = Response::builder();
     if method == Method::PUT {
-        let etag = bucket.write(key, body);
+        let Some(etag) = bucket.write_if(key, body, &headers) else {
+            return answer.status(StatusCode::PRECONDITION_FAILED).body(Body::empty()).unwrap();
+        };
         return answer.header("etag", format!("\"{etag}\"")).body(Body::empty()).unwrap();
     }
     if method == Method::DELETE {

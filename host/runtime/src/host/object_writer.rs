@@ -33,10 +33,10 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<Resource<OpenWriter>, types::Failure>> {
         let open = self.writers.len();
         // Open writers are not `Sync`, so `self` must not be borrowed across an await.
-        let Self { grants, capabilities, scope, core, .. } = self;
+        let Self { grants, capabilities, scope, core, seen, .. } = self;
         let core = core.clone();
         let (granted, objects) = (grants.may_write(&key), capabilities.objects.clone());
-        let provenance = scope.provenance.clone();
+        let (provenance, replaces) = (scope.provenance.clone(), seen.replaces(&key));
         let created = host_call(&core, async move {
             granted?;
             check_header("content type", &content_type, CONTENT_TYPE_LENGTH)?;
@@ -49,7 +49,7 @@ impl object_writer::HostWriter for CallState {
                     format!("{MAX_OPEN_WRITERS} objects are being written already; finish or drop one before {key:?}"),
                 ));
             }
-            objects.create(NewObject { key, content_type, fingerprint, provenance }).await
+            objects.create(NewObject { key, content_type, fingerprint, provenance, replaces }).await
         })
         .await;
         Ok(match created {
@@ -97,7 +97,11 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
-        Ok(host_call(&self.core, async { Ok(writer.finish().await?.into()) }).await)
+        let finished = self.core.free_while(writer.finish()).await;
+        if let Ok(info) = &finished {
+            self.seen.found(&info.key, Ok(info));
+        }
+        Ok(finished.map(Into::into).map_err(Into::into))
     }
 
     async fn drop(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<()> {

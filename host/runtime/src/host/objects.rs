@@ -13,7 +13,9 @@ impl objects::Host for CallState {
     async fn stat(&mut self, key: String) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         Ok(host_call(&self.core.clone(), async {
             self.grants.may_read(&key)?;
-            Ok(self.capabilities.objects.stat(&key).await?.into())
+            let answer = self.capabilities.objects.stat(&key).await;
+            self.seen.found(&key, answer.as_ref());
+            Ok(answer?.into())
         })
         .await)
     }

@@ -12,6 +12,7 @@ use crate::call::CallRequest;
 use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::cores::Core;
 use crate::grants::ListingGrants;
+use crate::host::seen::SeenKeys;
 use crate::limits::Meter;
 
 /// Called with the amount done and the total.
@@ -38,6 +39,7 @@ pub(crate) struct CallState {
     /// Open writers by number. They are not in the table, so that the ones a failed call leaves open can be aborted.
     pub(crate) writers: HashMap<u32, Box<dyn ObjectWriter>>,
     pub(crate) next_writer: u32,
+    pub(crate) seen: SeenKeys,
 }
 
 impl CallState {
@@ -55,6 +57,7 @@ impl CallState {
             traffic: Traffic::default(),
             writers: HashMap::new(),
             next_writer: 0,
+            seen: SeenKeys::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
 mod pictures;
+mod same_bytes;
 mod stage;
 mod support;
 

@@ -9,7 +9,7 @@ use stage_thumbnails::geometry::{Orientation, Size};
 
 use crate::support::*;
 
-fn png(
+pub fn png(
     samples: &[u8],
     width: u32,
     height: u32,

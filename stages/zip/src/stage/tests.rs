@@ -24,16 +24,20 @@ struct Bucket {
     appended: u64,
     digests: u32,
     created: u32,
+    /// Archives that another execution writes just before this one finishes, the next one last.
+    rivals: Vec<(Vec<u8>, String)>,
 }
 
 #[derive(Clone, Default)]
 struct Memory(Rc<RefCell<Bucket>>);
 
+/// As the real host's: it reads ahead, so a failed read is reported by a later call, at the latest by `finish`.
 struct MemoryWriter {
     bucket: Rc<RefCell<Bucket>>,
     key: String,
     fingerprint: String,
     bytes: Vec<u8>,
+    failed: Option<Failure>,
 }
 
 impl Memory {
@@ -108,7 +112,7 @@ impl Host for Memory {
         assert_eq!(content_type, "application/zip");
         self.0.borrow_mut().created += 1;
         let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
-        Ok(MemoryWriter { bucket: self.0.clone(), key, fingerprint, bytes: Vec::new() })
+        Ok(MemoryWriter { bucket: self.0.clone(), key, fingerprint, bytes: Vec::new(), failed: None })
     }
     fn report(&self, done: u64, total: u64) {
         assert!(done <= total);
@@ -121,28 +125,47 @@ fn info(key: &str, stored: &Stored) -> ObjectInfo {
         bytes: stored.bytes.len() as u64,
         etag: stored.etag.clone(),
         content_type: None,
-        crc32: None,
+        crc32: Some(crc32fast::hash(&stored.bytes)),
         fingerprint: stored.fingerprint.clone(),
     }
 }
 
 impl ObjectWriter for MemoryWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.check()?;
         self.bucket.borrow_mut().appended += bytes.len() as u64;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
     fn append_object(&mut self, key: &str, if_match: &str, bytes: u64) -> Result<(), Failure> {
-        let stored = fetch(&self.bucket.borrow(), key, if_match)?;
-        assert_eq!(stored.bytes.len() as u64, bytes);
-        self.bytes.extend(stored.bytes);
+        self.check()?;
+        match fetch(&self.bucket.borrow(), key, if_match) {
+            Ok(stored) => {
+                assert_eq!(stored.bytes.len() as u64, bytes);
+                self.bytes.extend(stored.bytes);
+            }
+            Err(failure) => self.failed = Some(failure),
+        }
         Ok(())
     }
     fn finish(self) -> Result<ObjectInfo, Failure> {
+        self.check()?;
+        let mut bucket = self.bucket.borrow_mut();
+        if let Some((bytes, fingerprint)) = bucket.rivals.pop() {
+            let stored = Stored { bytes, etag: "rival".to_owned(), fingerprint: Some(fingerprint) };
+            bucket.objects.insert(self.key, stored);
+            return Err(Failure::Mismatch("another execution wrote it".to_owned()));
+        }
         let stored = Stored { bytes: self.bytes, etag: "zip".to_owned(), fingerprint: Some(self.fingerprint) };
         let info = info(&self.key, &stored);
-        self.bucket.borrow_mut().objects.insert(self.key, stored);
+        bucket.objects.insert(self.key, stored);
         Ok(info)
+    }
+}
+
+impl MemoryWriter {
+    fn check(&self) -> Result<(), Failure> {
+        self.failed.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -267,10 +290,84 @@ fn a_file_that_was_replaced_meanwhile_is_left_out_and_reported() {
     assert!(matches!(
         failed[..],
         [
-            ("51/raw/video/horizontal/2025-11-27/v.mov", Failure::Missing(_)),
-            ("51/raw/photo/vertical/2025-11-27/a.jpg", Failure::Mismatch(_))
+            ("51/raw/photo/vertical/2025-11-27/a.jpg", Failure::Mismatch(_)),
+            ("51/raw/video/horizontal/2025-11-27/v.mov", Failure::Missing(_))
         ]
     ));
+    let note = outcome.note.unwrap();
+    assert!(note.ends_with("replaced or removed meanwhile: a.jpg, v_1080p.mp4"), "{note}");
+}
+
+#[test]
+fn whichever_file_was_replaced_it_fails_alone() {
+    let keys = [
+        "51/raw/photo/vertical/2025-11-27/a.jpg",
+        "51/thumb/photo/vertical/2025-11-27/a_320x240.jpg",
+        "51/raw/video/horizontal/2025-11-27/v.mov",
+        "51/processed/video/horizontal/2025-11-27/v_1080p.mp4",
+        "51/raw/project/doc/2025-11-27/plan.pdf",
+    ];
+    for (key, owner) in std::iter::zip(keys, [0, 0, 1, 1, 2]) {
+        let host = Memory::default();
+        let listing = listing(&host);
+        host.put(key, b"something else");
+        let outcome = run(&host, "{}", &listing).unwrap();
+        let failed: Vec<&str> = outcome.failures.iter().map(|failed| failed.key.as_str()).collect();
+        assert_eq!(failed, [listing.assets[owner].key.as_str()], "{key}");
+        assert!(matches!(outcome.failures[0].failure, Failure::Mismatch(_)));
+        assert_eq!(outcome.bundles[0].entries, 4, "{key}");
+        assert_eq!(host.names("51/zip/complete.zip").len(), 4, "{key}");
+    }
+}
+
+#[test]
+fn a_rendition_that_was_made_again_with_the_same_bytes_stays_valid() {
+    let host = Memory::default();
+    let listing = listing(&host);
+    let key = "51/thumb/photo/vertical/2025-11-27/a_320x240.jpg";
+    // As SSE-KMS does: the same bytes under another entity tag.
+    host.0.borrow_mut().objects.get_mut(key).unwrap().etag = "another".to_owned();
+    let outcome = run(&host, "{}", &listing).unwrap();
+    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+    assert_eq!(outcome.bundles[0].entries, 5);
+    // An upload was validated in one version, and only that one counts.
+    host.0.borrow_mut().objects.get_mut("51/raw/photo/vertical/2025-11-27/a.jpg").unwrap().etag = "another".to_owned();
+    host.0.borrow_mut().objects.remove("51/zip/complete.zip");
+    assert_eq!(run(&host, "{}", &listing).unwrap().failures.len(), 1);
+}
+
+#[test]
+fn an_archive_that_another_execution_writes_is_taken_if_it_is_the_same_and_else_replaced() {
+    let host = Memory::default();
+    let listing = listing(&host);
+    let one = r#"{"bundles":["complete"]}"#;
+    let made = run(&host, one, &listing).unwrap().bundles;
+    let stored = host.0.borrow_mut().objects.remove("51/zip/complete.zip").unwrap();
+    host.0.borrow_mut().rivals = vec![(stored.bytes.clone(), stored.fingerprint.clone().unwrap())];
+    let taken = run(&host, one, &listing).unwrap().bundles;
+    assert!(taken[0].reused);
+    assert_eq!(Bundle { reused: false, ..taken[0].clone() }, made[0]);
+
+    host.0.borrow_mut().objects.remove("51/zip/complete.zip");
+    host.0.borrow_mut().rivals = vec![(b"of other files".to_vec(), "zip/1 x".to_owned())];
+    let outcome = run(&host, one, &listing).unwrap();
+    assert!(outcome.failures.is_empty());
+    assert_eq!(host.0.borrow().objects["51/zip/complete.zip"].bytes, stored.bytes);
+
+    host.0.borrow_mut().objects.remove("51/zip/complete.zip");
+    host.0.borrow_mut().rivals = vec![(Vec::new(), "x".to_owned()); 50];
+    assert!(matches!(run(&host, one, &listing), Err(Failure::Transient(text)) if text.contains("complete")));
+}
+
+#[test]
+fn the_note_says_why_an_archive_was_made_again() {
+    let host = Memory::default();
+    let mut listing = listing(&host);
+    let first = run(&host, r#"{"bundles":["originals"]}"#, &listing).unwrap().note.unwrap();
+    assert!(!first.contains("again"), "{first}");
+    listing.assets.remove(0);
+    let second = run(&host, r#"{"bundles":["originals"]}"#, &listing).unwrap().note.unwrap();
+    assert!(second.contains("2 files") && second.ends_with("made again because its files have changed"), "{second}");
 }
 
 #[test]
