@@ -13,7 +13,7 @@ use crate::document::Batch;
 use crate::media::MediaType;
 
 /// The longest key that S3 takes, in bytes.
-pub(crate) const KEY_MAX: usize = 1024;
+pub const KEY_MAX: usize = 1024;
 /// The longest suffix or archive name, in bytes.
 const WORD_MAX: usize = 64;
 /// The longest extension, in bytes.

@@ -11,8 +11,8 @@ use stagehost_storage::Location;
 /// The default of `PINS_MAX_AGE`: how old pins may be before they are fetched again.
 const PINS_MAX_AGE: Duration = Duration::from_secs(5);
 
-/// Memory that the host itself needs, for its code, connections and parts of uploads.
-const HOST_MEMORY_MIB: u32 = 192;
+/// Memory that guests do not get, in MiB: 192 for what the host holds for all calls together, and the host's own.
+const HOST_MEMORY_MIB: u32 = 256;
 
 /// Where the pins are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn guests_get_the_functions_memory_except_what_the_host_needs() {
         let of = |size: &str| from(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", size)]).unwrap().guest_memory_mib;
-        assert_eq!(of("2048"), 1856);
+        assert_eq!(of("2048"), 1792);
         assert_eq!(of("128"), 32);
     }
 }

@@ -72,10 +72,10 @@ pub struct Pin {
     /// Passed to the stage with every call.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
-    /// Memory and time of a call.
+    /// Memory, time and quotas of a call.
     #[serde(default)]
     pub limits: Limits,
-    /// Keys and hosts that the stage may use.
+    /// Keys, hosts and tags that the stage may use.
     #[serde(default)]
     pub grants: Grants,
 }

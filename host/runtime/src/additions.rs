@@ -3,6 +3,7 @@
 use stagehost_batch::{Asset, Batch, Bundle, Case, Failure, Problem, Rendition};
 
 use crate::grants::ListingGrants;
+use crate::text::{quoted, recorded, shorten};
 
 /// The most renditions of one file. A document with more would not fit Step Functions' payload limit.
 const MAX_RENDITIONS: usize = 64;
@@ -24,13 +25,17 @@ pub struct Additions {
 
 /// Returns a failure as the document records it.
 pub(crate) fn problem(state: &str, failure: &Failure) -> Problem {
-    Problem { state: state.to_owned(), code: failure.case.name().to_owned(), message: failure.message.clone() }
+    Problem {
+        state: state.to_owned(),
+        code: failure.case.name().to_owned(),
+        message: recorded(failure.message.clone()),
+    }
 }
 
 /// Merges what a stage found out about an asset.
 pub(crate) fn merge_asset(asset: &mut Asset, additions: Asset, grants: &ListingGrants) -> Result<(), Failure> {
     check_renditions(&additions.renditions, grants)?;
-    asset.merge_from(additions).map_err(|e| Failure::new(Case::Internal, e.to_string()))
+    asset.merge_from(additions).map_err(|e| Failure::new(Case::Internal, shorten(e.to_string())))
 }
 
 /// Merges what a batch stage returned; returns its note.
@@ -78,6 +83,6 @@ fn check_bundles(bundles: &[Bundle], grants: &ListingGrants) -> Result<(), Failu
 
 fn find<'a>(batch: &'a mut Batch, key: &str) -> Result<&'a mut Asset, Failure> {
     batch.assets.iter_mut().find(|asset| asset.key == key).ok_or_else(|| {
-        Failure::new(Case::Internal, format!("the stage answered for {key:?}, which is not in the batch"))
+        Failure::new(Case::Internal, format!("the stage answered for {}, which is not in the batch", quoted(key)))
     })
 }

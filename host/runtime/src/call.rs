@@ -18,9 +18,9 @@ pub struct CallRequest {
     pub started_at: String,
     /// The stage's configuration, a JSON object.
     pub config: String,
-    /// Memory and time, from the pin.
+    /// Memory, time and quotas, from the pin.
     pub limits: Limits,
-    /// Keys and hosts, from the pin.
+    /// Keys, hosts and tags, from the pin.
     pub grants: Grants,
     /// The implementations behind the stage's imports.
     pub capabilities: Capabilities,
@@ -69,6 +69,6 @@ pub struct CallReport {
     pub memory_peak: usize,
     /// Bytes of objects that the stage read.
     pub bytes_read: u64,
-    /// Bytes that the stage wrote or had copied.
+    /// Bytes that the stage wrote or had copied and the store has taken.
     pub bytes_written: u64,
 }

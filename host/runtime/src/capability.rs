@@ -11,6 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
 
+use crate::budget::HostBudget;
+
 /// All capabilities of a host. Cheap to clone.
 #[derive(Clone)]
 pub struct Capabilities {
@@ -105,6 +107,11 @@ pub trait Objects: Send + Sync + 'static {
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure>;
     /// Adds one tag and keeps the others.
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
+    /// Returns the same store for one call: what it buffers for that call is charged to the call's budget. `None` if it
+    /// buffers nothing of its own.
+    fn charged_to(&self, _budget: &HostBudget) -> Option<Arc<dyn Objects>> {
+        None
+    }
 }
 
 /// An open object.

@@ -10,9 +10,7 @@ use crate::additions::Additions;
 use crate::bindings::exports::toq::media::batch_stage;
 use crate::bindings::toq::media::{keys, objects, transcoder, types};
 use crate::capability;
-
-/// The longest text of a guest that is kept, in bytes. It ends up in documents with a size limit.
-const MAX_TEXT: usize = 500;
+use crate::text::shorten;
 
 /// Converts between two enums that have the same variants, in both directions.
 macro_rules! same_variants {
@@ -86,15 +84,6 @@ pub(crate) fn failure_from_guest(failure: types::Failure) -> Failure {
         F::Internal(m) => (Case::Internal, m),
     };
     Failure { case, message: shorten(message) }
-}
-
-fn shorten(mut message: String) -> String {
-    if message.len() > MAX_TEXT {
-        let end = (0..=MAX_TEXT).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
-        message.truncate(end);
-        message.push('…');
-    }
-    message
 }
 
 impl From<Failure> for types::Failure {

@@ -2,27 +2,36 @@
 //! comes back is merged into the batch, and a failure stays with the asset that caused it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use stagehost_batch::{Batch, Case, Failure};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::additions::{merge_asset, merge_batch, problem};
+use crate::admission::{Admission, Place, Room};
+use crate::budget::HostBudget;
 use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
 use crate::cores::Core;
+use crate::discard::discard;
 use crate::interceptor::Interceptor;
-use crate::invoke::invoke;
+use crate::invoke::{Ended, invoke};
 use crate::observer::{AssetEvent, Observer};
 use crate::stage::Stage;
+use crate::trap;
 use crate::world::Export;
 
-/// Shares the machine between calls: bounds how many guests run at once and how much memory all of them use. One per
-/// process.
+/// The most memory that the host holds for all calls together, in MiB.
+const HOST_MEMORY_MIB: u32 = 192;
+/// The least: one call of any world.
+const HOST_MEMORY_AT_LEAST_MIB: u32 = 32;
+
+/// Shares the machine between calls: bounds how many guests run at once, how much memory all of them use, and how much
+/// the host holds for them. One per process.
 #[derive(Clone)]
 pub struct Fanout {
     cores: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
-    memory_mib: u32,
+    admission: Admission,
     interceptor: Option<Arc<dyn Interceptor>>,
 }
 
@@ -49,12 +58,12 @@ pub struct BatchOutcome {
 
 impl Fanout {
     /// Lets at most `cores` guests run at once, not counting calls that wait for the host, in at most `memory_mib` MiB
-    /// of guest memory for all calls that have begun.
+    /// of guest memory for all calls that have begun. The host holds 192 MiB for them at most, and no more than they have.
     pub fn new(cores: usize, memory_mib: u32) -> Self {
+        let host = memory_mib.clamp(HOST_MEMORY_AT_LEAST_MIB, HOST_MEMORY_MIB);
         Self {
             cores: Arc::new(Semaphore::new(cores.max(1))),
-            memory: Arc::new(Semaphore::new(memory_mib.max(1) as usize)),
-            memory_mib: memory_mib.max(1),
+            admission: Admission::new(Room { guest: memory_mib.max(1), host }),
             interceptor: None,
         }
     }
@@ -165,13 +174,17 @@ impl Fanout {
         let key = input.asset_key().map(str::to_owned);
         let key = key.as_deref();
         let state = request.scope.state.as_str();
-        let memory = request.limits.memory_mib.clamp(1, self.memory_mib);
-        // Memory first: a call that holds a core must not wait for anything. (Neither semaphore is ever closed.)
-        let held = self.memory.acquire_many(memory).await;
-        let core = Core::take(&self.cores).await;
+        let waiting_since = Instant::now();
+        let Some((mut place, core)) = self.enter(stage, request).await else {
+            return never_began(request, key, waiting_since, observer);
+        };
         // Where the machine has less memory than the pin allows, the guest gets less.
         let mut request = request.clone();
-        request.limits.memory_mib = memory;
+        request.limits.memory_mib = place.room().guest;
+        let budget = HostBudget::of_call(place.room().host);
+        if let Some(charged) = request.capabilities.objects.charged_to(&budget) {
+            request.capabilities.objects = charged;
+        }
         observer.on(AssetEvent::Started { state, key });
         let progress = {
             let (observer, state, key) = (observer.clone(), state.to_owned(), key.map(str::to_owned));
@@ -187,8 +200,11 @@ impl Fanout {
             }
             None => (None, None),
         };
-        let (answer, report) = invoke(stage, &request, clocks_and_random, input, core, progress).await;
-        drop(held);
+        let ended = invoke(stage, &request, clocks_and_random, input, core, budget, progress).await;
+        let Ended { outcome: answer, report, unfinished } = ended;
+        place.free_guest();
+        discard(unfinished, request.deadline, key.unwrap_or(state)).await;
+        drop(place);
         let (scope, failure) = (&request.scope, answer.as_ref().err());
         observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report });
         if let Some(on_end) = on_end {
@@ -196,4 +212,41 @@ impl Fanout {
         }
         (answer, report)
     }
+
+    /// Waits for memory and a core. Returns `None` if the request's deadline is here first.
+    async fn enter(&self, stage: &Stage, request: &CallRequest) -> Option<(Place, Core)> {
+        let need = Room { guest: request.limits.memory_mib.max(1), host: stage.world().host_memory_mib() };
+        let entering = async {
+            // Memory first: a call that holds a core must not wait for anything.
+            let place = self.admission.enter(&request.scope.execution, need).await;
+            let core = Core::take(&self.cores).await;
+            (place, core)
+        };
+        let Some(deadline) = request.deadline else { return Some(entering.await) };
+        let entered = tokio::time::timeout_at(deadline.into(), entering).await.ok()?;
+        // What is ready at once is returned although the deadline has passed.
+        (Instant::now() < deadline).then_some(entered)
+    }
+}
+
+/// Returns the end of a call for which there was no room in time. Observers see it begin and end.
+fn never_began(
+    request: &CallRequest,
+    key: Option<&str>,
+    waiting_since: Instant,
+    observer: &Arc<dyn Observer>,
+) -> (Result<CallOutput, Failure>, CallReport) {
+    let failure = trap::never_began(waiting_since.elapsed());
+    let report = CallReport {
+        started_at: SystemTime::now(),
+        duration: Duration::ZERO,
+        instantiate: Duration::ZERO,
+        memory_peak: 0,
+        bytes_read: 0,
+        bytes_written: 0,
+    };
+    let (scope, state) = (&request.scope, request.scope.state.as_str());
+    observer.on(AssetEvent::Started { state, key });
+    observer.on(AssetEvent::Ended { state, scope, key, failure: Some(&failure), report: &report });
+    (Err(failure), report)
 }

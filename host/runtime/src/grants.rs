@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use stagehost_batch::{Case, Failure};
 
+use crate::text::quoted;
+
+/// The longest name of a tag, in characters, as S3 has it.
+const TAG_NAME: usize = 128;
+
 /// Key prefixes and hosts, as written in a pin. `{listingId}` stands for the batch's listing, so that a call for one
 /// listing cannot touch another's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +19,10 @@ pub struct Grants {
     pub write: Vec<String>,
     /// Host names that may be called over HTTP, exactly as in the URL, with the port if it is not the default.
     pub http: Vec<String>,
+    /// Names of tags that may be set, on objects that may be read. Left out of documents if there are none, so that older
+    /// hosts can read them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// Why a grant is invalid.
@@ -40,6 +49,12 @@ pub enum GrantError {
         /// The grant as written.
         grant: String,
     },
+    /// S3 would not take it.
+    #[error("the tag \"{tag}\" cannot be granted: a tag's name has 1 to 128 visible ASCII characters")]
+    Tag {
+        /// The name as written.
+        tag: String,
+    },
 }
 
 impl Grants {
@@ -63,13 +78,21 @@ impl Grants {
                 return Err(GrantError::UnknownPlaceholder { grant: grant.clone() });
             }
         }
-        Ok(())
+        match self.tags.iter().find(|tag| !is_tag_text(tag, TAG_NAME)) {
+            Some(tag) => Err(GrantError::Tag { tag: tag.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Returns the grants for one listing.
     pub(crate) fn for_listing(&self, listing: &str) -> ListingGrants {
         let fill = |prefixes: &[String]| prefixes.iter().map(|p| p.replace("{listingId}", listing)).collect();
-        ListingGrants { read: fill(&self.read), write: fill(&self.write), http: self.http.clone() }
+        ListingGrants {
+            read: fill(&self.read),
+            write: fill(&self.write),
+            http: self.http.clone(),
+            tags: self.tags.clone(),
+        }
     }
 }
 
@@ -79,6 +102,7 @@ pub(crate) struct ListingGrants {
     read: Vec<String>,
     write: Vec<String>,
     http: Vec<String>,
+    tags: Vec<String>,
 }
 
 impl ListingGrants {
@@ -103,9 +127,26 @@ impl ListingGrants {
         }
         Err(Failure::new(
             Case::Denied,
-            format!("the pin does not grant HTTP calls to {authority:?}; granted: {:?}", self.http),
+            format!("the pin does not grant HTTP calls to {}; granted: {:?}", quoted(authority), self.http),
         ))
     }
+
+    pub(crate) fn may_tag(&self, key: &str, name: &str) -> Result<(), Failure> {
+        // A tag changes no byte of the object, so it need not be one that may be written.
+        self.may_read(key)?;
+        if self.tags.iter().any(|tag| tag == name) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Case::Denied,
+            format!("the pin does not grant to set the tag {}; granted: {:?}", quoted(name), self.tags),
+        ))
+    }
+}
+
+/// Returns whether a text can be the name or the value of a tag.
+pub(crate) fn is_tag_text(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn covers(prefixes: &[String], key: &str) -> bool {
@@ -118,7 +159,8 @@ fn safe(rest: &str) -> bool {
 }
 
 fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
-    Failure::new(Case::Denied, format!("the pin does not grant to {verb} {key:?}; granted prefixes: {prefixes:?}"))
+    let key = quoted(key);
+    Failure::new(Case::Denied, format!("the pin does not grant to {verb} {key}; granted prefixes: {prefixes:?}"))
 }
 
 #[cfg(test)]
@@ -130,6 +172,7 @@ mod tests {
             read: vec!["{listingId}/raw/".into()],
             write: vec!["{listingId}/thumb/".into()],
             http: vec!["api.example.org".into()],
+            tags: vec!["lifecycle".into()],
         }
         .for_listing("51")
     }
@@ -161,6 +204,38 @@ mod tests {
         assert!(grants().may_call("API.example.org").is_ok());
         assert!(grants().may_call("api.example.org.evil.test").is_err());
         assert!(grants().may_call("api.example.org:8080").is_err());
+    }
+
+    #[test]
+    fn a_tag_needs_a_grant_of_its_name_and_a_readable_object() {
+        assert!(grants().may_tag("51/raw/photo/vertical/a.jpg", "lifecycle").is_ok());
+        assert!(grants().may_tag("52/raw/photo/vertical/a.jpg", "lifecycle").is_err());
+        let refused = grants().may_tag("51/raw/photo/vertical/a.jpg", "tier").err();
+        let message = "the pin does not grant to set the tag \"tier\"; granted: [\"lifecycle\"]";
+        assert_eq!(refused, Some(Failure::new(Case::Denied, message)));
+    }
+
+    #[test]
+    fn a_refusal_does_not_grow_with_the_key() {
+        let key = format!("52/raw/{}", "a".repeat(1 << 20));
+        assert!(grants().may_read(&key).is_err_and(|refused| refused.message.len() < 1024));
+        assert!(grants().may_call(&key).is_err_and(|refused| refused.message.len() < 1024));
+        assert!(grants().may_tag("51/raw/a.jpg", &key).is_err_and(|refused| refused.message.len() < 1024));
+    }
+
+    #[test]
+    fn a_tag_that_s3_would_not_take_cannot_be_granted() {
+        let tag = |name: &str| Grants { tags: vec![name.into()], ..Grants::default() }.check();
+        assert_eq!(tag("lifecycle"), Ok(()));
+        for name in ["", "two words", "naïve", &"t".repeat(129)] {
+            assert_eq!(tag(name), Err(GrantError::Tag { tag: name.into() }));
+        }
+    }
+
+    #[test]
+    fn grants_without_tags_are_written_as_before() {
+        let document = serde_json::to_string(&Grants::default());
+        assert_eq!(document.ok().as_deref(), Some(r#"{"read":[],"write":[],"http":[]}"#));
     }
 
     #[test]

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 use stagehost_batch::{Case, Failure};
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::answer::{checked_asset, checked_outcome};
 use crate::bindings::toq::media::types;
+use crate::budget::{HostBudget, MAX_LIFTED};
 use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
+use crate::capability::ObjectWriter;
 use crate::convert::failure_from_guest;
 use crate::cores::Core;
 use crate::host::state::{CallState, Progress};
@@ -15,9 +18,16 @@ use crate::output_tail::OutputTail;
 use crate::stage::{Instance, Stage};
 use crate::trap::{self, DeadlinePassed};
 
-/// The most bytes that one host call may lift out of a guest. A list may refer to the same guest bytes many times, so
-/// the guest's memory limit does not bound it.
-const LIFT_LIMIT: usize = 64 << 20;
+/// The most handles that a component may hold, its own kinds of resources included. Each takes some 32 bytes on the host.
+const MAX_HANDLES: usize = 4096;
+
+/// A call that has ended. It holds neither a core nor the guest's memory any more.
+pub(crate) struct Ended {
+    pub(crate) outcome: Result<CallOutput, Failure>,
+    pub(crate) report: CallReport,
+    /// The objects that it left unfinished.
+    pub(crate) unfinished: Vec<Box<dyn ObjectWriter>>,
+}
 
 /// Calls a stage once. Whatever happens inside, the outcome is an output or a typed failure.
 pub(crate) async fn invoke(
@@ -26,15 +36,16 @@ pub(crate) async fn invoke(
     clocks_and_random: Option<ClocksAndRandom>,
     input: CallInput,
     core: Core,
+    budget: HostBudget,
     progress: Progress,
-) -> (Result<CallOutput, Failure>, CallReport) {
+) -> Ended {
     let (started_at, started) = (SystemTime::now(), Instant::now());
     let own = started + request.limits.deadline();
     let deadline = request.deadline.map_or(own, |outer| outer.min(own));
     let allowed = deadline.saturating_duration_since(started);
     let output = OutputTail::default();
     let asset = input.asset_key().map(str::to_owned);
-    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, progress);
+    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, progress);
     let mut store = store(stage, state, deadline);
 
     let mut instantiate = Duration::ZERO;
@@ -46,10 +57,8 @@ pub(crate) async fn invoke(
         Err(_elapsed) => Err(trap::timed_out(allowed)),
     };
 
-    let state = store.data_mut();
-    for (_, writer) in state.writers.drain() {
-        writer.abort().await;
-    }
+    // The guest's memory is freed here, and its core with the rest of the state.
+    let mut state = store.into_data();
     let report = CallReport {
         started_at,
         duration: started.elapsed(),
@@ -59,14 +68,16 @@ pub(crate) async fn invoke(
         bytes_written: state.traffic.written,
     };
     log(stage, request, asset.as_deref(), &outcome, &report, &output);
-    (outcome, report)
+    let unfinished = state.writers.drain().map(|(_, writer)| writer).collect();
+    Ended { outcome, report, unfinished }
 }
 
 /// Returns a store that enforces the call's memory limit and deadline.
 fn store(stage: &Stage, state: CallState, deadline: Instant) -> Store<CallState> {
     let mut store = Store::new(stage.engine().wasmtime(), state);
     store.limiter(|state| &mut state.meter);
-    store.set_hostcall_fuel(LIFT_LIMIT);
+    store.set_hostcall_fuel(MAX_LIFTED);
+    store.set_max_component_handles(MAX_HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         if Instant::now() >= deadline { Err(DeadlinePassed.into()) } else { Ok(UpdateDeadline::Yield(1)) }
@@ -92,16 +103,19 @@ async fn run(
         attempt: request.scope.attempt,
         config: request.config.clone(),
     };
+    let files = request.scope.batch.assets.len();
     let instance = stage.instantiate(store).await?;
     *instantiate = started.elapsed();
     match (instance, input) {
         (Instance::Asset(guest), CallInput::Asset(asset)) => {
             let answer = guest.call_process(store, &context, &(*asset).into()).await?;
-            Ok(answer.map(|asset| CallOutput::Asset(Box::new(asset.into()))))
+            let checked = answer.and_then(|asset| checked_asset(asset, files));
+            Ok(checked.map(|asset| CallOutput::Asset(Box::new(asset.into()))))
         }
         (Instance::Batch(guest), CallInput::Batch(batch)) => {
             let answer = guest.call_process(store, &context, &(*batch).into()).await?;
-            Ok(answer.map(|outcome| CallOutput::Batch(outcome.into())))
+            let checked = answer.and_then(|outcome| checked_outcome(outcome, files));
+            Ok(checked.map(|outcome| CallOutput::Batch(outcome.into())))
         }
         (_, _) => Err(wasmtime::format_err!("a stage was called with the other kind's input")),
     }

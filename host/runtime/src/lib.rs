@@ -9,10 +9,14 @@
 pub mod capability;
 
 mod additions;
+mod admission;
+mod answer;
 mod bindings;
+mod budget;
 mod call;
 mod convert;
 mod cores;
+mod discard;
 mod engine;
 mod fanout;
 mod grants;
@@ -23,11 +27,14 @@ mod limits;
 mod lock;
 mod observer;
 mod output_tail;
+mod quotas;
 mod stage;
+mod text;
 mod trap;
 mod world;
 
 pub use additions::Additions;
+pub use budget::{Charge, HostBudget};
 pub use call::{CallInput, CallOutput, CallReport, CallRequest};
 #[cfg(feature = "compiler")]
 pub use engine::precompile_for;
@@ -39,5 +46,6 @@ pub use interceptor::{CallEnd, Interception, Interceptor};
 pub use limits::Limits;
 pub use lock::lock;
 pub use observer::{AssetEvent, Observer};
+pub use quotas::Quotas;
 pub use stage::{LoadError, Stage, StageIdentity};
 pub use world::{CONTRACT_VERSION, Export, Finding, Names, World, check, names_of};

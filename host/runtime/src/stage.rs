@@ -7,10 +7,12 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime_wasi::p2::bindings::io::poll;
 
 use crate::bindings::exports::toq::media::{asset_stage, batch_stage};
 use crate::bindings::toq::media;
 use crate::engine::StageEngine;
+use crate::host::poll::HasWaits;
 use crate::host::state::CallState;
 use crate::world::{Export, Finding, Names, World, check};
 
@@ -184,6 +186,9 @@ fn linker(engine: &StageEngine, world: World) -> wasmtime::Result<Linker<CallSta
     type Host = HasSelf<CallState>;
     let mut linker = Linker::new(engine.wasmtime());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(true);
+    poll::add_to_linker::<_, HasWaits>(&mut linker, CallState::waits)?;
+    linker.allow_shadowing(false);
     media::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     for interface in world.imports() {
         match *interface {

@@ -6,11 +6,16 @@ use std::time::Duration;
 use stagehost_batch::{Case, Failure};
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::budget::MAX_LIFTED;
 use crate::limits::Limits;
 use crate::output_tail::OutputTail;
+use crate::text::{recorded, shorten};
 
 /// How many frames of a backtrace are reported.
 const FRAMES: usize = 6;
+
+/// What wasmtime's error says if more is lifted out of a guest than the store allows. Its type is private.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls";
 
 /// The error with which the epoch callback ends a guest.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,15 @@ pub(crate) struct DeadlinePassed;
 /// Returns the failure of a call that ran out of time.
 pub(crate) fn timed_out(allowed: Duration) -> Failure {
     Failure::new(Case::Timeout, format!("the stage did not finish within {} ms", allowed.as_millis()))
+}
+
+/// Returns the failure of a call for which there was no room before its deadline.
+pub(crate) fn never_began(waited: Duration) -> Failure {
+    let message = format!(
+        "the call never began: it waited {} ms for memory and a core, and its deadline passed",
+        waited.as_millis()
+    );
+    Failure::new(Case::Timeout, message)
 }
 
 /// Returns the failure that `error` means for its asset or state.
@@ -39,11 +53,18 @@ pub(crate) fn classify(
             format!("the stage wanted more than the {} MiB of memory that its pin allows", limits.memory_mib),
         );
     }
+    if error.chain().any(|cause| cause.to_string().contains(HOSTCALL_FUEL)) {
+        let message = format!(
+            "the stage passed more than {} KiB to the host at once, as arguments or as its answer",
+            MAX_LIFTED >> 10
+        );
+        return Failure::new(Case::TooLarge, message);
+    }
     let cause = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    let mut message = format!("the stage broke: {cause}");
+    let mut message = format!("the stage broke: {}", shorten(cause));
     if let Some(printed) = last_lines(&output.text()) {
         let _ = write!(message, "; it printed: {printed}");
     }
@@ -51,7 +72,7 @@ pub(crate) fn classify(
     if !frames.is_empty() {
         let _ = write!(message, "; in {}", frames.join(" ← "));
     }
-    Failure::new(Case::Trapped, message)
+    Failure::new(Case::Trapped, recorded(message))
 }
 
 /// Returns the last two lines that a guest printed. A Rust guest prints its panic before it traps; the hint to set

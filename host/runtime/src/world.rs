@@ -79,6 +79,19 @@ impl World {
         }
     }
 
+    /// Returns how much memory the host sets aside for one call, in MiB, beside the guest's own.
+    ///
+    /// 12 MiB are for the guest's stack, and for the arguments of one host call or the result of a read. The rest is for buffers: read-ahead, and where
+    /// objects are written, the parts of uploads.
+    pub fn host_memory_mib(self) -> u32 {
+        match self {
+            World::Validate | World::Transcode | World::Callback => 16,
+            // Pictures are written one after the other, rarely in more than one part.
+            World::Thumbnails => 24,
+            World::Zip | World::Custom | World::CustomBatch => 32,
+        }
+    }
+
     /// Returns the interface that its stages export.
     pub fn export(self) -> Export {
         match self {

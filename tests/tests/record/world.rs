@@ -185,11 +185,12 @@ pub fn grants() -> Grants {
         read: vec!["{listingId}/raw/".into()],
         write: vec!["{listingId}/thumb/".into(), "{listingId}/processed/".into()],
         http: vec!["api.example.org".into()],
+        tags: vec!["acted".into()],
     }
 }
 
 pub fn limits() -> Limits {
-    Limits { memory_mib: 64, deadline_ms: 60_000 }
+    Limits { memory_mib: 64, deadline_ms: 60_000, ..Limits::default() }
 }
 
 /// Returns a batch with the photo.

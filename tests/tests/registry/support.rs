@@ -88,8 +88,8 @@ pub async fn answer(stage: &Arc<Stage>) -> String {
         scope,
         started_at: "2026-01-01T00:00:00Z".into(),
         config: "{}".into(),
-        limits: Limits { memory_mib: 64, deadline_ms: 60_000 },
-        grants: Grants { read: vec![], write: vec![], http: vec![] },
+        limits: Limits { memory_mib: 64, deadline_ms: 60_000, ..Limits::default() },
+        grants: Grants::default(),
         capabilities: offline::clients().capabilities().unwrap(),
         deadline: None,
     };

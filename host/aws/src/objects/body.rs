@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use stagehost_batch::{Case, Failure};
+use stagehost_runtime::Charge;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,8 +18,14 @@ use crate::objects::bucket::MediaBucket;
 /// How often one body may break before the read fails. The SDK retries each request in addition.
 const MAX_BREAKS: u32 = 6;
 
-/// How many chunks are read ahead. A chunk has at most 400 KiB, which is what the HTTP client reads at once.
-const READ_AHEAD: usize = 12;
+/// The most bytes of a chunk: what the HTTP client reads at once (hyper's largest buffer).
+pub(crate) const MAX_CHUNK: usize = 8192 + 100 * 4096;
+
+/// How many chunks are read ahead: enough for a connection to S3, whose bandwidth times round trip is below a megabyte.
+const READ_AHEAD: usize = 2;
+
+/// What a body that is read ahead holds in memory: the chunks that wait, one that is about to, and one in use.
+pub(crate) const STREAM_BYTES: usize = (READ_AHEAD + 2) * MAX_CHUNK;
 
 /// The bytes of one range of one version of an object, in order.
 pub(crate) struct ResumingBody {
@@ -103,12 +110,14 @@ impl ResumingBody {
 pub(crate) struct ReadAhead {
     chunks: mpsc::Receiver<Result<Bytes, Failure>>,
     _reading: JoinSet<()>,
+    _buffers: Charge,
 }
 
 impl ReadAhead {
-    pub(crate) fn start(body: ResumingBody) -> Self {
+    /// Starts to read ahead. `buffers` are [`STREAM_BYTES`] of the call's budget.
+    pub(crate) fn start(body: ResumingBody, buffers: Charge) -> Self {
         let (chunks, reading) = spawn(body);
-        Self { chunks, _reading: reading }
+        Self { chunks, _reading: reading, _buffers: buffers }
     }
 
     /// Returns the next bytes; `None` after the last one.

@@ -25,7 +25,9 @@ pub(crate) struct PartLimits {
 }
 
 impl PartLimits {
-    /// Parts of 8 MiB keep a writer's memory small; doubling every 1,000 parts makes room for 2 TiB.
+    /// Parts of 8 MiB keep a writer's memory small; doubling every 1,000 parts makes room for 2 TiB. A part must fit into
+    /// the call's budget of host memory, so an object can have some 24 GB of bytes that pass through the host; what S3
+    /// copies by itself is not limited by that.
     pub(crate) const S3: PartLimits = PartLimits {
         min_part: 5 << 20,
         part: 8 << 20,

@@ -2,26 +2,33 @@
 //!
 //! A stage either walks through a file or picks headers from it (the boxes of an MP4 may be at either end). The second
 //! read shows which of the two it does. So the first read requests exactly its range, and a stream is opened when a
-//! read begins where the last one ended.
+//! read begins where the last one ended and the call's budget has room for what is read ahead. Without room, reads go on
+//! with one request each.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{ObjectInfo, ObjectReader};
+use stagehost_runtime::{Charge, HostBudget};
 
-use crate::objects::body::{ReadAhead, ResumingBody};
+use crate::objects::body::{ReadAhead, ResumingBody, STREAM_BYTES};
 use crate::objects::bucket::MediaBucket;
 use crate::objects::in_memory;
-use crate::objects::recent::Edges;
+use crate::objects::recent::{EDGES_BYTES, Edges};
 
 /// The longest gap in bytes that is read and discarded, because that is cheaper than a new request.
 const MAX_SKIP: u64 = 256 * 1024;
 
+/// What hashing an object takes. Buffers of readers, which only make them faster, leave room for it.
+pub(crate) const DIGEST_BYTES: usize = STREAM_BYTES + EDGES_BYTES;
+
 pub(crate) struct S3Reader {
     bucket: MediaBucket,
+    budget: HostBudget,
     info: ObjectInfo,
     /// The bytes that are in memory already.
     edges: Edges,
+    _edges_charge: Option<Charge>,
     /// The offset at which the last read ended.
     last_end: Option<u64>,
     stream: Option<OpenStream>,
@@ -36,8 +43,28 @@ struct OpenStream {
 }
 
 impl S3Reader {
-    pub(crate) fn new(bucket: MediaBucket, info: ObjectInfo, edges: Edges) -> Self {
-        Self { bucket, info, edges, last_end: None, stream: None }
+    /// A reader that is charged to `budget`. Edges that do not fit into it are dropped.
+    pub(crate) fn new(bucket: MediaBucket, budget: HostBudget, info: ObjectInfo, edges: Edges) -> Self {
+        let charge = budget.try_charge(edges.len(), DIGEST_BYTES);
+        let edges = if charge.is_some() { edges } else { Edges::default() };
+        Self { bucket, budget, info, edges, _edges_charge: charge, last_end: None, stream: None }
+    }
+
+    /// Returns the stream to read from; `None` if the range is requested by itself. The stream is taken out, so that a
+    /// failed read leaves no stream at an unknown position.
+    fn stream_for(&mut self, route: Route, offset: u64) -> Option<OpenStream> {
+        match route {
+            Route::Range => None,
+            Route::Stream { .. } => self.stream.take(),
+            Route::NewStream => {
+                // The earlier one frees its buffers first.
+                self.stream = None;
+                let buffers = self.budget.try_charge(STREAM_BYTES, DIGEST_BYTES)?;
+                let range = offset..self.info.bytes;
+                let body = ResumingBody::new(self.bucket.clone(), &self.info.key, &self.info.etag, range);
+                Some(OpenStream { body: ReadAhead::start(body, buffers), rest: Bytes::new(), position: offset })
+            }
+        }
     }
 }
 
@@ -77,18 +104,9 @@ impl ObjectReader for S3Reader {
             return Ok(bytes);
         }
         let position = self.stream.as_ref().map(|stream| stream.position);
-        let bytes = match route(offset, position, self.last_end) {
-            Route::Range => in_memory::read_range(&self.bucket, &self.info.key, &self.info.etag, offset..end).await?,
-            route => {
-                // The stream is taken out, so that a failed read leaves no stream at an unknown position.
-                let mut stream = match (route, self.stream.take()) {
-                    (Route::Stream { .. }, Some(stream)) => stream,
-                    _ => {
-                        let range = offset..self.info.bytes;
-                        let body = ResumingBody::new(self.bucket.clone(), &self.info.key, &self.info.etag, range);
-                        OpenStream { body: ReadAhead::start(body), rest: Bytes::new(), position: offset }
-                    }
-                };
+        let bytes = match self.stream_for(route(offset, position, self.last_end), offset) {
+            None => in_memory::read_range(&self.bucket, &self.info.key, &self.info.etag, offset..end).await?,
+            Some(mut stream) => {
                 stream.skip_to(offset).await?;
                 let bytes = stream.take(end - offset).await?;
                 self.stream = Some(stream);

@@ -19,6 +19,9 @@ const HEAD: usize = 128 * 1024;
 /// How many bytes of its end are kept.
 const TAIL: usize = 64 * 1024;
 
+/// What the edges of an object take in memory at most.
+pub(crate) const EDGES_BYTES: usize = HEAD + TAIL;
+
 /// The beginning and the end of one version of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edges {
@@ -29,6 +32,11 @@ pub(crate) struct Edges {
 }
 
 impl Edges {
+    /// Returns the bytes that they take in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
     /// Returns the bytes of `offset..end` if they lie within the beginning or within the end.
     pub(crate) fn get(&self, offset: u64, end: u64) -> Option<Bytes> {
         within(&self.head, 0, offset, end).or_else(|| within(&self.tail, self.tail_at, offset, end))

@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use aws_sdk_s3::types::{Tag, Tagging};
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
+use stagehost_runtime::HostBudget;
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
 use crate::objects::body::{self, ResumingBody};
 use crate::objects::bucket::{MediaBucket, length_of};
 use crate::objects::notation::unquoted;
-use crate::objects::reader::S3Reader;
+use crate::objects::reader::{DIGEST_BYTES, S3Reader};
 use crate::objects::recent::{EdgeCollector, Edges, RecentObjects};
 use crate::objects::writer::S3Writer;
 use crate::sdk_error::failure;
@@ -24,6 +25,7 @@ use crate::sdk_error::failure;
 pub struct S3Objects {
     bucket: MediaBucket,
     recent: Arc<RecentObjects>,
+    budget: HostBudget,
 }
 
 impl S3Objects {
@@ -34,7 +36,7 @@ impl S3Objects {
     }
 
     pub(crate) fn of(bucket: MediaBucket) -> Self {
-        Self { bucket, recent: Arc::default() }
+        Self { bucket, recent: Arc::default(), budget: HostBudget::unlimited() }
     }
 }
 
@@ -47,6 +49,7 @@ impl Objects for S3Objects {
     }
 
     async fn digest(&self, key: &str, if_match: Option<&str>) -> Result<Digests, Failure> {
+        let _buffers = self.budget.charge(DIGEST_BYTES, "hashing an object")?;
         let output = self.bucket.get(key, if_match, None).await?;
         let etag = unquoted(output.e_tag().unwrap_or_default()).to_owned();
         let length = length_of(key, output.content_length())?;
@@ -83,14 +86,14 @@ impl Objects for S3Objects {
     async fn open(&self, key: &str, if_match: Option<&str>) -> Result<Box<dyn ObjectReader>, Failure> {
         // This version was hashed just now, so its size is known, and most likely all the bytes that will be read.
         if let Some((info, edges)) = if_match.and_then(|etag| self.recent.take(key, unquoted(etag))) {
-            return Ok(Box::new(S3Reader::new(self.bucket.clone(), info, edges)));
+            return Ok(Box::new(S3Reader::new(self.bucket.clone(), self.budget.clone(), info, edges)));
         }
         let info = self.bucket.head(key, if_match).await?;
-        Ok(Box::new(S3Reader::new(self.bucket.clone(), info, Edges::default())))
+        Ok(Box::new(S3Reader::new(self.bucket.clone(), self.budget.clone(), info, Edges::default())))
     }
 
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
-        Ok(Box::new(S3Writer::new(self.bucket.clone(), object)?))
+        Ok(Box::new(S3Writer::new(self.bucket.clone(), self.budget.clone(), object)?))
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
@@ -121,6 +124,10 @@ impl Objects for S3Objects {
             .await
             .map_err(|error| failure(&what, &error))?;
         Ok(())
+    }
+
+    fn charged_to(&self, budget: &HostBudget) -> Option<Arc<dyn Objects>> {
+        Some(Arc::new(Self { budget: budget.clone(), ..self.clone() }))
     }
 }
 

@@ -187,11 +187,13 @@ impl MultipartUpload {
         Ok(completed)
     }
 
-    /// Aborts the upload and waits until S3 has removed its parts.
+    /// Aborts the upload and waits until S3 has removed its parts. The request is made by a task of its own, so it is not
+    /// lost if the caller stops waiting.
     pub(crate) async fn abort(&mut self) {
         self.sending.shutdown().await;
         let state = std::mem::replace(&mut self.state, UploadState::NotBegun);
-        abort(&self.bucket, &self.key, state).await;
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        let _ended = self.runtime.spawn(async move { abort(&bucket, &key, state).await }).await;
     }
 
     /// Waits until one more part may be sent, and returns the upload's id.

@@ -1,8 +1,8 @@
 //! Writes an object composed of bytes and stored objects, with as little traffic and memory as S3 allows.
 //!
-//! Memory: the part that is being filled, [`PARTS_IN_FLIGHT`](crate::objects::parts::PARTS_IN_FLIGHT) parts on their
-//! way, and [`MAX_QUEUED`] bytes fetched ahead. With parts of 8 MiB that is about 56 MiB at most, whatever the object's
-//! size.
+//! Memory: the part that is being filled, parts on their way and bytes fetched ahead, all charged to the call's budget.
+//! Where it is short, the writer fetches less ahead and waits until a part has been sent; it fails only if not even one
+//! part fits beside what else the call holds.
 //!
 //! The queue keeps the order. Bytes of stored objects that must pass through the host are fetched as soon as they are
 //! known to be needed, several files at once, and join the part in their turn. So a failed fetch is reported by a later
@@ -15,8 +15,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter};
+use stagehost_runtime::{Charge, HostBudget};
 use tokio::task::JoinSet;
 
+use crate::objects::body::MAX_CHUNK;
 use crate::objects::bucket::MediaBucket;
 use crate::objects::in_memory;
 use crate::objects::metadata;
@@ -29,13 +31,17 @@ use crate::sdk_error::failure;
 const MAX_QUEUED: u64 = 16 << 20;
 
 /// The longest piece of a stored object that is fetched by one request, in bytes.
-const MAX_FETCH: u64 = 4 << 20;
+const MAX_FETCH: u64 = 2 << 20;
 
 /// How many pieces are fetched at the same time.
 const MAX_FETCHES: usize = 8;
 
+/// What an item of the queue takes beside its bytes.
+const QUEUE_ITEM: usize = 256;
+
 pub(crate) struct S3Writer {
     bucket: MediaBucket,
+    budget: HostBudget,
     object: NewObject,
     plan: Planner,
     queue: VecDeque<QueueItem>,
@@ -45,6 +51,8 @@ pub(crate) struct S3Writer {
     fetches: usize,
     /// The part that is being filled.
     pending: BytesMut,
+    /// The bytes of `pending`.
+    pending_charge: Charge,
     /// How many bytes the object has so far.
     total: u64,
     upload: MultipartUpload,
@@ -59,6 +67,7 @@ enum QueueItem {
     Fetch {
         len: u64,
         task: JoinSet<Result<Bytes, Failure>>,
+        charge: Charge,
     },
     /// The end of a part.
     Cut {
@@ -67,7 +76,7 @@ enum QueueItem {
 }
 
 impl S3Writer {
-    pub(crate) fn new(bucket: MediaBucket, object: NewObject) -> Result<Self, Failure> {
+    pub(crate) fn new(bucket: MediaBucket, budget: HostBudget, object: NewObject) -> Result<Self, Failure> {
         let metadata = metadata::of(&object)?;
         Ok(Self {
             upload: MultipartUpload::new(bucket.clone(), &object, metadata),
@@ -78,8 +87,10 @@ impl S3Writer {
             queued: 0,
             fetches: 0,
             pending: BytesMut::new(),
+            pending_charge: Charge::none(&budget),
             total: 0,
             failed: None,
+            budget,
         })
     }
 
@@ -87,11 +98,23 @@ impl S3Writer {
     async fn abort_on_failure<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &result {
             self.failed = Some(failure.clone());
-            self.queue.clear();
-            self.pending = BytesMut::new();
+            self.clear();
             self.upload.abort().await;
         }
         result
+    }
+
+    /// Frees all buffers that are not on their way.
+    fn clear(&mut self) {
+        self.queue.clear();
+        drop(self.take_part());
+    }
+
+    /// Takes out the part that is being filled, and its charge.
+    fn take_part(&mut self) -> (Bytes, Charge) {
+        // Not `split`, which would keep the allocation.
+        let bytes = std::mem::take(&mut self.pending).freeze();
+        (bytes, std::mem::replace(&mut self.pending_charge, Charge::none(&self.budget)))
     }
 
     /// Returns the failure that ended the writer.
@@ -110,7 +133,7 @@ impl S3Writer {
         self.check()?;
         self.total += bytes.len() as u64;
         let steps = self.plan.append(bytes.len() as u64).map_err(|error| self.too_many(&error))?;
-        let mut rest = bytes;
+        let mut rest = self.charge_in_queue(bytes).await?;
         for step in steps {
             match step {
                 PartStep::Take { len, .. } => {
@@ -123,6 +146,23 @@ impl S3Writer {
             }
         }
         self.advance().await
+    }
+
+    /// Charges bytes that have to wait in the queue; without room for them, the queue is processed first.
+    async fn charge_in_queue(&mut self, bytes: Bytes) -> Result<Bytes, Failure> {
+        if self.queue.is_empty() {
+            return Ok(bytes);
+        }
+        if let Some(charge) = self.budget.try_charge(bytes.len() + QUEUE_ITEM, self.missing_in_part()) {
+            return Ok(charge.attach(bytes));
+        }
+        self.make_room(0, 0).await?;
+        Ok(bytes)
+    }
+
+    /// Returns how many bytes the part that is being filled may still take. What is queued must leave room for them.
+    fn missing_in_part(&self) -> usize {
+        usize::try_from(PartLimits::S3.part).unwrap_or(usize::MAX).saturating_sub(self.pending.len())
     }
 
     async fn do_append_object(
@@ -157,7 +197,8 @@ impl S3Writer {
                     while start < end {
                         let stop = (start + MAX_FETCH).min(end);
                         self.make_room(MAX_QUEUED.saturating_sub(stop - start), MAX_FETCHES - 1).await?;
-                        self.fetch(key, &etag, start..stop);
+                        let charge = self.charge_fetch(stop - start).await?;
+                        self.fetch(key, &etag, start..stop, charge);
                         start = stop;
                     }
                 }
@@ -171,14 +212,29 @@ impl S3Writer {
         self.advance().await
     }
 
+    /// Charges a piece that is about to be fetched, with the chunk of it that is on its way. Without room to fetch it ahead,
+    /// what is in front of it is processed first.
+    async fn charge_fetch(&mut self, len: u64) -> Result<Charge, Failure> {
+        let bytes = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(MAX_CHUNK + QUEUE_ITEM);
+        loop {
+            if let Some(charge) = self.budget.try_charge(bytes, self.missing_in_part()) {
+                return Ok(charge);
+            }
+            if self.queue.is_empty() {
+                return self.budget.charge_in_turn(bytes, "a piece of a stored object").await;
+            }
+            self.process_next().await?;
+        }
+    }
+
     /// Begins to fetch a range and queues it.
-    fn fetch(&mut self, key: &str, etag: &str, range: std::ops::Range<u64>) {
+    fn fetch(&mut self, key: &str, etag: &str, range: std::ops::Range<u64>, charge: Charge) {
         let (bucket, key, etag) = (self.bucket.clone(), key.to_owned(), etag.to_owned());
         let len = range.end - range.start;
         let mut task = JoinSet::new();
         task.spawn(async move { in_memory::read_range(&bucket, &key, &etag, range).await });
         self.fetches += 1;
-        self.push(QueueItem::Fetch { len, task });
+        self.push(QueueItem::Fetch { len, task, charge });
     }
 
     fn push(&mut self, item: QueueItem) {
@@ -211,9 +267,9 @@ impl S3Writer {
         match self.queue.pop_front() {
             Some(QueueItem::Bytes(bytes)) => {
                 self.queued -= bytes.len() as u64;
-                self.pending.extend_from_slice(&bytes);
+                self.fill(&bytes).await?;
             }
-            Some(QueueItem::Fetch { len, mut task }) => {
+            Some(QueueItem::Fetch { len, mut task, charge }) => {
                 self.queued -= len;
                 self.fetches -= 1;
                 let bytes = match task.join_next().await {
@@ -221,15 +277,27 @@ impl S3Writer {
                     Some(Err(error)) => return Err(self.internal(&error)),
                     None => return Err(self.internal(&"a fetch ended without a result")),
                 };
-                self.pending.extend_from_slice(&bytes);
+                self.fill(&bytes).await?;
+                // The fetched bytes are freed with this.
+                drop((bytes, charge));
             }
-            Some(QueueItem::Cut { part }) => {
-                let full = self.pending.split().freeze();
-                self.upload.send(part, full).await?;
-            }
+            Some(QueueItem::Cut { part }) => self.send_part(part).await?,
             None => {}
         }
         Ok(())
+    }
+
+    /// Adds bytes to the part that is being filled. Waits while parts on their way leave no room for them.
+    async fn fill(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.pending_charge.absorb(self.budget.charge_in_turn(bytes.len(), "a part of an object").await?);
+        self.pending.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Begins to send the part that is being filled.
+    async fn send_part(&mut self, part: i32) -> Result<(), Failure> {
+        let (bytes, charge) = self.take_part();
+        self.upload.send(part, charge.attach_in_transit(bytes)).await
     }
 
     fn internal(&self, error: &dyn std::fmt::Display) -> Failure {
@@ -241,12 +309,14 @@ impl S3Writer {
         while !self.queue.is_empty() {
             self.process_next().await?;
         }
-        let rest = self.pending.split().freeze();
         match self.plan.clone().finish().map_err(|error| self.too_many(&error))? {
-            Completion::Single => self.put(rest).await,
+            Completion::Single => {
+                let (bytes, charge) = self.take_part();
+                self.put(charge.attach(bytes)).await
+            }
             Completion::Parts { last } => {
                 if let Some(part) = last {
-                    self.upload.send(part, rest).await?;
+                    self.send_part(part).await?;
                 }
                 let done = self.upload.complete(self.total).await?;
                 Ok(self.info(done.etag, done.crc32))
@@ -307,7 +377,7 @@ impl ObjectWriter for S3Writer {
     }
 
     async fn abort(mut self: Box<Self>) {
-        self.queue.clear();
+        self.clear();
         self.upload.abort().await;
     }
 }

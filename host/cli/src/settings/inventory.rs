@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::settings::environment::{Reader, VARIABLES, Variable};
 use crate::settings::file::ConfigFile;
@@ -153,7 +153,11 @@ fn replaced(all: &mut Vec<Setting>, group: &Group, prefix: &str, pointer: &str, 
     let Some(part) = at(schema, pointer) else { return };
     let given = file.document.pointer(pointer);
     for (name, field) in part["properties"].as_object().into_iter().flatten() {
-        let default = &part["default"][name];
+        if let Some(inner) = field["properties"].as_object() {
+            completed(all, group, &format!("{prefix}{name}."), &below(pointer, name), file, inner);
+            continue;
+        }
+        let default = part["default"].get(name).unwrap_or(&field["default"]);
         let (value, from) = match given {
             None => (default, Origin::Default),
             Some(given) => match given.get(name) {
@@ -167,6 +171,29 @@ fn replaced(all: &mut Vec<Setting>, group: &Group, prefix: &str, pointer: &str, 
             value: Some(value.clone()),
             default: Some(default.clone()),
             from,
+            description: text(&field["description"]),
+        });
+    }
+}
+
+/// Adds the fields of an object that is completed with defaults, one by one.
+fn completed(
+    all: &mut Vec<Setting>,
+    group: &Group,
+    prefix: &str,
+    pointer: &str,
+    file: &ConfigFile,
+    fields: &Map<String, Value>,
+) {
+    for (name, field) in fields {
+        let pointer = below(pointer, name);
+        let given = file.document.pointer(&pointer);
+        all.push(Setting {
+            group: group.clone(),
+            name: format!("{prefix}{name}"),
+            value: Some(given.unwrap_or(&field["default"]).clone()),
+            default: Some(field["default"].clone()),
+            from: given.map_or(Origin::Default, |_| in_file(file, &pointer)),
             description: text(&field["description"]),
         });
     }

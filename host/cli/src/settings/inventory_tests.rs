@@ -53,6 +53,17 @@ fn limits_given_in_part_replace_the_state_s_own_as_a_whole() {
 }
 
 #[test]
+fn quotas_given_in_part_leave_the_others_at_their_defaults() {
+    let all = settings(r#"{"states": {"ProcessVideos": {"limits": {"quotas": {"jobs": 1000}}}}}"#);
+    let jobs = setting(&all, "ProcessVideos", "limits.quotas.jobs");
+    assert_eq!((jobs.value, jobs.default), (Some(json!(1000)), Some(json!(256))));
+    let Origin::File { pointer, .. } = jobs.from else { panic!("{:?}", jobs.from) };
+    assert_eq!(pointer, "/states/ProcessVideos/limits/quotas/jobs");
+    let deliveries = setting(&all, "ProcessVideos", "limits.quotas.deliveries");
+    assert_eq!((deliveries.value, deliveries.from), (Some(json!(32)), Origin::Default));
+}
+
+#[test]
 fn with_widths_alone_no_boxes_are_made_and_a_rule_says_so() {
     let all = settings(r#"{"states": {"GenerateThumbnails": {"config": {"widths": [200]}}}}"#);
     let boxes = setting(&all, "GenerateThumbnails", "config.boxes");

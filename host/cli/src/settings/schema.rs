@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use stagehost_pins::BatchLimits;
-use stagehost_runtime::Limits;
+use stagehost_runtime::{Limits, Quotas};
 
 use crate::settings::stage_override::StageOverride;
 use crate::settings::stage_schema::{StageSettings, StageSource, of_state};
@@ -159,7 +159,7 @@ fn limits(state: &str) -> Value {
     let left_out = Limits::default();
     json!({
         "title": "Limits of a call",
-        "description": "Memory and time of one call. Given in part, it replaces both numbers of the state.",
+        "description": "Memory, time and quotas of one call. Given in part, it replaces all limits of the state.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
@@ -172,9 +172,30 @@ fn limits(state: &str) -> Value {
                 "title": "Deadline",
                 "description": "The longest that one call may take, in milliseconds, waits included.",
                 "type": "integer", "minimum": 1, "default": left_out.deadline_ms
-            }
+            },
+            "quotas": quotas()
         },
         "default": state_defaults::limits(state)
+    })
+}
+
+fn quotas() -> Value {
+    let left_out = Quotas::default();
+    let quota = |title: &str, description: &str, default: u64| json!({"title": title, "description": description, "type": "integer", "minimum": 0, "default": default});
+    json!({
+        "title": "Quotas",
+        "description": "The most effects of one call. What is left out keeps its default.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "objectsWritten": quota("Objects", "The most objects that one call begins to write.", left_out.objects_written),
+            "bytesWritten": quota("Bytes", "The most bytes that one call writes or copies.", left_out.bytes_written),
+            "storageRequests": quota("Requests to the store", "The most requests to the store.", left_out.storage_requests),
+            "httpRequests": quota("Requests over HTTP", "The most requests to other services.", left_out.http_requests),
+            "jobs": quota("Jobs", "The most transcoding jobs that one call submits.", left_out.jobs),
+            "deliveries": quota("Deliveries", "The most attempts to deliver the callback.", left_out.deliveries)
+        },
+        "default": {}
     })
 }
 
@@ -211,6 +232,13 @@ fn grants(state: &str) -> Value {
                 "description": "Host names that may be called by HTTP, with the port if it is not the usual one.",
                 "type": "array",
                 "items": {"type": "string"},
+                "default": []
+            },
+            "tags": {
+                "title": "Tags to set",
+                "description": "Names of tags that may be set, on objects that may be read.",
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[!-~]{1,128}$"},
                 "default": []
             }
         },

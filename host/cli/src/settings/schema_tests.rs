@@ -103,7 +103,9 @@ fn every_setting_of_the_shipped_stages_has_a_title_a_description_and_a_default_t
         for name in ["limits", "grants"] {
             let part = &part["properties"][name];
             settings[name] = part["default"].clone();
-            for setting in part["properties"].as_object().unwrap().values().chain([part]) {
+            let quotas = part["properties"].get("quotas").map(|quotas| quotas["properties"].as_object().unwrap());
+            let quotas = quotas.into_iter().flat_map(|quotas| quotas.values());
+            for setting in part["properties"].as_object().unwrap().values().chain(quotas).chain([part]) {
                 assert!(setting["title"].is_string() && setting["description"].is_string(), "{setting}");
             }
         }
@@ -119,8 +121,10 @@ fn batch_limits_and_grants_have_the_settings_and_defaults_of_their_types() {
     let state = &schema["properties"]["states"]["properties"]["ProcessVideos"]["properties"];
     for (part, default) in [
         (&schema["properties"]["batch"], json!(BatchLimits::default())),
-        (&state["limits"], json!(Limits::default())),
-        (&state["grants"], json!(Grants::default())),
+        // Quotas and tags that are the defaults are left out of documents.
+        (&state["limits"], with(json!(Limits::default()), "quotas", json!({}))),
+        (&state["limits"]["properties"]["quotas"], json!(Quotas::default())),
+        (&state["grants"], with(json!(Grants::default()), "tags", json!([]))),
     ] {
         let mut defaults = Map::new();
         for (name, setting) in part["properties"].as_object().unwrap() {
@@ -129,6 +133,11 @@ fn batch_limits_and_grants_have_the_settings_and_defaults_of_their_types() {
         assert_eq!(Value::Object(defaults), default);
     }
     assert_eq!(state["limits"]["default"], json!({"memoryMib": 64, "deadlineMs": 120_000}));
+}
+
+fn with(mut document: Value, name: &str, value: Value) -> Value {
+    document[name] = value;
+    document
 }
 
 #[test]

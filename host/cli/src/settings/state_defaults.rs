@@ -12,6 +12,7 @@ pub struct ReleaseStage {
     pub world: World,
     read: &'static [&'static str],
     write: &'static [&'static str],
+    tags: &'static [&'static str],
     memory_mib: u32,
     deadline_ms: u64,
 }
@@ -28,6 +29,7 @@ const fn callback(state: &'static str) -> ReleaseStage {
         world: World::Callback,
         read: &[],
         write: &[],
+        tags: &[],
         memory_mib: 64,
         deadline_ms: 60_000,
     }
@@ -41,6 +43,8 @@ pub const RELEASE: [ReleaseStage; 7] = [
         world: World::Validate,
         read: &[RAW],
         write: &[],
+        // The bucket's lifecycle rule for uploads goes by it.
+        tags: &["lifecycle"],
         memory_mib: 64,
         deadline_ms: 120_000,
     },
@@ -50,6 +54,7 @@ pub const RELEASE: [ReleaseStage; 7] = [
         world: World::Thumbnails,
         read: &[RAW],
         write: &[THUMB],
+        tags: &[],
         // A 100-megapixel photo that cannot be decoded scaled takes 300 MB.
         memory_mib: 512,
         deadline_ms: 60_000,
@@ -60,6 +65,7 @@ pub const RELEASE: [ReleaseStage; 7] = [
         world: World::Transcode,
         read: &[RAW],
         write: &[PROCESSED],
+        tags: &[],
         memory_mib: 64,
         deadline_ms: 120_000,
     },
@@ -69,6 +75,7 @@ pub const RELEASE: [ReleaseStage; 7] = [
         world: World::Zip,
         read: &[RAW, THUMB, PROCESSED],
         write: &[ZIP],
+        tags: &[],
         memory_mib: 64,
         deadline_ms: 600_000,
     },
@@ -89,24 +96,24 @@ pub fn limits(state: &str) -> Limits {
 
 /// Returns the grants of a state that sets none.
 pub fn grants(state: &str) -> Grants {
-    of(state).map_or_else(|| all(&[RAW, THUMB, PROCESSED], &[PROCESSED]), ReleaseStage::grants)
+    of(state).map_or_else(|| all(&[RAW, THUMB, PROCESSED], &[PROCESSED], &[]), ReleaseStage::grants)
 }
 
 impl ReleaseStage {
-    /// Returns memory and time.
+    /// Returns memory, time and quotas.
     pub fn limits(&self) -> Limits {
-        Limits { memory_mib: self.memory_mib, deadline_ms: self.deadline_ms }
+        Limits { memory_mib: self.memory_mib, deadline_ms: self.deadline_ms, ..Limits::default() }
     }
 
-    /// Returns the keys that may be read and written.
+    /// Returns the keys that may be read and written, and the tags that may be set.
     pub fn grants(&self) -> Grants {
-        all(self.read, self.write)
+        all(self.read, self.write, self.tags)
     }
 }
 
-fn all(read: &[&str], write: &[&str]) -> Grants {
-    let owned = |prefixes: &[&str]| prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
-    Grants { read: owned(read), write: owned(write), http: Vec::new() }
+fn all(read: &[&str], write: &[&str], tags: &[&str]) -> Grants {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Grants { read: owned(read), write: owned(write), tags: owned(tags), http: Vec::new() }
 }
 
 #[cfg(test)]

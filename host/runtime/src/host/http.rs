@@ -7,9 +7,17 @@ use stagehost_batch::{Case, Failure};
 use crate::bindings::toq::media::{http, types};
 use crate::capability::HttpRequest;
 use crate::host::state::{CallState, host_call};
+use crate::quotas::Effect;
+use crate::text::{check_length, quoted};
 
 /// The longest response body that is returned to a guest, in bytes.
 const MAX_RESPONSE: usize = 8 << 20;
+/// The longest URL, in bytes.
+const MAX_URL: usize = 8 << 10;
+/// The longest method, in bytes.
+const MAX_METHOD: usize = 32;
+/// The most bytes of all header names and values together, and the most headers.
+const MAX_HEADERS: (usize, usize) = (64 << 10, 128);
 /// The longest time for one request. The call's deadline may end it earlier.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -19,8 +27,12 @@ impl http::Host for CallState {
         request: http::Request,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<http::Response, types::Failure>> {
-        Ok(host_call(&self.core.clone(), async {
+        let core = self.enter();
+        Ok(host_call(&core, async {
+            check(&request)?;
             self.grants.may_call(authority(&request.url)?)?;
+            self.effects.count(Effect::HttpRequest)?;
+            let _response = self.budget.charge(MAX_RESPONSE, "the response of an HTTP service")?;
             let response = self
                 .capabilities
                 .http
@@ -39,11 +51,26 @@ impl http::Host for CallState {
     }
 }
 
+fn check(request: &http::Request) -> Result<(), Failure> {
+    check_length("method", &request.method, MAX_METHOD)?;
+    check_length("URL", &request.url, MAX_URL)?;
+    let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let (most_bytes, most) = MAX_HEADERS;
+    if bytes > most_bytes || request.headers.len() > most {
+        let message = format!(
+            "{} headers of {bytes} bytes; a request has at most {most} of {most_bytes} bytes together",
+            request.headers.len()
+        );
+        return Err(Failure::new(Case::InvalidInput, message));
+    }
+    Ok(())
+}
+
 /// Returns the host and port of a URL: `https://api.example.org:8443/x` → `api.example.org:8443`.
 ///
 /// Refuses every form that another URL parser might read differently, so that the host checked here is the host called.
 fn authority(url: &str) -> Result<&str, Failure> {
-    let refuse = |why: &str| Failure::new(Case::InvalidInput, format!("the URL {url:?} {why}"));
+    let refuse = |why: &str| Failure::new(Case::InvalidInput, format!("the URL {} {why}", quoted(url)));
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))
@@ -66,6 +93,19 @@ mod tests {
         assert_eq!(authority("https://api.example.org/x?y").unwrap(), "api.example.org");
         assert_eq!(authority("http://127.0.0.1:8080").unwrap(), "127.0.0.1:8080");
         assert_eq!(authority("https://[::1]:1/").unwrap(), "[::1]:1");
+    }
+
+    #[test]
+    fn a_request_s_texts_are_bounded() {
+        let request = |url: usize, headers: usize| http::Request {
+            method: "GET".into(),
+            url: "u".repeat(url),
+            headers: vec![("name".into(), "v".repeat(1020)); headers],
+            body: Vec::new(),
+        };
+        assert!(check(&request(8192, 64)).is_ok());
+        assert!(check(&request(8193, 0)).unwrap_err().message.starts_with("a URL has at most 8192 bytes"));
+        assert!(check(&request(1, 65)).unwrap_err().message.contains("66560 bytes"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ fn invalid(error: KeyError) -> types::Failure {
 
 impl keys::Host for CallState {
     fn parse(&mut self, key: String) -> wasmtime::Result<Result<keys::Parts, types::Failure>> {
+        self.meter.goes_on();
         Ok(KeyParts::parse(&key).map_err(invalid).map(|parts| keys::Parts {
             listing: parts.listing,
             area: parts.area.into(),
@@ -27,10 +28,12 @@ impl keys::Host for CallState {
         suffix: String,
         extension: String,
     ) -> wasmtime::Result<Result<String, types::Failure>> {
+        self.meter.goes_on();
         Ok(derive_key(&source, area.into(), &suffix, &extension).map_err(invalid))
     }
 
     fn bundle(&mut self, name: String) -> wasmtime::Result<Result<String, types::Failure>> {
+        self.meter.goes_on();
         Ok(bundle_key(&self.scope.batch, &name).map_err(invalid))
     }
 }

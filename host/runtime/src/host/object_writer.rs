@@ -5,11 +5,17 @@ use wasmtime::component::Resource;
 
 use crate::bindings::toq::media::{object_writer, objects, types};
 use crate::capability::{NewObject, ObjectWriter};
+use crate::cores::Core;
 use crate::host::handles::OpenWriter;
+use crate::host::objects::check_texts;
 use crate::host::state::{CallState, host_call};
+use crate::quotas::Effect;
+use crate::text::{check_key, quoted};
 
 /// The most writers that a call may have open. Each one holds buffers on the host.
 const MAX_OPEN_WRITERS: usize = 16;
+/// The most bytes that one call appends.
+const MAX_APPEND: usize = 4 << 20;
 /// The longest content type, in characters.
 const CONTENT_TYPE_LENGTH: usize = 128;
 /// The longest fingerprint, in characters. S3 stores it in an HTTP header.
@@ -19,6 +25,47 @@ impl CallState {
     fn writer(&mut self, this: &Resource<OpenWriter>) -> wasmtime::Result<&mut Box<dyn ObjectWriter>> {
         let id = self.table.get(this)?.0;
         self.writers.get_mut(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))
+    }
+
+    /// Checks that a writer may be created.
+    fn may_create(&mut self, key: &str, content_type: &str, fingerprint: Option<&str>) -> Result<(), Failure> {
+        check_key(key)?;
+        self.grants.may_write(key)?;
+        check_header("content type", content_type, CONTENT_TYPE_LENGTH)?;
+        check_header("fingerprint", fingerprint.unwrap_or_default(), FINGERPRINT_LENGTH)?;
+        if self.writers.len() >= MAX_OPEN_WRITERS {
+            let key = quoted(key);
+            return Err(Failure::new(
+                Case::InvalidInput,
+                format!("{MAX_OPEN_WRITERS} objects are being written already; finish or drop one before {key}"),
+            ));
+        }
+        self.effects.count(Effect::Object)?;
+        self.effects.count(Effect::StorageRequest)
+    }
+
+    /// Counts bytes that the store has taken.
+    fn wrote(&mut self, answer: &Result<(), types::Failure>, len: u64) {
+        if answer.is_ok() {
+            self.traffic.written = self.traffic.written.saturating_add(len);
+        }
+    }
+
+    /// Checks that a range of a stored object may be appended.
+    fn may_copy(&mut self, key: &str, if_match: Option<&str>, len: u64) -> Result<(), Failure> {
+        check_texts(key, if_match)?;
+        self.grants.may_read(key)?;
+        self.effects.count(Effect::StorageRequest)?;
+        self.effects.count(Effect::Bytes(len))
+    }
+
+    /// Checks that bytes may be appended.
+    fn may_append(&mut self, len: usize) -> Result<(), Failure> {
+        if len > MAX_APPEND {
+            let message = format!("{len} bytes appended at once; at most {MAX_APPEND} are taken");
+            return Err(Failure::new(Case::TooLarge, message));
+        }
+        self.effects.count(Effect::Bytes(len as u64))
     }
 }
 
@@ -31,27 +78,18 @@ impl object_writer::HostWriter for CallState {
         content_type: String,
         fingerprint: Option<String>,
     ) -> wasmtime::Result<Result<Resource<OpenWriter>, types::Failure>> {
-        let open = self.writers.len();
+        let core = self.enter();
+        if let Err(refused) = self.may_create(&key, &content_type, fingerprint.as_deref()) {
+            return Ok(Err(refused.into()));
+        }
         // Open writers are not `Sync`, so `self` must not be borrowed across an await.
-        let Self { grants, capabilities, scope, core, .. } = self;
-        let core = core.clone();
-        let (granted, objects) = (grants.may_write(&key), capabilities.objects.clone());
-        let provenance = scope.provenance.clone();
-        let created = host_call(&core, async move {
-            granted?;
-            check_header("content type", &content_type, CONTENT_TYPE_LENGTH)?;
-            if let Some(fingerprint) = &fingerprint {
-                check_header("fingerprint", fingerprint, FINGERPRINT_LENGTH)?;
-            }
-            if open >= MAX_OPEN_WRITERS {
-                return Err(Failure::new(
-                    Case::InvalidInput,
-                    format!("{MAX_OPEN_WRITERS} objects are being written already; finish or drop one before {key:?}"),
-                ));
-            }
-            objects.create(NewObject { key, content_type, fingerprint, provenance }).await
-        })
-        .await;
+        let (objects, provenance) = (self.capabilities.objects.clone(), self.scope.provenance.clone());
+        let created =
+            host_call(
+                &core,
+                async move { objects.create(NewObject { key, content_type, fingerprint, provenance }).await },
+            )
+            .await;
         Ok(match created {
             Ok(writer) => {
                 let id = self.next_writer;
@@ -68,10 +106,15 @@ impl object_writer::HostWriter for CallState {
         this: Resource<OpenWriter>,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
-        self.traffic.written += bytes.len() as u64;
-        let core = self.core.clone();
+        let core = self.enter();
+        let len = bytes.len();
+        if let Err(refused) = self.may_append(len) {
+            return Ok(Err(refused.into()));
+        }
         let writer = self.writer(&this)?;
-        Ok(host_call(&core, writer.append(bytes.into())).await)
+        let answer = host_call(&core, writer.append(bytes.into())).await;
+        self.wrote(&answer, len as u64);
+        Ok(answer)
     }
 
     async fn append_object(
@@ -82,13 +125,14 @@ impl object_writer::HostWriter for CallState {
         offset: u64,
         len: u64,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
-        if let Err(failure) = self.grants.may_read(&key) {
-            return Ok(Err(failure.into()));
+        let core = self.enter();
+        if let Err(refused) = self.may_copy(&key, if_match.as_deref(), len) {
+            return Ok(Err(refused.into()));
         }
-        self.traffic.written += len;
-        let core = self.core.clone();
         let writer = self.writer(&this)?;
-        Ok(host_call(&core, writer.append_object(&key, if_match.as_deref(), offset, len)).await)
+        let answer = host_call(&core, writer.append_object(&key, if_match.as_deref(), offset, len)).await;
+        self.wrote(&answer, len);
+        Ok(answer)
     }
 
     async fn finish(
@@ -97,16 +141,26 @@ impl object_writer::HostWriter for CallState {
     ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
-        Ok(host_call(&self.core, async { Ok(writer.finish().await?.into()) }).await)
+        let core = self.enter();
+        if let Err(refused) = self.effects.count(Effect::StorageRequest) {
+            discard(&core, writer).await;
+            return Ok(Err(refused.into()));
+        }
+        Ok(host_call(&core, async { Ok(writer.finish().await?.into()) }).await)
     }
 
     async fn drop(&mut self, this: Resource<OpenWriter>) -> wasmtime::Result<()> {
         let id = self.table.delete(this)?.0;
         if let Some(writer) = self.writers.remove(&id) {
-            self.core.free_while(writer.abort()).await;
+            discard(&self.enter(), writer).await;
         }
         Ok(())
     }
+}
+
+/// Discards an unfinished object. A task of its own goes on if the call ends meanwhile.
+async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
+    let _ended = core.free_while(tokio::spawn(writer.abort())).await;
 }
 
 /// Refuses a text that cannot be the value of an HTTP header.
@@ -116,6 +170,6 @@ fn check_header(what: &str, text: &str, longest: usize) -> Result<(), Failure> {
     }
     Err(Failure::new(
         Case::InvalidInput,
-        format!("a {what} is at most {longest} visible ASCII characters, not {text:?}"),
+        format!("a {what} is at most {longest} visible ASCII characters, not {}", quoted(text)),
     ))
 }

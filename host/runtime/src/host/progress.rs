@@ -7,6 +7,7 @@ impl types::Host for CallState {}
 
 impl progress::Host for CallState {
     fn report(&mut self, done: u64, total: u64) -> wasmtime::Result<()> {
+        self.meter.goes_on();
         (self.progress)(done, total);
         Ok(())
     }

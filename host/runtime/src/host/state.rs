@@ -8,11 +8,17 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::toq::media::types;
+use crate::budget::HostBudget;
 use crate::call::CallRequest;
 use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::cores::Core;
 use crate::grants::ListingGrants;
+use crate::host::poll::Waits;
 use crate::limits::Meter;
+use crate::quotas::Effects;
+
+/// The most resources of the host that a guest may hold: open objects, writers, streams, timers.
+const MAX_RESOURCES: usize = 1024;
 
 /// Called with the amount done and the total.
 pub(crate) type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
@@ -29,33 +35,59 @@ pub(crate) struct CallState {
     wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) meter: Meter,
+    pub(crate) budget: HostBudget,
+    pub(crate) effects: Effects,
     pub(crate) capabilities: Capabilities,
     pub(crate) grants: ListingGrants,
-    pub(crate) core: Core,
+    core: Core,
     pub(crate) scope: Arc<CallScope>,
     pub(crate) progress: Progress,
     pub(crate) traffic: Traffic,
-    /// Open writers by number. They are not in the table, so that the ones a failed call leaves open can be aborted.
+    /// How many objects are open for reading.
+    pub(crate) open_objects: usize,
+    /// Open writers by number. They are not in the table, so that the ones a failed call leaves open can be discarded.
     pub(crate) writers: HashMap<u32, Box<dyn ObjectWriter>>,
     pub(crate) next_writer: u32,
 }
 
 impl CallState {
     /// Returns the state of a call that has not begun.
-    pub(crate) fn new(request: &CallRequest, wasi: WasiCtx, core: Core, progress: Progress) -> Self {
+    pub(crate) fn new(
+        request: &CallRequest,
+        wasi: WasiCtx,
+        core: Core,
+        budget: HostBudget,
+        progress: Progress,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         Self {
             wasi,
-            table: ResourceTable::new(),
+            table,
             meter: Meter::new(&request.limits),
+            budget,
+            effects: Effects::new(request.limits.quotas),
             capabilities: request.capabilities.clone(),
             grants: request.grants.for_listing(&request.scope.batch.listing.id.to_string()),
             core,
             scope: Arc::new(request.scope.clone()),
             progress,
             traffic: Traffic::default(),
+            open_objects: 0,
             writers: HashMap::new(),
             next_writer: 0,
         }
+    }
+
+    /// Begins a host call of the contract; returns the core to give up while it waits.
+    pub(crate) fn enter(&mut self) -> Core {
+        self.meter.goes_on();
+        self.core.clone()
+    }
+
+    /// Returns what WASI waits with.
+    pub(crate) fn waits(&mut self) -> Waits<'_> {
+        Waits { core: self.core.clone(), table: &mut self.table }
     }
 }
 

@@ -28,9 +28,13 @@ pub trait Clocks: Send + Sync + 'static {
     fn monotonic(&self) -> u64;
 }
 
+/// The most random bytes that one call returns. They are made on the host.
+const MAX_RANDOM: u64 = 64 << 10;
+
 /// Returns the WASI context of one call. Standard output and standard error go to `output`.
 pub(crate) fn context(output: &OutputTail, replacement: Option<ClocksAndRandom>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
+    wasi.max_random_size(MAX_RANDOM);
     wasi.stdout(output.clone()).stderr(output.clone()).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
     if let Some(ClocksAndRandom { seed, clocks }) = replacement {
         let mut seeds = stream(seed, 2);

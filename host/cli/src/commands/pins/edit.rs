@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value};
 use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow};
+use stagehost_runtime::Quotas;
 
 use super::candidate::published;
 use super::change::ChangeArgs;
@@ -83,6 +84,14 @@ struct SettingsArgs {
     /// Host that may be called over HTTP; may be given several times
     #[arg(long = "http", value_name = "HOST")]
     http: Vec<String>,
+
+    /// Name of a tag that may be set on objects; may be given several times
+    #[arg(long = "tag", value_name = "NAME")]
+    tags: Vec<String>,
+
+    /// Quota of one call, such as jobs=1000; may be given several times
+    #[arg(long = "quota", value_name = "NAME=COUNT", value_parser = quota)]
+    quotas: Vec<(String, u64)>,
 }
 
 impl SettingsArgs {
@@ -96,14 +105,37 @@ impl SettingsArgs {
             (&self.read, &mut pin.grants.read),
             (&self.write, &mut pin.grants.write),
             (&self.http, &mut pin.grants.http),
+            (&self.tags, &mut pin.grants.tags),
         ];
         for (given, place) in lists {
             if !given.is_empty() {
                 place.clone_from(given);
             }
         }
+        for (name, count) in &self.quotas {
+            pin.limits.quotas = with_quota(pin.limits.quotas, name, *count)?;
+        }
         Ok(())
     }
+}
+
+/// Reads `jobs=1000`.
+fn quota(text: &str) -> Result<(String, u64), String> {
+    let (name, count) = text.split_once('=').ok_or("expected NAME=COUNT, such as jobs=1000")?;
+    let count = count.parse().map_err(|error| format!("{count:?} is not a count: {error}"))?;
+    Ok((name.to_owned(), count))
+}
+
+/// Returns the quotas with one of them changed.
+fn with_quota(quotas: Quotas, name: &str, count: u64) -> Result<Quotas> {
+    let mut document = serde_json::to_value(quotas)?;
+    let names =
+        document.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    match document.get_mut(name) {
+        Some(place) => *place = count.into(),
+        None => return Err(usage!("there is no quota {name:?}; the quotas are {names}")),
+    }
+    Ok(serde_json::from_value(document)?)
 }
 
 fn read_config(text: &str) -> Result<Map<String, Value>> {

@@ -1,0 +1,138 @@
+//! How large an answer may be. It waits outside of the guest's memory until it is merged, and then stays in the document.
+
+use crate::bindings::exports::toq::media::batch_stage::Outcome;
+use crate::bindings::toq::media::types;
+use crate::budget::MAX_LIFTED;
+
+/// The most bytes of the answer for one file.
+const FOR_A_FILE: usize = 256 << 10;
+/// The most bytes of the answers for all files of a batch together.
+const FOR_ALL_FILES: usize = 16 << 20;
+/// What the answer for one file may always have, however many files there are: 64 renditions with long keys.
+const AT_LEAST: usize = 24 << 10;
+/// What each file adds to the answer for a batch, in bytes.
+const PER_FILE: usize = 4 << 10;
+/// The most bytes of the answer for a batch of any size.
+const FOR_A_BATCH: usize = 4 << 20;
+
+const _: () = assert!(FOR_A_FILE < MAX_LIFTED && FOR_A_BATCH < MAX_LIFTED);
+
+/// Returns the most bytes of the answer for one file of a batch of `files`.
+fn for_a_file(files: usize) -> usize {
+    (FOR_ALL_FILES / files.max(1)).clamp(AT_LEAST, FOR_A_FILE)
+}
+
+/// Returns the most bytes of the answer for a batch of `files`.
+fn for_a_batch(files: usize) -> usize {
+    FOR_A_FILE.saturating_add(files.saturating_mul(PER_FILE)).min(FOR_A_BATCH)
+}
+
+/// Returns an answer for one file of a batch of `files` if it is small enough. Errors: `TooLarge`.
+pub(crate) fn checked_asset(asset: types::Asset, files: usize) -> Result<types::Asset, types::Failure> {
+    check(weight_of_asset(&asset), for_a_file(files))?;
+    Ok(asset)
+}
+
+/// Returns an answer for a batch of `files` if it is small enough. Errors: `TooLarge`.
+pub(crate) fn checked_outcome(outcome: Outcome, files: usize) -> Result<Outcome, types::Failure> {
+    let assets = outcome.assets.iter().map(weight_of_asset).sum::<usize>();
+    let bundles = outcome.bundles.iter().map(|b| size_of_val(b) + b.name.len() + b.key.len()).sum::<usize>();
+    let failures = outcome.failures.iter().map(|f| size_of_val(f) + f.key.len() + message(&f.failure).len());
+    let note = outcome.note.as_ref().map_or(0, String::len);
+    check(assets + bundles + failures.sum::<usize>() + note, for_a_batch(files))?;
+    Ok(outcome)
+}
+
+fn check(weight: usize, limit: usize) -> Result<(), types::Failure> {
+    if weight <= limit {
+        return Ok(());
+    }
+    let message = format!("the stage's answer takes {weight} bytes; at most {limit} are taken");
+    Err(types::Failure::TooLarge(message))
+}
+
+/// Returns the bytes that an asset takes.
+fn weight_of_asset(asset: &types::Asset) -> usize {
+    let texts = [&asset.content_type, &asset.etag, &asset.sha256, &asset.title];
+    let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+    let renditions = asset.renditions.iter().map(|r| {
+        let crate::bindings::toq::media::types::Rendition { name, key, content_type, etag, .. } = r;
+        size_of_val(r) + name.len() + key.len() + content_type.len() + etag.len()
+    });
+    let problem = asset.problem.as_ref().map_or(0, |p| p.state.len() + p.code.len() + p.message.len());
+    size_of_val(asset) + asset.key.len() + texts + renditions.sum::<usize>() + problem
+}
+
+fn message(failure: &types::Failure) -> &str {
+    use types::Failure as F;
+    match failure {
+        F::InvalidInput(m) | F::Missing(m) | F::Mismatch(m) | F::Unsupported(m) | F::Corrupt(m) => m,
+        F::TooLarge(m) | F::Denied(m) | F::Transient(m) | F::Internal(m) => m,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use stagehost_batch::{Asset, MediaType};
+
+    use super::*;
+
+    fn asset(title: usize) -> types::Asset {
+        let mut asset = Asset::new("51/raw/photo/vertical/a.jpg", MediaType::PhotoVertical);
+        asset.title = Some("t".repeat(title));
+        asset.into()
+    }
+
+    fn outcome(assets: Vec<types::Asset>) -> Outcome {
+        Outcome { assets, bundles: Vec::new(), failures: Vec::new(), note: None }
+    }
+
+    #[test]
+    fn an_answer_for_a_file_has_at_most_256_kib() {
+        assert!(checked_asset(asset(250 << 10), 60).is_ok());
+        let Err(types::Failure::TooLarge(message)) = checked_asset(asset(60 << 20), 60) else { panic!("taken") };
+        assert!(message.ends_with("at most 262144 are taken"), "{message}");
+    }
+
+    #[test]
+    fn the_answers_for_a_large_batch_are_smaller_but_always_have_room_for_sixty_four_renditions() {
+        assert_eq!([1, 64, 128, 1_000_000].map(for_a_file), [256 << 10, 256 << 10, 128 << 10, 24 << 10]);
+        let mut full = asset(100);
+        full.renditions = (0..64)
+            .map(|number| types::Rendition {
+                name: format!("{number}x{number}"),
+                key: "k".repeat(120),
+                content_type: "image/jpeg".into(),
+                pixels: None,
+                bytes: 1,
+                etag: "e".repeat(32),
+                crc32: None,
+                reused: false,
+            })
+            .collect();
+        assert!(checked_asset(full, 1_000_000).is_ok());
+    }
+
+    #[test]
+    fn an_answer_for_a_batch_grows_with_the_batch() {
+        assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 60).is_ok());
+        assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 1).is_err());
+        assert_eq!([1, 60, 1_000_000].map(for_a_batch), [260 << 10, 496 << 10, 4 << 20]);
+    }
+
+    #[test]
+    fn every_text_of_an_answer_counts() {
+        let long = || "x".repeat(300 << 10);
+        let mut keyed = asset(1);
+        keyed.key = long();
+        assert!(checked_asset(keyed, 1).is_err());
+        let noted = Outcome { note: Some(long()), ..outcome(Vec::new()) };
+        assert!(checked_outcome(noted, 1).is_err());
+        let failure = crate::bindings::exports::toq::media::batch_stage::AssetFailure {
+            key: "k".into(),
+            failure: types::Failure::Corrupt(long()),
+        };
+        assert!(checked_outcome(Outcome { failures: vec![failure], ..outcome(Vec::new()) }, 1).is_err());
+    }
+}
