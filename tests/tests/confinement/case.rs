@@ -59,7 +59,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns a case of a stage in service that may do nothing to the world, with 16 MiB and a second.
+    /// Returns a case of a stage in service that may do nothing to the world, with 16 MiB and ten files at once.
     pub const fn new(name: &'static str, world: World, behaviours: &'static [Behaviour]) -> Self {
         Self {
             guest: Guest::new(name, world),

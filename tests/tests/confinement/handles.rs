@@ -1,8 +1,8 @@
 //! Handles that are kept or left behind. Each stands for something on the host.
 
-use stagehost_runtime::{Limits, World};
+use stagehost_runtime::World;
 
-use crate::case::{Case, fails, none, short, small, succeeds};
+use crate::case::{Case, fails, small, succeeds};
 use crate::outside::Outside;
 
 /// Objects were begun, and none was finished.

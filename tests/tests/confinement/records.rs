@@ -1,8 +1,8 @@
 //! Hostile components whose calls are recorded, and hostile candidates in the shadow of an honest stage.
 
-use stagehost_runtime::{Limits, World};
+use stagehost_runtime::World;
 
-use crate::case::{AT_ONCE, Behaviour, Case, Role, fails, large, short, small, succeeds};
+use crate::case::{AT_ONCE, Behaviour, Case, Role, fails, large, short, succeeds};
 use crate::outside::Outside;
 
 /// Objects were begun, and none was finished.

@@ -117,15 +117,6 @@ impl Siege {
         let (resident, began) = (Resident::begin(), Instant::now());
         self.calls.store(0, Ordering::SeqCst);
         self.honest_calls.store(0, Ordering::SeqCst);
-        let mut executions = tokio::task::JoinSet::new();
-        for _ in 0..EXECUTIONS {
-            let (this, fanout) = (self.clone(), fanout.clone());
-            executions.spawn(async move {
-                while !this.enough() {
-                    this.hostile_calls(&fanout, this.case.at_once).await;
-                }
-            });
-        }
         let honest = tokio::spawn({
             let (this, fanout) = (self.clone(), fanout.clone());
             async move {
@@ -135,6 +126,15 @@ impl Siege {
                 }
             }
         });
+        let mut executions = tokio::task::JoinSet::new();
+        for _ in 0..EXECUTIONS {
+            let (this, fanout, honest) = (self.clone(), fanout.clone(), honest.abort_handle());
+            executions.spawn(async move {
+                while !this.enough() && !honest.is_finished() {
+                    this.hostile_calls(&fanout, this.case.at_once).await;
+                }
+            });
+        }
         while let Some(ended) = executions.join_next().await {
             ended.unwrap();
         }
