@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::Digest as _;
 use stagehost_batch::Case;
-use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects as _, Provenance};
+use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects, Provenance};
+use stagehost_runtime::{HostBudget, World};
 use support::test_bucket::TestBucket;
 
 const MIB: usize = 1 << 20;
@@ -29,6 +30,10 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 }
 
 async fn writer(bucket: &TestBucket, key: &str) -> Box<dyn ObjectWriter> {
+    writer_in(&bucket.clients.objects(), key).await
+}
+
+async fn writer_in(objects: &dyn Objects, key: &str) -> Box<dyn ObjectWriter> {
     let object = NewObject {
         key: key.into(),
         content_type: "application/zip".into(),
@@ -39,7 +44,7 @@ async fn writer(bucket: &TestBucket, key: &str) -> Box<dyn ObjectWriter> {
             digest: format!("sha256:{}", "ab".repeat(32)),
         }),
     };
-    bucket.clients.objects().create(object).await.unwrap()
+    objects.create(object).await.unwrap()
 }
 
 fn check(info: &ObjectInfo, expected: &[u8]) {
@@ -215,4 +220,83 @@ async fn setting_a_tag_keeps_the_other_tags_and_setting_it_again_changes_nothing
     tags.sort_unstable();
     assert_eq!(tags, [("owner", "web"), ("stage", "raw")]);
     assert_eq!(objects.tag("nowhere", "a", "b").await.unwrap_err().case, Case::Missing);
+}
+
+#[tokio::test]
+async fn an_object_of_any_size_is_composed_within_the_host_memory_of_one_call() {
+    let bucket = TestBucket::start("budget").await;
+    let sizes = [70_000, 4 * MIB, 5 * MIB - 1, 6 * MIB, 23 * MIB, 3, 9 * MIB];
+    let mut sources = Vec::new();
+    for (number, len) in sizes.into_iter().enumerate() {
+        let (key, body) = (format!("51/raw/photo/{number}.jpg"), bytes(number as u64 + 1, len));
+        sources.push((bucket.put(&key, body.clone()).await, key, body));
+    }
+    for world in [World::Thumbnails, World::Custom, World::Zip] {
+        let budget = HostBudget::of_call(world.host_memory_mib());
+        let set_aside = budget.held();
+        let objects = bucket.clients.objects().charged_to(&budget).unwrap();
+        let mut writer = writer_in(objects.as_ref(), "51/zip/complete.zip").await;
+        let mut expected = Vec::new();
+        for (etag, key, body) in &sources {
+            writer.append(Bytes::from_static(b"header")).await.unwrap();
+            expected.extend_from_slice(b"header");
+            writer.append_object(key, Some(etag), 0, body.len() as u64).await.unwrap();
+            expected.extend_from_slice(body);
+        }
+        // The largest appends that the runtime passes on.
+        for chunk in bytes(999, 30 * MIB).chunks(4 * MIB) {
+            writer.append(Bytes::copy_from_slice(chunk)).await.unwrap();
+            expected.extend_from_slice(chunk);
+        }
+        assert!(budget.held() > set_aside, "what is not sent yet is charged");
+        check(&writer.finish().await.unwrap(), &expected);
+        assert_eq!(budget.held(), set_aside, "{world}");
+        assert!(bucket.get("51/zip/complete.zip").await.unwrap() == expected, "every byte, in order");
+    }
+    assert_eq!(bucket.unfinished().await, 0);
+}
+
+#[tokio::test]
+async fn readers_without_room_to_read_ahead_return_the_same_bytes() {
+    let bucket = TestBucket::start("readers").await;
+    let body = bytes(5, 3 * MIB);
+    let etag = bucket.put("51/raw/photo/a.jpg", body.clone()).await;
+    let budget = HostBudget::of_call(World::Validate.host_memory_mib());
+    let set_aside = budget.held();
+    let objects = bucket.clients.objects().charged_to(&budget).unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..16 {
+        readers.push(objects.open("51/raw/photo/a.jpg", Some(&etag)).await.unwrap());
+    }
+    let step = 200_000;
+    for offset in (0..body.len()).step_by(step) {
+        for reader in &mut readers {
+            let read = reader.read(offset as u64, step as u32).await.unwrap();
+            assert!(read == body[offset..body.len().min(offset + step)]);
+        }
+    }
+    assert!(budget.held() > set_aside, "at least one of them reads ahead");
+    // Hashing has room beside them.
+    assert_eq!(objects.digest("51/raw/photo/a.jpg", None).await.unwrap().bytes, body.len() as u64);
+    drop(readers);
+    assert_eq!(budget.held(), set_aside);
+}
+
+#[tokio::test]
+async fn a_writer_that_finds_no_room_is_refused_by_name_and_leaves_nothing() {
+    let bucket = TestBucket::start("refused").await;
+    let budget = HostBudget::of_call(World::Thumbnails.host_memory_mib());
+    let set_aside = budget.held();
+    let objects = bucket.clients.objects().charged_to(&budget).unwrap();
+    let mut first = writer_in(objects.as_ref(), "first").await;
+    for _ in 0..2 {
+        first.append(Bytes::from(vec![1; 4 * MIB])).await.unwrap();
+    }
+    let mut second = writer_in(objects.as_ref(), "second").await;
+    let refused = second.append(Bytes::from(vec![2; 4 * MIB])).await.unwrap_err();
+    assert_eq!(refused.case, Case::TooLarge);
+    assert!(refused.message.contains("at most 24 MiB for one call"), "{refused}");
+    second.abort().await;
+    check(&first.finish().await.unwrap(), &vec![1; 8 * MIB]);
+    assert_eq!((bucket.get("second").await, bucket.unfinished().await, budget.held()), (None, 0, set_aside));
 }
