@@ -14,7 +14,7 @@ use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret,
 use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
-use stagehost_record::{CallRecorder, RecordLimits, store_blob};
+use stagehost_record::{CallRecorder, RecordBudget, RecordLimits, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 use stagehost_storage::{Folder, Storage};
 
@@ -33,6 +33,9 @@ pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
 
 /// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
 const GUEST_MEMORY_MIB: u32 = 1536;
+
+/// The longest that a call's answer waits until its record is stored. Whoever asks for `--record` waits for the records.
+const RECORDING: Duration = Duration::from_secs(600);
 
 /// The options that `run` and `serve` share.
 #[derive(clap::Args, Debug)]
@@ -161,8 +164,9 @@ async fn recorder(folder: &Path, components: &Components) -> Result<CallRecorder
     for component in components.all() {
         store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
     }
-    // A disk has more room than a Lambda, for which the default is.
-    Ok(CallRecorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
+    // This machine has more room and more time than a Lambda, for which the defaults are.
+    let limits = RecordLimits { bytes: 4 << 30, text: 64 << 20, wait: RECORDING, ..RecordLimits::default() };
+    Ok(CallRecorder::storing(sink, limits, RecordBudget::new(512 << 20, 64 << 30)))
 }
 
 /// The dispatcher, as the local Lambda calls it.
