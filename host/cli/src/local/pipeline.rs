@@ -25,6 +25,8 @@ use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
+use crate::local::leftovers;
+use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
 
@@ -152,8 +154,10 @@ impl Pipeline {
             watcher,
             sampler: None,
         });
-        aws.set_function(Arc::new(Host(dispatcher)));
+        leftovers::delete(&clients.s3, &aws.options().bucket).await?;
         let bucket = args.out.join(&aws.options().bucket);
+        let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
+        aws.set_function(Arc::new(Host { dispatcher, waiting }));
         Ok(Self { aws, clients, state_machine: machine.arn, bucket })
     }
 }
@@ -170,12 +174,23 @@ async fn recorder(folder: &Path, components: &Components) -> Result<CallRecorder
 }
 
 /// The dispatcher, as the local Lambda calls it.
-struct Host(Dispatcher);
+struct Host {
+    dispatcher: Dispatcher,
+    waiting: WaitingStates,
+}
 
 #[async_trait]
 impl Function for Host {
     async fn invoke(&self, payload: Bytes) -> Result<Bytes, FunctionError> {
-        let answer = self.0.handle(&payload, None).await;
+        let waits = self.waiting.invoked(&payload);
+        let answer = self.dispatcher.handle(&payload, None).await;
+        if let Some(ticket) = waits {
+            self.waiting.handled(&ticket, answer.is_ok());
+        }
+        if self.waiting.job_ended(&payload) {
+            // The event needs no retry: the state has failed.
+            return Ok(Bytes::from_static(b"{}"));
+        }
         answer
             .map(|value| Bytes::from(value.to_string()))
             .map_err(|error| FunctionError::new(error.error_type, error.error_message))
