@@ -165,13 +165,18 @@ impl Serve {
     /// # Errors
     /// If it ends before it has printed its address.
     pub fn start(out: &Path) -> Result<Self> {
-        let child = Command::new(binary())
-            .args(["serve", "--port", "0", "--json", "--out"])
-            .arg(out)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting stagehost serve")?;
-        let mut child = Running(child);
+        Self::start_with(out, |_| {})
+    }
+
+    /// Starts it over a folder, with changes to its command.
+    ///
+    /// # Errors
+    /// If it ends before it has printed its address.
+    pub fn start_with(out: &Path, change: impl FnOnce(&mut Command)) -> Result<Self> {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--port", "0", "--json", "--out"]).arg(out).stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = Running(command.spawn().context("starting stagehost serve")?);
         let stdout = child.0.stdout.take().context("no standard output")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;

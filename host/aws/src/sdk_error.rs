@@ -50,7 +50,8 @@ fn classify(status: u16, code: Option<&str>) -> Case {
         | "ConditionalRequestConflict" => Case::Transient,
         // KMS reports a key that must not be used as a bad request.
         code if code.starts_with("KMS.") => Case::Denied,
-        "EntityTooLarge" => Case::TooLarge,
+        // The local S3 over a full disk, which no retry empties.
+        "EntityTooLarge" | "StorageFull" => Case::TooLarge,
         "NoSuchUpload" => Case::Transient,
         _ => match status {
             401 | 403 => Case::Denied,
@@ -88,6 +89,11 @@ mod tests {
         assert_eq!(classify(416, Some("InvalidRange")), Case::Mismatch);
         assert_eq!(classify(404, Some("NoSuchKey")), Case::Missing);
         assert_eq!(classify(404, None), Case::Missing);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_transient() {
+        assert_eq!(classify(507, Some("StorageFull")), Case::TooLarge);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use stagehost_batch::Batch;
 use stagehost_pins::{Pin, Pins};
-use stagehost_record::{CallRecorder, Candidate, RecordLimits, Shadow};
+use stagehost_record::{CallRecorder, Candidate, RecordBudget, RecordLimits, Shadow};
 use stagehost_runtime::Interceptor;
 use stagehost_storage::Storage;
 
@@ -15,34 +15,37 @@ use crate::stage_source::StageSource;
 /// How many calls of a state a candidate repeats: enough to compare, few enough to wait for.
 const SHADOWED_CALLS: usize = 16;
 
-/// The most bytes that are kept of one call. All calls together then need at most half of a function's `/tmp`, which has
-/// 512 MiB by default. A call that read more is not recorded, and the log says so.
+/// The most bytes that are kept of one call. The record of a call that read more is cut. All calls together need at most half
+/// of a function's `/tmp`, which has 512 MiB by default; see [`RecordBudget`].
 const RECORDED_BYTES: u64 = 16 << 20;
 
-/// The longest that an answer waits for a candidate.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+/// The longest that an answer waits for a candidate. A Lambda function is frozen once it has answered, so the candidate must
+/// run before.
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// Decides which executions are sampled.
 pub struct Sampler {
     shadow: Shadow,
     records: Arc<dyn Storage>,
+    budget: RecordBudget,
 }
 
 impl Sampler {
     /// Returns a sampler that runs candidates in `shadow` and stores records in `records`.
     pub fn new(shadow: Shadow, records: Arc<dyn Storage>) -> Self {
-        Self { shadow, records }
+        Self { shadow, records, budget: RecordBudget::default() }
     }
 
     /// Returns the sample that the pins ask for of this state in this execution; `None` for most executions.
     pub(crate) fn sample(&self, pins: &Pins, state: &str, execution: &str) -> Option<Sample> {
         let shadow = pins.shadow(state, execution).cloned();
         let limits = RecordLimits { bytes: RECORDED_BYTES, ..RecordLimits::default() };
+        let (sink, budget) = (self.records.clone(), self.budget.clone());
         let recorder = match (pins.records(state, execution), &shadow) {
             (false, None) => return None,
-            (true, None) => CallRecorder::storing(self.records.clone(), limits),
-            (false, Some(_)) => CallRecorder::keeping(SHADOWED_CALLS, limits),
-            (true, Some(_)) => CallRecorder::storing_and_keeping(self.records.clone(), SHADOWED_CALLS, limits),
+            (true, None) => CallRecorder::storing(sink, limits, budget),
+            (false, Some(_)) => CallRecorder::keeping(SHADOWED_CALLS, limits, budget),
+            (true, Some(_)) => CallRecorder::storing_and_keeping(sink, SHADOWED_CALLS, limits, budget),
         };
         Some(Sample { recorder, candidate: shadow, shadow: self.shadow.clone() })
     }

@@ -79,6 +79,8 @@ fn batch() -> Value {
 struct Starter {
     started: AtomicU32,
     down: AtomicBool,
+    /// Whether the executions are gone, as after a new start.
+    gone: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -90,6 +92,11 @@ impl BatchStarter for Starter {
         assert!(batch["jobId"].is_u64() || batch["jobId"].is_string(), "{batch}");
         self.started.fetch_add(1, Ordering::SeqCst);
         Ok(EXECUTION.into())
+    }
+
+    async fn exists(&self, execution_arn: &str) -> bool {
+        assert_eq!(execution_arn, EXECUTION);
+        !self.gone.load(Ordering::SeqCst)
     }
 }
 
@@ -148,6 +155,21 @@ async fn a_batch_that_could_not_be_started_is_stored_and_started_when_it_is_sent
     let (status, answer) = post_batch(&receiver, "51", &batch()).await;
     assert_eq!((status, &answer["status"]), (StatusCode::ACCEPTED, &json!("STARTED")));
     assert_eq!(get(&receiver, "/api/v1/listings/51/media/batches").await["batches"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_whose_execution_is_gone_without_a_result_is_started_again() {
+    let (receiver, starter) = with_starter();
+    post_batch(&receiver, "51", &batch()).await;
+    starter.gone.store(true, Ordering::SeqCst);
+    let (status, answer) = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::ACCEPTED, &json!("STARTED")));
+    assert_eq!(starter.started.load(Ordering::SeqCst), 2);
+
+    // With a result, there is nothing to start.
+    send(&receiver, signed("s3cret", "msg_1", &report().to_string())).await;
+    assert_eq!(post_batch(&receiver, "51", &batch()).await.1["status"], "PARTIAL_SUCCESS");
+    assert_eq!(starter.started.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

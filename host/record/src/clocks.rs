@@ -6,14 +6,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stagehost_runtime::{Clocks, ClocksAndRandom, lock};
 
+use crate::cut::CutReason;
+use crate::log::CallLog;
 use crate::record_format::SeedAndReadings;
 
-/// The most readings of each clock in a record: half a megabyte of text. A call with more is not recorded.
+/// The most readings of each clock in a record: half a megabyte of text. With more, the record is cut.
 const MAX_READINGS: usize = 32_768;
+
+/// What a reading takes in the record, in bytes.
+const READING: u64 = 21;
 
 /// The machine's clocks, with a list of every reading.
 struct RecordingClocks {
     began: Instant,
+    log: Arc<CallLog>,
     wall: Mutex<Vec<u64>>,
     monotonic: Mutex<Vec<u64>>,
 }
@@ -25,12 +31,12 @@ pub(crate) struct ClockRecorder {
 }
 
 impl ClockRecorder {
-    /// Returns `None` if the machine has no random numbers.
-    pub(crate) fn new() -> Option<Self> {
+    /// Returns `None` if the machine has no random numbers. Readings are charged to `log`.
+    pub(crate) fn new(log: Arc<CallLog>) -> Option<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).ok()?;
-        let clocks = RecordingClocks { began: Instant::now(), wall: Mutex::default(), monotonic: Mutex::default() };
-        Some(Self { seed, clocks: Arc::new(clocks) })
+        let (began, wall, monotonic) = (Instant::now(), Mutex::default(), Mutex::default());
+        Some(Self { seed, clocks: Arc::new(RecordingClocks { began, log, wall, monotonic }) })
     }
 
     /// Returns the clocks and random numbers for the guest.
@@ -38,33 +44,35 @@ impl ClockRecorder {
         ClocksAndRandom { seed: self.seed, clocks: self.clocks.clone() }
     }
 
-    /// Returns the seed and all readings, and a reason if there were too many readings.
-    pub(crate) fn finish(&self) -> (SeedAndReadings, Option<String>) {
+    /// Returns the seed and all readings.
+    pub(crate) fn finish(&self) -> SeedAndReadings {
         let take = |readings: &Mutex<Vec<u64>>| std::mem::take(&mut *lock(readings));
         let (wall, monotonic) = (take(&self.clocks.wall), take(&self.clocks.monotonic));
-        let too_many = (wall.len() > MAX_READINGS || monotonic.len() > MAX_READINGS)
-            .then(|| format!("the stage read the clock more than {MAX_READINGS} times"));
-        (SeedAndReadings { seed: hex::encode(self.seed), wall, monotonic }, too_many)
+        SeedAndReadings { seed: hex::encode(self.seed), wall, monotonic }
     }
 }
 
-fn note(readings: &Mutex<Vec<u64>>, now: Duration) -> u64 {
-    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-    let mut readings = lock(readings);
-    // One more than the limit, to mark that there were too many.
-    if readings.len() <= MAX_READINGS {
-        readings.push(now);
+impl RecordingClocks {
+    fn note(&self, readings: &Mutex<Vec<u64>>, now: Duration) -> u64 {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let mut readings = lock(readings);
+        if readings.len() >= MAX_READINGS {
+            self.log.cut(CutReason::TooManyReadings);
+        } else if self.log.charge(READING) {
+            readings.push(now);
+        }
+        now
     }
-    now
 }
 
 impl Clocks for RecordingClocks {
     fn wall(&self) -> Duration {
-        Duration::from_nanos(note(&self.wall, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Duration::from_nanos(self.note(&self.wall, now))
     }
 
     fn monotonic(&self) -> u64 {
-        note(&self.monotonic, self.began.elapsed())
+        self.note(&self.monotonic, self.began.elapsed())
     }
 }
 
@@ -125,14 +133,21 @@ pub(crate) fn replayed(recorded: &SeedAndReadings, began: u64) -> ClocksAndRando
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::budget::RecordBudget;
+    use crate::log::RecordLimits;
+
+    fn recorder() -> (ClockRecorder, Arc<CallLog>) {
+        let log = Arc::new(CallLog::new(RecordLimits::default(), &RecordBudget::default()));
+        (ClockRecorder::new(log.clone()).unwrap(), log)
+    }
 
     #[test]
     fn a_replay_shows_the_recorded_times_and_then_continues() {
-        let recorder = ClockRecorder::new().unwrap();
+        let (recorder, log) = recorder();
         let original = recorder.clocks_and_random();
         let first = (original.clocks.wall(), original.clocks.monotonic(), original.clocks.monotonic());
-        let (recorded, too_many) = recorder.finish();
-        assert_eq!(too_many, None);
+        let recorded = recorder.finish();
+        assert_eq!(log.state().cut, None);
         let replay = replayed(&recorded, 0);
         assert_eq!(replay.seed, original.seed);
         assert_eq!((replay.clocks.wall(), replay.clocks.monotonic(), replay.clocks.monotonic()), first);
@@ -140,12 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn a_call_with_too_many_clock_readings_is_not_recorded() {
-        let recorder = ClockRecorder::new().unwrap();
+    fn with_too_many_clock_readings_the_record_is_cut() {
+        let (recorder, log) = recorder();
         let guest = recorder.clocks_and_random();
-        for _ in 0..=MAX_READINGS {
+        for _ in 0..MAX_READINGS {
             guest.clocks.monotonic();
         }
-        assert!(recorder.finish().1.unwrap().contains("clock"));
+        assert_eq!(log.state().cut, None);
+        guest.clocks.monotonic();
+        assert_eq!(log.state().cut.unwrap().reason, CutReason::TooManyReadings);
+        assert_eq!(recorder.finish().monotonic.len(), MAX_READINGS);
     }
 }

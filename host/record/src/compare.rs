@@ -8,6 +8,7 @@ use serde_json::Value;
 use stagehost_runtime::capability::TranscodeJob;
 
 use crate::record_format::{HostCall, Outcome, Part, Payload, Record, Request, Write};
+use crate::scrub;
 
 /// A difference between two calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub enum Kind {
     Output,
     /// A host call that the record has no answer for.
     Unrecorded,
+    /// One of the records is cut, so the rest cannot be compared.
+    Cut,
 }
 
 impl fmt::Display for Kind {
@@ -58,6 +61,7 @@ impl fmt::Display for Kind {
             Self::Callback => "callback",
             Self::Http => "http",
             Self::Unrecorded => "unrecorded",
+            Self::Cut => "cut",
         })
     }
 }
@@ -68,7 +72,7 @@ impl fmt::Display for Difference {
         for (label, text) in [("was", &self.was), ("now", &self.now)] {
             match text {
                 Some(text) => write!(f, "\n           {label}  {text}")?,
-                None if self.kind != Kind::Unrecorded => write!(f, "\n           {label}  –")?,
+                None if !matches!(self.kind, Kind::Unrecorded | Kind::Cut) => write!(f, "\n           {label}  –")?,
                 None => {}
             }
         }
@@ -185,7 +189,13 @@ impl Differences {
         for number in 0..was.len().max(now.len()) {
             let line = |request: &&Request| {
                 let headers: Vec<_> = request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-                format!("{} {} [{}] {}", request.method, request.url, headers.join(", "), payload(&request.body))
+                format!(
+                    "{} {} [{}] {}",
+                    request.method,
+                    scrub::url(&request.url),
+                    headers.join(", "),
+                    payload(&request.body)
+                )
             };
             let (was, now) = (was.get(number).map(line), now.get(number).map(line));
             self.add(Kind::Http, format!("request {}", number + 1), was, now);
@@ -266,6 +276,7 @@ fn summary(outcome: &Outcome) -> String {
         Outcome::Failed(problem) => format!("{}: {}", problem.code, problem.message),
         Outcome::Asset(_) => "succeeded, with an asset".to_owned(),
         Outcome::Batch(_) => "succeeded, with additions to the batch".to_owned(),
+        Outcome::NotRecorded { bytes } => format!("succeeded, with {bytes} bytes that are not recorded"),
     }
 }
 

@@ -47,13 +47,13 @@ impl Contents {
                 let ranges = by_version.get(version)?;
                 let end = offset.checked_add(len)?;
                 let covers = |range: &&Range| {
-                    let bytes: u64 = range.blobs.iter().map(|blob| blob.bytes).sum();
-                    range.offset <= offset && end <= range.offset + bytes
+                    let bytes = range.blobs.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.bytes));
+                    range.offset <= offset && end <= range.offset.saturating_add(bytes)
                 };
                 let range = ranges.iter().find(covers)?;
                 let (mut at, mut out) = (range.offset, Vec::new());
                 for blob in &range.blobs {
-                    let (from, to) = (offset.max(at), end.min(at + blob.bytes));
+                    let (from, to) = (offset.max(at), end.min(at.saturating_add(blob.bytes)));
                     if from < to {
                         let bytes = match self.blob(&blob.sha256).await {
                             Ok(bytes) => bytes,
@@ -62,7 +62,7 @@ impl Contents {
                         let inside = usize::try_from(from - at).ok().zip(usize::try_from(to - at).ok());
                         out.extend_from_slice(inside.and_then(|(from, to)| bytes.get(from..to)).unwrap_or_default());
                     }
-                    at += blob.bytes;
+                    at = at.saturating_add(blob.bytes);
                 }
                 Some(Ok(out.into()))
             }

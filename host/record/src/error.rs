@@ -8,9 +8,6 @@ pub(crate) const MAX_SAME_NAME: u32 = 9;
 /// Why a record cannot be stored or used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The call exceeded the limits of recording.
-    #[error("the record is not complete: {0}")]
-    Incomplete(String),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -5,11 +5,16 @@
 //! repeated with another stage whose effects go nowhere ([`Shadow`]). The stage does not notice, and the runtime only knows
 //! [`Interceptor`](stagehost_runtime::Interceptor)s.
 //!
+//! Whatever a guest does, a recording is bounded: per call by [`RecordLimits`], for a process by [`RecordBudget`]. It neither
+//! fails a call nor delays its answer by more than these say.
+//!
 //! `README.md` describes the format of a record.
 
+mod budget;
 mod clocks;
 mod compare;
 mod contents;
+mod cut;
 mod error;
 mod log;
 mod parts;
@@ -19,6 +24,7 @@ mod recorder;
 mod recording;
 mod replay;
 mod report;
+mod requests;
 mod scrub;
 mod shadow;
 mod spool;
@@ -26,7 +32,9 @@ mod store;
 mod stored_record;
 mod timestamp;
 
+pub use budget::RecordBudget;
 pub use compare::{Difference, Kind, compare};
+pub use cut::{Cut, CutReason};
 pub use error::RecordError;
 pub use log::RecordLimits;
 pub use record_format::{
@@ -41,5 +49,5 @@ pub use report::{
     summarize,
 };
 pub use shadow::{Candidate, Shadow};
-pub use store::{blob_name, store, store_blob};
+pub use store::{blob_name, store_blob};
 pub use stored_record::StoredRecord;

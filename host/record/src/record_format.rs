@@ -6,6 +6,9 @@ use stagehost_batch::{Asset, Batch, Bundle, Case, Failure};
 use stagehost_runtime::capability::{Digests, HttpResponse, ObjectInfo, Submission, TranscodeJob, WebhookReply};
 use stagehost_runtime::{Additions, CallOutput, CallReport, Grants, Limits, Stage, World};
 
+use crate::cut::Cut;
+use crate::scrub;
+
 /// The format that this version writes, and the only one that it reads.
 pub const FORMAT: &str = "stagehost-record/1";
 
@@ -45,6 +48,9 @@ pub struct Record {
     pub outcome: Outcome,
     /// Time and resources that the call used.
     pub report: Report,
+    /// Where the record ends, if it ends before the call did. Such a record cannot be replayed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut: Option<Cut>,
 }
 
 impl Record {
@@ -87,18 +93,22 @@ pub struct Context {
     pub execution: String,
     pub started_at: String,
     pub attempt: u32,
-    /// The configuration as a JSON object; as a text if it is not one, or not formatted as serde_json does.
+    /// The configuration as a JSON object, without credentials; as a text if it is formatted differently from serde_json.
     pub config: Value,
 }
 
 impl Context {
     pub(crate) fn config_from(text: &str) -> Value {
-        let value = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
-        let again = value.as_ref().map(Value::to_string);
-        value.filter(|_| again.as_deref() == Some(text)).unwrap_or_else(|| Value::String(text.to_owned()))
+        let Some(mut value) = serde_json::from_str::<Value>(text).ok().filter(Value::is_object) else {
+            // Nobody knows what is in it.
+            return Value::String(scrub::WITHHELD.to_owned());
+        };
+        let formatted = value.to_string() == text;
+        let found = scrub::config(&mut value);
+        if formatted || found { value } else { Value::String(text.to_owned()) }
     }
 
-    /// Returns the configuration exactly as it was passed to the stage.
+    /// Returns the configuration as it was passed to the stage, except for credentials.
     pub fn config_text(&self) -> String {
         match &self.config {
             Value::String(text) => text.clone(),
@@ -414,6 +424,11 @@ pub enum Outcome {
     Batch(BatchAdditions),
     /// The stage returned a failure or broke.
     Failed(Problem),
+    /// The stage returned more than a record may have; the record is cut.
+    NotRecorded {
+        /// The length of what it returned, as JSON, in bytes.
+        bytes: u64,
+    },
 }
 
 /// The additions of a batch stage to the batch.
@@ -439,6 +454,10 @@ pub struct AssetFailure {
 
 impl Outcome {
     pub(crate) fn of(outcome: &Result<CallOutput, Failure>) -> Self {
+        let scrubbed = |failure: &Failure| {
+            let problem = Problem::from(failure);
+            Problem { message: scrub::text(&problem.message), ..problem }
+        };
         match outcome {
             Ok(CallOutput::Asset(asset)) => Self::Asset(asset.clone()),
             Ok(CallOutput::Batch(Additions { assets, bundles, failures, note })) => Self::Batch(BatchAdditions {
@@ -446,11 +465,11 @@ impl Outcome {
                 bundles: bundles.clone(),
                 failures: failures
                     .iter()
-                    .map(|(key, failure)| AssetFailure { key: key.clone(), problem: failure.into() })
+                    .map(|(key, failure)| AssetFailure { key: key.clone(), problem: scrubbed(failure) })
                     .collect(),
-                note: note.clone(),
+                note: note.as_deref().map(scrub::text),
             }),
-            Err(failure) => Self::Failed(failure.into()),
+            Err(failure) => Self::Failed(scrubbed(failure)),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::record_format::Record;
 
 /// A call that has ended: its record, and the bytes that belong to it. The record's `contents` are filled in when it is
 /// stored.
+#[derive(Clone)]
 pub struct Recording {
     /// The record.
     pub record: Record,

@@ -10,15 +10,18 @@ use stagehost_batch::{Batch, Case};
 use stagehost_runtime::capability::Objects;
 use stagehost_runtime::{Fanout, Grants, Limits, Stage};
 use stagehost_storage::Storage;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::compare::compare;
+use crate::budget::RecordBudget;
+use crate::compare::Difference;
 use crate::contents::Contents;
 use crate::error::RecordError;
+use crate::log::RecordLimits;
 use crate::player::{Fallback, Player};
-use crate::record_format::{HostCall, Outcome, Record, StageRef};
+use crate::record_format::{HostCall, Outcome, Problem, Record, StageRef};
 use crate::recording::Recording;
-use crate::replay::{CallSettings, call_again, unrecorded};
+use crate::replay::{CallSettings, call_again, differences};
 use crate::report::{SHADOW_FORMAT, ShadowCall, ShadowReport, Verdict, folder};
 use crate::store::{plain, store_numbered};
 use crate::timestamp::rfc3339;
@@ -27,7 +30,13 @@ use crate::timestamp::rfc3339;
 const STORING: Duration = Duration::from_millis(700);
 
 /// The longest time for storing the report if there is no deadline.
-const MAX_STORING: Duration = Duration::from_secs(30);
+const MAX_STORING: Duration = Duration::from_secs(5);
+
+/// The longest text of a difference or a failure in the report, in characters.
+const MAX_TEXT: usize = 1000;
+
+/// How much of one repeated call is kept in memory, to be compared. What it reads is recorded already.
+const KEPT: RecordLimits = RecordLimits { bytes: 0, text: 8 << 20, entries: 100_000, wait: Duration::ZERO };
 
 /// The most differences of a call that are in the report. The others are counted.
 const MAX_DIFFERENCES: usize = 20;
@@ -46,7 +55,10 @@ pub struct Candidate {
 }
 
 /// Runs candidates. One per process: it has its own cores and memory, so that candidates cannot use up those of the stages
-/// in service.
+/// in service. While candidates of one call of a state run, those of another are dropped and do not wait.
+///
+/// What is kept of the repeated calls is bounded: 8 MiB for one, and a [`RecordBudget`] for all together. A candidate that asks
+/// for more is answered and reported as different.
 ///
 /// The dispatcher uses it for the executions that the pins' `shadows` select:
 ///
@@ -61,17 +73,28 @@ pub struct Shadow {
     fanout: Fanout,
     objects: Arc<dyn Objects>,
     sink: Arc<dyn Storage>,
+    budget: RecordBudget,
+    /// One permit, which the running call of a state has.
+    running: Arc<Semaphore>,
 }
 
 impl Shadow {
     /// Returns a runner. Candidates read `objects` if the stage in service did not read the same; reports go to `sink`, which
     /// is the media bucket. At most `cores` candidates run at once, in at most `memory_mib` MiB of guest memory together.
     pub fn new(objects: Arc<dyn Objects>, sink: Arc<dyn Storage>, cores: usize, memory_mib: u32) -> Self {
-        Self { fanout: Fanout::new(cores, memory_mib), objects, sink }
+        let (budget, running) = (RecordBudget::default(), Arc::new(Semaphore::new(1)));
+        Self { fanout: Fanout::new(cores, memory_mib), objects, sink, budget, running }
+    }
+
+    /// Returns a runner that charges what it keeps of the repeated calls to this budget.
+    #[must_use]
+    pub fn within(self, budget: RecordBudget) -> Self {
+        Self { budget, ..self }
     }
 
     /// Repeats the calls of the stage in service with the candidate, compares them and stores the report. Returns by the
-    /// deadline; calls for which there is no time are counted.
+    /// deadline; calls for which there is no time are counted. Returns `None` if there is nothing to repeat, or if another call
+    /// of a state is being repeated.
     ///
     /// `after` is the batch as the stage in service left it.
     pub async fn run(
@@ -82,6 +105,11 @@ impl Shadow {
         deadline: Option<Instant>,
     ) -> Option<ShadowReport> {
         let first = &primary.first()?.record;
+        let Ok(_running) = self.running.try_acquire() else {
+            let (state, execution) = (&first.context.state, &first.context.execution);
+            tracing::info!(state, execution, "a shadow is dropped: another one runs");
+            return None;
+        };
         let mut report = ShadowReport {
             format: SHADOW_FORMAT.to_owned(),
             state: first.context.state.clone(),
@@ -143,23 +171,24 @@ impl Shadow {
         let Recording { record, log } = recording;
         let record = Arc::new(record);
         let fallback = Fallback::Shadow { objects: self.objects.clone(), hidden };
-        let player = Player::new(record.clone(), Contents::Live(log), fallback);
+        let player = Player::new(record.clone(), Contents::Live(log), fallback, self.budget.share());
         let settings = CallSettings {
             config: candidate.config.clone(),
             limits: candidate.limits,
             grants: candidate.grants.clone(),
             deadline: until,
+            keep: KEPT,
+            budget: self.budget.clone(),
         };
         let again = call_again(&record, &player, &candidate.stage, settings, &self.fanout).await?;
         let now = &again.record;
         let cut_off = until.is_some_and(|until| Instant::now() >= until)
             && matches!(&now.outcome, Outcome::Failed(problem) if problem.code == Case::Timeout.name())
             && now.report.duration_ms < candidate.limits.deadline_ms as f64;
-        let mut differences = compare(&record, now);
-        differences.extend(unrecorded(&player, &again));
+        let mut differences = differences(&player, &record, now);
         let failure = match (&record.outcome, &now.outcome) {
             (Outcome::Failed(was), Outcome::Failed(now)) if was.code == now.code => None,
-            (_, Outcome::Failed(now)) => Some(now.clone()),
+            (_, Outcome::Failed(now)) => Some(Problem { code: now.code.clone(), message: shortened(&now.message) }),
             (_, _) => None,
         };
         let verdict = match (cut_off, &failure, differences.is_empty()) {
@@ -170,6 +199,11 @@ impl Shadow {
         };
         let more = differences.len().saturating_sub(MAX_DIFFERENCES);
         differences.truncate(MAX_DIFFERENCES);
+        for Difference { what, was, now, .. } in &mut differences {
+            for text in [Some(what), was.as_mut(), now.as_mut()].into_iter().flatten() {
+                *text = shortened(text);
+            }
+        }
         Some(ShadowCall {
             subject: record.subject().to_owned(),
             verdict,
@@ -187,6 +221,13 @@ impl Shadow {
         let folder = folder(&report.state, Some(&report.candidate.digest));
         let text = serde_json::to_vec(report).map_err(std::io::Error::other)?;
         store_numbered(self.sink.as_ref(), &format!("{folder}{execution}{attempt}"), Bytes::from(text)).await
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -1,15 +1,22 @@
-//! Bytes that wait to be stored: in memory up to 1 MiB, then in a temporary file, up to a limit.
+//! Bytes that wait to be stored: in memory up to 64 KiB, then in a temporary file, up to a limit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use stagehost_runtime::lock;
 use tempfile::SpooledTempFile;
 
+use crate::budget::Share;
+use crate::cut::CutReason;
+
 /// With more bytes than this, a temporary file is created.
-const IN_MEMORY: usize = 1 << 20;
+const IN_MEMORY: usize = 64 << 10;
+
+/// The longest that one call writes to its temporary file, all writes together. The stage waits for them.
+const MAX_WRITING: Duration = Duration::from_secs(1);
 
 /// A range of bytes in the spool.
 #[derive(Clone, Copy, Debug)]
@@ -25,26 +32,44 @@ struct Inner {
     file: SpooledTempFile,
     end: u64,
     limit: u64,
+    share: Arc<Share>,
+    /// How long the writes have taken so far.
+    writing: Duration,
 }
 
 impl Spool {
-    /// Returns an empty spool for at most `limit` bytes.
-    pub(crate) fn new(limit: u64) -> Self {
-        Self(Mutex::new(Inner { file: SpooledTempFile::new(IN_MEMORY), end: 0, limit }))
+    /// Returns an empty spool for at most `limit` bytes, which are taken from `share`.
+    pub(crate) fn new(limit: u64, share: Arc<Share>) -> Self {
+        let (file, writing) = (SpooledTempFile::new(IN_MEMORY), Duration::ZERO);
+        Self(Mutex::new(Inner { file, end: 0, limit, share, writing }))
     }
 
-    /// Adds bytes. This blocks only for copying them, because the file is in the page cache.
+    /// Returns how many bytes it has.
+    pub(crate) fn len(&self) -> u64 {
+        lock(&self.0).end
+    }
+
+    /// Adds bytes. This blocks only for copying them, because the file is in the page cache. If the disk is slow all the
+    /// same, later bytes are refused.
     ///
     /// # Errors
-    /// The reason in words, if the limit is reached or the file cannot be written.
-    pub(crate) fn push(&self, bytes: &[u8]) -> Result<Span, String> {
+    /// If the limit is reached, or the file cannot be written in time.
+    pub(crate) fn push(&self, bytes: &[u8]) -> Result<Span, CutReason> {
         let mut inner = lock(&self.0);
         let span = Span { at: inner.end, bytes: bytes.len() as u64 };
-        if inner.end + span.bytes > inner.limit {
-            return Err(format!("more than {} MiB were read", inner.limit >> 20));
+        if inner.end.saturating_add(span.bytes) > inner.limit {
+            return Err(CutReason::ContentsTooLong);
         }
+        if inner.writing > MAX_WRITING {
+            return Err(CutReason::TemporaryFile);
+        }
+        if !inner.share.take_files(span.bytes) {
+            return Err(CutReason::NoRoom);
+        }
+        let began = Instant::now();
         let written = inner.file.seek(SeekFrom::Start(span.at)).and_then(|_| inner.file.write_all(bytes));
-        written.map_err(|error| format!("the temporary file: {error}"))?;
+        inner.writing += began.elapsed();
+        written.map_err(|_| CutReason::TemporaryFile)?;
         inner.end += span.bytes;
         Ok(span)
     }
@@ -64,8 +89,8 @@ impl Spool {
 pub(crate) struct ReadRanges(BTreeMap<u64, Span>);
 
 impl ReadRanges {
-    /// Returns the parts of `offset .. offset + len` that were not read yet.
-    fn missing(&self, offset: u64, len: u64) -> Vec<(u64, u64)> {
+    /// Returns the parts of `offset .. offset + len` that were not read yet, each as offset and length.
+    pub(crate) fn missing(&self, offset: u64, len: u64) -> Vec<(u64, u64)> {
         let (mut at, end, mut missing) = (offset, offset.saturating_add(len), Vec::new());
         while at < end {
             match self.at(at) {
@@ -86,9 +111,15 @@ impl ReadRanges {
         (at < start + span.bytes).then_some((*start, *span))
     }
 
-    /// Adds the parts of `bytes` that are new.
-    pub(crate) fn add(&mut self, spool: &Spool, offset: u64, bytes: &[u8]) -> Result<(), String> {
-        for (at, len) in self.missing(offset, bytes.len() as u64) {
+    /// Adds the `pieces` of `bytes` that are [`missing`](Self::missing).
+    pub(crate) fn add(
+        &mut self,
+        spool: &Spool,
+        offset: u64,
+        bytes: &[u8],
+        pieces: Vec<(u64, u64)>,
+    ) -> Result<(), CutReason> {
+        for (at, len) in pieces {
             let range = usize::try_from(at - offset).ok().zip(usize::try_from(at - offset + len).ok());
             let Some(piece) = range.and_then(|(from, to)| bytes.get(from..to)) else { continue };
             self.0.insert(at, spool.push(piece)?);
@@ -138,13 +169,23 @@ pub(crate) type ReadContents = HashMap<Version, (u64, ReadRanges)>;
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::budget::RecordBudget;
+
+    fn spool(limit: u64) -> Spool {
+        Spool::new(limit, Arc::new(RecordBudget::default().share()))
+    }
+
+    fn add(ranges: &mut ReadRanges, spool: &Spool, offset: u64, bytes: &[u8]) -> Result<(), CutReason> {
+        let pieces = ranges.missing(offset, bytes.len() as u64);
+        ranges.add(spool, offset, bytes, pieces)
+    }
 
     #[test]
     fn overlapping_reads_are_joined_and_stored_once() {
-        let (spool, mut ranges) = (Spool::new(100), ReadRanges::default());
-        ranges.add(&spool, 10, b"klmno").unwrap();
-        ranges.add(&spool, 0, b"abcdefghijkl").unwrap();
-        ranges.add(&spool, 30, b"z").unwrap();
+        let (spool, mut ranges) = (spool(100), ReadRanges::default());
+        add(&mut ranges, &spool, 10, b"klmno").unwrap();
+        add(&mut ranges, &spool, 0, b"abcdefghijkl").unwrap();
+        add(&mut ranges, &spool, 30, b"z").unwrap();
         assert_eq!(ranges.runs(), [(0, 15), (30, 1)]);
         assert_eq!(ranges.read(&spool, 0, 15).unwrap().unwrap(), "abcdefghijklmno");
         assert_eq!(ranges.read(&spool, 9, 3).unwrap().unwrap(), "jkl");
@@ -154,18 +195,28 @@ mod tests {
 
     #[test]
     fn bytes_beyond_the_limit_are_refused() {
-        let (spool, mut ranges) = (Spool::new(3), ReadRanges::default());
-        ranges.add(&spool, 0, b"abc").unwrap();
-        assert!(ranges.add(&spool, 3, b"d").is_err());
+        let (spool, mut ranges) = (spool(3), ReadRanges::default());
+        add(&mut ranges, &spool, 0, b"abc").unwrap();
+        assert_eq!(add(&mut ranges, &spool, 3, b"d"), Err(CutReason::ContentsTooLong));
         assert_eq!(ranges.read(&spool, 0, 3).unwrap().unwrap(), "abc");
     }
 
     #[test]
     fn many_bytes_are_written_to_a_file_and_read_back() {
-        let spool = Spool::new(8 << 20);
+        let spool = spool(8 << 20);
         let bytes = vec![7; 3 << 20];
         let (first, second) = (spool.push(&bytes).unwrap(), spool.push(b"after").unwrap());
         assert_eq!(spool.get(first).unwrap(), bytes);
         assert_eq!(spool.get(second).unwrap(), "after");
+    }
+
+    #[test]
+    fn temporary_files_of_all_calls_share_their_bytes() {
+        let budget = RecordBudget::new(0, 10);
+        let (one, other) = (Spool::new(100, Arc::new(budget.share())), Spool::new(100, Arc::new(budget.share())));
+        one.push(b"12345678").unwrap();
+        assert_eq!(other.push(b"123").err(), Some(CutReason::NoRoom));
+        drop(one);
+        other.push(b"123").unwrap();
     }
 }

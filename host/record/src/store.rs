@@ -7,12 +7,15 @@
 //!
 //! The record is written last: if it exists, its blobs do, too.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use stagehost_storage::{Storage, StorageError};
+use tokio::task::JoinSet;
 
+use crate::budget::RecordBudget;
 use crate::error::{MAX_SAME_NAME, RecordError};
 use crate::record_format::{BlobRef, Content, Range, Record};
 use crate::recording::Recording;
@@ -20,9 +23,6 @@ use crate::recording::Recording;
 /// Objects are cut into blobs at multiples of this size, so that equal files give equal blobs regardless of how they were
 /// read. At most one blob is in memory.
 const BLOB_BYTES: u64 = 8 << 20;
-
-/// The longest time for storing a record. The call's answer waits for it.
-const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Returns the name of the blob with this digest.
 pub fn blob_name(sha256: &str) -> String {
@@ -64,17 +64,13 @@ pub(crate) fn plain(text: &str) -> String {
 /// Stores a recording; returns the record's name.
 ///
 /// # Errors
-/// If the recording is not complete, or the store cannot be written.
-pub async fn store(recording: &Recording, sink: &dyn Storage) -> Result<String, RecordError> {
-    let log = &recording.log;
+/// If the temporary file cannot be read, or the store cannot be written.
+pub(crate) async fn store(recording: Recording, sink: &dyn Storage) -> Result<String, RecordError> {
+    let Recording { mut record, log } = recording;
     let (contents, bodies) = {
         let state = log.state();
-        if let Some(why) = state.calls_missing.as_ref().or(state.bytes_missing.as_ref()) {
-            return Err(RecordError::Incomplete(why.clone()));
-        }
         (state.contents.clone(), state.bodies.clone())
     };
-    let mut record = recording.record.clone();
     for span in bodies.into_values() {
         store_blob(sink, log.spool.get(span)?).await?;
     }
@@ -110,25 +106,40 @@ pub(crate) async fn store_numbered(sink: &dyn Storage, name: &str, text: Bytes) 
     Err(RecordError::Taken(sink.place(name)))
 }
 
-/// Stores a recording within half of the time until the deadline, at most [`MAX_WAIT`]. Errors go to the log, because
-/// recording must neither fail a call nor make it late.
-pub(crate) async fn store_or_log(recording: &Recording, sink: &dyn Storage, deadline: Option<Instant>) {
+/// Stores a recording within `wait`, and within half of the time until the deadline. Errors and panics go to the log,
+/// because recording must neither fail a call nor make it late. Returns whether the store answered in time.
+pub(crate) async fn store_or_log(
+    recording: Recording,
+    sink: &Arc<dyn Storage>,
+    budget: &RecordBudget,
+    wait: Duration,
+    deadline: Option<Instant>,
+) -> bool {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) / 2);
-    let wait = left.map_or(MAX_WAIT, |left| left.min(MAX_WAIT));
-    let stored = tokio::time::timeout(wait, store(recording, sink)).await;
-    let why = match stored {
-        Ok(Ok(_)) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it was not stored within {} ms", wait.as_millis()),
+    let wait = left.map_or(wait, |left| left.min(wait));
+    let context = recording.record.context.clone();
+    let (asset, cut) = (recording.record.asset.as_ref().map(|asset| asset.key.clone()), recording.record.cut);
+    // A task of its own, so that a store which blocks its thread does not block the answer. It ends when it is dropped.
+    let mut storing = JoinSet::new();
+    let (sink, budget) = (sink.clone(), budget.clone());
+    storing.spawn(async move {
+        let _slot = budget.store_slot().await;
+        store(recording, sink.as_ref()).await
+    });
+    let why = match tokio::time::timeout(wait, storing.join_next()).await {
+        Ok(Some(Ok(Ok(name)))) => {
+            if let Some(cut) = cut {
+                tracing::info!(state = %context.state, execution = %context.execution, name, %cut, "a record is cut");
+            }
+            return true;
+        }
+        Ok(Some(Ok(Err(error)))) => error.to_string(),
+        Ok(Some(Err(error))) => format!("a defect of the host: {error}"),
+        Ok(None) | Err(_) => format!("it was not stored within {} ms", wait.as_millis()),
     };
-    let context = &recording.record.context;
-    tracing::warn!(
-        state = %context.state,
-        execution = %context.execution,
-        asset = recording.record.asset.as_ref().map(|asset| asset.key.as_str()),
-        why,
-        "a call is not recorded"
-    );
+    let late = !storing.is_empty();
+    tracing::warn!(state = %context.state, execution = %context.execution, asset, why, "a call is not recorded");
+    !late
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
 
-pub use looked_up::{cache, cargo_component, ffmpeg, media, network_namespace, oci, program, python_with};
+pub use looked_up::{
+    cache, cargo_component, ffmpeg, media, mount_namespace, network_namespace, oci, program, python_with,
+};
 pub use required::{Required, RequiredError};
 
 /// Something that a test needs.
@@ -73,6 +75,12 @@ pub const NETWORK_NAMESPACE: Need = Need {
     what: "the right to make a network namespace (unshare --net)",
     how: "run the tests on Linux, as root or where user namespaces are allowed",
 };
+/// A disk that only one process sees.
+pub const MOUNT_NAMESPACE: Need = Need {
+    name: "mount-namespace",
+    what: "the right to mount a small disk (unshare --mount)",
+    how: "run the tests on Linux, as root or where user namespaces are allowed",
+};
 /// Readers of ZIP archives.
 pub const UNZIP: Need = Need { name: "unzip", what: "unzip", how: "run `apt install unzip`" };
 /// See [`UNZIP`].
@@ -92,7 +100,7 @@ pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 16] = [
+pub const ALL: [&Need; 17] = [
     &MEDIA,
     &FFMPEG,
     &PYTHON,
@@ -101,6 +109,7 @@ pub const ALL: [&Need; 16] = [
     &OCI,
     &CARGO_COMPONENT,
     &NETWORK_NAMESPACE,
+    &MOUNT_NAMESPACE,
     &UNZIP,
     &SEVEN_ZIP,
     &BSDTAR,

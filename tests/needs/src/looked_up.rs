@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{CARGO_COMPONENT, FFMPEG, MEDIA, NETWORK_NAMESPACE, Need, OCI, path_of};
+use crate::{CARGO_COMPONENT, FFMPEG, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, path_of};
 
 /// The file or folder of this name in the media collection, or the collection itself for an empty name.
 #[track_caller]
@@ -60,6 +60,12 @@ pub fn cargo_component() -> bool {
 #[track_caller]
 pub fn network_namespace() -> bool {
     NETWORK_NAMESPACE.or_skip(runs("unshare", &["--map-root-user", "--net", "true"])).is_some()
+}
+
+/// Whether a process can mount a disk that nobody else sees.
+pub fn mount_namespace() -> bool {
+    let mount = "mount -t tmpfs -o size=1m tmpfs /tmp";
+    MOUNT_NAMESPACE.or_skip(runs("unshare", &["--map-root-user", "--mount", "sh", "-c", mount])).is_some()
 }
 
 /// The folder for what tests and benchmarks install; `tests/run` uses the same. It may not exist yet.

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::{Value, json};
-use stagehost_record::{CallRecorder, Kind, RecordLimits, Replayed, StoredRecord, replay};
+use stagehost_record::{CallRecorder, CutReason, Kind, RecordBudget, RecordLimits, Replayed, StoredRecord, replay};
 use stagehost_runtime::{Stage, World};
-use stagehost_storage::Folder;
+use stagehost_storage::{Folder, Found, Storage, StorageError, Tag};
 
 use crate::world::{ACTED, OTHER, Outside, PHOTO, TASK_TOKEN, batch, fanout, request, stage};
 
@@ -19,13 +23,43 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Records the stage's call for the batch. Returns the record, if it was stored.
 async fn recorded(dir: &Path, stage: &Arc<Stage>, config: &str, limits: RecordLimits) -> Option<PathBuf> {
     let outside = Outside::new();
-    let recorder = CallRecorder::storing(Arc::new(Folder::new(dir)), limits);
+    let recorder = CallRecorder::storing(Arc::new(Folder::new(dir)), limits, RecordBudget::default());
     let fanout = fanout().intercepted(Arc::new(recorder));
     let run = fanout.run(stage.clone(), request(stage, &outside, config), batch(), Arc::new(())).await.unwrap();
     assert_eq!(run.batch.assets[0].problem, None);
     let records = files(&dir.join("records"));
     assert!(records.len() <= 1, "{records:?}");
     records.into_iter().next()
+}
+
+/// A store that never answers.
+#[derive(Default)]
+struct Hanging {
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Storage for Hanging {
+    async fn get(&self, _: &str, _: Option<&Tag>) -> Result<Found, StorageError> {
+        std::future::pending().await
+    }
+
+    async fn create(&self, _: &str, _: Bytes) -> Result<Option<Tag>, StorageError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+
+    async fn replace(&self, _: &str, _: Bytes, _: &Tag) -> Result<Option<Tag>, StorageError> {
+        std::future::pending().await
+    }
+
+    async fn list(&self, _: &str) -> Result<Vec<String>, StorageError> {
+        std::future::pending().await
+    }
+
+    fn place(&self, name: &str) -> String {
+        name.to_owned()
+    }
 }
 
 async fn again(record: &Path, stage: &Stage, config: Option<&str>) -> Replayed {
@@ -47,8 +81,9 @@ async fn a_call_that_depends_on_chance_and_time_replays_the_same_bytes() {
     for _ in 0..3 {
         let replayed = again(&record, &actor, None).await;
         assert_eq!(replayed.differences, []);
-        assert_eq!(replayed.before.bytes_read, replayed.now.bytes_read);
-        assert_eq!(replayed.before.bytes_written, replayed.now.bytes_written);
+        let now = replayed.now.unwrap();
+        assert_eq!(replayed.before.bytes_read, now.bytes_read);
+        assert_eq!(replayed.before.bytes_written, now.bytes_written);
     }
     let text: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
     let calls: Vec<_> = text["calls"].as_array().unwrap().iter().map(|call| call["call"].as_str().unwrap()).collect();
@@ -119,25 +154,84 @@ async fn every_difference_of_a_candidate_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_a_record_or_beside_it() {
+async fn no_secret_is_in_a_record_or_beside_it_and_it_replays_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
-    recorded(dir.path(), &actor, "{}", RecordLimits::default()).await.unwrap();
+    let config = json!({
+        "apiKey": "config-secret", "notify": "https://hooks.chat.example/T0/hook-secret", "login": {"password": "deep-secret"},
+    });
+    let record = recorded(dir.path(), &actor, &config.to_string(), RecordLimits::default()).await.unwrap();
     let all: Vec<u8> = files(dir.path()).iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
     let text = String::from_utf8_lossy(&all);
-    assert!(text.contains("https://api.example.org/look"), "the request itself is there");
-    for secret in ["query-secret", "header-secret", "cookie-secret", "answer-secret", TASK_TOKEN] {
+    for there in ["https://api.example.org/not-recorded-sha256-", "https://hooks.chat.example/not-recorded-sha256-"] {
+        assert!(text.contains(there), "{there} is not there");
+    }
+    let secrets = [
+        "query-secret",
+        "path-secret",
+        "header-secret",
+        "cookie-secret",
+        "answer-secret",
+        "location-secret",
+        "config-secret",
+        "hook-secret",
+        "deep-secret",
+        TASK_TOKEN,
+    ];
+    for secret in secrets {
         assert!(!text.contains(secret), "{secret}");
     }
+    assert_eq!(again(&record, &actor, None).await.differences, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_over_its_limits_is_not_stored_and_the_call_succeeds() {
+async fn a_record_over_its_limits_is_cut_and_says_so_and_the_call_succeeds() {
+    let actor = stage("actor", World::Custom);
+    let default = RecordLimits::default();
+    for (limits, reason) in [
+        (RecordLimits { bytes: 10, ..default }, CutReason::ContentsTooLong),
+        (RecordLimits { entries: 3, ..default }, CutReason::TooManyCalls),
+        (RecordLimits { text: 4000, ..default }, CutReason::RecordTooLong),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let record = recorded(dir.path(), &actor, "{}", limits).await.unwrap();
+        let cut = StoredRecord::open(&record).unwrap().record.cut.unwrap();
+        assert_eq!(cut.reason, reason);
+        let replayed = again(&record, &actor, None).await;
+        assert_eq!(kinds(&replayed), [Kind::Cut]);
+        assert_eq!(replayed.differences[0].what, format!("the record is {cut}"));
+        assert_eq!(replayed.now, None, "there is nothing to compare");
+    }
+    // Not even the input has room.
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(recorded(dir.path(), &actor, "{}", RecordLimits { text: 10, ..default }).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_a_stage_that_writes_without_end_stays_small() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
-    for limits in [RecordLimits { bytes: 10, entries: 100 }, RecordLimits { bytes: 1 << 20, entries: 3 }] {
-        assert_eq!(recorded(dir.path(), &actor, "{}", limits).await, None);
+    let limits = RecordLimits { text: 128 << 10, ..RecordLimits::default() };
+    let record = recorded(dir.path(), &actor, "{\"do\":\"flood\"}", limits).await.unwrap();
+    let stored = StoredRecord::open(&record).unwrap().record;
+    assert!(stored.cut.unwrap().bytes <= 128 << 10, "{:?}", stored.cut);
+    let bytes = std::fs::metadata(&record).unwrap().len();
+    assert!(bytes < 512 << 10, "{bytes} bytes, with the spaces of JSON for people");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_answers_delays_the_answer_no_longer_than_agreed() {
+    let (actor, outside) = (stage("actor", World::Custom), Outside::new());
+    let hanging = Arc::new(Hanging::default());
+    let limits = RecordLimits { wait: Duration::from_millis(100), ..RecordLimits::default() };
+    let recorder = CallRecorder::storing(hanging.clone(), limits, RecordBudget::default());
+    let fanout = fanout().intercepted(Arc::new(recorder));
+    // Without a bound, this would wait forever.
+    for _ in 0..3 {
+        let run = fanout.run(actor.clone(), request(&actor, &outside, "{}"), batch(), Arc::new(())).await.unwrap();
+        assert_eq!(run.batch.assets[0].problem, None);
     }
+    assert_eq!(hanging.asked.load(Ordering::Relaxed), 1, "a store that was too slow once is not asked again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

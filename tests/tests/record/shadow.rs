@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stagehost_record::{
-    CallRecorder, Candidate, Kind, RecordLimits, Recording, SHADOW_PREFIX, Shadow, ShadowReport, Verdict, read_reports,
-    summarize,
+    CallRecorder, Candidate, Kind, RecordBudget, RecordLimits, Recording, SHADOW_PREFIX, Shadow, ShadowReport, Verdict,
+    read_reports, summarize,
 };
 use stagehost_runtime::{BatchOutcome, Limits, Stage, World};
 use stagehost_storage::{Folder, Storage};
@@ -30,7 +30,7 @@ impl Bench {
 
     /// Runs the stage in service. Returns its outcome and the recordings.
     async fn serve(&self, stage: &Arc<Stage>, config: &str, keep: RecordLimits) -> (BatchOutcome, Vec<Recording>) {
-        let recorder = CallRecorder::keeping(10, keep);
+        let recorder = CallRecorder::keeping(10, keep, RecordBudget::default());
         let fanout = fanout().intercepted(Arc::new(recorder.clone()));
         let request = request(stage, &self.outside, config);
         let outcome = fanout.run(stage.clone(), request, batch(), Arc::new(())).await.unwrap();
@@ -145,11 +145,45 @@ async fn a_candidate_sees_what_was_stored_before_the_stage_in_service_ran() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_for_the_bytes_the_candidate_reads_the_same_version_from_the_store() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
-    let served = bench.serve(&actor, "{}", RecordLimits { bytes: 0, entries: 1000 }).await;
+    let served = bench.serve(&actor, "{}", RecordLimits { bytes: 0, ..RecordLimits::default() }).await;
     bench.outside.reads.lock().unwrap().clear();
     let report = bench.follow(candidate(&actor, "{}"), served, None).await;
     assert_eq!(report.calls[0].differences, []);
     assert_eq!(*bench.outside.reads.lock().unwrap(), [PHOTO], "opened once, and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_writes_without_end_is_contained_and_reported() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let shadow = bench.shadow().within(RecordBudget::new(128 << 10, 0));
+    let flood = candidate(&actor, "{\"do\":\"flood\"}");
+    let report = shadow.run(&flood, served.1, &served.0.batch, None).await.unwrap();
+    let call = &report.calls[0];
+    assert_eq!(call.differences[0].kind, Kind::Cut, "{call:?}");
+    assert_ne!(call.verdict, Verdict::Same);
+    let stored = bench.sink.list(SHADOW_PREFIX).await.unwrap();
+    let bytes = std::fs::metadata(bench.dir.path().join(&stored[0])).unwrap().len();
+    assert!(bytes < 256 << 10, "the report has {bytes} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_candidate_runs_another_is_dropped() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let slow = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let next = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let (shadow, soon) = (bench.shadow(), Instant::now() + Duration::from_secs(2));
+    let looping = candidate(&actor, "{\"do\":\"loop\"}");
+    let first = shadow.run(&looping, slow.1, &slow.0.batch, Some(soon));
+    let second = async {
+        // The first one has been polled, so it runs.
+        let same = candidate(&actor, "{}");
+        shadow.run(&same, next.1, &next.0.batch, None).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.is_some() && second.is_none());
+    let third = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    assert!(shadow.run(&candidate(&actor, "{}"), third.1, &third.0.batch, None).await.is_some(), "it is free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -167,7 +167,11 @@ impl Webhook for Shared {
 impl Http for Shared {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         self.0.did(format!("{} {}", request.method, request.url));
-        let headers = vec![("set-cookie".to_owned(), "session=answer-secret".to_owned())];
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = vec![
+            header("set-cookie", "session=answer-secret"),
+            header("location", "https://api.example.org/looked/location-secret"),
+        ];
         Ok(HttpResponse { status: 201, headers, body: Bytes::from_static(b"looked at") })
     }
 }

@@ -108,20 +108,17 @@ pub async fn replay(args: ReplayArgs, printer: &Printer) -> Result<Exit> {
 
 /// Returns the result for people.
 fn text(file: &Path, replayed: &Replayed) -> String {
-    let (mark, result) = match replayed.differences.len() {
-        0 => ("✓", "the same".to_owned()),
-        1 => ("✗", "1 difference".to_owned()),
-        number => ("✗", format!("{number} differences")),
+    let (mark, result) = match (replayed.now, replayed.differences.len()) {
+        (None, _) => ("✗", "not replayed".to_owned()),
+        (Some(_), 0) => ("✓", "the same".to_owned()),
+        (Some(_), 1) => ("✗", "1 difference".to_owned()),
+        (Some(_), number) => ("✗", format!("{number} differences")),
     };
+    let now = replayed.now.map(|now| format!(", {:.0} ms now", now.duration_ms)).unwrap_or_default();
     let stage = &replayed.stage;
     let mut text = format!(
-        "{mark} {} {}: {result}  ({} {}, {:.0} ms then, {:.0} ms now)\n",
-        replayed.state,
-        replayed.subject,
-        stage.name,
-        stage.version,
-        replayed.before.duration_ms,
-        replayed.now.duration_ms
+        "{mark} {} {}: {result}  ({} {}, {:.0} ms then{now})\n",
+        replayed.state, replayed.subject, stage.name, stage.version, replayed.before.duration_ms
     );
     if !replayed.differences.is_empty() {
         text.push_str(&format!("  {}\n", file.display()));

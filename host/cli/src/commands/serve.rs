@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::{Value, json};
@@ -121,9 +121,17 @@ struct Starter {
 impl BatchStarter for Starter {
     async fn start(&self, batch: Value) -> Result<String, String> {
         let name = stagehost_batch::parse(&batch).map_err(|e| e.to_string())?.execution_name();
+        let arn = format!("{}:{name}", self.state_machine.replacen(":stateMachine:", ":execution:", 1));
         let new = NewExecution { name: Some(name), input: Some(batch.to_string()), trace_header: None };
-        let execution =
-            self.states.start_execution(&self.state_machine, new).map_err(|e| anyhow!("{e}").to_string())?;
-        Ok(execution.info().arn.clone())
+        match self.states.start_execution(&self.state_machine, new) {
+            Ok(execution) => Ok(execution.info().arn.clone()),
+            // The name follows from the job, so this is its execution.
+            Err(error) if error.name == "ExecutionAlreadyExists" => Ok(arn),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn exists(&self, execution_arn: &str) -> bool {
+        self.states.execution(execution_arn).is_ok()
     }
 }

@@ -1,3 +1,5 @@
 //! The whole pipeline in one process.
 
+mod leftovers;
 pub mod pipeline;
+mod waiting;

@@ -14,7 +14,7 @@ use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret,
 use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
-use stagehost_record::{CallRecorder, RecordLimits, store_blob};
+use stagehost_record::{CallRecorder, RecordBudget, RecordLimits, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 use stagehost_storage::{Folder, Storage};
 
@@ -25,6 +25,8 @@ use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
+use crate::local::leftovers;
+use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
 
@@ -33,6 +35,9 @@ pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
 
 /// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
 const GUEST_MEMORY_MIB: u32 = 1536;
+
+/// The longest that a call's answer waits until its record is stored. Whoever asks for `--record` waits for the records.
+const RECORDING: Duration = Duration::from_secs(600);
 
 /// The options that `run` and `serve` share.
 #[derive(clap::Args, Debug)]
@@ -149,8 +154,10 @@ impl Pipeline {
             watcher,
             sampler: None,
         });
-        aws.set_function(Arc::new(Host(dispatcher)));
+        leftovers::delete(&clients.s3, &aws.options().bucket).await?;
         let bucket = args.out.join(&aws.options().bucket);
+        let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
+        aws.set_function(Arc::new(Host { dispatcher, waiting }));
         Ok(Self { aws, clients, state_machine: machine.arn, bucket })
     }
 }
@@ -161,17 +168,29 @@ async fn recorder(folder: &Path, components: &Components) -> Result<CallRecorder
     for component in components.all() {
         store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
     }
-    // A disk has more room than a Lambda, for which the default is.
-    Ok(CallRecorder::storing(sink, RecordLimits { bytes: 4 << 30, ..RecordLimits::default() }))
+    // This machine has more room and more time than a Lambda, for which the defaults are.
+    let limits = RecordLimits { bytes: 4 << 30, text: 64 << 20, wait: RECORDING, ..RecordLimits::default() };
+    Ok(CallRecorder::storing(sink, limits, RecordBudget::new(512 << 20, 64 << 30)))
 }
 
 /// The dispatcher, as the local Lambda calls it.
-struct Host(Dispatcher);
+struct Host {
+    dispatcher: Dispatcher,
+    waiting: WaitingStates,
+}
 
 #[async_trait]
 impl Function for Host {
     async fn invoke(&self, payload: Bytes) -> Result<Bytes, FunctionError> {
-        let answer = self.0.handle(&payload, None).await;
+        let waits = self.waiting.invoked(&payload);
+        let answer = self.dispatcher.handle(&payload, None).await;
+        if let Some(ticket) = waits {
+            self.waiting.handled(&ticket, answer.is_ok());
+        }
+        if self.waiting.job_ended(&payload) {
+            // The event needs no retry: the state has failed.
+            return Ok(Bytes::from_static(b"{}"));
+        }
         answer
             .map(|value| Bytes::from(value.to_string()))
             .map_err(|error| FunctionError::new(error.error_type, error.error_message))

@@ -19,8 +19,12 @@ pub struct Options {
     pub concurrency: usize,
     /// The number of threads of one decoder or encoder.
     pub threads: u32,
-    /// The longest run of a program.
+    /// The longest run of a program, whatever the film's length is.
     pub timeout: Duration,
+    /// The longest time in which ffmpeg reports no progress. It reports twice a second.
+    pub silence: Duration,
+    /// The time between two looks whether the buckets of a running job still exist.
+    pub look: Duration,
     /// Bytes of address space for a program (Linux).
     pub memory: u64,
     /// Bytes of one output (Linux).
@@ -40,6 +44,8 @@ impl Default for Options {
             concurrency: 1,
             threads: 2,
             timeout: Duration::from_secs(3600),
+            silence: Duration::from_secs(60),
+            look: Duration::from_secs(2),
             memory: 4 << 30,
             largest_output: 8 << 30,
             update_interval: None,

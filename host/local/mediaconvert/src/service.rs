@@ -14,6 +14,7 @@ use crate::events::EventSink;
 use crate::jobs::job::{Job, JobStatus, Phase, new_id};
 use crate::jobs::job_table::JobTable;
 use crate::jobs::runner;
+use crate::jobs::scratch::remove_leftovers;
 use crate::jobs::template::JobTemplate;
 use crate::options::Options;
 use crate::settings::Plan;
@@ -31,8 +32,10 @@ pub struct MediaConvert {
 }
 
 impl MediaConvert {
-    /// Returns a service on this storage. Jobs must be created in a tokio runtime.
+    /// Returns a service on this storage. Jobs must be created in a tokio runtime. Removes what the jobs of a killed process
+    /// have left among the system's temporary files.
     pub fn new(options: Options, storage: Arc<dyn Storage>, events: Arc<dyn EventSink>) -> Self {
+        remove_leftovers();
         let now = OffsetDateTime::now_utc();
         let templates = options
             .templates

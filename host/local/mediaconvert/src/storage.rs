@@ -7,6 +7,9 @@ use async_trait::async_trait;
 /// A store of objects in the manner of S3.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
+    /// Checks that a bucket exists. A job that runs ends as soon as this is [`StorageError::NotFound`].
+    async fn check(&self, bucket: &str) -> Result<(), StorageError>;
+
     /// Makes an object available as a local file and returns its path: a link or copy in `scratch`, or a file that does
     /// not change while the job runs. `scratch` is the job's folder and is removed when the job ends.
     async fn fetch(&self, bucket: &str, key: &str, scratch: &Path) -> Result<PathBuf, StorageError>;

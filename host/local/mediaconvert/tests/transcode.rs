@@ -264,3 +264,47 @@ async fn the_same_request_token_creates_one_job() {
     assert_eq!(bench.service.create_job(request).unwrap_err().code, "ConflictException");
     assert_eq!(bench.service.list_jobs(None, None, false, 0, 20).unwrap().0.len(), 1);
 }
+
+/// Returns tools that probe like ffprobe and transcode by this script.
+fn stand_in(folder: &std::path::Path, script: &str) -> Tools {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ffmpeg = folder.join("ffmpeg");
+    std::fs::write(&ffmpeg, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Tools { ffmpeg, ..Tools::default() }
+}
+
+#[tokio::test]
+async fn a_job_whose_bucket_has_gone_ends_while_ffmpeg_still_runs() {
+    if !ffmpeg() {
+        return;
+    }
+    let programs = tempfile::tempdir().unwrap();
+    let tools = stand_in(programs.path(), "while :; do echo progress=continue; sleep 1; done");
+    let options =
+        Options { tools, look: Duration::from_millis(50), update_interval: Some(Duration::ZERO), ..Options::default() };
+    let bench = bench(options);
+    bench.landscape("clip.mp4");
+    let id = bench.submit(job("clip.mp4", &[output("_90p", 160, 90)]));
+    bench.until(|event| event.event["detail"]["jobProgress"]["currentPhase"] == "TRANSCODING").await;
+    std::fs::remove_dir_all(bench.folder.path().join("media")).unwrap();
+    let end = bench.end(&id).await;
+    assert_eq!((end.status, &end.event["detail"]["errorCode"]), ("ERROR", &json!(1404)), "{}", end.event);
+    assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("has gone"), "{}", end.event);
+}
+
+#[tokio::test]
+async fn ffmpeg_that_reports_nothing_fails_the_job() {
+    if !ffmpeg() {
+        return;
+    }
+    let programs = tempfile::tempdir().unwrap();
+    let tools = stand_in(programs.path(), "sleep 600");
+    let bench = bench(Options { tools, silence: Duration::from_secs(1), ..Options::default() });
+    bench.landscape("clip.mp4");
+    let id = bench.submit(job("clip.mp4", &[output("_90p", 160, 90)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "ERROR", "{}", end.event);
+    let said = end.event["detail"]["errorMessage"].as_str().unwrap();
+    assert!(said.contains("ffmpeg was stopped because it has reported nothing for 1 s"), "{said}");
+}

@@ -27,24 +27,30 @@ pub enum FolderError {
 /// Adds the path to an error of the file system.
 pub trait AtPath<T> {
     /// Turns it into an S3 error: `AccessDenied`, `KeyTooLongError` if the name is too long for the file system,
-    /// otherwise `InternalError`.
+    /// `StorageFull` if the disk is full, otherwise `InternalError`.
     fn at(self, path: &Path) -> S3Result<T>;
 }
 
 impl<T> AtPath<T> for io::Result<T> {
     fn at(self, path: &Path) -> S3Result<T> {
-        self.map_err(|error| {
-            let code = match error.kind() {
-                ErrorKind::InvalidFilename => S3ErrorCode::KeyTooLongError,
-                ErrorKind::PermissionDenied => S3ErrorCode::AccessDenied,
-                _ => S3ErrorCode::InternalError,
-            };
-            let message = format!("{}: {error}", path.display());
-            let mut failure = S3Error::with_message(code, message);
-            failure.set_source(Box::new(error));
-            failure
-        })
+        self.map_err(|error| io_error(&path.display().to_string(), error))
     }
+}
+
+/// Returns the error for a failure of the file system. A full disk has a code of its own and a status that SDKs do not retry:
+/// trying again does not help.
+pub fn io_error(what: &str, error: io::Error) -> S3Error {
+    let message = format!("{what}: {error}");
+    let mut failure = match error.kind() {
+        ErrorKind::InvalidFilename => S3Error::with_message(S3ErrorCode::KeyTooLongError, message),
+        ErrorKind::PermissionDenied => S3Error::with_message(S3ErrorCode::AccessDenied, message),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            custom_error("StorageFull", hyper::StatusCode::INSUFFICIENT_STORAGE, format!("the disk is full: {message}"))
+        }
+        _ => S3Error::with_message(S3ErrorCode::InternalError, message),
+    };
+    failure.set_source(Box::new(error));
+    failure
 }
 
 /// Returns an error of S3 with this message.
@@ -57,4 +63,20 @@ pub fn custom_error(code: &'static str, status: hyper::StatusCode, message: impl
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message.into());
     error.set_status_code(status);
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_an_error_that_no_sdk_retries() {
+        let error = io_error("a/b", ErrorKind::StorageFull.into());
+        assert_eq!(
+            (error.code().as_str(), error.status_code().map(|status| status.as_u16())),
+            ("StorageFull", Some(507))
+        );
+        assert!(error.message().is_some_and(|message| message.starts_with("the disk is full: a/b: ")), "{error}");
+        assert_eq!(io_error("a/b", ErrorKind::Other.into()).code().as_str(), "InternalError");
+    }
 }

@@ -14,6 +14,17 @@ pub(crate) struct S3Files(pub(crate) Client);
 
 #[async_trait]
 impl Storage for S3Files {
+    async fn check(&self, bucket: &str) -> Result<(), StorageError> {
+        match self.0.head_bucket().bucket(bucket).send().await {
+            Ok(_) => Ok(()),
+            // The answer to HEAD has no body, and so no code of its own.
+            Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => {
+                Err(StorageError::NotFound(format!("s3://{bucket}: there is no such bucket")))
+            }
+            Err(error) => Err(storage_error(bucket, "", error)),
+        }
+    }
+
     async fn fetch(&self, bucket: &str, key: &str, scratch: &Path) -> Result<PathBuf, StorageError> {
         let object = self
             .0

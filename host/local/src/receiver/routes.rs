@@ -11,6 +11,7 @@ use stagehost_batch::Id;
 use time::OffsetDateTime;
 
 use super::contract::CallbackBody;
+use super::database::batches::Accepted;
 use super::database::tables::Table;
 use super::service::{Callback, Receiver, ReceiverError};
 use super::signature::verify;
@@ -109,7 +110,7 @@ async fn batch(
     let accepted = receiver.add_batch(parsed, text).await?;
     let (mut status, mut execution) = (accepted.status.clone(), accepted.execution_arn.clone());
     let mut reason = None;
-    if !accepted.duplicate || status == "START_FAILED" {
+    if !accepted.duplicate || must_start(&receiver, &accepted).await {
         if let Some(fields) = document.as_object_mut() {
             let number = |id: &Id| serde_json::to_value(id).unwrap_or(Value::Null);
             fields.insert("jobId".into(), number(&accepted.job_id));
@@ -143,6 +144,16 @@ async fn batch(
         }
     };
     Ok(reply(code, &answer))
+}
+
+/// Returns whether a job that was stored earlier must be started: it never was, or its execution is gone without a result.
+async fn must_start(receiver: &Receiver, job: &Accepted) -> bool {
+    match (job.status.as_str(), &job.execution_arn, receiver.starter()) {
+        // The process ended between storing and starting it.
+        ("START_FAILED" | "RECEIVED", _, _) => true,
+        ("STARTED", Some(arn), Some(starter)) => !starter.exists(arn).await,
+        _ => false,
+    }
 }
 
 async fn table(

@@ -23,6 +23,10 @@ pub trait BatchStarter: Send + Sync + 'static {
     /// # Errors
     /// A sentence for the sender of the batch.
     async fn start(&self, batch: Value) -> Result<String, String>;
+
+    /// Returns whether an execution that was started earlier still exists, running or ended. Executions live no longer than
+    /// their process.
+    async fn exists(&self, execution_arn: &str) -> bool;
 }
 
 /// An accepted callback.

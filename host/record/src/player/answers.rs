@@ -8,11 +8,15 @@ use stagehost_runtime::capability::{Capabilities, ObjectInfo, Objects};
 use stagehost_runtime::lock;
 
 use super::questions::{question, questions};
+use crate::budget::Share;
 use crate::contents::Contents;
 use crate::record_format::{HostCall, Part, Record};
 
 /// The most divergences that are noted, so that a stage in an endless loop cannot fill the memory.
 const MAX_DIVERGENCES: usize = 50;
+
+/// The longest text of a divergence, in characters.
+const MAX_DIVERGENCE: usize = 300;
 
 /// Answers host calls that are not in the record.
 pub(crate) enum Fallback {
@@ -55,6 +59,8 @@ pub(crate) struct Player {
     /// Versions of objects from which the recorded call copied.
     pub(super) copied: HashSet<(String, Option<String>)>,
     state: Mutex<State>,
+    /// What is kept about the objects that the stage writes is charged here.
+    kept: Share,
 }
 
 /// The capabilities of a stage in a replay.
@@ -62,7 +68,7 @@ pub(crate) struct Player {
 pub(super) struct ReplayCapabilities(pub(super) Arc<Player>);
 
 impl Player {
-    pub(crate) fn new(record: Arc<Record>, contents: Contents, fallback: Fallback) -> Arc<Self> {
+    pub(crate) fn new(record: Arc<Record>, contents: Contents, fallback: Fallback, kept: Share) -> Arc<Self> {
         let mut by_question: HashMap<String, Vec<usize>> = HashMap::new();
         let mut copied = HashSet::new();
         for (number, call) in record.calls.iter().enumerate() {
@@ -78,7 +84,7 @@ impl Player {
         }
         let state = State { used: vec![false; record.calls.len()], ..State::default() };
         let state = Mutex::new(state);
-        Arc::new(Self { record, contents, fallback, questions: by_question, copied, state })
+        Arc::new(Self { record, contents, fallback, questions: by_question, copied, state, kept })
     }
 
     pub(crate) fn capabilities(self: &Arc<Self>) -> Capabilities {
@@ -123,9 +129,24 @@ impl Player {
         self.state().written.get(key).cloned()
     }
 
+    /// Charges what is to be kept about an object that the stage writes.
+    ///
+    /// # Errors
+    /// If there is no room.
+    pub(super) fn keep(&self, bytes: u64) -> Result<(), Failure> {
+        if self.kept.take_memory(bytes) {
+            return Ok(());
+        }
+        Err(self.diverges("write more objects, or in more parts, than a repeated call may"))
+    }
+
     /// Notes that the record has no answer; returns the failure for the stage.
     pub(super) fn diverges(&self, what: impl Into<String>) -> Failure {
-        let what = what.into();
+        let mut what = what.into();
+        if let Some((end, _)) = what.char_indices().nth(MAX_DIVERGENCE) {
+            what.truncate(end);
+            what.push('…');
+        }
         let failure = Failure::new(Case::Internal, format!("not in the record: {what}"));
         let mut state = self.state();
         if state.divergences.len() < MAX_DIVERGENCES && !state.divergences.contains(&what) {

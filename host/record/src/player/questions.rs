@@ -4,6 +4,7 @@ use stagehost_batch::Case;
 use stagehost_runtime::capability::{ObjectInfo, TranscodeJob};
 
 use crate::record_format::{Answer, HostCall, Request};
+use crate::scrub;
 
 /// Returns the text by which host calls are matched.
 pub(super) fn question(parts: &[&str]) -> String {
@@ -50,5 +51,6 @@ pub(super) fn about_job(job: &TranscodeJob) -> String {
 
 pub(super) fn about_request(request: &Request) -> String {
     let headers = serde_json::to_string(&request.headers).unwrap_or_default();
-    question(&["http", &request.method, &request.url, &headers, &request.body.sha256])
+    // Earlier hosts recorded whole URLs.
+    question(&["http", &request.method, &scrub::url(&request.url), &headers, &request.body.sha256])
 }

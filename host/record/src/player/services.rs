@@ -14,7 +14,7 @@ use stagehost_runtime::capability::{
 use super::answers::{Fallback, ReplayCapabilities};
 use super::questions::{about_job, about_request, question};
 use crate::record_format::{Answer, HostCall, Payload};
-use crate::scrub;
+use crate::requests;
 
 #[async_trait]
 impl Transcoder for ReplayCapabilities {
@@ -56,7 +56,7 @@ impl Webhook for ReplayCapabilities {
 impl Http for ReplayCapabilities {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let player = &self.0;
-        let request = scrub::request(&request);
+        let request = requests::recorded(&request);
         match (player.take(&about_request(&request)), &player.fallback) {
             (Some(HostCall::Http { answer, .. }), _) => {
                 let response = answer.to_result()?;

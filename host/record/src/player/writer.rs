@@ -13,6 +13,9 @@ use super::questions::question;
 use crate::parts::PartsBuilder;
 use crate::record_format::{HostCall, Part, Step, Write, WriteEnd, WriteFailure};
 
+/// What a written object needs in memory besides its texts, in bytes.
+const WRITTEN: u64 = 256;
+
 pub(super) struct ReplayWriter {
     player: Arc<Player>,
     object: NewObject,
@@ -96,6 +99,7 @@ impl ReplayWriter {
 impl ObjectWriter for ReplayWriter {
     async fn append(&mut self, bytes: Bytes) -> Result<(), Failure> {
         self.fails_again(Step::Append)?;
+        self.player.keep(self.parts.cost_of_append())?;
         self.parts.append(&bytes);
         self.crc32.update(&bytes);
         Ok(())
@@ -104,6 +108,7 @@ impl ObjectWriter for ReplayWriter {
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure> {
         self.fails_again(Step::AppendObject)?;
         self.check_source(key, if_match, offset.saturating_add(len)).await?;
+        self.player.keep(self.parts.cost_of_copy(key, if_match, offset))?;
         self.parts.copy(key, if_match, offset, len);
         Ok(())
     }
@@ -121,6 +126,9 @@ impl ObjectWriter for ReplayWriter {
             Some(WriteEnd::Finished { answer }) => (answer.to_result()?, true),
             _ => (ObjectInfo { bytes: total, ..self.plausible(&parts) }, false),
         };
+        let NewObject { key, content_type, fingerprint, .. } = &self.object;
+        let texts = 2 * key.len() + content_type.len() + fingerprint.as_ref().map_or(0, String::len);
+        self.player.keep(WRITTEN + texts as u64)?;
         let mut state = self.player.state();
         let before = state.written.get(&self.object.key);
         let own = WrittenObject {

@@ -74,8 +74,8 @@ impl Objects for RecordedObjects {
 struct RecordedReader {
     inner: Box<dyn ObjectReader>,
     log: Arc<CallLog>,
-    /// The number of the host call that opened it.
-    number: usize,
+    /// The number of the host call that opened it; `None` if it is not recorded.
+    number: Option<usize>,
     version: Version,
 }
 

@@ -7,7 +7,7 @@ use stagehost_batch::Failure;
 use stagehost_runtime::{CallInput, CallOutput, CallReport, CallRequest, Stage};
 
 use crate::clocks::ClockRecorder;
-use crate::log::CallLog;
+use crate::log::{CallLog, cost};
 use crate::record_format::{Context, FORMAT, Outcome, Problem, Record, Report, SeedAndReadings, StageRef};
 use crate::recording::Recording;
 use crate::timestamp::rfc3339;
@@ -49,10 +49,12 @@ pub(super) fn begin(stage: &Stage, request: &CallRequest, input: &CallInput) -> 
         // Replaced when the call has ended.
         outcome: Outcome::Failed(Problem { code: String::new(), message: String::new() }),
         report: Report::default(),
+        cut: None,
     }
 }
 
-/// Completes a record after the call. Without `clocks`, the guest saw replayed clocks, which are not recorded again.
+/// Completes a record after the call. Without `clocks`, the guest saw replayed clocks, and neither these nor the bytes that
+/// it read are recorded again.
 pub(super) fn complete(
     mut record: Record,
     log: Arc<CallLog>,
@@ -60,16 +62,20 @@ pub(super) fn complete(
     outcome: &Result<CallOutput, Failure>,
     report: &CallReport,
 ) -> Recording {
-    {
-        let mut state = log.state();
-        record.calls = std::mem::take(&mut state.calls);
-        if let Some((readings, too_many)) = clocks.map(ClockRecorder::finish) {
-            record.clocks_and_random = readings;
-            state.calls_missing = state.calls_missing.take().or(too_many);
-        }
+    if let Some(clocks) = clocks {
+        record.clocks_and_random = clocks.finish();
     }
     record.recorded_at = rfc3339(report.started_at);
     record.outcome = Outcome::of(outcome);
+    let bytes = cost(&record.outcome);
+    if !log.charge(bytes) {
+        record.outcome = Outcome::NotRecorded { bytes };
+    }
+    {
+        let mut state = log.state();
+        record.calls = std::mem::take(&mut state.calls);
+        record.cut = state.cut.or(state.contents_cut.filter(|_| clocks.is_some()));
+    }
     record.report = report.into();
     Recording { record, log }
 }

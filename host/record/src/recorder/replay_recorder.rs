@@ -12,24 +12,26 @@ use stagehost_runtime::{
 
 use super::capabilities::recorded;
 use super::record::{begin, complete};
+use crate::budget::RecordBudget;
 use crate::log::{CallLog, RecordLimits};
 use crate::record_format::Record;
 use crate::recording::Recording;
-
-/// The most entries of a repeated call, so that a stage in an endless loop cannot fill the memory.
-const MAX_ENTRIES: usize = 100_000;
 
 /// Records one call with given capabilities and clocks. The bytes that it reads are recorded already and not kept again.
 pub(crate) struct ReplayRecorder {
     pub(crate) capabilities: Capabilities,
     pub(crate) clocks_and_random: ClocksAndRandom,
+    /// How much of the repeated call is kept. A limit of zero for `bytes` is right: what it reads is recorded already.
+    pub(crate) limits: RecordLimits,
+    /// What the record is charged to.
+    pub(crate) budget: RecordBudget,
     /// Receives the recording when the call has ended.
     pub(crate) recording: Arc<Mutex<Option<Recording>>>,
 }
 
 impl Interceptor for ReplayRecorder {
     fn intercept(&self, stage: &Stage, request: &CallRequest, input: &CallInput) -> Option<Interception> {
-        let log = Arc::new(CallLog::new(RecordLimits { bytes: 0, entries: MAX_ENTRIES }));
+        let log = Arc::new(CallLog::new(self.limits, &self.budget));
         let record = begin(stage, request, input);
         let call = ReplayedCall { record, log: log.clone(), recording: self.recording.clone() };
         Some(Interception {

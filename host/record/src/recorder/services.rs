@@ -11,7 +11,7 @@ use stagehost_runtime::capability::{
 
 use crate::log::CallLog;
 use crate::record_format::{Answer, HostCall, Response};
-use crate::scrub;
+use crate::{requests, scrub};
 
 /// A service whose calls are recorded.
 pub(super) struct RecordedService<T: ?Sized> {
@@ -40,10 +40,11 @@ impl Webhook for RecordedService<dyn Webhook> {
 #[async_trait]
 impl Http for RecordedService<dyn Http> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let recorded = scrub::request(&request);
+        let recorded = requests::recorded(&request);
         self.log.body(&request.body);
         let answer = self.inner.send(request).await;
-        let response = answer.as_ref().map_err(Clone::clone).map(|response| Response {
+        let failed = |failure: &Failure| Failure::new(failure.case, scrub::text(&failure.message));
+        let response = answer.as_ref().map_err(failed).map(|response| Response {
             status: response.status,
             headers: scrub::headers(&response.headers),
             body: self.log.body(&response.body),

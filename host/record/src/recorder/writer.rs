@@ -7,14 +7,15 @@ use bytes::Bytes;
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects};
 
-use crate::log::CallLog;
+use crate::log::{CallLog, cost};
 use crate::parts::PartsBuilder;
 use crate::record_format::{Answer, HostCall, Step, Write, WriteEnd, WriteFailure};
 
 pub(super) struct RecordedWriter {
     inner: Option<Box<dyn ObjectWriter>>,
     log: Arc<CallLog>,
-    number: usize,
+    /// The number of the host call that began it; `None` if it is not recorded.
+    number: Option<usize>,
     key: String,
     parts: PartsBuilder,
 }
@@ -44,7 +45,7 @@ impl RecordedWriter {
 
     fn failed(&self, step: Step, failure: &Failure) {
         let failed = WriteFailure { step, at: self.parts.total(), problem: failure.into() };
-        self.log.change(self.number, |call| {
+        self.log.change(self.number, cost(&failed) + size_of::<WriteFailure>() as u64, |call| {
             if let HostCall::Write(write) = call {
                 write.failures.push(failed);
             }
@@ -53,8 +54,9 @@ impl RecordedWriter {
 
     /// Records the end of the object.
     fn ended(&mut self, end: WriteEnd) {
+        // The parts were charged one by one.
         let parts = std::mem::take(&mut self.parts).end();
-        self.log.change(self.number, |call| {
+        self.log.change(self.number, cost(&end), |call| {
             if let HostCall::Write(write) = call {
                 (write.parts, write.end) = (parts, end);
             }
@@ -76,7 +78,11 @@ impl ObjectWriter for RecordedWriter {
     async fn append(&mut self, bytes: Bytes) -> Result<(), Failure> {
         let answer = self.inner()?.append(bytes.clone()).await;
         match &answer {
-            Ok(()) => self.parts.append(&bytes),
+            Ok(()) => {
+                if self.log.charge(self.parts.cost_of_append()) {
+                    self.parts.append(&bytes);
+                }
+            }
             Err(failure) => self.failed(Step::Append, failure),
         }
         answer
@@ -85,7 +91,11 @@ impl ObjectWriter for RecordedWriter {
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure> {
         let answer = self.inner()?.append_object(key, if_match, offset, len).await;
         match &answer {
-            Ok(()) => self.parts.copy(key, if_match, offset, len),
+            Ok(()) => {
+                if self.log.charge(self.parts.cost_of_copy(key, if_match, offset)) {
+                    self.parts.copy(key, if_match, offset, len);
+                }
+            }
             Err(failure) => self.failed(Step::AppendObject, failure),
         }
         answer

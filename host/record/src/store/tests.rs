@@ -38,7 +38,7 @@ fn record() -> Record {
 
 /// Returns a call that has read these ranges of a file of `total` bytes.
 fn recording(total: u64, ranges: &[(u64, u64)]) -> Recording {
-    let log = Arc::new(CallLog::new(RecordLimits::default()));
+    let log = Arc::new(CallLog::new(RecordLimits::default(), &RecordBudget::default()));
     let info = ObjectInfo {
         key: KEY.to_owned(),
         bytes: total,
@@ -65,8 +65,8 @@ async fn a_long_file_is_stored_in_blobs_and_read_back_across_them() {
     // Two guests read the same file in different steps.
     let steps =
         |step: u64| -> Vec<_> { (0..total).step_by(step as usize).map(|at| (at, step.min(total - at))).collect() };
-    let name = store(&recording(total, &steps(1 << 20)), sink.as_ref()).await.unwrap();
-    let again = store(&recording(total, &steps(3_000_000)), sink.as_ref()).await.unwrap();
+    let name = store(recording(total, &steps(1 << 20)), sink.as_ref()).await.unwrap();
+    let again = store(recording(total, &steps(3_000_000)), sink.as_ref()).await.unwrap();
     assert!(name.starts_with("records/2026-01-02/job_4/X/long.mp4-") && name.ends_with("-1.json"), "{name}");
     assert!(again.ends_with("-1.2.json"), "{again}");
     assert_eq!(sink.list("blobs/").await.unwrap().len(), 3, "the same bytes are stored once");
@@ -89,7 +89,7 @@ async fn a_long_file_is_stored_in_blobs_and_read_back_across_them() {
 async fn only_bytes_that_were_read_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let sink = Folder::new(dir.path());
-    let name = store(&recording(100 << 20, &[(0, 100), (50 << 20, 200), (100, 100)]), &sink).await.unwrap();
+    let name = store(recording(100 << 20, &[(0, 100), (50 << 20, 200), (100, 100)]), &sink).await.unwrap();
     let record = StoredRecord::open(&dir.path().join(name)).unwrap().record;
     let ranges: Vec<_> = record.contents[0].ranges.iter().map(|r| (r.offset, r.blobs[0].bytes)).collect();
     assert_eq!(ranges, [(0, 200), (50 << 20, 200)]);

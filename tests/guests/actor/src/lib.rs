@@ -16,6 +16,18 @@ use toq::media::{http, keys, objects, tags};
 struct Actor;
 export!(Actor);
 
+/// Writes objects without end in sight: a few with keys of a mebibyte, and many with long ones.
+fn flood() {
+    let lengths = std::iter::repeat_n(1 << 20, 10).chain(std::iter::repeat_n(900, 40_000));
+    for (number, length) in lengths.enumerate() {
+        let key = format!("51/thumb/{number}-{}", "k".repeat(length));
+        if let Ok(writer) = Writer::create(&key, "text/plain", None) {
+            let _ = writer.append(b"x");
+            let _ = Writer::finish(writer);
+        }
+    }
+}
+
 impl Guest for Actor {
     fn process(ctx: Context, mut asset: Asset) -> Result<Asset, Failure> {
         let asked = |word: &str| ctx.config.contains(word);
@@ -43,7 +55,7 @@ impl Guest for Actor {
         let answer = http::send(
             &http::Request {
                 method: "POST".into(),
-                url: "https://api.example.org/look?page=1&X-Amz-Signature=query-secret".into(),
+                url: "https://api.example.org/look/path-secret?page=1&X-Amz-Signature=query-secret".into(),
                 headers: vec![
                     ("Authorization".into(), "Bearer header-secret".into()),
                     ("Cookie".into(), "id=cookie-secret".into()),
@@ -54,6 +66,9 @@ impl Guest for Actor {
             1000,
         )?;
 
+        if asked("flood") {
+            flood();
+        }
         let chance = RandomState::new().build_hasher().finish();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let made = format!(

@@ -1,10 +1,15 @@
-//! A guest that misbehaves as the file's name asks: `loop.jpg` loops. With any other name it behaves.
+//! A guest that misbehaves as the file's name asks, up to its first dot: `loop.jpg` and `loop.7.jpg` loop. With any other
+//! name it behaves. Where the host refuses something, it returns the refusal.
 
 wit_bindgen::generate!({ world: "thumbnails", path: "../../../wit" });
 
+mod answers;
+mod handles;
+mod keys_and_bytes;
+mod machine;
+
 use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
 use toq::media::object_writer::Writer;
-use toq::media::types::Rendition;
 use toq::media::{keys, objects};
 
 struct Hostile;
@@ -19,20 +24,33 @@ impl Guest for Hostile {
         let misbehaviour = name.split('.').next().unwrap_or_default();
         let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match misbehaviour {
-            "loop" => loop_forever(),
-            "memory" => memory_bomb(),
+            "loop" => machine::loop_forever(),
+            "memory" => machine::take_all_memory(),
+            "grow" => return Err(machine::grow_to_the_limit()),
             "stack" => {
-                overflow(std::hint::black_box(1));
+                machine::overflow(std::hint::black_box(1));
             }
             "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
             "panic" => panic!("a guest's panic, on purpose"),
             "exit" => std::process::exit(7),
-            "flood" => {
-                for line in 0..100_000 {
-                    eprintln!("line {line} of a flood");
-                }
+            "flood" => machine::flood(),
+            "chatter" => machine::write_to_the_log(16 << 20),
+            "line" => machine::write_one_line(60 << 20),
+            "progress" => machine::report_progress(100_000),
+            "random" => machine::take_random_bytes(),
+            "timers" => handles::keep_timers(),
+            "streams" => handles::keep_streams(),
+            "networks" => handles::keep_networks(),
+            "poll" => handles::poll_one_timer_many_times(1_000_000),
+            "readers" => handles::keep_readers(&asset)?,
+            "hoard" => handles::keep_writers(&asset)?,
+            "abandon" => handles::abandon_writers(&asset)?,
+            "half" => {
+                let key = keys::derive(&asset.key, keys::Area::Thumb, "half", "jpg")?;
+                let writer = Writer::create(&key, "image/jpeg", None)?;
+                writer.append(&vec![0; 4 << 20])?;
+                panic!("with a writer open");
             }
-            "rename" => asset.key = "52/raw/photo/vertical/other.jpg".into(),
             "steal" => {
                 objects::stat("52/raw/photo/vertical/other.jpg")?;
             }
@@ -42,24 +60,26 @@ impl Guest for Hostile {
             "deface" => {
                 Writer::create(&asset.key, "image/jpeg", None)?;
             }
-            "half" => {
-                let key = keys::derive(&asset.key, keys::Area::Thumb, "half", "jpg")?;
-                let writer = Writer::create(&key, "image/jpeg", None)?;
-                writer.append(&vec![0; 9 << 20])?;
-                panic!("with a writer open");
-            }
-            "hoard" => {
-                let mut writers = Vec::new();
-                for number in 0..1000 {
-                    let key = keys::derive(&asset.key, keys::Area::Thumb, &format!("hoard{number}"), "jpg")?;
-                    writers.push(Writer::create(&key, "image/jpeg", None)?);
-                }
-            }
-            "boast" => {
-                let numbered = |number: u32| rendition(&number.to_string(), &format!("51/thumb/{number}.jpg"));
-                asset.renditions = (0..100_000).map(numbered).collect();
-            }
-            "forge" => asset.renditions.push(rendition("forged", "52/thumb/theirs.jpg")),
+            "wander" => return Err(keys_and_bytes::wander(&asset.key)),
+            "keys" => return Err(keys_and_bytes::long_keys(&asset.key)),
+            "headers" => return Err(keys_and_bytes::long_headers(&asset.key)),
+            "list" => keys_and_bytes::append_at_once(&asset.key, 60 << 20)?,
+            "appends" => keys_and_bytes::append_for_ever(&asset.key)?,
+            "copies" => keys_and_bytes::copy_for_ever(&asset.key)?,
+            "edges" => keys_and_bytes::ask_at_the_edges_of_numbers(&asset.key)?,
+            "objects" => keys_and_bytes::write_objects_for_ever(&asset.key)?,
+            "looks" => keys_and_bytes::look_until_refused(&asset.key)?,
+            "stats" => keys_and_bytes::look_for_ever(),
+            "writers" => keys_and_bytes::create_with_long_keys_for_ever(),
+            "rename" => asset.key = "52/raw/photo/vertical/other.jpg".into(),
+            "recast" => answers::recast(&mut asset),
+            "forge" => answers::forge(&mut asset),
+            "boast" => answers::boast(&mut asset, 100_000),
+            "brag" => answers::boast(&mut asset, 5000),
+            "exaggerate" => answers::boast(&mut asset, 1000),
+            "title" => asset.title = Some("t".repeat(60 << 20)),
+            "message" => return Err(Failure::Corrupt("m".repeat(60 << 20))),
+            "problem" => answers::record_a_long_problem(&mut asset),
             "environment" => {
                 let seen: Vec<_> = std::env::vars().map(|(name, _)| name).collect();
                 let files = std::fs::read_dir("/").map(|d| d.count()).unwrap_or(0);
@@ -75,39 +95,4 @@ impl Guest for Hostile {
         }
         Ok(asset)
     }
-}
-
-fn rendition(name: &str, key: &str) -> Rendition {
-    Rendition {
-        name: name.into(),
-        key: key.into(),
-        content_type: "image/jpeg".into(),
-        pixels: None,
-        bytes: 1,
-        etag: "e".into(),
-        crc32: None,
-        reused: false,
-    }
-}
-
-#[inline(never)]
-fn loop_forever() {
-    let mut number = 1u64;
-    while std::hint::black_box(number) != 0 {
-        number = number.wrapping_mul(3) | 1;
-    }
-}
-
-fn memory_bomb() {
-    let mut all = Vec::new();
-    loop {
-        all.push(std::hint::black_box(vec![1u8; 16 << 20]));
-    }
-}
-
-#[inline(never)]
-#[allow(unconditional_recursion)]
-fn overflow(depth: u64) -> u64 {
-    let frame = std::hint::black_box([depth; 64]);
-    overflow(depth + 1) + frame[depth as usize % 64]
 }

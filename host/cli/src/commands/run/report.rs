@@ -5,7 +5,7 @@ use std::path::Path;
 
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Map, Value, json};
-use stagehost_batch::{Asset, Batch};
+use stagehost_batch::{Asset, Batch, MediaType, Problem};
 
 use super::timing::Timing;
 use crate::console::table::{self, table};
@@ -95,15 +95,18 @@ fn assets(batch: &Batch) -> Table {
             Cell::new(asset.content_type.as_deref().unwrap_or("?")),
             Cell::new(asset.bytes.map_or_else(|| "?".into(), size)).set_alignment(CellAlignment::Right),
             Cell::new(asset.pixels.map_or_else(String::new, |p| format!("{}×{}", p.width, p.height))),
-            Cell::new(result(asset)),
+            Cell::new(result(asset, &batch.problems)),
         ]);
     }
     table
 }
 
-fn result(asset: &Asset) -> String {
+fn result(asset: &Asset, problems: &[Problem]) -> String {
     if let Some(problem) = &asset.problem {
         return format!("✗ {}: {}", problem.code, problem.message);
+    }
+    if let Some(problem) = not_made(asset, problems) {
+        return format!("✗ nothing was made of it: {} failed", problem.state);
     }
     let reused = asset.renditions.iter().filter(|rendition| rendition.reused).count();
     let names: Vec<_> = asset.renditions.iter().map(|rendition| rendition.name.as_str()).collect();
@@ -112,6 +115,12 @@ fn result(asset: &Asset) -> String {
         (false, true) => format!("✓ {} (up to date)", names.join(", ")),
         (false, false) => format!("✓ {}", names.join(", ")),
     }
+}
+
+/// Returns the failure of a state because of which nothing was made of a photo or a video. The file itself has no problem.
+fn not_made<'a>(asset: &Asset, problems: &'a [Problem]) -> Option<&'a Problem> {
+    // Nothing is made of a document in any case.
+    problems.first().filter(|_| asset.renditions.is_empty() && asset.media_type != MediaType::ProjectDoc)
 }
 
 fn bundles(batch: &Batch) -> Table {
@@ -133,7 +142,8 @@ fn sums(batch: &Batch) -> String {
     let renditions = batch.assets.iter().flat_map(|asset| &asset.renditions);
     let (reused, made): (Vec<_>, Vec<_>) = renditions.partition(|rendition| rendition.reused);
     let (kept, composed): (Vec<_>, Vec<_>) = batch.bundles.iter().partition(|bundle| bundle.reused);
-    let failed = batch.assets.iter().filter(|asset| asset.problem.is_some()).count();
+    let failed = batch.assets.iter().filter(|a| a.problem.is_some() || not_made(a, &batch.problems).is_some());
+    let failed = failed.count();
     format!(
         "{} files, {failed} failed; renditions: {} made, {} up to date; bundles: {} made, {} up to date",
         batch.assets.len(),
@@ -146,4 +156,30 @@ fn sums(batch: &Batch) -> String {
 
 fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use stagehost_batch::{Id, Listing, ListingField};
+
+    use super::*;
+
+    #[test]
+    fn a_video_of_which_nothing_was_made_has_failed_although_it_has_no_problem_itself() {
+        let mut batch = Batch::new(Listing { id: Id::Number(1), field: ListingField::ListingId });
+        batch.assets = vec![
+            Asset::new("1/raw/video/vertical/2026-01-01/walk.mp4", MediaType::VideoVertical),
+            Asset::new("1/raw/project/doc/2026-01-01/plan.pdf", MediaType::ProjectDoc),
+        ];
+        let results = |batch: &Batch| -> Vec<String> {
+            batch.assets.iter().map(|asset| result(asset, &batch.problems)).collect()
+        };
+        assert_eq!(results(&batch), ["✓", "✓"]);
+        assert!(sums(&batch).starts_with("2 files, 0 failed"), "{}", sums(&batch));
+
+        let (state, code) = ("ProcessVideos".to_owned(), "States.Timeout".to_owned());
+        batch.problems.push(Problem { state, code, message: String::new() });
+        assert_eq!(results(&batch), ["✗ nothing was made of it: ProcessVideos failed", "✓"]);
+        assert!(sums(&batch).starts_with("2 files, 1 failed"), "{}", sums(&batch));
+    }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::intake::Intake;
@@ -22,14 +24,21 @@ pub async fn upload(pipeline: &Pipeline, intake: &Intake, printer: &Printer) -> 
         if !there {
             let body = ByteStream::from_path(file).await.with_context(|| format!("cannot read {}", file.display()))?;
             let put = pipeline.clients.s3.put_object().bucket(&pipeline.aws.options().bucket).key(key).body(body);
-            put.send()
-                .await
-                .map_err(|e| anyhow!("cannot upload {key}: {}", aws_sdk_s3::error::DisplayErrorContext(e)))?;
+            put.send().await.map_err(|error| anyhow!("cannot upload {key}: {}", sentence(&error)))?;
         }
         bar.inc(file.metadata().map_or(0, |m| m.len()));
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Returns an error of a local service as a sentence.
+fn sentence<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    match (error.code(), error.message()) {
+        (Some("StorageFull"), Some(message)) => format!("{message}; make room, and run it again"),
+        (_, Some(message)) => message.to_owned(),
+        (_, None) => DisplayErrorContext(error).to_string(),
+    }
 }
 
 /// Whether two files hold the same bytes.

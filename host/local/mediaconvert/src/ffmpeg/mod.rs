@@ -1,6 +1,7 @@
 //! ffmpeg and ffprobe as confined processes.
 
 mod command;
+mod group;
 mod media;
 mod probe;
 mod process;

@@ -1,4 +1,4 @@
-//! Running one of the programs: confined, with a deadline, and killed when the caller is dropped.
+//! Running one of the programs: confined, with a deadline, and killed with its children when the caller is dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use super::group::{Group, lead};
 
 /// The bytes to keep from the end of standard error, where the reason of a failure is.
 const STDERR_TAIL: usize = 4096;
@@ -15,6 +18,8 @@ const STDERR_TAIL: usize = 4096;
 pub(crate) struct Limits {
     /// The longest run time.
     pub(crate) wall: Duration,
+    /// The longest time without a report on standard output, for a program that reports regularly.
+    pub(crate) silence: Option<Duration>,
     /// Bytes of address space (Linux).
     pub(crate) memory: u64,
     /// Bytes of each file that it writes (Linux).
@@ -33,12 +38,17 @@ pub(crate) enum ToolError {
     Start { program: String, source: std::io::Error },
     #[error("{program} was stopped because it took longer than {} s", wall.as_secs())]
     TimedOut { program: String, wall: Duration },
+    #[error("{program} was stopped because it has reported nothing for {} s", silence.as_secs())]
+    Silent { program: String, silence: Duration },
     #[error("{program} ended with {status}{}", if stderr.is_empty() { String::new() } else { format!(": {stderr}") })]
     Failed { program: String, status: ExitStatus, stderr: String },
 }
 
+/// The longest wait for the end of a program that was killed.
+const REAPING: Duration = Duration::from_secs(5);
+
 /// Runs `program` in `folder` with these arguments and without the environment. Passes its standard output to
-/// `on_stdout`. Dropping the future kills the process.
+/// `on_stdout`. Its children end with it, and dropping the future kills all of them.
 ///
 /// # Errors
 /// [`ToolError`].
@@ -65,47 +75,74 @@ pub(crate) async fn run(
             command.env(variable, value);
         }
     }
+    lead(&mut command);
     let mut child = command.spawn().map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound if folder.is_dir() => ToolError::Missing { program: name.clone() },
         _ => ToolError::Start { program: name.clone(), source },
     })?;
     confine(&child, limits);
+    let mut group = Group::of(&child);
 
     let mut tail = Tail::default();
-    let ended = tokio::time::timeout(limits.wall, follow(&mut child, &mut on_stdout, &mut tail)).await;
-    match ended {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(ToolError::Failed { program: name, status, stderr: tail.text(folder) }),
+    let following = follow(&mut child, &mut group, limits.silence, &mut on_stdout, &mut tail);
+    match tokio::time::timeout(limits.wall, following).await {
+        Ok(Ok(Some(status))) if status.success() => Ok(()),
+        Ok(Ok(Some(status))) => Err(ToolError::Failed { program: name, status, stderr: tail.text(folder) }),
+        Ok(Ok(None)) => {
+            end(&mut child, &mut group).await;
+            Err(ToolError::Silent { program: name, silence: limits.silence.unwrap_or_default() })
+        }
         Ok(Err(source)) => Err(ToolError::Start { program: name, source }),
         Err(_) => {
-            // Waits for the end of the process, so that its folder can be removed.
-            let _ = child.kill().await;
+            end(&mut child, &mut group).await;
             Err(ToolError::TimedOut { program: name, wall: limits.wall })
         }
     }
 }
 
-/// Reads both outputs until the process closes them, then waits for its end and returns its status.
+/// Kills a program with its children, and waits for its end, so that its folder can be removed.
+async fn end(child: &mut Child, group: &mut Group) {
+    group.end();
+    // One that hangs in the kernel cannot be waited for.
+    let _ = tokio::time::timeout(REAPING, child.kill()).await;
+}
+
+/// Reads both outputs until the process has ended and nobody writes to them. Returns its status; `None` if it was silent
+/// for too long.
 async fn follow(
     child: &mut Child,
+    group: &mut Group,
+    silence: Option<Duration>,
     on_stdout: &mut (impl FnMut(&[u8]) + Send),
     tail: &mut Tail,
-) -> std::io::Result<ExitStatus> {
+) -> std::io::Result<Option<ExitStatus>> {
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = ([0; 4096], [0; 4096]);
-    while stdout.is_some() || stderr.is_some() {
+    let mut status = None;
+    let mut heard = Instant::now();
+    while status.is_none() || stdout.is_some() || stderr.is_some() {
+        let too_long = heard + silence.unwrap_or_default();
         tokio::select! {
             read = read_some(&mut stdout, &mut out), if stdout.is_some() => match read? {
                 0 => stdout = None,
-                count => on_stdout(out.get(..count).unwrap_or_default()),
+                count => {
+                    heard = Instant::now();
+                    on_stdout(out.get(..count).unwrap_or_default());
+                }
             },
             read = read_some(&mut stderr, &mut err), if stderr.is_some() => match read? {
                 0 => stderr = None,
                 count => tail.push(err.get(..count).unwrap_or_default()),
             },
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended?);
+                // What it has started would keep the outputs open.
+                group.end();
+            }
+            () = tokio::time::sleep_until(too_long), if silence.is_some() && status.is_none() => return Ok(None),
         }
     }
-    child.wait().await
+    Ok(status)
 }
 
 async fn read_some(from: &mut Option<impl AsyncReadExt + Unpin>, into: &mut [u8]) -> std::io::Result<usize> {
@@ -172,7 +209,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const LIMITS: Limits = Limits { wall: Duration::from_secs(60), memory: 1 << 32, file: 1 << 20 };
+    const LIMITS: Limits = Limits { wall: Duration::from_secs(60), silence: None, memory: 1 << 32, file: 1 << 20 };
 
     fn shell(script: &str) -> Vec<std::ffi::OsString> {
         vec!["-c".into(), script.into()]
@@ -211,6 +248,78 @@ mod tests {
         let limits = Limits { wall: Duration::from_millis(50), ..LIMITS };
         let error = run(Path::new("/bin/sh"), &shell("sleep 600"), folder.path(), &limits, |_| {}).await.unwrap_err();
         assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
+    }
+
+    /// Returns a script that starts a child, writes the child's process id to the file `child`, and hangs.
+    fn hanging() -> Vec<std::ffi::OsString> {
+        shell("sleep 600 & echo $! > child.new; mv child.new child; wait")
+    }
+
+    /// Returns whether the child of [`hanging`] runs. Waits until it has begun.
+    async fn child(folder: &Path) -> u32 {
+        loop {
+            if let Ok(text) = std::fs::read_to_string(folder.join("child")) {
+                return text.trim().parse().unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until a process is gone; a zombie of a foreign parent counts as gone.
+    #[cfg(target_os = "linux")]
+    async fn gone(pid: u32) {
+        for _ in 0..2000 {
+            match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) if !stat.contains(") Z ") => tokio::time::sleep(Duration::from_millis(5)).await,
+                _ => return,
+            }
+        }
+        panic!("process {pid} still runs");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_program_that_hangs_is_ended_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let silence = Some(Duration::from_millis(500));
+        for (limits, silent) in
+            [(Limits { silence, ..LIMITS }, true), (Limits { wall: Duration::from_millis(500), ..LIMITS }, false)]
+        {
+            let result = run(Path::new("/bin/sh"), &hanging(), folder.path(), &limits, |_| {}).await;
+            let error = result.unwrap_err();
+            assert_eq!(matches!(error, ToolError::Silent { .. }), silent, "{error}");
+            gone(child(folder.path()).await).await;
+            std::fs::remove_file(folder.path().join("child")).unwrap();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_children_of_a_dropped_run_end_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = hanging();
+        let running = run(Path::new("/bin/sh"), &arguments, folder.path(), &LIMITS, |_| {});
+        let pid = tokio::select! {
+            _ = running => panic!("it hangs"),
+            pid = child(folder.path()) => pid,
+        };
+        gone(pid).await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_child_that_outlives_the_program_is_ended_and_the_programs_status_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let leaving = shell("sleep 600 & echo $! > child; exit 0");
+        run(Path::new("/bin/sh"), &leaving, folder.path(), &LIMITS, |_| {}).await.unwrap();
+        gone(child(folder.path()).await).await;
+    }
+
+    #[tokio::test]
+    async fn a_program_that_reports_regularly_is_not_silent() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { silence: Some(Duration::from_secs(20)), ..LIMITS };
+        run(Path::new("/bin/sh"), &shell("echo one; sleep 1; echo two"), folder.path(), &limits, |_| {}).await.unwrap();
     }
 
     #[tokio::test]

@@ -4,4 +4,5 @@ mod event;
 pub(crate) mod job;
 pub(crate) mod job_table;
 pub(crate) mod runner;
+pub(crate) mod scratch;
 pub(crate) mod template;

@@ -1,14 +1,16 @@
 //! Running one job: fetch, probe, transcode, store.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::event::Change;
 use super::job::{FinishedOutput, JobError, JobStatus, Phase};
 use super::job_table::JobTable;
+use super::scratch::ScratchFolder;
 use crate::ffmpeg::{self, Limits, Media, Progress, ToolError};
 use crate::settings::{Location, Plan};
 use crate::storage::StorageError;
@@ -31,6 +33,9 @@ mod code {
     pub(super) const UNKNOWN: u32 = 1999;
 }
 
+/// The longest time for reading the headers of a file.
+const PROBING: Duration = Duration::from_secs(60);
+
 /// The percentage of progress for transcoding; the rest is for storing.
 const TRANSCODING_SHARE: u32 = 95;
 
@@ -47,6 +52,7 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
         // A job that has ended is not cancelled.
         biased;
         result = work => Some(result),
+        error = lost(&jobs, &id) => Some(Err(error)),
         _ = cancel.wait_for(|cancelled| *cancelled) => None,
     };
     let (status, error, outputs) = match ended {
@@ -60,16 +66,34 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
     jobs.end(&id, status, error, outputs).await;
 }
 
+/// Returns when a bucket of the job has gone, which a job of hours would notice only at its end.
+async fn lost(jobs: &JobTable, id: &str) -> JobError {
+    let plan = jobs.plan(id);
+    let files = plan.iter().flat_map(|plan| plan.outputs().map(|output| &output.file).chain([&plan.input.file]));
+    let buckets: BTreeSet<_> = files.map(|file| file.bucket.clone()).collect();
+    loop {
+        tokio::time::sleep(jobs.options.look).await;
+        for bucket in &buckets {
+            if let Err(StorageError::NotFound(reason)) = jobs.storage.check(bucket).await {
+                return fail(code::NOT_FOUND, format!("The bucket {bucket} has gone while the job ran: {reason}"));
+            }
+        }
+    }
+}
+
 async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<FinishedOutput>>, JobError> {
     // Dropped last, after the process that writes into it has been killed.
-    let scratch = tempfile::Builder::new()
-        .prefix("mediaconvert-")
-        .tempdir()
+    let scratch = ScratchFolder::new()
         .map_err(|error| fail(code::UNKNOWN, format!("no scratch folder could be made: {error}")))?;
     // Canonical, so that the paths in ffmpeg's messages begin with this one.
     let folder = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
     let options = &jobs.options;
-    let limits = Limits { wall: options.timeout, memory: options.memory, file: options.largest_output };
+    let limits = Limits {
+        wall: PROBING.min(options.timeout),
+        silence: None,
+        memory: options.memory,
+        file: options.largest_output,
+    };
 
     let source = &plan.input.file;
     let input = jobs
@@ -83,7 +107,12 @@ async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<Fin
     check(&media, source)?;
 
     jobs.phase(id, Phase::Transcoding, 0).await;
-    let outputs = transcode(jobs, id, plan, &media, &input, &folder, &limits).await?;
+    let transcoding = Limits {
+        wall: longest(media.duration, plan.outputs().count()).min(options.timeout),
+        silence: Some(options.silence),
+        ..limits
+    };
+    let outputs = transcode(jobs, id, plan, &media, &input, &folder, &transcoding).await?;
     let mut finished = measure(jobs, plan, &media, &outputs, &folder, &limits).await?;
 
     jobs.phase(id, Phase::Uploading, TRANSCODING_SHARE).await;
@@ -96,6 +125,17 @@ async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<Fin
     }
     // Grouped as in the settings.
     Ok(plan.groups.iter().map(|group| finished.drain(..group.len().min(finished.len())).collect()).collect())
+}
+
+/// Returns the longest time for transcoding a film of `duration` microseconds: a minute, and thirty times the film's length
+/// for every output. A slow machine needs a third of that for the largest film. Without a length there is no such limit.
+fn longest(duration: u64, outputs: usize) -> Duration {
+    if duration == 0 {
+        return Duration::MAX;
+    }
+    let film = Duration::from_micros(duration);
+    let outputs = u32::try_from(outputs).unwrap_or(u32::MAX).max(1);
+    Duration::from_secs(60).saturating_add(film.saturating_mul(outputs.saturating_mul(30)))
 }
 
 fn check(media: &Media, source: &Location) -> Result<(), JobError> {
@@ -201,7 +241,7 @@ fn tool_code(error: &ToolError, failed: u32) -> u32 {
         ToolError::Failed { .. } => failed,
         // Without ffmpeg, no codec is supported.
         ToolError::Missing { .. } => code::CODEC,
-        ToolError::Start { .. } | ToolError::TimedOut { .. } => code::UNKNOWN,
+        ToolError::Start { .. } | ToolError::TimedOut { .. } | ToolError::Silent { .. } => code::UNKNOWN,
     }
 }
 
@@ -216,4 +256,16 @@ fn storage_error(what: &str, location: &Location, error: StorageError) -> JobErr
 
 fn fail(code: u32, message: String) -> JobError {
     JobError { code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_for_a_film_follows_from_its_length() {
+        assert_eq!(longest(5_000_000, 2), Duration::from_secs(60 + 300));
+        assert_eq!(longest(0, 2), Duration::MAX, "the length is unknown");
+        assert_eq!(longest(u64::MAX, usize::MAX), longest(u64::MAX, usize::MAX), "nothing overflows");
+    }
 }

@@ -23,6 +23,11 @@ impl Folder {
 
 #[async_trait::async_trait]
 impl Storage for Folder {
+    async fn check(&self, bucket: &str) -> Result<(), StorageError> {
+        let found = self.0.join(bucket).is_dir();
+        found.then_some(()).ok_or_else(|| StorageError::NotFound(format!("there is no bucket {bucket}")))
+    }
+
     async fn fetch(&self, bucket: &str, key: &str, _: &Path) -> Result<PathBuf, StorageError> {
         let path = self.path(bucket, key);
         if path.is_file() { Ok(path) } else { Err(StorageError::NotFound(format!("{key} is not in {bucket}"))) }

@@ -18,7 +18,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, StdError};
 use tokio::task::JoinHandle;
 
 use crate::digest::{BUFFER, Digests, Hasher, WantedAlgorithms};
-use crate::error::{custom_error, refuse};
+use crate::error::{custom_error, io_error, refuse};
 use crate::http::chunked::ChunkedError;
 
 /// The largest body of one request, in bytes: S3's limit for an object or a part.
@@ -93,7 +93,7 @@ impl Sink {
 
 async fn written(writing: JoinHandle<io::Result<Sink>>) -> S3Result<Sink> {
     let result = writing.await.map_err(S3Error::internal_error)?;
-    result.map_err(|error| s3s::s3_error!(InternalError, "the body could not be written: {error}"))
+    result.map_err(|error| io_error("the body could not be written", error))
 }
 
 /// Returns the error for a body that could not be read to its end, or that does not match its headers.

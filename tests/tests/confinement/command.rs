@@ -1,10 +1,9 @@
-//! Components that misbehave: each breach is a typed failure of its own file within the deadline, and other files are not
-//! affected.
-#![allow(clippy::unwrap_used)]
+//! The same by the real command, over the real client of S3: each breach is a typed failure of its own file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::case::AT_ONCE;
 use stagehost_tests::measured::{Measured, measured};
 use stagehost_tests::{file, guest, run, run_command};
 
@@ -35,7 +34,7 @@ fn every_breach_is_a_typed_failure_of_that_file_alone() {
         ("loop", "Stage.Timeout", "2000 ms"),
         ("sleep", "Stage.Timeout", "2000 ms"),
         ("memory", "Stage.OutOfMemory", "64 MiB"),
-        ("stack", "Stage.Trapped", "hostile::overflow"),
+        ("stack", "Stage.Trapped", "hostile::machine::overflow"),
         ("panic", "Stage.Trapped", "a guest's panic, on purpose"),
         ("exit", "Stage.Trapped", "exit"),
         ("steal", "Stage.Denied", "52/raw/"),
@@ -43,7 +42,14 @@ fn every_breach_is_a_typed_failure_of_that_file_alone() {
         ("deface", "Stage.Denied", "51/raw/"),
         ("forge", "Stage.Denied", "52/thumb/"),
         ("rename", "Stage.Internal", "52/raw/"),
-        ("boast", "Stage.Internal", "claims 100000 renditions"),
+        ("boast", "Stage.TooLarge", AT_ONCE),
+        ("exaggerate", "Stage.Internal", "claims 1000 renditions"),
+        ("title", "Stage.TooLarge", AT_ONCE),
+        ("edges", "Stage.TooLarge", "limits.quotas.bytesWritten"),
+        ("keys", "Stage.Internal", "all 17 refused as invalid-input"),
+        ("wander", "Stage.Internal", "all 120 refused as denied"),
+        ("readers", "Stage.InvalidInput", "16 objects are open already"),
+        ("timers", "Stage.Trapped", "resource table has no free keys"),
         ("hoard", "Stage.InvalidInput", "16 objects"),
         ("half", "Stage.Trapped", "with a writer open"),
         ("environment", "Stage.Internal", "variables [], files 0"),
