@@ -44,6 +44,7 @@ impl Desk {
             .args(arguments)
             .env("STAGEHOST_KEYS", self.path("keys"))
             .env("STAGEHOST_REGISTRY", self.path("registry"))
+            .env("USER", "operator")
             .env_remove("TRUSTED_KEYS")
             .env_remove("STAGEHOST_KEY")
             .envs(environment.iter().copied())

@@ -17,7 +17,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use stagehost_runtime::capability::Capabilities;
-use stagehost_storage::{Bucket, Folder, Location, Storage};
+use stagehost_storage::{Bucket, Folder, GrowingNumber, Location, Storage};
 
 use crate::callback::secret_rotation::AwsSecret;
 use crate::callback::secret_store::SecretStore;
@@ -30,6 +30,8 @@ use crate::objects::bucket::MediaBucket;
 use crate::objects::s3_objects::S3Objects;
 use crate::options::AwsOptions;
 use crate::outside::http::HttpClient;
+use crate::services::endpoints::Endpoints;
+use crate::services::parameter::{ParameterArn, ParameterNumber};
 use crate::services::queue::Queues;
 
 /// The SDK's clients for one set of options. Cheap to clone.
@@ -43,6 +45,7 @@ pub struct Clients {
     pub states: aws_sdk_sfn::Client,
     options: Arc<AwsOptions>,
     queues: Arc<Queues>,
+    pins_floor: Option<Arc<ParameterNumber>>,
     bucket: MediaBucket,
 }
 
@@ -75,6 +78,10 @@ impl Clients {
             mediaconvert: aws_sdk_mediaconvert::Client::from_conf(mediaconvert.build()),
             states: aws_sdk_sfn::Client::from_conf(states.build()),
             queues: Arc::new(Queues::new(config, &options.endpoints)),
+            pins_floor: options
+                .pins_floor
+                .clone()
+                .map(|arn| Arc::new(ParameterNumber::new(config, arn, &options.endpoints))),
             options: Arc::new(options),
         }
     }
@@ -114,6 +121,11 @@ impl Clients {
         Tickets::new(self.bucket.clone(), self.states.clone(), self.options.mediaconvert.receipt_settings())
     }
 
+    /// Returns the lowest revision of the pins that may be in force, as a parameter holds it; `None` if none is named.
+    pub fn pins_floor(&self) -> Option<Arc<dyn GrowingNumber>> {
+        self.pins_floor.clone().map(|floor| floor as Arc<dyn GrowingNumber>)
+    }
+
     /// Returns the queues that messages come from.
     pub fn queues(&self) -> Arc<Queues> {
         self.queues.clone()
@@ -128,7 +140,10 @@ impl Clients {
             objects: Arc::new(self.objects()),
             transcoder: Arc::new(self.transcoder()),
             webhook: Arc::new(SignedWebhook::new(self.options.webhook.clone())?),
-            http: Arc::new(HttpClient::new()?),
+            http: Arc::new(match self.options.loopback_denied {
+                true => HttpClient::without_loopback()?,
+                false => HttpClient::new()?,
+            }),
         })
     }
 }
@@ -146,6 +161,11 @@ pub async fn storage_from_env(location: &Location) -> Arc<dyn Storage> {
             Arc::new(Bucket::new(aws_sdk_s3::Client::from_conf(s3), bucket, prefix, key))
         }
     }
+}
+
+/// Returns the number in the parameter `arn`, for callers that need nothing else of AWS. No request is sent.
+pub async fn number_from_env(arn: &ParameterArn) -> Arc<dyn GrowingNumber> {
+    Arc::new(ParameterNumber::new(&config_from_env().await, arn.clone(), &Endpoints::default()))
 }
 
 async fn config_from_env() -> SdkConfig {

@@ -30,6 +30,12 @@ pub enum ConfigError {
          arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"
     )]
     SecretArn(String),
+    /// Not the ARN of a parameter.
+    #[error(
+        "{0:?} is not the ARN of a parameter with the lowest revision of the pins (PINS_FLOOR); it must be \
+         arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"
+    )]
+    FloorArn(String),
     /// The HTTP client could not be made.
     #[error("no HTTP client: {0}; check that root certificates are installed on this machine")]
     Tls(String),

@@ -9,6 +9,7 @@ use crate::callback::webhook::WebhookOptions;
 use crate::error::ConfigError;
 use crate::jobs::transcoder::MediaConvertOptions;
 use crate::services::endpoints::Endpoints;
+use crate::services::parameter::ParameterArn;
 
 /// Options of the host on AWS, except for credentials and region, which are part of the SDK's configuration.
 #[derive(Clone, Debug, Default)]
@@ -28,12 +29,17 @@ pub struct AwsOptions {
     pub webhook: WebhookOptions,
     /// The ARN of the secret that signs callbacks. Used unless [`WebhookOptions::secret`] is given.
     pub callback_secret: Option<SecretArn>,
+    /// The ARN of the parameter with the lowest revision of the pins that may be in force.
+    pub pins_floor: Option<ParameterArn>,
+    /// Whether stages must not call this machine. They must not on Lambda, whose runtime API is there.
+    pub loopback_denied: bool,
 }
 
 impl AwsOptions {
     /// Reads the options from a Lambda function's environment: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`,
     /// `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`, `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`,
-    /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`. Outside Lambda, that is without
+    /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`, `PINS_FLOOR`. Where `AWS_LAMBDA_RUNTIME_API` is set, stages
+    /// must not call this machine. Outside Lambda, that is without
     /// `AWS_LAMBDA_FUNCTION_NAME`, `CALLBACK_SECRET` may contain the secret itself. An empty variable counts as absent.
     ///
     /// # Errors
@@ -76,6 +82,8 @@ impl AwsOptions {
             mediaconvert,
             webhook,
             callback_secret,
+            pins_floor: get("PINS_FLOOR").map(|arn| ParameterArn::parse(&arn)).transpose()?,
+            loopback_denied: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             ..Self::default()
         })
     }
@@ -95,6 +103,12 @@ mod tests {
     #[test]
     fn a_host_without_a_bucket_does_not_start_and_the_error_names_the_variable() {
         assert!(from(&[("MEDIA_BUCKET", " ")]).unwrap_err().to_string().contains("MEDIA_BUCKET"));
+    }
+
+    #[test]
+    fn stages_must_not_call_this_machine_where_the_runtime_api_is() {
+        assert!(!from(&[("MEDIA_BUCKET", "b")]).unwrap().loopback_denied);
+        assert!(from(&[("MEDIA_BUCKET", "b"), ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")]).unwrap().loopback_denied);
     }
 
     #[test]

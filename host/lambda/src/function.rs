@@ -14,7 +14,7 @@ use stagehost_dispatch::{
     ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages,
     RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
 };
-use stagehost_pins::{FilePins, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
+use stagehost_pins::{FilePins, Floor, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
 use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
@@ -65,13 +65,15 @@ impl Function {
             tracing::warn!(%error, "no segments are sent");
             None
         });
-        let telemetry = Arc::new(Telemetry::new(settings.environment, stdout).with_xray(xray));
+        let telemetry = Arc::new(Telemetry::new(settings.environment.clone(), stdout).with_xray(xray));
         let watcher = watcher(telemetry.clone());
         let pins: Arc<dyn PinSource> = match settings.pins {
             PinsPlace::File(file) => Arc::new(FilePins::new(file, watcher.clone())),
             PinsPlace::Store(location) => {
-                let store = PinStore::new(clients.storage(&location), settings.trusted);
-                Arc::new(StoredPins::new(store, settings.pins_max_age, watcher.clone()))
+                let store =
+                    PinStore::new(clients.storage(&location), settings.trusted).for_environment(&settings.environment);
+                let floor = Floor::new(settings.pins_min_revision, clients.pins_floor());
+                Arc::new(StoredPins::not_below(store, floor, settings.pins_max_age, watcher.clone()))
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -32,13 +32,15 @@ pub struct Settings {
     pub registry: Option<Location>,
     /// `TRUSTED_KEYS`: the keys whose signatures are accepted on documents from a store.
     pub trusted: TrustedKeys,
+    /// `PINS_MIN_REVISION`: the lowest revision of pins in a store that may be in force.
+    pub pins_min_revision: u64,
     /// `PINS_MAX_AGE`, in seconds.
     pub pins_max_age: Duration,
     /// `ARTIFACTS`: the folder of precompiled stages.
     pub artifacts: PathBuf,
     /// `STATE_MACHINE_ARN`; without it queue messages are refused.
     pub state_machine: Option<String>,
-    /// `ENV`: the environment's name in metrics.
+    /// `ENV`: the environment's name, in metrics and in the pins of a store.
     pub environment: String,
     /// Memory for all guests together, in MiB.
     pub guest_memory_mib: u32,
@@ -74,20 +76,30 @@ impl Settings {
                  list` shows public keys"
             );
         }
+        let environment = get("ENV");
+        if environment.is_none() && matches!(pins, PinsPlace::Store(_)) {
+            bail!(
+                "PINS names a store, but ENV does not say which environment this is; pins are signed for one environment, \
+                 and `stagehost pins show` prints its name"
+            );
+        }
         let number = |name: &str| {
             let text = get(name);
-            text.map(|text| text.parse::<u32>().with_context(|| format!("{name} is {text:?}; expected a whole number")))
+            text.map(|text| text.parse::<u64>().with_context(|| format!("{name} is {text:?}; expected a whole number")))
                 .transpose()
         };
         let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
+        let memory = u32::try_from(memory).unwrap_or(u32::MAX);
         Ok(Self {
             pins,
             registry,
             trusted,
-            pins_max_age: number("PINS_MAX_AGE")?.map_or(PINS_MAX_AGE, |age| Duration::from_secs(age.into())),
+            pins_min_revision: number("PINS_MIN_REVISION")?.unwrap_or_default(),
+            pins_max_age: number("PINS_MAX_AGE")?
+                .map_or(PINS_MAX_AGE, |age| Duration::from_secs(u32::try_from(age).unwrap_or(u32::MAX).into())),
             artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
             state_machine: get("STATE_MACHINE_ARN"),
-            environment: get("ENV").unwrap_or_else(|| "unknown".to_owned()),
+            environment: environment.unwrap_or_else(|| "unknown".to_owned()),
             guest_memory_mib: memory.saturating_sub(HOST_MEMORY_MIB).max(memory / 4).max(1),
             aws: AwsOptions::from_lookup(&lookup)?,
         })
@@ -115,7 +127,8 @@ mod tests {
         let settings = from(&[]).unwrap();
         assert_eq!(settings.pins, PinsPlace::File("/var/task/pins.json".into()));
         assert_eq!(settings.artifacts, PathBuf::from("/var/task/stages"));
-        let store = [("PINS", "s3://bucket/some/pins/"), ("PINS_MAX_AGE", "0"), ("TRUSTED_KEYS", KEY)];
+        let store =
+            [("PINS", "s3://bucket/some/pins/"), ("PINS_MAX_AGE", "0"), ("TRUSTED_KEYS", KEY), ("ENV", "staging")];
         let settings = from(&store).unwrap();
         assert_eq!(
             settings.pins,
@@ -125,10 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_pins_needs_the_environments_name() {
+        let error = from(&[("PINS", "s3://bucket/pins"), ("TRUSTED_KEYS", KEY)]).unwrap_err().to_string();
+        assert!(error.contains("ENV does not say"), "{error}");
+        assert!(from(&[("PINS", "own.json")]).is_ok(), "a file is not signed");
+    }
+
+    #[test]
     fn an_invalid_variable_is_named_in_the_error() {
-        for (name, value) in
-            [("PINS", "s3://"), ("PINS_MAX_AGE", "soon"), ("MEDIA_BUCKET", ""), ("TRUSTED_KEYS", "ed25519:no")]
-        {
+        for (name, value) in [
+            ("PINS", "s3://"),
+            ("PINS_MAX_AGE", "soon"),
+            ("PINS_MIN_REVISION", "-1"),
+            ("PINS_FLOOR", "/a/name"),
+            ("MEDIA_BUCKET", ""),
+            ("TRUSTED_KEYS", "ed25519:no"),
+        ] {
             let error = format!("{:#}", from(&[(name, value)]).unwrap_err());
             assert!(error.contains(name), "{error}");
         }
@@ -139,7 +164,7 @@ mod tests {
         for name in ["PINS", "REGISTRY"] {
             let error = from(&[(name, "s3://bucket/place")]).unwrap_err().to_string();
             assert!(error.contains("TRUSTED_KEYS") && error.contains(name), "{error}");
-            assert!(from(&[(name, "s3://bucket/place"), ("TRUSTED_KEYS", KEY)]).is_ok());
+            assert!(from(&[(name, "s3://bucket/place"), ("TRUSTED_KEYS", KEY), ("ENV", "staging")]).is_ok());
         }
     }
 

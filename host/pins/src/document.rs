@@ -17,6 +17,9 @@ use crate::limits::BatchLimits;
 pub struct Pins {
     /// The number of this revision. It grows with every change.
     pub revision: u64,
+    /// The environment that these pins are for, such as `staging`; absent only in the pins of a package, which are not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Who made this revision and why; absent in the pins of a package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
@@ -173,6 +176,41 @@ pub enum PinError {
         /// The revision in it.
         found: u64,
     },
+    /// They are signed for another environment.
+    #[error(
+        "the pins at {place} are signed for the environment {found}, but this is {own}: they belong elsewhere, or the name \
+         of this environment is wrong (ENV of a host, --environment of a command)"
+    )]
+    Environment {
+        /// File or object.
+        place: String,
+        /// The environment that they name.
+        found: String,
+        /// The environment of the reader.
+        own: String,
+    },
+    /// They name no environment.
+    #[error(
+        "the pins at {place} are signed for no environment, so they could be those of another; `stagehost pins resign \
+         --environment NAME` signs them again"
+    )]
+    NoEnvironment {
+        /// File or object.
+        place: String,
+    },
+    /// An older revision than the lowest that a process may start with.
+    #[error(
+        "the pins at {place} are revision {revision}, but nothing below {floor} may be in force any more: somebody has put \
+         older ones back; `stagehost pins history` shows the newer ones"
+    )]
+    BelowFloor {
+        /// File or object.
+        place: String,
+        /// Their revision.
+        revision: u64,
+        /// The lowest revision that may be in force.
+        floor: u64,
+    },
     /// Somebody else has changed the pins meanwhile.
     #[error("somebody else was first: {now}; look at what they changed and run the command again")]
     Overtaken {
@@ -207,11 +245,19 @@ pub enum PinError {
     },
 }
 
+impl PinError {
+    /// Returns whether the document itself breaks a rule, and not its signature, its place or its store.
+    pub(crate) fn is_of_the_document(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::Grant { .. } | Self::Digest { .. } | Self::Candidate { .. })
+    }
+}
+
 impl Pins {
     /// Returns these pins as a first revision.
     pub fn new(batch: BatchLimits, states: BTreeMap<String, Pin>) -> Self {
         Self {
             revision: 1,
+            environment: None,
             change: None,
             batch,
             states,
@@ -231,6 +277,24 @@ impl Pins {
             .map_err(|e| PinError::Invalid { place: place.to_owned(), reason: e.to_string() })?;
         pins.check()?;
         Ok(pins)
+    }
+
+    /// Reads revision, environment, change and revoked revisions of pins that break a rule. They pin nothing.
+    ///
+    /// # Errors
+    /// If one of these four is malformed.
+    pub(crate) fn outline(text: &[u8], place: &str) -> Result<Self, PinError> {
+        #[derive(Deserialize)]
+        struct Outline {
+            revision: u64,
+            environment: Option<String>,
+            change: Option<Change>,
+            #[serde(default)]
+            revoked: BTreeSet<u64>,
+        }
+        let Outline { revision, environment, change, revoked } = serde_json::from_slice(text)
+            .map_err(|e| PinError::Invalid { place: place.to_owned(), reason: e.to_string() })?;
+        Ok(Self { revision, environment, change, revoked, ..Self::new(BatchLimits::default(), BTreeMap::new()) })
     }
 
     /// Checks the rules that the document's types do not express: digests, grants, shares, worlds of candidates.

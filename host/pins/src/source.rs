@@ -25,6 +25,17 @@ pub trait PinSource: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Returns the revision that may run in place of the pins `in_force` if a stage of revision `broken` cannot be loaded,
+    /// which is `in_force` itself or one that was returned here before. It is the next one that was in force before `broken`,
+    /// unless that is revoked, unwanted (a rollback replaced it) or too old. `None` if there is no such revision.
+    ///
+    /// # Errors
+    /// If an earlier revision is missing, not signed by a trusted key or of another environment.
+    async fn fallback(&self, in_force: &Pins, broken: u64) -> Result<Option<Arc<Pins>>, PinError> {
+        let _ = (in_force, broken);
+        Ok(None)
+    }
+
     /// Returns how long calls may continue with the old pins while new ones are being loaded. The default is not at all.
     fn patience(&self) -> Duration {
         Duration::ZERO

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stagehost_registry::{PublicKey, SigningKey, TrustedKeys, open_signed, seal};
+use stagehost_registry::{KeyRole, PublicKey, SigningKey, TrustedKeys, open_signed, seal};
 use stagehost_storage::{Found, Storage, Tag};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -21,6 +21,9 @@ use crate::document::{Change, PinError, Pins};
 
 /// The name of the document with the pins in force.
 pub const CURRENT: &str = "pins.json";
+
+/// The environment of pins in stores for which none is named.
+pub const LOCAL_ENVIRONMENT: &str = "local";
 
 const HISTORY: &str = "history/";
 
@@ -50,17 +53,49 @@ pub struct Author<'a> {
     pub restores: Option<u64>,
 }
 
-/// A store of pins, and the keys whose signatures are accepted.
+/// A store of pins, the keys whose signatures are accepted, and the environment that the pins must be for.
 #[derive(Clone)]
 pub struct PinStore {
     storage: Arc<dyn Storage>,
     trusted: TrustedKeys,
+    environment: Accepted,
+}
+
+/// Which environments' pins are accepted.
+#[derive(Clone)]
+enum Accepted {
+    Only(String),
+    Any,
+    /// Those of any environment, and those that name none.
+    Unbound,
 }
 
 impl PinStore {
-    /// Returns the store in `storage`, which accepts signatures by the `trusted` keys.
+    /// Returns the store in `storage`, which accepts signatures by those `trusted` keys that may change pins, on pins for
+    /// the environment [`LOCAL_ENVIRONMENT`].
     pub fn new(storage: Arc<dyn Storage>, trusted: TrustedKeys) -> Self {
-        Self { storage, trusted }
+        Self { storage, trusted, environment: Accepted::Only(LOCAL_ENVIRONMENT.to_owned()) }
+    }
+
+    /// Returns the store with pins for the environment `name`.
+    #[must_use]
+    pub fn for_environment(mut self, name: &str) -> Self {
+        self.environment = Accepted::Only(name.to_owned());
+        self
+    }
+
+    /// Returns the store with pins for any environment. A change keeps that of the pins in force.
+    #[must_use]
+    pub fn of_any_environment(mut self) -> Self {
+        self.environment = Accepted::Any;
+        self
+    }
+
+    /// Returns the store with pins for any environment or for none: to sign them again for the right one.
+    #[must_use]
+    pub fn even_unbound(mut self) -> Self {
+        self.environment = Accepted::Unbound;
+        self
     }
 
     /// Returns where the pins in force are, for messages.
@@ -71,7 +106,7 @@ impl PinStore {
     /// Returns the pins in force; `None` if they are the version `unless`, which the caller has already.
     ///
     /// # Errors
-    /// If there are none, or they are not signed by a trusted key.
+    /// If there are none, they are not signed by a trusted key, or they are for another environment.
     pub async fn current(&self, unless: Option<&Tag>) -> Result<Option<CurrentPins>, PinError> {
         match self.storage.get(CURRENT, unless).await? {
             Found::Missing => Err(PinError::None { place: self.place() }),
@@ -86,7 +121,7 @@ impl PinStore {
     /// Returns a revision from the history.
     ///
     /// # Errors
-    /// If it is missing, or not signed by a trusted key.
+    /// If it is missing, not signed by a trusted key, or for another environment.
     pub async fn revision(&self, revision: u64) -> Result<Pins, PinError> {
         let name = history(revision);
         let Found::Found { bytes, .. } = self.storage.get(&name, None).await? else {
@@ -99,37 +134,28 @@ impl PinStore {
         Ok(pins)
     }
 
-    /// Returns the revisions that were in force, the current one first, at most `limit` of them.
+    /// Puts `next` in force in place of `on`; with `None`, as the first pins. Sets the revision, the environment and the
+    /// change of `next`.
     ///
     /// # Errors
-    /// If one is missing, or not signed by a trusted key.
-    pub async fn history(&self, limit: usize) -> Result<Vec<Pins>, PinError> {
-        let mut revisions: Vec<Pins> = self.current(None).await?.map(|kept| kept.pins).into_iter().collect();
-        while revisions.len() < limit
-            && let Some((newer, change)) = revisions.last().and_then(|pins| Some((pins.revision, pins.change.as_ref()?)))
-            // Going back to smaller numbers only ends even if a document is wrong.
-            && let Some(previous) = change.previous.filter(|previous| *previous < newer)
-        {
-            revisions.push(self.revision(previous).await?);
-        }
-        Ok(revisions)
-    }
-
-    /// Puts `next` in force in place of `on`; with `None`, as the first pins. Sets the revision and the change of `next`.
-    ///
-    /// # Errors
-    /// [`PinError::Overtaken`] if other pins are in force by now. Other errors if `next` is invalid or the store cannot be
+    /// [`PinError::Overtaken`] if other pins are in force by now. [`PinError::NoEnvironment`] if neither the store nor the pins
+    /// `on` name one. Other errors if `next` is invalid or the store cannot be
     /// written.
     pub async fn put(&self, mut next: Pins, on: Option<&CurrentPins>, author: &Author<'_>) -> Result<Pins, PinError> {
         if on.is_none() && !matches!(self.storage.get(CURRENT, None).await?, Found::Missing) {
             return Err(self.overtaken().await);
         }
-        let newest = self.storage.list(HISTORY).await?.iter().filter_map(|name| number(name)).max();
+        let newest = self.numbers().await?.into_iter().max();
         let newest = newest.max(on.map(|kept| kept.pins.revision)).unwrap_or_default();
         next.revision = newest.checked_add(1).ok_or_else(|| PinError::Invalid {
             place: self.storage.place(&history(newest)),
             reason: "no higher revision is possible; this document was not written by stagehost".to_owned(),
         })?;
+        let environment = match &self.environment {
+            Accepted::Only(own) => Some(own.clone()),
+            Accepted::Any | Accepted::Unbound => on.and_then(|kept| kept.pins.environment.clone()),
+        };
+        next.environment = Some(environment.ok_or_else(|| PinError::NoEnvironment { place: self.place() })?);
         next.change = Some(Change {
             by: author.by.to_owned(),
             at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
@@ -173,9 +199,41 @@ impl PinStore {
 
     fn opened(&self, name: &str, bytes: &[u8]) -> Result<(Pins, PublicKey), PinError> {
         let place = self.storage.place(name);
-        let opened = open_signed(bytes, PAYLOAD, &self.trusted)
+        let opened = open_signed(bytes, PAYLOAD, &self.trusted, Some(KeyRole::Pins))
             .map_err(|source| PinError::Signature { place: place.clone(), source })?;
-        Ok((Pins::parse(&opened.payload, &place)?, opened.signer))
+        Ok((self.of_this_environment(Pins::parse(&opened.payload, &place)?, place)?, opened.signer))
+    }
+
+    fn of_this_environment(&self, pins: Pins, place: String) -> Result<Pins, PinError> {
+        match (&pins.environment, &self.environment) {
+            (Some(found), Accepted::Only(own)) if found != own => {
+                Err(PinError::Environment { place, found: found.clone(), own: own.clone() })
+            }
+            (None, Accepted::Only(_) | Accepted::Any) => Err(PinError::NoEnvironment { place }),
+            _ => Ok(pins),
+        }
+    }
+
+    /// Returns the pins in force without what they pin: only revision, environment, change and revoked revisions are read, so
+    /// that pins which break a rule still say what was in force before them. `None` if there are none.
+    ///
+    /// # Errors
+    /// If they are not signed by a trusted key, are for another environment, or are no pins at all.
+    pub(crate) async fn outline(&self) -> Result<Option<CurrentPins>, PinError> {
+        let Found::Found { bytes, tag } = self.storage.get(CURRENT, None).await? else { return Ok(None) };
+        let place = self.place();
+        let opened = open_signed(&bytes, PAYLOAD, &self.trusted, Some(KeyRole::Pins))
+            .map_err(|source| PinError::Signature { place: place.clone(), source })?;
+        let outline = Pins::outline(&opened.payload, &place)?;
+        Ok(Some(CurrentPins { pins: self.of_this_environment(outline, place)?, tag, signer: opened.signer }))
+    }
+
+    /// Returns the numbers of all revisions that are kept, also of those that were never in force.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
+    pub(crate) async fn numbers(&self) -> Result<Vec<u64>, PinError> {
+        Ok(self.storage.list(HISTORY).await?.iter().filter_map(|name| number(name)).collect())
     }
 }
 

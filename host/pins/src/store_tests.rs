@@ -51,10 +51,10 @@ async fn every_revision_is_kept_with_its_author_time_and_reason() {
     assert!(place.store.current(Some(&place.current().await.tag)).await.unwrap().is_none(), "unchanged");
     let history = place.store.history(10).await.unwrap();
     assert_eq!(
-        history.iter().map(|pins| (pins.revision, version(pins))).collect::<Vec<_>>(),
+        history.iter().map(|entry| (entry.revision, version(entry.pins.as_ref().unwrap()))).collect::<Vec<_>>(),
         [(2, "2.0.0"), (1, "1.0.0")]
     );
-    let change = history[0].change.clone().unwrap();
+    let change = history[0].pins.as_ref().unwrap().change.clone().unwrap();
     assert_eq!((change.by.as_str(), change.why.as_str(), change.previous), ("someone", "a test", Some(1)));
     assert_eq!(place.store.history(1).await.unwrap().len(), 1);
 }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::document::{PinError, Pins};
 use crate::events::{PinsEvent, PinsWatcher};
+use crate::floor::Floor;
 use crate::source::PinSource;
 use crate::store::{CurrentPins, PinStore};
 
@@ -32,6 +33,7 @@ pub struct StoredPins {
 
 struct Shared {
     store: PinStore,
+    floor: Floor,
     max_age: Duration,
     watcher: PinsWatcher,
     known: Mutex<Known>,
@@ -49,8 +51,14 @@ struct Known {
 impl StoredPins {
     /// Returns a source that follows the pins in `store`. With a `max_age` of zero, every call fetches them and waits.
     pub fn new(store: PinStore, max_age: Duration, watcher: PinsWatcher) -> Self {
+        Self::not_below(store, Floor::default(), max_age, watcher)
+    }
+
+    /// Returns such a source that begins with no revision below a floor, and falls back to none. Later it refuses every
+    /// revision below the one that it knows.
+    pub fn not_below(store: PinStore, floor: Floor, max_age: Duration, watcher: PinsWatcher) -> Self {
         let (known, fetching) = (Mutex::default(), AsyncMutex::new(()));
-        Self { shared: Arc::new(Shared { store, max_age, watcher, known, fetching }) }
+        Self { shared: Arc::new(Shared { store, floor, max_age, watcher, known, fetching }) }
     }
 }
 
@@ -75,6 +83,35 @@ impl Shared {
         last
     }
 
+    /// Returns the first pins of this process, which nothing but the floor can tell from older ones.
+    async fn first(
+        &self,
+        request: impl Future<Output = Result<Option<CurrentPins>, PinError>>,
+    ) -> Result<Option<CurrentPins>, PinError> {
+        let (found, floor) = tokio::join!(request, self.floor.lowest());
+        let floor = floor?;
+        let not_below = |pins: &Pins| match pins.revision {
+            revision if revision < floor => Err(PinError::BelowFloor { place: self.store.place(), revision, floor }),
+            _ => Ok(()),
+        };
+        match found {
+            Ok(Some(found)) => not_below(&found.pins).map(|()| Some(found)),
+            // A process that runs keeps the revision before. So does one that starts, since it is named under a signature.
+            Err(error) if error.is_of_the_document() => {
+                let Some(mut found) = self.store.outline().await? else { return Err(error) };
+                not_below(&found.pins)?;
+                let in_force = found.pins;
+                let Some(before) = self.store.before(&in_force, in_force.revision, floor).await? else {
+                    return Err(error);
+                };
+                (self.watcher)(PinsEvent::Refused { revision: before.revision, why: &error.to_string() });
+                found.pins = before;
+                Ok(Some(found))
+            }
+            other => other,
+        }
+    }
+
     /// Fetches the pins, unless another call did so after `began`.
     async fn fetch(&self, began: SystemTime) -> Result<Arc<Pins>, PinError> {
         let _turn = self.fetching.lock().await;
@@ -87,7 +124,7 @@ impl Shared {
         let mut fetched = SystemTime::now();
         let request = self.store.current(before.pins.as_ref().map(|(_, tag)| tag));
         let answer = match &before.pins {
-            None => request.await,
+            None => self.first(request).await,
             // The known pins can stay in force, so no call waits long for a store that hangs.
             Some(_) => tokio::time::timeout(ANSWER, request).await.unwrap_or_else(|_| {
                 let reason = format!("no answer within {} seconds", ANSWER.as_secs());
@@ -142,6 +179,11 @@ impl PinSource for StoredPins {
 
     async fn revision(&self, revision: u64) -> Result<Option<Arc<Pins>>, PinError> {
         Ok(Some(Arc::new(self.shared.store.revision(revision).await?)))
+    }
+
+    async fn fallback(&self, in_force: &Pins, broken: u64) -> Result<Option<Arc<Pins>>, PinError> {
+        let lowest = self.shared.floor.lowest().await?;
+        Ok(self.shared.store.before(in_force, broken, lowest).await?.map(Arc::new))
     }
 
     fn patience(&self) -> Duration {

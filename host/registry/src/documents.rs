@@ -7,8 +7,9 @@ use stagehost_runtime::{ENGINE, Target, World};
 
 use crate::envelope::{Opened, open_signed, seal};
 use crate::error::RegistryError;
-use crate::keys::{PublicKey, SigningKey, TrustedKeys};
+use crate::keys::{PublicKey, SigningKey};
 use crate::name::{StageId, hex_of};
+use crate::trusted::{KeyRole, TrustedKeys};
 
 /// The schema that this version reads and writes.
 const SCHEMA: u32 = 1;
@@ -19,6 +20,8 @@ pub trait Document: Serialize + DeserializeOwned {
     const TYPE: &'static str;
     /// Its name in errors.
     const CALLED: &'static str;
+    /// The role of the keys that may sign it; `None` means that every trusted key may.
+    const ROLE: Option<KeyRole> = Some(KeyRole::Stages);
 }
 
 /// A published version of a stage.
@@ -92,6 +95,9 @@ pub struct Yanked {
     pub reason: String,
     /// When it was yanked, RFC 3339.
     pub at: String,
+    /// Who yanked it: a person or a pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl Document for Manifest {
@@ -107,6 +113,8 @@ impl Document for ArtifactRecord {
 impl Document for Yanked {
     const TYPE: &'static str = "application/vnd.stagehost.yanked.v1+json";
     const CALLED: &'static str = "yanking";
+    /// Whoever publishes stages or changes pins may take a version out of use.
+    const ROLE: Option<KeyRole> = None;
 }
 
 /// The stage that a pin names.
@@ -221,9 +229,9 @@ impl ArtifactRecord {
 }
 
 impl Yanked {
-    pub(crate) fn new(id: &StageId, reason: &str, at: String) -> Self {
+    pub(crate) fn new(id: &StageId, reason: &str, by: &str, at: String) -> Self {
         let (name, version) = (id.name().to_owned(), id.version().to_string());
-        Self { schema: SCHEMA, name, version, reason: reason.to_owned(), at }
+        Self { schema: SCHEMA, name, version, reason: reason.to_owned(), at, by: Some(by.to_owned()) }
     }
 
     pub(crate) fn open(text: &[u8], place: &str, id: &StageId, trusted: &TrustedKeys) -> Result<Self, RegistryError> {
@@ -237,6 +245,14 @@ impl Yanked {
 
     pub(crate) fn seal(&self, key: &SigningKey) -> Vec<u8> {
         write(self, key)
+    }
+}
+
+impl std::fmt::Display for Yanked {
+    /// Writes `thumbnails@1.4.0 was yanked by anna on 2026-01-02T03:04:05Z: loses colours`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        write!(f, "{}@{} was yanked{by} on {}: {}", self.name, self.version, self.at, self.reason)
     }
 }
 
@@ -271,7 +287,7 @@ fn read<D: Document>(text: &[u8], place: &str, trusted: &TrustedKeys) -> Result<
     struct Schema {
         schema: u32,
     }
-    let opened = open_signed(text, D::TYPE, trusted).map_err(|reason| RegistryError::Envelope {
+    let opened = open_signed(text, D::TYPE, trusted, D::ROLE).map_err(|reason| RegistryError::Envelope {
         called: D::CALLED,
         place: place.to_owned(),
         reason,

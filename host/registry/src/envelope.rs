@@ -10,7 +10,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use base64::engine::{DecodePaddingMode, general_purpose};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{PublicKey, SigningKey, TrustedKeys};
+use crate::keys::{PublicKey, SigningKey};
+use crate::trusted::{KeyRole, KeyRoles, TrustedKeys};
 
 /// DSSE requires readers to accept standard and URL-safe base64.
 const LENIENT: GeneralPurposeConfig = general_purpose::PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -50,6 +51,19 @@ pub enum EnvelopeError {
         signers: String,
         /// Ids of the trusted keys.
         trusted: String,
+    },
+    /// The signature is valid, but its key is trusted for something else.
+    #[error(
+        "signed by the key {signer}, which is not trusted to {}: its role in TRUSTED_KEYS is {roles}; sign with a key that is",
+        .needed.purpose()
+    )]
+    Role {
+        /// The id of the signing key.
+        signer: String,
+        /// What it is trusted for.
+        roles: KeyRoles,
+        /// What it would have to be trusted for.
+        needed: KeyRole,
     },
     /// A trusted key's signature is not valid for this content.
     #[error("the signature by {signers} does not match the content: one of them has been changed")]
@@ -94,19 +108,24 @@ pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
     format!("{envelope:#}\n").into_bytes()
 }
 
-/// Returns the payload of an envelope.
+/// Returns the payload of an envelope that any trusted key has signed, whatever its role.
 ///
 /// # Errors
 /// If it is not of `payload_type`, or not signed by a trusted key.
 pub fn open(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Result<Vec<u8>, EnvelopeError> {
-    open_signed(text, payload_type, trusted).map(|opened| opened.payload)
+    open_signed(text, payload_type, trusted, None).map(|opened| opened.payload)
 }
 
-/// Returns the payload of an envelope and its signer.
+/// Returns the payload of an envelope and its signer, which must be trusted for `role`; `None` accepts every role.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Result<Opened, EnvelopeError> {
+/// As [`open`], and [`EnvelopeError::Role`] if every valid signature is by a key of another role.
+pub fn open_signed(
+    text: &[u8],
+    payload_type: &str,
+    trusted: &TrustedKeys,
+    role: Option<KeyRole>,
+) -> Result<Opened, EnvelopeError> {
     let envelope: Envelope = serde_json::from_slice(text).map_err(|e| EnvelopeError::NotAnEnvelope(e.to_string()))?;
     if envelope.payload_type != payload_type {
         return Err(EnvelopeError::PayloadType { found: envelope.payload_type, expected: payload_type.to_owned() });
@@ -122,6 +141,7 @@ pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Re
 
     let message = pre_authentication_encoding(payload_type, &payload);
     let mut by_trusted = Vec::new();
+    let mut other_role = None;
     for signature in &envelope.signatures {
         // The id is only a hint for which key to try. Without it, all keys are tried.
         let candidates: Vec<_> = match &signature.keyid {
@@ -129,13 +149,19 @@ pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Re
             None => trusted.iter().collect(),
         };
         let Some(bytes) = decoded(&signature.sig) else {
-            by_trusted.extend(candidates.into_iter().map(PublicKey::id));
+            by_trusted.extend(candidates.into_iter().map(|known| known.key.id()));
             continue;
         };
-        if let Some(signer) = candidates.iter().find(|key| key.signed(&message, &bytes)) {
-            return Ok(Opened { payload, signer: **signer });
+        match (candidates.iter().find(|known| known.key.signed(&message, &bytes)), role) {
+            (Some(signer), Some(needed)) if !signer.roles.allow(needed) => {
+                other_role = Some(EnvelopeError::Role { signer: signer.key.id(), roles: signer.roles, needed });
+            }
+            (Some(signer), _) => return Ok(Opened { payload, signer: signer.key }),
+            (None, _) => by_trusted.extend(candidates.iter().map(|known| known.key.id())),
         }
-        by_trusted.extend(candidates.into_iter().map(PublicKey::id));
+    }
+    if let Some(refusal) = other_role {
+        return Err(refusal);
     }
     if !by_trusted.is_empty() {
         by_trusted.dedup();
@@ -146,7 +172,7 @@ pub fn open_signed(text: &[u8], payload_type: &str, trusted: &TrustedKeys) -> Re
     if trusted.is_empty() {
         return Err(EnvelopeError::NobodyTrusted { signers });
     }
-    let trusted: Vec<_> = trusted.iter().map(PublicKey::id).collect();
+    let trusted: Vec<_> = trusted.iter().map(|known| known.key.id()).collect();
     Err(EnvelopeError::Untrusted { signers, trusted: trusted.join(", ") })
 }
 

@@ -1,7 +1,6 @@
-//! Signing keys of publishers and the keys that a host trusts. They are ed25519: keys and signatures are short, signing
+//! Signing keys and their public halves. They are ed25519: keys and signatures are short, signing
 //! needs no randomness, and `openssl genpkey -algorithm ed25519` makes such keys too.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +12,7 @@ use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 /// The prefix of a public key's text.
-const PREFIX: &str = "ed25519:";
+pub(crate) const PREFIX: &str = "ed25519:";
 
 /// The number of hexadecimal digits in a key id.
 const ID_DIGITS: usize = 16;
@@ -31,6 +30,9 @@ pub enum KeyError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The text names no role of a key.
+    #[error("{0:?} is no role of a key; expected stages, pins or both")]
+    Role(String),
     /// The text is not a private key. The message does not repeat it, because it may be secret all the same.
     #[error("not an ed25519 private key in PKCS#8 PEM ({0}); `stagehost keys new NAME` makes one")]
     Private(String),
@@ -128,43 +130,6 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The keys whose signatures are accepted. An empty set accepts no signature.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedKeys(BTreeMap<String, PublicKey>);
-
-impl TrustedKeys {
-    /// Returns whether no key is trusted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Returns all keys, sorted by id.
-    pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
-        self.0.values()
-    }
-
-    /// Returns the key with this id.
-    pub fn get(&self, id: &str) -> Option<&PublicKey> {
-        self.0.get(id)
-    }
-}
-
-impl FromIterator<PublicKey> for TrustedKeys {
-    fn from_iter<I: IntoIterator<Item = PublicKey>>(keys: I) -> Self {
-        Self(keys.into_iter().map(|key| (key.id(), key)).collect())
-    }
-}
-
-impl FromStr for TrustedKeys {
-    type Err = KeyError;
-
-    /// Reads keys that are separated by commas or line breaks, the form of `TRUSTED_KEYS`. An empty text is an empty set.
-    /// One invalid key makes the whole list invalid, so that a typing error is noticed.
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        text.split([',', '\n']).map(str::trim).filter(|key| !key.is_empty()).map(PublicKey::from_str).collect()
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
@@ -206,37 +171,5 @@ MC4CAQAwBQYDK2VwBCIEILJjHrvQX3uY9vd1DN16nAWbvZ4HiLj0s6z6CU+yU88u\n\
         let error = SigningKey::from_pem(&OPENSSL_PEM.replace("PRIVATE", "SECRET")).unwrap_err().to_string();
         assert!(error.contains("stagehost keys new"), "{error}");
         assert!(!error.contains(&OPENSSL_PEM[30..60]), "{error}");
-    }
-
-    #[test]
-    fn a_list_of_keys_may_be_separated_by_commas_or_lines() {
-        let keys: Vec<_> = (0..3).map(|_| SigningKey::generate().unwrap().public()).collect();
-        let expected: TrustedKeys = keys.iter().copied().collect();
-        let list = format!("\n{}, {}\n\n{},\n", keys[0], keys[1], keys[2]);
-        let read: TrustedKeys = list.parse().unwrap();
-        assert_eq!(read, expected);
-        assert_eq!(read.iter().count(), 3);
-        assert_eq!(read.get(&keys[1].id()), Some(&keys[1]));
-    }
-
-    #[test]
-    fn an_empty_list_has_no_keys() {
-        assert!("".parse::<TrustedKeys>().unwrap().is_empty());
-        assert!(" ,\n ".parse::<TrustedKeys>().unwrap().is_empty());
-    }
-
-    #[test]
-    fn one_invalid_key_makes_the_list_invalid_and_is_named() {
-        let good = SigningKey::generate().unwrap().public();
-        let weak = format!("{PREFIX}{}", STANDARD.encode([0; 32]));
-        for (bad, why) in [
-            ("rsa:AAAA", "does not begin"),
-            ("ed25519:*", "not base64"),
-            ("ed25519:AAAA", "not 32 bytes long"),
-            (weak.as_str(), "anybody"),
-        ] {
-            let error = format!("{good},{bad}").parse::<TrustedKeys>().unwrap_err().to_string();
-            assert!(error.contains(bad) && error.contains(why), "{error}");
-        }
     }
 }

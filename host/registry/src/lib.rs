@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Write access to the bucket is not enough to make a host run something: every document is signed by a key that the host
-//! trusts, names the version it is for, and names bytes by their digest. A version never changes once it is published;
+//! trusts for stages, names the version it is for, and names bytes by their digest. A version never changes once it is published;
 //! only its signer may (`resign`).
 //!
 //! This crate has no compiler, so that the Lambda host can link it. The publisher passes compiled code in.
@@ -22,14 +22,16 @@ mod name;
 mod publish;
 mod registry;
 mod resign;
+mod trusted;
 mod verify;
 
 pub use documents::{ArtifactRecord, Descriptor, Document, Manifest, Wanted, Yanked, blake3_of};
 pub use envelope::{EnvelopeError, Opened, open, open_signed, seal};
 pub use error::RegistryError;
-pub use keys::{KeyError, PublicKey, SigningKey, TrustedKeys};
+pub use keys::{KeyError, PublicKey, SigningKey};
 pub use name::{NameError, StageId, checked_name, hex_of};
 pub use publish::{AddedArtifact, Draft, Published};
 pub use registry::{Listed, Registry, ResolvedArtifact};
 pub use resign::Resigned;
+pub use trusted::{KeyRole, KeyRoles, TrustedKey, TrustedKeys};
 pub use verify::Check;

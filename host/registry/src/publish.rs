@@ -152,13 +152,13 @@ impl Registry {
     }
 
     /// Marks a version as not to be pinned any more. Where it is pinned already it keeps running, also on hosts that start
-    /// later: the pins decide what runs.
+    /// later: the pins decide what runs. `by` is the person or pipeline that does it.
     ///
     /// # Errors
     /// If there is no such version, or the mark cannot be written.
-    pub async fn yank(&self, id: &StageId, reason: &str, key: &SigningKey) -> Result<Yanked, RegistryError> {
+    pub async fn yank(&self, id: &StageId, reason: &str, by: &str, key: &SigningKey) -> Result<Yanked, RegistryError> {
         self.manifest(id).await?;
-        let yanked = Yanked::new(id, reason, now());
+        let yanked = Yanked::new(id, reason, by, now());
         if self.storage.create(&yanked_name(id), yanked.seal(key).into()).await?.is_some() {
             return Ok(yanked);
         }

@@ -10,8 +10,8 @@ use stagehost_storage::{Found, Storage};
 
 use crate::documents::{ArtifactRecord, Descriptor, Manifest, Wanted, Yanked, blake3_of};
 use crate::error::RegistryError;
-use crate::keys::TrustedKeys;
 use crate::name::{StageId, checked_name, hex_of};
+use crate::trusted::TrustedKeys;
 
 /// The most versions that an error names.
 const NAMED: usize = 10;

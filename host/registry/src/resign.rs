@@ -9,9 +9,10 @@ use stagehost_storage::Found;
 
 use crate::documents::{ArtifactRecord, Document, Manifest, Yanked, reseal};
 use crate::error::RegistryError;
-use crate::keys::{PublicKey, SigningKey, TrustedKeys};
+use crate::keys::{PublicKey, SigningKey};
 use crate::name::StageId;
 use crate::registry::{Registry, label_parts, manifest_name, record_name, yanked_name};
+use crate::trusted::TrustedKeys;
 
 /// How often a document is tried that somebody else changes at the same time.
 const TRIES: usize = 4;

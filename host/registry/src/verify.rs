@@ -56,11 +56,9 @@ impl Registry {
         }
         checks.push(match self.yanked(id).await {
             Ok(None) => Check::fine("not yanked", String::new()),
-            Ok(Some(yanked)) => Check {
-                what: "not yanked".into(),
-                problem: Some(format!("yanked on {}: {}", yanked.at, yanked.reason)),
-                found: String::new(),
-            },
+            Ok(Some(yanked)) => {
+                Check { what: "not yanked".into(), problem: Some(yanked.to_string()), found: String::new() }
+            }
             Err(error) => Check::refused("not yanked", &error),
         });
         Ok(checks)

@@ -14,3 +14,4 @@ mod operating;
 mod pins;
 mod sandbox;
 mod surroundings;
+mod trust;

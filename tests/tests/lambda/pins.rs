@@ -13,6 +13,8 @@ fn revision(number: u64, max_file_bytes: u64) -> Value {
     let shipped = std::fs::read(package().unwrap().folder.join("pins.json")).unwrap();
     let mut pins: Value = serde_json::from_slice(&shipped).unwrap();
     pins["revision"] = json!(number);
+    // As the function's ENV.
+    pins["environment"] = json!("test");
     pins["states"]["ValidateRawAssets"]["config"] = json!({"maxFileBytes": max_file_bytes});
     pins
 }

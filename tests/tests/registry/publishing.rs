@@ -121,7 +121,7 @@ async fn the_newest_version_goes_by_number_without_prereleases_and_yanked_ones()
             bench.registry.publish(&draft(version, &one.component), &[], &bench.key).await.unwrap();
         }
         assert_eq!(bench.registry.newest("x").await.unwrap(), id("x@1.11.0"));
-        bench.registry.yank(&id("x@1.11.0"), "broken", &bench.key).await.unwrap();
+        bench.registry.yank(&id("x@1.11.0"), "broken", "someone", &bench.key).await.unwrap();
         assert_eq!(bench.registry.newest("x").await.unwrap(), id("x@1.10.0"));
         let listed = bench.registry.list(Some("x")).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|v| (v.id.to_string(), v.yanked.as_ref().unwrap().is_some())).collect();

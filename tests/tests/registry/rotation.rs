@@ -11,7 +11,7 @@ use crate::support::{Bench, answer, benches, draft, id, in_a_folder, other_targe
 async fn published(bench: &Bench) {
     let [one, two] = stages();
     bench.publish("x@1.0.0", one).await;
-    bench.registry.yank(&id("x@1.0.0"), "loses colours", &bench.key).await.unwrap();
+    bench.registry.yank(&id("x@1.0.0"), "loses colours", "someone", &bench.key).await.unwrap();
     let code = Target::ALL.map(|target| (target, two.code.clone()));
     bench.registry.publish(&draft("x@1.1.0", &two.component), &code, &bench.key).await.unwrap();
 }

@@ -191,7 +191,7 @@ async fn a_pin_for_other_bytes_or_another_world_than_was_published() {
 async fn a_yank_moved_from_another_version_is_refused_and_stops_no_host() {
     let [one, two] = stages();
     for bench in published().await {
-        bench.registry.yank(&id("x@1.0.0"), "loses colours", &bench.key).await.unwrap();
+        bench.registry.yank(&id("x@1.0.0"), "loses colours", "someone", &bench.key).await.unwrap();
         // A pinned version still runs after its yank, also on a new host.
         assert_eq!(bench.answer(&pin("x@1.0.0", &one.digest())).await.unwrap(), title(1));
         let checks = bench.registry.verify(&id("x@1.0.0")).await.unwrap();

@@ -35,7 +35,8 @@ pub(crate) fn url_host(url: &Url) -> Option<UrlHost> {
     })
 }
 
-/// Returns whether `name` means this machine (RFC 6761).
+/// Returns whether `name` means this machine (RFC 6761). Names below `localhost` are names like any other: they may be called
+/// only where they resolve to public addresses.
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
@@ -95,8 +96,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 /// Resolves names to those addresses that a stage may call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct GuardedResolver;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuardedResolver {
+    /// Whether `localhost` may be called.
+    pub(crate) loopback: bool,
+}
 
 /// A name without an address that a stage may call.
 #[derive(Debug, thiserror::Error)]
@@ -105,10 +109,11 @@ pub(crate) struct NoPublicAddress(String);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let loopback = self.loopback;
         Box::pin(async move {
             let name = name.as_str().to_owned();
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed = allowed(&name, found);
+            let allowed = allowed(&name, loopback, found);
             if allowed.is_empty() {
                 return Err(NoPublicAddress(name).into());
             }
@@ -118,9 +123,10 @@ impl Resolve for GuardedResolver {
 }
 
 /// Returns the addresses that may be called under this name.
-fn allowed(name: &str, found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let loopback = is_localhost(name);
-    found.filter(|address| if loopback { is_loopback(address.ip()) } else { is_public(address.ip()) }).collect()
+fn allowed(name: &str, loopback: bool, found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let local = is_localhost(name);
+    let fits = |address: IpAddr| if local { loopback && is_loopback(address) } else { is_public(address) };
+    found.filter(|address| fits(address.ip())).collect()
 }
 
 #[cfg(test)]
@@ -179,7 +185,14 @@ mod tests {
         ] {
             assert_eq!(url_host(&Url::parse(url).unwrap()), Some(UrlHost::Internal), "{url}");
         }
-        for url in ["http://localhost:8080/", "http://127.0.0.1/", "http://[::1]:80/", "http://LOCALHOST./"] {
+        for url in [
+            "http://localhost:8080/",
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://[::1]:80/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://LOCALHOST./",
+        ] {
             assert_eq!(url_host(&Url::parse(url).unwrap()), Some(UrlHost::Loopback), "{url}");
         }
         assert_eq!(url_host(&Url::parse("https://localhost.example.com/").unwrap()), Some(UrlHost::Name));
@@ -190,9 +203,20 @@ mod tests {
         let private: SocketAddr = "10.0.0.5:0".parse().unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let public: SocketAddr = "1.1.1.1:0".parse().unwrap();
-        assert_eq!(allowed("rebind.example.com", [private, loopback, public].into_iter()), [public]);
-        assert!(allowed("rebind.example.com", [loopback].into_iter()).is_empty());
-        assert_eq!(allowed("localhost", [private, loopback].into_iter()), [loopback]);
+        for local in [true, false] {
+            assert_eq!(allowed("rebind.example.com", local, [private, loopback, public].into_iter()), [public]);
+            assert!(allowed("rebind.example.com", local, [loopback].into_iter()).is_empty());
+        }
+        assert_eq!(allowed("localhost", true, [private, loopback].into_iter()), [loopback]);
+    }
+
+    #[test]
+    fn where_this_machine_is_denied_no_name_leads_there() {
+        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mapped: SocketAddr = "[::ffff:127.0.0.1]:0".parse().unwrap();
+        for name in ["localhost", "LOCALHOST.", "a.localhost", "rebind.example.com"] {
+            assert!(allowed(name, false, [loopback, mapped].into_iter()).is_empty(), "{name}");
+        }
     }
 
     proptest! {

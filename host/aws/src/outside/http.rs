@@ -1,7 +1,7 @@
 //! Requests to other services, for stages of the `custom` worlds.
 //!
 //! The pin says which hosts a stage may call. These rules hold for every pin: https only (plain http only to this
-//! machine), no private address, no redirect (it would bypass both checks), no proxy from the environment, a body of
+//! machine), nothing on this machine where Lambda's runtime API is on it, no private address, no redirect (it would bypass both checks), no proxy from the environment, a body of
 //! limited size.
 
 use std::time::Duration;
@@ -37,6 +37,7 @@ const CONNECTION_HEADERS: [&str; 9] = [
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: Client,
+    loopback: bool,
 }
 
 impl HttpClient {
@@ -45,18 +46,31 @@ impl HttpClient {
     /// # Errors
     /// [`ConfigError::Tls`] if the machine has no usable root certificates.
     pub fn new() -> Result<Self, ConfigError> {
+        Self::with_loopback(true)
+    }
+
+    /// A client for Lambda. It does not call this machine either: whoever reaches the runtime API there can read events
+    /// and answer them, whatever the pin grants.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn without_loopback() -> Result<Self, ConfigError> {
+        Self::with_loopback(false)
+    }
+
+    fn with_loopback(loopback: bool) -> Result<Self, ConfigError> {
         let client = client::builder(Duration::from_secs(5))
-            .dns_resolver(GuardedResolver)
+            .dns_resolver(GuardedResolver { loopback })
             .build()
             .map_err(|error| ConfigError::Tls(error.to_string()))?;
-        Ok(Self { client })
+        Ok(Self { client, loopback })
     }
 }
 
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let url = checked_url(&request.url)?;
+        let url = checked_url(&request.url, self.loopback)?;
         let what = format!("{} {}", request.method, shown(&url));
         let invalid = |why: &str| Failure::new(Case::InvalidInput, format!("{what}: {why}"));
         let method = Method::from_bytes(request.method.as_bytes())
@@ -108,7 +122,7 @@ impl Http for HttpClient {
 /// Returns the URL if a stage may call it.
 ///
 /// Errors: `InvalidInput` if it is not a URL, `Denied` if it must not be called.
-fn checked_url(text: &str) -> Result<Url, Failure> {
+fn checked_url(text: &str, loopback: bool) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is not a valid URL: {error}")))?;
     let denied = |why: &str| Failure::new(Case::Denied, format!("{}: {why}", shown(&url)));
@@ -117,6 +131,9 @@ fn checked_url(text: &str) -> Result<Url, Failure> {
         ("https", UrlHost::Internal) | ("http", UrlHost::Internal) => {
             Err(denied("private, link-local and reserved addresses are not allowed"))
         }
+        (_, UrlHost::Loopback) if !loopback => Err(denied(
+            "on Lambda no stage may call its own machine, where the runtime API is, whatever its pin grants",
+        )),
         ("https", _) | ("http", UrlHost::Loopback) => Ok(url),
         ("http", _) => Err(denied("plain http is allowed only to this machine; use https")),
         _ => Err(denied("only https is allowed")),
@@ -238,6 +255,26 @@ mod tests {
         ] {
             let failure = HttpClient::new().unwrap().send(request(url.into())).await.unwrap_err();
             assert_eq!(failure.case, Case::Denied, "{url}: {failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn on_lambda_this_machine_is_denied_in_every_spelling() {
+        let port = server().await.port();
+        let client = HttpClient::without_loopback().unwrap();
+        for host in
+            ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST."]
+        {
+            for scheme in ["http", "https"] {
+                let url = format!("{scheme}://{host}:{port}/echo");
+                let failure = client.send(request(url.clone())).await.unwrap_err();
+                assert_eq!(failure.case, Case::Denied, "{url}: {failure}");
+                assert!(failure.message.contains("on Lambda"), "{url}: {failure}");
+            }
+        }
+        for host in ["169.254.169.254", "169.254.100.1", "[fe80::1]", "[::ffff:169.254.169.254]", "0.0.0.0", "[::]"] {
+            let failure = client.send(request(format!("https://{host}:{port}/echo"))).await.unwrap_err();
+            assert_eq!(failure.case, Case::Denied, "{host}: {failure}");
         }
     }
 

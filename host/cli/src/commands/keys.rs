@@ -1,8 +1,9 @@
-//! `stagehost keys`: makes and lists the keys that stages and pins are signed with.
+//! `stagehost keys`: makes and lists the keys that stages and pins are signed with, and says what each is for.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use stagehost_registry::{KeyRoles, TrustedKey};
 
 use crate::console::printer::Printer;
 use crate::exit::Exit;
@@ -13,14 +14,17 @@ use crate::signing::args::KeyringArgs;
 Examples:
 
   stagehost keys new release
+  stagehost keys new build --role stages
   stagehost keys list
 
-The first prints the public key, for the template's parameter TrustedKeys.")]
+The first two print the public key with its role, for the template's parameter TrustedKeys: what counts is the role there.")]
 pub enum KeysCommand {
     /// Make a key, and print its public half for TRUSTED_KEYS
     New(NewArgs),
-    /// List the keys
+    /// List the keys with their roles
     List(ListArgs),
+    /// Change what a key is for
+    Role(RoleArgs),
 }
 
 #[derive(Args)]
@@ -28,6 +32,32 @@ pub enum KeysCommand {
 pub struct NewArgs {
     /// Its name
     name: String,
+
+    /// What it is for: stages (to publish them), pins (to change them) or both
+    #[arg(long, value_name = "ROLE", default_value_t = KeyRoles::Both)]
+    role: KeyRoles,
+
+    #[command(flatten)]
+    keyring: KeyringArgs,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Hosts go by their own TRUSTED_KEYS: deploy with the line that is printed.
+
+Examples:
+
+  stagehost keys role build stages")]
+pub struct RoleArgs {
+    /// The key's name
+    name: String,
+
+    /// What it is for: stages, pins or both
+    role: KeyRoles,
 
     #[command(flatten)]
     keyring: KeyringArgs,
@@ -56,24 +86,40 @@ pub fn keys(command: KeysCommand, printer: &Printer) -> Result<Exit> {
     match command {
         KeysCommand::New(args) => new(args, printer),
         KeysCommand::List(args) => list(args, printer),
+        KeysCommand::Role(args) => role(args, printer),
     }
 }
 
 fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
     let keyring = args.keyring.open()?;
-    let public = keyring.create(&args.name)?;
+    let public = keyring.create(&args.name, args.role)?;
     if args.json {
-        printer.document(&json!({"name": args.name, "id": public.id(), "public": public.to_string()}));
+        printer.document(&described(&args.name, &public));
     } else {
         printer.line(public);
         printer.note(format_args!(
             "key {} ({}); its private half is in {}, for you alone",
             args.name,
-            public.id(),
+            public.key.id(),
             keyring.folder().display()
         ));
     }
     Ok(Exit::Success)
+}
+
+fn role(args: RoleArgs, printer: &Printer) -> Result<Exit> {
+    let public = args.keyring.open()?.set_roles(&args.name, args.role)?;
+    if args.json {
+        printer.document(&described(&args.name, &public));
+    } else {
+        printer.line(public);
+        printer.note("hosts go by their TRUSTED_KEYS; put this line there in place of the one before");
+    }
+    Ok(Exit::Success)
+}
+
+fn described(name: &str, public: &TrustedKey) -> serde_json::Value {
+    json!({"name": name, "id": public.key.id(), "role": public.roles.name(), "public": public.to_string()})
 }
 
 fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
@@ -83,7 +129,9 @@ fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
         let keys: Vec<_> = public
             .iter()
             .map(|(name, key)| {
-                json!({"name": name, "id": key.id(), "public": key.to_string(), "signs": private.contains(name)})
+                let mut key = described(name, key);
+                key["signs"] = private.contains(name).into();
+                key
             })
             .collect();
         printer.document(&keys);
@@ -91,7 +139,7 @@ fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
     }
     for (name, key) in &public {
         let signs = if private.contains(name) { "" } else { "  (public half only)" };
-        printer.line(format_args!("{name}  {}  {key}{signs}", key.id()));
+        printer.line(format_args!("{name}  {}  {:<6}  {key}{signs}", key.key.id(), key.roles.name()));
     }
     if public.is_empty() {
         printer.note(format_args!(

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use stagehost_aws::storage_from_env;
-use stagehost_registry::{Registry, SigningKey, TrustedKeys};
+use stagehost_registry::{KeyRole, Registry, SigningKey, TrustedKeys};
 use stagehost_storage::Location;
 
 use super::place::RegistryPlace;
@@ -87,21 +87,29 @@ pub struct WriteArgs {
 }
 
 impl WriteArgs {
-    /// Opens the registry and reads the key that signs.
+    /// Opens the registry and reads the key that signs, which must be for stages.
     ///
     /// # Errors
-    /// If no registry is named, a key is invalid, or several could sign.
+    /// If no registry is named, a key is invalid, several could sign, or it is for something else.
     pub async fn open(&self) -> Result<(Registry, SigningKey)> {
-        let key = self.signing()?;
+        self.open_for(Some(KeyRole::Stages)).await
+    }
+
+    /// Opens the registry and reads the key that signs, which must be for `role`; `None` accepts every key.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_for(&self, role: Option<KeyRole>) -> Result<(Registry, SigningKey)> {
+        let key = self.key.signing(&self.read.trust.keyring.open()?, role)?;
         Ok((self.read.registry.open(self.trusted(&key)?).await?, key))
     }
 
-    /// Returns the key that signs.
+    /// Returns the key that signs stages.
     ///
     /// # Errors
-    /// If it is missing, or several could sign.
+    /// If it is missing, several could sign, or it is for something else.
     pub fn signing(&self) -> Result<SigningKey> {
-        self.key.signing(&self.read.trust.keyring.open()?)
+        self.key.signing(&self.read.trust.keyring.open()?, Some(KeyRole::Stages))
     }
 
     /// Returns the trusted keys. A signer also trusts its own key, in whichever file it is.
@@ -109,6 +117,6 @@ impl WriteArgs {
     /// # Errors
     /// If a key is invalid.
     pub fn trusted(&self, own: &SigningKey) -> Result<TrustedKeys> {
-        Ok(self.read.trust.trusted()?.iter().copied().chain([own.public()]).collect())
+        Ok(self.read.trust.trusted()?.with_own(own.public()))
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use stagehost_registry::{SigningKey, TrustedKeys};
+use stagehost_registry::{KeyRole, SigningKey, TrustedKeys};
 
 use super::keyring::Keyring;
 
@@ -29,18 +29,18 @@ impl KeyringArgs {
 /// The key that signs.
 #[derive(Args, Clone, Debug)]
 pub struct KeyArgs {
-    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only key in the folder]
+    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only key in the folder that may]
     #[arg(long, value_name = "NAME|FILE", env = "STAGEHOST_KEY", hide_env_values = true)]
     pub key: Option<String>,
 }
 
 impl KeyArgs {
-    /// Reads the key.
+    /// Reads the key, which must be for `role`; `None` accepts every key.
     ///
     /// # Errors
-    /// If it is missing, or several could sign.
-    pub fn signing(&self, keyring: &Keyring) -> Result<SigningKey> {
-        keyring.signing(self.key.as_deref())
+    /// If it is missing, several could sign, or it is for something else.
+    pub fn signing(&self, keyring: &Keyring, role: Option<KeyRole>) -> Result<SigningKey> {
+        keyring.signing(self.key.as_deref(), role)
     }
 }
 
@@ -50,7 +50,7 @@ pub struct TrustArgs {
     #[command(flatten)]
     pub keyring: KeyringArgs,
 
-    /// Also trust this public key (ed25519:…), beside your own and those in TRUSTED_KEYS; may be given several times
+    /// Also trust this public key (ed25519:…, or stages: or pins: before it), beside your own and those in TRUSTED_KEYS; may be given several times
     #[arg(long = "trust", value_name = "KEY")]
     trust: Vec<String>,
 }

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! NAME.pem     the private key, PKCS#8 PEM, for its owner only
-//! NAME.pub     the public key, one line: what goes into TRUSTED_KEYS
+//! NAME.pub     the public key with its role, one line: what goes into TRUSTED_KEYS
 //! ```
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use stagehost_registry::{PublicKey, SigningKey, TrustedKeys};
+use stagehost_registry::{KeyRole, KeyRoles, SigningKey, TrustedKey, TrustedKeys};
 
 use crate::exit::usage;
 
@@ -42,7 +42,7 @@ impl Keyring {
     ///
     /// # Errors
     /// If there is a key of this name, or it cannot be written.
-    pub fn create(&self, name: &str) -> Result<PublicKey> {
+    pub fn create(&self, name: &str, roles: KeyRoles) -> Result<TrustedKey> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(plain) {
             return Err(usage!("{name:?} is not a valid name of a key; use letters, digits, dots, dashes"));
@@ -54,22 +54,47 @@ impl Keyring {
         folder.create(&self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
 
         let key = SigningKey::generate()?;
+        let trusted = TrustedKey { key: key.public(), roles };
         let (public, private) = (self.folder.join(format!("{name}.pub")), self.folder.join(format!("{name}.pem")));
         // The public half first: alone it cannot sign, and it is removed if the other half cannot be written.
-        write_new(&public, format!("{}\n", key.public()).as_bytes(), 0o644)?;
+        write_new(&public, format!("{trusted}\n").as_bytes(), 0o644)?;
         if let Err(error) = key.to_pem().map_err(Into::into).and_then(|pem| write_new(&private, pem.as_bytes(), 0o600))
         {
             let _ = std::fs::remove_file(&public);
             return Err(error);
         }
-        Ok(key.public())
+        Ok(trusted)
     }
 
-    /// Returns the named private key, or the only one in the folder.
+    /// Changes what a key is for, in its public half. Returns that.
     ///
     /// # Errors
-    /// If there is no key, or several could sign.
-    pub fn signing(&self, name: Option<&str>) -> Result<SigningKey> {
+    /// If there is no key of this name, or its file cannot be written.
+    pub fn set_roles(&self, name: &str, roles: KeyRoles) -> Result<TrustedKey> {
+        let all = self.public()?;
+        let Some((_, known)) = all.iter().find(|(known, _)| known == name) else {
+            let names: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
+            return Err(usage!("there is no key {name:?} in {}; there are {}", self.folder.display(), list(&names)));
+        };
+        let trusted = TrustedKey { roles, ..*known };
+        let path = self.folder.join(format!("{name}.pub"));
+        let cannot = || format!("cannot write {}", path.display());
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder).with_context(cannot)?;
+        writeln!(file, "{trusted}").with_context(cannot)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).with_context(cannot)?;
+        }
+        file.persist(&path).with_context(cannot)?;
+        Ok(trusted)
+    }
+
+    /// Returns the named private key, or the only one in the folder, which must be for `role`; `None` accepts every key.
+    ///
+    /// # Errors
+    /// If there is no key, several could sign, or it is for something else.
+    pub fn signing(&self, name: Option<&str>, role: Option<KeyRole>) -> Result<SigningKey> {
         let names = self.names()?;
         let file = match name {
             Some(name) if names.iter().any(|known| known == name) => self.folder.join(format!("{name}.pem")),
@@ -81,14 +106,42 @@ impl Keyring {
                     list(&names)
                 ));
             }
-            None => match names.as_slice() {
-                [only] => self.folder.join(format!("{only}.pem")),
-                [] => return Err(usage!("there is no key to sign with; `stagehost keys new NAME` makes one")),
-                _ => return Err(usage!("there are several keys ({}); name one with --key", list(&names))),
-            },
+            None => self.only(&names, role)?,
         };
         let text = read_private(&file)?;
-        SigningKey::from_pem(&text).with_context(|| file.display().to_string())
+        let key = SigningKey::from_pem(&text).with_context(|| file.display().to_string())?;
+        if let (Some(role), Some(known)) = (role, self.trusted(&[])?.get(&key.public().id()))
+            && !known.roles.allow(role)
+        {
+            return Err(usage!(
+                "the key {} is not for this: its role is {}, and it may not {}; name another with --key (`stagehost keys \
+                 list` shows roles, `stagehost keys role` changes one)",
+                file.display(),
+                known.roles,
+                role.purpose()
+            ));
+        }
+        Ok(key)
+    }
+
+    /// Returns the file of the only key for `role`.
+    fn only(&self, names: &[String], role: Option<KeyRole>) -> Result<PathBuf> {
+        let public = self.public()?;
+        let may = |name: &&String| {
+            let roles = public.iter().find(|(known, _)| known == *name).map(|(_, key)| key.roles);
+            role.is_none_or(|role| roles.is_none_or(|roles| roles.allow(role)))
+        };
+        let able: Vec<String> = names.iter().filter(may).cloned().collect();
+        match (able.as_slice(), role) {
+            ([only], _) => Ok(self.folder.join(format!("{only}.pem"))),
+            ([], Some(role)) if !names.is_empty() => Err(usage!(
+                "none of the keys ({}) may {}; `stagehost keys new NAME` makes one that may",
+                list(names),
+                role.purpose()
+            )),
+            ([], _) => Err(usage!("there is no key to sign with; `stagehost keys new NAME` makes one")),
+            _ => Err(usage!("there are several keys ({}); name one with --key", list(&able))),
+        }
     }
 
     /// Returns the names of private keys, in order.
@@ -103,7 +156,7 @@ impl Keyring {
     ///
     /// # Errors
     /// If one cannot be read or is invalid.
-    pub fn public(&self) -> Result<Vec<(String, PublicKey)>> {
+    pub fn public(&self) -> Result<Vec<(String, TrustedKey)>> {
         let read = |name: String| {
             let file = self.folder.join(format!("{name}.pub"));
             let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -206,34 +259,59 @@ mod tests {
     fn a_new_key_signs_is_trusted_and_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let keys = keyring(&folder);
-        assert!(keys.signing(None).err().unwrap().to_string().contains("stagehost keys new"));
-        let public = keys.create("release").unwrap();
-        assert_eq!(keys.signing(None).unwrap().public(), public, "the only one there is");
+        assert!(keys.signing(None, None).err().unwrap().to_string().contains("stagehost keys new"));
+        let public = keys.create("release", KeyRoles::Both).unwrap();
+        assert_eq!(keys.signing(None, None).unwrap().public(), public.key, "the only one there is");
         assert_eq!(keys.public().unwrap(), [("release".to_owned(), public)]);
-        assert!(keys.trusted(&[]).unwrap().get(&public.id()).is_some());
-        assert!(keys.create("release").unwrap_err().to_string().contains("already"));
-        assert_eq!(keys.signing(Some("release")).unwrap().public(), public);
+        assert!(keys.trusted(&[]).unwrap().get(&public.key.id()).is_some());
+        assert!(keys.create("release", KeyRoles::Both).unwrap_err().to_string().contains("already"));
+        assert_eq!(keys.signing(Some("release"), None).unwrap().public(), public.key);
 
-        keys.create("other").unwrap();
-        assert!(keys.signing(None).err().unwrap().to_string().contains("other, release"));
+        keys.create("other", KeyRoles::Both).unwrap();
+        assert!(keys.signing(None, None).err().unwrap().to_string().contains("other, release"));
         let file = keys.folder().join("other.pem").display().to_string();
-        assert!(keys.signing(Some(&file)).is_ok());
-        assert!(keys.signing(Some("third")).is_err());
+        assert!(keys.signing(Some(&file), None).is_ok());
+        assert!(keys.signing(Some("third"), None).is_err());
         for wrong in ["", "../up", "a/b", ".hidden", "-x"] {
-            assert!(keys.create(wrong).is_err(), "{wrong}");
+            assert!(keys.create(wrong, KeyRoles::Both).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_key_signs_only_for_its_role_and_is_found_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keyring(&folder);
+        let build = keys.create("build", KeyRoles::Stages).unwrap();
+        let said = keys.signing(None, Some(KeyRole::Pins)).err().unwrap().to_string();
+        assert!(said.contains("none of the keys (build) may change pins"), "{said}");
+        let operator = keys.create("operator", KeyRoles::Pins).unwrap();
+        assert_eq!(keys.signing(None, Some(KeyRole::Stages)).unwrap().public(), build.key);
+        assert_eq!(keys.signing(None, Some(KeyRole::Pins)).unwrap().public(), operator.key);
+        let file = keys.folder().join("build.pem").display().to_string();
+        for named in ["build", &file] {
+            let said = keys.signing(Some(named), Some(KeyRole::Pins)).err().unwrap().to_string();
+            assert!(said.contains("its role is stages, and it may not change pins"), "{said}");
+        }
+        let said = keys.signing(Some("operator"), Some(KeyRole::Stages)).err().unwrap().to_string();
+        assert!(said.contains("its role is pins, and it may not publish stages"), "{said}");
+
+        assert_eq!(keys.set_roles("build", KeyRoles::Both).unwrap().key, build.key);
+        assert!(keys.signing(Some("build"), Some(KeyRole::Pins)).is_ok());
+        let text = std::fs::read_to_string(keys.folder().join("operator.pub")).unwrap();
+        assert_eq!(text, format!("pins:{}\n", operator.key), "the line for TRUSTED_KEYS");
+        assert!(keys.set_roles("third", KeyRoles::Both).unwrap_err().to_string().contains("build, operator"));
     }
 
     #[test]
     fn neither_half_of_a_key_is_ever_replaced_nor_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let keys = keyring(&folder);
-        keys.create("release").unwrap();
+        keys.create("release", KeyRoles::Both).unwrap();
         let file = |name: &str| keys.folder().join(name);
 
         // Somebody else's public key, trusted under this name.
         std::fs::copy(file("release.pub"), file("theirs.pub")).unwrap();
-        let error = keys.create("theirs").unwrap_err().to_string();
+        let error = keys.create("theirs", KeyRoles::Both).unwrap_err().to_string();
         assert!(error.contains("theirs.pub"), "{error}");
         assert!(!file("theirs.pem").exists());
         assert_eq!(std::fs::read(file("theirs.pub")).unwrap(), std::fs::read(file("release.pub")).unwrap());
@@ -241,7 +319,7 @@ mod tests {
         // A private key whose public half is lost.
         std::fs::rename(file("release.pem"), file("lost.pem")).unwrap();
         let before = std::fs::read(file("lost.pem")).unwrap();
-        let error = keys.create("lost").unwrap_err().to_string();
+        let error = keys.create("lost", KeyRoles::Both).unwrap_err().to_string();
         assert!(error.contains("lost.pem"), "{error}");
         assert!(!file("lost.pub").exists());
         assert_eq!(std::fs::read(file("lost.pem")).unwrap(), before);
@@ -253,15 +331,15 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let keys = keyring(&folder);
-        keys.create("release").unwrap();
+        keys.create("release", KeyRoles::Both).unwrap();
         let file = keys.folder().join("release.pem");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         for mode in [0o640, 0o604, 0o620] {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-            let error = keys.signing(None).err().unwrap().to_string();
+            let error = keys.signing(None, None).err().unwrap().to_string();
             assert!(error.contains(&format!("chmod 600 {}", file.display())), "{error}");
         }
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
-        assert!(keys.signing(None).is_ok());
+        assert!(keys.signing(None, None).is_ok());
     }
 }

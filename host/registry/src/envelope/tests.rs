@@ -45,7 +45,7 @@ fn the_signature_equals_the_one_of_openssl() {
 #[test]
 fn opening_a_sealed_envelope_returns_payload_and_signer() {
     let other = SigningKey::generate().unwrap();
-    let opened = open_signed(&seal(TYPE, PAYLOAD, &key()), TYPE, &trusting(&[&other, &key()])).unwrap();
+    let opened = open_signed(&seal(TYPE, PAYLOAD, &key()), TYPE, &trusting(&[&other, &key()]), None).unwrap();
     assert_eq!(opened, Opened { payload: PAYLOAD.to_vec(), signer: key().public() });
 }
 
@@ -104,6 +104,37 @@ fn a_signature_by_a_key_that_is_not_trusted_is_refused_and_the_key_named() {
     let message = refusal(&sealed(), &trusting(&[&other])).to_string();
     assert!(message.contains(&key().public().id()) && message.contains(&other.public().id()), "{message}");
     assert!(message.contains("not trusted"), "{message}");
+}
+
+#[test]
+fn a_key_is_accepted_for_its_roles_only() {
+    let trusted: TrustedKeys = format!("stages:{}", key().public()).parse().unwrap();
+    let text = sealed().to_string();
+    let opened = |role| open_signed(text.as_bytes(), TYPE, &trusted, role);
+    assert!(opened(Some(KeyRole::Stages)).is_ok() && opened(None).is_ok());
+    let error = opened(Some(KeyRole::Pins)).unwrap_err().to_string();
+    assert!(error.contains(&key().public().id()) && error.contains("not trusted to change pins"), "{error}");
+    assert!(error.contains("is stages;"), "{error}");
+}
+
+#[test]
+fn of_two_signatures_the_one_with_the_role_counts() {
+    let operator = SigningKey::generate().unwrap();
+    let trusted: TrustedKeys = format!("stages:{},pins:{}", key().public(), operator.public()).parse().unwrap();
+    let mut envelope = sealed();
+    let second: Value = serde_json::from_slice(&seal(TYPE, PAYLOAD, &operator)).unwrap();
+    envelope["signatures"].as_array_mut().unwrap().push(second["signatures"][0].clone());
+    let opened = open_signed(envelope.to_string().as_bytes(), TYPE, &trusted, Some(KeyRole::Pins)).unwrap();
+    assert_eq!(opened.signer, operator.public());
+}
+
+#[test]
+fn a_changed_document_by_a_key_of_another_role_is_refused_as_changed() {
+    let trusted: TrustedKeys = format!("stages:{}", key().public()).parse().unwrap();
+    let mut envelope = sealed();
+    envelope["payload"] = json!(STANDARD.encode("hello w0rld"));
+    let error = open_signed(envelope.to_string().as_bytes(), TYPE, &trusted, Some(KeyRole::Pins)).unwrap_err();
+    assert!(matches!(error, EnvelopeError::Mismatch { .. }), "{error}");
 }
 
 #[test]

@@ -52,10 +52,14 @@ impl Guest for Actor {
             }
         }
 
+        let url = match asked("runtime-api") {
+            true => "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next",
+            false => "https://api.example.org/look/path-secret?page=1&X-Amz-Signature=query-secret",
+        };
         let answer = http::send(
             &http::Request {
                 method: "POST".into(),
-                url: "https://api.example.org/look/path-secret?page=1&X-Amz-Signature=query-secret".into(),
+                url: url.into(),
                 headers: vec![
                     ("Authorization".into(), "Bearer header-secret".into()),
                     ("Cookie".into(), "id=cookie-secret".into()),

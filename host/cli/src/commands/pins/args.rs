@@ -1,10 +1,12 @@
 //! The options by which a command takes the pins.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::Args;
-use stagehost_aws::storage_from_env;
+use stagehost_aws::{ParameterArn, number_from_env, storage_from_env};
 use stagehost_pins::PinStore;
-use stagehost_storage::Location;
+use stagehost_storage::{GrowingNumber, Location};
 
 use crate::exit::usage;
 use crate::signing::args::TrustArgs;
@@ -18,6 +20,10 @@ pub struct PinsArgs {
     /// encrypted with the key in MEDIA_KMS_KEY_ID, or else as the bucket does by default.
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_PINS", hide_env_values = true)]
     pins: Option<Location>,
+
+    /// The environment that the pins are for, as ENV of the hosts names it [default: that of the pins in force]
+    #[arg(long, value_name = "NAME", env = "STAGEHOST_ENVIRONMENT", hide_env_values = true)]
+    pub environment: Option<String>,
 
     #[command(flatten)]
     pub trust: TrustArgs,
@@ -35,6 +41,34 @@ impl PinsArgs {
     pub async fn open(&self) -> Result<PinStore> {
         let place = self.pins.as_ref();
         let place = place.ok_or_else(|| usage!("no pins are named; use --pins PLACE, or set STAGEHOST_PINS"))?;
-        Ok(PinStore::new(storage_from_env(place).await, self.trust.trusted()?))
+        let store = PinStore::new(storage_from_env(place).await, self.trust.trusted()?);
+        Ok(match &self.environment {
+            Some(name) => store.for_environment(name),
+            None => store.of_any_environment(),
+        })
+    }
+}
+
+/// The lowest revision that hosts start with.
+#[derive(Args, Clone, Debug)]
+pub struct FloorArgs {
+    /// The SSM parameter with the lowest revision that hosts start with, by its ARN: PINS_FLOOR of the hosts
+    #[arg(
+        long = "floor",
+        value_name = "ARN",
+        env = "STAGEHOST_PINS_FLOOR",
+        hide_env_values = true,
+        value_parser = ParameterArn::parse
+    )]
+    floor: Option<ParameterArn>,
+}
+
+impl FloorArgs {
+    /// Opens the number; `None` if none is named. Nothing is read yet.
+    pub async fn open(&self) -> Option<Arc<dyn GrowingNumber>> {
+        match &self.floor {
+            Some(arn) => Some(number_from_env(arn).await),
+            None => None,
+        }
     }
 }

@@ -36,18 +36,48 @@ pub async fn published(registry: Option<&Registry>, state: &str, version: &str, 
     })
 }
 
-/// Checks everything that a host with one of these processors checks before it runs this pin. Returns a sentence about it,
-/// or `None` if the registry does not have the version.
+/// What a yanked version leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yanks {
+    /// It is refused.
+    Refused,
+    /// It is refused, and the message names the option that allows it.
+    Avoidable,
+    /// It is noted.
+    Allowed,
+}
+
+/// A version that hosts would run.
+pub struct Checked {
+    /// A sentence about it.
+    pub says: String,
+    /// Whether it is yanked.
+    pub yanked: bool,
+}
+
+/// Checks everything that a host with one of these processors checks before it runs this pin, and whether it is yanked.
+/// Returns `None` if the registry does not have the version.
 ///
 /// # Errors
-/// If a host would refuse the pin.
-pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: &Pin) -> Result<Option<String>> {
+/// If a host would refuse the pin, or the version is yanked.
+pub async fn checked(
+    registry: &Registry,
+    targets: &[Target],
+    yanks: Yanks,
+    state: &str,
+    pin: &Pin,
+) -> Result<Option<Checked>> {
     let id = StageId::new(&pin.stage, &pin.version)?;
     if !registry.versions(Some(id.name())).await?.contains(&id) {
         return Ok(None);
     }
-    if let Some(yanked) = registry.yanked(&id).await? {
-        bail!("{id} was withdrawn on {}: {}; pin another version", yanked.at, yanked.reason);
+    let yanked = registry.yanked(&id).await?;
+    match (&yanked, yanks) {
+        (Some(yanked), Yanks::Refused) => bail!("{yanked}; pin another version"),
+        (Some(yanked), Yanks::Avoidable) => bail!(
+            "{yanked}; go back to another revision, or put this version in force all the same with --allow-yanked REASON"
+        ),
+        (Some(_), Yanks::Allowed) | (None, _) => {}
     }
     let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
     let named: Vec<_> = targets.iter().map(|target| target.name()).collect();
@@ -58,9 +88,13 @@ pub async fn checked(registry: &Registry, targets: &[Target], state: &str, pin: 
         })?;
         registry.artifact(&resolved.artifact).await.with_context(|| format!("{id} for {target}"))?;
     }
-    Ok(Some(format!(
+    let mut says = format!(
         "{state}: {id} is signed, fits the world {}, compiled for {} for this stagehost's engine ({ENGINE})",
         pin.world,
         named.join(" and ")
-    )))
+    );
+    if let Some(yanked) = &yanked {
+        says = format!("{says}; allowed although {yanked}");
+    }
+    Ok(Some(Checked { says, yanked: yanked.is_some() }))
 }

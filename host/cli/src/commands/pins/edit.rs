@@ -32,7 +32,14 @@ pub struct InitArgs {
 pub async fn init(args: InitArgs, printer: &Printer) -> Result<Exit> {
     let text = read_named("--from", &args.from).context("`stagehost package` makes the first pins")?;
     let pins = Pins::parse(&text, &args.from.display().to_string()).map_err(|error| usage!("{error}"))?;
-    args.change.open(printer).await?.put(None, pins).await
+    let change = args.change.open(printer).await?;
+    if change.environment().is_none() {
+        return Err(usage!(
+            "for which environment are these pins? name it with --environment, or set STAGEHOST_ENVIRONMENT, as ENV of the \
+             hosts has it"
+        ));
+    }
+    change.put(None, pins).await
 }
 
 #[derive(Args)]
@@ -170,11 +177,19 @@ pub struct RollbackArgs {
     /// The revision to put in force again [default: the one before]
     revision: Option<u64>,
 
+    /// Put yanked versions in force all the same, for this reason
+    #[arg(long, value_name = "REASON")]
+    allow_yanked: Option<String>,
+
     #[command(flatten)]
     change: ChangeArgs,
 }
 
 pub async fn rollback(args: RollbackArgs, printer: &Printer) -> Result<Exit> {
+    let allow_yanked = args.allow_yanked.as_deref().map(str::trim);
+    if allow_yanked == Some("") {
+        return Err(usage!("--allow-yanked is empty; give the reason, for the history"));
+    }
     let change = args.change.open(printer).await?;
     let store = &change.store;
     let on = current(store).await?;
@@ -183,14 +198,16 @@ pub async fn rollback(args: RollbackArgs, printer: &Printer) -> Result<Exit> {
         None => before(store, &on.pins).await?,
     };
     // Not every stored revision was in force: another change may have been faster.
-    let Some(earlier) = store.history(usize::MAX).await?.into_iter().find(|pins| pins.revision == target) else {
+    let earlier = store.was_in_force(&on.pins, target).await;
+    let earlier = earlier.with_context(|| format!("revision {target} cannot be put in force again"))?;
+    let Some(earlier) = earlier else {
         return Err(usage!("revision {target} was never in force; `stagehost pins history` lists those that were"));
     };
     if on.pins.revoked.contains(&target) {
         return Err(usage!("revision {target} is revoked; `stagehost pins history` lists the others"));
     }
     let next = on.pins.rolled_back_to(&earlier);
-    change.put_again(&on, next, target).await
+    change.put_again(&on, next, target, allow_yanked).await
 }
 
 /// Returns the revision before this one. For pins that were put in force again it is the one before those, so that a second
@@ -202,6 +219,38 @@ async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
     };
     let before = change.and_then(|change| change.previous);
     before.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples: with a new key; for pins that name no environment
+
+  stagehost pins resign --key release-2 --why \"new key\"
+  stagehost pins resign --environment staging \
+    --why \"signed for one environment\"")]
+pub struct ResignArgs {
+    /// The environment that they are signed for now, if they are to be for another one
+    #[arg(long, value_name = "NAME")]
+    from_environment: Option<String>,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub async fn resign(args: ResignArgs, printer: &Printer) -> Result<Exit> {
+    let change = args.change.open(printer).await?;
+    let on = current(&change.store.clone().even_unbound()).await?;
+    if let (Some(found), Some(own)) = (on.pins.environment.as_deref(), change.environment())
+        && found != own
+        && args.from_environment.as_deref() != Some(found)
+    {
+        return Err(usage!(
+            "the pins at {} are signed for the environment {found}, not for {own}; if they are to be for {own}, add \
+             --from-environment {found}",
+            change.store.place()
+        ));
+    }
+    change.put_resigned(&on).await
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ mod args;
 mod candidate;
 mod change;
 mod edit;
+mod floor;
 mod shadow_report;
 mod show;
 
@@ -42,6 +43,10 @@ pub enum PinsCommand {
     Set(edit::SetArgs),
     /// Put an earlier revision in force again, by default the one before
     Rollback(edit::RollbackArgs),
+    /// Sign the pins in force again: with another key, or for an environment
+    Resign(edit::ResignArgs),
+    /// Print or raise the lowest revision that hosts start with
+    Floor(floor::FloorCommandArgs),
     /// Let no execution continue with a revision, not even one that began with it
     Revoke(edit::RevokeArgs),
     /// Use a version for some executions
@@ -70,6 +75,8 @@ pub async fn pins(command: PinsCommand, printer: &Printer) -> Result<Exit> {
         PinsCommand::Init(args) => edit::init(args, printer).await,
         PinsCommand::Set(args) => edit::set(args, printer).await,
         PinsCommand::Rollback(args) => edit::rollback(args, printer).await,
+        PinsCommand::Resign(args) => edit::resign(args, printer).await,
+        PinsCommand::Floor(args) => floor::floor(args, printer).await,
         PinsCommand::Revoke(args) => edit::revoke(args, printer).await,
         PinsCommand::Canary(args) => edit::canary(args, printer).await,
         PinsCommand::Promote(args) => edit::promote(args, printer).await,

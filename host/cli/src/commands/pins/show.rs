@@ -92,9 +92,12 @@ pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {
 }
 
 fn heading(pins: &Pins) -> String {
+    let environment = pins.environment.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     match &pins.change {
-        Some(change) => format!("revision {} by {}, {}: {}", pins.revision, change.by, change.at, change.why),
-        None => format!("revision {}", pins.revision),
+        Some(change) => {
+            format!("revision {}{environment} by {}, {}: {}", pins.revision, change.by, change.at, change.why)
+        }
+        None => format!("revision {}{environment}", pins.revision),
     }
 }
 
@@ -127,18 +130,32 @@ pub async fn history(args: HistoryArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
     // One more: the oldest one shown is compared with the one before it.
     let revisions = store.history(args.last.saturating_add(1)).await?;
-    let changes = |at: usize| revisions.get(at + 1).map(|before| differences(before, &revisions[at]));
+    let changes = |at: usize, pins: &Pins| {
+        let before = revisions.get(at + 1)?.pins.as_ref().ok()?;
+        Some(differences(before, pins))
+    };
     let shown = revisions.iter().enumerate().take(args.last);
     if args.pins.json {
         let list: Vec<_> = shown
-            .map(|(at, pins)| json!({"revision": pins.revision, "change": pins.change, "differences": changes(at)}))
+            .map(|(at, entry)| match &entry.pins {
+                Ok(pins) => json!({
+                    "revision": entry.revision, "environment": pins.environment, "change": pins.change,
+                    "differences": changes(at, pins),
+                }),
+                Err(error) => json!({"revision": entry.revision, "refused": error.to_string()}),
+            })
             .collect();
         printer.document(&list);
         return Ok(Exit::Success);
     }
-    for (at, pins) in shown {
-        printer.line(heading(pins));
-        print_differences(printer, &changes(at).unwrap_or_default());
+    for (at, entry) in shown {
+        match &entry.pins {
+            Ok(pins) => {
+                printer.line(heading(pins));
+                print_differences(printer, &changes(at, pins).unwrap_or_default());
+            }
+            Err(error) => printer.line(format_args!("revision {}: REFUSED: {error}", entry.revision)),
+        }
     }
     Ok(Exit::Success)
 }

@@ -8,6 +8,7 @@ use stagehost_registry::StageId;
 use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::registry::args::WriteArgs;
+use crate::signing::author::author;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -29,6 +30,10 @@ pub struct YankArgs {
     #[arg(long, value_name = "TEXT")]
     reason: String,
 
+    /// The person or pipeline that does it [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+
     #[command(flatten)]
     registry: WriteArgs,
 
@@ -45,12 +50,14 @@ pub async fn yank(args: YankArgs, printer: &Printer) -> Result<Exit> {
     if args.reason.trim().is_empty() {
         return Err(usage!("--reason is empty; say why {} must not be pinned", args.id));
     }
-    let (registry, key) = args.registry.open().await?;
-    let yanked = registry.yank(&args.id, &args.reason, &key).await?;
+    let by = author(args.by.as_deref())?;
+    // An operator whose key is for pins only must be able to take a version out of use.
+    let (registry, key) = args.registry.open_for(None).await?;
+    let yanked = registry.yank(&args.id, &args.reason, &by, &key).await?;
     if args.json {
         printer.document(&json!({"registry": registry.place(), "yanked": yanked}));
     } else {
-        printer.line(format_args!("{} is yanked since {}: {}", args.id, yanked.at, yanked.reason));
+        printer.line(yanked);
     }
     Ok(Exit::Success)
 }
