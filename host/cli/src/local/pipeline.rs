@@ -147,6 +147,7 @@ impl Pipeline {
             visibility: Arc::new(NoQueue),
             observer,
             watcher,
+            canaries: None,
             sampler: None,
         });
         aws.set_function(Arc::new(Host(dispatcher)));
