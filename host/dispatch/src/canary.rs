@@ -90,7 +90,9 @@ impl CanaryHealth {
         let mut all = shared.known();
         if !all.contains_key(&name) && all.len() >= MOST_CANARIES {
             let oldest = all.iter().min_by_key(|(_, known)| known.used).map(|(name, _)| name.clone());
-            oldest.map(|oldest| all.remove(&oldest));
+            if let Some(oldest) = oldest {
+                all.remove(&oldest);
+            }
         }
         let known = all.entry(name.clone()).or_insert_with(|| Known::new(state, canary));
         known.used = SystemTime::now();
@@ -124,7 +126,7 @@ impl Shared {
 
     /// Reports a canary that is given up, once.
     fn report(&self, name: &str) {
-        let Some(Some((state, canary, document))) = self.with(name, Known::to_report) else { return };
+        let Some(Some((state, canary, document))) = self.with(name, Known::take_report) else { return };
         (self.watcher)(PinsEvent::CanaryGivenUp {
             state: &state,
             pin: &canary.pin,
@@ -156,19 +158,19 @@ impl Shared {
             match store.get(name, tag.as_ref()).await? {
                 Found::Unchanged => {}
                 Found::Missing => {
-                    self.with(name, |known| known.has_read(None));
+                    self.with(name, |known| known.note_read(None));
                 }
                 Found::Found { bytes, tag } => {
-                    self.with(name, |known| known.has_read(Some((bytes, tag))));
+                    self.with(name, |known| known.note_read(Some((bytes, tag))));
                 }
             }
-            let Some(Some((bytes, tag))) = self.with(name, Known::to_write) else { return Ok(()) };
+            let Some(Some((bytes, tag))) = self.with(name, Known::begin_write) else { return Ok(()) };
             let written = match &tag {
                 Some(tag) => store.replace(name, bytes, tag).await?,
                 None => store.create(name, bytes).await?,
             };
             let done = written.is_some();
-            self.with(name, |known| known.has_written(written));
+            self.with(name, |known| known.note_written(written));
             if done {
                 break;
             }

@@ -99,13 +99,13 @@ impl NextPins {
     }
 
     /// Notes that a try found the revision broken. Returns whether it was the first to find that.
-    pub(crate) fn is_refused(&mut self) -> bool {
+    pub(crate) fn note_refused(&mut self) -> bool {
         self.failed(RETRY_LATER);
         !std::mem::replace(&mut self.refused, true)
     }
 
     /// Notes that a try got no answer. Returns for how many seconds the revision has been offered.
-    pub(crate) fn is_late(&mut self) -> u64 {
+    pub(crate) fn note_late(&mut self) -> u64 {
         self.failed(doubled(RETRY_SOON, self.failures));
         self.offered.elapsed().unwrap_or_default().as_secs()
     }
@@ -143,7 +143,7 @@ mod tests {
         assert!(next.loading().allowance(Duration::from_secs(60)) > Duration::from_secs(30));
         next.begun = Some(SystemTime::now() - Duration::from_secs(4));
         assert!(next.loading().allowance(Duration::from_secs(3)).is_zero());
-        next.is_late();
+        next.note_late();
         next.pause = Some((SystemTime::now(), Duration::ZERO));
         assert!(next.begin().is_some());
         assert!(next.loading().allowance(Duration::from_secs(60)).is_zero(), "it failed before");
@@ -164,7 +164,7 @@ mod tests {
         next.begin().unwrap();
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            next.is_late();
+            next.note_late();
             pauses.push(next.pause.unwrap().1.as_millis());
         }
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
@@ -177,6 +177,6 @@ mod tests {
     #[test]
     fn a_broken_revision_is_reported_once() {
         let mut next = next();
-        assert!(next.is_refused() && !next.is_refused());
+        assert!(next.note_refused() && !next.note_refused());
     }
 }

@@ -206,7 +206,7 @@ impl Shared {
             Readiness::Broken(error) => {
                 state.note_broken(revision);
                 let why = format!("revision {revision}: {error}");
-                let first_time = state.next.as_mut().is_some_and(NextPins::is_refused);
+                let first_time = state.next.as_mut().is_some_and(NextPins::note_refused);
                 let fell_back = instead.is_some();
                 if let Some(older) = instead {
                     state.replace(older);
@@ -228,7 +228,7 @@ impl Shared {
                 }
             }
             Readiness::Late(why) => {
-                let seconds = state.next.as_mut().map_or(0, NextPins::is_late);
+                let seconds = state.next.as_mut().map_or(0, NextPins::note_late);
                 let accepted = state.accepted.as_ref().map_or(revision, |accepted| accepted.revision);
                 drop(state);
                 (self.watcher)(PinsEvent::Late { revision: accepted, newer: revision, seconds, why: &why });

@@ -197,7 +197,6 @@ async fn calls_go_on_with_the_old_revision_however_long_a_new_one_takes_to_load(
         assert!(called.elapsed().is_zero(), "the call waited for {:?}", called.elapsed());
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(*place.stages.asked.lock().unwrap(), 1, "the clock of pauses does not move here, so there is one try");
     let events = place.events();
     assert!(events.contains("newer: 2, ") && events.contains("not loaded within 15 s: x 1.0.0"), "{events}");
 }

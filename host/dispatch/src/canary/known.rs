@@ -104,7 +104,7 @@ impl Known {
     }
 
     /// Takes over the stored document and its version; `None` if there is none.
-    pub(crate) fn has_read(&mut self, found: Option<(Bytes, Tag)>) {
+    pub(crate) fn note_read(&mut self, found: Option<(Bytes, Tag)>) {
         let unsure = self.unsure.take();
         let (document, tag) = match found {
             None => (None, None),
@@ -123,7 +123,7 @@ impl Known {
     }
 
     /// Returns the document with the new runs, and the version that it replaces; `None` if there is nothing to write.
-    pub(crate) fn to_write(&mut self) -> Option<(Bytes, Option<Tag>)> {
+    pub(crate) fn begin_write(&mut self) -> Option<(Bytes, Option<Tag>)> {
         if self.given_up || self.fresh.is_empty() {
             return None;
         }
@@ -135,13 +135,13 @@ impl Known {
     }
 
     /// Notes the result of a write; `None` if the document had changed meanwhile.
-    pub(crate) fn has_written(&mut self, written: Option<Tag>) {
+    pub(crate) fn note_written(&mut self, written: Option<Tag>) {
         // Without the version, the next read returns the document in any case.
         self.tag = None;
         let Some(tag) = written else { return };
         if let Some((bytes, runs)) = self.unsure.take() {
             self.subtract(runs);
-            self.has_read(Some((bytes, tag)));
+            self.note_read(Some((bytes, tag)));
         }
     }
 
@@ -157,7 +157,7 @@ impl Known {
     }
 
     /// Returns what there is to report about a canary that is given up: once, then `None`.
-    pub(crate) fn to_report(&mut self) -> Option<(String, Canary, HealthDocument)> {
+    pub(crate) fn take_report(&mut self) -> Option<(String, Canary, HealthDocument)> {
         if !self.is_given_up() || std::mem::replace(&mut self.reported, true) {
             return None;
         }
