@@ -175,6 +175,11 @@ impl StageSource for PackagedStages {
         self.loaded.get_or_load(pin, async { self.load(pin) }).await
     }
 
+    /// The package was deployed with the host, so what is in its index can be loaded.
+    async fn check(&self, pin: &Pin) -> Result<(), DispatchError> {
+        if self.has(pin) { Ok(()) } else { self.stage(pin).await.map(drop) }
+    }
+
     fn retain(&self, digests: &HashSet<String>) {
         self.loaded.retain(digests);
     }

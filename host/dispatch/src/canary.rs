@@ -1,177 +1,184 @@
-//! The health of canaries: a host gives up a canary that fails too often, without waiting for a person.
+//! The health of canaries: a canary that fails too often is given up, without waiting for a person.
 //!
-//! Each process judges by its own calls, because its role must not change pins. The pins still name the canary, so the
-//! event raises an alarm, and a person removes the canary with `stagehost pins abort`.
+//! All processes of a function count together, in one small document for each state and candidate, and compare the canary's
+//! runs with those of the pinned stage (`canary/statistics.rs`). The documents are in a store of their own, because the
+//! function must not be able to change pins. They are read and written in the background, never while a call waits: a new
+//! process runs a canary until it has read that others have given it up.
+//!
+//! The pins still name the canary, so the event raises an alarm, and a person removes it with `stagehost pins abort`.
+
+mod document;
+mod known;
+mod run;
+mod statistics;
+mod tally;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
 
-use stagehost_batch::{Case, Failure};
-use stagehost_pins::{Canary, PinsEvent, PinsWatcher};
-use stagehost_runtime::{BatchOutcome, lock};
+use stagehost_pins::{Canary, Pins, PinsEvent, PinsWatcher, Role};
+use stagehost_runtime::lock;
+use stagehost_storage::{Found, Storage, StorageError};
 
-/// A canary is judged after this many calls. Fewer do not make a percentage.
-const ENOUGH_CALLS: u64 = 20;
+use document::name_of;
+use known::Known;
+pub(crate) use run::defect_in;
+use tally::RunTally;
 
-/// The calls and defects of canaries in this process.
+/// The most canaries that a process remembers. Pins have as many at once as they have states.
+const MOST_CANARIES: usize = 64;
+
+/// The longest wait for the store. Nobody waits for it; this only ends what hangs.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// How often a write is tried at once if another process was faster. The runs are kept for the next time.
+const TRIES: u32 = 2;
+
+/// The runs and defects of canaries that this process knows.
+#[derive(Clone)]
 pub(crate) struct CanaryHealth {
-    /// By state.
-    tallies: Mutex<HashMap<String, Tally>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// By the names of their documents.
+    known: Mutex<HashMap<String, Known>>,
+    /// Without it, the process judges by its own runs.
+    store: Option<Arc<dyn Storage>>,
     watcher: PinsWatcher,
 }
 
-struct Tally {
-    /// The canary that is counted. Another canary, or the same with other settings, starts a new tally.
-    canary: Canary,
-    calls: u64,
-    defects: u64,
-    given_up: bool,
-}
-
 impl CanaryHealth {
-    pub(crate) fn new(watcher: PinsWatcher) -> Self {
-        Self { tallies: Mutex::default(), watcher }
+    /// Returns the health of canaries, which all processes with the same `store` share.
+    pub(crate) fn new(store: Option<Arc<dyn Storage>>, watcher: PinsWatcher) -> Self {
+        Self { shared: Arc::new(Shared { known: Mutex::default(), store, watcher }) }
+    }
+
+    /// Begins to read what other processes know about the canaries of these pins, if that was long ago.
+    pub(crate) fn follow(&self, pins: &Pins) {
+        for (state, canary) in &pins.canaries {
+            self.change(state, canary, |_| {});
+        }
     }
 
     /// Returns whether the canary is given up, so that the pinned stage must run.
     pub(crate) fn given_up(&self, state: &str, canary: &Canary) -> bool {
-        lock(&self.tallies).get(state).is_some_and(|tally| tally.given_up && tally.canary == *canary)
+        self.shared.known().get(&name_of(state, &canary.pin)).is_some_and(Known::is_given_up)
     }
 
-    /// Gives up a canary that cannot be loaded.
+    /// Gives up a canary that this process cannot load. Others may be able to, for example those of another release.
     pub(crate) fn unusable(&self, state: &str, canary: &Canary) {
-        self.add(state, canary, 1, 1, true);
+        self.change(state, canary, |known| known.unusable = true);
     }
 
-    /// Counts the calls of a state, and gives up a canary that fails too often.
-    pub(crate) fn count(&self, state: &str, canary: &Canary, outcome: Result<&BatchOutcome, &Failure>) {
-        let (calls, defects) = match outcome {
-            Ok(outcome) => {
-                let problems = outcome.batch.assets.iter().filter_map(|asset| asset.problem.as_ref());
-                let defects = problems.filter(|problem| problem.state == state && is_defect(&problem.code)).count();
-                (outcome.reports.len(), defects)
+    /// Counts a run of a state that has a canary, by the canary or by the pinned stage, and gives up a canary that fails
+    /// too often.
+    pub(crate) fn count(&self, state: &str, canary: &Canary, role: Role, defect: bool) {
+        let one = RunTally::one(defect);
+        self.change(state, canary, |known| match role {
+            Role::Canary => known.count(one, RunTally::default()),
+            Role::Pinned => known.count(RunTally::default(), one),
+        });
+    }
+
+    /// Changes what is known about a canary, reports it if it is given up by that, and begins an exchange with the store if
+    /// it is time.
+    fn change(&self, state: &str, canary: &Canary, change: impl FnOnce(&mut Known)) {
+        let shared = &self.shared;
+        let name = name_of(state, &canary.pin);
+        let mut all = shared.known();
+        if !all.contains_key(&name) && all.len() >= MOST_CANARIES {
+            let oldest = all.iter().min_by_key(|(_, known)| known.used).map(|(name, _)| name.clone());
+            if let Some(oldest) = oldest {
+                all.remove(&oldest);
             }
-            Err(failure) => (1, usize::from(is_defect(failure.case.name()))),
-        };
-        self.add(state, canary, calls as u64, defects as u64, false);
-    }
-
-    fn add(&self, state: &str, canary: &Canary, calls: u64, defects: u64, unusable: bool) {
-        let mut tallies = lock(&self.tallies);
-        let fresh = || Tally { canary: canary.clone(), calls: 0, defects: 0, given_up: false };
-        let tally = tallies.entry(state.to_owned()).or_insert_with(fresh);
-        if tally.canary != *canary {
-            *tally = fresh();
         }
-        tally.calls += calls;
-        tally.defects += defects;
-        let over = |limit: u8| tally.calls >= ENOUGH_CALLS && tally.defects * 100 > u64::from(limit) * tally.calls;
-        if (unusable || canary.abort_above_percent.is_some_and(over)) && !tally.given_up {
-            tally.given_up = true;
-            let (calls, defects) = (tally.calls, tally.defects);
-            drop(tallies);
-            (self.watcher)(PinsEvent::CanaryGivenUp { state, pin: &canary.pin, calls, defects });
+        let known = all.entry(name.clone()).or_insert_with(|| Known::new(state, canary));
+        known.used = SystemTime::now();
+        // The percentage and the limit may have changed.
+        known.canary = canary.clone();
+        change(known);
+        let exchange = match &shared.store {
+            Some(store) => known.begin_exchange().then(|| store.clone()),
+            None => {
+                known.keep_to_itself();
+                None
+            }
+        };
+        drop(all);
+        shared.report(&name);
+        if let Some(store) = exchange {
+            tokio::spawn(shared.clone().exchange(store, name));
         }
     }
 }
 
-/// Returns whether a failure is the stage's fault. A damaged file or one of the wrong kind is not.
-fn is_defect(code: &str) -> bool {
-    [Case::Internal, Case::Trapped, Case::OutOfMemory, Case::Timeout].iter().any(|case| case.name() == code)
+impl Shared {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        lock(&self.known)
+    }
+
+    /// Does something with what is known about a canary, unless it has been forgotten.
+    fn with<R>(&self, name: &str, change: impl FnOnce(&mut Known) -> R) -> Option<R> {
+        self.known().get_mut(name).map(change)
+    }
+
+    /// Reports a canary that is given up, once.
+    fn report(&self, name: &str) {
+        let Some(Some((state, canary, document))) = self.with(name, Known::take_report) else { return };
+        (self.watcher)(PinsEvent::CanaryGivenUp {
+            state: &state,
+            pin: &canary.pin,
+            runs: document.canary.runs,
+            defects: document.canary.defects,
+            pinned_runs: document.pinned.runs,
+            pinned_defects: document.pinned.defects,
+        });
+    }
+
+    /// Reads the document of a canary and adds this process's runs.
+    async fn exchange(self: Arc<Self>, store: Arc<dyn Storage>, name: String) {
+        let answer = tokio::time::timeout(ANSWER, self.read_and_write(store.as_ref(), &name)).await;
+        let error = match answer {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("{} has not answered within {} s", store.place(&name), ANSWER.as_secs())),
+        };
+        if let Some(error) = &error {
+            tracing::warn!(error, "the health of a canary cannot be exchanged; this process judges by its own runs");
+        }
+        self.with(&name, |known| known.end_exchange(error.is_none()));
+        self.report(&name);
+    }
+
+    async fn read_and_write(&self, store: &dyn Storage, name: &str) -> Result<(), StorageError> {
+        for _ in 0..TRIES {
+            let Some(tag) = self.with(name, |known| known.tag.clone()) else { return Ok(()) };
+            match store.get(name, tag.as_ref()).await? {
+                Found::Unchanged => {}
+                Found::Missing => {
+                    self.with(name, |known| known.note_read(None));
+                }
+                Found::Found { bytes, tag } => {
+                    self.with(name, |known| known.note_read(Some((bytes, tag))));
+                }
+            }
+            let Some(Some((bytes, tag))) = self.with(name, Known::begin_write) else { return Ok(()) };
+            let written = match &tag {
+                Some(tag) => store.replace(name, bytes, tag).await?,
+                None => store.create(name, bytes).await?,
+            };
+            let done = written.is_some();
+            self.with(name, |known| known.note_written(written));
+            if done {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn canary(limit: Option<u8>) -> Canary {
-        let pin = json!({
-            "stage": "x", "version": "2.0.0", "world": "custom", "digest": format!("sha256:{}", "1".repeat(64)),
-        });
-        Canary { percent: 5, abort_above_percent: limit, pin: serde_json::from_value(pin).unwrap() }
-    }
-
-    fn health() -> (CanaryHealth, Arc<Mutex<Vec<String>>>) {
-        let events = Arc::new(Mutex::new(Vec::new()));
-        let watcher: PinsWatcher = {
-            let events = events.clone();
-            Arc::new(move |event| events.lock().unwrap().push(format!("{event:?}")))
-        };
-        (CanaryHealth::new(watcher), events)
-    }
-
-    #[test]
-    fn a_canary_is_given_up_once_after_enough_calls_and_too_many_defects() {
-        let ((health, events), canary) = (health(), canary(Some(10)));
-        health.add("X", &canary, 19, 19, false);
-        assert!(!health.given_up("X", &canary), "too few calls to tell");
-        health.add("X", &canary, 1, 0, false);
-        health.add("X", &canary, 1, 1, false);
-        assert!(health.given_up("X", &canary));
-        let events = events.lock().unwrap();
-        assert_eq!(events.len(), 1);
-        assert!(events[0].contains("calls: 20, defects: 19"), "{events:?}");
-    }
-
-    #[test]
-    fn other_settings_or_another_state_start_a_new_tally() {
-        let ((health, _), bad) = (health(), canary(Some(10)));
-        health.add("X", &bad, 100, 100, false);
-        let mut mended = bad.clone();
-        mended.pin.config.insert("quality".into(), 80.into());
-        assert!(health.given_up("X", &bad) && !health.given_up("X", &mended) && !health.given_up("Y", &bad));
-        health.add("X", &mended, 30, 0, false);
-        assert!(!health.given_up("X", &mended));
-    }
-
-    /// Only the canary that a state ran last is remembered. So one that was given up is tried again if the pins change to
-    /// another canary and back.
-    #[test]
-    fn a_canary_that_was_given_up_is_forgotten_when_the_state_runs_another_one() {
-        let ((health, events), bad) = (health(), canary(Some(10)));
-        health.add("X", &bad, 100, 100, false);
-        let mut other = bad.clone();
-        other.percent += 1;
-        health.add("X", &other, 1, 0, false);
-        assert!(!health.given_up("X", &bad));
-        health.add("X", &bad, 19, 19, false);
-        assert!(!health.given_up("X", &bad), "its earlier calls do not count");
-        health.add("X", &bad, 1, 1, false);
-        assert!(health.given_up("X", &bad));
-        assert_eq!(events.lock().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_canary_that_cannot_be_loaded_is_given_up_at_once() {
-        let ((health, events), canary) = (health(), canary(None));
-        health.unusable("X", &canary);
-        assert!(health.given_up("X", &canary));
-        assert_eq!(events.lock().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_canary_at_its_limit_or_without_a_limit_goes_on() {
-        let ((health, _), limited, free) = (health(), canary(Some(10)), canary(None));
-        health.add("X", &limited, 100, 10, false);
-        assert!(!health.given_up("X", &limited));
-        health.add("X", &free, 100, 100, false);
-        assert!(!health.given_up("X", &free));
-    }
-
-    #[test]
-    fn a_damaged_file_is_not_the_stages_fault() {
-        let (health, _) = health();
-        let canary = canary(Some(1));
-        for _ in 0..50 {
-            health.count("X", &canary, Err(&Failure::new(Case::Corrupt, "cut off")));
-        }
-        assert!(!health.given_up("X", &canary));
-        health.count("X", &canary, Err(&Failure::new(Case::Trapped, "unreachable")));
-        assert!(health.given_up("X", &canary));
-    }
-}
+#[path = "canary_tests.rs"]
+mod tests;

@@ -8,12 +8,14 @@ use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Ticket
 use stagehost_batch::{Batch, Case, Failure, Problem};
 use stagehost_pins::{Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
-use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Fanout, FanoutRequest, Observer, Stage, World};
+use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Export, Fanout, FanoutRequest, Observer, Stage, World};
+use stagehost_storage::Storage;
 
-use crate::canary::CanaryHealth;
+use crate::canary::{CanaryHealth, defect_in};
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::pins_in_force::Revisions;
+use crate::pins_readiness::is_transient;
 use crate::queue::{self, Executions};
 use crate::sampler::{Sample, Sampler};
 use crate::stage_source::StageSource;
@@ -26,6 +28,9 @@ const TRANSIENT_ATTEMPTS: u32 = 2;
 /// Grace for cleanup after the deadline. The caller must set a deadline that leaves twice as much time, or the answer
 /// comes too late.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The longest that a call waits for a canary's stage. It is loaded already, except in a process that has just begun.
+const CANARY_WAIT: Duration = Duration::from_secs(5);
 
 /// The parts of a [`Dispatcher`].
 pub struct DispatcherParts {
@@ -49,6 +54,8 @@ pub struct DispatcherParts {
     pub observer: Arc<dyn Observer>,
     /// Receives the events of pins.
     pub watcher: PinsWatcher,
+    /// Where all processes of a function share the health of canaries. Without it, each judges by its own runs.
+    pub canaries: Option<Arc<dyn Storage>>,
     /// Runs shadows and stores records. Without it, the pins' shadows and recordings are ignored.
     pub sampler: Option<Sampler>,
 }
@@ -82,7 +89,7 @@ impl Dispatcher {
     /// Returns a host made of `parts`.
     pub fn new(parts: DispatcherParts) -> Self {
         let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone(), parts.watcher.clone());
-        let canaries = CanaryHealth::new(parts.watcher.clone());
+        let canaries = CanaryHealth::new(parts.canaries.clone(), parts.watcher.clone());
         Self { parts, revisions, canaries }
     }
 
@@ -119,7 +126,7 @@ impl Dispatcher {
     }
 
     async fn state(&self, envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
-        let (prepared, batch) = self.prepare(envelope).await?;
+        let (prepared, batch) = self.prepare(envelope, deadline).await?;
         let Ran { outcome, jobs, sample } = self.run(&prepared, batch, deadline).await;
         let answer = self.settle(prepared, outcome, jobs, deadline).await;
         if let Some((sample, after)) = sample {
@@ -129,17 +136,22 @@ impl Dispatcher {
     }
 
     /// Reads the batch, and finds the state's pin and stage.
-    async fn prepare(&self, mut envelope: Envelope) -> Result<(Prepared, Batch), DispatchError> {
+    async fn prepare(
+        &self,
+        mut envelope: Envelope,
+        deadline: Option<Instant>,
+    ) -> Result<(Prepared, Batch), DispatchError> {
         let document = self.parts.documents.unpack(std::mem::take(&mut envelope.batch)).await?;
         let state = &envelope.state;
         let mut batch = stagehost_batch::resume(&document, &envelope.execution)
             .map_err(|e| DispatchError::invalid_input(format!("the batch given to {state}: {e}")))?;
         drop(document);
 
-        let pins = self.revisions.of(batch.revision).await?;
+        let pins = in_time(deadline, "the place of the pins", self.revisions.of(batch.revision)).await?;
         batch.revision = Some(pins.revision);
+        self.canaries.follow(&pins);
         let choice = self.choose(&pins, state, &envelope.execution.name)?;
-        let (Choice { pin, role }, stage) = self.load(&pins, state, choice).await?;
+        let (Choice { pin, role }, stage) = self.load(&pins, state, choice, deadline).await?;
         if pin.world == World::Transcode && envelope.task_token.is_none() {
             return Err(DispatchError::invalid_input(format!(
                 "the state {state:?} submits jobs but passes no taskToken; use lambda:invoke.waitForTaskToken"
@@ -169,23 +181,31 @@ impl Dispatcher {
         Ok(choice)
     }
 
-    /// Loads the chosen stage. A canary that cannot be loaded is replaced by the pinned stage.
+    /// Loads the chosen stage. A canary that cannot be loaded, or not soon, is replaced by the pinned stage.
     async fn load<'a>(
         &self,
         pins: &'a Pins,
         state: &str,
-        choice: Choice<'a>,
+        mut choice: Choice<'a>,
+        deadline: Option<Instant>,
     ) -> Result<(Choice<'a>, Arc<Stage>), DispatchError> {
-        match (self.parts.stages.stage(choice.pin).await, choice.role, pins.canaries.get(state)) {
-            (Ok(stage), _, _) => Ok((choice, stage)),
-            (Err(error), Role::Canary, Some(canary)) if error.error_type != Case::Transient.name() => {
-                tracing::error!(state, %error, "the canary cannot be loaded");
-                self.canaries.unusable(state, canary);
-                let choice = pins.pinned_only(state).unwrap_or(choice);
-                Ok((choice, self.parts.stages.stage(choice.pin).await?))
+        let stages = &self.parts.stages;
+        if let (Role::Canary, Some(canary)) = (choice.role, pins.canaries.get(state)) {
+            match tokio::time::timeout(CANARY_WAIT, stages.stage(choice.pin)).await {
+                Ok(Ok(stage)) => return Ok((choice, stage)),
+                Ok(Err(error)) if !is_transient(&error) => {
+                    tracing::error!(state, %error, "the canary cannot be loaded");
+                    self.canaries.unusable(state, canary);
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(state, %error, "the canary cannot be loaded now; the pinned stage runs")
+                }
+                Err(_) => tracing::warn!(state, "the canary is not loaded in time; the pinned stage runs"),
             }
-            (Err(error), _, _) => Err(error),
+            choice = pins.pinned_only(state).unwrap_or(choice);
         }
+        let what = format!("the place of stage {}", choice.pin);
+        Ok((choice, in_time(deadline, &what, stages.stage(choice.pin)).await?))
     }
 
     /// Puts the batch through the stage, and counts the result for the canary.
@@ -200,13 +220,19 @@ impl Dispatcher {
             Some(sample) => self.parts.fanout.intercepted(sample.interceptor()),
             None => self.parts.fanout.clone(),
         };
+        let calls = match prepared.stage.world().export() {
+            Export::AssetStage => batch.assets.iter().filter(|asset| asset.problem.is_none()).count(),
+            Export::BatchStage => 1,
+        };
         // A batch may be large, so it is copied only for a sample.
         let before = sample.as_ref().map(|_| batch.clone());
         let outcome = fanout.run(prepared.stage.clone(), request, batch, self.parts.observer.clone()).await;
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-        if let (Role::Canary, Some(canary), true) = (role, pins.canaries.get(state), in_time) {
-            self.canaries.count(state, canary, outcome.as_ref());
+        if let (Some(canary), true) = (pins.canaries.get(state), in_time)
+            && let Some(defect) = defect_in(state, calls, outcome.as_ref())
+        {
+            self.canaries.count(state, canary, *role, defect);
         }
         let sample = sample
             .zip(before)
@@ -293,6 +319,19 @@ impl Dispatcher {
         }
         Ok(self.parts.documents.pack(&batch).await?)
     }
+}
+
+/// Waits for something until the deadline. It is named in the error, which is worth a retry.
+async fn in_time<T>(
+    deadline: Option<Instant>,
+    what: &str,
+    work: impl Future<Output = Result<T, DispatchError>>,
+) -> Result<T, DispatchError> {
+    let Some(deadline) = deadline else { return work.await };
+    tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(|_| {
+        let why = format!("{what} had not answered when the time of the call was over");
+        Err(Failure::new(Case::Transient, why).into())
+    })
 }
 
 fn timed_out_in(problem: Option<&Problem>, state: &str) -> bool {

@@ -6,13 +6,17 @@
 
 mod artifact_cache;
 mod artifacts;
+mod awake;
 mod canary;
 mod checked_file;
 mod dispatcher;
+mod earlier_pins;
 mod error;
 mod event;
 mod loaded;
+mod next_pins;
 mod pins_in_force;
+mod pins_readiness;
 mod queue;
 mod registry_stages;
 mod sampler;

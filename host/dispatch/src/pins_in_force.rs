@@ -1,28 +1,34 @@
 //! Switches from one revision of the pins to the next without interrupting calls.
 //!
-//! A new revision takes effect only when everything that it changes has been loaded. Until then the revision before stays
-//! in force, and it remains so if something is missing or broken. Running calls finish with the stages that they began
-//! with. An execution continues with the revision that it began with, unless that is revoked.
+//! A new revision takes effect only when everything that it changes has been loaded. That happens in the background: calls
+//! go on with the revision in force, however long a store takes, and the watcher is told. A revision that is broken is
+//! refused, and the one before stays in force. A process that has no pins in force yet goes back to the revision before, so
+//! that old and new processes agree. Running calls finish with the stages that they began with. An execution continues with
+//! the revision that it began with, unless that is revoked or broken.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use stagehost_batch::{Case, Failure};
 use stagehost_pins::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
 use stagehost_runtime::lock;
-use tokio::sync::watch;
 
+use crate::earlier_pins::EarlierPins;
 use crate::error::DispatchError;
+use crate::next_pins::{Loading, NextPins, bound};
+use crate::pins_readiness::{Readiness, readiness};
 use crate::stage_source::StageSource;
 
-/// How many earlier revisions are kept in memory for executions that began with them.
-const KEPT: usize = 8;
+/// The longest that the first call of a process waits until the newest revision is known to be usable. After that it begins
+/// with that revision, and goes back later if it turns out to be broken.
+const FIRST_CHECK: Duration = Duration::from_secs(5);
 
-/// Time between two tries to load a revision if a store did not answer.
-const RETRY_SOON: Duration = Duration::from_millis(500);
-/// Time between two tries to load a revision if something is missing or broken.
-const RETRY_LATER: Duration = Duration::from_secs(60);
+/// How many revisions a process goes back at most.
+const STEPS_BACK: u32 = 8;
+
+/// How many broken revisions are remembered.
+const BROKEN_KEPT: usize = 64;
 
 /// The revisions of the pins that this process knows.
 #[derive(Clone)]
@@ -41,24 +47,11 @@ struct Shared {
 struct State {
     /// The pins in force.
     accepted: Option<Arc<Pins>>,
-    /// The last revision that could not be loaded.
-    refused: Option<Refused>,
-    /// The revision that is being loaded.
-    next: Option<Loading>,
-    /// Earlier revisions by number.
-    earlier: BTreeMap<u64, Arc<Pins>>,
-}
-
-struct Refused {
-    pins: Arc<Pins>,
-    /// When it may be tried again.
-    retry_at: SystemTime,
-}
-
-struct Loading {
-    pins: Arc<Pins>,
-    since: SystemTime,
-    done: watch::Receiver<bool>,
+    /// The revision that is offered, if it is not in force, or in force and not checked yet.
+    next: Option<NextPins>,
+    /// Revisions that cannot be used.
+    broken: BTreeSet<u64>,
+    earlier: EarlierPins,
 }
 
 impl Revisions {
@@ -70,7 +63,7 @@ impl Revisions {
     pub(crate) async fn of(&self, began: Option<u64>) -> Result<Arc<Pins>, DispatchError> {
         let current = self.current().await?;
         match began {
-            Some(began) if began != current.revision && !current.revoked.contains(&began) => {
+            Some(began) if began != current.revision && !self.shared.is_unusable(began, &current) => {
                 self.shared.earlier(began, current).await
             }
             _ => Ok(current),
@@ -81,114 +74,185 @@ impl Revisions {
     pub(crate) async fn current(&self) -> Result<Arc<Pins>, DispatchError> {
         let shared = &self.shared;
         let offered = shared.source.current().await.map_err(of_pins)?;
-        let (accepted, mut done, since) = {
+        let (accepted, wait) = {
             let mut state = shared.state();
-            let accepted = match &state.accepted {
-                // The first revision is accepted unchecked: a broken stage fails its own state only, and a cold start
-                // loads one stage instead of all.
-                None => {
-                    state.accepted = Some(offered.clone());
-                    return Ok(offered);
-                }
-                Some(accepted) => accepted.clone(),
+            let Some(accepted) = state.accepted.clone() else {
+                drop(state);
+                return Ok(self.first(offered).await);
             };
-            let same = |pins: &Arc<Pins>| Arc::ptr_eq(pins, &offered) || **pins == *offered;
-            let refused = state.refused.as_ref().is_some_and(|old| same(&old.pins) && SystemTime::now() < old.retry_at);
-            if refused || same(&accepted) {
+            let in_force = same(&accepted, &offered);
+            if in_force && state.next.as_ref().is_none_or(|next| !same(&next.pins, &offered)) {
+                state.next = None;
                 return Ok(accepted);
             }
-            let next = match state.next.take().filter(|next| same(&next.pins)) {
-                Some(next) => next,
-                None => Loading { pins: offered.clone(), since: SystemTime::now(), done: shared.clone().load(offered) },
-            };
-            let (done, since) = (next.done.clone(), next.since);
-            state.next = Some(next);
-            (accepted, done, since)
+            let loading = shared.pursue(&mut state, &offered);
+            let revoked = !in_force && offered.revoked.contains(&accepted.revision);
+            // What is revoked must not run, so there is no good revision at hand.
+            let allowance = if revoked { Duration::MAX } else { loading.allowance(shared.source.max_wait()) };
+            (accepted, (!allowance.is_zero()).then_some((loading.done, allowance, revoked)))
         };
-        // Wall-clock time, because a frozen Lambda's monotonic clock may stand still.
-        let waited = SystemTime::now().duration_since(since).unwrap_or_default();
-        if waited < shared.source.patience() {
-            return Ok(accepted);
+        let Some((mut done, allowance, revoked)) = wait else { return Ok(accepted) };
+        // An error means that the loading task panicked.
+        let _ = tokio::time::timeout(allowance, done.wait_for(|done| *done)).await;
+        let current = shared.state().accepted.clone().unwrap_or(accepted);
+        if revoked && offered.revoked.contains(&current.revision) {
+            let (revoked, newer) = (current.revision, offered.revision);
+            let why = format!("revision {revoked} of the pins is revoked, and revision {newer} cannot be loaded yet");
+            return Err(Failure::new(Case::Transient, why).into());
         }
-        // An error means that the loading task panicked. The last good revision stays in force then, too.
-        let _ = done.wait_for(|done| *done).await;
-        Ok(shared.state().accepted.clone().unwrap_or(accepted))
+        Ok(current)
+    }
+
+    /// Puts the first pins of this process in force. Pins with a history are checked as a whole, because other processes
+    /// refuse them as a whole.
+    async fn first(&self, offered: Arc<Pins>) -> Arc<Pins> {
+        let shared = &self.shared;
+        let mut done = {
+            let mut state = shared.state();
+            let alone = offered.change.as_ref().is_none_or(|change| change.previous.is_none());
+            if alone || state.accepted.is_some() {
+                // There is nothing to go back to, so a broken stage fails its own state only.
+                return state.accepted.get_or_insert(offered).clone();
+            }
+            shared.pursue(&mut state, &offered).done
+        };
+        let _ = tokio::time::timeout(FIRST_CHECK, done.wait_for(|done| *done)).await;
+        // If nothing answered in time, the check goes on while these pins are in force.
+        shared.state().accepted.get_or_insert(offered).clone()
     }
 }
 
 impl Shared {
-    /// Loads what `offered` changes in a separate task, then accepts or refuses it.
-    fn load(self: Arc<Self>, offered: Arc<Pins>) -> watch::Receiver<bool> {
-        let (done, receiver) = watch::channel(false);
-        tokio::spawn(async move {
-            let accepted = self.state().accepted.clone();
-            let answer = match &accepted {
-                Some(accepted) => self.load_changes(accepted, &offered).await,
-                None => Ok(()),
-            };
-            self.settle(offered, answer);
-            done.send_replace(true);
-        });
-        receiver
+    /// Returns the loading of `offered`; begins it if it is time.
+    fn pursue(self: &Arc<Self>, state: &mut State, offered: &Arc<Pins>) -> Loading {
+        let next = match state.next.take().filter(|next| same(&next.pins, offered)) {
+            Some(next) => next,
+            None => NextPins::new(offered.clone()),
+        };
+        let next = state.next.insert(next);
+        if let Some(done) = next.begin() {
+            let (shared, pins, failures) = (self.clone(), next.pins.clone(), next.failures());
+            tokio::spawn(async move {
+                let loading = tokio::spawn({
+                    let (shared, pins) = (shared.clone(), pins.clone());
+                    async move { shared.load(pins, failures).await }
+                });
+                // A panic is a defect of the host, and must not end the tries.
+                if let Err(panicked) = loading.await {
+                    shared.settle(&pins, Readiness::Late(panicked.to_string()), None);
+                }
+                done.send_replace(true);
+            });
+        }
+        next.loading()
     }
 
-    /// Accepts or refuses the loaded pins. Does nothing if newer pins have been offered meanwhile.
-    fn settle(&self, offered: Arc<Pins>, answer: Result<(), DispatchError>) {
+    /// Loads what `offered` changes, or checks all of it if nothing else is in force.
+    async fn load(&self, offered: Arc<Pins>, failures: u32) {
+        let accepted = self.state().accepted.clone().filter(|accepted| !same(accepted, &offered));
+        let mut answer = readiness(&self.stages, accepted.as_deref(), &offered, bound(failures)).await;
+        let mut instead = None;
+        if accepted.is_none() && matches!(answer, Readiness::Broken(_)) {
+            match self.usable_before(&offered).await {
+                Ok(found) => instead = found,
+                Err(error) => answer = Readiness::Late(format!("the revision before it is not known: {error}")),
+            }
+        }
+        self.settle(&offered, answer, instead);
+    }
+
+    /// Returns the newest revision before a broken one that can be used; `None` if there is none.
+    async fn usable_before(&self, broken: &Pins) -> Result<Option<Arc<Pins>>, PinError> {
+        let mut last = broken.revision;
+        for _ in 0..STEPS_BACK {
+            let older = match self.source.fallback(broken, last).await {
+                Ok(Some(older)) if older.revision < last => older,
+                Ok(_) => return Ok(None),
+                Err(error @ PinError::Storage(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, "there is no earlier revision of the pins to go back to");
+                    return Ok(None);
+                }
+            };
+            // If a store does not answer, it cannot be told whether this one is usable; a good one it was.
+            if !matches!(readiness(&self.stages, None, &older, bound(0)).await, Readiness::Broken(_)) {
+                return Ok(Some(older));
+            }
+            last = older.revision;
+        }
+        Ok(None)
+    }
+
+    /// Takes note of the answer about `offered`. Does nothing if newer pins have been offered meanwhile.
+    fn settle(&self, offered: &Arc<Pins>, answer: Readiness, instead: Option<Arc<Pins>>) {
         let mut state = self.state();
-        if !state.next.as_ref().is_some_and(|next| Arc::ptr_eq(&next.pins, &offered)) {
+        if state.next.as_ref().is_none_or(|next| !Arc::ptr_eq(&next.pins, offered)) {
             return;
         }
-        state.next = None;
+        let revision = offered.revision;
         match answer {
-            Ok(()) => {
-                let revision = offered.revision;
-                if let Some(before) = state.accepted.replace(offered) {
-                    state.keep(before);
+            Readiness::Ready => {
+                state.next = None;
+                state.broken.remove(&revision);
+                let first = state.accepted.is_none();
+                if state.replace(offered.clone()) {
+                    self.stages.retain(&state.in_use());
+                    drop(state);
+                    if !first {
+                        (self.watcher)(PinsEvent::InForce { revision });
+                    }
                 }
-                state.earlier.remove(&revision);
-                self.stages.retain(&state.in_use());
-                drop(state);
-                (self.watcher)(PinsEvent::InForce { revision });
             }
-            Err(error) => {
-                // A store may answer again soon. What is missing or broken may be repaired without new pins.
-                let transient = error.error_type == Case::Transient.name();
-                let retry_at = SystemTime::now() + if transient { RETRY_SOON } else { RETRY_LATER };
-                let why = format!("revision {}: {error}", offered.revision);
-                let revision = state.accepted.as_ref().map_or(0, |accepted| accepted.revision);
-                let known = state.refused.as_ref().is_some_and(|refused| Arc::ptr_eq(&refused.pins, &offered));
-                state.refused = Some(Refused { pins: offered, retry_at });
-                drop(state);
-                // Reported once, not for every retry.
-                if !known {
-                    (self.watcher)(PinsEvent::Refused { revision, why: &why });
+            Readiness::Broken(error) => {
+                state.note_broken(revision);
+                let why = format!("revision {revision}: {error}");
+                let first_time = state.next.as_mut().is_some_and(NextPins::note_refused);
+                let fell_back = instead.is_some();
+                if let Some(older) = instead {
+                    state.replace(older);
+                } else if state.accepted.as_ref().is_none_or(|accepted| same(accepted, offered)) {
+                    // There is nothing else, and its other stages may be usable.
+                    state.replace(offered.clone());
+                    state.broken.remove(&revision);
+                    state.next = None;
                 }
+                let accepted = state.accepted.as_ref().map_or(0, |accepted| accepted.revision);
+                drop(state);
+                match (fell_back, first_time) {
+                    (true, _) => {
+                        (self.watcher)(PinsEvent::FellBack { revision: accepted, broken: revision, why: &why })
+                    }
+                    (false, true) => (self.watcher)(PinsEvent::Refused { revision: accepted, why: &why }),
+                    // Reported once, not for every try.
+                    (false, false) => {}
+                }
+            }
+            Readiness::Late(why) => {
+                let seconds = state.next.as_mut().map_or(0, NextPins::note_late);
+                let accepted = state.accepted.as_ref().map_or(revision, |accepted| accepted.revision);
+                drop(state);
+                (self.watcher)(PinsEvent::Late { revision: accepted, newer: revision, seconds, why: &why });
             }
         }
     }
 
-    async fn load_changes(&self, accepted: &Pins, offered: &Pins) -> Result<(), DispatchError> {
-        for state in accepted.states.keys() {
-            if !offered.states.contains_key(state) {
-                return Err(DispatchError::no_pin(format!("it has no pin for {state}, which the one before has")));
-            }
-        }
-        let known: Vec<_> = accepted.pins().map(|(_, pin)| pin.identity()).collect();
-        for (_, pin) in offered.pins() {
-            if !known.contains(&pin.identity()) {
-                self.stages.stage(pin).await?;
-            }
-        }
-        Ok(())
+    /// Returns whether no execution may go on with a revision.
+    fn is_unusable(&self, revision: u64, current: &Pins) -> bool {
+        let state = self.state();
+        // A revocation counts as soon as it is known, even if the pins that have it are still being loaded.
+        let revoked_by = |pins: &Pins| pins.revoked.contains(&revision);
+        state.broken.contains(&revision)
+            || revoked_by(current)
+            || state.next.as_ref().is_some_and(|next| revoked_by(&next.pins))
     }
 
     async fn earlier(&self, revision: u64, current: Arc<Pins>) -> Result<Arc<Pins>, DispatchError> {
-        if let Some(kept) = self.state().earlier.get(&revision) {
-            return Ok(kept.clone());
+        if let Some(kept) = self.state().earlier.get(revision) {
+            return Ok(kept);
         }
         match self.source.revision(revision).await {
             Ok(Some(pins)) => {
-                self.state().keep(pins.clone());
+                self.state().earlier.keep(pins.clone());
                 Ok(pins)
             }
             // Pins in a package have no history.
@@ -201,9 +265,14 @@ impl Shared {
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+/// Returns whether two revisions are equal. A source may return a revision again in another allocation.
+fn same(one: &Arc<Pins>, other: &Arc<Pins>) -> bool {
+    Arc::ptr_eq(one, other) || **one == **other
 }
 
 /// Storage errors are retryable; invalid pins are not.
@@ -215,16 +284,28 @@ fn of_pins(error: PinError) -> DispatchError {
 }
 
 impl State {
-    fn keep(&mut self, pins: Arc<Pins>) {
-        self.earlier.insert(pins.revision, pins);
-        while self.earlier.len() > KEPT {
-            self.earlier.pop_first();
+    /// Puts pins in force and keeps those before. Returns whether others were in force.
+    fn replace(&mut self, pins: Arc<Pins>) -> bool {
+        if self.accepted.as_ref().is_some_and(|accepted| same(accepted, &pins)) {
+            return false;
+        }
+        self.earlier.remove(pins.revision);
+        if let Some(before) = self.accepted.replace(pins) {
+            self.earlier.keep(before);
+        }
+        true
+    }
+
+    fn note_broken(&mut self, revision: u64) {
+        self.broken.insert(revision);
+        while self.broken.len() > BROKEN_KEPT {
+            self.broken.pop_first();
         }
     }
 
     /// Returns the digests that a call may still need: of the pins in force, of earlier ones, and of those being loaded.
     fn in_use(&self) -> HashSet<String> {
-        let all = self.accepted.iter().chain(self.earlier.values()).chain(self.next.iter().map(|next| &next.pins));
+        let all = self.accepted.iter().chain(self.earlier.iter()).chain(self.next.iter().map(|next| &next.pins));
         all.flat_map(|pins| pins.pins()).map(|(_, pin)| pin.digest.clone()).collect()
     }
 }

@@ -124,6 +124,14 @@ impl StageSource for RegistryStages {
         self.loaded.get_or_load(pin, self.load(pin)).await
     }
 
+    /// The package was deployed with the host, so what is in its index can be loaded.
+    async fn check(&self, pin: &Pin) -> Result<(), DispatchError> {
+        if self.package.as_ref().is_some_and(|package| package.has(pin)) {
+            return Ok(());
+        }
+        self.stage(pin).await.map(drop)
+    }
+
     fn retain(&self, digests: &HashSet<String>) {
         self.loaded.retain(digests);
     }

@@ -18,6 +18,14 @@ pub trait StageSource: Send + Sync + 'static {
     /// `Host.BadStage`, which names what is missing or wrong; `Stage.Transient` if a retry may succeed.
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError>;
 
+    /// Checks that a stage can be loaded. The default loads it; a source that knows better need not.
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage).
+    async fn check(&self, pin: &Pin) -> Result<(), DispatchError> {
+        self.stage(pin).await.map(drop)
+    }
+
     /// Allows the source to drop all components except those with one of these digests.
     fn retain(&self, digests: &HashSet<String>) {
         let _ = digests;

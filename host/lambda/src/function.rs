@@ -28,6 +28,9 @@ use crate::settings::{PinsPlace, Settings};
 /// The folder of the artifact cache, in the system's folder for temporary files.
 const CACHE: &str = "stagehost-artifacts";
 
+/// The prefix of the health of canaries in the media bucket.
+const CANARIES: &str = "pipeline/canaries";
+
 /// Returns the prefix of recorded calls in the media bucket. There is one per month: bytes that records share are stored
 /// once per month, and expire with all records of it.
 fn records(now: OffsetDateTime) -> String {
@@ -94,6 +97,7 @@ impl Function {
             visibility: clients.queues(),
             observer: telemetry.clone(),
             watcher,
+            canaries: Some(media(CANARIES)),
             sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })
@@ -128,6 +132,8 @@ fn watcher(telemetry: Arc<Telemetry>) -> PinsWatcher {
         match event {
             PinsEvent::InForce { .. } => {}
             PinsEvent::Refused { .. } => telemetry.host_error("PinsRefused"),
+            PinsEvent::Late { .. } => telemetry.host_error("PinsLate"),
+            PinsEvent::FellBack { .. } => telemetry.host_error("PinsFellBack"),
             PinsEvent::CanaryGivenUp { .. } => telemetry.host_error("CanaryGivenUp"),
         }
     })

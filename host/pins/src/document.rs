@@ -89,7 +89,8 @@ pub struct Pin {
 pub struct Canary {
     /// The share of executions, 1 to 99 %.
     pub percent: u8,
-    /// After enough calls, a host gives up the candidate if a larger share of them than this ended in a defect.
+    /// Hosts give up the candidate if the share of its runs that end in a defect is certainly higher than the pinned stage's,
+    /// by more than this many percentage points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_above_percent: Option<u8>,
     /// The candidate.

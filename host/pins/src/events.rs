@@ -19,16 +19,41 @@ pub enum PinsEvent<'a> {
         /// Why the new pins were refused.
         why: &'a str,
     },
-    /// This process gave up a canary and runs the pinned stage from now on.
+    /// Newer pins are known, but a store has not answered with everything that they change. Calls go on with the pins in
+    /// force, and the newer ones are tried again.
+    Late {
+        /// The revision in force.
+        revision: u64,
+        /// The newer revision.
+        newer: u64,
+        /// For how many seconds this process has known it.
+        seconds: u64,
+        /// What is missing.
+        why: &'a str,
+    },
+    /// A process without pins in force cannot use the newest ones, and begins with an earlier revision.
+    FellBack {
+        /// The earlier revision, which is in force now.
+        revision: u64,
+        /// The newest revision.
+        broken: u64,
+        /// Why that cannot be used.
+        why: &'a str,
+    },
+    /// This process runs the pinned stage instead of a canary from now on.
     CanaryGivenUp {
         /// The state.
         state: &'a str,
         /// The canary's pin.
         pin: &'a Pin,
-        /// How many calls of the canary this process has made.
-        calls: u64,
+        /// How many runs of the canary are known.
+        runs: u64,
         /// How many of them ended in a defect of the stage.
         defects: u64,
+        /// How many runs of the pinned stage beside it are known.
+        pinned_runs: u64,
+        /// How many of those ended in a defect of the stage.
+        pinned_defects: u64,
     },
 }
 
@@ -40,13 +65,26 @@ impl PinsEvent<'_> {
             Self::Refused { revision, why } => {
                 tracing::error!(revision, error = why, "pins refused; the last good revision stays in force");
             }
-            Self::CanaryGivenUp { state, pin, calls, defects } => tracing::error!(
+            Self::Late { revision, newer, seconds, why } => {
+                tracing::error!(revision, newer, seconds, error = why, "newer pins are not loaded yet; calls go on");
+            }
+            Self::FellBack { revision, broken, why } => {
+                tracing::error!(
+                    revision,
+                    broken,
+                    error = why,
+                    "the newest pins are broken; an earlier revision is in force"
+                );
+            }
+            Self::CanaryGivenUp { state, pin, runs, defects, pinned_runs, pinned_defects } => tracing::error!(
                 state,
                 stage = %pin.stage,
                 version = %pin.version,
                 digest = %pin.digest,
-                calls,
+                runs,
                 defects,
+                pinned_runs,
+                pinned_defects,
                 "canary given up; the pinned stage runs instead"
             ),
         }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use stagehost_runtime::lock;
@@ -11,6 +11,9 @@ use stagehost_runtime::lock;
 use crate::document::{PinError, Pins};
 use crate::events::{PinsEvent, PinsWatcher};
 use crate::source::PinSource;
+
+/// How long a call waits for newer pins to load. Whoever changes a local file expects the next call to use it.
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// Pins in a local file. The file is read again when it changes.
 pub struct FilePins {
@@ -58,6 +61,10 @@ impl PinSource for FilePins {
             (Err(error), None) => Err(error),
         }
     }
+
+    fn max_wait(&self) -> Duration {
+        MAX_WAIT
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +82,7 @@ mod tests {
         let text = |number| serde_json::to_string(&revision(number, "1.0.0", '0')).unwrap();
         let write = |text: &str, second: u64| {
             std::fs::write(&path, text).unwrap();
-            let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second);
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
         };
         write(&text(1), 1);

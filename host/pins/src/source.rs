@@ -36,8 +36,9 @@ pub trait PinSource: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Returns how long calls may continue with the old pins while new ones are being loaded. The default is not at all.
-    fn patience(&self) -> Duration {
+    /// Returns how long a call may wait for newer pins, from when they begin to be loaded. The default is not at all: calls
+    /// go on with the pins in force.
+    fn max_wait(&self) -> Duration {
         Duration::ZERO
     }
 }

@@ -14,8 +14,11 @@ use crate::floor::Floor;
 use crate::source::PinSource;
 use crate::store::{CurrentPins, PinStore};
 
-/// The longest that calls continue with the known pins while newer ones are fetched or loaded.
+/// How much too old known pins may be, so that a call starts to fetch newer ones and does not wait for them.
 const PATIENCE: Duration = Duration::from_millis(400);
+
+/// The longest that the first call after a pause waits for newer pins.
+const WAIT: Duration = Duration::from_millis(400);
 
 /// The longest wait for the store's answer if there are known pins.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -23,9 +26,9 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// Pins in a folder or a bucket. They are fetched again when they are older than a maximum age, by a conditional request,
 /// which is cheap while they stay the same.
 ///
-/// A call that finds them slightly too old starts a fetch and does not wait for it. A call that finds them older than that,
-/// such as the first one after a pause, waits. Age is measured in wall-clock time, because a frozen Lambda's monotonic
-/// clock may stand still.
+/// A call that finds them slightly too old starts a fetch and does not wait for it. The first call that finds them older than
+/// that, after a pause, waits for a moment. If the store does not answer, no call waits again until it has answered. Age is
+/// measured in wall-clock time, because a frozen Lambda's monotonic clock may stand still.
 #[derive(Clone)]
 pub struct StoredPins {
     shared: Arc<Shared>,
@@ -46,6 +49,8 @@ struct Known {
     pins: Option<(Arc<Pins>, Tag)>,
     /// When they were fetched last.
     fetched: Option<SystemTime>,
+    /// Whether the store has let a fetch wait for too long, and has not answered since.
+    unanswered: bool,
 }
 
 impl StoredPins {
@@ -71,11 +76,25 @@ impl Shared {
         PATIENCE.min(self.max_age)
     }
 
-    /// Returns the age of the known pins; `None` if there are none, or the clock was set back.
-    fn age(&self) -> Option<Duration> {
+    /// Returns the known pins and their age; without an age if the clock was set back.
+    fn known_pins(&self) -> Option<(Arc<Pins>, Option<Duration>)> {
         let known = self.known();
-        known.pins.as_ref()?;
-        SystemTime::now().duration_since(known.fetched?).ok()
+        let (pins, _) = known.pins.as_ref()?;
+        Some((pins.clone(), known.fetched.and_then(|fetched| fetched.elapsed().ok())))
+    }
+
+    /// Returns how long a call waits for newer pins, if the known ones have this age.
+    fn wait(&self, age: Option<Duration>, being_fetched: bool) -> Duration {
+        let too_old = age.is_none_or(|age| age >= self.max_age + self.patience());
+        if self.known().unanswered || !too_old {
+            Duration::ZERO
+        } else if self.max_age.is_zero() {
+            ANSWER
+        } else if being_fetched {
+            Duration::ZERO
+        } else {
+            WAIT
+        }
     }
 
     fn refuse(&self, last: Arc<Pins>, why: &str) -> Arc<Pins> {
@@ -127,6 +146,7 @@ impl Shared {
             None => self.first(request).await,
             // The known pins can stay in force, so no call waits long for a store that hangs.
             Some(_) => tokio::time::timeout(ANSWER, request).await.unwrap_or_else(|_| {
+                self.known().unanswered = true;
                 let reason = format!("no answer within {} seconds", ANSWER.as_secs());
                 Err(PinError::Unreadable { place: self.store.place(), reason })
             }),
@@ -137,6 +157,7 @@ impl Shared {
         }
         let mut known = self.known();
         known.fetched = Some(fetched);
+        known.unanswered &= answer.is_err();
         match (answer, before.pins) {
             (Ok(Some(CurrentPins { pins, tag, .. })), last) => {
                 let pins = Arc::new(pins);
@@ -161,19 +182,30 @@ impl PinSource for StoredPins {
     async fn current(&self) -> Result<Arc<Pins>, PinError> {
         let shared = &self.shared;
         let began = SystemTime::now();
-        let Some(age) = shared.age() else { return shared.fetch(began).await };
-        let fresh = age < shared.max_age;
-        if !fresh && age >= shared.max_age + shared.patience() {
-            return shared.fetch(began).await;
+        let Some((pins, age)) = shared.known_pins() else { return shared.fetch(began).await };
+        if age.is_some_and(|age| age < shared.max_age) {
+            return Ok(pins);
         }
-        if !fresh && shared.fetching.try_lock().is_ok() {
+        let being_fetched = shared.fetching.try_lock().is_err();
+        let wait = shared.wait(age, being_fetched);
+        if wait.is_zero() && being_fetched {
+            return Ok(pins);
+        }
+        // Later calls use the result.
+        let fetch = tokio::spawn({
             let shared = shared.clone();
-            // Later calls use the result.
-            tokio::spawn(async move { shared.fetch(began).await });
+            async move { shared.fetch(began).await }
+        });
+        if wait.is_zero() {
+            return Ok(pins);
         }
-        match &shared.known().pins {
-            Some((pins, _)) => Ok(pins.clone()),
-            None => Err(PinError::None { place: shared.store.place() }),
+        match tokio::time::timeout(wait, fetch).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panicked)) => Ok(pins),
+            Err(_) => {
+                shared.known().unanswered = true;
+                Ok(pins)
+            }
         }
     }
 
@@ -186,7 +218,8 @@ impl PinSource for StoredPins {
         Ok(self.shared.store.before(in_force, broken, lowest).await?.map(Arc::new))
     }
 
-    fn patience(&self) -> Duration {
-        self.shared.patience()
+    /// With a maximum age of zero, calls wait for new pins to be fetched, and to be loaded.
+    fn max_wait(&self) -> Duration {
+        if self.shared.max_age.is_zero() { ANSWER } else { Duration::ZERO }
     }
 }

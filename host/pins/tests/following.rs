@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,12 +15,16 @@ use stagehost_storage::{Folder, Found, Storage, StorageError, Tag};
 struct Watched {
     folder: Folder,
     broken: Mutex<bool>,
+    hangs: Mutex<bool>,
     answers: Mutex<Vec<&'static str>>,
 }
 
 #[async_trait]
 impl Storage for Watched {
     async fn get(&self, name: &str, unless: Option<&Tag>) -> Result<Found, StorageError> {
+        if *self.hangs.lock().unwrap() {
+            std::future::pending::<()>().await;
+        }
         if *self.broken.lock().unwrap() {
             return Err(StorageError::Failed { doing: "cannot read", place: self.place(name), reason: "down".into() });
         }
@@ -60,8 +64,8 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (broken, answers) = (Mutex::default(), Mutex::default());
-        let storage = Arc::new(Watched { folder: Folder::new(folder.path()), broken, answers });
+        let (broken, hangs, answers) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let storage = Arc::new(Watched { folder: Folder::new(folder.path()), broken, hangs, answers });
         Self { folder, key: SigningKey::generate().unwrap(), storage, events: Arc::default() }
     }
 
@@ -172,4 +176,28 @@ async fn older_pins_are_refused_although_their_signature_is_valid() {
     std::fs::write(&current, old).unwrap();
     assert_eq!(revision(&pins).await, 2);
     assert!(place.events.lock().unwrap()[0].contains("revision 1 is older"));
+}
+
+/// The sum of many calls is compared, because a slow machine delays any single one.
+#[tokio::test]
+async fn a_store_that_hangs_delays_one_call_and_no_other_until_it_has_answered() {
+    let place = Place::new();
+    place.put().await;
+    let max_age = Duration::from_millis(1);
+    let pins = place.followed(max_age);
+    assert_eq!(revision(&pins).await, 1);
+    place.put().await;
+    *place.storage.hangs.lock().unwrap() = true;
+    let begun = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(revision(&pins).await, 1);
+        tokio::time::sleep(max_age).await;
+    }
+    let seconds = begun.elapsed().as_secs();
+    assert!(seconds < 60, "each of the 200 calls would have waited for 400 ms: {seconds} s");
+    *place.storage.hangs.lock().unwrap() = false;
+    while revision(&pins).await != 2 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the store answers, but nobody asks it");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -152,6 +152,7 @@ impl Pipeline {
             visibility: Arc::new(NoQueue),
             observer,
             watcher,
+            canaries: None,
             sampler: None,
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;

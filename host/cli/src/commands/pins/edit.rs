@@ -291,7 +291,7 @@ pub struct CanaryArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=99))]
     percent: u8,
 
-    /// A host ends the canary by itself if more than this many of a hundred calls trap, time out or run out of memory
+    /// Hosts end the canary by themselves if this many of a hundred runs more end in a defect than with the pinned stage
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=99))]
     abort_above: Option<u8>,
 

@@ -67,7 +67,9 @@ pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {
     printer.line(heading(&pins));
     printer.line(table::text(stages(&pins)));
     for (state, canary) in &pins.canaries {
-        let limit = canary.abort_above_percent.map_or_else(String::new, |p| format!(", given up above {p} % defects"));
+        let limit = canary
+            .abort_above_percent
+            .map_or_else(String::new, |p| format!(", given up if {p} % of its runs more are defects"));
         printer.line(format_args!(
             "canary of {state}: {} for {} % of executions{limit}",
             named(&canary.pin),
