@@ -17,7 +17,7 @@ use crate::raster::{Layout, Raster};
 
 const NAME: &str = Format::Tiff.name();
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     let length = source.len();
     let explain = |e: TiffError| explain(&e, length);
     let mut decoder = Decoder::new(Cursor::new(source)).map_err(explain)?;
@@ -64,11 +64,6 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
     bounds.ifd_value_size = length.max(1 << 16);
     let mut decoder = decoder.with_limits(bounds);
 
-    let orientation = decoder
-        .find_tag_unsigned::<u16>(Tag::Orientation)
-        .map_err(explain)?
-        .map(Orientation::from_exif)
-        .unwrap_or_default();
     let profile = decoder.get_tag_u8_vec(Tag::IccProfile).ok().filter(|p| p.len() <= MAX_PROFILE);
     let samples = match decoder.read_image().map_err(explain)? {
         DecodingResult::U8(samples) if depth == 1 => spread_bits(&samples, size),

@@ -13,7 +13,7 @@ use crate::raster::{Layout, Raster};
 
 const NAME: &str = Format::WebP.name();
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     let length = source.len();
     let mut decoder = WebPDecoder::new(Cursor::new(source)).map_err(|e| explain(&e, length))?;
     let (width, height) = decoder.dimensions();
@@ -26,8 +26,6 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
     // Metadata chunks give their own lengths; none is longer than the file.
     decoder.set_memory_limit(length);
 
-    let exif = decoder.exif_metadata().ok().flatten();
-    let orientation = exif.map(|block| Orientation::from_exif_block(&block)).unwrap_or_default();
     let profile = decoder.icc_profile().ok().flatten();
     let layout = if decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
     decoder.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX));

@@ -40,6 +40,38 @@ fn is_rendered_or_refused(file: &[u8]) {
     }
 }
 
+/// The library, which decodes these pictures at their full size, goes on with zeros where a marker comes too early.
+#[test]
+fn a_picture_that_is_cut_off_and_closed_with_an_end_mark_is_refused() {
+    let samples = quarters(40, 30);
+    for (progressive, restart) in [(false, 0), (false, 3), (true, 0), (true, 3)] {
+        let file = Jpeg { progressive, restart, ..Jpeg::default() }.encode(&samples, 40, 30, ColorType::Rgb);
+        let scan = file.windows(2).rposition(|pair| pair == b"\xFF\xDA").unwrap();
+        let data = scan + 2 + usize::from(u16::from_be_bytes([file[scan + 2], file[scan + 3]]));
+        assert_eq!(rendered(&file, "{}").unwrap().len(), 3);
+        for kept in data..file.len() - 2 {
+            let closed = [&file[..kept], b"\xFF\xD9"].concat();
+            let outcome = rendered(&closed, "{}").map(|seen| seen.len());
+            assert!(
+                matches!(outcome, Err(PictureError::Corrupt(_))),
+                "progressive {progressive}, restarts every {restart}, cut at {kept} of {}: {outcome:?}",
+                file.len()
+            );
+        }
+    }
+}
+
+/// Each scan costs time for the whole picture, however few bytes it has.
+#[test]
+fn a_progressive_picture_with_thousands_of_scans_is_refused() {
+    let file = Jpeg { progressive: true, ..Jpeg::default() }.encode(&quarters(40, 30), 40, 30, ColorType::Rgb);
+    let last = file.windows(2).rposition(|pair| pair == b"\xFF\xDA").unwrap();
+    let (before, scan) = (&file[..last], &file[last..file.len() - 2]);
+    let many = [before, &scan.repeat(1000), b"\xFF\xD9"].concat();
+    let refused = rendered(&many, "{}").unwrap_err();
+    assert!(refused.to_string().contains("more than 500 scans"), "{refused}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

@@ -4,6 +4,7 @@
 //! decodes what cameras write. The library decodes the rest: progressive and CMYK pictures, several scans, unusual
 //! sampling, and pictures that are wanted at nearly their full size.
 
+mod complete;
 mod error;
 mod header;
 mod huffman;
@@ -21,14 +22,18 @@ use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits, wanted: &dyn Fn(Size) -> Size) -> Result<Decoded, PictureError> {
+pub(super) fn decode(
+    source: Vec<u8>,
+    limits: Limits,
+    orientation: Orientation,
+    wanted: &dyn Fn(Size) -> Size,
+) -> Result<Decoded, PictureError> {
     let header = Header::read(&source)?;
     let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
     let full = Size::new(frame.width.into(), frame.height.into());
     limits.check_size(Format::Jpeg, full)?;
     check_kind(frame)?;
 
-    let orientation = header.exif.as_deref().map(Orientation::from_exif_block).unwrap_or_default();
     let target = orientation.apply(wanted(orientation.apply(full)));
     let eighths = smallest_scale(full, target);
     let scaled = Size::new(scale_side(full.width, eighths), scale_side(full.height, eighths));
@@ -41,8 +46,11 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits, wanted: &dyn Fn(Size) -> S
         (if samples == 1 { Layout::Gray } else { Layout::Rgb }, pixels)
     } else {
         // Planes and pixels. A progressive picture also keeps every coefficient, two bytes each, until its last scan.
-        let coefficients = if frame.marker == 0xC2 { 2 * full.pixels() * samples } else { 0 };
-        limits.check_memory(Format::Jpeg, full, source.len() as u64 + 2 * pixels + coefficients)?;
+        let stored = frame.stored_samples().max(full.pixels() * samples);
+        let planes = (stored * u64::from(eighths * eighths) / 64).max(pixels);
+        let coefficients = if frame.marker == 0xC2 { 2 * stored } else { 0 };
+        limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels + planes + coefficients)?;
+        complete::check(&source)?;
         by_library(&source, &header, limits, scaled)?
     };
     let profile = header.profile();
