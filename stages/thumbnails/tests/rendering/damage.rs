@@ -61,6 +61,24 @@ fn a_picture_that_is_cut_off_and_closed_with_an_end_mark_is_refused() {
     }
 }
 
+/// The library would take memory for as many values as the entry claims, before it finds that they are not there.
+#[test]
+fn a_directory_that_claims_more_values_than_the_file_has_is_refused_at_once() {
+    let mut file = b"II*\0\x08\0\0\0\x03\0".to_vec();
+    for (tag, count, value) in [(0x100u16, 1u32, 5u32), (0x101, 1, 3), (0x111, 7 << 20, 8)] {
+        file.extend(tag.to_le_bytes());
+        file.extend(4u16.to_le_bytes());
+        file.extend(count.to_le_bytes());
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 60]);
+    let refused = rendered(&file, "{}").unwrap_err();
+    assert_eq!(refused, PictureError::cut_off("TIFF", file.len()));
+    file.extend(vec![0; 28 << 20]);
+    let refused = rendered(&file, r#"{"maxMemory":67108864}"#).unwrap_err();
+    assert_eq!(refused, PictureError::too_much_memory("TIFF", "`maxMemory`"));
+}
+
 /// Each scan costs time for the whole picture, however few bytes it has.
 #[test]
 fn a_progressive_picture_with_thousands_of_scans_is_refused() {

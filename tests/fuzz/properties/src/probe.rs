@@ -79,10 +79,19 @@ fn same_from_a_disk(bytes: &[u8], answer: &Answer) {
     }
 }
 
+/// Everything but the offset of the content, which is the file's end if the last box has no length of its own.
+fn said(probe: &Probe) -> impl PartialEq + std::fmt::Debug {
+    let Probe { format, pixels, orientation, duration_ms, has_audio, progressive, .. } = probe.clone();
+    (format, pixels, orientation, duration_ms, has_audio, progressive)
+}
+
 fn more_bytes_change_nothing(bytes: &[u8], found: &Probe) {
     let longer = [bytes, &[0; 16]].concat();
     let (answer, whole) = answers(&mut longer.as_slice());
-    assert_eq!(answer.as_ref(), Ok(found), "with 16 more bytes");
+    match answer {
+        Ok(longer) => assert_eq!(said(&longer), said(found), "with 16 more bytes"),
+        Err(error) => panic!("with 16 more bytes it is refused: {error}"),
+    }
     assert!(whole, "16 more bytes make it incomplete");
 }
 

@@ -92,7 +92,7 @@ macro_rules! corpora {
         #[test]
         fn every_target_has_its_property_its_file_and_its_corpus() {
             let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-            assert_eq!(targets, [$(stringify!($name).to_owned()),*].into());
+            assert_eq!(targets, BTreeSet::from([$(stringify!($name).to_owned()),*]));
             assert_eq!(targets, names_in(&folder().join("fuzz_targets")));
             assert_eq!(targets, names_in(&folder().join("corpus")));
             let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).unwrap();

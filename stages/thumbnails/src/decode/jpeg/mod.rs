@@ -80,7 +80,13 @@ fn by_library(source: &[u8], header: &Header, limits: Limits, scaled: Size) -> R
     let mut decoder = Decoder::new(source);
     decoder.set_max_decoding_buffer_size(usize::try_from(limits.memory).unwrap_or(usize::MAX));
     // Both sides are at most the full ones, which are u16.
-    let got = decoder.scale(scaled.width as u16, scaled.height as u16).map_err(explain)?;
+    let got = match header.frame.as_ref() {
+        // Of a side of a few pixels, several scales make the same number, and the library takes the smallest.
+        Some(frame) if (frame.width.into(), frame.height.into()) == (scaled.width, scaled.height) => {
+            (frame.width, frame.height)
+        }
+        _ => decoder.scale(scaled.width as u16, scaled.height as u16).map_err(explain)?,
+    };
     if (u32::from(got.0), u32::from(got.1)) != (scaled.width, scaled.height) {
         return Err(PictureError::defect(format!("the JPEG was scaled to {}x{} and not to {scaled}", got.0, got.1)));
     }
@@ -100,8 +106,12 @@ fn by_library(source: &[u8], header: &Header, limits: Limits, scaled: Size) -> R
     Ok((layout, pixels))
 }
 
-/// Returns the scale in eighths. The full size covers every target, because nothing is enlarged.
+/// Returns the scale in eighths. The full size covers every target, because nothing is enlarged. It is the only scale of
+/// pictures with a side of a few pixels; see [`by_library`].
 fn smallest_scale(full: Size, target: Size) -> u32 {
+    if full.width.min(full.height) < 8 {
+        return 8;
+    }
     [1, 2, 4]
         .into_iter()
         // Complete pixels must cover the target; the last column and row may be incomplete.
