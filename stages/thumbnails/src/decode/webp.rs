@@ -13,6 +13,9 @@ use crate::raster::{Layout, Raster};
 
 const NAME: &str = Format::WebP.name();
 
+/// The most that a part of a lossy frame claims to have, in bytes. The library takes memory for it before it is read.
+const PART: u64 = 1 << 24;
+
 pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     let length = source.len();
     let mut decoder = WebPDecoder::new(Cursor::new(source)).map_err(|e| explain(&e, length))?;
@@ -21,7 +24,7 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) 
     limits.check_size(Format::WebP, size)?;
     // Before the output is written, a lossless picture takes four bytes per pixel, and the planes of a lossy one take 1.5.
     let bytes = decoder.output_buffer_size().unwrap_or(usize::MAX);
-    let peak = (bytes as u64).saturating_add(4 * size.pixels()).saturating_add(length as u64);
+    let peak = (bytes as u64).saturating_add(4 * size.pixels()).saturating_add(length as u64 + PART);
     limits.check_memory(Format::WebP, size, peak)?;
     // Metadata chunks give their own lengths; none is longer than the file.
     decoder.set_memory_limit(length);

@@ -10,7 +10,7 @@ use stage_thumbnails::render::render;
 
 use crate::memory::peak_of;
 
-const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 8 << 20 };
+const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20 };
 
 /// What a decoder may hold beyond its limit, in bytes: tables, and a copy of the file's metadata.
 const OVERHEAD: usize = 2 << 20;
