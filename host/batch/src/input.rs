@@ -118,8 +118,14 @@ fn canonical(document: &Map<String, Value>, path: &str) -> Result<Batch, InputEr
 fn outside(document: &Map<String, Value>, path: &str, attributes: &Attributes) -> Result<Batch, InputError> {
     let fields = Fields::new(document, path);
     let mut batch = Batch::new(listing(&fields, attributes)?);
-    batch.batch_id = fields.id("batchId")?.or_else(|| attributes.batch_id.clone());
-    batch.job_id = fields.id("jobId")?.or_else(|| attributes.job_id.clone());
+    batch.batch_id = match fields.id("batchId")? {
+        Some(id) => Some(id),
+        None => attributes.batch_id()?,
+    };
+    batch.job_id = match fields.id("jobId")? {
+        Some(id) => Some(id),
+        None => attributes.job_id()?,
+    };
     batch.external_id = fields.text("externalId")?;
     batch.retry = match fields.count("retry")? {
         Some(retry) => retry,

@@ -57,7 +57,6 @@ pub use pixels::Pixels;
 pub use probe::Probe;
 pub use sniff::{SNIFF_BYTES, sniff};
 pub use source::{Reader, Source};
-pub use tiff::exif_orientation;
 
 use source::Window;
 

@@ -10,15 +10,8 @@ const HEIGHT: u16 = 0x0101;
 const ORIENTATION: u16 = 0x0112;
 const WITHIN: &str = "the TIFF directory";
 
-/// Returns the orientation in a block of EXIF, with or without `Exif\0\0` before it: 1 to 8, or `None` if it is missing
-/// or invalid. Broken EXIF is common in good photos, so it is no error.
-pub fn exif_orientation(exif: &[u8]) -> Option<u8> {
-    let mut block = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-    let end = block.len() as u64;
-    orientation_within(&mut Window::new(&mut block), 0, end).ok().flatten()
-}
-
-/// Returns the orientation in the EXIF between the offsets `base` and `end` of a file.
+/// Returns the orientation in the EXIF between the offsets `base` and `end` of a file, with or without `Exif\0\0` before it:
+/// 1 to 8, or `None` if it is missing or invalid. Broken EXIF is common in good photos, so it is no error.
 ///
 /// # Errors
 /// [`ProbeError::Read`] if the source fails; nothing else.
@@ -116,6 +109,11 @@ pub(crate) mod tests {
         }
         file.extend([0; 4]);
         file
+    }
+
+    fn exif_orientation(mut block: &[u8]) -> Option<u8> {
+        let end = block.len() as u64;
+        orientation_within(&mut Window::new(&mut block), 0, end).unwrap()
     }
 
     #[test]

@@ -121,11 +121,6 @@ impl Orientation {
         }
     }
 
-    /// Returns the orientation in an EXIF block, with or without JPEG's `Exif` before it. Upright if there is none.
-    pub fn from_exif_block(block: &[u8]) -> Self {
-        stage_probe::exif_orientation(block).map(|value| Self::from_exif(value.into())).unwrap_or_default()
-    }
-
     /// Returns whether width and height are exchanged.
     pub fn turns(self) -> bool {
         matches!(self, Self::Transpose | Self::Turn90 | Self::Transverse | Self::Turn270)

@@ -127,7 +127,7 @@ fn read_details(fields: &Fields, asset: &mut Asset, faults: &mut Vec<String>) {
         .map(|text| text.trim().to_ascii_lowercase())
         .filter(|text| !text.is_empty());
     asset.etag = text(fields, "etag", faults)
-        .map(|text| text.trim().trim_matches('"').to_owned())
+        .map(|text| text.trim_matches(|c: char| c == '"' || c.is_whitespace()).to_owned())
         .filter(|text| !text.is_empty());
     asset.title = text(fields, "title", faults);
     asset.bytes = number(fields, &["bytes", "size"], faults);

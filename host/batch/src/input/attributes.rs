@@ -1,7 +1,7 @@
 //! The attributes of a queue message. All of them are text, and they are used only for fields that the body lacks.
 
 use super::error::InputError;
-use super::fields::is_traceparent;
+use super::fields::{ID_MAX, is_traceparent};
 use crate::document::{Listing, ListingField};
 use crate::id::Id;
 use crate::keys::quote;
@@ -23,8 +23,8 @@ use crate::keys::quote;
 pub struct Attributes {
     pub(super) traceparent: Option<String>,
     pub(super) listing: Option<Listing>,
-    pub(super) batch_id: Option<Id>,
-    pub(super) job_id: Option<Id>,
+    batch_id: Option<Id>,
+    job_id: Option<Id>,
     retry: Option<String>,
 }
 
@@ -50,6 +50,16 @@ impl Attributes {
         }
     }
 
+    /// Returns the batch's id.
+    pub(super) fn batch_id(&self) -> Result<Option<Id>, InputError> {
+        short("attributes.BatchId", self.batch_id.as_ref())
+    }
+
+    /// Returns the job's id.
+    pub(super) fn job_id(&self) -> Result<Option<Id>, InputError> {
+        short("attributes.JobId", self.job_id.as_ref())
+    }
+
     /// Returns how often the job was sent before. It is read only if the body has no count, so that an invalid attribute
     /// does no harm otherwise.
     pub(super) fn retry(&self) -> Result<Option<u32>, InputError> {
@@ -61,6 +71,18 @@ impl Attributes {
             found: quote(text),
             accepted: "a whole number from 0 to 4294967295 is accepted",
         })
+    }
+}
+
+/// Refuses an id that the body could not have, either: the execution would not read it in its input.
+fn short(path: &str, id: Option<&Id>) -> Result<Option<Id>, InputError> {
+    match id {
+        Some(Id::Text(text)) if text.len() > ID_MAX => Err(InputError::Unexpected {
+            path: path.to_owned(),
+            found: quote(text),
+            accepted: "a text of at most 256 bytes is accepted",
+        }),
+        id => Ok(id.cloned()),
     }
 }
 

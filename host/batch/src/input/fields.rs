@@ -6,7 +6,7 @@ use super::error::{InputError, describe};
 use crate::id::Id;
 
 /// The longest id that is accepted, in bytes.
-const ID_MAX: usize = 256;
+pub(super) const ID_MAX: usize = 256;
 
 /// An object and its place in the document.
 pub(super) struct Fields<'a> {

@@ -17,7 +17,7 @@ pub use limits::Limits;
 
 use crate::error::PictureError;
 use crate::format::Format;
-use crate::geometry::Size;
+use crate::geometry::{Orientation, Size};
 
 /// Decodes `source`, which is of `format`.
 ///
@@ -32,11 +32,19 @@ pub fn decode(
     limits: Limits,
     wanted: &dyn Fn(Size) -> Size,
 ) -> Result<Decoded, PictureError> {
+    let orientation = orientation(&source);
     match format {
-        Format::Jpeg => jpeg::decode(source, limits, wanted),
-        Format::Png => png_gif::decode_png(source, limits),
-        Format::Gif => png_gif::decode_gif(source, limits),
-        Format::WebP => webp::decode(source, limits),
-        Format::Tiff => tiff::decode(source, limits),
+        Format::Jpeg => jpeg::decode(source, limits, orientation, wanted),
+        Format::Png => png_gif::decode_png(source, limits, orientation),
+        Format::Gif => png_gif::decode_gif(source, limits, orientation),
+        Format::WebP => webp::decode(source, limits, orientation),
+        Format::Tiff => tiff::decode(source, limits, orientation),
     }
+}
+
+/// Returns how a file's picture must be turned, as the probe reads it, which has told portraits from landscapes before.
+/// The decoders' libraries read another block where there are several, or one that is broken.
+fn orientation(source: &[u8]) -> Orientation {
+    let probed = stage_probe::probe(&mut &*source);
+    probed.map(|found| Orientation::from_exif(found.orientation.into())).unwrap_or_default()
 }

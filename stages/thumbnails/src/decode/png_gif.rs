@@ -15,7 +15,7 @@ use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
 
-pub(super) fn decode_png(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+pub(super) fn decode_png(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     // Width and height follow the signature and the length and name of IHDR.
     if let Some([w0, w1, w2, w3, h0, h1, h2, h3]) = source.get(16..24).and_then(|b| <&[u8; 8]>::try_from(b).ok()) {
         let size = Size::new(u32::from_be_bytes([*w0, *w1, *w2, *w3]), u32::from_be_bytes([*h0, *h1, *h2, *h3]));
@@ -24,10 +24,10 @@ pub(super) fn decode_png(source: Vec<u8>, limits: Limits) -> Result<Decoded, Pic
     let length = source.len();
     let decoder = PngDecoder::with_limits(Cursor::new(source), image_limits(limits))
         .map_err(|e| explain(Format::Png, &e, length))?;
-    read(Format::Png, decoder, limits, length)
+    read(Format::Png, decoder, limits, length, orientation)
 }
 
-pub(super) fn decode_gif(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+pub(super) fn decode_gif(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     // The logical screen follows the signature.
     if let Some([w0, w1, h0, h1]) = source.get(6..10).and_then(|b| <&[u8; 4]>::try_from(b).ok()) {
         let size = Size::new(u16::from_le_bytes([*w0, *w1]).into(), u16::from_le_bytes([*h0, *h1]).into());
@@ -37,7 +37,7 @@ pub(super) fn decode_gif(source: Vec<u8>, limits: Limits) -> Result<Decoded, Pic
     let mut decoder = GifDecoder::new(Cursor::new(source)).map_err(|e| explain(Format::Gif, &e, length))?;
     // A frame may claim to be larger than its screen; its pixels count, too.
     decoder.set_limits(image_limits(limits)).map_err(|e| explain(Format::Gif, &e, length))?;
-    read(Format::Gif, decoder, limits, length)
+    read(Format::Gif, decoder, limits, length, orientation)
 }
 
 fn image_limits(limits: Limits) -> image::Limits {
@@ -51,6 +51,7 @@ fn read(
     mut decoder: impl ImageDecoder,
     limits: Limits,
     length: usize,
+    orientation: Orientation,
 ) -> Result<Decoded, PictureError> {
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height);
@@ -69,8 +70,6 @@ fn read(
     let bytes = decoder.total_bytes();
     limits.check_memory(format, size, bytes.saturating_add(length as u64))?;
     let profile = decoder.icc_profile().ok().flatten();
-    let exif = decoder.exif_metadata().ok().flatten();
-    let orientation = exif.map(|block| Orientation::from_exif_block(&block)).unwrap_or_default();
     let bytes = usize::try_from(bytes).map_err(|_| PictureError::too_much_memory(format.name(), "`maxMemory`"))?;
     let mut samples = vec![0; bytes];
     decoder.read_image(&mut samples).map_err(|e| explain(format, &e, length))?;

@@ -17,9 +17,10 @@ use crate::raster::{Layout, Raster};
 
 const NAME: &str = Format::Tiff.name();
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     let length = source.len();
     let explain = |e: TiffError| explain(&e, length);
+    check_directory(&source, limits)?;
     let mut decoder = Decoder::new(Cursor::new(source)).map_err(explain)?;
     let (width, height) = decoder.dimensions().map_err(explain)?;
     let size = Size::new(width, height);
@@ -64,11 +65,6 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
     bounds.ifd_value_size = length.max(1 << 16);
     let mut decoder = decoder.with_limits(bounds);
 
-    let orientation = decoder
-        .find_tag_unsigned::<u16>(Tag::Orientation)
-        .map_err(explain)?
-        .map(Orientation::from_exif)
-        .unwrap_or_default();
     let profile = decoder.get_tag_u8_vec(Tag::IccProfile).ok().filter(|p| p.len() <= MAX_PROFILE);
     let samples = match decoder.read_image().map_err(explain)? {
         DecodingResult::U8(samples) if depth == 1 => spread_bits(&samples, size),
@@ -81,6 +77,44 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
         return Err(PictureError::damaged(NAME, &what));
     }
     Ok(Decoded::whole(Raster::new(size, layout, samples)?, orientation, profile))
+}
+
+/// Checks the first directory's entries: their values lie in the file, and reading them takes no more memory than allowed.
+/// The library takes memory for as many values as an entry claims to have, before it reads them and before it can be given
+/// limits.
+fn check_directory(source: &[u8], limits: Limits) -> Result<(), PictureError> {
+    /// The sizes of the types of values, by their numbers (TIFF 6.0, section 2).
+    const SIZES: [u64; 14] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4];
+    /// What the library takes for each value.
+    const IN_MEMORY: u64 = 32;
+    /// Tags from here on are private, and the library does not read them, except the profile.
+    const PRIVATE: u64 = 0x8000;
+
+    let little = source.starts_with(b"II");
+    let number = |at: u64, bytes: u64| {
+        let (start, end) = (usize::try_from(at).ok()?, usize::try_from(at + bytes).ok()?);
+        let digits = source.get(start..end)?;
+        let add = |number: u64, digit: &u8| number << 8 | u64::from(*digit);
+        Some(if little { digits.iter().rev().fold(0, add) } else { digits.iter().fold(0, add) })
+    };
+    let read = |at, bytes| number(at, bytes).ok_or_else(|| PictureError::cut_off(NAME, source.len()));
+    let directory = read(4, 4)?;
+    for index in 0..read(directory, 2)? {
+        let entry = directory + 2 + 12 * index;
+        let (tag, kind, count) = (read(entry, 2)?, read(entry + 2, 2)?, read(entry + 4, 4)?);
+        let size = usize::try_from(kind).ok().and_then(|kind| SIZES.get(kind)).copied().unwrap_or(0);
+        let offset = read(entry + 8, 4)?;
+        if tag >= PRIVATE && tag != u64::from(Tag::IccProfile.to_u16()) {
+            continue;
+        }
+        if size * count > 4 && offset + size * count > source.len() as u64 {
+            return Err(PictureError::cut_off(NAME, source.len()));
+        }
+        if IN_MEMORY * count > limits.memory {
+            return Err(PictureError::too_much_memory(NAME, "`maxMemory`"));
+        }
+    }
+    Ok(())
 }
 
 /// Returns samples of one bit, with rows padded to bytes, as samples of one byte.

@@ -13,7 +13,10 @@ use crate::raster::{Layout, Raster};
 
 const NAME: &str = Format::WebP.name();
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, PictureError> {
+/// The most that a part of a lossy frame claims to have, in bytes. The library takes memory for it before it is read.
+const PART: u64 = 1 << 24;
+
+pub(super) fn decode(source: Vec<u8>, limits: Limits, orientation: Orientation) -> Result<Decoded, PictureError> {
     let length = source.len();
     let mut decoder = WebPDecoder::new(Cursor::new(source)).map_err(|e| explain(&e, length))?;
     let (width, height) = decoder.dimensions();
@@ -21,13 +24,11 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits) -> Result<Decoded, Picture
     limits.check_size(Format::WebP, size)?;
     // Before the output is written, a lossless picture takes four bytes per pixel, and the planes of a lossy one take 1.5.
     let bytes = decoder.output_buffer_size().unwrap_or(usize::MAX);
-    let peak = (bytes as u64).saturating_add(4 * size.pixels()).saturating_add(length as u64);
+    let peak = (bytes as u64).saturating_add(4 * size.pixels()).saturating_add(length as u64 + PART);
     limits.check_memory(Format::WebP, size, peak)?;
     // Metadata chunks give their own lengths; none is longer than the file.
     decoder.set_memory_limit(length);
 
-    let exif = decoder.exif_metadata().ok().flatten();
-    let orientation = exif.map(|block| Orientation::from_exif_block(&block)).unwrap_or_default();
     let profile = decoder.icc_profile().ok().flatten();
     let layout = if decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
     decoder.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX));

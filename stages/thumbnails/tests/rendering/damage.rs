@@ -40,6 +40,56 @@ fn is_rendered_or_refused(file: &[u8]) {
     }
 }
 
+/// The library, which decodes these pictures at their full size, goes on with zeros where a marker comes too early.
+#[test]
+fn a_picture_that_is_cut_off_and_closed_with_an_end_mark_is_refused() {
+    let samples = quarters(40, 30);
+    for (progressive, restart) in [(false, 0), (false, 3), (true, 0), (true, 3)] {
+        let file = Jpeg { progressive, restart, ..Jpeg::default() }.encode(&samples, 40, 30, ColorType::Rgb);
+        let scan = file.windows(2).rposition(|pair| pair == b"\xFF\xDA").unwrap();
+        let data = scan + 2 + usize::from(u16::from_be_bytes([file[scan + 2], file[scan + 3]]));
+        assert_eq!(rendered(&file, "{}").unwrap().len(), 3);
+        for kept in data..file.len() - 2 {
+            let closed = [&file[..kept], b"\xFF\xD9"].concat();
+            let outcome = rendered(&closed, "{}").map(|seen| seen.len());
+            assert!(
+                matches!(outcome, Err(PictureError::Corrupt(_))),
+                "progressive {progressive}, restarts every {restart}, cut at {kept} of {}: {outcome:?}",
+                file.len()
+            );
+        }
+    }
+}
+
+/// The library would take memory for as many values as the entry claims, before it finds that they are not there.
+#[test]
+fn a_directory_that_claims_more_values_than_the_file_has_is_refused_at_once() {
+    let mut file = b"II*\0\x08\0\0\0\x03\0".to_vec();
+    for (tag, count, value) in [(0x100u16, 1u32, 5u32), (0x101, 1, 3), (0x111, 7 << 20, 8)] {
+        file.extend(tag.to_le_bytes());
+        file.extend(4u16.to_le_bytes());
+        file.extend(count.to_le_bytes());
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 60]);
+    let refused = rendered(&file, "{}").unwrap_err();
+    assert_eq!(refused, PictureError::cut_off("TIFF", file.len()));
+    file.extend(vec![0; 28 << 20]);
+    let refused = rendered(&file, r#"{"maxMemory":67108864}"#).unwrap_err();
+    assert_eq!(refused, PictureError::too_much_memory("TIFF", "`maxMemory`"));
+}
+
+/// Each scan costs time for the whole picture, however few bytes it has.
+#[test]
+fn a_progressive_picture_with_thousands_of_scans_is_refused() {
+    let file = Jpeg { progressive: true, ..Jpeg::default() }.encode(&quarters(40, 30), 40, 30, ColorType::Rgb);
+    let last = file.windows(2).rposition(|pair| pair == b"\xFF\xDA").unwrap();
+    let (before, scan) = (&file[..last], &file[last..file.len() - 2]);
+    let many = [before, &scan.repeat(1000), b"\xFF\xD9"].concat();
+    let refused = rendered(&many, "{}").unwrap_err();
+    assert!(refused.to_string().contains("more than 500 scans"), "{refused}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

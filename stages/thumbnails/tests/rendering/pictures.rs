@@ -88,6 +88,18 @@ fn every_orientation_becomes_upright_in_every_format_that_has_one() {
     }
 }
 
+/// Otherwise a portrait would be accepted as a landscape, or the other way round.
+#[test]
+fn a_picture_is_turned_as_the_probe_reads_it() {
+    let samples = quarters(160, 96);
+    let mut file = Jpeg { exif: Some(exif(6)), ..Jpeg::default() }.encode(&samples, 160, 96, ColorType::Rgb);
+    // Another block of EXIF comes first, and has no orientation.
+    file.splice(2..2, *b"\xFF\xE1\0\x16Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0");
+    let probed = stage_probe::probe(&mut file.as_slice()).unwrap();
+    let seen = one(&file, r#"{"boxes":["80x60"]}"#);
+    assert_eq!((probed.orientation, seen.width, seen.height), (6, 36, 60));
+}
+
 #[test]
 fn the_box_is_applied_to_the_picture_as_a_person_sees_it() {
     let samples = quarters(400, 300);

@@ -87,3 +87,18 @@ fn an_invalid_trace_is_replaced_by_the_attributes() {
         assert_eq!(batch.traceparent.as_deref(), Some(TRACE));
     }
 }
+
+/// Otherwise the execution would be started and could not read its own input.
+#[test]
+fn an_attribute_that_is_too_long_for_an_id_is_refused_unless_the_body_has_one() {
+    let long = "x".repeat(257);
+    for (name, field) in [("BatchId", "batchId"), ("JobId", "jobId")] {
+        let attributes: Attributes = [("ListingId", "51"), (name, long.as_str())].into_iter().collect();
+        let error = parse_with_attributes(&json!({"assets": []}), &attributes).unwrap_err();
+        assert_eq!(error.path(), format!("attributes.{name}"));
+        assert!(parse_with_attributes(&json!({"assets": [], field: 4}), &attributes).is_ok());
+        let longest: Attributes = [("ListingId", "51"), (name, &long[1..])].into_iter().collect();
+        let batch = parse_with_attributes(&json!({"assets": []}), &longest).unwrap();
+        assert_eq!(parse(&serde_json::to_value(&batch).unwrap()).unwrap(), batch);
+    }
+}

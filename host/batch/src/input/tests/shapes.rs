@@ -49,6 +49,13 @@ fn all_details_of_a_file_are_read() {
 }
 
 #[test]
+fn an_etag_is_read_without_quotes_and_spaces_in_any_order() {
+    for etag in ["\"abc\"", " \"abc\" ", "\" abc \"", "\" \"abc\" \""] {
+        assert_eq!(asset(json!({"etag": etag})).etag.as_deref(), Some("abc"), "{etag}");
+    }
+}
+
+#[test]
 fn trace_and_retry_are_optional() {
     let batch = parse(&json!({"listingId": 51, "assets": []})).unwrap();
     assert_eq!((batch.traceparent, batch.retry), (None, 0));

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::digest::{BUFFER, Digests, Hasher, WantedAlgorithms};
 use crate::error::{custom_error, io_error, refuse};
-use crate::http::chunked::ChunkedError;
+use crate::http::chunk_decoder::ChunkedError;
 
 /// The largest body of one request, in bytes: S3's limit for an object or a part.
 pub const BODY_MAX: u64 = 5 * 1024 * 1024 * 1024;

@@ -1,5 +1,6 @@
 //! Requests and bodies below the S3 protocol.
 
 pub mod body;
+pub mod chunk_decoder;
 pub mod chunked;
 pub mod unsigned;

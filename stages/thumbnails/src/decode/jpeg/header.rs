@@ -19,6 +19,19 @@ pub struct Frame {
     pub components: Vec<Component>,
 }
 
+impl Frame {
+    /// Returns the number of samples of all channels, with those that fill up the last minimum coded units. It is many times
+    /// the picture's own number if the picture is narrow and its units are wide.
+    pub fn stored_samples(&self) -> u64 {
+        let factor = |factor: u8| u64::from(factor.max(1));
+        let across = self.components.iter().map(|c| factor(c.horizontal)).max().unwrap_or(1);
+        let down = self.components.iter().map(|c| factor(c.vertical)).max().unwrap_or(1);
+        let units = u64::from(self.width).div_ceil(8 * across) * u64::from(self.height).div_ceil(8 * down);
+        let blocks: u64 = self.components.iter().map(|c| factor(c.horizontal) * factor(c.vertical)).sum();
+        64 * units * blocks
+    }
+}
+
 /// One colour channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -65,8 +78,6 @@ pub struct Header {
     pub ac: [Option<HuffmanSpec>; 4],
     /// Minimum coded units between restart markers, or 0 without restart markers.
     pub restart_interval: u16,
-    /// The EXIF block, from its TIFF header.
-    pub exif: Option<Vec<u8>>,
     /// The colour transform in Adobe's segment.
     pub adobe: Option<u8>,
     /// Whether there is a JFIF segment.
@@ -80,7 +91,15 @@ impl Header {
     /// Reads all segments up to the first scan.
     pub fn read(file: &[u8]) -> Result<Header, PictureError> {
         let mut header = Header::default();
-        let mut at = 2;
+        match header.advance(file, 2)? {
+            None => Ok(header),
+            Some(at) => Err(damaged(&format!("the picture ends at byte {at}, before any scan"))),
+        }
+    }
+
+    /// Reads all segments from the offset `at` to the next scan. If the picture's end mark comes first, returns its offset.
+    pub fn advance(&mut self, file: &[u8], mut at: usize) -> Result<Option<usize>, PictureError> {
+        let header = self;
         loop {
             let (marker, body, next) = segment(file, at)?;
             match marker {
@@ -89,7 +108,7 @@ impl Header {
                     if header.frame.is_none() {
                         return Err(damaged(&format!("the scan at byte {at} comes before the frame header")));
                     }
-                    return Ok(header);
+                    return Ok(None);
                 }
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                     if header.frame.is_some() {
@@ -104,11 +123,6 @@ impl Header {
                     header.restart_interval = u16::from_be_bytes([*hi, *lo]);
                 }
                 0xE0 => header.jfif |= body.starts_with(b"JFIF\0"),
-                0xE1 => {
-                    if let Some(block) = body.strip_prefix(b"Exif\0\0") {
-                        header.exif.get_or_insert_with(|| block.to_vec());
-                    }
-                }
                 0xE2 => {
                     if let Some([number, count, piece @ ..]) = body.strip_prefix(b"ICC_PROFILE\0") {
                         header.profile.push((*number, *count, piece.to_vec()));
@@ -119,7 +133,7 @@ impl Header {
                         header.adobe = Some(*transform);
                     }
                 }
-                0xD9 => return Err(damaged(&format!("the picture ends at byte {at}, before any scan"))),
+                0xD9 => return Ok(Some(at)),
                 _ => {}
             }
             at = next;

@@ -79,6 +79,21 @@ impl<'a> Bits<'a> {
         if value < 1 << (bits - 1) { value - (1 << bits) + 1 } else { value }
     }
 
+    /// Returns the next `bits` bits, 0 to 16, as a number.
+    #[inline]
+    pub fn take(&mut self, bits: u32) -> u32 {
+        self.fill();
+        // Two shifts, because one by 64 bits is not possible.
+        let value = self.held >> 32 >> (32 - bits);
+        self.skip(bits);
+        value as u32
+    }
+
+    /// Returns the offset of the first byte of the data that was not read, even ahead.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
     /// Returns whether more bits were read than the data has.
     pub fn overrun(&self) -> bool {
         self.made_up > self.count
@@ -159,6 +174,13 @@ impl Table {
             return Some((entry >> 8) as u8);
         }
         self.long_value(bits)
+    }
+
+    /// Returns the next code's value. `None` if the bits form no valid code.
+    #[inline]
+    pub fn code(&self, bits: &mut Bits) -> Option<u8> {
+        bits.fill();
+        self.value(bits)
     }
 
     #[cold]

@@ -4,6 +4,7 @@
 //! decodes what cameras write. The library decodes the rest: progressive and CMYK pictures, several scans, unusual
 //! sampling, and pictures that are wanted at nearly their full size.
 
+mod complete;
 mod error;
 mod header;
 mod huffman;
@@ -21,14 +22,18 @@ use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 use crate::raster::{Layout, Raster};
 
-pub(super) fn decode(source: Vec<u8>, limits: Limits, wanted: &dyn Fn(Size) -> Size) -> Result<Decoded, PictureError> {
+pub(super) fn decode(
+    source: Vec<u8>,
+    limits: Limits,
+    orientation: Orientation,
+    wanted: &dyn Fn(Size) -> Size,
+) -> Result<Decoded, PictureError> {
     let header = Header::read(&source)?;
     let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
     let full = Size::new(frame.width.into(), frame.height.into());
     limits.check_size(Format::Jpeg, full)?;
     check_kind(frame)?;
 
-    let orientation = header.exif.as_deref().map(Orientation::from_exif_block).unwrap_or_default();
     let target = orientation.apply(wanted(orientation.apply(full)));
     let eighths = smallest_scale(full, target);
     let scaled = Size::new(scale_side(full.width, eighths), scale_side(full.height, eighths));
@@ -41,8 +46,11 @@ pub(super) fn decode(source: Vec<u8>, limits: Limits, wanted: &dyn Fn(Size) -> S
         (if samples == 1 { Layout::Gray } else { Layout::Rgb }, pixels)
     } else {
         // Planes and pixels. A progressive picture also keeps every coefficient, two bytes each, until its last scan.
-        let coefficients = if frame.marker == 0xC2 { 2 * full.pixels() * samples } else { 0 };
-        limits.check_memory(Format::Jpeg, full, source.len() as u64 + 2 * pixels + coefficients)?;
+        let stored = frame.stored_samples().max(full.pixels() * samples);
+        let planes = (stored * u64::from(eighths * eighths) / 64).max(pixels);
+        let coefficients = if frame.marker == 0xC2 { 2 * stored } else { 0 };
+        limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels + planes + coefficients)?;
+        complete::check(&source)?;
         by_library(&source, &header, limits, scaled)?
     };
     let profile = header.profile();
@@ -72,7 +80,13 @@ fn by_library(source: &[u8], header: &Header, limits: Limits, scaled: Size) -> R
     let mut decoder = Decoder::new(source);
     decoder.set_max_decoding_buffer_size(usize::try_from(limits.memory).unwrap_or(usize::MAX));
     // Both sides are at most the full ones, which are u16.
-    let got = decoder.scale(scaled.width as u16, scaled.height as u16).map_err(explain)?;
+    let got = match header.frame.as_ref() {
+        // Of a side of a few pixels, several scales make the same number, and the library takes the smallest.
+        Some(frame) if (frame.width.into(), frame.height.into()) == (scaled.width, scaled.height) => {
+            (frame.width, frame.height)
+        }
+        _ => decoder.scale(scaled.width as u16, scaled.height as u16).map_err(explain)?,
+    };
     if (u32::from(got.0), u32::from(got.1)) != (scaled.width, scaled.height) {
         return Err(PictureError::defect(format!("the JPEG was scaled to {}x{} and not to {scaled}", got.0, got.1)));
     }
@@ -92,8 +106,12 @@ fn by_library(source: &[u8], header: &Header, limits: Limits, scaled: Size) -> R
     Ok((layout, pixels))
 }
 
-/// Returns the scale in eighths. The full size covers every target, because nothing is enlarged.
+/// Returns the scale in eighths. The full size covers every target, because nothing is enlarged. It is the only scale of
+/// pictures with a side of a few pixels; see [`by_library`].
 fn smallest_scale(full: Size, target: Size) -> u32 {
+    if full.width.min(full.height) < 8 {
+        return 8;
+    }
     [1, 2, 4]
         .into_iter()
         // Complete pixels must cover the target; the last column and row may be incomplete.

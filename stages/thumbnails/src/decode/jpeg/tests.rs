@@ -17,6 +17,22 @@ fn the_smallest_scale_that_covers_the_target_is_used() {
 }
 
 #[test]
+fn a_picture_with_a_side_of_a_few_pixels_is_decoded_at_its_full_size() {
+    for (width, height) in [(48, 1), (1, 48), (2, 100), (7, 33), (7, 7), (8, 8)] {
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, 80);
+        encoder.set_progressive(true);
+        let samples = vec![90; usize::from(width) * usize::from(height)];
+        encoder.encode(&samples, width, height, ColorType::Luma).unwrap();
+        let full = Size::new(width.into(), height.into());
+        for wanted in [Size::new((full.width / 8).max(1), (full.height / 8).max(1)), full] {
+            let decoded = decode(file.clone(), LIMITS, Orientation::Upright, &|_| wanted).unwrap();
+            assert!(decoded.raster.size().covers(wanted), "{full} for {wanted}: {}", decoded.raster.size());
+        }
+    }
+}
+
+#[test]
 fn a_side_that_is_not_a_multiple_of_eight_keeps_its_last_pixel() {
     assert_eq!(scale_side(4001, 4), 2001);
     assert_eq!(scale_side(1, 1), 1);
