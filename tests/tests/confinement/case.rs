@@ -50,26 +50,14 @@ pub struct Case {
     pub role: Role,
     /// Of the hostile calls. Honest ones have limits of their own.
     pub limits: fn() -> Limits,
-    /// Whether the store never answers when a writer is discarded.
-    pub store_hangs_on_abort: bool,
-    /// Calls of each behaviour that are started at once.
-    pub at_once: usize,
     /// Compares what so many hostile calls did to the world with what they may do.
     pub effects: fn(&Outside, u64),
 }
 
 impl Case {
-    /// Returns a case of a stage in service that may do nothing to the world, with 16 MiB and ten files at once.
+    /// Returns a case of a stage in service that may do nothing to the world, with 16 MiB.
     pub const fn new(name: &'static str, world: World, behaviours: &'static [Behaviour]) -> Self {
-        Self {
-            guest: Guest::new(name, world),
-            behaviours,
-            role: Role::InService,
-            limits: small,
-            store_hangs_on_abort: false,
-            at_once: 10,
-            effects: none,
-        }
+        Self { guest: Guest::new(name, world), behaviours, role: Role::InService, limits: small, effects: none }
     }
 
     pub const fn limits(self, limits: fn() -> Limits) -> Self {

@@ -71,7 +71,7 @@ besieged!(
 );
 
 besieged!(
-    a_quarter_of_a_million_short_headers_take_no_more_than_their_share_of_the_host,
+    eighty_thousand_short_headers_take_no_more_than_their_share_of_the_host,
     Case::new("meddler", World::Custom, &[fails("short-fields", "Stage.InvalidInput", "headers")]).limits(large)
 );
 

@@ -10,7 +10,8 @@ macro_rules! besieged {
     ($name:ident, $case:expr) => {
         #[test]
         fn $name() {
-            crate::siege::besiege(concat!(module_path!(), "::", stringify!($name)), $case);
+            const CASE: crate::case::Case = $case;
+            crate::siege::besiege(concat!(module_path!(), "::", stringify!($name)), CASE);
         }
     };
 }

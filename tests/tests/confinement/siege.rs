@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stagehost_batch::{Batch, Problem};
-use stagehost_record::{CallRecorder, Candidate, RecordLimits, Shadow};
+use stagehost_record::{CallRecorder, Candidate, RecordBudget, RecordLimits, Shadow};
 use stagehost_runtime::{Export, Fanout, Limits, Stage, StageEngine};
 use stagehost_storage::Folder;
 
@@ -24,6 +24,8 @@ const CALLS: u64 = 100;
 const HONEST_CALLS: u64 = 10;
 /// The batches of hostile files that are under way at once.
 const EXECUTIONS: usize = 2;
+/// The calls of each behaviour that one batch starts at once.
+const AT_ONCE: usize = 10;
 /// What the host may grow by for one call and for all calls, in MiB, beside the memory of the pins.
 const ONE_CALL_MIB: u64 = 32;
 const ALL_CALLS_MIB: u64 = 192;
@@ -73,6 +75,7 @@ struct Siege {
     outside: Arc<Outside>,
     folder: tempfile::TempDir,
     shadow: Shadow,
+    recordings: RecordBudget,
     calls: AtomicU64,
     honest_calls: AtomicU64,
     over: AtomicBool,
@@ -82,11 +85,11 @@ impl Siege {
     fn new(case: Case, hostile: &Path, honest: &Path) -> Arc<Self> {
         let engine = StageEngine::new().unwrap();
         let outside = Outside::new();
-        outside.hangs_on_abort.store(case.store_hangs_on_abort, Ordering::SeqCst);
         let (limits, folder) = ((case.limits)(), tempfile::tempdir().unwrap());
-        let sink = Arc::new(Folder::new(folder.path()));
+        let (sink, recordings) = (Arc::new(Folder::new(folder.path())), RecordBudget::default());
         Arc::new(Self {
-            shadow: Shadow::new(outside.objects(), sink, 1, limits.memory_mib),
+            shadow: Shadow::new(outside.objects(), sink, 1, limits.memory_mib).within(recordings.clone()),
+            recordings,
             limits,
             hostile: case.guest.load(&engine, hostile),
             honest: HONEST.load(&engine, honest),
@@ -127,11 +130,13 @@ impl Siege {
             }
         });
         let mut executions = tokio::task::JoinSet::new();
-        for _ in 0..EXECUTIONS {
+        // Of two shadows at once, one is dropped.
+        let at_once = if self.case.role == Role::Shadow { 1 } else { EXECUTIONS };
+        for _ in 0..at_once {
             let (this, fanout, honest) = (self.clone(), fanout.clone(), honest.abort_handle());
             executions.spawn(async move {
                 while !this.enough() && !honest.is_finished() {
-                    this.hostile_calls(&fanout, this.case.at_once).await;
+                    this.hostile_calls(&fanout, AT_ONCE).await;
                 }
             });
         }
@@ -211,7 +216,7 @@ impl Siege {
     /// Lets the honest stage serve a batch, and repeats its calls with the hostile one as a candidate.
     async fn candidates(&self, files: usize) {
         let (batch, behaviours) = self.hostile_batch(files);
-        let recorder = CallRecorder::keeping(batch.assets.len(), RecordLimits::default());
+        let recorder = CallRecorder::keeping(batch.assets.len(), RecordLimits::default(), self.recordings.clone());
         let request = request(&self.honest, &self.outside, &batch, honest_limits(), "{}");
         let fanout = Fanout::new(2, 64).intercepted(Arc::new(recorder.clone()));
         let served = fanout.run(self.honest.clone(), request, batch, Arc::new(())).await.unwrap();
@@ -235,7 +240,11 @@ impl Siege {
         match self.case.role {
             Role::Recorded => {
                 let sink = Arc::new(Folder::new(self.folder.path()));
-                fanout.intercepted(Arc::new(CallRecorder::storing(sink, RecordLimits::default())))
+                fanout.intercepted(Arc::new(CallRecorder::storing(
+                    sink,
+                    RecordLimits::default(),
+                    self.recordings.clone(),
+                )))
             }
             Role::InService | Role::Shadow => fanout.clone(),
         }
@@ -260,7 +269,7 @@ impl Siege {
             assert!(granted.iter().any(|prefix| key.starts_with(prefix)), "{key} was written");
         }
         // What was cut off is discarded in the background.
-        while self.outside.open_writers.load(Ordering::SeqCst) > 0 && !self.case.store_hangs_on_abort {
+        while self.outside.open_writers.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

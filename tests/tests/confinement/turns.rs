@@ -93,7 +93,7 @@ impl Host {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_honest_calls_succeed_while_two_sleepers_are_on_every_core() {
-    let host = Host::new(2, 128);
+    let host = Host::new(2, 256);
     // They sleep for an hour and have ten minutes.
     let sleepers = host.hostile("sleep", 4, 600_000, None);
     tokio::time::timeout(LONGEST, host.until_began(4)).await.expect("sleepers keep the cores");
@@ -127,5 +127,18 @@ async fn calls_that_wait_past_the_deadline_never_begin() {
     let (never, cut): (Vec<_>, Vec<_>) = messages.partition(|message| message.contains("the call never began"));
     assert!(cut.iter().all(|message| message.contains("did not finish within")), "{cut:?}");
     assert!(!never.is_empty());
-    assert_eq!(host.counter.began.load(Ordering::SeqCst), cut.len(), "what never began was not started");
+    let idle = outcome.reports.iter().filter(|report| report.instantiate.is_zero()).count();
+    assert!(idle >= never.len(), "{idle} calls were not instantiated, {} never began", never.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_never_discards_an_object_does_not_hold_the_answers_up() {
+    let host = Host::new(2, 256);
+    host.outside.hangs_on_abort.store(true, Ordering::SeqCst);
+    // Each leaves sixteen objects behind.
+    let abandoned = host.hostile("abandon", 4, 20_000, None);
+    let outcome = tokio::time::timeout(LONGEST, abandoned).await.expect("the store holds the answers up").unwrap();
+    assert!(outcome.batch.assets.iter().all(|asset| asset.problem.is_none()), "{:?}", outcome.batch);
+    assert_eq!(host.outside.finished(), [""; 0]);
+    host.honest_calls(10).await;
 }

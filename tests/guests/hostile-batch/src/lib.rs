@@ -20,7 +20,7 @@ impl Guest for HostileBatch {
                 asset.key = "52/raw/photo/vertical/other.jpg".into();
                 outcome.assets.push(asset);
             }
-            "failures" => outcome.failures = (0..100_000).map(|n| failed(&format!("51/raw/{n}"))).collect(),
+            "failures" => outcome.failures = (0..40_000).map(|n| failed(&format!("51/raw/{n}"))).collect(),
             "assets" => outcome.assets = vec![batch.assets[0].clone(); 100_000],
             "note" => outcome.note = Some("n".repeat(60 << 20)),
             "bundles" => outcome.bundles = (0..100_000).map(|n| bundle(&format!("51/zip/{n}.zip"))).collect(),

@@ -41,7 +41,7 @@ impl Guest for Hostile {
             "timers" => handles::keep_timers(),
             "streams" => handles::keep_streams(),
             "networks" => handles::keep_networks(),
-            "poll" => handles::poll_one_timer_many_times(1_000_000),
+            "poll" => handles::poll_one_timer_many_times(200_000),
             "readers" => handles::keep_readers(&asset)?,
             "hoard" => handles::keep_writers(&asset)?,
             "abandon" => handles::abandon_writers(&asset)?,
