@@ -49,7 +49,7 @@ pub(crate) struct NextPins {
 pub(crate) struct Loading {
     /// Becomes true when the try has ended.
     pub(crate) done: watch::Receiver<bool>,
-    /// How long a call may still wait, by the source's rule: it counts from when the first try began.
+    /// The age of the first try while it is under way; `None` later, when no call waits any more.
     age: Option<Duration>,
     may_wait_after_a_freeze: bool,
 }
