@@ -2,7 +2,8 @@
 //!
 //! The inverse cosine transform itself scales, so a photo of 12 megapixels never exists at full size. [`sequential`]
 //! decodes what cameras write. The library decodes the rest: progressive and CMYK pictures, several scans, unusual
-//! sampling, and pictures that are wanted at nearly their full size.
+//! sampling, and pictures that are wanted at nearly their full size. It takes zeros for missing data, so [`complete`] looks
+//! for that first.
 
 mod complete;
 mod error;
