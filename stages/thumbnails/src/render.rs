@@ -62,18 +62,18 @@ pub fn render<E: From<PictureError>>(
         first
     };
     let mut picture = to_srgb(first, decoded.profile.as_deref())?.oriented(decoded.orientation);
+    let mut bytes = Vec::new();
     for &size in cascade.down_to(smallest).unwrap_or_default() {
         if picture.size() != size {
             picture = picture.shrunk(size, &mut resizer)?;
         }
         // A small photo gives the same picture for several bounds, which is encoded once.
-        let mut bytes = None;
-        for &bounds in wanted.iter().filter(|bounds| fitted(bounds) == size) {
-            let bytes = match &mut bytes {
-                Some(bytes) => bytes,
-                None => bytes.insert(encode(picture.clone(), config.format, config.quality)?),
-            };
-            each(Rendered { bounds, picture: upright, size, bytes })?;
+        let mut made = wanted.iter().filter(|bounds| fitted(bounds) == size).peekable();
+        if made.peek().is_some() {
+            bytes = encode(picture.clone(), config.format, config.quality)?;
+        }
+        for &bounds in made {
+            each(Rendered { bounds, picture: upright, size, bytes: &bytes })?;
         }
     }
     Ok(())
