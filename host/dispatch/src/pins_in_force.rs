@@ -74,12 +74,10 @@ impl Revisions {
     pub(crate) async fn current(&self) -> Result<Arc<Pins>, DispatchError> {
         let shared = &self.shared;
         let offered = shared.source.current().await.map_err(of_pins)?;
-        let (accepted, wait) = {
+        let accepted = shared.state().accepted.clone();
+        let Some(accepted) = accepted else { return Ok(self.first(offered).await) };
+        let wait = {
             let mut state = shared.state();
-            let Some(accepted) = state.accepted.clone() else {
-                drop(state);
-                return Ok(self.first(offered).await);
-            };
             let in_force = same(&accepted, &offered);
             if in_force && state.next.as_ref().is_none_or(|next| !same(&next.pins, &offered)) {
                 state.next = None;
@@ -89,7 +87,7 @@ impl Revisions {
             let revoked = !in_force && offered.revoked.contains(&accepted.revision);
             // What is revoked must not run, so there is no good revision at hand.
             let allowance = if revoked { Duration::MAX } else { loading.allowance(shared.source.max_wait()) };
-            (accepted, (!allowance.is_zero()).then_some((loading.done, allowance, revoked)))
+            (!allowance.is_zero()).then_some((loading.done, allowance, revoked))
         };
         let Some((mut done, allowance, revoked)) = wait else { return Ok(accepted) };
         // An error means that the loading task panicked.

@@ -15,6 +15,10 @@ struct Nothing;
 
 #[async_trait]
 impl Storage for Nothing {
+    async fn check(&self, _: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn fetch(&self, _: &str, key: &str, _: &Path) -> Result<PathBuf, StorageError> {
         Err(StorageError::NotFound(key.to_owned()))
     }
