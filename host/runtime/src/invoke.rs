@@ -17,6 +17,7 @@ use crate::host::wasi::{self, ClocksAndRandom};
 use crate::output_tail::OutputTail;
 use crate::stage::{Instance, Stage};
 use crate::trap::{self, DeadlinePassed};
+use crate::vector_registers::with_clean_registers;
 
 /// The most handles that a component may hold, its own kinds of resources included. Each takes some 32 bytes on the host.
 const MAX_HANDLES: usize = 4096;
@@ -49,7 +50,7 @@ pub(crate) async fn invoke(
     let mut store = store(stage, state, deadline);
 
     let mut instantiate = Duration::ZERO;
-    let running = run(stage, &mut store, request, input, started, &mut instantiate);
+    let running = with_clean_registers(run(stage, &mut store, request, input, started, &mut instantiate));
     let outcome = match tokio::time::timeout_at(deadline.into(), running).await {
         Ok(Ok(Ok(output))) => Ok(output),
         Ok(Ok(Err(failure))) => Err(failure_from_guest(failure)),

@@ -31,6 +31,7 @@ mod quotas;
 mod stage;
 mod text;
 mod trap;
+mod vector_registers;
 mod world;
 
 pub use additions::Additions;
