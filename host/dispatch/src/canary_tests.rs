@@ -31,9 +31,10 @@ impl Process {
         Self::new(None)
     }
 
+    /// Counts runs, with the defects spread evenly over them.
     fn runs(&self, canary: &Canary, role: Role, runs: u64, defects: u64) {
         for run in 0..runs {
-            self.health.count(STATE, canary, role, run < defects);
+            self.health.count(STATE, canary, role, (run + 1) * defects / runs > run * defects / runs);
         }
     }
 

@@ -8,6 +8,8 @@
 //! Its name follows from the state and the candidate: stage, version, digest, world, configuration, limits and grants. So a
 //! canary keeps its health when its percentage or anything else in the pins changes, and another candidate has its own.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagehost_pins::Pin;
@@ -32,6 +34,9 @@ pub(crate) struct HealthDocument {
     looks: u32,
     /// Whether the canary is given up. It stays so.
     pub(crate) given_up: bool,
+    /// A random number of the write, so that no two writes have the same bytes.
+    #[serde(default)]
+    write: u64,
 }
 
 impl HealthDocument {
@@ -41,17 +46,20 @@ impl HealthDocument {
         Self { state: state.to_owned(), stage, version, digest, ..Self::default() }
     }
 
-    /// Reads a stored document; `None` if it is none. Anything in a bucket may be wrong, and a wrong document must not stop
+    /// Reads a stored document; `None` if it is not one. Anything in a bucket may be wrong, and a wrong document must not stop
     /// a canary or keep one running: it is replaced.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let document: Self = serde_json::from_slice(bytes).ok()?;
         (document.canary.is_possible() && document.pinned.is_possible()).then_some(document)
     }
 
-    /// Returns the bytes to store.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// Returns the bytes of one write. They are like those of no other write, even of the same numbers, so that a process
+    /// recognises its own.
+    pub(crate) fn written_now(&self) -> Vec<u8> {
+        // Each `RandomState` has other keys.
+        let document = Self { write: RandomState::new().build_hasher().finish(), ..self.clone() };
         // Numbers and texts always have a JSON form.
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(&document).unwrap_or_default()
     }
 
     /// Adds runs, and compares the two stages if it is time. `limit` is the pins' `abortAbovePercent`; without one no

@@ -129,7 +129,7 @@ impl Known {
         }
         let mut document = self.document.clone();
         document.add(self.fresh.canary, self.fresh.pinned, self.canary.abort_above_percent);
-        let bytes = Bytes::from(document.bytes());
+        let bytes = Bytes::from(document.written_now());
         self.unsure = Some((bytes.clone(), self.fresh));
         Some((bytes, self.tag.clone()))
     }

@@ -226,7 +226,7 @@ async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
 Examples: with a new key; for pins that name no environment
 
   stagehost pins resign --key release-2 --why \"new key\"
-  stagehost pins resign --environment staging \
+  stagehost pins resign --environment staging \\
     --why \"signed for one environment\"")]
 pub struct ResignArgs {
     /// The environment that they are signed for now, if they are to be for another one
