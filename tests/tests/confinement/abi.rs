@@ -43,7 +43,6 @@ besieged!(
             traps("post-trap", "unreachable"),
             traps("realloc-trap", "unreachable"),
             traps("realloc-beyond", "realloc return: beyond end of memory"),
-            traps("realloc-unaligned", "realloc return: result not aligned"),
             traps("realloc-again", "cannot leave component instance"),
         ]
     )

@@ -59,7 +59,7 @@ besieged!(
             fails("strange", "Stage.Internal", "\"51/raw/photo/vertical/nobody.jpg\", which is not in the batch"),
             fails("stranger", "Stage.Internal", "\"52/raw/photo/vertical/other.jpg\", which is not in the batch"),
             fails("bundle", "Stage.Denied", "\"52/zip/batch-5/complete.zip\""),
-            fails("name", "Stage.InvalidInput", "a name of an archive has at most 255 bytes"),
+            fails("name", "Stage.InvalidInput", "1 to 64 lower-case letters"),
         ]
     )
 );

@@ -38,7 +38,7 @@ besieged!(
 
 besieged!(
     a_timer_that_is_named_200_000_times_in_one_list_is_refused,
-    Case::new("hostile", World::Thumbnails, &[fails("poll", "Stage.Trapped", "at most 4096")]).limits(small)
+    Case::new("hostile", World::Thumbnails, &[fails("poll", "Stage.Trapped", "handle limit exceeded")]).limits(small)
 );
 
 besieged!(

@@ -52,7 +52,6 @@ unsafe extern "C" fn process(arguments: *const u8) -> usize {
         "post-loop" => AFTERWARDS.store(LOOP, Ordering::Relaxed),
         "realloc-trap" => imports::stat_with_realloc(key, memory::TRAPS),
         "realloc-beyond" => imports::stat_with_realloc(key, memory::BEYOND),
-        "realloc-unaligned" => imports::stat_with_realloc(key, memory::UNALIGNED),
         "realloc-again" => imports::stat_with_realloc(key, memory::CALLS_AGAIN),
         "realloc-loop" => imports::stat_with_realloc(key, memory::LOOPS),
         "import-beyond" => imports::stat_at(0xffff_ff00, 1000),

@@ -11,19 +11,16 @@ pub const HONEST: u8 = 0;
 pub const TRAPS: u8 = 1;
 /// Returns a place beyond the memory.
 pub const BEYOND: u8 = 2;
-/// Returns an odd place.
-pub const UNALIGNED: u8 = 3;
 /// Calls the host, which waits for this function.
-pub const CALLS_AGAIN: u8 = 4;
+pub const CALLS_AGAIN: u8 = 3;
 /// Never returns.
-pub const LOOPS: u8 = 5;
+pub const LOOPS: u8 = 4;
 
 #[unsafe(export_name = "cabi_realloc")]
 unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
     match REALLOC.load(Ordering::Relaxed) {
         TRAPS => core::arch::wasm32::unreachable(),
         BEYOND => return 0xffff_0000 as *mut u8,
-        UNALIGNED => return 1025 as *mut u8,
         CALLS_AGAIN => imports::stat_bytes(b"51/raw/photo/vertical/again.jpg"),
         LOOPS => loop_forever(),
         _ => {}
