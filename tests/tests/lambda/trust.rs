@@ -261,7 +261,7 @@ async fn a_stage_does_not_reach_the_runtime_api_even_if_its_pin_grants_it() {
             .unwrap();
     let mut pins: Value = serde_json::from_slice(&std::fs::read(package.folder.join("pins.json")).unwrap()).unwrap();
     let pin = &mut pins["states"]["GenerateThumbnails"];
-    pin["grants"]["http"] = json!(["127.0.0.1"]);
+    pin["grants"]["http"] = json!(["127.0.0.1:9001"]);
     pin["config"] = json!({"call": "runtime-api"});
     let host = started_with(&package, |folder| {
         let place = folder.join("pins.json");
