@@ -100,13 +100,16 @@ impl<'a> Replacing<'a> {
         Ok(None)
     }
 
-    /// Returns whether a stored object is the one that is being written. Without a fingerprint, both checksums must be known.
+    /// Returns whether a stored object is the one that is being written. Without a fingerprint, both checksums must be known,
+    /// and the content types must be equal.
     pub(crate) fn is_same(&self, there: &ObjectInfo) -> bool {
+        let identified = self.object.fingerprint.is_some();
         let checksums = match (self.crc32, there.crc32) {
             (Some(own), Some(stored)) => own == stored,
-            _ => self.object.fingerprint.is_some(),
+            _ => identified,
         };
-        there.bytes == self.bytes && there.fingerprint == self.object.fingerprint && checksums
+        let content_type = identified || there.content_type.as_ref() == Some(&self.object.content_type);
+        there.bytes == self.bytes && there.fingerprint == self.object.fingerprint && checksums && content_type
     }
 }
 
