@@ -106,6 +106,19 @@ async fn a_call_that_has_not_looked_replaces_what_is_there_and_a_deleted_version
     assert_eq!(bucket.get(KEY).await.unwrap(), b"again");
 }
 
+#[tokio::test]
+async fn without_a_fingerprint_bytes_and_content_type_decide() {
+    let bucket = TestBucket::start("kind").await;
+    write(&bucket.clients, object(None, Replaces::Anything), b"text").await.unwrap();
+    let plain = NewObject { content_type: "text/plain".into(), ..object(None, Replaces::Anything) };
+    write(&bucket.clients, plain.clone(), b"text").await.unwrap();
+    assert_eq!(stat(&bucket).await.content_type.as_deref(), Some("text/plain"));
+    let unnamed = NewObject { fingerprint: Some(String::new()), replaces: Replaces::Nothing, ..plain.clone() };
+    write(&bucket.clients, unnamed, b"text").await.unwrap();
+    let unseen = NewObject { content_type: "text/html".into(), replaces: Replaces::Nothing, ..plain };
+    assert_eq!(write(&bucket.clients, unseen, b"text").await.unwrap_err().case, Case::Mismatch);
+}
+
 /// Refuses the first `busy` writes as S3 does while another conditional write is in progress.
 async fn refusing(busy: u32) -> (Clients, Arc<AtomicU32>) {
     let writes = Arc::new(AtomicU32::new(0));

@@ -275,6 +275,22 @@ async fn a_late_try_does_not_replace_the_ticket_of_the_next_one() {
 }
 
 #[tokio::test]
+async fn the_first_try_of_a_redriven_execution_replaces_the_ticket_of_the_last_one_before() {
+    let fixture = fixture().await;
+    let before = fixture.attempt(2, "token-before").await;
+    let ids: Vec<String> = before.jobs.iter().map(|job| job.id.clone()).collect();
+    fixture.tickets.open(before).await.unwrap();
+    fixture.services.end("token-before");
+    let redriven = fixture.attempt(0, "token-redriven").await;
+    assert_eq!(fixture.tickets.open(redriven).await.unwrap(), TicketProgress::Waiting { reported: 0, jobs: 2 });
+    for (id, name) in ids.iter().zip(["one", "two"]) {
+        fixture.write_outputs(name);
+        fixture.tickets.report(&report(id, JobStatus::Complete)).await.unwrap();
+    }
+    assert_eq!(fixture.services.calls("SendTaskSuccess").last().unwrap()["taskToken"], "token-redriven");
+}
+
+#[tokio::test]
 async fn the_reports_of_a_state_that_timed_out_are_kept_for_its_next_attempt() {
     let fixture = fixture().await;
     let first = fixture.attempt(0, "token-0").await;

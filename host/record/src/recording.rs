@@ -9,8 +9,8 @@ use crate::record_format::Record;
 /// stored.
 #[derive(Clone)]
 pub struct Recording {
-    /// The record.
-    pub record: Record,
+    /// The record. Clones share it, because it was charged once.
+    pub record: Arc<Record>,
     pub(crate) log: Arc<CallLog>,
 }
 

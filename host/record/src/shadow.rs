@@ -169,7 +169,6 @@ impl Shadow {
             return None;
         }
         let Recording { record, log } = recording;
-        let record = Arc::new(record);
         let fallback = Fallback::Shadow { objects: self.objects.clone(), hidden };
         let player = Player::new(record.clone(), Contents::Live(log), fallback, self.budget.share());
         let settings = CallSettings {

@@ -66,7 +66,9 @@ pub(crate) fn plain(text: &str) -> String {
 /// # Errors
 /// If the temporary file cannot be read, or the store cannot be written.
 pub(crate) async fn store(recording: Recording, sink: &dyn Storage) -> Result<String, RecordError> {
-    let Recording { mut record, log } = recording;
+    let Recording { record, log } = recording;
+    // A copy only if the record is also kept, and only for as many as are stored at the same time.
+    let mut record = Arc::unwrap_or_clone(record);
     let (contents, bodies) = {
         let state = log.state();
         (state.contents.clone(), state.bodies.clone())

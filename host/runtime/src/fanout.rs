@@ -58,7 +58,8 @@ pub struct BatchOutcome {
 
 impl Fanout {
     /// Lets at most `cores` guests run at once, not counting calls that wait for the host, in at most `memory_mib` MiB
-    /// of guest memory for all calls that have begun. The host holds 192 MiB for them at most, and no more than they have.
+    /// of guest memory for all calls that have begun. The host holds 192 MiB for them at most, and no more than they have,
+    /// but always enough for one call.
     pub fn new(cores: usize, memory_mib: u32) -> Self {
         let host = memory_mib.clamp(HOST_MEMORY_AT_LEAST_MIB, HOST_MEMORY_MIB);
         Self {

@@ -81,8 +81,8 @@ impl World {
 
     /// Returns how much memory the host sets aside for one call, in MiB, beside the guest's own.
     ///
-    /// 12 MiB are for the guest's stack, and for the arguments of one host call or the result of a read. The rest is for buffers: read-ahead, and where
-    /// objects are written, the parts of uploads.
+    /// Some 12 MiB are for the guest's stack, and for the arguments of one host call or the result of a read. The rest is for
+    /// buffers: read-ahead, and where objects are written, the parts of uploads.
     pub fn host_memory_mib(self) -> u32 {
         match self {
             World::Validate | World::Transcode | World::Callback => 16,

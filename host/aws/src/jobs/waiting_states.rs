@@ -85,9 +85,15 @@ impl Tickets {
             return self.end(&ticket, ticket.batch.clone()).await;
         }
         let key = ticket_key(&ticket_id(&ticket.execution, &ticket.state));
-        if !ticket_store::write(&self.bucket.documents(""), &key, &ticket).await? {
-            tracing::info!(state = %ticket.state, attempt = ticket.attempt, "a later try of the state waits already");
-            return Ok(TicketProgress::Gone);
+        let store = self.bucket.documents("");
+        let mut gone: Option<String> = None;
+        while let Some(later) = ticket_store::write(&store, &key, &ticket, gone.as_deref()).await? {
+            if self.heartbeat(&later).await? != TicketProgress::Gone {
+                tracing::info!(state = %ticket.state, attempt = ticket.attempt, "a later try of the state waits already");
+                return Ok(TicketProgress::Gone);
+            }
+            // The tries of a redriven execution are counted from zero again.
+            gone = Some(later.task_token);
         }
         self.settle(ticket).await
     }

@@ -100,13 +100,18 @@ impl<'a> Replacing<'a> {
         Ok(None)
     }
 
-    /// Returns whether a stored object is the one that is being written. Without a fingerprint, both checksums must be known.
+    /// Returns whether a stored object is the one that is being written. Without a fingerprint, both checksums must be known,
+    /// and the content types must be equal.
     pub(crate) fn is_same(&self, there: &ObjectInfo) -> bool {
+        // An empty one is not stored.
+        let fingerprint = self.object.fingerprint.as_deref().filter(|text| !text.is_empty());
+        let identified = fingerprint.is_some();
         let checksums = match (self.crc32, there.crc32) {
             (Some(own), Some(stored)) => own == stored,
-            _ => self.object.fingerprint.is_some(),
+            _ => identified,
         };
-        there.bytes == self.bytes && there.fingerprint == self.object.fingerprint && checksums
+        let content_type = identified || there.content_type.as_ref() == Some(&self.object.content_type);
+        there.bytes == self.bytes && there.fingerprint.as_deref() == fingerprint && checksums && content_type
     }
 }
 

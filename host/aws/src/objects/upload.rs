@@ -310,7 +310,10 @@ async fn abort(bucket: &MediaBucket, key: &str, state: UploadState) {
         },
     };
     let answer = bucket.client().abort_multipart_upload().bucket(bucket.name()).key(key).upload_id(&id).send().await;
-    if let Err(error) = answer {
+    // There is no such upload if the answer to an earlier try was lost, or if it was completed meanwhile.
+    if let Err(error) = answer
+        && error.as_service_error().and_then(ProvideErrorMetadata::code) != Some("NoSuchUpload")
+    {
         // The bucket's lifecycle rule removes it.
         let failure = failure("aborting an upload", &error);
         tracing::warn!(key, upload = %id, %failure, "an unfinished upload stays until the lifecycle rule removes it");

@@ -1,11 +1,11 @@
 //! The player: the recorded answers, and what the stage has done in this replay.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Capabilities, ObjectInfo, Objects};
-use stagehost_runtime::lock;
+use stagehost_runtime::{HostBudget, lock};
 
 use super::questions::{question, questions};
 use crate::budget::Share;
@@ -54,6 +54,8 @@ pub(crate) struct Player {
     record: Arc<Record>,
     pub(super) contents: Contents,
     pub(super) fallback: Fallback,
+    /// The real objects, charged to the budget of the repeated call. A player answers one call.
+    charged: OnceLock<Arc<dyn Objects>>,
     /// The numbers of recorded answers by their questions.
     questions: HashMap<String, Vec<usize>>,
     /// Versions of objects from which the recorded call copied.
@@ -84,7 +86,8 @@ impl Player {
         }
         let state = State { used: vec![false; record.calls.len()], ..State::default() };
         let state = Mutex::new(state);
-        Arc::new(Self { record, contents, fallback, questions: by_question, copied, state, kept })
+        let charged = OnceLock::new();
+        Arc::new(Self { record, contents, fallback, charged, questions: by_question, copied, state, kept })
     }
 
     pub(crate) fn capabilities(self: &Arc<Self>) -> Capabilities {
@@ -164,6 +167,15 @@ impl Player {
         }
     }
 
+    /// Charges what is buffered of the real objects to the budget of the repeated call.
+    pub(super) fn charge_to(&self, budget: &HostBudget) {
+        if let Fallback::Shadow { objects, .. } = &self.fallback
+            && let Some(charged) = objects.charged_to(budget)
+        {
+            let _ = self.charged.set(charged);
+        }
+    }
+
     /// Returns the real objects, for a host call about `key` that is not in the record.
     pub(super) fn real(&self, key: &str, what: impl FnOnce() -> String) -> Result<&Arc<dyn Objects>, Failure> {
         match &self.fallback {
@@ -171,7 +183,7 @@ impl Player {
             Fallback::Shadow { hidden, .. } if hidden.contains(key) => {
                 Err(Failure::new(Case::Missing, format!("there is no object {key:?}")))
             }
-            Fallback::Shadow { objects, .. } => Ok(objects),
+            Fallback::Shadow { objects, .. } => Ok(self.charged.get().unwrap_or(objects)),
         }
     }
 }

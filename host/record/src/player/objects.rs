@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
+use stagehost_runtime::HostBudget;
 use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
 
 use super::answers::{Player, ReplayCapabilities, mismatch};
@@ -84,6 +85,11 @@ impl Objects for ReplayCapabilities {
             Some(HostCall::Tag { answer, .. }) => answer.to_result(),
             _ => Ok(()),
         }
+    }
+
+    fn charged_to(&self, budget: &HostBudget) -> Option<Arc<dyn Objects>> {
+        self.0.charge_to(budget);
+        None
     }
 }
 

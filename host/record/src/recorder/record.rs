@@ -77,5 +77,5 @@ pub(super) fn complete(
         record.cut = state.cut.or(state.contents_cut.filter(|_| clocks.is_some()));
     }
     record.report = report.into();
-    Recording { record, log }
+    Recording { record: Arc::new(record), log }
 }

@@ -79,7 +79,7 @@ impl ObjectWriter for RecordedWriter {
         let answer = self.inner()?.append(bytes.clone()).await;
         match &answer {
             Ok(()) => {
-                if self.log.charge(self.parts.cost_of_append()) {
+                if !bytes.is_empty() && self.log.charge(self.parts.cost_of_append()) {
                     self.parts.append(&bytes);
                 }
             }

@@ -54,7 +54,7 @@ fn recording(total: u64, ranges: &[(u64, u64)]) -> Recording {
     }
     let mut record = record();
     record.calls = log.state().calls.clone();
-    Recording { record, log }
+    Recording { record: Arc::new(record), log }
 }
 
 #[tokio::test]
