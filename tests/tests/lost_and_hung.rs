@@ -125,7 +125,7 @@ fn an_output_folder_that_is_deleted_during_a_video_ends_the_run() {
     std::fs::remove_dir_all(place.path("out")).unwrap();
     let ran = end(child, Instant::now());
     assert_eq!(ran.code, 1, "{:#}\n{}", ran.json, ran.stderr);
-    assert!(ran.stderr.contains("has gone while the job ran"), "it says what happened: {}", ran.stderr);
+    assert!(ran.stderr.contains("was deleted while they ran"), "it says what happened: {}", ran.stderr);
     assert_eq!(ran.json["delivered"], true, "the backend is told: {:#}\n{}", ran.json, ran.stderr);
     assert_ne!(ran.json["status"], "TIMED_OUT", "{:#}", ran.json);
 }

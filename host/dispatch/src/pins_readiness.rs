@@ -46,10 +46,11 @@ pub(crate) async fn readiness(
         return Readiness::Broken(error);
     }
     let cold = accepted.is_none();
-    let known: Vec<_> = accepted.into_iter().flat_map(Pins::pins).map(|(_, pin)| pin.identity()).collect();
+    // By state: a stage that another state has may never have been called here, and so not be loaded.
+    let known: Vec<_> = accepted.into_iter().flat_map(Pins::pins).map(|(state, pin)| (state, pin.identity())).collect();
     let mut missing: Vec<&Pin> = Vec::new();
-    for (_, pin) in offered.pins() {
-        if !known.contains(&pin.identity()) && missing.iter().all(|other| other.identity() != pin.identity()) {
+    for (state, pin) in offered.pins() {
+        if !known.contains(&(state, pin.identity())) && missing.iter().all(|other| other.identity() != pin.identity()) {
             missing.push(pin);
         }
     }

@@ -8,15 +8,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::printer::Printer;
 use super::terminal;
 
-/// What the S3 service's library logs as errors although the client made them: a key that does not exist, a malformed
-/// request. It logs its own failures (status 5xx) elsewhere.
-const CLIENT_ERRORS: &str = "s3s::ops=off,s3s::http=off";
+/// The S3 service's library logs every answer that is an error, whether a key does not exist or the disk is full. The
+/// client that gets the answer says so in a sentence.
+const ANSWERS_OFF: &str = "s3s=off";
 
 /// Starts logging what `filter` lets through.
 pub fn start(filter: &str, printer: &Printer) {
-    let filter = EnvFilter::try_new(with_client_errors_off(filter)).unwrap_or_else(|error| {
+    let filter = EnvFilter::try_new(with_answers_off(filter)).unwrap_or_else(|error| {
         printer.problem(format_args!("--log {filter:?} is not a filter ({error}); only errors are logged"));
-        EnvFilter::new(with_client_errors_off("error"))
+        EnvFilter::new(with_answers_off("error"))
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -28,11 +28,11 @@ pub fn start(filter: &str, printer: &Printer) {
 }
 
 /// Adds what is not logged unless the filter names that library itself.
-fn with_client_errors_off(filter: &str) -> String {
+fn with_answers_off(filter: &str) -> String {
     match filter.trim() {
-        "" => CLIENT_ERRORS.to_owned(),
+        "" => ANSWERS_OFF.to_owned(),
         filter if filter.contains("s3s") => filter.to_owned(),
-        filter => format!("{filter},{CLIENT_ERRORS}"),
+        filter => format!("{filter},{ANSWERS_OFF}"),
     }
 }
 
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn errors_of_clients_are_logged_only_if_the_filter_names_the_library() {
-        assert_eq!(with_client_errors_off("error"), format!("error,{CLIENT_ERRORS}"));
-        assert_eq!(with_client_errors_off(""), CLIENT_ERRORS);
-        assert_eq!(with_client_errors_off("warn,s3s=debug"), "warn,s3s=debug");
+        assert_eq!(with_answers_off("error"), format!("error,{ANSWERS_OFF}"));
+        assert_eq!(with_answers_off(""), ANSWERS_OFF);
+        assert_eq!(with_answers_off("warn,s3s=debug"), "warn,s3s=debug");
     }
 }

@@ -259,7 +259,11 @@ fn reads_may_come_short() {
 fn failures_are_typed_and_name_the_file() {
     type Expected = fn(&Failure) -> bool;
     let cases: [(Vec<u8>, &str, Expected); 4] = [
-        (photo()[..3000].to_vec(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 156 of 500"))),
+        (
+            photo()[..3000].to_vec(),
+            "{}",
+            |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 156 of 500")),
+        ),
         (Vec::new(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("empty"))),
         (photo(), r#"{"maxPixels":1000}"#, |f| matches!(f, Failure::TooLarge(m) if m.contains("700x500"))),
         (photo(), r#"{"maxBytes":1000}"#, |f| matches!(f, Failure::TooLarge(m) if m.contains("maxBytes"))),
