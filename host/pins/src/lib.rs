@@ -12,7 +12,7 @@ mod file;
 mod floor;
 mod history;
 mod limits;
-mod roles;
+mod new_roles;
 mod source;
 mod store;
 mod stored;

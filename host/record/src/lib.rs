@@ -13,13 +13,13 @@
 mod budget;
 mod clocks;
 mod compare;
-mod contents;
 mod cut;
 mod error;
 mod log;
 mod parts;
 mod player;
 mod record_format;
+mod recorded_bytes;
 mod recorder;
 mod recording;
 mod replay;

@@ -103,7 +103,8 @@ impl Context {
             // Nobody knows what is in it.
             return Value::String(scrub::WITHHELD.to_owned());
         };
-        let formatted = value.to_string() == text;
+        let own_format = value.to_string();
+        let formatted = own_format == text;
         let found = scrub::config(&mut value);
         if formatted || found { value } else { Value::String(text.to_owned()) }
     }

@@ -10,11 +10,11 @@ use stagehost_runtime::{CallInput, CallRequest, Fanout, Grants, Limits, Observer
 use crate::budget::RecordBudget;
 use crate::clocks;
 use crate::compare::{Difference, Kind, compare};
-use crate::contents::Contents;
 use crate::cut::Cut;
 use crate::log::RecordLimits;
 use crate::player::{Fallback, Player};
 use crate::record_format::{Record, Report, StageRef};
+use crate::recorded_bytes::Contents;
 use crate::recorder::ReplayRecorder;
 use crate::recording::Recording;
 use crate::stored_record::StoredRecord;

@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 
 use crate::budget::RecordBudget;
 use crate::compare::Difference;
-use crate::contents::Contents;
 use crate::error::RecordError;
 use crate::log::RecordLimits;
 use crate::player::{Fallback, Player};
 use crate::record_format::{HostCall, Outcome, Problem, Record, StageRef};
+use crate::recorded_bytes::Contents;
 use crate::recording::Recording;
 use crate::replay::{CallSettings, call_again, differences};
 use crate::report::{SHADOW_FORMAT, ShadowCall, ShadowReport, Verdict, folder};

@@ -1,9 +1,10 @@
 //! The host memory of one call: every buffer that the host holds for a guest is charged to it before it is filled, and
 //! refused by name if it does not fit.
 //!
-//! A call has all of its host memory from the beginning (see `admission`), so nothing in it waits for another call, and
-//! calls cannot block each other. A part of it is set aside for what cannot be charged one by one: the guest's stack,
-//! handles, and the arguments or the answer of one host call, of which there is one at a time.
+//! A call has all of its host memory, 16 to 32 MiB by `World::host_memory_mib`, from the beginning (see `admission`), so
+//! nothing in it waits for another call, and calls cannot block each other. A part of it is set aside for what cannot be
+//! charged one by one: the guest's stack, handles, and the arguments or the answer of one host call, of which there is one
+//! at a time.
 
 use std::sync::{Arc, Mutex};
 

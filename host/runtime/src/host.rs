@@ -10,7 +10,7 @@ mod object_writer;
 mod objects;
 pub(crate) mod poll;
 mod progress;
-pub(crate) mod seen;
+pub(crate) mod seen_versions;
 pub(crate) mod state;
 mod tags;
 mod transcoder;

@@ -22,11 +22,23 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Records the stage's call for the batch. Returns the record, if it was stored.
 async fn recorded(dir: &Path, stage: &Arc<Stage>, config: &str, limits: RecordLimits) -> Option<PathBuf> {
+    recorded_as(dir, stage, config, limits, None).await
+}
+
+/// Records a call that ends with this failure.
+async fn recorded_as(
+    dir: &Path,
+    stage: &Arc<Stage>,
+    config: &str,
+    limits: RecordLimits,
+    failure: Option<&str>,
+) -> Option<PathBuf> {
     let outside = Outside::new();
     let recorder = CallRecorder::storing(Arc::new(Folder::new(dir)), limits, RecordBudget::default());
     let fanout = fanout().intercepted(Arc::new(recorder));
     let run = fanout.run(stage.clone(), request(stage, &outside, config), batch(), Arc::new(())).await.unwrap();
-    assert_eq!(run.batch.assets[0].problem, None);
+    let problem = run.batch.assets[0].problem.as_ref();
+    assert_eq!(problem.map(|problem| &*problem.code), failure, "{problem:?}");
     let records = files(&dir.join("records"));
     assert!(records.len() <= 1, "{records:?}");
     records.into_iter().next()
@@ -212,7 +224,8 @@ async fn the_record_of_a_stage_that_writes_without_end_stays_small() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);
     let limits = RecordLimits { text: 128 << 10, ..RecordLimits::default() };
-    let record = recorded(dir.path(), &actor, "{\"do\":\"flood\"}", limits).await.unwrap();
+    let call = recorded_as(dir.path(), &actor, "{\"do\":\"flood\"}", limits, Some("Stage.TooLarge"));
+    let record = call.await.unwrap();
     let stored = StoredRecord::open(&record).unwrap().record;
     assert!(stored.cut.unwrap().bytes <= 128 << 10, "{:?}", stored.cut);
     let bytes = std::fs::metadata(&record).unwrap().len();

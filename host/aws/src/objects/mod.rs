@@ -11,13 +11,13 @@
 
 pub(crate) mod body;
 pub(crate) mod bucket;
+pub(crate) mod conditional_write;
 pub(crate) mod in_memory;
 pub(crate) mod metadata;
 pub(crate) mod notation;
 pub(crate) mod parts;
 pub(crate) mod reader;
 pub(crate) mod recent;
-pub(crate) mod replacing;
 pub(crate) mod s3_objects;
 pub(crate) mod upload;
 pub(crate) mod writer;

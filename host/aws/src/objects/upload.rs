@@ -17,9 +17,9 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::objects::bucket::MediaBucket;
+use crate::objects::conditional_write::{Replacing, refusal};
 use crate::objects::notation::{decode_crc32, encode_crc32, full_crc32, quoted, unquoted};
 use crate::objects::parts::PARTS_IN_FLIGHT;
-use crate::objects::replacing::{Replacing, refusal};
 use crate::sdk_error::failure;
 
 /// A multipart upload. It begins with its first part.

@@ -20,11 +20,11 @@ use tokio::task::JoinSet;
 
 use crate::objects::body::MAX_CHUNK;
 use crate::objects::bucket::MediaBucket;
+use crate::objects::conditional_write::{Replacing, refusal};
 use crate::objects::in_memory;
 use crate::objects::metadata;
 use crate::objects::notation::{encode_crc32, unquoted};
 use crate::objects::parts::{Completion, PartLimits, PartStep, Planner};
-use crate::objects::replacing::{Replacing, refusal};
 use crate::objects::upload::MultipartUpload;
 
 /// How many bytes wait in the queue for their turn at most.

@@ -4,16 +4,16 @@
 //! that reaches nobody: these show only when it runs, and a field renamed on one side was once found in production. So the
 //! documents are followed through the machine here, without running it.
 
-mod compare;
+mod all_checks;
+mod choice_rules;
 mod expression;
 pub mod finding;
 mod flow;
 pub mod machine;
-mod recovery;
-mod rules;
 mod schema;
 mod shape;
 pub mod shipped;
+mod state_checks;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +27,7 @@ use self::finding::Finding;
 use self::machine::Pinned;
 use crate::build::host_states::host_states;
 
-pub use self::compare::findings;
+pub use self::all_checks::findings;
 
 /// Returns what does not fit between pins and a state machine, by default the shipped one.
 ///

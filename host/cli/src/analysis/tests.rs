@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::compare::findings;
+use super::all_checks::findings;
 use super::finding::{Finding, Kind};
 use super::machine::Pinned;
 

@@ -9,8 +9,8 @@ use stagehost_runtime::{HostBudget, lock};
 
 use super::questions::{question, questions};
 use crate::budget::Share;
-use crate::contents::Contents;
 use crate::record_format::{HostCall, Part, Record};
+use crate::recorded_bytes::Contents;
 
 /// The most divergences that are noted, so that a stage in an endless loop cannot fill the memory.
 const MAX_DIVERGENCES: usize = 50;

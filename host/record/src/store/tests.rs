@@ -6,9 +6,9 @@ use stagehost_runtime::capability::ObjectInfo;
 use stagehost_storage::Folder;
 
 use super::*;
-use crate::contents::Contents;
 use crate::log::{CallLog, RecordLimits};
 use crate::record_format::{Answer, FORMAT, HostCall};
+use crate::recorded_bytes::Contents;
 use crate::stored_record::StoredRecord;
 
 const KEY: &str = "1/raw/video/vertical/long.mp4";

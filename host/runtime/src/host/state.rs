@@ -14,7 +14,7 @@ use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::cores::Core;
 use crate::grants::ListingGrants;
 use crate::host::poll::Waits;
-use crate::host::seen::SeenKeys;
+use crate::host::seen_versions::SeenKeys;
 use crate::limits::Meter;
 use crate::quotas::Effects;
 

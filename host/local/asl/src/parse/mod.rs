@@ -1,10 +1,10 @@
 //! The parser of definitions. It returns a machine that can run, or a list of findings.
 
+mod choice;
 mod duplicates;
 mod fields;
 mod flow;
 mod recovery;
-mod rules;
 mod state;
 
 use serde_json::Value;
@@ -13,9 +13,9 @@ use crate::definition::model::{StateKind, StateMachine};
 use crate::findings::{Code, Collector, Finding, LoadError, Severity};
 use crate::limits::{DEFINITION_BYTES, SECONDS};
 use crate::tasks::resources::Resources;
-use fields::Fields;
 #[cfg(test)]
-pub(crate) use rules::rule;
+pub(crate) use choice::rule;
+use fields::Fields;
 
 impl StateMachine {
     /// Parses a definition without checking its resources; see [`load`](Self::load).

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{recovery, rules};
+use super::{choice, recovery};
 use crate::clock;
 use crate::definition::model::{DataFlow, FailText, Flow, Map, Next, Pass, State, StateKind, Task, Wait};
 use crate::definition::resource::Resource;
@@ -146,7 +146,7 @@ fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
 }
 
 fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
-    let rules = rules::read(fields, notes);
+    let rules = choice::read(fields, notes);
     let default = fields.text("Default", notes).map(str::to_owned);
     if !fields.has("Default") {
         let message = "there is no 'Default': an input that no rule matches fails with States.NoChoiceMatched";

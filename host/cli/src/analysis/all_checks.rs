@@ -9,8 +9,8 @@ use stagehost_asl::StateMachine;
 use super::finding::{Finding, Findings, Kind};
 use super::flow::Flow;
 use super::machine::{Machine, Pinned};
-use super::recovery;
 use super::schema::Documents;
+use super::state_checks;
 
 /// Returns the findings about a state machine, its pins and the schema of the host's answers. `dispatched` are the states
 /// by whose names the host picks a stage.
@@ -42,7 +42,7 @@ pub fn findings(
     if valid {
         let definition: Value = serde_json::from_str(definition)?;
         let machine = Machine::new(&definition, pins, dispatched);
-        recovery::run(&machine, &mut findings);
+        state_checks::run(&machine, &mut findings);
         Flow::run(&machine, &documents, &mut findings);
     }
     Ok(findings.finish())
