@@ -164,6 +164,8 @@ async fn a_process_that_starts_while_the_registry_hangs_fails_by_name_within_the
     let revision = fleet.pin(one, two).await;
     let running = fleet.starts("running");
     running.follows(revision).await;
+    // It has loaded both versions.
+    running.answer("First").await;
     fleet.published.hangs.send_replace(true);
     let starting = fleet.starts("starting");
     let error = starting.call("First", None, 8).await.unwrap_err();
