@@ -85,11 +85,18 @@ fn said(probe: &Probe) -> impl PartialEq + std::fmt::Debug {
     (format, pixels, orientation, duration_ms, has_audio, progressive)
 }
 
+/// Returns whether a file of this format consists of boxes (ISO/IEC 14496-12).
+fn has_boxes(format: Format) -> bool {
+    matches!(format, Format::Heic | Format::Avif | Format::Mp4 | Format::QuickTime)
+}
+
 fn more_bytes_change_nothing(bytes: &[u8], found: &Probe) {
     let longer = [bytes, &[0; 16]].concat();
     let (answer, whole) = answers(&mut longer.as_slice());
     match answer {
         Ok(longer) => assert_eq!(said(&longer), said(found), "with 16 more bytes"),
+        // The last box may have been cut off by the end of the file, and then goes on in the new bytes.
+        Err(_) if has_boxes(found.format) => return,
         Err(error) => panic!("with 16 more bytes it is refused: {error}"),
     }
     assert!(whole, "16 more bytes make it incomplete");
@@ -97,7 +104,7 @@ fn more_bytes_change_nothing(bytes: &[u8], found: &Probe) {
 
 fn a_cut_file_is_no_other_file(bytes: &[u8], found: &Probe) {
     // A box of length 0 reaches to the end of the file, wherever that is.
-    if matches!(found.format, Format::Heic | Format::Avif | Format::Mp4 | Format::QuickTime) {
+    if has_boxes(found.format) {
         return;
     }
     for kept in [bytes.len() - 1, bytes.len() / 2, bytes.len() / 3] {
