@@ -151,6 +151,14 @@ impl Shared {
                 Err(PinError::Unreadable { place: self.store.place(), reason })
             }),
         };
+        if let (Err(error), Some((last, _))) = (&answer, &before.pins)
+            && fetched.elapsed().is_ok_and(|time| time > ANSWER * 2)
+        {
+            // The process was frozen meanwhile, and its timers ran out. That says nothing about the store, which the next
+            // call asks again.
+            tracing::debug!(%error, "the process was frozen while it fetched the pins");
+            return Ok(last.clone());
+        }
         if answer.is_err() {
             // The next try is after the maximum age again.
             fetched = SystemTime::now();
@@ -203,8 +211,11 @@ impl PinSource for StoredPins {
             Ok(Ok(answer)) => answer,
             Ok(Err(_panicked)) => Ok(pins),
             Err(_) => {
-                shared.known().unanswered = true;
-                Ok(pins)
+                let mut known = shared.known();
+                known.unanswered = true;
+                // Another call may have fetched newer ones meanwhile, and they may be in force already.
+                let newest = known.pins.as_ref().map_or(pins, |(newest, _)| newest.clone());
+                Ok(newest)
             }
         }
     }
