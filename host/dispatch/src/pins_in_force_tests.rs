@@ -176,6 +176,17 @@ async fn a_revision_without_a_pin_for_a_known_state_is_refused() {
 }
 
 #[tokio::test]
+async fn a_rollback_to_before_a_state_had_a_pin_is_followed() {
+    let place = Place::new(PATIENCE, 0, vec![]);
+    place.current().await;
+    let mut back = (*following(2, "0")).clone();
+    back.states.clear();
+    back.change.as_mut().unwrap().restores = Some(1);
+    place.offer(Arc::new(back));
+    assert_eq!(place.current().await, 2, "{}", place.events());
+}
+
+#[tokio::test]
 async fn a_canarys_stage_must_be_loaded_before_its_revision_is_in_force() {
     let place = Place::new(PATIENCE, 100, vec![]);
     place.current().await;

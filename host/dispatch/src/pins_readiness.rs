@@ -26,6 +26,10 @@ pub(crate) enum Readiness {
 /// Decides whether `offered` may follow the pins in force, before any of its stages is loaded. A source of pins has already
 /// checked where they are from.
 fn may_follow(accepted: &Pins, offered: &Pins) -> Result<(), DispatchError> {
+    // A rollback may go back to before a state had a pin. Processes that start accept it, so this one must, too.
+    if offered.change.as_ref().is_some_and(|change| change.restores.is_some()) {
+        return Ok(());
+    }
     match accepted.states.keys().find(|state| !offered.states.contains_key(*state)) {
         Some(state) => Err(DispatchError::no_pin(format!("it has no pin for {state}, which the one before has"))),
         None => Ok(()),
