@@ -7,7 +7,18 @@ mod swapping;
 
 use std::time::Duration;
 
-use swapping::{Load, published, run};
+use swapping::{Load, Published, published, run};
+
+/// Runs the load. No call may fail, no change be refused, and every version must have answered.
+async fn assert_every_call_is_answered_rightly(published: &Published, load: &Load) {
+    let seen = run(published, load).await.unwrap();
+    assert!(seen.calls >= load.calls, "{} calls", seen.calls);
+    assert!(seen.failed.is_empty(), "{} failed: {:#?}", seen.failed.len(), &seen.failed[..seen.failed.len().min(5)]);
+    assert!(seen.refused.is_empty(), "{:#?}", seen.refused);
+    assert!(seen.mixed.is_empty(), "{:#?}", seen.mixed);
+    assert!(seen.stale.is_empty(), "{:#?}", seen.stale);
+    assert_eq!(seen.versions.len(), published.versions.len(), "{:?}", seen.versions);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_changes_of_pins_under_load_fail_no_call_and_every_answer_is_of_the_pinned_version() {
@@ -20,13 +31,7 @@ async fn a_hundred_changes_of_pins_under_load_fail_no_call_and_every_answer_is_o
         max_age: Duration::from_millis(50),
         hang: None,
     };
-    let seen = run(&published, &load).await.unwrap();
-    assert!(seen.calls >= load.calls, "{} calls", seen.calls);
-    assert!(seen.failed.is_empty(), "{} failed: {:#?}", seen.failed.len(), &seen.failed[..seen.failed.len().min(5)]);
-    assert!(seen.refused.is_empty(), "{:#?}", seen.refused);
-    assert!(seen.mixed.is_empty(), "{:#?}", seen.mixed);
-    assert!(seen.stale.is_empty(), "{:#?}", seen.stale);
-    assert_eq!(seen.versions.len(), published.versions.len(), "{:?}", seen.versions);
+    assert_every_call_is_answered_rightly(&published, &load).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,11 +45,5 @@ async fn a_registry_that_hangs_while_pins_change_fails_no_call_and_what_it_held_
         max_age: Duration::from_millis(50),
         hang: Some(Duration::from_secs(3)),
     };
-    let seen = run(&published, &load).await.unwrap();
-    assert!(seen.calls >= load.calls, "{} calls", seen.calls);
-    assert!(seen.failed.is_empty(), "{} failed: {:#?}", seen.failed.len(), &seen.failed[..seen.failed.len().min(5)]);
-    assert!(seen.refused.is_empty(), "{:#?}", seen.refused);
-    assert!(seen.mixed.is_empty(), "{:#?}", seen.mixed);
-    assert!(seen.stale.is_empty(), "{:#?}", seen.stale);
-    assert_eq!(seen.versions.len(), published.versions.len(), "{:?}", seen.versions);
+    assert_every_call_is_answered_rightly(&published, &load).await;
 }

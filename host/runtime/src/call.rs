@@ -72,3 +72,17 @@ pub struct CallReport {
     /// Bytes that the stage wrote or had copied and the store has taken.
     pub bytes_written: u64,
 }
+
+impl CallReport {
+    /// Returns the report of a call that used nothing: it began and ended at once.
+    pub fn of_nothing() -> Self {
+        Self {
+            started_at: SystemTime::now(),
+            duration: Duration::ZERO,
+            instantiate: Duration::ZERO,
+            memory_peak: 0,
+            bytes_read: 0,
+            bytes_written: 0,
+        }
+    }
+}

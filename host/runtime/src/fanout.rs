@@ -2,7 +2,7 @@
 //! comes back is merged into the batch, and a failure stays with the asset that caused it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use stagehost_batch::{Batch, Case, Failure};
 use tokio::sync::Semaphore;
@@ -238,14 +238,7 @@ fn never_began(
     observer: &Arc<dyn Observer>,
 ) -> (Result<CallOutput, Failure>, CallReport) {
     let failure = trap::never_began(waiting_since.elapsed());
-    let report = CallReport {
-        started_at: SystemTime::now(),
-        duration: Duration::ZERO,
-        instantiate: Duration::ZERO,
-        memory_peak: 0,
-        bytes_read: 0,
-        bytes_written: 0,
-    };
+    let report = CallReport::of_nothing();
     let (scope, state) = (&request.scope, request.scope.state.as_str());
     observer.on(AssetEvent::Started { state, key });
     observer.on(AssetEvent::Ended { state, scope, key, failure: Some(&failure), report: &report });

@@ -31,8 +31,6 @@ fn is_defect(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::{Duration, SystemTime};
-
     use serde_json::json;
     use stagehost_runtime::CallReport;
 
@@ -52,14 +50,7 @@ mod tests {
                 message: "a test".to_owned(),
             });
         }
-        let report = CallReport {
-            started_at: SystemTime::now(),
-            duration: Duration::ZERO,
-            instantiate: Duration::ZERO,
-            memory_peak: 0,
-            bytes_read: 0,
-            bytes_written: 0,
-        };
+        let report = CallReport::of_nothing();
         BatchOutcome { batch, reports: vec![report; calls], note: None }
     }
 
