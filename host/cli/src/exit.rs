@@ -1,5 +1,6 @@
 //! Exit codes, for scripts.
 
+use std::io::Read as _;
 use std::path::Path;
 
 /// How a command ended.
@@ -44,13 +45,22 @@ pub fn of_error(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failure }
 }
 
+/// The largest file that a command reads into memory, in bytes. A component from Python has some 20 MiB.
+const LARGEST_FILE: u64 = 256 << 20;
+
 /// Reads a file that the command line names; `option` is how, such as `--config`, or empty.
 ///
 /// # Errors
 /// If it cannot be read: wrong usage.
 pub fn read_named(option: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
     let option = if option.is_empty() { String::new() } else { format!("{option} ") };
-    std::fs::read(file).map_err(|error| usage!("cannot read {option}{}: {error}", file.display()))
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(|error| usage!("cannot read {option}{}: {error}", file.display()))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(usage!("{option}{} is larger than {} MiB", file.display(), LARGEST_FILE >> 20));
+    }
+    Ok(bytes)
 }
 
 /// Reads a text file that the command line names.

@@ -8,6 +8,7 @@ mod analysis;
 mod build;
 mod commands;
 mod console;
+mod contract;
 mod exit;
 mod local;
 mod registry;

@@ -218,17 +218,13 @@ pub fn names_of(component: &[u8]) -> Result<Names, String> {
 
 /// Returns why a component with these names does not fit a world; nothing if it fits.
 pub fn check(names: &Names, world: World) -> Vec<Finding> {
+    if let Some(finding) = other_contract(names) {
+        return vec![finding];
+    }
     let mut findings: Vec<_> = names.imports.iter().filter_map(|import| check_import(import, world, names)).collect();
     let wanted = world.export().interface();
-    let exported = names.exports.iter().filter_map(|name| contract_interface(name));
-    match exported.filter(|(interface, _)| *interface == wanted).map(|(_, version)| version).next() {
-        Some(version) if served(version) => {}
-        Some(version) => findings.push(Finding {
-            item: format!("export {CONTRACT_PACKAGE}{wanted}@{version}"),
-            problem: format!("this host serves version {CONTRACT_VERSION} of the contract"),
-            fix: "rebuild against the wit/ folder of this host, or use a newer host".into(),
-        }),
-        None => findings.push(Finding {
+    if !names.export(world.export()) {
+        findings.push(Finding {
             item: format!("export {CONTRACT_PACKAGE}{wanted}"),
             problem: format!("missing; the world {world} requires it"),
             fix: if names.is_stage() {
@@ -240,7 +236,7 @@ pub fn check(names: &Names, world: World) -> Vec<Finding> {
                 let library = if program { "it is a program; make it a library (crate-type cdylib), " } else { "" };
                 format!("{library}generate the bindings for the world {world} and export your type with `export!`")
             },
-        }),
+        });
     }
     findings
 }
@@ -257,7 +253,7 @@ fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
             fix: "build with --target wasm32-wasip2".into(),
         });
     }
-    let Some((interface, version)) = contract_interface(import) else {
+    let Some((interface, _)) = contract_interface(import) else {
         let fix = if import.starts_with("wasi:http/") {
             "call other services through toq:media/http in the world custom; for componentize-js pass -d http -d fetch-event"
         } else {
@@ -285,14 +281,21 @@ fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
             },
         });
     }
-    if !served(version) {
-        return Some(Finding {
-            item: format!("import {import}"),
-            problem: format!("this host serves version {CONTRACT_VERSION} of the contract"),
-            fix: "rebuild against the wit/ folder of this host, or use a newer host".into(),
-        });
-    }
     None
+}
+
+/// Returns the finding about a component that was built for a version of the contract which this host does not serve. Then
+/// nothing else about it needs to be said.
+fn other_contract(names: &Names) -> Option<Finding> {
+    let all = names.imports.iter().chain(&names.exports).filter_map(|name| contract_interface(name));
+    let version = all.map(|(_, version)| version).find(|version| !served(version))?;
+    let built_for = if version.is_empty() { "no version".to_owned() } else { format!("version {version}") };
+    let package = CONTRACT_PACKAGE.trim_end_matches('/');
+    Some(Finding {
+        item: "the component".into(),
+        problem: format!("built for {built_for} of the contract {package}; this host serves {CONTRACT_VERSION}"),
+        fix: "rebuild against the wit/ folder of this host, or use a newer host".into(),
+    })
 }
 
 /// `toq:media/objects@1.0.0` → (`objects`, `1.0.0`)
@@ -364,6 +367,18 @@ mod tests {
         assert_eq!(check(&http, World::Custom).len(), 1);
         let newer = names(&["wasi:io/streams@0.3.0"], "toq:media/asset-stage@1.0.0");
         assert_eq!(check(&newer, World::Custom).len(), 1);
+    }
+
+    #[test]
+    fn another_contract_is_the_only_finding() {
+        for version in ["@1.1.0", "@2.0.0", "@0.9.0", ""] {
+            let import = |name: &str| format!("toq:media/{name}{version}");
+            let (objects, job) = (import("objects"), import("transcoder"));
+            let names = names(&[&objects, &job], &import("asset-stage"));
+            let (_, findings) = World::nearest(&names);
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            assert!(findings[0].problem.starts_with("built for "), "{findings:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
 use tokio::sync::Mutex;
 
 use crate::console::printer::Printer;
+use crate::contract::fit;
 use crate::exit::read_named;
 
 /// Components by digest. They are in memory from the start, so that building a stage again does not disturb a running
@@ -88,11 +89,7 @@ impl ComponentStore {
                 Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
             }
         }
-        let names = stagehost_runtime::names_of(bytes).map_err(&refuse)?;
-        let findings = stagehost_runtime::check(&names, pin.world);
-        if let Some(first) = findings.first() {
-            return Err(refuse(format!("it does not fit the world {}: {first}", pin.world)));
-        }
+        fit(bytes, Some(pin.world)).and_then(|fit| fit.world()).map_err(|reason| refuse(format!("it {reason}")))?;
         let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
         let compiled = self.engine.precompile(bytes).map_err(|e| refuse(e.to_string()))?;
         work.done();

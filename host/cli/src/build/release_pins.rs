@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::Map;
 use stagehost_pins::{Pin, Pins};
-use stagehost_runtime::{World, check, names_of};
+use stagehost_runtime::World;
 
 use super::checkout::file_name;
 use super::components::Components;
+use crate::contract::fit;
 use crate::exit::{read_named, usage};
 use crate::settings::file::Settings;
 use crate::settings::stage_override::StageOverride;
@@ -81,11 +82,12 @@ fn pin_of_release(release: &ReleaseStage, stages: &Path, components: &mut Compon
 fn pin_of_file(replaced: &StageOverride, release: Option<&ReleaseStage>, components: &mut Components) -> Result<Pin> {
     let file = &replaced.file;
     let bytes = read_named(&format!("--stage {}", replaced.state), file)?;
-    let names = names_of(&bytes).map_err(|e| usage!("{}: {e}", file.display()))?;
-    let expected = release.map(|release| release.world).filter(|world| check(&names, *world).is_empty());
-    let world = expected.or_else(|| World::infer(&names)).ok_or_else(|| {
-        usage!("{} fits no world; `stagehost stage check {}` says why", file.display(), file.display())
-    })?;
+    let refused = |reason: String| usage!("{} {reason}", file.display());
+    let expected = release.map(|release| fit(&bytes, Some(release.world))).transpose();
+    let world = match expected.map_err(|reason| refused(format!("is {reason}")))? {
+        Some(fit) if fit.findings.is_empty() => fit.world().map_err(refused)?,
+        _ => fit(&bytes, None).and_then(|fit| fit.world()).map_err(refused)?,
+    };
     let digest = components.add_bytes(bytes.into());
     let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
     let limits = state_defaults::limits(&replaced.state);

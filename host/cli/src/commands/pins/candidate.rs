@@ -1,10 +1,11 @@
 //! Versions that are about to be pinned: found in the registry and checked before any host loads them.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use stagehost_pins::Pin;
 use stagehost_registry::{Registry, StageId, Wanted};
 use stagehost_runtime::{ENGINE, Grants, Limits, Target};
 
+use crate::contract::fit;
 use crate::exit::usage;
 
 /// Returns the pin for `[NAME@]VERSION`, with the settings of the pin that is in force `now`.
@@ -79,6 +80,8 @@ pub async fn checked(
         ),
         (Some(_), Yanks::Allowed) | (None, _) => {}
     }
+    let component = registry.component(&registry.manifest(&id).await?).await?;
+    fit(&component, Some(pin.world)).and_then(|fit| fit.world()).map_err(|reason| anyhow!("{id} {reason}"))?;
     let wanted = Wanted { id: id.clone(), digest: pin.digest.clone(), world: pin.world };
     let named: Vec<_> = targets.iter().map(|target| target.name()).collect();
     for target in targets {

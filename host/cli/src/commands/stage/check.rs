@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use stagehost_runtime::{CONTRACT_VERSION, Finding, World, check as check_world, names_of};
+use stagehost_runtime::{CONTRACT_VERSION, Finding, Stage, StageEngine, StageIdentity, World};
 
 use super::names::print_names;
 use crate::console::printer::Printer;
 use crate::console::units::kib;
+use crate::contract::{Fit, fit};
 use crate::exit::{Exit, read_named};
 
 #[derive(Args)]
@@ -40,24 +41,12 @@ pub struct CheckArgs {
 /// If the file cannot be read.
 pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
     let bytes = read_named("", &args.file)?;
-    let (names, world, nearest, findings) = match names_of(&bytes) {
-        Ok(names) => match args.world.or_else(|| World::infer(&names)) {
-            Some(world) => {
-                let findings = check_world(&names, world);
-                (names, Some(world), None, findings)
-            }
-            None => {
-                let (nearest, findings) = World::nearest(&names);
-                (names, None, Some(nearest), findings)
-            }
-        },
+    let Fit { names, world, nearest, findings } = match fit(&bytes, args.world) {
+        Ok(fit) => compiled(fit, &args, &bytes, printer)?,
         Err(reason) => {
-            let finding = Finding {
-                item: args.file.display().to_string(),
-                problem: reason,
-                fix: "see docs/write-stages.md".into(),
-            };
-            (Default::default(), args.world, None, vec![finding])
+            let item = args.file.display().to_string();
+            let finding = Finding { item, problem: reason, fix: "see docs/write-stages.md".into() };
+            Fit { world: args.world, findings: vec![finding], ..Fit::default() }
         }
     };
     if args.json {
@@ -84,4 +73,24 @@ pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
         }
     }
     Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })
+}
+
+/// Compiles a component that fits, because only then all of it has been looked at.
+fn compiled(mut fit: Fit, args: &CheckArgs, bytes: &[u8], printer: &Printer) -> Result<Fit> {
+    let Ok(world) = fit.world() else { return Ok(fit) };
+    let work = printer.begin(format!("compiling {}", args.file.display()));
+    let identity = StageIdentity {
+        name: args.file.display().to_string(),
+        version: "0.0.0-local".to_owned(),
+        digest: StageIdentity::digest_of(bytes),
+    };
+    if let Err(error) = Stage::compile(&StageEngine::new()?, identity, world, bytes) {
+        fit.findings.push(Finding {
+            item: "the component".into(),
+            problem: error.to_string(),
+            fix: "build it again; `wasm-tools validate` says more".into(),
+        });
+    }
+    work.done();
+    Ok(fit)
 }

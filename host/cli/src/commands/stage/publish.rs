@@ -7,11 +7,12 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 use stagehost_registry::{Draft, Published, Registry, SigningKey, StageId};
-use stagehost_runtime::{Target, World, names_of};
+use stagehost_runtime::{Target, World};
 use stagehost_storage::Location;
 
 use crate::console::printer::Printer;
 use crate::console::units::kib;
+use crate::contract::fit;
 use crate::exit::{Exit, read_named, usage};
 use crate::registry::args::{WriteArgs, open};
 use crate::registry::compile::{compile, targets};
@@ -117,12 +118,8 @@ async fn publish_oci(
 fn draft(args: &PublishArgs) -> Result<Draft> {
     let file = &args.file;
     let bytes = read_named("", file)?;
-    let names = names_of(&bytes).map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
-    let Some(world) = args.world.or_else(|| World::infer(&names)) else {
-        let (nearest, findings) = World::nearest(&names);
-        let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
-        anyhow::bail!("{} fits no world; for {nearest}: {}", file.display(), findings.join("; "));
-    };
+    let fit = fit(&bytes, args.world).map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
+    let world = fit.world().map_err(|reason| anyhow::anyhow!("{} {reason}", file.display()))?;
     let embedded = read(&bytes)?;
     let wanted = Embedded {
         name: args.name.clone().or(embedded.name),

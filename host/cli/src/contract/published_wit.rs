@@ -1,0 +1,26 @@
+//! The contract that this command was built with: the files in `wit/`.
+
+use anyhow::Result;
+use wit_parser::{PackageId, Resolve, SourceMap};
+
+pub(super) const FILES: [(&str, &str); 4] = [
+    ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
+    ("stages.wit", include_str!("../../../../wit/stages.wit")),
+    ("worlds.wit", include_str!("../../../../wit/worlds.wit")),
+];
+
+/// Returns the contract.
+///
+/// # Errors
+/// If the files are not one package.
+pub fn contract() -> Result<(Resolve, PackageId)> {
+    let mut sources = SourceMap::default();
+    for (name, text) in FILES {
+        sources.push_str(name, text);
+    }
+    let group = sources.parse().map_err(|(_, error)| anyhow::anyhow!("{error}"))?;
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(group).map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok((resolve, package))
+}
