@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use stagehost_batch::{Case, Failure};
-use stagehost_pins::{PinError, PinSource, Pins, PinsEvent, PinsWatcher};
+use stagehost_pins::{FALLBACK_STEPS, PinError, PinSource, Pins, PinsEvent, PinsWatcher};
 use stagehost_runtime::lock;
 
 use crate::earlier_pins::EarlierPins;
@@ -23,9 +23,6 @@ use crate::stage_source::StageSource;
 /// The longest that the first call of a process waits until the newest revision is known to be usable. After that it begins
 /// with that revision, and goes back later if it turns out to be broken.
 const FIRST_CHECK: Duration = Duration::from_secs(5);
-
-/// How many revisions a process goes back at most.
-const STEPS_BACK: u32 = 8;
 
 /// How many broken revisions are remembered.
 const BROKEN_KEPT: usize = 64;
@@ -162,7 +159,7 @@ impl Shared {
     /// Returns the newest revision before a broken one that can be used; `None` if there is none.
     async fn usable_before(&self, broken: &Pins) -> Result<Option<Arc<Pins>>, PinError> {
         let mut last = broken.revision;
-        for _ in 0..STEPS_BACK {
+        for _ in 0..FALLBACK_STEPS {
             let older = match self.source.fallback(broken, last).await {
                 Ok(Some(older)) if older.revision < last => older,
                 Ok(_) => return Ok(None),

@@ -336,7 +336,7 @@ async fn a_process_goes_back_a_limited_number_of_revisions() {
     let place = Place::new(Duration::ZERO, 1000, (1..50).map(|revision| following(revision, "1")).collect());
     place.offer(following(50, "1"));
     assert_eq!(place.current().await, 50);
-    assert_eq!(*place.stages.asked.lock().unwrap(), 1 + STEPS_BACK);
+    assert_eq!(*place.stages.asked.lock().unwrap(), 1 + FALLBACK_STEPS as u32);
 }
 
 #[tokio::test(start_paused = true)]

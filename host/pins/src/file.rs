@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use stagehost_runtime::lock;
 
-use crate::document::{PinError, Pins};
+use crate::document::Pins;
+use crate::error::PinError;
 use crate::events::{PinsEvent, PinsWatcher};
 use crate::source::PinSource;
 

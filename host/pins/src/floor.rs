@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stagehost_storage::GrowingNumber;
 use tokio::sync::OnceCell;
 
-use crate::document::PinError;
+use crate::error::PinError;
 
 /// The lowest revision that may be in force. The default is none.
 #[derive(Default)]

@@ -3,11 +3,12 @@
 //! Each revision names the one that it replaced, and a signature covers that name. So the history is as far to be trusted as
 //! the chain from the pins in force reaches; the store's list of names is not.
 
-use crate::document::{PinError, Pins};
+use crate::document::Pins;
+use crate::error::PinError;
 use crate::store::PinStore;
 
-/// The most revisions between the pins in force and one that replaces them if they cannot be loaded.
-const FALLBACK_STEPS: usize = 8;
+/// How many revisions a process that starts goes back at most, if it cannot load the pins in force.
+pub const FALLBACK_STEPS: usize = 8;
 
 /// A revision in the history.
 #[derive(Debug)]
@@ -75,9 +76,7 @@ impl PinStore {
     pub(crate) async fn before(&self, in_force: &Pins, broken: u64, lowest: u64) -> Result<Option<Pins>, PinError> {
         let mut at = in_force.clone();
         for _ in 0..FALLBACK_STEPS {
-            // What a rollback replaced is what nobody wants to run.
-            let rollback = at.change.as_ref().is_some_and(|change| change.restores.is_some());
-            let Some(previous) = previous(&at).filter(|previous| !rollback && *previous >= lowest) else {
+            let Some(previous) = replaceable(&at).filter(|previous| *previous >= lowest) else {
                 return Ok(None);
             };
             at = self.revision(previous).await?;
@@ -87,6 +86,37 @@ impl PinStore {
         }
         Ok(None)
     }
+
+    /// Returns the floor after the change of the pins `before` to the pins `done`: the oldest revision to which a process
+    /// that starts may go back, if it cannot load newer ones. After a rollback or a revocation it is the new revision,
+    /// because those before it are not wanted any more.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn floor_after(&self, before: Option<&Pins>, done: &Pins) -> Result<u64, PinError> {
+        let mut lowest = done.revision;
+        if before.is_some_and(|before| before.revoked != done.revoked) {
+            return Ok(lowest);
+        }
+        let mut next = replaceable(done);
+        for _ in 0..FALLBACK_STEPS {
+            let Some(revision) = next else { break };
+            match self.revision(revision).await {
+                Err(error @ PinError::Storage(_)) => return Err(error),
+                // Nor does a process go back to it.
+                Err(_) => break,
+                Ok(pins) => (lowest, next) = (revision, replaceable(&pins)),
+            }
+        }
+        Ok(lowest)
+    }
+}
+
+/// Returns the revision that may run if these pins cannot be loaded: the one before, unless they are a rollback, because what
+/// a rollback replaced is not wanted any more.
+fn replaceable(pins: &Pins) -> Option<u64> {
+    let rollback = pins.change.as_ref().is_some_and(|change| change.restores.is_some());
+    previous(pins).filter(|_| !rollback)
 }
 
 /// Returns the number of the revision before. Going back to smaller numbers only ends even if a document is wrong.

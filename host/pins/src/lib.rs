@@ -7,6 +7,7 @@
 mod change;
 mod diff;
 mod document;
+mod error;
 mod events;
 mod file;
 mod floor;
@@ -19,11 +20,12 @@ mod stored;
 
 pub use change::ChangeError;
 pub use diff::{Difference, differences};
-pub use document::{Canary, Change, Choice, Pin, PinError, Pins, Role, Shadow};
+pub use document::{Canary, Change, Choice, Pin, Pins, Role, Shadow};
+pub use error::PinError;
 pub use events::{PinsEvent, PinsWatcher};
 pub use file::FilePins;
 pub use floor::Floor;
-pub use history::HistoryEntry;
+pub use history::{FALLBACK_STEPS, HistoryEntry};
 pub use limits::BatchLimits;
 pub use source::PinSource;
 pub use store::{Author, CURRENT, CurrentPins, LOCAL_ENVIRONMENT, PinStore};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::document::{PinError, Pins};
+use crate::document::Pins;
+use crate::error::PinError;
 
 /// A source of pins. It is asked on every call, so an implementation caches.
 #[async_trait]

@@ -17,7 +17,8 @@ use stagehost_storage::{Found, Storage, Tag};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::document::{Change, PinError, Pins};
+use crate::document::{Change, Pins};
+use crate::error::PinError;
 
 /// The name of the document with the pins in force.
 pub const CURRENT: &str = "pins.json";

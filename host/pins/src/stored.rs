@@ -8,7 +8,8 @@ use stagehost_runtime::lock;
 use stagehost_storage::Tag;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::document::{PinError, Pins};
+use crate::document::Pins;
+use crate::error::PinError;
 use crate::events::{PinsEvent, PinsWatcher};
 use crate::floor::Floor;
 use crate::source::PinSource;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stagehost_pins::{
-    Author, BatchLimits, CURRENT, CurrentPins, Floor, PinError, PinSource, PinStore, Pins, StoredPins,
+    Author, BatchLimits, CURRENT, CurrentPins, FALLBACK_STEPS, Floor, PinError, PinSource, PinStore, Pins, StoredPins,
 };
 use stagehost_registry::{SigningKey, TrustedKeys, seal};
 use stagehost_storage::{Folder, GrowingNumber, Storage, StorageError};
@@ -288,6 +288,27 @@ async fn what_a_rollback_replaced_does_not_run_in_its_place() {
     let back = place.change(&place.store(), &place.key, Some(1)).await;
     let source = cold(place.store(), Floor::default());
     assert_eq!(fallback(&source, &back, 3).await, None);
+}
+
+#[tokio::test]
+async fn changes_leave_the_floor_below_the_revisions_to_which_a_process_goes_back() {
+    let place = Place::new();
+    for _ in 0..3 {
+        place.put().await;
+    }
+    let now = place.put().await;
+    assert_eq!(place.store().floor_after(None, &now).await.unwrap(), 1, "revisions 2 to 4 may all be broken");
+    for _ in 0..FALLBACK_STEPS {
+        place.put().await;
+    }
+    let now = place.put().await;
+    assert_eq!(place.store().floor_after(Some(&now), &now).await.unwrap(), now.revision - FALLBACK_STEPS as u64);
+    let revoked = Pins { revoked: [3].into(), ..now.clone() };
+    assert_eq!(place.store().floor_after(Some(&now), &revoked).await.unwrap(), now.revision);
+    let back = place.change(&place.store(), &place.key, Some(2)).await;
+    assert_eq!(place.store().floor_after(Some(&now), &back).await.unwrap(), back.revision);
+    let after = place.put().await;
+    assert_eq!(place.store().floor_after(Some(&back), &after).await.unwrap(), back.revision, "not before the rollback");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::envelope::{Opened, open_signed, seal};
 use crate::error::RegistryError;
 use crate::keys::{PublicKey, SigningKey};
 use crate::name::{StageId, hex_of};
-use crate::trusted::{KeyRole, TrustedKeys};
+use crate::trusted_keys::{KeyRole, TrustedKeys};
 
 /// The schema that this version reads and writes.
 const SCHEMA: u32 = 1;

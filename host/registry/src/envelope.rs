@@ -11,7 +11,7 @@ use base64::engine::{DecodePaddingMode, general_purpose};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{PublicKey, SigningKey};
-use crate::trusted::{KeyRole, KeyRoles, TrustedKeys};
+use crate::trusted_keys::{KeyRole, KeyRoles, TrustedKeys};
 
 /// DSSE requires readers to accept standard and URL-safe base64.
 const LENIENT: GeneralPurposeConfig = general_purpose::PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);

@@ -22,7 +22,7 @@ mod name;
 mod publish;
 mod registry;
 mod resign;
-mod trusted;
+mod trusted_keys;
 mod verify;
 
 pub use documents::{ArtifactRecord, Descriptor, Document, Manifest, Wanted, Yanked, blake3_of};
@@ -33,5 +33,5 @@ pub use name::{NameError, StageId, checked_name, hex_of};
 pub use publish::{AddedArtifact, Draft, Published};
 pub use registry::{Listed, Registry, ResolvedArtifact};
 pub use resign::Resigned;
-pub use trusted::{KeyRole, KeyRoles, TrustedKey, TrustedKeys};
+pub use trusted_keys::{KeyRole, KeyRoles, TrustedKey, TrustedKeys};
 pub use verify::Check;

@@ -11,7 +11,7 @@ use stagehost_storage::{Found, Storage};
 use crate::documents::{ArtifactRecord, Descriptor, Manifest, Wanted, Yanked, blake3_of};
 use crate::error::RegistryError;
 use crate::name::{StageId, checked_name, hex_of};
-use crate::trusted::TrustedKeys;
+use crate::trusted_keys::TrustedKeys;
 
 /// The most versions that an error names.
 const NAMED: usize = 10;

@@ -12,7 +12,7 @@ use crate::error::RegistryError;
 use crate::keys::{PublicKey, SigningKey};
 use crate::name::StageId;
 use crate::registry::{Registry, label_parts, manifest_name, record_name, yanked_name};
-use crate::trusted::TrustedKeys;
+use crate::trusted_keys::TrustedKeys;
 
 /// How often a document is tried that somebody else changes at the same time.
 const TRIES: usize = 4;

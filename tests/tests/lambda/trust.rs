@@ -254,6 +254,27 @@ fn the_command_refuses_pins_of_another_environment_than_the_named_one() {
     assert_eq!(desk.done(&["pins", "show"])["environment"], "production");
 }
 
+#[test]
+fn a_rollback_without_a_number_goes_past_a_revision_that_was_only_signed_again() {
+    let desk = desk();
+    change(&desk, &["set", STATE, "0.2.0"]);
+    change(&desk, &["resign"]);
+    let before = desk.done(&["pins", "show"])["states"][STATE]["version"].clone();
+    assert_eq!(before, "0.2.0");
+    assert_eq!(change(&desk, &["rollback"])["revision"], 4);
+    assert_ne!(desk.done(&["pins", "show"])["states"][STATE]["version"], "0.2.0");
+}
+
+#[test]
+fn a_floor_is_raised_for_its_own_environment_only() {
+    let desk = desk();
+    let floor = "arn:aws:ssm:us-east-1:000000000000:parameter/listing-media-processing/production/pins-floor";
+    let said = change_refused(&desk, &["resign", "--floor", floor]);
+    assert!(said.contains("name it with --environment"), "{said}");
+    let said = change_refused(&desk, &["resign", "--floor", floor, "--environment", "test"]);
+    assert!(said.contains("a parameter of the environment production"), "{said}");
+}
+
 #[tokio::test]
 async fn a_stage_does_not_reach_the_runtime_api_even_if_its_pin_grants_it() {
     let package =

@@ -45,6 +45,12 @@ impl ParameterArn {
         arn.map(Self).ok_or_else(|| ConfigError::FloorArn(text.to_owned()))
     }
 
+    /// Returns the environment that the parameter belongs to, if it has the template's name
+    /// `/listing-media-processing/ENVIRONMENT/pins-floor`.
+    pub fn environment(&self) -> Option<&str> {
+        self.0.resource.strip_prefix("parameter/listing-media-processing/")?.strip_suffix("/pins-floor")
+    }
+
     /// Returns the parameter's name, because `PutParameter` takes no ARN. In an ARN, the slash at the beginning of a path is
     /// the one after `parameter`.
     fn name(&self) -> String {

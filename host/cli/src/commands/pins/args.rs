@@ -64,6 +64,27 @@ pub struct FloorArgs {
 }
 
 impl FloorArgs {
+    /// Checks that the floor is named together with the environment that it belongs to. The number is never lowered, so
+    /// pins of another environment must not raise it.
+    ///
+    /// # Errors
+    /// If no environment is named, or the parameter's name says another one.
+    pub fn check_environment(&self, environment: Option<&str>) -> Result<()> {
+        let Some(arn) = &self.floor else { return Ok(()) };
+        let Some(environment) = environment else {
+            return Err(usage!(
+                "--floor is the floor of one environment; name it with --environment, or set STAGEHOST_ENVIRONMENT"
+            ));
+        };
+        match arn.environment() {
+            Some(found) if found != environment => Err(usage!(
+                "--floor names a parameter of the environment {found}, --environment {environment}: it would get the \
+                 revisions of other pins, and is never lowered"
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the number; `None` if none is named. Nothing is read yet.
     pub async fn open(&self) -> Option<Arc<dyn GrowingNumber>> {
         match &self.floor {

@@ -69,6 +69,7 @@ impl ChangeArgs {
     /// # Errors
     /// If no store is named, or a key is invalid.
     pub async fn open<'a>(&'a self, printer: &'a Printer) -> Result<PinsChange<'a>> {
+        self.floor.check_environment(self.pins.environment.as_deref())?;
         let registry = match self.registry.is_named() {
             true => Some(self.registry.open(self.pins.trust.trusted()?).await?),
             false => None,
@@ -189,15 +190,11 @@ impl PinsChange<'_> {
         Ok(Exit::Success)
     }
 
-    /// Raises the lowest revision that hosts start with: to the revision that was replaced, which runs where the new one
-    /// cannot be loaded; after a rollback or a revocation to the new revision, because nobody wants the others.
+    /// Raises the lowest revision that hosts start with, so that a host can go back from some broken revisions in a row, and
+    /// from a rollback or a revocation to none before it.
     async fn raise_floor(&self, before: Option<&Pins>, done: &Pins) -> Result<()> {
         let Some(floor) = self.args.floor.open().await else { return Ok(()) };
-        let unwanted = |before: &Pins| {
-            let rollback = done.change.as_ref().is_some_and(|change| change.restores.is_some());
-            rollback || before.revoked != done.revoked
-        };
-        let lowest = before.filter(|before| !unwanted(before)).unwrap_or(done).revision;
+        let lowest = self.store.floor_after(before, done).await?;
         floor.raise(lowest).await.with_context(|| {
             format!(
                 "revision {} is in force, but the lowest revision that hosts start with was not raised to {lowest}; \

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value};
-use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow};
+use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow, differences};
 use stagehost_runtime::Quotas;
 
 use super::candidate::published;
@@ -210,15 +210,24 @@ pub async fn rollback(args: RollbackArgs, printer: &Printer) -> Result<Exit> {
     change.put_again(&on, next, target, allow_yanked).await
 }
 
-/// Returns the revision before this one. For pins that were put in force again it is the one before those, so that a second
-/// rollback does not undo the first.
+/// Returns the newest revision before this one with other pins; one that was only signed again has the same. For pins that
+/// were put in force again it is the one before those, so that a second rollback does not undo the first.
 async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
-    let change = match pins.change.as_ref().and_then(|change| change.restores) {
-        Some(restored) => store.revision(restored).await?.change,
-        None => pins.change.clone(),
-    };
-    let before = change.and_then(|change| change.previous);
-    before.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))
+    let mut at = pins.clone();
+    loop {
+        if let Some(restored) =
+            at.change.as_ref().and_then(|change| change.restores).filter(|restored| *restored < at.revision)
+        {
+            at = store.revision(restored).await?;
+        }
+        let previous = at.change.as_ref().and_then(|change| change.previous).filter(|previous| *previous < at.revision);
+        let previous =
+            previous.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))?;
+        at = store.revision(previous).await?;
+        if !differences(pins, &pins.rolled_back_to(&at)).is_empty() {
+            return Ok(previous);
+        }
+    }
 }
 
 #[derive(Args)]

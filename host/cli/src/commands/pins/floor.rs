@@ -11,13 +11,13 @@ use crate::exit::{Exit, usage};
 
 #[derive(Args)]
 #[command(after_help = "\
-Every change raises it to the revision that was replaced, which runs where the new one cannot be loaded. With --raise it \
-becomes the revision in force: from then on nothing older starts anywhere.
+Every change raises it so far that hosts can still go back from eight broken revisions in a row, a rollback or revocation \
+to the new revision. With --raise it becomes the revision in force: from then on nothing older starts anywhere.
 
 Examples:
 
-  stagehost pins floor
-  stagehost pins floor --raise")]
+  stagehost pins floor --environment staging
+  stagehost pins floor --environment staging --raise")]
 pub struct FloorCommandArgs {
     #[command(flatten)]
     pins: PinsArgs,
@@ -35,6 +35,7 @@ pub struct FloorCommandArgs {
 /// # Errors
 /// If no parameter is named, it cannot be read or written, or the pins are not to be trusted.
 pub async fn floor(args: FloorCommandArgs, printer: &Printer) -> Result<Exit> {
+    args.floor.check_environment(args.pins.environment.as_deref())?;
     let Some(number) = args.floor.open().await else {
         return Err(usage!("no parameter is named; use --floor ARN, or set STAGEHOST_PINS_FLOOR"));
     };
