@@ -28,7 +28,7 @@ async fn seeds_lose_double_and_leave_nothing() {
     let seeds = seeds();
     let totals = many::run(seeds.clone(), None, at_once(), |report| {
         if report.violations.is_empty() {
-            println!("seed {}: {:.1} s, {} requests", report.seed, report.time.as_secs_f64(), report.requests);
+            println!("seed {}: {:.1} s, {} requests", report.seed, report.time.as_secs_f64(), report.counts.requests);
         } else {
             println!("{report}");
         }

@@ -18,6 +18,11 @@ pub fn ticket_id(execution: &str, state: &str) -> String {
     hash(["ticket", execution, state])
 }
 
+/// Returns the key of the ticket with this id.
+pub fn ticket_key(id: &str) -> String {
+    format!("pipeline/tickets/{id}.json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

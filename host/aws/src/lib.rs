@@ -37,7 +37,7 @@ pub use callback::webhook::{SignedWebhook, WebhookOptions};
 pub use clients::{Clients, number_from_env, storage_from_env};
 pub use documents::Documents;
 pub use error::{ConfigError, SecretError};
-pub use ids::ticket_id;
+pub use ids::{ticket_id, ticket_key};
 pub use jobs::events::{EventError, JobReport, JobStatus};
 pub use jobs::job_recorder::JobRecorder;
 pub use jobs::ticket::{Ticket, TicketJob, TicketOutput};

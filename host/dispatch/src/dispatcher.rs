@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Tickets};
 use stagehost_batch::{Batch, Case, Failure, Problem};
 use stagehost_pins::{Choice, Pin, PinSource, Pins, PinsWatcher, Role};
-use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
+use stagehost_runtime::capability::{CallScope, Capabilities};
 use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Export, Fanout, FanoutRequest, Observer, Stage, World};
 use stagehost_storage::Storage;
 
@@ -242,18 +242,13 @@ impl Dispatcher {
 
     fn request(&self, prepared: &Prepared, batch: &Batch, deadline: Option<Instant>) -> FanoutRequest {
         let Prepared { envelope, pin, stage, .. } = prepared;
-        let identity = stage.identity();
         let scope = CallScope {
             state: envelope.state.clone(),
             execution: envelope.execution.arn.clone(),
             attempt: envelope.retry,
             task_token: envelope.task_token.clone(),
             batch: Arc::new(batch.clone()),
-            provenance: Arc::new(Provenance {
-                stage: identity.name.clone(),
-                version: identity.version.clone(),
-                digest: identity.digest.clone(),
-            }),
+            provenance: Arc::new(stage.provenance()),
         };
         FanoutRequest {
             call: CallRequest {

@@ -114,13 +114,18 @@ impl CallLog {
     }
 
     fn cut_in(&self, state: &mut LogState, reason: CutReason) {
-        let bytes = state.text.saturating_add(self.spool.len());
-        state.cut.get_or_insert(Cut { bytes, reason });
+        let here = self.cut_here(state, reason);
+        state.cut.get_or_insert(here);
     }
 
     fn cut_contents(&self, state: &mut LogState, reason: CutReason) {
-        let bytes = state.text.saturating_add(self.spool.len());
-        state.contents_cut.get_or_insert(Cut { bytes, reason });
+        let here = self.cut_here(state, reason);
+        state.contents_cut.get_or_insert(here);
+    }
+
+    /// Returns a cut at what is kept so far.
+    fn cut_here(&self, state: &LogState, reason: CutReason) -> Cut {
+        Cut { bytes: state.text.saturating_add(self.spool.len()), reason }
     }
 
     /// Adds a host call; returns its number for [`change`](Self::change), or `None` if the log is cut.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use stagehost_runtime::capability::{CallScope, Provenance};
+use stagehost_runtime::capability::CallScope;
 use stagehost_runtime::{CallInput, CallRequest, Fanout, Grants, Limits, Observer, Stage, lock};
 
 use crate::budget::RecordBudget;
@@ -112,7 +112,6 @@ pub(crate) async fn call_again(
     settings: CallSettings,
     fanout: &Fanout,
 ) -> Option<Recording> {
-    let identity = stage.identity();
     let request = CallRequest {
         scope: CallScope {
             state: record.context.state.clone(),
@@ -120,11 +119,7 @@ pub(crate) async fn call_again(
             attempt: record.context.attempt,
             task_token: None,
             batch: Arc::new(record.batch.clone()),
-            provenance: Arc::new(Provenance {
-                stage: identity.name.clone(),
-                version: identity.version.clone(),
-                digest: identity.digest.clone(),
-            }),
+            provenance: Arc::new(stage.provenance()),
         },
         started_at: record.context.started_at.clone(),
         config: settings.config,

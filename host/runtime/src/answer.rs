@@ -6,7 +6,7 @@ use crate::budget::MAX_LIFTED;
 
 /// The most bytes of the answer for one file.
 const FOR_A_FILE: usize = 256 << 10;
-/// The most bytes of the answers for all files of a batch together.
+/// The most bytes of the answers for all files of a batch together, as long as [`AT_LEAST`] leaves it so (682 files).
 const FOR_ALL_FILES: usize = 16 << 20;
 /// What the answer for one file may always have, however many files there are: 64 renditions with long keys.
 const AT_LEAST: usize = 24 << 10;
@@ -56,7 +56,7 @@ fn weight_of_asset(asset: &types::Asset) -> usize {
     let texts = [&asset.content_type, &asset.etag, &asset.sha256, &asset.title];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
     let renditions = asset.renditions.iter().map(|r| {
-        let crate::bindings::toq::media::types::Rendition { name, key, content_type, etag, .. } = r;
+        let types::Rendition { name, key, content_type, etag, .. } = r;
         size_of_val(r) + name.len() + key.len() + content_type.len() + etag.len()
     });
     let problem = asset.problem.as_ref().map_or(0, |p| p.state.len() + p.code.len() + p.message.len());

@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::bindings::io::poll;
 
 use crate::bindings::exports::toq::media::{asset_stage, batch_stage};
 use crate::bindings::toq::media;
+use crate::capability::Provenance;
 use crate::engine::StageEngine;
 use crate::host::poll::HasWaits;
 use crate::host::state::CallState;
@@ -153,6 +154,12 @@ impl Stage {
     /// Returns the stage's name, version and digest.
     pub fn identity(&self) -> &Arc<StageIdentity> {
         &self.identity
+    }
+
+    /// Returns what objects that this stage writes say about it.
+    pub fn provenance(&self) -> Provenance {
+        let StageIdentity { name, version, digest } = StageIdentity::clone(&self.identity);
+        Provenance { stage: name, version, digest }
     }
 
     /// Returns the world that the component was checked against.

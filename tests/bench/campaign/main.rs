@@ -91,13 +91,13 @@ fn table(seeds: &Range<u64>, totals: &Totals, times: &Times, seconds: f64) {
     }
     println!("\n| What | Number |\n|---|---|");
     for (what, number) in [
-        ("Requests of the host", totals.requests),
-        ("Processes started", totals.processes),
-        ("Executions", totals.executions),
-        ("Accepted callbacks", totals.callbacks),
-        ("Letters in dead-letter queues", totals.letters),
-        ("Jobs paid", totals.jobs),
-        ("Uploads that nobody could abort, left to the lifecycle rule", totals.left_to_the_rule),
+        ("Requests of the host", totals.counts.requests),
+        ("Processes started", totals.counts.processes),
+        ("Executions", totals.counts.executions),
+        ("Accepted callbacks", totals.counts.callbacks),
+        ("Letters in dead-letter queues", totals.counts.letters),
+        ("Jobs paid", totals.counts.jobs),
+        ("Uploads that nobody could abort, left to the lifecycle rule", totals.counts.left_to_the_rule),
         ("Seeds in which something does not hold", totals.failed.len()),
     ] {
         println!("| {what} | {number} |");

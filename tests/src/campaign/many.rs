@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use super::bite::Bite;
+use super::counts::Counts;
 use super::fault::FaultKind;
 use super::plan::Plan;
 use super::seed::{self, SeedReport};
@@ -47,20 +48,8 @@ pub struct Totals {
     pub failed: Vec<u64>,
     /// How many faults of each kind happened, and in how many seeds.
     pub faults: BTreeMap<FaultKind, (usize, usize)>,
-    /// How many requests the host sent.
-    pub requests: usize,
-    /// How many executions were started.
-    pub executions: usize,
-    /// How many callbacks the backend accepted.
-    pub callbacks: usize,
-    /// How many results and messages are in dead-letter queues.
-    pub letters: usize,
-    /// How many transcoding jobs were accepted.
-    pub jobs: usize,
-    /// How many processes of the function were started.
-    pub processes: usize,
-    /// How many unfinished uploads nobody could abort, so that they are left to the bucket's lifecycle rule.
-    pub left_to_the_rule: usize,
+    /// What else happened.
+    pub counts: Counts,
 }
 
 impl Totals {
@@ -74,12 +63,6 @@ impl Totals {
             *all += count;
             *seeds += 1;
         }
-        self.requests += report.requests;
-        self.executions += report.executions;
-        self.callbacks += report.callbacks;
-        self.letters += report.letters;
-        self.jobs += report.jobs;
-        self.processes += report.processes;
-        self.left_to_the_rule += report.left_to_the_rule;
+        self.counts += report.counts;
     }
 }

@@ -26,6 +26,7 @@ mod bite;
 mod canned;
 mod checks;
 mod context;
+mod counts;
 mod door;
 mod environment;
 mod fault;

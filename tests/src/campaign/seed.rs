@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::bite::Bite;
 use super::checks::{self, Findings};
+use super::counts::Counts;
 use super::fault::FaultKind;
 use super::plan::Plan;
 use super::reference::reference;
@@ -23,20 +24,8 @@ pub struct SeedReport {
     pub violations: Vec<String>,
     /// How many faults of each kind happened.
     pub faults: BTreeMap<FaultKind, usize>,
-    /// How many requests the host sent.
-    pub requests: usize,
-    /// How many executions were started, those of the second run included.
-    pub executions: usize,
-    /// How many callbacks the backend accepted.
-    pub callbacks: usize,
-    /// How many results and messages are in the dead-letter queues.
-    pub letters: usize,
-    /// How many transcoding jobs were accepted.
-    pub jobs: usize,
-    /// How many processes of the function were started.
-    pub processes: usize,
-    /// How many unfinished uploads nobody could abort, so that they are left to the bucket's lifecycle rule.
-    pub left_to_the_rule: usize,
+    /// What else happened.
+    pub counts: Counts,
     /// How long it took.
     pub time: Duration,
     plan: String,
@@ -72,13 +61,15 @@ pub async fn run(seed: u64, bite: Option<Bite>) -> Result<SeedReport> {
         seed,
         violations: findings.violations,
         faults: world.shared.plan.counts(),
-        requests: entries.iter().filter(|entry| entry.seen.is_some()).count(),
-        executions: world.aws.states().executions(None).len(),
-        callbacks: world.aws.receiver().callbacks().len(),
-        letters: world.aws.receiver().dead_letters().await?.len() + world.queue.dead().len(),
-        jobs: world.jobs().len(),
-        processes: world.pool.started(),
-        left_to_the_rule: findings.left_to_the_rule,
+        counts: Counts {
+            requests: entries.iter().filter(|entry| entry.seen.is_some()).count(),
+            executions: world.aws.states().executions(None).len(),
+            callbacks: world.aws.receiver().callbacks().len(),
+            letters: world.aws.receiver().dead_letters().await?.len() + world.queue.dead().len(),
+            jobs: world.jobs().len(),
+            processes: world.pool.started(),
+            left_to_the_rule: findings.left_to_the_rule,
+        },
         time: started.elapsed(),
         plan: text,
         log: entries.iter().map(ToString::to_string).collect(),
@@ -92,10 +83,11 @@ impl SeedReport {
     pub fn json(&self) -> Value {
         let faults: serde_json::Map<_, _> =
             self.faults.iter().map(|(kind, count)| (kind.name().to_owned(), json!(count))).collect();
+        let counts = self.counts;
         let mut document = json!({
-            "seed": self.seed, "violations": self.violations, "faults": faults, "requests": self.requests,
-            "executions": self.executions, "callbacks": self.callbacks, "letters": self.letters, "jobs": self.jobs,
-            "processes": self.processes, "leftToTheRule": self.left_to_the_rule, "seconds": self.time.as_secs_f64(),
+            "seed": self.seed, "violations": self.violations, "faults": faults, "requests": counts.requests,
+            "executions": counts.executions, "callbacks": counts.callbacks, "letters": counts.letters, "jobs": counts.jobs,
+            "processes": counts.processes, "leftToTheRule": counts.left_to_the_rule, "seconds": self.time.as_secs_f64(),
         });
         if !self.violations.is_empty() {
             document["plan"] = json!(self.plan);

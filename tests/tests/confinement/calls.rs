@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stagehost_batch::{Asset, Batch, Id, Listing, ListingField, MediaType};
-use stagehost_runtime::capability::{CallScope, Provenance};
+use stagehost_runtime::capability::CallScope;
 use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, World};
 
 use crate::components::Guest;
@@ -44,7 +44,6 @@ pub fn honest_title() -> String {
 pub fn request(stage: &Stage, outside: &Arc<Outside>, batch: &Batch, limits: Limits, config: &str) -> FanoutRequest {
     static EXECUTION: AtomicU64 = AtomicU64::new(0);
     let number = EXECUTION.fetch_add(1, Ordering::SeqCst);
-    let identity = stage.identity();
     FanoutRequest {
         call: CallRequest {
             scope: CallScope {
@@ -53,11 +52,7 @@ pub fn request(stage: &Stage, outside: &Arc<Outside>, batch: &Batch, limits: Lim
                 attempt: 0,
                 task_token: None,
                 batch: Arc::new(batch.clone()),
-                provenance: Arc::new(Provenance {
-                    stage: identity.name.clone(),
-                    version: identity.version.clone(),
-                    digest: identity.digest.clone(),
-                }),
+                provenance: Arc::new(stage.provenance()),
             },
             started_at: "2026-01-01T00:00:00Z".into(),
             config: config.into(),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use stagehost_batch::{Asset, Batch, Case, Failure, Id, Listing, ListingField, MediaType};
 use stagehost_runtime::capability::{
     CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, NewObject, ObjectInfo, ObjectReader,
-    ObjectWriter, Objects, Provenance, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
 };
 use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::guest;
@@ -210,7 +210,6 @@ pub fn batch() -> Batch {
 
 /// Returns a call of the state with this stage in service.
 pub fn request(stage: &Stage, outside: &Arc<Outside>, config: &str) -> FanoutRequest {
-    let identity = stage.identity();
     FanoutRequest {
         call: CallRequest {
             scope: CallScope {
@@ -219,11 +218,7 @@ pub fn request(stage: &Stage, outside: &Arc<Outside>, config: &str) -> FanoutReq
                 attempt: 0,
                 task_token: Some(TASK_TOKEN.into()),
                 batch: Arc::new(batch()),
-                provenance: Arc::new(Provenance {
-                    stage: identity.name.clone(),
-                    version: identity.version.clone(),
-                    digest: identity.digest.clone(),
-                }),
+                provenance: Arc::new(stage.provenance()),
             },
             started_at: "2026-01-01T00:00:00Z".into(),
             config: config.into(),

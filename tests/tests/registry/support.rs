@@ -11,7 +11,7 @@ use stagehost_batch::{Asset, Batch, Id, Listing, ListingField, MediaType};
 use stagehost_dispatch::{ArtifactCache, DispatchError, RegistryStages, StageSource};
 use stagehost_pins::Pin;
 use stagehost_registry::{Draft, Registry, SigningKey, StageId, TrustedKeys};
-use stagehost_runtime::capability::{CallScope, Provenance};
+use stagehost_runtime::capability::CallScope;
 use stagehost_runtime::{
     CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, Target, World,
     precompile_for,
@@ -75,14 +75,13 @@ pub fn pin(id: &str, digest: &str) -> Pin {
 pub async fn answer(stage: &Arc<Stage>) -> String {
     let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
     batch.assets.push(Asset::new("51/raw/photo/vertical/a.jpg", MediaType::PhotoVertical));
-    let StageIdentity { name, version, digest } = StageIdentity::clone(stage.identity());
     let scope = CallScope {
         state: "Any".into(),
         execution: "any".into(),
         attempt: 0,
         task_token: None,
         batch: Arc::new(batch.clone()),
-        provenance: Arc::new(Provenance { stage: name, version, digest }),
+        provenance: Arc::new(stage.provenance()),
     };
     let call = CallRequest {
         scope,

@@ -23,7 +23,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use stagehost_batch::{Batch, Case, Failure, Problem, Rendition};
 
 use crate::documents::Documents;
-use crate::ids::ticket_id;
+use crate::ids::{ticket_id, ticket_key};
 use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
 use crate::jobs::receipts::{self, Transcoding};
 use crate::jobs::ticket::{Ticket, TicketJob};
@@ -237,10 +237,6 @@ impl Tickets {
 /// Writes a final report to the bucket, where the ticket of its job finds it.
 pub(crate) async fn write_report(bucket: &MediaBucket, report: &JobReport) -> Result<(), Failure> {
     in_memory::write_document(bucket, &job_key(&report.job_id), report).await
-}
-
-fn ticket_key(id: &str) -> String {
-    format!("pipeline/tickets/{id}.json")
 }
 
 fn job_key(id: &str) -> String {

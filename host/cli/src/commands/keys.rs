@@ -38,11 +38,7 @@ pub struct NewArgs {
     role: KeyRoles,
 
     #[command(flatten)]
-    keyring: KeyringArgs,
-
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    common: CommonArgs,
 }
 
 #[derive(Args)]
@@ -60,16 +56,18 @@ pub struct RoleArgs {
     role: KeyRoles,
 
     #[command(flatten)]
-    keyring: KeyringArgs,
-
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    common: CommonArgs,
 }
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n\n  stagehost keys list\n  stagehost keys list --keys ~/keys --json")]
 pub struct ListArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Args)]
+struct CommonArgs {
     #[command(flatten)]
     keyring: KeyringArgs,
 
@@ -91,9 +89,9 @@ pub fn keys(command: KeysCommand, printer: &Printer) -> Result<Exit> {
 }
 
 fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
-    let keyring = args.keyring.open()?;
+    let keyring = args.common.keyring.open()?;
     let public = keyring.create(&args.name, args.role)?;
-    if args.json {
+    if args.common.json {
         printer.document(&described(&args.name, &public));
     } else {
         printer.line(public);
@@ -108,8 +106,8 @@ fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
 }
 
 fn role(args: RoleArgs, printer: &Printer) -> Result<Exit> {
-    let public = args.keyring.open()?.set_roles(&args.name, args.role)?;
-    if args.json {
+    let public = args.common.keyring.open()?.set_roles(&args.name, args.role)?;
+    if args.common.json {
         printer.document(&described(&args.name, &public));
     } else {
         printer.line(public);
@@ -123,9 +121,9 @@ fn described(name: &str, public: &TrustedKey) -> serde_json::Value {
 }
 
 fn list(args: ListArgs, printer: &Printer) -> Result<Exit> {
-    let keyring = args.keyring.open()?;
+    let keyring = args.common.keyring.open()?;
     let (private, public) = (keyring.names()?, keyring.public()?);
-    if args.json {
+    if args.common.json {
         let keys: Vec<_> = public
             .iter()
             .map(|(name, key)| {

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 use stagehost_asl::TokenBoard;
-use stagehost_aws::ticket_id;
+use stagehost_aws::{JobReport, ticket_id, ticket_key};
 use stagehost_runtime::lock;
 
 /// The error of a state whose ticket is lost.
@@ -46,25 +46,6 @@ struct Arn {
     arn: String,
 }
 
-/// The parts of the event of a job.
-#[derive(Deserialize)]
-struct JobEvent {
-    source: String,
-    detail: Detail,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Detail {
-    status: String,
-    user_metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    ticket: String,
-}
-
 impl WaitingStates {
     pub(super) fn new(bucket: PathBuf, tokens: TokenBoard) -> Self {
         Self { bucket, tokens, known: Mutex::default() }
@@ -91,10 +72,9 @@ impl WaitingStates {
     /// Fails the state that waits for a job whose final event has been handled, if its ticket is lost. Returns whether it
     /// did.
     pub(super) fn job_ended(&self, payload: &[u8]) -> bool {
-        let Ok(event) = serde_json::from_slice::<JobEvent>(payload) else { return false };
-        let is_final = matches!(event.detail.status.as_str(), "COMPLETE" | "ERROR" | "CANCELED");
-        let id = event.detail.user_metadata.ticket;
-        if event.source != "aws.mediaconvert" || !is_final || self.bucket.join(ticket_file(&id)).is_file() {
+        let Ok(event) = serde_json::from_slice(payload) else { return false };
+        let Ok(JobReport { ticket: Some(id), status, .. }) = JobReport::from_event(&event) else { return false };
+        if !status.is_final() || self.bucket.join(ticket_key(&id)).is_file() {
             return false;
         }
         let waiting = {
@@ -119,10 +99,6 @@ impl WaitingStates {
     }
 }
 
-fn ticket_file(id: &str) -> String {
-    format!("pipeline/tickets/{id}.json")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -134,7 +110,9 @@ mod tests {
 
     fn ended(status: &str) -> Vec<u8> {
         let metadata = json!({"ticket": ticket_id(ARN, "ProcessVideos"), "listing": "1"});
-        json!({"source": "aws.mediaconvert", "detail": {"status": status, "userMetadata": metadata}}).to_string().into()
+        let detail = json!({"jobId": "1700000000000-abc123", "status": status, "userMetadata": metadata});
+        let kind = "MediaConvert Job State Change";
+        json!({"source": "aws.mediaconvert", "detail-type": kind, "detail": detail}).to_string().into()
     }
 
     fn waiting() -> (WaitingStates, tempfile::TempDir) {
@@ -149,7 +127,7 @@ mod tests {
     #[test]
     fn a_state_with_a_ticket_is_left_to_it() {
         let (states, bucket) = waiting();
-        let file = bucket.path().join(ticket_file(&ticket_id(ARN, "ProcessVideos")));
+        let file = bucket.path().join(ticket_key(&ticket_id(ARN, "ProcessVideos")));
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, "{}").unwrap();
         states.job_ended(&ended("COMPLETE"));

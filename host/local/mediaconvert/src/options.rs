@@ -21,7 +21,8 @@ pub struct Options {
     pub threads: u32,
     /// The longest run of a program, whatever the film's length is.
     pub timeout: Duration,
-    /// The longest time in which ffmpeg reports no progress. It reports twice a second.
+    /// The longest time in which ffmpeg reports no progress. It reports twice a second, but not while it moves the index of a
+    /// finished film to its beginning, for which it writes the film once more.
     pub silence: Duration,
     /// The time between two looks whether the buckets of a running job still exist.
     pub look: Duration,
@@ -44,7 +45,7 @@ impl Default for Options {
             concurrency: 1,
             threads: 2,
             timeout: Duration::from_secs(3600),
-            silence: Duration::from_secs(60),
+            silence: Duration::from_secs(180),
             look: Duration::from_secs(2),
             memory: 4 << 30,
             largest_output: 8 << 30,

@@ -2,14 +2,12 @@
 
 use std::collections::VecDeque;
 
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, KEY_MAX};
 
 use crate::capability::{ObjectInfo, Replaces};
 
 /// How many keys a call remembers. A rendition is looked at right before it is written.
 const MAX_KEYS: usize = 256;
-/// The longest key that is remembered, in bytes; S3 has none that is longer.
-const MAX_KEY: usize = 1024;
 /// The longest entity tag that is remembered, in bytes.
 const MAX_ETAG: usize = 256;
 
@@ -25,7 +23,7 @@ impl SeenKeys {
             Err(failure) if failure.case == Case::Missing => Replaces::Nothing,
             _ => return,
         };
-        if key.len() > MAX_KEY {
+        if key.len() > KEY_MAX {
             return;
         }
         self.0.retain(|(known, _)| known != key);
