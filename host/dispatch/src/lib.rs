@@ -4,6 +4,7 @@
 //! put the batch through it and returns the merged batch. Queue messages start executions; events of transcoding jobs end
 //! the states that wait for them. It decides nothing about media.
 
+mod admission;
 mod artifact_cache;
 mod artifacts;
 mod awake;
@@ -23,6 +24,7 @@ mod sampler;
 mod stage_source;
 mod visibility;
 
+pub use admission::Admission;
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
 pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
 pub use dispatcher::{Dispatcher, DispatcherParts};
