@@ -11,10 +11,10 @@ use stagehost_runtime::capability::{CallScope, Capabilities, Provenance};
 use stagehost_runtime::{AssetEvent, BatchOutcome, CallRequest, Export, Fanout, FanoutRequest, Observer, Stage, World};
 use stagehost_storage::Storage;
 
-use crate::admission::Admission;
 use crate::canary::{CanaryHealth, defect_in};
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
+use crate::job_admission::JobAdmission;
 use crate::pins_in_force::Revisions;
 use crate::pins_readiness::is_transient;
 use crate::queue::{self, Executions};
@@ -50,7 +50,7 @@ pub struct DispatcherParts {
     /// Starts executions for queue messages.
     pub executions: Arc<dyn Executions>,
     /// Shares running executions between listings.
-    pub admission: Admission,
+    pub admission: JobAdmission,
     /// Makes failed queue messages visible again soon.
     pub visibility: Arc<dyn Visibility>,
     /// Receives the events of calls, unless an event is handled with an observer of its own.

@@ -4,7 +4,6 @@
 //! put the batch through it and returns the merged batch. Queue messages start executions; events of transcoding jobs end
 //! the states that wait for them. It decides nothing about media.
 
-mod admission;
 mod artifact_cache;
 mod artifacts;
 mod awake;
@@ -14,6 +13,7 @@ mod dispatcher;
 mod earlier_pins;
 mod error;
 mod event;
+mod job_admission;
 mod loaded;
 mod next_pins;
 mod pins_in_force;
@@ -24,12 +24,12 @@ mod sampler;
 mod stage_source;
 mod visibility;
 
-pub use admission::Admission;
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
 pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
+pub use job_admission::JobAdmission;
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
 pub use sampler::Sampler;

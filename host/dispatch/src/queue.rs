@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use stagehost_aws::Documents;
 use stagehost_batch::{Attributes, Case, Failure, InputError, TraceParent, parse_with_attributes};
 
-use crate::admission::Admission;
 use crate::event::QueueRecord;
+use crate::job_admission::JobAdmission;
 use crate::visibility::{Redeliveries, Refused, Visibility};
 
 /// The field that the state machine adds to a result which could not be delivered.
@@ -130,7 +130,7 @@ pub(crate) async fn consume(
     executions: &dyn Executions,
     visibility: &dyn Visibility,
     documents: &Documents,
-    admission: &Admission,
+    admission: &JobAdmission,
     records: Vec<QueueRecord>,
 ) -> Value {
     let (mut failures, mut redeliveries) = (Vec::new(), Redeliveries::default());
@@ -175,7 +175,7 @@ async fn take(
     executions: &dyn Executions,
     visibility: &dyn Visibility,
     documents: &Documents,
-    (admission, running): (&Admission, &[String]),
+    (admission, running): (&JobAdmission, &[String]),
     record: &QueueRecord,
 ) -> Result<Taken, Refused> {
     let body: Value = serde_json::from_str(&record.body)
@@ -194,7 +194,7 @@ async fn take(
     }
     let name = batch.execution_name();
     if !admission.admits(&name, running.iter().map(String::as_str), Instant::now()) {
-        let seconds = Admission::wait(&record.message_id);
+        let seconds = JobAdmission::wait(&record.message_id);
         match visibility.postpone(record, seconds).await {
             Ok(()) => return Ok(Taken::Postponed(name, seconds)),
             // Its states wait for free calls then.

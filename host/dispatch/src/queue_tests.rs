@@ -34,8 +34,8 @@ fn record(id: &str, body: &str) -> QueueRecord {
 }
 
 /// So many executions may run that none waits.
-fn many() -> Admission {
-    Admission::new(1000, 1)
+fn many() -> JobAdmission {
+    JobAdmission::new(1000, 1)
 }
 
 /// Documents in no bucket, for messages that need none.
@@ -237,17 +237,17 @@ fn busy_with(listing: u32) -> Running {
 #[tokio::test]
 async fn a_job_of_a_listing_that_has_its_share_is_sent_again_and_no_receive_of_it_counts() {
     let (machine, queue) = (busy_with(51), Queue::default());
-    let admission = Admission::new(10, 1);
+    let admission = JobAdmission::new(10, 1);
     let answer = consume(&machine, &queue, &nowhere(), &admission, vec![received("a", JOB, 1)]).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(queue.postponed.into_inner().unwrap(), [("a".to_owned(), Admission::wait("a"))]);
+    assert_eq!(queue.postponed.into_inner().unwrap(), [("a".to_owned(), JobAdmission::wait("a"))]);
     assert!(machine.1.0.into_inner().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_job_of_another_listing_begins_beside_the_burst() {
     let (machine, queue) = (busy_with(50), Queue::default());
-    let admission = Admission::new(10, 1);
+    let admission = JobAdmission::new(10, 1);
     consume(&machine, &queue, &nowhere(), &admission, vec![received("a", JOB, 1)]).await;
     assert_eq!(machine.1.0.into_inner().unwrap().len(), 1);
     assert!(queue.postponed.into_inner().unwrap().is_empty());
@@ -256,7 +256,7 @@ async fn a_job_of_another_listing_begins_beside_the_burst() {
 #[tokio::test]
 async fn a_job_that_cannot_be_sent_again_begins_at_once() {
     let (machine, queue) = (busy_with(51), Queue { refuses: true, ..Queue::default() });
-    let admission = Admission::new(10, 1);
+    let admission = JobAdmission::new(10, 1);
     let answer = consume(&machine, &queue, &nowhere(), &admission, vec![received("a", JOB, 1)]).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(machine.1.0.into_inner().unwrap().len(), 1);

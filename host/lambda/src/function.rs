@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure, TraceParent};
 use stagehost_dispatch::{
-    Admission, ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions,
+    ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, JobAdmission,
     PackagedStages, RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
 };
 use stagehost_pins::{FilePins, Floor, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
@@ -94,7 +94,7 @@ impl Function {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions,
-            admission: Admission::new(settings.running_executions, settings.queue_consumers),
+            admission: JobAdmission::new(settings.running_executions, settings.queue_consumers),
             visibility: clients.queues(),
             observer: Arc::new(()),
             watcher,

@@ -17,7 +17,7 @@ use stagehost_asl::{
 use tokio::time::{Instant, sleep};
 
 use super::scenario::definition;
-use stagehost_dispatch::Admission;
+use stagehost_dispatch::JobAdmission;
 
 /// The function's reserved concurrency, as in the template.
 const CALLS: usize = 50;
@@ -41,7 +41,7 @@ struct Limited {
     /// Every execution: when it began, and when it ended.
     executions: Mutex<BTreeMap<String, (Instant, Option<Instant>)>>,
     /// One for each process that takes messages of the queue.
-    admissions: Vec<Admission>,
+    admissions: Vec<JobAdmission>,
 }
 
 impl Limited {
@@ -62,7 +62,7 @@ impl Limited {
             if admission.admits(name, listed.iter().map(String::as_str), now) {
                 return admission.started(name, now);
             }
-            sleep(Duration::from_secs(Admission::wait(&format!("{name} {delivery}")).into())).await;
+            sleep(Duration::from_secs(JobAdmission::wait(&format!("{name} {delivery}")).into())).await;
         }
     }
 }
@@ -159,7 +159,7 @@ fn five_hundred_batches_that_share_fifty_calls_all_succeed_and_hardly_delay_thos
         throttled: AtomicUsize::default(),
         dead_letters: AtomicUsize::default(),
         executions: Mutex::default(),
-        admissions: (0..CONSUMERS).map(|_| Admission::new(RUNNING, CONSUMERS)).collect(),
+        admissions: (0..CONSUMERS).map(|_| JobAdmission::new(RUNNING, CONSUMERS)).collect(),
     });
     let (burst, others, whole) = runtime.block_on(async {
         let begun = Instant::now();

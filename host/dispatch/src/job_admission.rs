@@ -20,14 +20,14 @@ const WAIT: (u32, u32) = (20, 60);
 
 /// Shares the running executions between listings.
 #[derive(Debug)]
-pub struct Admission {
+pub struct JobAdmission {
     running: usize,
     consumers: usize,
     /// The executions that this process has started lately, by name.
     started: Mutex<BTreeMap<String, Instant>>,
 }
 
-impl Admission {
+impl JobAdmission {
     /// At most `running` executions of one listing at the same time, where no other listing has any; `consumers` processes
     /// start them.
     pub fn new(running: usize, consumers: usize) -> Self {
@@ -82,20 +82,20 @@ mod tests {
         (0..count).map(|n| format!("listing-{listing}_batch-{n}_job-1_retry-0")).collect()
     }
 
-    fn admits(admission: &Admission, name: &str, listed: &[String]) -> bool {
+    fn admits(admission: &JobAdmission, name: &str, listed: &[String]) -> bool {
         admission.admits(name, listed.iter().map(String::as_str), Instant::now())
     }
 
     #[test]
     fn a_listing_alone_may_have_all_running_executions_and_no_more() {
-        let admission = Admission::new(100, 5);
+        let admission = JobAdmission::new(100, 5);
         assert!(admits(&admission, "listing-1_job-x_retry-0", &names(1, 99)));
         assert!(!admits(&admission, "listing-1_job-x_retry-0", &names(1, 100)));
     }
 
     #[test]
     fn a_batch_of_another_listing_begins_at_once_however_many_run() {
-        let admission = Admission::new(100, 5);
+        let admission = JobAdmission::new(100, 5);
         assert!(admits(&admission, "listing-2_job-1_retry-0", &names(1, 500)));
         let many: Vec<String> = (0..300).flat_map(|listing| names(listing, 1)).collect();
         assert!(admits(&admission, "listing-300_job-1_retry-0", &many));
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn two_listings_have_half_of_them_each() {
-        let admission = Admission::new(100, 5);
+        let admission = JobAdmission::new(100, 5);
         let both = [names(1, 60), names(2, 10)].concat();
         assert!(!admits(&admission, "listing-1_job-x_retry-0", &both));
         assert!(admits(&admission, "listing-2_job-x_retry-0", &both));
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn executions_that_are_not_listed_yet_count_for_all_consumers() {
-        let (admission, now) = (Admission::new(100, 5), Instant::now());
+        let (admission, now) = (JobAdmission::new(100, 5), Instant::now());
         for name in names(1, 20) {
             assert!(admission.admits(&name, [], now));
             admission.started(&name, now);
@@ -125,13 +125,13 @@ mod tests {
 
     #[test]
     fn a_second_delivery_of_a_running_job_is_not_kept_waiting() {
-        let admission = Admission::new(1, 1);
+        let admission = JobAdmission::new(1, 1);
         assert!(admits(&admission, &names(1, 3)[0], &names(1, 3)));
     }
 
     #[test]
     fn jobs_wait_between_twenty_seconds_and_a_minute_each_for_another_time() {
-        let waits: BTreeSet<u32> = (0..200).map(|n| Admission::wait(&format!("5ca1ab1e-{n}"))).collect();
+        let waits: BTreeSet<u32> = (0..200).map(|n| JobAdmission::wait(&format!("5ca1ab1e-{n}"))).collect();
         assert!(waits.len() > 20 && waits.iter().all(|seconds| (20..=60).contains(seconds)), "{waits:?}");
     }
 }
