@@ -116,8 +116,10 @@ impl Dispatcher {
         observer: Arc<dyn Observer>,
     ) -> Result<Value, DispatchError> {
         let event = Event::parse(payload)?;
-        let Some(deadline) = deadline else { return self.answer(event, None, observer).await };
-        tokio::time::timeout_at((deadline + GRACE).into(), self.answer(event, Some(deadline), observer))
+        // On the heap: the futures of all events in one would be nested deeper than the compiler lays out.
+        let answer = Box::pin(self.answer(event, deadline, observer));
+        let Some(deadline) = deadline else { return answer.await };
+        tokio::time::timeout_at((deadline + GRACE).into(), answer)
             .await
             .unwrap_or_else(|_| Err(out_of_time("the host was still at work")))
     }
@@ -129,13 +131,13 @@ impl Dispatcher {
         observer: Arc<dyn Observer>,
     ) -> Result<Value, DispatchError> {
         match event {
-            Event::State(envelope) => self.state(*envelope, deadline, observer).await,
+            Event::State(envelope) => Box::pin(self.state(*envelope, deadline, observer)).await,
             Event::Queue(records) => {
                 let DispatcherParts { executions, visibility, documents, admission, .. } = &self.parts;
                 Ok(queue::consume(executions.as_ref(), visibility.as_ref(), documents, admission, records).await)
             }
             Event::Transcoding(event) => self.transcoding(&event, observer.as_ref()).await,
-            Event::Sweep => self.sweep().await,
+            Event::Sweep => Box::pin(self.sweep()).await,
             Event::Health => Ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
         }
     }
