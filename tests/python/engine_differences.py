@@ -14,14 +14,15 @@ TOKEN_RETRIED = [
     "every passing fault on the way to success is waited out",
     "a function that dies twice on the way to success is called again",
     "a passing failure by the token starts the videos anew with a new token",
-    "throttled photos and failing videos give up",
-    "deadly photos and throttled videos give up",
+    "photos without the Lambda service and failing videos give up",
+    "deadly photos and videos without the Lambda service give up",
     "failing photos and deadly videos give up",
 ]
 HEARTBEAT = [
     "a submission of videos that never returns is given up when no heartbeat comes",
     "videos of which nobody hears are given up when no heartbeat comes",
     "videos that make progress are waited for",
+    "videos that wait an hour in the transcoders queue are kept alive by the sweep",
 ]
 
 DIFFERENCES = [
@@ -61,6 +62,18 @@ DIFFERENCES = [
     ),
 ]
 
+# Each state is called up to sixty times in a row, and these engines wait between two calls.
+THROTTLED = [
+    "a burst is waited out by every state on the way to success",
+    "a burst is waited out while an invalid batch is reported",
+    "a burst is waited out while a failure is reported",
+    "a burst without an end: validation and its report give up",
+    "a burst without an end: photos and videos give up",
+    "a burst without an end: the archives give up",
+    "a burst without an end: the callback gives up",
+    "a burst without an end: the report of an invalid batch gives up",
+]
+
 # Scenarios that an engine cannot run, and why.
 NOT_RUN = {
     "moto": {
@@ -68,9 +81,11 @@ NOT_RUN = {
             "It checks no timeout while a call with a token is running: the execution would never end.",
         "videos that are all up to date end their state before the call returns":
             "It sees an answer that comes before the call returns only when the first heartbeat is due.",
+        **dict.fromkeys(THROTTLED, "It waits in real time, minutes for each of these."),
     },
     "ministack": {
         **dict.fromkeys(HEARTBEAT, "It ignores HeartbeatSeconds."),
+        **dict.fromkeys(THROTTLED, "It waits in real time, minutes for each of these."),
         "a queue that never answers is given up after seven minutes of it": "Its queue always answers.",
         "a queue that is down for a while gets the result all the same": "Its queue either exists or does not.",
     },

@@ -35,6 +35,9 @@ def main(repository, package, hostile):
             faults.a_backend_that_comes_back_is_told_then,
             faults.a_message_that_nobody_can_read_is_dead_after_five_receives,
             faults.a_stopped_execution_leaves_its_input_and_late_news_do_no_harm,
+            faults.an_event_that_is_lost_costs_a_sweep,
+            faults.the_jobs_of_a_stopped_execution_are_cancelled_by_the_sweep,
+            faults.a_job_of_a_failed_execution_that_is_sent_again_is_kept,
         ]
         # One after the other: these change the deployment itself, or would disturb each other.
         alone = [

@@ -24,6 +24,7 @@ use crate::callback::secret_store::SecretStore;
 use crate::callback::webhook::SignedWebhook;
 use crate::documents::Documents;
 use crate::error::ConfigError;
+use crate::jobs::media_jobs::MediaJobs;
 use crate::jobs::transcoder::MediaConvertTranscoder;
 use crate::jobs::waiting_states::Tickets;
 use crate::objects::bucket::MediaBucket;
@@ -118,7 +119,9 @@ impl Clients {
 
     /// Returns the tickets of states that wait for transcoding jobs.
     pub fn tickets(&self) -> Tickets {
-        Tickets::new(self.bucket.clone(), self.states.clone(), self.options.mediaconvert.receipt_settings())
+        let options = &self.options.mediaconvert;
+        let jobs = MediaJobs::new(self.mediaconvert.clone(), options.queue.clone());
+        Tickets::new(self.bucket.clone(), self.states.clone(), jobs, options.receipt_settings())
     }
 
     /// Returns the lowest revision of the pins that may be in force, as a parameter holds it; `None` if none is named.

@@ -18,9 +18,12 @@ pub fn ticket_id(execution: &str, state: &str) -> String {
     hash(["ticket", execution, state])
 }
 
+/// The prefix of all tickets.
+pub(crate) const TICKETS: &str = "pipeline/tickets/";
+
 /// Returns the key of the ticket with this id.
 pub fn ticket_key(id: &str) -> String {
-    format!("pipeline/tickets/{id}.json")
+    format!("{TICKETS}{id}.json")
 }
 
 #[cfg(test)]

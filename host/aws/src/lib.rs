@@ -40,6 +40,7 @@ pub use error::{ConfigError, SecretError};
 pub use ids::{ticket_id, ticket_key};
 pub use jobs::events::{EventError, JobReport, JobStatus};
 pub use jobs::job_recorder::JobRecorder;
+pub use jobs::sweep::SweepReport;
 pub use jobs::ticket::{Ticket, TicketJob, TicketOutput};
 pub use jobs::transcoder::{MediaConvertOptions, MediaConvertTranscoder};
 pub use jobs::waiting_states::{TicketProgress, Tickets};

@@ -38,6 +38,7 @@ pub struct AwsOptions {
 impl AwsOptions {
     /// Reads the options from a Lambda function's environment: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`,
     /// `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`, `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`,
+    /// `MEDIACONVERT_UNDECIDED_SECONDS`,
     /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`, `PINS_FLOOR`. Where `AWS_LAMBDA_RUNTIME_API` is set, stages
     /// must not call this machine. Outside Lambda, that is without
     /// `AWS_LAMBDA_FUNCTION_NAME`, `CALLBACK_SECRET` may contain the secret itself. An empty variable counts as absent.
@@ -64,6 +65,11 @@ impl AwsOptions {
             let seconds =
                 seconds.parse().map_err(|_| ConfigError::NotSeconds("MEDIACONVERT_STATUS_SECONDS", seconds))?;
             mediaconvert.status_interval = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = get("MEDIACONVERT_UNDECIDED_SECONDS") {
+            let seconds =
+                seconds.parse().map_err(|_| ConfigError::NotSeconds("MEDIACONVERT_UNDECIDED_SECONDS", seconds))?;
+            mediaconvert.undecided = Duration::from_secs(seconds);
         }
         let mut webhook = WebhookOptions { url: get("CALLBACK_URL"), ..WebhookOptions::default() };
         let callback_secret = get("CALLBACK_SECRET_ARN").map(|arn| SecretArn::parse(&arn)).transpose()?;

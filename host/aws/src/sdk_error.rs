@@ -48,8 +48,8 @@ fn classify(status: u16, code: Option<&str>) -> Case {
         | "ExpiredTokenException"
         | "OperationAborted"
         | "ConditionalRequestConflict" => Case::Transient,
-        // KMS reports a key that must not be used as a bad request.
-        code if code.starts_with("KMS.") => Case::Denied,
+        // KMS reports a key that must not be used as a bad request. Other faults of it pass.
+        code if code.starts_with("KMS.") || code.starts_with("Kms") => of_kms(code),
         // The local S3 over a full disk, which no retry empties.
         "EntityTooLarge" | "StorageFull" => Case::TooLarge,
         "NoSuchUpload" => Case::Transient,
@@ -67,6 +67,13 @@ fn classify(status: u16, code: Option<&str>) -> Case {
     }
 }
 
+/// Returns the case for a fault of KMS behind another service: `KMS.ThrottlingException` of S3, `KmsThrottled` of SQS,
+/// `KmsThrottlingException` of Step Functions. KMS's own names are in its API reference under each operation's errors.
+fn of_kms(code: &str) -> Case {
+    let passing = ["Throttl", "Internal", "DependencyTimeout", "KeyUnavailable", "LimitExceeded", "ServiceUnavailable"];
+    if passing.iter().any(|part| code.contains(part)) { Case::Transient } else { Case::Denied }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +87,26 @@ mod tests {
         }
         for (status, code) in [(400, Some("InvalidArgument")), (403, Some("AccessDenied")), (404, None), (412, None)] {
             assert_ne!(classify(status, code), Case::Transient, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_busy_is_worth_a_retry_and_one_that_is_disabled_is_not() {
+        for code in [
+            "KMS.ThrottlingException",
+            "KMS.KMSInternalException",
+            "KMS.DependencyTimeoutException",
+            "KMS.KeyUnavailableException",
+            "KMS.RequestLimitExceeded",
+            "KmsThrottled",
+            "KmsThrottlingException",
+        ] {
+            assert_eq!(classify(400, Some(code)), Case::Transient, "{code}");
+        }
+        for code in
+            ["KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException", "KmsAccessDenied"]
+        {
+            assert_eq!(classify(400, Some(code)), Case::Denied, "{code}");
         }
     }
 

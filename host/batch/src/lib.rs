@@ -20,6 +20,7 @@ mod keys;
 mod media;
 mod merge;
 mod name;
+mod traceparent;
 
 #[cfg(test)]
 mod arbitrary;
@@ -33,3 +34,4 @@ pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attribute
 pub use keys::{Area, KEY_MAX, KeyError, KeyParts, bundle_key, derive_key};
 pub use media::{Family, MediaType};
 pub use merge::{MergeError, merge_branches};
+pub use traceparent::TraceParent;

@@ -14,6 +14,7 @@ use stagehost_storage::Storage;
 use crate::canary::{CanaryHealth, defect_in};
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
+use crate::job_admission::JobAdmission;
 use crate::pins_in_force::Revisions;
 use crate::pins_readiness::is_transient;
 use crate::queue::{self, Executions};
@@ -48,9 +49,11 @@ pub struct DispatcherParts {
     pub tickets: Arc<Tickets>,
     /// Starts executions for queue messages.
     pub executions: Arc<dyn Executions>,
+    /// Shares running executions between listings.
+    pub admission: JobAdmission,
     /// Makes failed queue messages visible again soon.
     pub visibility: Arc<dyn Visibility>,
-    /// Receives the events of calls.
+    /// Receives the events of calls, unless an event is handled with an observer of its own.
     pub observer: Arc<dyn Observer>,
     /// Receives the events of pins.
     pub watcher: PinsWatcher,
@@ -98,36 +101,91 @@ impl Dispatcher {
     /// # Errors
     /// With a stable `error_type`; see [`DispatchError`].
     pub async fn handle(&self, payload: &[u8], deadline: Option<Instant>) -> Result<Value, DispatchError> {
+        self.handle_observed(payload, deadline, self.parts.observer.clone()).await
+    }
+
+    /// Handles one event as [`handle`](Self::handle) does, with an observer of its own. Several events may be handled at the same
+    /// time.
+    ///
+    /// # Errors
+    /// With a stable `error_type`; see [`DispatchError`].
+    pub async fn handle_observed(
+        &self,
+        payload: &[u8],
+        deadline: Option<Instant>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Value, DispatchError> {
         let event = Event::parse(payload)?;
-        let Some(deadline) = deadline else { return self.answer(event, None).await };
-        tokio::time::timeout_at((deadline + GRACE).into(), self.answer(event, Some(deadline)))
+        // On the heap: the futures of all events in one would be nested deeper than the compiler lays out.
+        let answer = Box::pin(self.answer(event, deadline, observer));
+        let Some(deadline) = deadline else { return answer.await };
+        tokio::time::timeout_at((deadline + GRACE).into(), answer)
             .await
             .unwrap_or_else(|_| Err(out_of_time("the host was still at work")))
     }
 
-    async fn answer(&self, event: Event, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+    async fn answer(
+        &self,
+        event: Event,
+        deadline: Option<Instant>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Value, DispatchError> {
         match event {
-            Event::State(envelope) => self.state(*envelope, deadline).await,
+            Event::State(envelope) => Box::pin(self.state(*envelope, deadline, observer)).await,
             Event::Queue(records) => {
-                let DispatcherParts { executions, visibility, documents, .. } = &self.parts;
-                Ok(queue::consume(executions.as_ref(), visibility.as_ref(), documents, records).await)
+                let DispatcherParts { executions, visibility, documents, admission, .. } = &self.parts;
+                Ok(queue::consume(executions.as_ref(), visibility.as_ref(), documents, admission, records).await)
             }
-            Event::Transcoding(event) => self.transcoding(&event).await,
+            Event::Transcoding(event) => self.transcoding(&event, observer.as_ref()).await,
+            Event::Sweep => Box::pin(self.sweep()).await,
             Event::Health => Ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
         }
     }
 
-    async fn transcoding(&self, event: &Value) -> Result<Value, DispatchError> {
+    /// Looks after the states that wait for transcoding jobs.
+    async fn sweep(&self) -> Result<Value, DispatchError> {
+        let swept = self.parts.tickets.sweep().await.map_err(|failure| DispatchError::sweep_failed(failure.message))?;
+        tracing::info!(
+            tickets = swept.tickets,
+            alive = swept.alive,
+            ended = swept.ended,
+            removed = swept.removed,
+            cancelled = swept.cancelled,
+            failed = swept.failed,
+            "sweep"
+        );
+        if swept.failed > 0 {
+            let message =
+                format!("{} open tickets or submissions could not be looked after; the log says why", swept.failed);
+            return Err(DispatchError::sweep_failed(message));
+        }
+        Ok(json!({"swept": swept}))
+    }
+
+    async fn transcoding(&self, event: &Value, observer: &dyn Observer) -> Result<Value, DispatchError> {
         let report = JobReport::from_event(event).map_err(|e| DispatchError::bad_event(e.to_string()))?;
-        self.parts.observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
-        let progress = self.parts.tickets.report(&report).await?;
+        observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
+        let progress = match self.parts.tickets.report(&report).await {
+            Ok(progress) => progress,
+            // The next one follows, and the sweep sends heartbeats as well. As an error it would end as a dead letter.
+            Err(failure) if !report.status.is_final() => {
+                tracing::warn!(job = %report.job_id, %failure, "a heartbeat was not sent");
+                return Ok(json!({"job": report.job_id, "outcome": "Missed"}));
+            }
+            Err(failure) => return Err(failure.into()),
+        };
         tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
         Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
     }
 
-    async fn state(&self, envelope: Envelope, deadline: Option<Instant>) -> Result<Value, DispatchError> {
+    async fn state(
+        &self,
+        envelope: Envelope,
+        deadline: Option<Instant>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Value, DispatchError> {
         let (prepared, batch) = self.prepare(envelope, deadline).await?;
-        let Ran { outcome, jobs, sample } = self.run(&prepared, batch, deadline).await;
+        let Ran { outcome, jobs, sample } = self.run(&prepared, batch, deadline, observer).await;
         let answer = self.settle(prepared, outcome, jobs, deadline).await;
         if let Some((sample, after)) = sample {
             sample.end(self.parts.stages.as_ref(), &after, deadline).await;
@@ -209,7 +267,13 @@ impl Dispatcher {
     }
 
     /// Puts the batch through the stage, and counts the result for the canary.
-    async fn run(&self, prepared: &Prepared, batch: Batch, deadline: Option<Instant>) -> Ran {
+    async fn run(
+        &self,
+        prepared: &Prepared,
+        batch: Batch,
+        deadline: Option<Instant>,
+        observer: Arc<dyn Observer>,
+    ) -> Ran {
         let Prepared { envelope, pins, role, .. } = prepared;
         let state = &envelope.state;
         let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
@@ -226,7 +290,7 @@ impl Dispatcher {
         };
         // A batch may be large, so it is copied only for a sample.
         let before = sample.as_ref().map(|_| batch.clone());
-        let outcome = fanout.run(prepared.stage.clone(), request, batch, self.parts.observer.clone()).await;
+        let outcome = fanout.run(prepared.stage.clone(), request, batch, observer).await;
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
         if let (Some(canary), true) = (pins.canaries.get(state), in_time)

@@ -25,6 +25,11 @@ impl DispatchError {
         Self { error_type: "Host.NoPin".into(), error_message: message.into() }
     }
 
+    /// Returns `Host.SweepFailed`: open tickets could not be looked after. The next sweep tries again.
+    pub fn sweep_failed(message: impl Into<String>) -> Self {
+        Self { error_type: "Host.SweepFailed".into(), error_message: message.into() }
+    }
+
     /// Returns `Host.BadStage`: the pinned component is missing, or has another digest or world.
     pub fn bad_stage(message: impl Into<String>) -> Self {
         Self { error_type: "Host.BadStage".into(), error_message: message.into() }

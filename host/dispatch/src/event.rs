@@ -15,6 +15,8 @@ pub enum Event {
     Queue(Vec<QueueRecord>),
     /// A change of a transcoding job, as EventBridge delivers it.
     Transcoding(Box<Value>),
+    /// The schedule of the sweep over open tickets.
+    Sweep,
     /// A health check, or a schedule that keeps the function warm.
     Health,
 }
@@ -96,6 +98,7 @@ impl Event {
         }
         match object.get("source").and_then(Value::as_str) {
             Some("aws.mediaconvert") => return Ok(Event::Transcoding(Box::new(value))),
+            Some("stagehost.sweep") => return Ok(Event::Sweep),
             // A scheduled rule of EventBridge, which keeps the function warm.
             Some("aws.events" | "stagehost.health") => return Ok(Event::Health),
             _ => {}
@@ -103,7 +106,7 @@ impl Event {
         let fields: Vec<_> = object.keys().take(8).map(String::as_str).collect();
         Err(DispatchError::bad_event(format!(
             "unknown event with the fields [{}]; known are a state's {{state, execution, batch}}, SQS Records, and \
-             EventBridge events of aws.mediaconvert",
+             EventBridge events of aws.mediaconvert, and the schedules stagehost.sweep and stagehost.health",
             fields.join(", ")
         )))
     }
@@ -126,6 +129,7 @@ mod tests {
         assert!(matches!(parse(queue), Ok(Event::Queue(_))));
         assert!(matches!(parse(serde_json::json!({"source": "aws.mediaconvert"})), Ok(Event::Transcoding(_))));
         assert!(matches!(parse(serde_json::json!({"source": "stagehost.health"})), Ok(Event::Health)));
+        assert!(matches!(parse(serde_json::json!({"source": "stagehost.sweep"})), Ok(Event::Sweep)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod dispatcher;
 mod earlier_pins;
 mod error;
 mod event;
+mod job_admission;
 mod loaded;
 mod next_pins;
 mod pins_in_force;
@@ -28,6 +29,7 @@ pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStage
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
+pub use job_admission::JobAdmission;
 pub use queue::{Executions, Started, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
 pub use sampler::Sampler;

@@ -1,32 +1,57 @@
 //! Starts an execution for every message of the job queue. A duplicate delivery starts nothing. A bad message is reported
 //! as failed and becomes visible again at once, so that SQS soon moves it to the dead-letter queue.
+//!
+//! Messages may be moved back from the dead-letter queue as they are. A result that could not be delivered has `undelivered`
+//! beside the batch; its execution's name is taken, so it gets the next number of `retry`. For any other message whose name is
+//! taken the execution decides: if that runs or has succeeded, the message is a duplicate; if it has failed, the message is refused
+//! and says so, because dropping it would drop the job.
+
+use std::time::Instant;
 
 use async_trait::async_trait;
 use aws_sdk_sfn::error::DisplayErrorContext;
+use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use stagehost_aws::Documents;
-use stagehost_batch::{Attributes, Case, Failure, parse_with_attributes};
+use stagehost_batch::{Attributes, Case, Failure, InputError, TraceParent, parse_with_attributes};
 
 use crate::event::QueueRecord;
+use crate::job_admission::JobAdmission;
 use crate::visibility::{Redeliveries, Refused, Visibility};
 
+/// The field that the state machine adds to a result which could not be delivered.
+const UNDELIVERED: &str = "undelivered";
+
+/// The header of a request's trace. Step Functions prefers it to the parameter `traceHeader`.
+const TRACE_HEADER: &str = "x-amzn-trace-id";
+
 /// The result of StartExecution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Started {
     /// A new execution began.
     Now,
-    /// An execution of that name exists already.
+    /// An execution of that name runs or has succeeded.
     Before,
+    /// An execution of that name has ended otherwise.
+    Over(ExecutionStatus),
 }
 
 /// Starts executions of the state machine.
 #[async_trait]
 pub trait Executions: Send + Sync + 'static {
-    /// Starts an execution under `name`. A name that is taken gives [`Started::Before`].
+    /// Starts an execution under `name`, in the trace `trace`. Of a name that is taken, the execution's state is returned.
     ///
     /// # Errors
     /// The reason in words; the message is tried again later.
-    async fn start(&self, name: &str, input: &Value) -> Result<Started, String>;
+    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<Started, String>;
+
+    /// Returns the names of running executions, at most a thousand. The last ones may be missing.
+    ///
+    /// # Errors
+    /// The reason in words, for the log.
+    async fn running(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
 }
 
 /// The executions of one state machine, started with the SDK.
@@ -44,17 +69,60 @@ impl StateMachineExecutions {
 
 #[async_trait]
 impl Executions for StateMachineExecutions {
-    async fn start(&self, name: &str, input: &Value) -> Result<Started, String> {
+    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<Started, String> {
         let request =
             self.client.start_execution().state_machine_arn(&self.state_machine).name(name).input(input.to_string());
+        let header = trace.map(TraceParent::xray_header);
+        // Without it, the SDK sends the trace of the function's own invocation, and the execution would be part of that.
+        let request = request.customize().mutate_request(move |request| {
+            if let Some(header) = &header {
+                request.headers_mut().insert(TRACE_HEADER, header.clone());
+            }
+        });
         match request.send().await {
             Ok(_) => Ok(Started::Now),
             Err(error) => match error.into_service_error() {
-                error if error.is_execution_already_exists() => Ok(Started::Before),
+                error if error.is_execution_already_exists() => self.state_of(name).await,
                 error => Err(format!("StartExecution of {name}: {}", DisplayErrorContext(error))),
             },
         }
     }
+
+    async fn running(&self) -> Result<Vec<String>, String> {
+        let machine = machine_of(&self.state_machine).unwrap_or(&self.state_machine);
+        let request = self.client.list_executions().state_machine_arn(machine);
+        let page = request.status_filter(ExecutionStatus::Running).max_results(1000).send().await;
+        let page = page.map_err(|error| format!("ListExecutions of {machine}: {}", DisplayErrorContext(error)))?;
+        Ok(page.executions.into_iter().map(|execution| execution.name).collect())
+    }
+}
+
+impl StateMachineExecutions {
+    async fn state_of(&self, name: &str) -> Result<Started, String> {
+        let arn = execution_arn(&self.state_machine, name)
+            .ok_or_else(|| format!("{} is not the ARN of a state machine", self.state_machine))?;
+        let described = self.client.describe_execution().execution_arn(&arn).send().await;
+        let described =
+            described.map_err(|error| format!("DescribeExecution of {arn}: {}", DisplayErrorContext(error)))?;
+        Ok(match described.status() {
+            ExecutionStatus::Running | ExecutionStatus::PendingRedrive | ExecutionStatus::Succeeded => Started::Before,
+            status => Started::Over(status.clone()),
+        })
+    }
+}
+
+/// Returns the ARN of an execution. The state machine may be named by one of its versions or aliases, which are not part of it
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-alias.html>).
+fn execution_arn(state_machine: &str, name: &str) -> Option<String> {
+    let (before, machine) = machine_of(state_machine)?.split_once(":stateMachine:")?;
+    Some(format!("{before}:execution:{machine}:{name}"))
+}
+
+/// Returns the ARN without a version or an alias.
+fn machine_of(state_machine: &str) -> Option<&str> {
+    let (before, machine) = state_machine.split_once(":stateMachine:")?;
+    let name = machine.split(':').next()?;
+    state_machine.get(..before.len() + ":stateMachine:".len() + name.len())
 }
 
 /// Handles an SQS batch. The answer names the failed messages (`ReportBatchItemFailures`).
@@ -62,14 +130,23 @@ pub(crate) async fn consume(
     executions: &dyn Executions,
     visibility: &dyn Visibility,
     documents: &Documents,
+    admission: &JobAdmission,
     records: Vec<QueueRecord>,
 ) -> Value {
     let (mut failures, mut redeliveries) = (Vec::new(), Redeliveries::default());
+    let running = executions.running().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "jobs begin without a look at what runs");
+        Vec::new()
+    });
     for record in records {
-        match start(executions, documents, &record).await {
-            Ok((name, started)) => {
+        match take(executions, visibility, documents, (admission, &running), &record).await {
+            Ok(Taken::Started(name, started)) => {
                 tracing::info!(message_id = %record.message_id, execution = %name, ?started, "job taken")
             }
+            Ok(Taken::Postponed(name, seconds)) => tracing::info!(
+                message_id = %record.message_id, execution = %name, again_after_seconds = seconds,
+                "job postponed: its listing has its share of the running executions"
+            ),
             Err(reason) => {
                 let (receives, seconds) = (record.receives(), reason.again_after(record.receives()));
                 tracing::warn!(
@@ -85,11 +162,22 @@ pub(crate) async fn consume(
     json!({ "batchItemFailures": failures })
 }
 
-async fn start(
+/// What became of a message that is done with.
+#[derive(Debug)]
+enum Taken {
+    /// The execution's name, and whether it is new.
+    Started(String, Started),
+    /// The message was sent again, and comes after so many seconds.
+    Postponed(String, u32),
+}
+
+async fn take(
     executions: &dyn Executions,
+    visibility: &dyn Visibility,
     documents: &Documents,
+    (admission, running): (&JobAdmission, &[String]),
     record: &QueueRecord,
-) -> Result<(String, Started), Refused> {
+) -> Result<Taken, Refused> {
     let body: Value = serde_json::from_str(&record.body)
         .map_err(|error| Refused::Unreadable(format!("the body is not JSON: {error}")))?;
     // A message that was moved back from the dead-letter queue may refer to a stored document.
@@ -99,11 +187,42 @@ async fn start(
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.get("stringValue").and_then(Value::as_str)?)));
     let attributes = Attributes::from_iter(texts);
-    let batch = parse_with_attributes(&body, &attributes).map_err(|error| Refused::Unreadable(error.to_string()))?;
+    let mut batch =
+        parse_with_attributes(&body, &attributes).map_err(|error| Refused::Unreadable(of_input(&body, &error)))?;
+    if body.get(UNDELIVERED).is_some_and(Value::is_object) {
+        batch.retry = batch.retry.saturating_add(1);
+    }
     let name = batch.execution_name();
+    if !admission.admits(&name, running.iter().map(String::as_str), Instant::now()) {
+        let seconds = JobAdmission::wait(&record.message_id);
+        match visibility.postpone(record, seconds).await {
+            Ok(()) => return Ok(Taken::Postponed(name, seconds)),
+            // Its states wait for free calls then.
+            Err(error) => tracing::warn!(%error, execution = %name, "a job that should wait begins at once"),
+        }
+    }
     let input = documents.pack(&batch).await.map_err(of_document)?;
-    let started = executions.start(&name, &input).await.map_err(Refused::ForNow)?;
-    Ok((name, started))
+    let trace = batch.traceparent.as_deref().and_then(TraceParent::parse);
+    match executions.start(&name, &input, trace.as_ref()).await.map_err(Refused::ForNow)? {
+        Started::Over(status) => Err(Refused::Unreadable(format!(
+            "the execution {name} has ended as {status}; redrive that execution, or send the job with a higher \"retry\""
+        ))),
+        started => {
+            admission.started(&name, Instant::now());
+            Ok(Taken::Started(name, started))
+        }
+    }
+}
+
+/// Returns why a message is no job. Dead letters of two other kinds have the form of EventBridge's events.
+fn of_input(body: &Value, error: &InputError) -> String {
+    match (body.get("detail-type").and_then(Value::as_str), body.get("source").and_then(Value::as_str)) {
+        (Some(kind), _) => format!(
+            "this is an event of EventBridge ({kind}) and no job; statemachine/README.md says what to do with it"
+        ),
+        (None, Some(source)) => format!("this is an event of {source} and no job; it can be deleted"),
+        (None, None) => error.to_string(),
+    }
 }
 
 /// An invalid document stays invalid; storage errors are retryable.
@@ -115,134 +234,5 @@ fn of_document(failure: Failure) -> Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::collections::BTreeMap;
-    use std::sync::Mutex;
-
-    use stagehost_aws::Redelivery;
-
-    use crate::visibility::NoQueue;
-
-    #[derive(Default)]
-    struct Machine(Mutex<BTreeMap<String, Value>>);
-
-    #[async_trait]
-    impl Executions for Machine {
-        async fn start(&self, name: &str, input: &Value) -> Result<Started, String> {
-            match self.0.lock().unwrap().insert(name.to_owned(), input.clone()) {
-                None => Ok(Started::Now),
-                Some(_) => Ok(Started::Before),
-            }
-        }
-    }
-
-    fn record(id: &str, body: &str) -> QueueRecord {
-        serde_json::from_value(json!({
-            "messageId": id, "body": body,
-            "messageAttributes": {
-                "Traceparent": {"stringValue": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "dataType": "String"},
-                "BatchId": {"stringValue": "5", "dataType": "String"}
-            }
-        }))
-        .unwrap()
-    }
-
-    /// Documents in no bucket, for messages that need none.
-    fn nowhere() -> Documents {
-        let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
-        stagehost_aws::Clients::new(&config, stagehost_aws::AwsOptions::default()).documents()
-    }
-
-    const JOB: &str =
-        r#"{"jobId":4,"listingId":51,"assets":["51/raw/photo/vertical/2025-11-27/photo-001.jpg"],"retry":0}"#;
-
-    #[tokio::test]
-    async fn a_duplicate_delivery_starts_one_execution_and_a_malformed_message_is_reported() {
-        let machine = Machine::default();
-        let records = vec![record("a", JOB), record("b", JOB), record("c", "{oops"), record("d", "{}")];
-        let answer = consume(&machine, &NoQueue, &nowhere(), records).await;
-        assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "c"}, {"itemIdentifier": "d"}]}));
-        let started = machine.0.into_inner().unwrap();
-        assert_eq!(started.len(), 1);
-        let input = started.values().next().unwrap();
-        assert_eq!(input["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        assert_eq!(input["batchId"], 5);
-    }
-
-    /// A state machine that is throttled.
-    struct Busy;
-
-    #[async_trait]
-    impl Executions for Busy {
-        async fn start(&self, _: &str, _: &Value) -> Result<Started, String> {
-            Err("ThrottlingException".to_owned())
-        }
-    }
-
-    /// A queue that notes the requests and may refuse them.
-    #[derive(Default)]
-    struct Queue {
-        refuses: bool,
-        asked: Mutex<Vec<(String, Vec<Redelivery>)>>,
-    }
-
-    #[async_trait]
-    impl Visibility for Queue {
-        async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String> {
-            self.asked.lock().unwrap().push((queue.to_owned(), messages.to_vec()));
-            if self.refuses { Err("AccessDenied".to_owned()) } else { Ok(()) }
-        }
-    }
-
-    const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
-
-    /// A record as Lambda passes it to a function.
-    fn received(id: &str, body: &str, receives: u32) -> QueueRecord {
-        serde_json::from_value(json!({
-            "messageId": id, "receiptHandle": format!("handle of {id}"), "body": body,
-            "attributes": {"ApproximateReceiveCount": receives.to_string(), "SentTimestamp": "1767312000000"},
-            "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": QUEUE, "awsRegion": "eu-west-1"
-        }))
-        .unwrap()
-    }
-
-    fn redelivery(id: &str, after_seconds: u32) -> Redelivery {
-        Redelivery { message_id: id.into(), receipt_handle: format!("handle of {id}"), after_seconds }
-    }
-
-    #[tokio::test]
-    async fn only_failed_messages_come_back_and_unreadable_ones_sooner_than_others() {
-        let queue = Queue::default();
-        let missing = r#"{"listingId": 51, "spilled": {"sha256": "../other", "bytes": 7}}"#;
-        let records = vec![received("a", "{oops", 4), received("b", JOB, 1), received("c", missing, 1)];
-        consume(&Machine::default(), &queue, &nowhere(), records).await;
-        let asked = queue.asked.into_inner().unwrap();
-        assert_eq!(asked, [(QUEUE.to_owned(), vec![redelivery("a", 1), redelivery("c", 1)])]);
-
-        let queue = Queue::default();
-        let records = vec![received("a", "{}", 1), received("b", JOB, 1), received("c", JOB, 3)];
-        consume(&Busy, &queue, &nowhere(), records).await;
-        let asked = queue.asked.into_inner().unwrap();
-        assert_eq!(asked[0].1, [redelivery("a", 1), redelivery("b", 30), redelivery("c", 120)]);
-    }
-
-    #[tokio::test]
-    async fn a_queue_that_refuses_does_not_change_the_answer_and_gets_ten_messages_per_request() {
-        let queue = Queue { refuses: true, ..Queue::default() };
-        let records: Vec<_> = (0..23).map(|n| received(&n.to_string(), "{oops", 1)).collect();
-        let answer = consume(&Machine::default(), &queue, &nowhere(), records).await;
-        assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 23);
-        let asked = queue.asked.into_inner().unwrap();
-        assert_eq!(asked.iter().map(|(_, messages)| messages.len()).collect::<Vec<_>>(), [10, 10, 3]);
-    }
-
-    #[tokio::test]
-    async fn a_record_without_a_receipt_or_a_queue_is_only_reported() {
-        let queue = Queue::default();
-        let answer = consume(&Machine::default(), &queue, &nowhere(), vec![record("a", "{oops")]).await;
-        assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
-        assert!(queue.asked.into_inner().unwrap().is_empty());
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use stagehost_aws::{Queues, Redelivery};
 
 use crate::event::QueueRecord;
@@ -28,12 +29,26 @@ pub trait Visibility: Send + Sync + 'static {
     /// # Errors
     /// The reason in words, for the log.
     async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String>;
+
+    /// Sends a message again, so that it comes after so many seconds as if it were new. A failed receive would count, and
+    /// after a few of them the message would be a dead letter.
+    ///
+    /// # Errors
+    /// The reason in words. The message may have been sent all the same.
+    async fn postpone(&self, record: &QueueRecord, seconds: u32) -> Result<(), String>;
 }
 
 #[async_trait]
 impl Visibility for Queues {
     async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String> {
         Queues::redeliver(self, queue, messages).await.map_err(|failure| failure.message)
+    }
+
+    async fn postpone(&self, record: &QueueRecord, seconds: u32) -> Result<(), String> {
+        let queue = record.event_source_arn.as_deref().ok_or("the message names no queue")?;
+        let attributes = Value::Object(record.message_attributes.clone());
+        let sent = self.send_again(queue, &record.body, &attributes, seconds).await;
+        sent.map_err(|failure| failure.message)
     }
 }
 
@@ -44,6 +59,10 @@ pub struct NoQueue;
 impl Visibility for NoQueue {
     async fn redeliver(&self, _: &str, _: &[Redelivery]) -> Result<(), String> {
         Ok(())
+    }
+
+    async fn postpone(&self, _: &QueueRecord, _: u32) -> Result<(), String> {
+        Err("there is no queue".to_owned())
     }
 }
 

@@ -9,10 +9,10 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use stagehost_aws::Clients;
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, TraceParent};
 use stagehost_dispatch::{
-    ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, PackagedStages,
-    RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
+    ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, JobAdmission,
+    PackagedStages, RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
 };
 use stagehost_pins::{FilePins, Floor, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
@@ -94,8 +94,9 @@ impl Function {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions,
+            admission: JobAdmission::new(settings.running_executions, settings.queue_consumers),
             visibility: clients.queues(),
-            observer: telemetry.clone(),
+            observer: Arc::new(()),
             watcher,
             canaries: Some(media(CANARIES)),
             sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
@@ -103,13 +104,14 @@ impl Function {
         Ok(Self { dispatcher, telemetry })
     }
 
-    /// Handles one invocation.
+    /// Handles one invocation. On Lambda Managed Instances several overlap.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Refusal> {
         let context = &event.context;
         let deadline = calls_end_at(context.deadline, SystemTime::now());
-        self.telemetry.begin(context.xray_trace_id.as_deref());
-        let answer = self.dispatcher.handle(event.payload.get().as_bytes(), Some(deadline)).await;
-        self.telemetry.flush();
+        let invocation = self.telemetry.invocation(context.xray_trace_id.as_deref());
+        let payload = event.payload.get().as_bytes();
+        let answer = self.dispatcher.handle_observed(payload, Some(deadline), invocation.clone()).await;
+        invocation.end();
         answer.map_err(|error| {
             if error.error_type.starts_with("Host.") {
                 self.telemetry.host_error(&error.error_type);
@@ -144,7 +146,7 @@ struct NoStateMachine;
 
 #[async_trait]
 impl Executions for NoStateMachine {
-    async fn start(&self, _: &str, _: &Value) -> Result<Started, String> {
+    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<Started, String> {
         Err("no execution can be started: STATE_MACHINE_ARN is not set".to_owned())
     }
 }

@@ -38,7 +38,7 @@ fn serve() -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut stop = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
         let function = Arc::new(Function::start(settings).await?);
-        let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             // Spawned onto a worker thread, so that the calls it begins need not wake another thread.
             let answer = tokio::spawn({
                 let function = function.clone();
@@ -48,7 +48,9 @@ fn serve() -> anyhow::Result<()> {
         });
         let runtime = Runtime::new(service).layer(MapRequestLayer::new(always_json));
         tokio::select! {
-            ended = runtime.run() => ended.map_err(|error| anyhow::anyhow!("the runtime API: {error}")),
+            // One invocation after the other, or as many at a time as AWS_LAMBDA_MAX_CONCURRENCY says: Lambda Managed Instances
+            // set it.
+            ended = runtime.run_concurrent() => ended.map_err(|error| anyhow::anyhow!("the runtime API: {error}")),
             _ = stop.recv() => {
                 tracing::info!("SIGTERM: the host ends");
                 Ok(())

@@ -11,6 +11,12 @@ use stagehost_storage::Location;
 /// The default of `PINS_MAX_AGE`: how old pins may be before they are fetched again.
 const PINS_MAX_AGE: Duration = Duration::from_secs(5);
 
+/// The default of `RUNNING_EXECUTIONS`: twice the calls that the template reserves, because half of them wait for videos.
+const RUNNING_EXECUTIONS: usize = 100;
+
+/// The default of `QUEUE_CONSUMERS`, as in the template.
+const QUEUE_CONSUMERS: usize = 5;
+
 /// Memory that guests do not get, in MiB: 192 for what the host holds for all calls together, and the host's own.
 const HOST_MEMORY_MIB: u32 = 256;
 
@@ -40,6 +46,10 @@ pub struct Settings {
     pub artifacts: PathBuf,
     /// `STATE_MACHINE_ARN`; without it queue messages are refused.
     pub state_machine: Option<String>,
+    /// `RUNNING_EXECUTIONS`: how many executions of one listing may run while no other listing has any.
+    pub running_executions: usize,
+    /// `QUEUE_CONSUMERS`: how many processes take messages of the queue at the same time.
+    pub queue_consumers: usize,
     /// `ENV`: the environment's name, in metrics and in the pins of a store.
     pub environment: String,
     /// Memory for all guests together, in MiB.
@@ -88,6 +98,9 @@ impl Settings {
             text.map(|text| text.parse::<u64>().with_context(|| format!("{name} is {text:?}; expected a whole number")))
                 .transpose()
         };
+        let count = |name: &str, default: usize| -> Result<usize> {
+            Ok(number(name)?.map_or(default, |count| usize::try_from(count).unwrap_or(usize::MAX)))
+        };
         let memory = number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.unwrap_or(2048);
         let memory = u32::try_from(memory).unwrap_or(u32::MAX);
         Ok(Self {
@@ -99,6 +112,8 @@ impl Settings {
                 .map_or(PINS_MAX_AGE, |age| Duration::from_secs(u32::try_from(age).unwrap_or(u32::MAX).into())),
             artifacts: get("ARTIFACTS").map_or_else(|| package.join("stages"), PathBuf::from),
             state_machine: get("STATE_MACHINE_ARN"),
+            running_executions: count("RUNNING_EXECUTIONS", RUNNING_EXECUTIONS)?,
+            queue_consumers: count("QUEUE_CONSUMERS", QUEUE_CONSUMERS)?,
             environment: environment.unwrap_or_else(|| "unknown".to_owned()),
             guest_memory_mib: memory.saturating_sub(HOST_MEMORY_MIB).max(memory / 4).max(1),
             aws: AwsOptions::from_lookup(&lookup)?,
@@ -150,6 +165,7 @@ mod tests {
             ("PINS", "s3://"),
             ("PINS_MAX_AGE", "soon"),
             ("PINS_MIN_REVISION", "-1"),
+            ("RUNNING_EXECUTIONS", "all"),
             ("PINS_FLOOR", "/a/name"),
             ("MEDIA_BUCKET", ""),
             ("TRUSTED_KEYS", "ed25519:no"),

@@ -1,21 +1,21 @@
 //! Metrics in CloudWatch's Embedded Metric Format: log lines from which CloudWatch makes metrics.
 //!
-//! A state has one line, however many files it had: sums where sums are enough, and all values where percentiles are
-//! needed. A line has at most 100 values of a metric; larger batches have more lines. Failures are counted once per
-//! stage version, for canaries and alarms, and once per case, on lines of their own because a dimension has one value
-//! per line.
+//! A state has one line, however many files it had. CloudWatch bills every combination of a metric and its dimensions, so only
+//! two numbers are metrics: what alarms look at. The rest are fields of the same line, which Logs Insights sums up by stage, version or
+//! listing; the dashboard does.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::calls::{EndedCall, StateCalls, StateContext, milliseconds};
+use crate::calls::{StateCalls, milliseconds};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Stagehost";
 
-/// The most values of one metric in one line.
-const MAX_VALUES: usize = 100;
+/// The level of these lines. With its JSON log format Lambda drops lines below `ApplicationLogLevel`, counts a line without a level
+/// as INFO, and never drops this one (AWS Lambda Developer Guide, "Log-level filtering").
+const NEVER_DROPPED: &str = "FATAL";
 
 /// How many characters of a dimension's value are kept. CloudWatch accepts 1024.
 const MAX_DIMENSION: usize = 200;
@@ -29,117 +29,91 @@ pub struct Metric {
     pub dimensions: &'static [&'static [&'static str]],
 }
 
-const BY_VERSION: &[&str] = &["Environment", "Stage", "Version"];
-const BY_CASE: &[&str] = &["Environment", "Stage", "Case"];
+/// Failed calls of a state.
+pub const FAILURES: Metric = Metric { name: "Failures", unit: "Count", dimensions: &[&["Environment", "Stage"]] };
 
-/// All metrics of a state.
-pub const METRICS: [Metric; 8] = [
-    Metric { name: "Calls", unit: "Count", dimensions: &[BY_VERSION] },
-    Metric { name: "Failures", unit: "Count", dimensions: &[BY_VERSION, BY_CASE] },
-    Metric { name: "ColdStart", unit: "Count", dimensions: &[BY_VERSION] },
-    Metric { name: "BytesRead", unit: "Bytes", dimensions: &[BY_VERSION] },
-    Metric { name: "BytesWritten", unit: "Bytes", dimensions: &[BY_VERSION] },
-    Metric { name: "Duration", unit: "Milliseconds", dimensions: &[BY_VERSION] },
-    Metric { name: "Instantiate", unit: "Milliseconds", dimensions: &[BY_VERSION] },
-    Metric { name: "MemoryPeak", unit: "Bytes", dimensions: &[BY_VERSION] },
-];
-
-/// Errors outside any stage: counted in all, for an alarm, and by kind.
-pub const HOST_ERRORS: Metric =
-    Metric { name: "HostErrors", unit: "Count", dimensions: &[&["Environment"], &["Environment", "Error"]] };
+/// Errors outside any stage.
+pub const HOST_ERRORS: Metric = Metric { name: "HostErrors", unit: "Count", dimensions: &[&["Environment"]] };
 
 /// Returns the line for one of [`HOST_ERRORS`].
 pub(crate) fn host_error(environment: &str, error: &str, now: SystemTime) -> String {
     json!({
-        "_aws": {
-            "Timestamp": milliseconds_since_1970(now),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": HOST_ERRORS.dimensions,
-                "Metrics": [{"Name": HOST_ERRORS.name, "Unit": HOST_ERRORS.unit}]
-            }]
-        },
+        "level": NEVER_DROPPED,
+        "_aws": directive(&HOST_ERRORS, now),
         "Environment": dimension(environment), "Error": dimension(error), "HostErrors": 1
     })
     .to_string()
 }
 
-/// Returns the lines of one state; `cold` if it is the first work of this process.
-pub(crate) fn lines(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> Vec<String> {
-    let mut chunks = calls.kept.chunks(MAX_VALUES);
-    let mut values = distributions(chunks.next().unwrap_or_default());
-    values.extend([
+/// Returns the line of one state; `cold` if it is the first work of this process.
+pub(crate) fn line(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> String {
+    let context = &calls.context;
+    let durations = Spread::of(calls.kept.iter().map(|call| call.report.duration));
+    let memory = calls.kept.iter().map(|call| call.report.memory_peak).max().unwrap_or_default();
+    let instantiate = calls.kept.iter().map(|call| call.report.instantiate).max().unwrap_or_default();
+    let mut line = Map::new();
+    for (name, value) in [
+        ("level", json!(NEVER_DROPPED)),
+        ("_aws", directive(&FAILURES, now)),
+        ("Environment", json!(dimension(environment))),
+        ("Stage", json!(dimension(&context.stage))),
+        ("Version", json!(dimension(&context.version))),
         ("Calls", json!(calls.count)),
         ("Failures", json!(calls.failures.values().sum::<u64>())),
+        ("Cases", json!(calls.failures)),
         ("ColdStart", json!(u8::from(cold))),
+        ("DurationSum", json!(milliseconds(durations.sum))),
+        ("DurationP50", json!(milliseconds(durations.p50))),
+        ("DurationP95", json!(milliseconds(durations.p95))),
+        ("DurationMax", json!(milliseconds(durations.max))),
+        ("InstantiateMax", json!(milliseconds(instantiate))),
+        ("MemoryPeak", json!(memory)),
         ("BytesRead", json!(calls.bytes_read)),
         ("BytesWritten", json!(calls.bytes_written)),
-    ]);
-    let line =
-        |dimensions, case: Option<&str>, values| line(environment, &calls.context, dimensions, case, values, now);
-    let mut lines = vec![line(BY_VERSION, None, values)];
-    lines.extend(chunks.map(|chunk| line(BY_VERSION, None, distributions(chunk))));
-    for (case, count) in &calls.failures {
-        lines.push(line(BY_CASE, Some(case), vec![("Failures", json!(count))]));
-    }
-    lines
-}
-
-/// Returns the metrics whose values are all published.
-fn distributions(calls: &[EndedCall]) -> Vec<(&'static str, Value)> {
-    let all = |value: fn(&EndedCall) -> Value| Value::Array(calls.iter().map(value).collect());
-    vec![
-        ("Duration", all(|call| json!(milliseconds(call.report.duration)))),
-        ("Instantiate", all(|call| json!(milliseconds(call.report.instantiate)))),
-        ("MemoryPeak", all(|call| json!(call.report.memory_peak))),
-    ]
-}
-
-fn line(
-    environment: &str,
-    context: &StateContext,
-    dimensions: &[&str],
-    case: Option<&str>,
-    values: Vec<(&'static str, Value)>,
-    now: SystemTime,
-) -> String {
-    let metrics: Vec<Value> = METRICS
-        .iter()
-        .filter(|metric| values.iter().any(|(name, _)| *name == metric.name))
-        .map(|metric| json!({"Name": metric.name, "Unit": metric.unit}))
-        .collect();
-    let mut line = Map::new();
-    line.insert(
-        "_aws".into(),
-        json!({
-            "Timestamp": milliseconds_since_1970(now),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}]
-        }),
-    );
-    for (name, value) in
-        [("Environment", Some(environment)), ("Stage", Some(&*context.stage)), ("Version", Some(&*context.version))]
-            .into_iter()
-            .chain([("Case", case)])
-    {
-        if let Some(value) = value {
-            line.insert(name.into(), Value::String(dimension(value)));
-        }
-    }
-    line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    // These are not metrics: Logs Insights finds the batch behind a number by them.
-    for (name, value) in [
-        ("state", Some(&context.state)),
-        ("listing", Some(&context.listing)),
-        ("batch", context.batch.as_ref()),
-        ("job", context.job.as_ref()),
-        ("execution", Some(&context.execution)),
-        ("digest", Some(&context.digest)),
+        ("state", json!(context.state)),
+        ("listing", json!(context.listing)),
+        ("execution", json!(context.execution)),
+        ("digest", json!(context.digest)),
     ] {
+        line.insert(name.into(), value);
+    }
+    for (name, value) in [("batch", &context.batch), ("job", &context.job)] {
         if let Some(value) = value {
-            line.insert(name.into(), Value::String(value.clone()));
+            line.insert(name.into(), json!(value));
         }
     }
     Value::Object(line).to_string()
+}
+
+/// Returns what tells CloudWatch which field of a line is a metric.
+fn directive(metric: &Metric, now: SystemTime) -> Value {
+    json!({
+        "Timestamp": milliseconds_since_1970(now),
+        "CloudWatchMetrics": [{
+            "Namespace": NAMESPACE,
+            "Dimensions": metric.dimensions,
+            "Metrics": [{"Name": metric.name, "Unit": metric.unit}]
+        }]
+    })
+}
+
+/// How the durations of a state's calls are spread, of those that are kept.
+struct Spread {
+    sum: Duration,
+    p50: Duration,
+    p95: Duration,
+    max: Duration,
+}
+
+impl Spread {
+    fn of(durations: impl Iterator<Item = Duration>) -> Self {
+        let mut all: Vec<Duration> = durations.collect();
+        all.sort_unstable();
+        // The nearest rank: of one hundred calls, the fiftieth and the ninety-fifth.
+        let rank =
+            |percent: usize| all.get((all.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or_default();
+        Self { sum: all.iter().sum(), p50: rank(50), p95: rank(95), max: rank(100) }
+    }
 }
 
 fn milliseconds_since_1970(time: SystemTime) -> u64 {

@@ -20,9 +20,9 @@ mod telemetry;
 mod trace;
 mod xray;
 
-pub use emf::{HOST_ERRORS, METRICS, Metric, NAMESPACE};
+pub use emf::{FAILURES, HOST_ERRORS, Metric, NAMESPACE};
 pub use logging::{LogLevel, LoggingError, init_logging, subscriber};
-pub use telemetry::{Telemetry, stdout};
+pub use telemetry::{InvocationTelemetry, Telemetry, stdout};
 pub use xray::{DaemonError, XRay};
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! X-Ray's segment documents: a segment for a state, with a subsegment for each file.
+//! X-Ray's segment documents: a subsegment for a state, with a subsegment for each file in it.
 //!
 //! A document is sent in one datagram, which limits its size. If a segment is too large for that, its subsegments are
 //! sent as documents of their own, which X-Ray joins by their ids.
@@ -37,10 +37,8 @@ pub(crate) fn documents(
     segment.insert("trace_id".into(), json!(trace.id));
     if let Some(parent) = &trace.parent {
         segment.insert("parent_id".into(), json!(parent));
-        if trace.of_lambda {
-            // The function has a segment in this trace, so the state is a subsegment of it.
-            segment.insert("type".into(), json!("subsegment"));
-        }
+        // What the SDKs send to the daemon beside a function: it writes the function's own segment by itself.
+        segment.insert("type".into(), json!("subsegment"));
     }
     for (flag, set) in [("fault", is(true)), ("error", is(false))] {
         if set {

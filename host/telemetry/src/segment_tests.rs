@@ -28,7 +28,8 @@ fn a_state_is_a_segment_of_the_batchs_trace_and_its_files_are_in_it() {
     assert_eq!(segment["parent_id"], "b7ad6b7169203331");
     assert_eq!(segment["start_time"], 1_764_000_000.25);
     assert_eq!(segment["end_time"], 1_764_000_000.354);
-    assert!(segment.get("type").is_none() && segment.get("error").is_none() && segment.get("fault").is_none());
+    assert_eq!(segment["type"], "subsegment");
+    assert!(segment.get("error").is_none() && segment.get("fault").is_none());
     assert_eq!(
         segment["annotations"],
         json!({"listing": "51", "state": "GenerateThumbnails", "stage": "thumbnails", "version": "0.1.0"})

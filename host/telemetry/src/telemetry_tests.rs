@@ -16,19 +16,19 @@ const LAMBDA: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42
 
 type Lines = Arc<Mutex<Vec<Value>>>;
 
-fn telemetry() -> (Telemetry, Lines) {
+fn telemetry() -> (Arc<Telemetry>, Lines) {
     let lines = Lines::default();
     let sink = lines.clone();
     let telemetry =
         Telemetry::new("staging", move |line: &str| sink.lock().unwrap().push(serde_json::from_str(line).unwrap()));
-    (telemetry, lines)
+    (Arc::new(telemetry), lines)
 }
 
-fn traced() -> (Telemetry, UdpSocket) {
+fn traced() -> (Arc<Telemetry>, UdpSocket) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let xray = XRay::to(&socket.local_addr().unwrap().to_string()).unwrap();
-    (telemetry().0.with_xray(Some(xray)), socket)
+    (Arc::new(Telemetry::new("staging", |_: &str| {}).with_xray(Some(xray))), socket)
 }
 
 fn received(socket: &UdpSocket) -> Option<Value> {
@@ -38,9 +38,9 @@ fn received(socket: &UdpSocket) -> Option<Value> {
     Some(serde_json::from_str(text.split_once('\n').unwrap().1).unwrap())
 }
 
-fn ended(telemetry: &Telemetry, scope: &CallScope, failure: Option<&Failure>) {
+fn ended(invocation: &InvocationTelemetry, scope: &CallScope, failure: Option<&Failure>) {
     let (state, report) = (scope.state.as_str(), &report(0, 100));
-    telemetry.on(AssetEvent::Ended { state, scope, key: Some("51/raw/a.jpg"), failure, report });
+    invocation.on(AssetEvent::Ended { state, scope, key: Some("51/raw/a.jpg"), failure, report });
 }
 
 fn of_state(state: &str) -> CallScope {
@@ -56,36 +56,56 @@ fn with_traceparent(traceparent: Option<&str>) -> CallScope {
 #[test]
 fn metrics_are_written_once_and_not_before_the_invocation_ends() {
     let (telemetry, lines) = telemetry();
-    telemetry.begin(None);
-    ended(&telemetry, &scope(), None);
-    ended(&telemetry, &scope(), Some(&Failure::new(Case::Corrupt, "cut off")));
+    let invocation = telemetry.invocation(None);
+    ended(&invocation, &scope(), None);
+    ended(&invocation, &scope(), Some(&Failure::new(Case::Corrupt, "cut off")));
     assert!(lines.lock().unwrap().is_empty());
-    telemetry.flush();
-    assert_eq!(lines.lock().unwrap().len(), 2);
+    invocation.end();
+    assert_eq!(lines.lock().unwrap().len(), 1);
     assert_eq!(lines.lock().unwrap()[0]["Calls"], 2);
-    telemetry.flush();
-    assert_eq!(lines.lock().unwrap().len(), 2);
+    drop(invocation);
+    assert_eq!(lines.lock().unwrap().len(), 1);
 }
 
 #[test]
 fn each_state_has_a_line_of_its_own() {
     let (telemetry, lines) = telemetry();
+    let invocation = telemetry.invocation(None);
     for state in ["CreateZipBundle", "GenerateThumbnails", "CreateZipBundle"] {
-        ended(&telemetry, &of_state(state), None);
+        ended(&invocation, &of_state(state), None);
     }
-    telemetry.flush();
+    invocation.end();
     let lines = lines.lock().unwrap();
     let calls: Vec<_> = lines.iter().map(|line| (line["state"].as_str().unwrap(), &line["Calls"])).collect();
     assert_eq!(calls, [("CreateZipBundle", &Value::from(2)), ("GenerateThumbnails", &Value::from(1))]);
 }
 
 #[test]
+fn invocations_that_overlap_are_told_apart() {
+    let (telemetry, lines) = telemetry();
+    let invocations: Vec<_> = (0..32).map(|_| telemetry.invocation(None)).collect();
+    for (n, invocation) in invocations.iter().enumerate() {
+        let execution = format!("arn:{n}");
+        for _ in 0..=n {
+            ended(invocation, &CallScope { execution: execution.clone(), ..scope() }, None);
+        }
+    }
+    invocations[7].end();
+    assert_eq!(lines.lock().unwrap().len(), 1, "one ends while the others go on");
+    drop(invocations);
+    let lines = lines.lock().unwrap();
+    let mut calls: Vec<_> = lines.iter().map(|line| (&line["execution"], line["Calls"].as_u64().unwrap())).collect();
+    calls.sort_by_key(|(_, calls)| *calls);
+    let expected: Vec<Value> = (0..32).map(|n| format!("arn:{n}").into()).collect();
+    assert_eq!(calls, expected.iter().zip(1..).collect::<Vec<_>>());
+    assert_eq!(lines.iter().filter(|line| line["ColdStart"] == 1).count(), 1);
+}
+
+#[test]
 fn only_the_first_state_of_a_process_is_a_cold_start() {
     let (telemetry, lines) = telemetry();
     for _ in 0..3 {
-        telemetry.begin(None);
-        ended(&telemetry, &scope(), None);
-        telemetry.flush();
+        ended(&telemetry.invocation(None), &scope(), None);
     }
     let cold: Vec<_> = lines.lock().unwrap().iter().map(|line| line["ColdStart"].as_u64().unwrap()).collect();
     assert_eq!(cold, [1, 0, 0]);
@@ -94,57 +114,63 @@ fn only_the_first_state_of_a_process_is_a_cold_start() {
 #[test]
 fn after_an_invocation_without_a_state_the_process_is_warm() {
     let (telemetry, lines) = telemetry();
-    telemetry.begin(None);
-    telemetry.flush();
-    ended(&telemetry, &scope(), None);
-    telemetry.flush();
+    telemetry.invocation(None).end();
+    ended(&telemetry.invocation(None), &scope(), None);
     assert_eq!(lines.lock().unwrap()[0]["ColdStart"], 0);
 }
 
 #[test]
-fn the_calls_of_an_invocation_that_was_cut_short_are_written_by_the_next_one() {
+fn the_calls_of_an_invocation_that_was_cut_short_are_written_all_the_same() {
     let (telemetry, lines) = telemetry();
-    telemetry.begin(None);
-    ended(&telemetry, &scope(), None);
-    telemetry.begin(None);
+    let invocation = telemetry.invocation(None);
+    ended(&invocation, &scope(), None);
+    drop(invocation);
     assert_eq!(lines.lock().unwrap().len(), 1);
 }
 
 #[test]
-fn the_memory_of_a_host_that_never_flushes_is_bounded() {
+fn the_memory_of_an_invocation_that_never_ends_is_bounded() {
     let (telemetry, _) = telemetry();
+    let invocation = telemetry.invocation(None);
     for n in 0..200 {
         for _ in 0..20 {
-            ended(&telemetry, &of_state(&format!("State{n}")), None);
+            ended(&invocation, &of_state(&format!("State{n}")), None);
         }
     }
     for _ in 0..5000 {
-        ended(&telemetry, &of_state("State0"), None);
+        ended(&invocation, &of_state("State0"), None);
     }
-    let invocation = telemetry.current();
-    assert_eq!(invocation.states.len(), MAX_STATES);
-    assert_eq!(invocation.states[0].count, 5020);
-    assert!(invocation.states[0].kept.len() <= 1000);
+    let states = invocation.states();
+    assert_eq!(states.len(), MAX_STATES);
+    assert_eq!(states[0].count, 5020);
+    assert!(states[0].kept.len() <= 1000);
 }
 
 #[test]
 fn the_batchs_trace_precedes_lambdas() {
     let (telemetry, socket) = traced();
-    telemetry.begin(Some(LAMBDA));
-    ended(&telemetry, &scope(), None);
-    telemetry.flush();
+    ended(&telemetry.invocation(Some(LAMBDA)), &scope(), None);
     let segment = received(&socket).unwrap();
     assert_eq!(segment["trace_id"], "1-0af76519-16cd43dd8448eb211c80319c");
+    assert_eq!(segment["parent_id"], "b7ad6b7169203331");
     assert_eq!(segment["metadata"]["stagehost"]["lambdaTrace"], LAMBDA);
+}
+
+#[test]
+fn where_lambda_is_in_the_batchs_trace_a_state_is_a_part_of_the_function() {
+    let (telemetry, socket) = traced();
+    let same = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=53995c3f42cd8ad8;Sampled=1";
+    ended(&telemetry.invocation(Some(same)), &scope(), None);
+    let segment = received(&socket).unwrap();
+    assert_eq!(segment["trace_id"], "1-0af76519-16cd43dd8448eb211c80319c");
+    assert_eq!((&segment["parent_id"], &segment["type"]), (&"53995c3f42cd8ad8".into(), &"subsegment".into()));
 }
 
 #[test]
 fn without_a_valid_traceparent_lambdas_trace_is_used() {
     for traceparent in [None, Some("nonsense")] {
         let (telemetry, socket) = traced();
-        telemetry.begin(Some(LAMBDA));
-        ended(&telemetry, &with_traceparent(traceparent), None);
-        telemetry.flush();
+        ended(&telemetry.invocation(Some(LAMBDA)), &with_traceparent(traceparent), None);
         assert_eq!(received(&socket).unwrap()["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
     }
 }
@@ -155,9 +181,7 @@ fn a_trace_that_is_not_sampled_is_not_sent() {
     let lambda = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
     for (traceparent, lambda) in [(Some(unsampled), LAMBDA), (None, lambda), (None, "")] {
         let (telemetry, socket) = traced();
-        telemetry.begin(Some(lambda));
-        ended(&telemetry, &with_traceparent(traceparent), None);
-        telemetry.flush();
+        ended(&telemetry.invocation(Some(lambda)), &with_traceparent(traceparent), None);
         assert_eq!(received(&socket), None, "{traceparent:?} {lambda}");
     }
 }
@@ -165,8 +189,7 @@ fn a_trace_that_is_not_sampled_is_not_sent() {
 #[test]
 fn no_line_contains_the_task_token() {
     let (telemetry, lines) = telemetry();
-    ended(&telemetry, &scope(), None);
-    telemetry.flush();
+    ended(&telemetry.invocation(None), &scope(), None);
     let token = scope().task_token.unwrap();
     assert!(lines.lock().unwrap().iter().all(|line| !line.to_string().contains(&token)));
 }

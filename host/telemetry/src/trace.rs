@@ -1,5 +1,7 @@
 //! The trace that a call belongs to: the backend's, by the batch's `traceparent`, or else Lambda's own.
 
+use stagehost_batch::TraceParent;
+
 /// The trace and the parent of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TraceContext {
@@ -9,29 +11,14 @@ pub(crate) struct TraceContext {
     pub(crate) parent: Option<String>,
     /// Whether the trace is recorded.
     pub(crate) sampled: bool,
-    /// Whether it is Lambda's own trace, in which the function has a segment.
-    pub(crate) of_lambda: bool,
 }
 
 impl TraceContext {
     /// Reads a `traceparent` by W3C's Trace Context; `None` if it is invalid. Later versions may have more fields at
     /// the end.
     pub(crate) fn from_traceparent(text: &str) -> Option<Self> {
-        let mut fields = text.trim().split('-');
-        let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let known = is_hex(version, 2) && version != "ff" && (version != "00" || fields.next().is_none());
-        let ids = is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2);
-        if !(known && ids) {
-            return None;
-        }
-        let flags = u8::from_str_radix(flags, 16).ok()?;
-        let (epoch, rest) = trace.split_at(8);
-        Some(Self {
-            id: format!("1-{epoch}-{rest}"),
-            parent: Some(span.to_owned()),
-            sampled: flags & 1 == 1,
-            of_lambda: false,
-        })
+        let parent = TraceParent::parse(text)?;
+        Some(Self { id: parent.xray_id(), parent: Some(parent.span), sampled: parent.sampled })
     }
 
     /// Reads Lambda's trace header, `Root=1-…;Parent=…;Sampled=1`; `None` if it is invalid.
@@ -49,7 +36,6 @@ impl TraceContext {
             id: id.to_owned(),
             parent: field("Parent").filter(|parent| is_id(parent, 16)).map(str::to_owned),
             sampled: field("Sampled") == Some("1"),
-            of_lambda: true,
         })
     }
 }
@@ -75,7 +61,7 @@ mod tests {
         let trace = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
         assert_eq!(trace.id, "1-4bf92f35-77b34da6a3ce929d0e0e4736");
         assert_eq!(trace.parent.as_deref(), Some("00f067aa0ba902b7"));
-        assert!(trace.sampled && !trace.of_lambda);
+        assert!(trace.sampled);
     }
 
     #[test]
@@ -116,7 +102,6 @@ mod tests {
                 id: "1-5759e988-bd862e3fe1be46a994272793".into(),
                 parent: Some("53995c3f42cd8ad8".into()),
                 sampled: true,
-                of_lambda: true
             }
         );
         assert!(!TraceContext::from_lambda("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0").unwrap().sampled);

@@ -7,6 +7,7 @@ ministack does not keep every property. These are read from the template instead
 | `AWS::S3::Bucket` | `BucketEncryption`, `LifecycleConfiguration`, `LoggingConfiguration` |
 | `AWS::Lambda::Function` | `KmsKeyArn`, `ReservedConcurrentExecutions`, `DeadLetterConfig` |
 | `AWS::StepFunctions::StateMachine` | `LoggingConfiguration`, `TracingConfiguration` |
+| `AWS::StepFunctions::StateMachineVersion`, `…Alias` | all: CloudFormation has no such resources there |
 | `AWS::MediaConvert::*` | all: there is no such resource |
 """
 
@@ -28,7 +29,8 @@ def arn(service, resource):
 def everything_of_the_template_is_there(desk):
     resources = desk.aws.stacks.describe_stack_resources(StackName=STACK)["StackResources"]
     made = {resource["LogicalResourceId"] for resource in resources if resource["ResourceStatus"] == "CREATE_COMPLETE"}
-    equal(made, set(desk.aws.template["Resources"]), "resources of the stack")
+    # No copies of the bucket are configured.
+    equal(made, set(desk.aws.template["Resources"]) - {"CopiesRole"}, "resources of the stack")
     equal(set(desk.aws.outputs), set(desk.aws.template["Outputs"]), "outputs of the stack")
     videos = desk.aws.outputs["MediaConvertQueueArn"]
     equal(videos, arn("mediaconvert", "queues/toq-media-queue-staging"), "the queue for videos")
@@ -45,6 +47,11 @@ def the_key_turns_yearly_and_is_used_by_four_roles(desk):
     people = ("backend", "lambda", "stepfunctions", "mediaconvert")
     roles = [arn("iam", f"role/toq-media-processing-{who}-staging") for who in people]
     equal(use["Condition"]["ArnEquals"]["aws:PrincipalArn"], roles, "who may use it")
+    by_service = {s["Principal"]["Service"]: s for s in policy["Statement"] if "Service" in s["Principal"]}
+    equal(set(by_service["events.amazonaws.com"]["Action"]), {"kms:Decrypt", "kms:GenerateDataKey"}, "EventBridge's use of it")
+    equal(by_service["events.amazonaws.com"].get("Condition"), None, "a condition on it, with which EventBridge would be refused")
+    administration = next(statement for statement in policy["Statement"] if statement["Sid"] == "Administer")
+    holds({"kms:ListGrants", "kms:RevokeGrant"} <= set(administration["Action"]), "grants can be seen and taken back")
 
 
 def buckets_are_private_and_versioned_and_speak_tls_only(desk):
@@ -82,11 +89,11 @@ def the_function_is_the_package_and_consumes_the_queue(desk):
     equal((seen["Runtime"], seen["Handler"], seen["MemorySize"], seen["Timeout"], seen["TracingConfig"]["Mode"]),
           ("provided.al2023", "bootstrap", 3008, 900, "Active"), "the function")
     equal((seen["Role"], seen["LoggingConfig"]),
-          (arn("iam", "role/toq-media-processing-lambda-staging"), {"LogFormat": "JSON", "LogGroup": f"/aws/lambda/{name}"}),
-          "its role and log")
+          (arn("iam", "role/toq-media-processing-lambda-staging"),
+           {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "LogGroup": f"/aws/lambda/{name}"}), "its role and log")
     expected = {
         "ENV": "staging", "MEDIA_BUCKET": MEDIA, "TRACE_HEADER_KEY": "traceparent", "CALLBACK_URL": desk.backend.url,
-        "CALLBACK_SECRET_ARN": aws.secret, "STATE_MACHINE_ARN": desk.machine, "MEDIA_KMS_KEY_ID": aws.outputs["KeyArn"],
+        "CALLBACK_SECRET_ARN": aws.secret, "STATE_MACHINE_ARN": desk.machine + ":live", "MEDIA_KMS_KEY_ID": aws.outputs["KeyArn"],
         "MEDIACONVERT_QUEUE": aws.outputs["MediaConvertQueueArn"],
         "MEDIACONVERT_JOB_TEMPLATE": "toq-media-video-preset-staging",
         "MEDIACONVERT_ROLE": arn("iam", "role/toq-media-processing-mediaconvert-staging"),
@@ -96,10 +103,30 @@ def the_function_is_the_package_and_consumes_the_queue(desk):
     mapping, = aws.functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     equal((mapping["EventSourceArn"], mapping["FunctionResponseTypes"], mapping["State"]),
           (arn("sqs", "listing-media-processing-staging"), ["ReportBatchItemFailures"], "Enabled"), "what feeds it")
-    callers = json.loads(aws.functions.get_policy(FunctionName=name)["Policy"])["Statement"]
-    rules = {arn("events", f"rule/toq-media-mediaconvert-{what}-staging") for what in ("status", "progress")}
+    callers = json.loads(aws.functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
+    rules = {arn("events", f"rule/toq-media-mediaconvert-{what}-staging") for what in ("status", "cancel", "progress")}
     equal({list(s["Condition"].values())[0]["AWS:SourceArn"] for s in callers}, rules, "rules that may call it")
     equal({s["Principal"]["Service"] for s in callers}, {"events.amazonaws.com"}, "who may call it")
+
+
+def messages_and_events_go_to_the_alias_and_the_state_machine_calls_a_version(desk):
+    aws, name = desk.aws, "listing-media-processing-host-staging"
+    alias = aws.functions.get_alias(FunctionName=name, Name="live")
+    equal((alias["FunctionVersion"], aws.outputs["HostVersion"]), ("1", "1"), "the version behind the alias")
+    mapping, = aws.functions.list_event_source_mappings(EventSourceArn=arn("sqs", "listing-media-processing-staging"))[
+        "EventSourceMappings"]
+    equal(mapping["FunctionArn"], alias["AliasArn"], "what the queue feeds")
+    definition = aws.states.describe_state_machine(stateMachineArn=desk.machine)["definition"]
+    holds(f"function:{name}:1" in definition and f"function:{name}\"" not in definition, "tasks call the version")
+
+
+def the_sweep_calls_the_host_every_five_minutes(desk):
+    schedule = desk.aws.schedules.get_schedule(Name="listing-media-sweep-staging")
+    target = schedule["Target"]
+    alias = arn("lambda", "function:listing-media-processing-host-staging:live")
+    equal((schedule["ScheduleExpression"], schedule["State"], target["Arn"], json.loads(target["Input"])),
+          ("rate(5 minutes)", "ENABLED", alias, {"source": "stagehost.sweep"}), "the schedule")
+    equal(target["RoleArn"], arn("iam", "role/toq-media-processing-scheduler-staging"), "its role")
 
 
 def the_state_machine_is_the_repositorys(desk):
@@ -108,7 +135,7 @@ def the_state_machine_is_the_repositorys(desk):
           ("listing-media-processing-sm-staging", "STANDARD", arn("iam", "role/toq-media-processing-stepfunctions-staging")),
           "the state machine")
     text = desk.aws.definition.read_text().replace("${DeadLetterQueueUrl}", desk.dead_queue)
-    function = arn("lambda", "function:listing-media-processing-host-staging")
+    function = arn("lambda", "function:listing-media-processing-host-staging:1")
     equal(json.loads(seen["definition"]), json.loads(text.replace("${HostFunctionArn}", function)), "the definition")
     holds("${" not in seen["definition"], "no placeholder is left")
 
@@ -134,7 +161,17 @@ def alarms_ring_at_the_topic(desk):
         "host-errors-media-processing-staging": ("Stagehost", "HostErrors", "Environment", "staging", 0),
     }
     seen = {alarm["AlarmName"]: alarm for alarm in desk.aws.alarms.describe_alarms()["MetricAlarms"]}
+    undelivered = seen.pop("listing-media-events-undelivered-staging")
     equal(set(seen), set(expected), "alarms")
+    watched = {
+        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]: metric["Id"]
+        for metric in undelivered["Metrics"] if "MetricStat" in metric
+    }
+    equal(set(watched), {rule["Name"] for rule in desk.aws.events.list_rules()["Rules"]} | {"default"},
+          "rules and schedules whose failed deliveries ring")
+    summed = next(metric["Expression"] for metric in undelivered["Metrics"] if "Expression" in metric)
+    holds(all(f"FILL({id}, 0)" in summed for id in watched.values()), f"what {summed} sums")
+    equal(undelivered["AlarmActions"], [topic], "where that alarm rings")
     for name, (space, metric, dimension, value, threshold) in expected.items():
         alarm = seen[name]
         equal((alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Threshold"]),
@@ -146,10 +183,11 @@ def alarms_ring_at_the_topic(desk):
 
 
 def rules_bring_events_where_they_belong(desk):
-    host, topic = arn("lambda", "function:listing-media-processing-host-staging"), desk.aws.outputs["AlertTopicArn"]
+    host, topic = arn("lambda", "function:listing-media-processing-host-staging:live"), desk.aws.outputs["AlertTopicArn"]
     dead = arn("sqs", "listing-media-processing-dlq-staging")
     expected = {
         "toq-media-mediaconvert-status-staging": {host, topic}, "toq-media-mediaconvert-progress-staging": {host},
+        "toq-media-mediaconvert-cancel-staging": {host},
         "listing-media-executions-unreported-staging": {dead},
     }
     rules = {rule["Name"]: rule for rule in desk.aws.events.list_rules()["Rules"]}
@@ -167,16 +205,24 @@ def rules_bring_events_where_they_belong(desk):
 
         return {name for name, rule in rules.items() if matches(rule)}
 
-    status, progress, unreported = expected
+    letters = {
+        name: {t.get("DeadLetterConfig", {}).get("Arn") for t in desk.aws.events.list_targets_by_rule(Rule=name)["Targets"]}
+        for name in expected if "mediaconvert" in name
+    }
+    status, progress, cancel, unreported = expected
+    equal(letters, {status: {dead}, cancel: {dead}, progress: {None}}, "a late heartbeat is no dead letter")
+    policy = json.loads(desk.aws.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    publish = next(s for s in policy["Statement"] if s.get("Principal") == {"Service": "events.amazonaws.com"})
+    equal(publish.get("Condition"), None, "a condition on EventBridge, with which it would be refused")
     videos = desk.aws.outputs["MediaConvertQueueArn"]
-    for state, rule in {"COMPLETE": status, "ERROR": status, "STATUS_UPDATE": progress, "CANCELED": progress}.items():
+    for state, rule in {"COMPLETE": status, "ERROR": status, "STATUS_UPDATE": progress, "CANCELED": cancel}.items():
         job, detail = ("aws.mediaconvert", "MediaConvert Job State Change"), {"status": state, "queue": videos}
         equal(matching(*job, detail), {rule}, f"rules for {state}")
         equal(matching(*job, {**detail, "queue": videos + "-of-somebody-else"}), set(), f"rules for another's {state}")
     kind = "Step Functions Execution Status Change"
     for ended, rules_of_it in {
         ("ABORTED", None): {unreported}, ("TIMED_OUT", None): {unreported},
-        ("FAILED", "States.DataLimitExceeded"): {unreported},
+        ("FAILED", "States.DataLimitExceeded"): {unreported}, ("FAILED", None): {unreported},
         ("FAILED", "Batch.ProcessingFailed"): set(), ("FAILED", "Batch.ValidationFailed"): set(), ("SUCCEEDED", None): set(),
     }.items():
         detail = {"stateMachineArn": desk.machine, "status": ended[0], "error": ended[1]}
@@ -187,26 +233,31 @@ def roles_may_do_their_work_and_no_more(desk):
     media, jobs = f"arn:aws:s3:::{MEDIA}", arn("sqs", "listing-media-processing-staging")
     dead = arn("sqs", "listing-media-processing-dlq-staging")
     executions = desk.machine.replace(":stateMachine:", ":execution:") + ":any"
+    live = desk.machine + ":live"
     key, function = desk.aws.outputs["KeyArn"], arn("lambda", "function:listing-media-processing-host-staging")
     videos, secret = desk.aws.outputs["MediaConvertQueueArn"], desk.aws.secret
     may = {
         "backend": {
             f"{media}/51/raw/photo.jpg": "s3:GetObject s3:PutObject s3:DeleteObject",
             jobs: "sqs:SendMessage sqs:GetQueueAttributes", key: "kms:Encrypt kms:Decrypt kms:GenerateDataKey",
-            desk.machine: "states:StartExecution", executions: "states:DescribeExecution",
+            desk.machine: "states:StartExecution", live: "states:StartExecution", executions: "states:DescribeExecution",
         },
         "lambda": {
             f"{media}/51/raw/photo.jpg": "s3:GetObject s3:PutObject s3:PutObjectTagging",
             f"{media}/pipeline/tickets/1.json": "s3:DeleteObject",
-            jobs: "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", dead: "sqs:SendMessage",
+            jobs: "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:SendMessage", dead: "sqs:SendMessage",
             key: "kms:Decrypt kms:GenerateDataKey", secret: "secretsmanager:GetSecretValue",
-            desk.machine: "states:StartExecution states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat",
-            videos: "mediaconvert:CreateJob", arn("mediaconvert", "jobs/1"): "mediaconvert:GetJob",
+            desk.machine: "states:StartExecution states:ListExecutions states:SendTaskSuccess states:SendTaskFailure "
+                          "states:SendTaskHeartbeat",
+            live: "states:StartExecution", executions: "states:DescribeExecution",
+            videos: "mediaconvert:CreateJob mediaconvert:ListJobs",
+            arn("mediaconvert", "jobs/1"): "mediaconvert:GetJob mediaconvert:CancelJob",
             "*": "xray:PutTraceSegments xray:PutTelemetryRecords",
         },
         "stepfunctions": {
-            function: "lambda:InvokeFunction", dead: "sqs:SendMessage", key: "kms:Decrypt kms:GenerateDataKey",
-            videos: "mediaconvert:CreateJob",
+            function: "lambda:InvokeFunction", function + ":1": "lambda:InvokeFunction", dead: "sqs:SendMessage",
+            key: "kms:Decrypt kms:GenerateDataKey", videos: "mediaconvert:CreateJob",
+            arn("iam", "role/toq-media-processing-mediaconvert-staging"): "iam:PassRole",
             "*": "logs:CreateLogDelivery xray:PutTraceSegments",
         },
         "mediaconvert": {
@@ -214,6 +265,7 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/51/processed/video/vertical/a.mp4": "s3:PutObject",
             key: "kms:Decrypt kms:GenerateDataKey",
         },
+        "scheduler": {function + ":live": "lambda:InvokeFunction"},
     }
     may_not = {
         "backend": {
@@ -224,7 +276,7 @@ def roles_may_do_their_work_and_no_more(desk):
         "lambda": {
             f"{media}/51/raw/photo.jpg": "s3:DeleteObject", f"arn:aws:s3:::{LOGS}/media/1": "s3:GetObject",
             dead: "sqs:ReceiveMessage",
-            desk.machine: "states:UpdateStateMachine", secret + "x": "secretsmanager:GetSecretValue",
+            desk.machine: "states:UpdateStateMachine", executions: "states:StopExecution", secret + "x": "secretsmanager:GetSecretValue",
             arn("iam", "role/administrator"): "iam:PassRole", key: "kms:PutKeyPolicy",
         },
         "stepfunctions": {
@@ -234,6 +286,7 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/51/raw/photo/vertical/a.jpg": "s3:GetObject",
             f"{media}/51/raw/video/vertical/a.mp4": "s3:PutObject s3:DeleteObject",
         },
+        "scheduler": {function: "lambda:InvokeFunction", desk.machine: "states:StartExecution"},
     }
     never = {
         "backend": {f"{media}/pipeline/pins/current.json": "s3:GetObject s3:PutObject s3:DeleteObject"},
@@ -241,9 +294,12 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/pipeline/pins/current.json": "s3:PutObject s3:DeleteObject",
             f"{media}/pipeline/registry/validate": "s3:PutObject s3:DeleteObject",
         },
-        "stepfunctions": {}, "mediaconvert": {},
+        "stepfunctions": {}, "mediaconvert": {}, "scheduler": {},
     }
-    trusted = {"backend": "ec2", "lambda": "lambda", "stepfunctions": "states", "mediaconvert": "mediaconvert"}
+    trusted = {
+        "backend": "ec2", "lambda": "lambda", "stepfunctions": "states", "mediaconvert": "mediaconvert",
+        "scheduler": "scheduler",
+    }
     for who, service in trusted.items():
         name = f"toq-media-processing-{who}-staging"
         statements = desk.aws.iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
@@ -276,16 +332,32 @@ def what_ministack_does_not_keep_is_in_the_template(desk):
     equal((glacier["Status"], glacier["TagFilters"], glacier["Transitions"]),
           ("Enabled", [{"Key": "lifecycle", "Value": "raw"}], [{"StorageClass": "GLACIER", "TransitionInDays": 180}]),
           "what becomes of uploads")
+    equal(media["LifecycleConfiguration"]["TransitionDefaultMinimumObjectSize"], "varies_by_storage_class",
+          "which uploads are too small for that")
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules.values() if "Prefix" in rule}
+    equal({what: expiring.get(f"pipeline/{what}/") for what in ("tickets", "jobs", "submitted", "documents", "records")},
+          {"tickets": 14, "jobs": 14, "submitted": 30, "documents": 30, "records": 70}, "what expires, after how many days")
+    equal(rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"], {"DaysAfterInitiation": 2}, "unfinished uploads")
+    equal(media["CorsConfiguration"]["Fn::If"][1]["CorsRules"][0]["AllowedOrigins"], {"Ref": "UploadOrigins"},
+          "pages that may upload")
     equal((host["KmsKeyArn"], host["DeadLetterConfig"]["TargetArn"]), (key, {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}),
           "the function's key and dead letters")
     machine = properties["StateMachine"]
     equal(machine["LoggingConfiguration"], {
-        "Level": "ALL", "IncludeExecutionData": True,
+        "Level": "ALL", "IncludeExecutionData": False,
         "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["StateMachineLogGroup", "Arn"]}}}],
     }, "the state machine's log")
     equal(machine["TracingConfiguration"], {"Enabled": True}, "its traces")
     reserved = host["ReservedConcurrentExecutions"]
-    equal(reserved, {"Fn::FindInMap": ["Host", "Function", "Concurrency"]}, "the function's concurrency")
+    equal(reserved["Fn::If"], ["HasCapacityProvider", {"Ref": "AWS::NoValue"},
+                               {"Fn::FindInMap": ["Host", "Function", "Concurrency"]}], "the function's concurrency")
+    version, alias = properties["StateMachineVersion"], properties["StateMachineAlias"]
+    equal((version["StateMachineRevisionId"], alias["Name"], alias["DeploymentPreference"]["StateMachineVersionArn"]),
+          ({"Fn::GetAtt": ["StateMachine", "StateMachineRevisionId"]}, "live", {"Ref": "StateMachineVersion"}),
+          "what new executions begin with")
+    for versioned in ("HostVersion", "StateMachineVersion"):
+        resource = desk.aws.complete["Resources"][versioned]
+        equal((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), ("Retain", "Retain"), f"earlier ones of {versioned}")
 
     queue = properties["MediaConvertQueue"]
     equal((queue["Name"], queue["PricingPlan"], queue["Status"]),
@@ -309,6 +381,8 @@ ALL = [
     buckets_are_private_and_versioned_and_speak_tls_only,
     queues_keep_and_hand_on_what_they_should,
     the_function_is_the_package_and_consumes_the_queue,
+    messages_and_events_go_to_the_alias_and_the_state_machine_calls_a_version,
+    the_sweep_calls_the_host_every_five_minutes,
     the_state_machine_is_the_repositorys,
     logs_are_kept_for_thirty_days,
     alarms_ring_at_the_topic,

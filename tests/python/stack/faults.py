@@ -36,10 +36,10 @@ def a_result_that_nobody_takes_is_kept_whole_and_runs_again_from_there(desk):
     equal(files["kitchen-damaged.jpg"]["problem"]["code"], "Stage.Corrupt", "the problem in the result")
     equal(len(result["bundles"]), 3, "archives in the result")
 
-    # As statemachine/README.md says, the body is a batch document like any other.
+    # As statemachine/README.md says, the message is moved to the job queue as it is.
     before = versions(desk, "201/thumb/") + versions(desk, "201/zip/")
     desk.backend.moods.pop(201)
-    desk.send({**result, "retry": 1})
+    desk.send(result)
     body, _ = desk.backend.wait_for(201)
     equal(body["status"], "PARTIAL_SUCCESS", f"the callback {body}")
     desk.ended(desk.arn(201, retry=1), "SUCCEEDED")
@@ -56,6 +56,39 @@ def a_backend_that_comes_back_is_told_then(desk):
     equal(desk.states(arn), STRAIGHT, "the states")
     equal((set(desk.errors(arn)), desk.backend.attempts[202]), ({"Stage.Transient"}, 6), "failed calls, and attempts in all")
     equal(desk.backend.identifiers[202], {headers["webhook-id"]}, "the callback's id, over all attempts")
+
+
+def an_event_that_is_lost_costs_a_sweep(desk):
+    desk.send(desk.job(207, ["front.jpg", "walk-through.mp4"]))
+    job = desk.transcoder.job_of(207)
+    until("the ticket is open", lambda: desk.open_tickets(207))
+    transcoded(desk, job, told=False)
+    holds(desk.sweep()["ended"] >= 1, "the sweep ends the state")
+    body, _ = desk.backend.wait_for(207)
+    equal(body["status"], "SUCCEEDED", f"the callback {body}")
+    desk.ended(desk.arn(207), "SUCCEEDED")
+    equal(desk.open_tickets(207), [], "tickets")
+
+
+def the_jobs_of_a_stopped_execution_are_cancelled_by_the_sweep(desk):
+    desk.send(desk.job(208, ["walk-through.mp4"]))
+    job = desk.transcoder.job_of(208)
+    until("the ticket is open", lambda: desk.open_tickets(208))
+    desk.aws.states.stop_execution(executionArn=desk.arn(208), error="Person.Changed", cause="their mind")
+    until("the execution is over", lambda: desk.aws.states.describe_execution(executionArn=desk.arn(208))["status"] == "ABORTED")
+    desk.sweep()
+    equal((job["status"], desk.open_tickets(208)), ("CANCELED", []), "its job, and its ticket")
+
+
+def a_job_of_a_failed_execution_that_is_sent_again_is_kept(desk):
+    job = desk.job(209, ["kitchen-damaged.jpg"])
+    desk.send(job)
+    desk.ended(desk.started(209), "FAILED")
+    message = desk.send(job)
+    letter = desk.dead_letter("the job is kept", lambda m: '"listingId": 209' in m["Body"])
+    equal(json.loads(letter["Body"]), job, "the message")
+    said = [line["reason"] for line in desk.logged() if line.get("message_id") == message and "reason" in line]
+    holds(said and "has ended as FAILED" in said[0], f"why: {said}")
 
 
 def a_throttled_invocation_is_tried_again(desk):

@@ -16,8 +16,26 @@ class Transcoder:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                answer = json.dumps({"job": transcoder.created(wanted)}).encode()
-                self.send_response(201)
+                self.answer(201, {"job": transcoder.created(wanted)})
+
+            def do_GET(self):
+                """ListJobs, or GetJob with an id."""
+                path, id = self.path.partition("?")[0], self.path.partition("?")[0].rsplit("/", 1)[1]
+                if path.endswith("/jobs"):
+                    self.answer(200, {"jobs": list(transcoder.jobs.values())[::-1]})
+                elif id in transcoder.jobs:
+                    self.answer(200, {"job": transcoder.jobs[id]})
+                else:
+                    self.answer(404, {"message": "no such job"})
+
+            def do_DELETE(self):
+                """CancelJob."""
+                transcoder.jobs[self.path.rsplit("/", 1)[1]]["status"] = "CANCELED"
+                self.answer(202, {})
+
+            def answer(self, status, document):
+                answer = json.dumps(document).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

@@ -36,6 +36,8 @@ impl Environment {
             ("AWS_ENDPOINT_URL_SQS", endpoint.clone()),
             ("CALLBACK_URL", format!("{endpoint}/internal/media-processing/callback")),
             ("MEDIACONVERT_ROLE", "arn:aws:iam::000000000000:role/campaign".to_owned()),
+            // A try of a state that finds an unanswered request waits this long before it makes the request again.
+            ("MEDIACONVERT_UNDECIDED_SECONDS", "3".to_owned()),
             ("TMPDIR", temporary.display().to_string()),
         ];
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));

@@ -135,6 +135,11 @@ impl StandIns {
                 (200, json!({"Successful": ids.collect::<Vec<_>>(), "Failed": []}))
             }
             (&Method::POST, _, Some("")) => (201, json!({"job": self.create(&body)})),
+            // ListJobs: the newest first, all on one page.
+            (&Method::GET, _, Some("")) => {
+                let jobs: Vec<Value> = self.jobs().into_iter().rev().map(|job| job.answer).collect();
+                (200, json!({"jobs": jobs}))
+            }
             (&Method::GET, _, Some(id)) => {
                 let found = self.jobs().into_iter().find(|job| id.strip_prefix('/') == Some(job.id.as_str()));
                 found.map_or((404, json!({"message": "no such job"})), |job| (200, json!({"job": job.answer})))

@@ -10,6 +10,7 @@ mod endurance;
 mod events;
 mod heartbeat;
 mod life;
+mod many_at_once;
 mod operating;
 mod pins;
 mod sandbox;

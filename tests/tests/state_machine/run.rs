@@ -21,7 +21,7 @@ pub const QUEUE: &str = "http://127.0.0.1/000000000000/listing-media-dlq";
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:listing-media";
 pub const EXECUTIONS: &str = "arn:aws:states:us-east-1:000000000000:execution:listing-media";
 /// More calls or states than any scenario has. A mutant that loops reaches it.
-const MOST: usize = 300;
+const MOST: usize = 600;
 
 /// An execution as seen from outside.
 #[derive(Clone, Debug, Serialize)]

@@ -15,8 +15,8 @@
 //! cannot replace it (see `ticket_store`). Its jobs are the same, because their request tokens are (see `transcoder`), so
 //! reports that have arrived in the meantime still count.
 //!
-//! Reports that came twice and tickets of states that timed out stay in the bucket until the lifecycle rule for
-//! `pipeline/` deletes them.
+//! Reports that came twice stay in the bucket until the lifecycle rule for `pipeline/` deletes them. The sweep (see `sweep`)
+//! looks after tickets whose events do not come.
 
 use aws_sdk_sfn::error::ProvideErrorMetadata;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -25,7 +25,9 @@ use stagehost_batch::{Batch, Case, Failure, Problem, Rendition};
 use crate::documents::Documents;
 use crate::ids::{ticket_id, ticket_key};
 use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
+use crate::jobs::media_jobs::MediaJobs;
 use crate::jobs::receipts::{self, Transcoding};
+use crate::jobs::submissions::{Submissions, record_key, submission_id};
 use crate::jobs::ticket::{Ticket, TicketJob};
 use crate::jobs::ticket_store;
 use crate::objects::bucket::MediaBucket;
@@ -58,15 +60,17 @@ pub enum TicketProgress {
 /// The tickets of all waiting states.
 #[derive(Clone)]
 pub struct Tickets {
-    bucket: MediaBucket,
-    states: aws_sdk_sfn::Client,
+    pub(crate) bucket: MediaBucket,
+    pub(crate) states: aws_sdk_sfn::Client,
+    pub(crate) jobs: MediaJobs,
+    pub(crate) submissions: Submissions,
     /// See [`Transcoding::settings`].
     settings: String,
 }
 
 impl Tickets {
-    pub(crate) fn new(bucket: MediaBucket, states: aws_sdk_sfn::Client, settings: String) -> Self {
-        Self { bucket, states, settings }
+    pub(crate) fn new(bucket: MediaBucket, states: aws_sdk_sfn::Client, jobs: MediaJobs, settings: String) -> Self {
+        Self { submissions: Submissions::new(&bucket), bucket, states, jobs, settings }
     }
 
     /// Opens the ticket of a state whose stage has submitted `ticket.jobs`. Ends the state at once if there are no jobs
@@ -120,10 +124,10 @@ impl Tickets {
     }
 
     /// Ends the state if all jobs have been reported.
-    async fn settle(&self, ticket: Ticket) -> Result<TicketProgress, Failure> {
+    pub(crate) async fn settle(&self, ticket: Ticket) -> Result<TicketProgress, Failure> {
         // The futures are collected before they are streamed: with a closure over borrowed items in the stream, this
         // future would not be `Send` for every lifetime, as async traits require.
-        let reads: Vec<_> = ticket.jobs.iter().map(|job| self.read_report(job_key(&job.id))).collect();
+        let reads: Vec<_> = ticket.jobs.iter().map(|job| self.read_report(&job.id)).collect();
         let reports: Vec<Option<JobReport>> = stream::iter(reads).buffered(CONCURRENCY).try_collect().await?;
         let jobs = reports.len();
         let reported: Vec<JobReport> = reports.into_iter().flatten().collect();
@@ -209,7 +213,7 @@ impl Tickets {
         gone_or(answer.map(|_| TicketProgress::Ended).map_err(|error| (is_gone(&error), failure(&what, &error))))
     }
 
-    async fn heartbeat(&self, ticket: &Ticket) -> Result<TicketProgress, Failure> {
+    pub(crate) async fn heartbeat(&self, ticket: &Ticket) -> Result<TicketProgress, Failure> {
         let what = format!("keeping {} of {} alive", ticket.state, ticket.execution);
         let answer = self.states.send_task_heartbeat().task_token(&ticket.task_token).send().await;
         let waiting = TicketProgress::Waiting { reported: 0, jobs: ticket.jobs.len() };
@@ -217,14 +221,32 @@ impl Tickets {
     }
 
     async fn clean_up(&self, ticket: &Ticket) {
-        let mut keys = vec![ticket_key(&ticket_id(&ticket.execution, &ticket.state))];
-        keys.extend(ticket.jobs.iter().map(|job| job_key(&job.id)));
+        self.delete(ticket_key(&ticket_id(&ticket.execution, &ticket.state))).await;
+        self.delete_jobs(ticket).await;
+    }
+
+    /// Deletes a ticket that still has this entity tag, and what belongs to it.
+    pub(crate) async fn remove(&self, ticket: &Ticket, etag: &str) -> Result<(), Failure> {
+        let key = ticket_key(&ticket_id(&ticket.execution, &ticket.state));
+        if self.bucket.delete_if(&key, etag).await? {
+            self.delete_jobs(ticket).await;
+        }
+        Ok(())
+    }
+
+    /// Deletes the reports and the records of a ticket's jobs.
+    async fn delete_jobs(&self, ticket: &Ticket) {
+        let record = |job: &TicketJob| {
+            let id = submission_id(&ticket.execution, &ticket.state, &job.source_key, &job.source_etag, &job.outputs);
+            record_key(&id)
+        };
+        let keys: Vec<String> = ticket.jobs.iter().flat_map(|job| [job_key(&job.id), record(job)]).collect();
         let deletes: Vec<_> = keys.into_iter().map(|key| self.delete(key)).collect();
         stream::iter(deletes).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
     }
 
-    async fn read_report(&self, key: String) -> Result<Option<JobReport>, Failure> {
-        in_memory::read_document::<JobReport>(&self.bucket, &key).await
+    pub(crate) async fn read_report(&self, job: &str) -> Result<Option<JobReport>, Failure> {
+        in_memory::read_document::<JobReport>(&self.bucket, &job_key(job)).await
     }
 
     async fn delete(&self, key: String) {

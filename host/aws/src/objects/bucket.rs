@@ -103,6 +103,18 @@ impl MediaBucket {
         Ok(())
     }
 
+    /// Deletes an object that still has this entity tag. Returns whether it had.
+    pub(crate) async fn delete_if(&self, key: &str, etag: &str) -> Result<bool, Failure> {
+        let request = self.client().delete_object().bucket(self.name()).key(key).if_match(etag);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match failure(&format!("deleting {key}"), &error) {
+                failure if matches!(failure.case, Case::Mismatch | Case::Missing) => Ok(false),
+                failure => Err(failure),
+            },
+        }
+    }
+
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Failure> {
         self.client()
             .delete_object()

@@ -105,7 +105,8 @@ impl Planner {
         let mut steps = Vec::new();
         let top_up = if self.pending == 0 { 0 } else { self.limits.min_part.saturating_sub(self.pending) };
         let copied = len.saturating_sub(top_up);
-        if copied < self.limits.min_copy(self.parts) {
+        // "You can copy a range only if the source object is greater than 5 MB" (API reference, UploadPartCopy).
+        if copied < self.limits.min_copy(self.parts) || len <= self.limits.min_part {
             self.take(0, len, &mut steps)?;
             return Ok(steps);
         }
@@ -285,6 +286,13 @@ mod tests {
         let mut plan = Planner::new(PartLimits::S3);
         plan.append(100).unwrap();
         assert_eq!(plan.append_object(6 * MIB).unwrap(), [PartStep::Take { offset: 0, len: 6 * MIB }]);
+    }
+
+    #[test]
+    fn s3_copies_no_range_of_a_file_that_is_not_larger_than_five_mebibytes() {
+        let plan = |len| Planner::new(PartLimits::S3).append_object(len).unwrap();
+        assert_eq!(plan(5 * MIB), [PartStep::Take { offset: 0, len: 5 * MIB }]);
+        assert_eq!(plan(5 * MIB + 1), [PartStep::Copy { part: 1, offset: 0, len: 5 * MIB + 1 }]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Changes when SQS delivers a message again.
+//! Changes when SQS delivers a message again, or sends it again.
 //!
-//! The operation is `ChangeMessageVisibilityBatch`; the role needs `sqs:ChangeMessageVisibility` (Amazon SQS API
-//! Reference).
+//! The operations are `ChangeMessageVisibilityBatch` and `SendMessage`; the role needs `sqs:ChangeMessageVisibility` and
+//! `sqs:SendMessage` (Amazon SQS API Reference).
 
 use aws_config::SdkConfig;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use stagehost_batch::{Case, Failure};
 
 use crate::services::arn::Arn;
@@ -51,26 +51,56 @@ impl Queues {
     /// The failure names the queue and the reason, and the messages if only some of them could not be changed. Those
     /// are delivered again after the queue's own visibility timeout.
     pub async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), Failure> {
-        let name =
-            Arn::parse(queue).filter(|arn| arn.service == "sqs" && is_queue_name(&arn.resource)).ok_or_else(|| {
-                Failure::new(
-                    Case::InvalidInput,
-                    format!("{queue:?} is not the ARN of a queue; expected arn:aws:sqs:REGION:ACCOUNT:NAME"),
-                )
-            })?;
+        let name = queue_arn(queue)?;
         with_retries(|| self.attempt(&name, messages)).await
+    }
+
+    /// Sends a message to the queue with the ARN `queue` that it came from. It is delivered after so many seconds, at most 900;
+    /// `attributes` are its own as Lambda passes them on, `{Name: {stringValue, dataType}}`.
+    ///
+    /// # Errors
+    /// The failure names the queue and the reason. If there was no answer, the message may have been sent.
+    pub async fn send_again(
+        &self,
+        queue: &str,
+        body: &str,
+        attributes: &Value,
+        after_seconds: u32,
+    ) -> Result<(), Failure> {
+        let queue = queue_arn(queue)?;
+        let (endpoint, url) = (self.endpoint_of(&queue), self.url(&queue));
+        let texts = attributes.as_object().into_iter().flatten().filter_map(|(name, value)| {
+            let text = value.get("stringValue")?.as_str()?;
+            let kind = value.get("dataType").and_then(Value::as_str).unwrap_or("String");
+            Some((name.clone(), json!({"StringValue": text, "DataType": kind})))
+        });
+        let attributes: Map<String, Value> = texts.collect();
+        let mut message = json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": after_seconds.min(900)});
+        if !attributes.is_empty() {
+            message["MessageAttributes"] = Value::Object(attributes);
+        }
+        let operation = operation(&endpoint, &queue, "AmazonSQS.SendMessage");
+        self.json.call(&operation, &message).await.map(|_| ()).map_err(|error| {
+            let hint = match &error {
+                CallError::Refused(error) if !error.is_transient() => "; the host's role needs sqs:SendMessage on it",
+                _ => "",
+            };
+            Failure::new(error.case(), format!("SendMessage to {queue}: {error}{hint}"))
+        })
+    }
+
+    fn url(&self, queue: &Arn) -> String {
+        format!("{}/{}/{}", self.endpoint_of(queue).trim_end_matches('/'), queue.account, queue.resource)
+    }
+
+    fn endpoint_of(&self, queue: &Arn) -> String {
+        self.endpoint.clone().unwrap_or_else(|| queue.aws_endpoint(self.fips))
     }
 
     async fn attempt(&self, queue: &Arn, messages: &[Redelivery]) -> Result<(), Failure> {
         let failed = |case, why: &str| Failure::new(case, format!("ChangeMessageVisibilityBatch of {queue}: {why}"));
-        let endpoint = self.endpoint.clone().unwrap_or_else(|| queue.aws_endpoint(self.fips));
-        let operation = Operation {
-            endpoint: &endpoint,
-            service: "sqs",
-            region: &queue.region,
-            target: "AmazonSQS.ChangeMessageVisibilityBatch",
-            content_type: "application/x-amz-json-1.0",
-        };
+        let (endpoint, url) = (self.endpoint_of(queue), self.url(queue));
+        let operation = operation(&endpoint, queue, "AmazonSQS.ChangeMessageVisibilityBatch");
         // The entries are numbered: the ids of messages come from the event and may be invalid as ids of entries.
         let entries: Vec<_> = (0..)
             .zip(messages)
@@ -82,7 +112,6 @@ impl Queues {
                 })
             })
             .collect();
-        let url = format!("{}/{}/{}", endpoint.trim_end_matches('/'), queue.account, queue.resource);
         let answer =
             self.json.call(&operation, &json!({"QueueUrl": url, "Entries": entries})).await.map_err(|error| {
                 let hint = match &error {
@@ -101,6 +130,19 @@ impl Queues {
         let refused: Vec<_> = answer.failed.iter().map(|entry| entry.describe(messages)).collect();
         Err(failed(Case::InvalidInput, &refused.join("; ")))
     }
+}
+
+/// Returns one of SQS's operations.
+fn operation<'a>(endpoint: &'a str, queue: &'a Arn, target: &'a str) -> Operation<'a> {
+    Operation { endpoint, service: "sqs", region: &queue.region, target, content_type: "application/x-amz-json-1.0" }
+}
+
+/// Reads the ARN of a queue.
+fn queue_arn(text: &str) -> Result<Arn, Failure> {
+    Arn::parse(text).filter(|arn| arn.service == "sqs" && is_queue_name(&arn.resource)).ok_or_else(|| {
+        let why = format!("{text:?} is not the ARN of a queue; expected arn:aws:sqs:REGION:ACCOUNT:NAME");
+        Failure::new(Case::InvalidInput, why)
+    })
 }
 
 /// Returns whether `name` may be a queue's name: letters, digits, `-`, `_` and the ending `.fifo` (Amazon SQS API

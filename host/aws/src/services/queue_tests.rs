@@ -9,7 +9,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::Router;
 use axum::extract::State;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use serde_json::Value;
 
 use super::*;
 
@@ -123,4 +122,17 @@ async fn no_request_is_sent_for_an_arn_that_is_not_a_queues() {
         assert!(failure.message.contains(&format!("{arn:?} is not the ARN of a queue")), "{}", failure.message);
     }
     assert!(service.requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_is_sent_again_with_its_attributes_and_a_delay() {
+    let (service, queues) = service([(200, json!({"MessageId": "2", "MD5OfMessageBody": "0"}))]).await;
+    let attributes = json!({"Traceparent": {"stringValue": "00-0a", "dataType": "String", "binaryListValues": []}});
+    queues.send_again(QUEUE, "{\"listingId\": 51}", &attributes, 45).await.unwrap();
+    let requests = service.requests.lock().unwrap();
+    let (_, _, headers, body) = &requests[0];
+    assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
+    assert_eq!((&body["MessageBody"], &body["DelaySeconds"]), (&json!("{\"listingId\": 51}"), &json!(45)));
+    assert_eq!(body["MessageAttributes"], json!({"Traceparent": {"StringValue": "00-0a", "DataType": "String"}}));
+    assert!(body["QueueUrl"].as_str().unwrap().ends_with("/123456789012/listing-media-processing-staging"));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::routing::any;
 
@@ -23,7 +23,11 @@ struct StoredObjects {
 impl MemoryBucket {
     /// Serves the bucket on loopback and returns the endpoint.
     pub async fn start(&self) -> String {
-        let app = Router::new().route("/{bucket}/{*key}", any(serve)).with_state(self.clone());
+        let app = Router::new()
+            .route("/{bucket}", any(list))
+            .route("/{bucket}/", any(list))
+            .route("/{bucket}/{*key}", any(serve))
+            .with_state(self.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -38,6 +42,17 @@ impl MemoryBucket {
     /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.0.lock().unwrap().by_key.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+
+    /// Returns an object's text.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let objects = self.0.lock().unwrap();
+        objects.by_key.get(key).map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    /// Writes an object's text without a request.
+    pub fn put_text(&self, key: &str, text: String) {
+        self.write(key.to_owned(), text.into());
     }
 
     fn write(&self, key: String, bytes: Bytes) -> u32 {
@@ -60,6 +75,14 @@ impl MemoryBucket {
     }
 }
 
+/// ListObjectsV2, on one page.
+async fn list(State(bucket): State<MemoryBucket>, Query(query): Query<BTreeMap<String, String>>) -> Response<Body> {
+    let prefix = query.get("prefix").cloned().unwrap_or_default();
+    let keys = bucket.keys(&prefix).into_iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
+    let keys: String = keys.collect();
+    Response::new(Body::from(format!("<ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>")))
+}
+
 async fn serve(
     State(bucket): State<MemoryBucket>,
     method: Method,
@@ -75,7 +98,12 @@ async fn serve(
         return answer.header("etag", format!("\"{etag}\"")).body(Body::empty()).unwrap();
     }
     if method == Method::DELETE {
-        bucket.0.lock().unwrap().by_key.remove(&key);
+        let mut objects = bucket.0.lock().unwrap();
+        let there = objects.by_key.get(&key).map(|(etag, _)| format!("\"{etag}\""));
+        if headers.get("if-match").is_some_and(|wanted| there.as_deref() != wanted.to_str().ok()) {
+            return answer.status(StatusCode::PRECONDITION_FAILED).body(Body::empty()).unwrap();
+        }
+        objects.by_key.remove(&key);
         return answer.status(StatusCode::NO_CONTENT).body(Body::empty()).unwrap();
     }
     let Some((etag, bytes)) = bucket.0.lock().unwrap().by_key.get(&key).cloned() else {

@@ -2,6 +2,7 @@
 //! Shared by the tests of this crate.
 
 pub mod bucket;
+pub mod fixture;
 pub mod services;
 pub mod test_bucket;
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::{InputError, describe};
 use crate::id::Id;
+use crate::traceparent::TraceParent;
 
 /// The longest id that is accepted, in bytes.
 pub(super) const ID_MAX: usize = 256;
@@ -88,24 +89,7 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     }
 }
 
-/// Returns whether a text is `{version}-{trace id}-{parent id}-{flags}` in lower-case hexadecimal, with ids that are not
-/// zero.
+/// Returns whether a text is a `traceparent` that may go into HTTP headers.
 pub(super) fn is_traceparent(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let mut hex = |digits: usize| {
-        parts
-            .next()
-            .filter(|part| part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
-    };
-    let (Some(version), Some(trace), Some(parent), Some(_flags)) = (hex(2), hex(32), hex(16), hex(2)) else {
-        return false;
-    };
-    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    // Later versions may add parts; version 00 may not.
-    version != "ff"
-        && !is_zero(trace)
-        && !is_zero(parent)
-        && (version != "00" || parts.next().is_none())
-        && text.len() <= 128
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    TraceParent::parse(text).is_some() && text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -30,7 +30,7 @@ const fn for_operators(output: &'static str) -> Setting {
 }
 
 /// Every output of statemachine/template.yaml, in the order in which the backend reads about them.
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 14] = [
     setting("MediaBucketName", "mediaBucket", "uploads go to {listing}/raw/…; results are beside them"),
     setting("KeyArn", "kmsKeyArn", "encrypts the bucket and the queue; the role may use it"),
     setting("QueueUrl", "queueUrl", "one message starts one batch; the body is the batch"),
@@ -44,6 +44,8 @@ const SETTINGS: [Setting; 12] = [
         "what could not be read or delivered; to look at, not to send to",
     ),
     for_operators("HostFunctionName"),
+    for_operators("HostVersion"),
+    for_operators("StateMachineAliasArn"),
     for_operators("AlertTopicArn"),
     for_operators("MediaConvertQueueArn"),
     for_operators("DashboardName"),

@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, WebhookOptions};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, NoQueue, StateMachineExecutions};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
 use stagehost_record::{CallRecorder, RecordBudget, RecordLimits, store_blob};
@@ -149,6 +149,7 @@ impl Pipeline {
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
             executions: Arc::new(StateMachineExecutions::new(clients.states.clone(), &machine.arn)),
+            admission: JobAdmission::new(1000, 1),
             visibility: Arc::new(NoQueue),
             observer,
             watcher,

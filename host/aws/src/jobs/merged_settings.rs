@@ -1,0 +1,82 @@
+//! Whether MediaConvert made of a request and a job template what was requested.
+//!
+//! Settings and template are merged by position, and AWS documents little of the merge (see `job_settings`). The answer of
+//! CreateJob has the merged settings. A job with another output, or with an output at another place, would be paid and would
+//! replace files that it must not.
+
+use aws_sdk_mediaconvert::types::{JobSettings, Output, OutputGroup};
+
+/// Returns the first difference that matters, in words; `None` if there is none, or if the answer has no output groups.
+pub(crate) fn difference(wanted: &JobSettings, made: &JobSettings) -> Option<String> {
+    let (wanted, made) = (wanted.output_groups(), made.output_groups());
+    if made.is_empty() {
+        return None;
+    }
+    if wanted.len() != made.len() {
+        return Some(format!("{} output groups in place of {}", made.len(), wanted.len()));
+    }
+    wanted.iter().zip(made).find_map(|(wanted, made)| of_group(wanted, made))
+}
+
+fn of_group(wanted: &OutputGroup, made: &OutputGroup) -> Option<String> {
+    let place = |group: &OutputGroup| {
+        group
+            .output_group_settings()?
+            .file_group_settings()?
+            .destination()
+            .map(str::to_owned)
+            .filter(|to| !to.is_empty())
+    };
+    if place(wanted) != place(made) {
+        return Some(format!("the destination {:?} in place of {:?}", place(made), place(wanted)));
+    }
+    if wanted.outputs().len() != made.outputs().len() {
+        return Some(format!("{} outputs in place of {}", made.outputs().len(), wanted.outputs().len()));
+    }
+    wanted.outputs().iter().zip(made.outputs()).find_map(|(wanted, made)| of_output(wanted, made))
+}
+
+fn of_output(wanted: &Output, made: &Output) -> Option<String> {
+    let name = |output: &Output| (output.name_modifier().map(str::to_owned), output.extension().map(str::to_owned));
+    let size = |output: &Output| output.video_description().map(|video| (video.width(), video.height()));
+    if name(wanted) != name(made) {
+        return Some(format!("the file {:?} in place of {:?}", name(made), name(wanted)));
+    }
+    (size(wanted) != size(made)).then(|| format!("the size {:?} in place of {:?}", size(made), size(wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use aws_sdk_mediaconvert::types::{FileGroupSettings, OutputGroupSettings, VideoDescription};
+
+    use super::*;
+
+    fn settings(destination: &str, outputs: &[(&str, i32)]) -> JobSettings {
+        let outputs = outputs.iter().map(|(modifier, height)| {
+            let video = VideoDescription::builder().height(*height).build();
+            Output::builder().name_modifier(*modifier).extension("mp4").video_description(video).build()
+        });
+        let file = FileGroupSettings::builder().destination(destination).build();
+        let group = OutputGroup::builder()
+            .output_group_settings(OutputGroupSettings::builder().file_group_settings(file).build())
+            .set_outputs(Some(outputs.collect()))
+            .build();
+        JobSettings::builder().output_groups(group).build()
+    }
+
+    #[test]
+    fn what_the_template_adds_to_an_output_is_no_difference_but_another_output_or_place_is() {
+        let wanted = settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 720)]);
+        assert_eq!(difference(&wanted, &wanted), None);
+        assert_eq!(difference(&wanted, &JobSettings::builder().build()), None, "an answer without settings");
+        for (made, said) in [
+            (settings("s3://b/51/v", &[("_1080p", 1080)]), "1 outputs in place of 2"),
+            (settings("s3://b/51/v", &[("_1080p", 1080), ("_480p", 720)]), "_480p"),
+            (settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 480)]), "480"),
+            (settings("s3://other/v", &[("_1080p", 1080), ("_720p", 720)]), "s3://other/v"),
+        ] {
+            assert!(difference(&wanted, &made).unwrap().contains(said), "{said}");
+        }
+    }
+}
