@@ -2,16 +2,20 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `transcoder`, `job_settings` | Submits a job; its settings for MediaConvert |
+//! | `transcoder`, `job_settings`, `captures`, `colours` | Submits a job; its settings for MediaConvert |
+//! | `source_film` | What a job must know of its film: the sound that can be decoded, the length |
 //! | `job_recorder` | Remembers the jobs that one call of a stage submitted |
 //! | `receipts` | Why a second run submits no job |
 //! | `waiting_states`, `ticket`, `ticket_store` | Ends a waiting state after its last job; the document that names the jobs |
 //! | `events` | MediaConvert's events |
 
+pub(crate) mod captures;
+pub(crate) mod colours;
 pub(crate) mod events;
 pub(crate) mod job_recorder;
 pub(crate) mod job_settings;
 pub(crate) mod receipts;
+pub(crate) mod source_film;
 pub(crate) mod ticket;
 pub(crate) mod ticket_store;
 pub(crate) mod transcoder;

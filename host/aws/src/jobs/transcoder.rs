@@ -11,6 +11,7 @@ use crate::ids::{hash, ticket_id};
 use crate::jobs::events::{JobReport, JobStatus, is_job_id};
 use crate::jobs::job_settings;
 use crate::jobs::receipts::{self, Transcoding};
+use crate::jobs::source_film::{self, Sound};
 use crate::jobs::ticket::TicketOutput;
 use crate::jobs::waiting_states;
 use crate::objects::bucket::MediaBucket;
@@ -71,8 +72,7 @@ impl MediaConvertTranscoder {
 
 #[async_trait]
 impl Transcoder for MediaConvertTranscoder {
-    async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
-        let settings = job_settings::settings(self.bucket.name(), &job)?;
+    async fn submit(&self, scope: &CallScope, mut job: TranscodeJob) -> Result<Submission, Failure> {
         let outputs: Vec<_> = job.outputs.iter().map(TicketOutput::from).collect();
         let transcoding = Transcoding {
             batch: &scope.batch,
@@ -84,6 +84,12 @@ impl Transcoder for MediaConvertTranscoder {
         if let Some(renditions) = receipts::find(&self.bucket, transcoding).await? {
             return Ok(Submission::UpToDate(renditions));
         }
+        let token = request_token(scope, &job);
+        let film = source_film::read(&self.bucket, scope, &job).await?;
+        if film.sound == Sound::Missing {
+            job.outputs.iter_mut().for_each(|output| output.audio_bitrate = None);
+        }
+        let settings = job_settings::settings(self.bucket.name(), &job, &film)?;
         let what = format!("submitting {} to MediaConvert", job.source_key);
         let role = self.options.role.as_deref().filter(|role| !role.is_empty()).ok_or_else(|| {
             Failure::new(
@@ -101,7 +107,7 @@ impl Transcoder for MediaConvertTranscoder {
             .set_queue(self.options.queue.clone())
             .set_job_template(template.cloned())
             .settings(settings)
-            .client_request_token(request_token(scope, &job))
+            .client_request_token(token)
             .status_update_interval(status_interval(self.options.status_interval))
             .user_metadata("ticket", &ticket)
             .user_metadata("source", hash([job.source_key.as_str()]))
