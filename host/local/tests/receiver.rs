@@ -313,3 +313,12 @@ async fn the_tables_outlive_the_process() {
     assert_eq!(second.dead_letters().await.unwrap()[0]["queue"], "https://queue");
     assert_eq!(send(&second, signed("s3cret", "msg_1", &report().to_string())).await.1["status"], "duplicate");
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_as_json() {
+    let (receiver, _starter) = with_starter();
+    let request = Request::post("/api/v1/listings/51/media/batch").body(Body::from(vec![b' '; 5 << 20])).unwrap();
+    let (status, answer) = send(&receiver, request).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer["error"].as_str().unwrap().contains("4194304 bytes"), "{answer}");
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -63,7 +64,18 @@ fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [("content-type", "application/json")], body.to_string()).into_response()
 }
 
-async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Reply {
+/// Returns the body of a request, or why it was not read: it is too long, or the connection broke.
+fn read(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes"))
+        }
+        status => Refusal(status, rejection.body_text()),
+    })
+}
+
+async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Reply {
+    let body = read(body)?;
     let options = receiver.options();
     // The body is parsed only after its signature has been verified.
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -94,8 +106,9 @@ async fn batch(
     State(receiver): State<Receiver>,
     Path(listing): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Reply {
+    let body = read(body)?;
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =
