@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
 import urllib.request
 import uuid
 import zipfile
@@ -233,6 +234,47 @@ def a_video_is_transcoded_by_a_job(server, keys, listing):
     refused("NotFoundException", server.mediaconvert.get_job, Id="1700000000000-nobody")
 
 
+def a_page_uploads_by_a_form_with_a_policy(server, samples, listing):
+    photo = (samples / "kitchen.jpg").read_bytes()
+    key = f"{listing}/raw/photo/horizontal/2026-01-31/by-form.jpg"
+    page = {"Origin": "http://localhost:5173"}
+
+    def send(data, body):
+        form = server.s3.generate_presigned_post(
+            server.bucket, key, Fields={"Content-Type": "image/jpeg"},
+            Conditions=[{"Content-Type": "image/jpeg"}, ["content-length-range", 1, data]],
+        )
+        boundary = f"form-{RUN}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in form["fields"].items()
+        ]
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        whole = b"".join(parts) + head.encode() + body + f"\r\n--{boundary}--\r\n".encode()
+        request = urllib.request.Request(
+            form["url"], whole, {**page, "Content-Type": f"multipart/form-data; boundary={boundary}"}, method="POST"
+        )
+        try:
+            answer = urllib.request.urlopen(request)
+            return answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers
+
+    asked = urllib.request.Request(
+        server.s3.meta.endpoint_url + f"/{server.bucket}/{key}", method="OPTIONS",
+        headers={**page, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"},
+    )
+    preflight = urllib.request.urlopen(asked)
+    equal(preflight.headers["Access-Control-Allow-Origin"], page["Origin"], "the page that may upload")
+
+    status, headers = send(10_000_000, photo)
+    holds(status in (200, 204), f"a form within its policy is accepted: {status}")
+    equal(headers["Access-Control-Allow-Origin"], page["Origin"], "the page that may read the answer")
+    equal(server.s3.get_object(Bucket=server.bucket, Key=key)["Body"].read(), photo, "what the page uploaded")
+    status, _ = send(10, photo)
+    holds(400 <= status < 500, f"a file larger than the policy allows is refused: {status}")
+
+
 def the_host_is_a_function(server):
     answer = server.functions.invoke(FunctionName=server.function, Payload=b'{"source":"stagehost.health"}')
     equal((answer["StatusCode"], "FunctionError" in answer), (200, False), "a healthy answer")
@@ -257,6 +299,7 @@ def main(address, samples):
         ("all of the language runs", lambda: all_of_the_language_runs(server)),
         ("an execution is stopped and listed", lambda: an_execution_is_stopped_and_listed(server)),
         ("the listing is uploaded", lambda: keys.update(the_listing_is_uploaded(server, samples, listing))),
+        ("a page uploads by a form with a policy", lambda: a_page_uploads_by_a_form_with_a_policy(server, samples, listing)),
         ("a large file goes up in parts", lambda: a_large_file_goes_up_in_parts(server, listing)),
         ("a video is transcoded by a job", lambda: a_video_is_transcoded_by_a_job(server, keys, listing)),
         (

@@ -254,7 +254,7 @@ async fn a_batch_that_was_running_when_the_server_stopped_runs_when_it_is_posted
     drop(serve);
 
     let serve = Serve::start(&place.path("out")).unwrap();
-    assert_eq!(status(&serve).await, "STARTED", "its execution went with the server");
+    assert_eq!(status(&serve).await, "ABORTED", "its execution went with the server");
     let again = post(&serve).await;
     assert_eq!((&again["status"], &again["executionArn"]), (&json!("STARTED"), &first["executionArn"]));
     let posted = Instant::now();

@@ -25,9 +25,8 @@ pub use error::InputError;
 pub use fault::FIRST_STATE;
 
 use crate::document::{Asset, Batch, Execution, Listing, ListingField, Problem};
-use crate::keys::{Area, LISTING_ACCEPTED, derive_key, is_listing, quote};
+use crate::keys::{LISTING_ACCEPTED, is_listing, quote};
 use crate::merge::merge_branches;
-use fault::fault;
 use fields::Fields;
 
 /// The state that is recorded for an `error` without one.
@@ -133,7 +132,6 @@ fn outside(document: &Map<String, Value>, path: &str, attributes: &Attributes) -
     };
     batch.traceparent = fields.trace("traceparent").or_else(|| attributes.traceparent.clone());
     batch.assets = assets(&fields, &batch.listing)?;
-    refuse_shared_derived_keys(&mut batch.assets);
     batch.recount();
     Ok(batch)
 }
@@ -194,30 +192,6 @@ fn assets(fields: &Fields, listing: &Listing) -> Result<Vec<Asset>, InputError> 
         }
     }
     Ok(assets)
-}
-
-/// Refuses the later one of two files such as `a.jpg` and `a.png` in one folder, which would overwrite each other's
-/// renditions.
-fn refuse_shared_derived_keys(assets: &mut [Asset]) {
-    let mut owners: HashMap<String, String> = HashMap::with_capacity(assets.len());
-    for asset in assets.iter_mut().filter(|asset| asset.problem.is_none()) {
-        // Any suffix and extension show whether two files share derived keys.
-        let Ok(derived) = derive_key(&asset.key, Area::Thumb, "x", "x") else {
-            continue;
-        };
-        match owners.get(&derived) {
-            Some(owner) => {
-                asset.problem = Some(fault(format!(
-                    "{} and {} differ only in their extension, so the files made from them would have the same keys; rename one",
-                    quote(&asset.key),
-                    quote(owner)
-                )));
-            }
-            None => {
-                owners.insert(derived, asset.key.clone());
-            }
-        }
-    }
 }
 
 /// Records what a Catch left in `error`: `{Error, Cause}` and, if the state machine adds it, the `state`.

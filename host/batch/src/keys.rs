@@ -149,10 +149,7 @@ impl KeyParts {
 
     /// Returns the name without its extension. A name that consists of an extension only (`.jpg`) is returned whole.
     pub fn stem(&self) -> &str {
-        match self.name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem,
-            _ => &self.name,
-        }
+        stem_of(&self.name)
     }
 
     /// Returns the extension as written, without the dot; `None` if there is none.
@@ -161,6 +158,14 @@ impl KeyParts {
             Some((stem, extension)) if !stem.is_empty() && !extension.is_empty() => Some(extension),
             _ => None,
         }
+    }
+}
+
+/// Returns a name without its extension; see [`KeyParts::stem`].
+fn stem_of(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => name,
     }
 }
 
@@ -180,7 +185,7 @@ impl fmt::Display for KeyParts {
 ///
 /// `suffix` is 1 to 64 characters of `A-Z a-z 0-9 . -` and neither begins nor ends with a dot. It has no `_`, so that the
 /// last `_` of a derived name always separates the suffix: different sources or suffixes never share a key with the same
-/// extension, unless only the sources' extensions differ. `extension` is 1 to 10 letters or digits without the dot; it is
+/// extension, unless only the sources' extensions differ, for which there is [`derive_key_in`]. `extension` is 1 to 10 letters or digits without the dot; it is
 /// written in lower case.
 ///
 /// # Errors
@@ -206,9 +211,56 @@ pub fn derive_key(source: &str, area: Area, suffix: &str, extension: &str) -> Re
         });
     }
     let parts = KeyParts::parse(source)?;
-    let derived =
-        KeyParts { name: format!("{}_{suffix}.{}", parts.stem(), extension.to_ascii_lowercase()), area, ..parts };
-    within_limit(derived.to_string(), source)
+    let stem = parts.stem().to_owned();
+    derived(parts, &stem, area, suffix, extension, source)
+}
+
+/// Returns the key of a file made from `source`, one of the files of `batch`: as [`derive_key`], except that a file keeps its
+/// extension in the derived name if another file of the batch in the same folder would have the same one. `kitchen.jpg` beside
+/// `kitchen.png` becomes `kitchen.jpg_320x240.jpg`; alone it becomes `kitchen_320x240.jpg`.
+///
+/// No two files of a batch share a derived key: a name with its extension is unique in its folder, and a file whose name
+/// without its extension is another one's whole name (`kitchen.png.jpg`) keeps its extension, too. The key depends on the names
+/// in the batch only, not on their order.
+///
+/// # Errors
+/// As [`derive_key`].
+pub fn derive_key_in(
+    batch: &Batch,
+    source: &str,
+    area: Area,
+    suffix: &str,
+    extension: &str,
+) -> Result<String, KeyError> {
+    let key = derive_key(source, area, suffix, extension)?;
+    let parts = KeyParts::parse(source)?;
+    if !has_twin(batch, source, &parts) {
+        return Ok(key);
+    }
+    let name = parts.name.clone();
+    derived(parts, &name, area, suffix, extension, source)
+}
+
+/// Returns whether another file of the batch, in the folder of `source`, would have the same derived names.
+fn has_twin(batch: &Batch, source: &str, parts: &KeyParts) -> bool {
+    let (Some(folder), stem) = (source.strip_suffix(parts.name.as_str()), parts.stem()) else { return false };
+    batch.assets.iter().any(|asset| {
+        let Some(name) = asset.key.strip_prefix(folder) else { return false };
+        // Most names differ, and then nothing is taken apart.
+        name.starts_with(stem) && name != parts.name && !name.contains('/') && (name == stem || stem_of(name) == stem)
+    })
+}
+
+fn derived(
+    parts: KeyParts,
+    stem: &str,
+    area: Area,
+    suffix: &str,
+    extension: &str,
+    source: &str,
+) -> Result<String, KeyError> {
+    let name = format!("{stem}_{suffix}.{}", extension.to_ascii_lowercase());
+    within_limit(KeyParts { name, area, ..parts }.to_string(), source)
 }
 
 /// Returns the key of an archive of the whole batch: `{listing}/zip/{folder}/{name}.zip`. The folder is `batch-{batchId}`,

@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use stagehost_s3::{Options, S3Service};
 
+use crate::endpoint::CREDENTIALS;
 use crate::options::LocalOptions;
 
 /// Why objects cannot be served.
@@ -28,7 +29,9 @@ pub enum StoreError {
 /// # Errors
 /// [`StoreError`].
 pub(crate) fn open(options: &LocalOptions) -> Result<S3Service, StoreError> {
-    let s3 = S3Service::new(&options.root, Options { region: options.region.clone(), ..Options::default() })?;
+    let settings =
+        Options { region: options.region.clone(), form_secret: Some(CREDENTIALS.1.to_owned()), ..Options::default() };
+    let s3 = S3Service::new(&options.root, settings)?;
     s3.ensure_bucket(&options.bucket)
         .map_err(|error| StoreError::Bucket { bucket: options.bucket.clone(), reason: error.to_string() })?;
     Ok(s3)

@@ -158,6 +158,38 @@ async fn a_batch_that_could_not_be_started_is_stored_and_started_when_it_is_sent
 }
 
 #[tokio::test]
+async fn a_job_that_ran_when_the_services_stopped_is_aborted_and_may_be_posted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let receiver = Receiver::open(ReceiverOptions {
+            database: Some(folder.path().join("receiver.sqlite")),
+            secret: WebhookSecret::new("s3cret").unwrap(),
+            trace_header: "traceparent".into(),
+        })
+        .unwrap();
+        let starter = Arc::new(Starter::default());
+        receiver.set_starter(starter.clone());
+        (receiver, starter)
+    };
+    let (receiver, _starter) = open();
+    assert_eq!(post_batch(&receiver, "51", &batch()).await.1["status"], "STARTED");
+    drop(receiver);
+
+    let (receiver, starter) = open();
+    let job = get(&receiver, "/api/v1/listings/51/media/jobs").await["jobs"][0].clone();
+    assert_eq!(job["status"], "ABORTED");
+    assert!(job["failure_reason"].as_str().unwrap().contains("post it again"), "{job}");
+    let (status, answer) = post_batch(&receiver, "51", &batch()).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::ACCEPTED, &json!("STARTED")));
+    assert_eq!(starter.started.load(Ordering::SeqCst), 1);
+    let job = get(&receiver, "/api/v1/listings/51/media/jobs").await["jobs"][0].clone();
+    assert_eq!(
+        (&job["status"], &job["finished_at"], &job["failure_reason"]),
+        (&json!("STARTED"), &json!(null), &json!(null))
+    );
+}
+
+#[tokio::test]
 async fn a_job_whose_execution_is_gone_without_a_result_is_started_again() {
     let (receiver, starter) = with_starter();
     post_batch(&receiver, "51", &batch()).await;
@@ -207,7 +239,15 @@ async fn a_callback_that_arrives_twice_counts_once() {
     let callbacks = receiver.callbacks();
     assert_eq!((callbacks.len(), callbacks[0].raw.as_str()), (1, body.as_str()));
     assert!(callbacks[0].traceparent.as_ref().unwrap().starts_with("00-0af7"));
-    assert_eq!(get(&receiver, "/internal/media-processing/callbacks").await["callbacks"][0]["webhook_id"], "msg_1");
+    let kept = &get(&receiver, "/internal/media-processing/callbacks").await["callbacks"][0];
+    assert_eq!(kept["webhook_id"], "msg_1");
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature", "x-toq-signature"] {
+        assert!(kept["headers"][name].is_string(), "a backend's own check can be tried on it: {kept}");
+    }
+    for (listing, expected) in [("51", 1), ("52", 0)] {
+        let found = get(&receiver, &format!("/internal/media-processing/callbacks?listing={listing}")).await;
+        assert_eq!(found["callbacks"].as_array().unwrap().len(), expected, "of listing {listing}");
+    }
     // The tables also contain an execution whose batch was not posted.
     assert_eq!(get(&receiver, "/internal/media-processing/jobs").await["jobs"][0]["status"], "PARTIAL_SUCCESS");
 }
@@ -272,4 +312,13 @@ async fn the_tables_outlive_the_process() {
     assert_eq!(second.jobs(Some("51")).await.unwrap().len(), 1);
     assert_eq!(second.dead_letters().await.unwrap()[0]["queue"], "https://queue");
     assert_eq!(send(&second, signed("s3cret", "msg_1", &report().to_string())).await.1["status"], "duplicate");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_as_json() {
+    let (receiver, _starter) = with_starter();
+    let request = Request::post("/api/v1/listings/51/media/batch").body(Body::from(vec![b' '; 5 << 20])).unwrap();
+    let (status, answer) = send(&receiver, request).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer["error"].as_str().unwrap().contains("4194304 bytes"), "{answer}");
 }

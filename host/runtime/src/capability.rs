@@ -155,7 +155,7 @@ pub trait ObjectWriter: Send {
     async fn abort(self: Box<Self>);
 }
 
-/// One MP4 file to make; see `transcoder.output` of the WIT contract.
+/// One file to make, a film or a picture of it; see `transcoder.output` of the WIT contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]

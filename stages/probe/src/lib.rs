@@ -15,6 +15,7 @@
 //! | `source` | random access to a file, and the window |
 //! | `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `movie`, `pdf` | one parser per format |
 //! | `bmff` | the box structure that HEIF, MP4 and QuickTime share |
+//! | `sound` | the codecs of a film's sound tracks |
 //! | `end` | searching the mark that closes a file |
 //! | `probe`, `pixels`, `orientation`, `error` | what parsers return |
 //!
@@ -46,6 +47,7 @@ mod pixels;
 mod png;
 mod probe;
 mod sniff;
+mod sound;
 mod source;
 mod tiff;
 mod webp;
@@ -82,6 +84,15 @@ pub fn probe<S: Source>(source: &mut S) -> Result<Probe, ProbeError<S::Error>> {
         Format::Mp4 | Format::QuickTime => movie::probe(&mut window, format),
         Format::Pdf => pdf::probe(&mut window),
     }
+}
+
+/// Returns the codecs of a film's sound tracks, as its sample descriptions name them (`mp4a`, `ac-3`, …), in the order of the
+/// file. Bytes that begin with the film's `moov` box are enough.
+///
+/// # Errors
+/// As [`probe`], but without [`ProbeError::NotRecognised`].
+pub fn sound_codecs<S: Source>(source: &mut S) -> Result<Vec<[u8; 4]>, ProbeError<S::Error>> {
+    sound::codecs(&mut Window::new(source))
 }
 
 /// Checks that a probed file is complete: the mark that closes its format is there, or its outermost boxes fit into it.

@@ -161,7 +161,7 @@ impl Track {
         let none = Pixels { width: 0, height: 0 };
         let mut track =
             Track { enabled: false, handler: [0; 4], shown: none, matrix: [0; 4], timescale: 1, duration: 0 };
-        let mut coded = none;
+        let mut coded = Coded { size: none, spacing: (1, 1) };
         let mut boxes = Boxes::within(trak, 0, WITHIN);
         while let Some(found) = boxes.next(window)? {
             match &found.kind {
@@ -184,7 +184,7 @@ impl Track {
                                 (track.timescale, track.duration) = (times.timescale, times.duration);
                             }
                             b"hdlr" => track.handler = window.array(part.body + 8, WITHIN)?,
-                            b"minf" => coded = coded_size(window, part)?,
+                            b"minf" => coded = Coded::read(window, part)?,
                             _ => {}
                         }
                     }
@@ -192,9 +192,10 @@ impl Track {
                 _ => {}
             }
         }
-        // The track header has the size on screen, corrected for non-square pixels, but not every writer fills it in.
-        if &track.handler == b"vide" && track.shown.count() == 0 {
-            track.shown = coded;
+        // The track header has the size on screen, corrected for pixels that are not square, but not every writer fills it in
+        // or corrects it.
+        if &track.handler == b"vide" && (track.shown.count() == 0 || track.shown == coded.size) {
+            track.shown = coded.with_square_pixels();
         }
         Ok(track)
     }
@@ -205,24 +206,63 @@ fn rounded(fixed: u32) -> u32 {
     (fixed >> 16) + (fixed >> 15 & 1)
 }
 
-/// Returns the size in the first sample description. It is meaningless for a sound track.
-fn coded_size<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Pixels, ProbeError<S::Error>> {
-    let mut boxes = Boxes::within(minf, 0, WITHIN);
-    while let Some(stbl) = boxes.next(window)? {
-        if &stbl.kind != b"stbl" {
-            continue;
-        }
-        let mut tables = Boxes::within(stbl, 0, WITHIN);
-        while let Some(stsd) = tables.next(window)? {
-            // Version and flags, the number of entries, the entry's header, and 24 bytes before its size.
-            let at = stsd.body + 4 + 4 + 8 + 24;
-            if &stsd.kind == b"stsd" && at + 4 <= stsd.end {
-                let (width, height) = (window.u16(at, WITHIN)?, window.u16(at + 2, WITHIN)?);
-                return Ok(Pixels { width: width.into(), height: height.into() });
+/// The size in the first sample description, and the shape of its pixels. It is meaningless for a sound track.
+#[derive(Clone, Copy)]
+struct Coded {
+    size: Pixels,
+    /// The width and the height of a pixel, in any unit.
+    spacing: (u32, u32),
+}
+
+impl Coded {
+    fn read<S: Source>(window: &mut Window<'_, S>, minf: Box) -> Result<Self, ProbeError<S::Error>> {
+        let mut coded = Self { size: Pixels { width: 0, height: 0 }, spacing: (1, 1) };
+        let mut boxes = Boxes::within(minf, 0, WITHIN);
+        while let Some(stbl) = boxes.next(window)? {
+            if &stbl.kind != b"stbl" {
+                continue;
+            }
+            let mut tables = Boxes::within(stbl, 0, WITHIN);
+            while let Some(stsd) = tables.next(window)? {
+                // Version and flags, the number of entries, the entry's header, and 24 bytes before its size.
+                let at = stsd.body + 4 + 4 + 8 + 24;
+                if &stsd.kind == b"stsd" && at + 4 <= stsd.end {
+                    let (width, height) = (window.u16(at, WITHIN)?, window.u16(at + 2, WITHIN)?);
+                    coded.size = Pixels { width: width.into(), height: height.into() };
+                    coded.spacing = pixel_spacing(window, stsd).unwrap_or((1, 1));
+                    return Ok(coded);
+                }
             }
         }
+        Ok(coded)
     }
-    Ok(Pixels { width: 0, height: 0 })
+
+    /// Returns the size with the width that square pixels would have. An extreme shape is not believed.
+    fn with_square_pixels(self) -> Pixels {
+        let (across, down) = (u64::from(self.spacing.0), u64::from(self.spacing.1));
+        if across == 0 || down == 0 || across > 10 * down || down > 10 * across {
+            return self.size;
+        }
+        let width = (u64::from(self.size.width) * across + down / 2) / down;
+        Pixels { width: u32::try_from(width).unwrap_or(self.size.width), ..self.size }
+    }
+}
+
+/// Returns the `pasp` box of the first sample description of a picture track. `None` if there is none, or if what follows the
+/// description's fields is no list of boxes: a sound track has other fields.
+fn pixel_spacing<S: Source>(window: &mut Window<'_, S>, stsd: Box) -> Option<(u32, u32)> {
+    let start = stsd.body + 8;
+    let length = u64::from(window.u32(start, WITHIN).ok()?);
+    let end = start.checked_add(length).filter(|end| *end <= stsd.end)?;
+    let entry = Box { kind: *b"stsd", start, body: start + 8, end };
+    // The fields of a picture's description have 78 bytes.
+    let mut boxes = Boxes::within(entry, 78, WITHIN);
+    while let Ok(Some(found)) = boxes.next(window) {
+        if &found.kind == b"pasp" {
+            return Some((window.u32(found.body, WITHIN).ok()?, window.u32(found.body + 4, WITHIN).ok()?));
+        }
+    }
+    None
 }
 
 /// Returns the matrix at `at`. It is written as nine numbers in rows of three; the third column and row are not needed.

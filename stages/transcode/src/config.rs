@@ -4,12 +4,34 @@ use serde::Deserialize;
 
 use crate::bindings::toq::media::types::Failure;
 
-/// The configuration. `{}` is the two outputs of the service's job template.
+/// The shortest side of a picture that the service makes, in pixels ("VideoDescription" in MediaConvert's API reference).
+pub const SMALLEST: u32 = 32;
+/// The longest side of a picture in H.264, and the longest that the other side may be ("Maximum supported output
+/// resolutions" in MediaConvert's user guide).
+const LONGEST: u32 = 4096;
+const WIDEST: u32 = 2160;
+/// Bits per second ("H264Settings" and "AacSettings" in MediaConvert's API reference).
+const VIDEO_BITRATES: std::ops::RangeInclusive<u32> = 1_000..=1_152_000_000;
+const AUDIO_BITRATES: std::ops::RangeInclusive<u32> = 6_000..=1_024_000;
+
+/// The configuration. `{}` is the two outputs of the service's job template, and posters in the sizes of thumbnails.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The outputs to make of every video, in this order.
     pub outputs: Vec<OutputConfig>,
+    /// The boxes that pictures of every video are fitted into; none for no picture.
+    pub posters: Vec<PosterConfig>,
+}
+
+/// A picture to take from every video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PosterConfig {
+    /// The width of the box, in pixels.
+    pub width: u32,
+    /// The height of the box, in pixels.
+    pub height: u32,
 }
 
 /// One MP4 to make of every video.
@@ -42,6 +64,9 @@ impl Default for Config {
                 output("1080p", 1920, 1080, 5_000_000, 128_000),
                 output("720p", 1280, 720, 3_000_000, 96_000),
             ],
+            posters: [(320, 240), (640, 480), (1280, 960)]
+                .map(|(width, height)| PosterConfig { width, height })
+                .to_vec(),
         }
     }
 }
@@ -63,7 +88,29 @@ impl Config {
                 return Err(refuse(format!("output `{}` is listed twice", output.name)));
             }
         }
+        for (index, poster) in config.posters.iter().enumerate() {
+            let name = poster.name();
+            poster.check().map_err(|text| refuse(format!("poster {name}: {text}")))?;
+            let taken = config.outputs.iter().any(|output| output.name == name);
+            if taken || config.posters[..index].contains(poster) {
+                return Err(refuse(format!("poster {name}: another result has this name")));
+            }
+        }
         Ok(config)
+    }
+}
+
+impl PosterConfig {
+    /// Returns the rendition's name, which is that of a thumbnail in the same box.
+    pub fn name(self) -> String {
+        format!("{}x{}", self.width, self.height)
+    }
+
+    fn check(self) -> Result<(), &'static str> {
+        if self.width.min(self.height) < SMALLEST || self.width.max(self.height) > LONGEST {
+            return Err("`width` and `height` must be numbers from 32 to 4096");
+        }
+        Ok(())
     }
 }
 
@@ -76,12 +123,15 @@ impl OutputConfig {
         if self.short > self.long {
             return Err("`short` is longer than `long`");
         }
-        // The smallest and largest pictures that the service encodes.
-        if self.short < 32 || self.long > 4096 || !self.long.is_multiple_of(2) || !self.short.is_multiple_of(2) {
-            return Err("`long` and `short` must be even numbers from 32 to 4096");
+        let even = self.long.is_multiple_of(2) && self.short.is_multiple_of(2);
+        if self.short < SMALLEST || self.long > LONGEST || self.short > WIDEST || !even {
+            return Err("`long` and `short` must be even numbers from 32, up to 4096 and 2160");
         }
-        if self.video_bitrate == 0 || self.audio_bitrate == 0 {
-            return Err("`videoBitrate` and `audioBitrate` must not be 0");
+        if !VIDEO_BITRATES.contains(&self.video_bitrate) {
+            return Err("`videoBitrate` must be a number from 1000 to 1152000000");
+        }
+        if !AUDIO_BITRATES.contains(&self.audio_bitrate) {
+            return Err("`audioBitrate` must be a number from 6000 to 1024000");
         }
         Ok(())
     }
@@ -108,7 +158,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_its_name() {
         let output = |change: &str, to: &str| {
-            let good = r#"{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#;
+            let good = r#"{"name":"480p","long":854,"short":480,"videoBitrate":1000,"audioBitrate":6000}"#;
             assert!(good.contains(change));
             format!(r#"{{"outputs":[{}]}}"#, good.replace(change, to))
         };
@@ -121,8 +171,14 @@ mod tests {
             (output("854", "853"), "even"),
             (output("854", "320"), "longer"),
             (output("854", "8000"), "4096"),
-            (output(r#""videoBitrate":1"#, r#""videoBitrate":0"#), "`videoBitrate`"),
-            (output("}", r#"},{"name":"480p","long":854,"short":480,"videoBitrate":1,"audioBitrate":1}"#), "twice"),
+            (output(r#""videoBitrate":1000"#, r#""videoBitrate":0"#), "`videoBitrate`"),
+            (output(r#""audioBitrate":6000"#, r#""audioBitrate":1"#), "`audioBitrate`"),
+            (r#"{"posters":[{"width":16,"height":16}]}"#.to_owned(), "32"),
+            (r#"{"posters":[{"width":64,"height":64},{"width":64,"height":64}]}"#.to_owned(), "64x64"),
+            (
+                output("}", r#"},{"name":"480p","long":854,"short":480,"videoBitrate":1000,"audioBitrate":6000}"#),
+                "twice",
+            ),
         ] {
             match Config::parse(&json) {
                 Err(Failure::InvalidInput(text)) => assert!(text.contains(named), "{text}"),
@@ -131,13 +187,22 @@ mod tests {
         }
     }
 
-    /// No JSON Schema can compare two settings, or the names of all outputs.
+    #[test]
+    fn posters_are_in_the_sizes_of_thumbnails_unless_there_are_to_be_none() {
+        let names = |json| Config::parse(json).unwrap().posters.into_iter().map(PosterConfig::name).collect::<Vec<_>>();
+        assert_eq!(names("{}"), ["320x240", "640x480", "1280x960"]);
+        assert!(names(r#"{"posters":[]}"#).is_empty());
+    }
+
+    /// No JSON Schema can compare two settings, or the names of all results.
     fn sides_or_names_clash(config: &Value) -> bool {
-        let outputs = config["outputs"].as_array().into_iter().flatten();
+        let list = |name: &str| config[name].as_array().cloned().unwrap_or_default();
         let mut names = std::collections::HashSet::new();
-        outputs.into_iter().any(|output| {
-            output["short"].as_u64() > output["long"].as_u64() || !names.insert(output["name"].to_string())
-        })
+        let clash = list("outputs").iter().any(|output| {
+            let name = output["name"].as_str().unwrap_or_default().to_owned();
+            output["short"].as_u64() > output["long"].as_u64() || !names.insert(name)
+        });
+        clash || list("posters").iter().any(|poster| !names.insert(format!("{}x{}", poster["width"], poster["height"])))
     }
 
     const SCHEMA: &str = include_str!("../config.schema.json");
@@ -146,6 +211,7 @@ mod tests {
     fn the_schema_has_the_same_settings_and_defaults() {
         assert_same_settings(SCHEMA, Config::parse);
         assert_same_item_settings(SCHEMA, "outputs", Config::parse);
+        assert_same_item_settings(SCHEMA, "posters", Config::parse);
         assert_same_defaults(SCHEMA, Config::parse);
     }
 

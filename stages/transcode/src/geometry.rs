@@ -8,12 +8,17 @@ use crate::bindings::toq::media::types::PixelSize;
 /// The aspect ratio is kept, nothing is enlarged, and both sides are even, because H.264 stores colour at half the
 /// resolution. Only a source of a single row or column is enlarged, to two. `None` for a source without pixels.
 pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
+    let (width, height) = if source.height > source.width { (short, long) } else { (long, short) };
+    within(source, PixelSize { width, height })
+}
+
+/// As [`fit`], into a box that is not turned.
+pub fn within(source: PixelSize, bounds: PixelSize) -> Option<PixelSize> {
     let (width, height) = (u64::from(source.width), u64::from(source.height));
     if width == 0 || height == 0 {
         return None;
     }
-    let (long, short) = (u64::from(long), u64::from(short));
-    let (box_width, box_height) = if height > width { (short, long) } else { (long, short) };
+    let (box_width, box_height) = (u64::from(bounds.width), u64::from(bounds.height));
     let (fitted_width, fitted_height) = if width <= box_width && height <= box_height {
         (width & !1, height & !1)
     } else if width * box_height >= height * box_width {
@@ -21,7 +26,8 @@ pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
     } else {
         (nearest_even(width * box_height, height), box_height)
     };
-    let side = |length: u64| u32::try_from(length.max(2)).ok();
+    // A box may have odd sides.
+    let side = |length: u64| u32::try_from((length & !1).max(2)).ok();
     Some(PixelSize { width: side(fitted_width)?, height: side(fitted_height)? })
 }
 
@@ -57,6 +63,14 @@ mod tests {
         assert_eq!(fitted(640, 360, 1920, 1080), (640, 360));
         assert_eq!(fitted(641, 361, 1920, 1080), (640, 360));
         assert_eq!(fitted(1, 1, 1920, 1080), (2, 2));
+    }
+
+    #[test]
+    fn a_box_that_is_not_turned_holds_a_portrait_video_too() {
+        let size = |width, height| PixelSize { width, height };
+        assert_eq!(within(size(1080, 1920), size(320, 240)), Some(size(136, 240)));
+        assert_eq!(within(size(1920, 1080), size(320, 240)), Some(size(320, 180)));
+        assert_eq!(within(size(1000, 1000), size(201, 301)), Some(size(200, 200)));
     }
 
     #[test]

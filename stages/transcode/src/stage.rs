@@ -2,9 +2,9 @@
 
 use crate::bindings::exports::toq::media::batch_stage::{AssetFailure, Outcome};
 use crate::bindings::toq::media::transcoder::{Job, Output, Submission};
-use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType, Rendition};
-use crate::config::Config;
-use crate::geometry::fit;
+use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType, PixelSize, Rendition};
+use crate::config::{Config, SMALLEST};
+use crate::geometry::{fit, within};
 
 /// What the stage needs of its host. One method for each import that it uses.
 pub trait Host {
@@ -30,7 +30,7 @@ pub fn run(host: &impl Host, config: &str, batch: &Batch) -> Result<Outcome, Fai
     let mut outcome = Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None };
     let (mut submitted, mut up_to_date) = (0_u64, 0_u64);
     for (done, video) in (1..).zip(videos) {
-        match job(host, &config, video).and_then(|job| host.submit(&job)) {
+        match job(host, &config, video).and_then(|job| submit(host, job)) {
             Ok(Submission::Running(_)) => submitted += 1,
             Ok(Submission::UpToDate(renditions)) => {
                 up_to_date += 1;
@@ -49,6 +49,21 @@ pub fn run(host: &impl Host, config: &str, batch: &Batch) -> Result<Outcome, Fai
     Ok(outcome)
 }
 
+/// How the key of a picture of the film ends; see `transcoder.output` of the contract. The part between the dots is the number
+/// that the service gives it.
+const PICTURE: (&str, &str) = ("0000001", "jpg");
+
+/// Submits a job. A host or a pin that allows no pictures still makes the films.
+fn submit(host: &impl Host, job: Job) -> Result<Submission, Failure> {
+    let result = host.submit(&job);
+    let is_picture = |output: &Output| output.key.ends_with(".jpg");
+    if !matches!(result, Err(Failure::Denied(_))) || !job.outputs.iter().any(is_picture) {
+        return result;
+    }
+    let films = job.outputs.iter().filter(|output| !is_picture(output)).cloned().collect();
+    host.submit(&Job { outputs: films, ..job })
+}
+
 /// Returns whether this is a video whose bytes were checked and on which no stage failed.
 fn is_due(asset: &Asset) -> bool {
     let is_video = matches!(asset.media_type, MediaType::VideoVertical | MediaType::VideoHorizontal);
@@ -65,18 +80,38 @@ fn job(host: &impl Host, config: &Config, video: &Asset) -> Result<Job, Failure>
         return Err(Failure::InvalidInput(format!("{name} is validated but has no entity tag")));
     };
     let pixels = video.pixels.ok_or_else(|| Failure::Corrupt(format!("{name} gives no picture size")))?;
-    let mut outputs = Vec::with_capacity(config.outputs.len());
+    let mut outputs = Vec::with_capacity(config.outputs.len() + config.posters.len());
     for output in &config.outputs {
-        let fitted = fit(pixels, output.long, output.short);
+        let size = fit(pixels, output.long, output.short).ok_or_else(|| {
+            Failure::Corrupt(format!("{name} has a picture of {} × {} pixels", pixels.width, pixels.height))
+        })?;
+        if size.width < SMALLEST || size.height < SMALLEST {
+            return Err(Failure::Unsupported(format!(
+                "{name} has {} × {} pixels, and the film {} would have {} × {}; each side must have at least {SMALLEST}",
+                pixels.width, pixels.height, output.name, size.width, size.height
+            )));
+        }
         outputs.push(Output {
             name: output.name.clone(),
             key: host.derive(key, &output.name, "mp4")?,
-            pixels: fitted.ok_or_else(|| {
-                Failure::Corrupt(format!("{name} has a picture of {} × {} pixels", pixels.width, pixels.height))
-            })?,
+            pixels: size,
             video_bitrate: output.video_bitrate,
             // If it is not known whether there is sound, it is kept.
             audio_bitrate: (video.has_audio != Some(false)).then_some(output.audio_bitrate),
+        });
+    }
+    for poster in &config.posters {
+        let bounds = PixelSize { width: poster.width, height: poster.height };
+        // A very long film strip has no small picture that the service makes.
+        let fitted = within(pixels, bounds).filter(|size| size.width >= SMALLEST && size.height >= SMALLEST);
+        let Some(size) = fitted else { continue };
+        let (number, extension) = PICTURE;
+        outputs.push(Output {
+            name: poster.name(),
+            key: host.derive(key, &format!("{}.{number}", poster.name()), extension)?,
+            pixels: size,
+            video_bitrate: 0,
+            audio_bitrate: None,
         });
     }
     Ok(Job { source_key: key.clone(), source_etag: etag.clone(), outputs })
@@ -93,7 +128,6 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
-    use crate::bindings::toq::media::types::PixelSize;
     use crate::fixtures::{self, batch, problem};
 
     /// A host with prepared answers.
@@ -142,10 +176,10 @@ mod tests {
     #[test]
     fn every_video_of_the_batch_is_submitted_and_not_only_the_first() {
         let host = Fake::default();
-        let photo = Asset { media_type: MediaType::PhotoVertical, ..video("51/raw/p.mov", 10, 20) };
-        let unverified = Asset { verified: false, ..video("51/raw/u.mov", 10, 20) };
+        let photo = Asset { media_type: MediaType::PhotoVertical, ..video("51/raw/p.mov", 64, 128) };
+        let unverified = Asset { verified: false, ..video("51/raw/u.mov", 64, 128) };
         let problem = Some(problem("x", "y"));
-        let failed = Asset { problem, ..video("51/raw/f.mov", 10, 20) };
+        let failed = Asset { problem, ..video("51/raw/f.mov", 64, 128) };
         let videos = [video("51/raw/a.mov", 3840, 2160), video("51/raw/b.mov", 1080, 1920)];
         let [a, b] = videos;
         let outcome = run(&host, "{}", &batch(vec![photo, a, unverified, failed, b])).unwrap();
@@ -172,15 +206,16 @@ mod tests {
             video_bitrate,
             audio_bitrate: Some(audio),
         };
+        let films = |job: &Job| job.outputs[..2].to_vec();
         assert_eq!(
-            jobs[0].outputs,
+            films(&jobs[0]),
             [
                 output("1080p", "51/processed/a_1080p.mp4", 1080, 1920, 5_000_000, 128_000),
                 output("720p", "51/processed/a_720p.mp4", 720, 1280, 3_000_000, 96_000)
             ]
         );
         assert_eq!(
-            jobs[1].outputs,
+            films(&jobs[1]),
             [
                 output("1080p", "51/processed/s_1080p.mp4", 640, 360, 5_000_000, 128_000),
                 output("720p", "51/processed/s_720p.mp4", 640, 360, 3_000_000, 96_000)
@@ -189,10 +224,49 @@ mod tests {
     }
 
     #[test]
+    fn pictures_of_every_video_are_made_in_the_sizes_of_thumbnails() {
+        let host = Fake::default();
+        run(&host, "{}", &batch(vec![video("51/raw/a.mov", 2160, 3840), video("51/raw/s.mov", 640, 360)])).unwrap();
+        let pictures: Vec<Vec<_>> = host.jobs.borrow().iter().map(|job| job.outputs[2..].to_vec()).collect();
+        let facts = |outputs: &[Output]| -> Vec<(String, u32, u32)> {
+            outputs.iter().map(|o| (o.name.clone(), o.pixels.width, o.pixels.height)).collect()
+        };
+        let expect = |sizes: [(u32, u32); 3]| -> Vec<(String, u32, u32)> {
+            let names = ["320x240", "640x480", "1280x960"];
+            names.iter().zip(sizes).map(|(name, (width, height))| ((*name).to_owned(), width, height)).collect()
+        };
+        assert_eq!(facts(&pictures[0]), expect([(136, 240), (270, 480), (540, 960)]));
+        assert_eq!(facts(&pictures[1]), expect([(320, 180), (640, 360), (640, 360)]));
+        assert_eq!(pictures[0][0].key, "51/processed/a_320x240.0000001.jpg");
+        assert!(pictures[0].iter().all(|output| output.audio_bitrate.is_none()));
+
+        let host = Fake::default();
+        run(&host, r#"{"posters":[]}"#, &batch(vec![video("51/raw/a.mov", 640, 360)])).unwrap();
+        assert_eq!(host.jobs.borrow()[0].outputs.len(), 2);
+    }
+
+    #[test]
+    fn where_no_picture_may_be_written_the_films_are_made_all_the_same() {
+        let refusal = Err(Failure::Denied("no grant".to_owned()));
+        let host = Fake { answers: vec![("51/raw/a.mov", refusal)], ..Fake::default() };
+        run(&host, "{}", &batch(vec![video("51/raw/a.mov", 640, 360)])).unwrap();
+        assert_eq!(host.jobs.borrow().iter().map(|job| job.outputs.len()).collect::<Vec<_>>(), [5, 2]);
+    }
+
+    #[test]
+    fn a_video_that_the_service_cannot_make_is_refused_with_its_size() {
+        let host = Fake::default();
+        let outcome = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 10_000, 100)])).unwrap();
+        let Failure::Unsupported(text) = &outcome.failures[0].failure else { panic!("{outcome:?}") };
+        assert!(text.contains("10000 × 100") && text.contains("1920 × 20"), "{text}");
+        assert!(host.jobs.borrow().is_empty());
+    }
+
+    #[test]
     fn a_video_without_sound_is_submitted_without_sound() {
         for (has_audio, expected) in [(Some(false), None), (Some(true), Some(128_000)), (None, Some(128_000))] {
             let host = Fake::default();
-            run(&host, "{}", &batch(vec![Asset { has_audio, ..video("51/raw/a.mov", 10, 10) }])).unwrap();
+            run(&host, "{}", &batch(vec![Asset { has_audio, ..video("51/raw/a.mov", 64, 64) }])).unwrap();
             assert_eq!(host.jobs.borrow()[0].outputs[0].audio_bitrate, expected);
         }
     }
@@ -201,7 +275,7 @@ mod tests {
     fn a_video_that_is_up_to_date_is_returned_as_reused() {
         let answer = Ok(Submission::UpToDate(vec![rendition("1080p"), rendition("720p")]));
         let host = Fake { answers: vec![("51/raw/a.mov", answer)], ..Fake::default() };
-        let outcome = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)])).unwrap();
+        let outcome = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 64, 64)])).unwrap();
         let [asset] = &outcome.assets[..] else { panic!("{outcome:?}") };
         assert_eq!(asset.key, "51/raw/a.mov");
         assert_eq!(
@@ -216,13 +290,13 @@ mod tests {
         let refusal = Err(Failure::Unsupported("codec".to_owned()));
         let host = Fake { answers: vec![("51/raw/c.mov", refusal)], ..Fake::default() };
         let assets = vec![
-            Asset { pixels: None, ..video("51/raw/a.mov", 10, 10) },
-            Asset { pixels: Some(PixelSize { width: 0, height: 9 }), ..video("51/raw/b.mov", 10, 10) },
-            video("51/raw/c.mov", 10, 10),
-            Asset { content_type: Some("image/jpeg".to_owned()), ..video("51/raw/d.mov", 10, 10) },
-            Asset { etag: None, ..video("51/raw/e.mov", 10, 10) },
-            video("elsewhere", 10, 10),
-            video("51/raw/good.mov", 10, 10),
+            Asset { pixels: None, ..video("51/raw/a.mov", 64, 64) },
+            Asset { pixels: Some(PixelSize { width: 0, height: 9 }), ..video("51/raw/b.mov", 64, 64) },
+            video("51/raw/c.mov", 64, 64),
+            Asset { content_type: Some("image/jpeg".to_owned()), ..video("51/raw/d.mov", 64, 64) },
+            Asset { etag: None, ..video("51/raw/e.mov", 64, 64) },
+            video("elsewhere", 64, 64),
+            video("51/raw/good.mov", 64, 64),
         ];
         let outcome = run(&host, "{}", &batch(assets)).unwrap();
         let cases: Vec<_> = outcome
@@ -249,7 +323,7 @@ mod tests {
     fn a_busy_service_fails_the_call_so_that_the_state_is_tried_again() {
         let answers = vec![("51/raw/a.mov", Err(Failure::Transient("busy".to_owned())))];
         let host = Fake { answers, ..Fake::default() };
-        let result = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 10, 10)]));
+        let result = run(&host, "{}", &batch(vec![video("51/raw/a.mov", 64, 64)]));
         assert!(matches!(result, Err(Failure::Transient(_))), "{result:?}");
     }
 

@@ -251,7 +251,7 @@ impl World {
     }
 }
 
-/// Returns the key and the name modifier of each output.
+/// Returns the key of each file of the outputs, and what distinguishes it from the others.
 fn outputs(settings: &Value, bucket: &str) -> Option<Vec<(String, String)>> {
     let mut keys = Vec::new();
     for group in settings["outputGroups"].as_array()? {
@@ -259,7 +259,15 @@ fn outputs(settings: &Value, bucket: &str) -> Option<Vec<(String, String)>> {
         let base = destination.strip_prefix(&format!("s3://{bucket}/"))?;
         for output in group["outputs"].as_array()? {
             let modifier = output["nameModifier"].as_str().unwrap_or_default();
-            keys.push((format!("{base}{modifier}.{}", output["extension"].as_str()?), modifier.to_owned()));
+            let extension = output["extension"].as_str()?;
+            // The service numbers the frames that it captures; a job asks for two.
+            if output.pointer("/videoDescription/codecSettings/frameCaptureSettings").is_some() {
+                let size = base.rsplit('_').next().unwrap_or_default();
+                let frame = |number| (format!("{base}{modifier}.{number:07}.{extension}"), format!("{size}.{number}"));
+                keys.extend([frame(0), frame(1)]);
+                continue;
+            }
+            keys.push((format!("{base}{modifier}.{extension}"), modifier.to_owned()));
         }
     }
     Some(keys)

@@ -13,25 +13,45 @@
 //!   usual video. It then adds what the job leaves open: profile, GOP, filters;
 //! - any other job (a source too small for 1080p, a silent video) is sent without the template. It then has
 //!   MediaConvert's defaults where the template would have had its own values.
+//!
+//! Pictures of the film have output groups of their own behind those of the films, where the template has none.
+//!
+//! **Names.** A key goes into the job as it is: MediaConvert takes spaces, `#`, `%`, `+` and letters of all languages. Only
+//! `$…$` has a meaning in a destination ("Using variables in your job settings" in its user guide), and there is no way to
+//! write it otherwise. So a key with such a word is refused.
 
 use aws_sdk_mediaconvert::types::{
     AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
-    AudioDescription, AudioSelector, ContainerSettings, ContainerType, FileGroupSettings, H264FramerateControl,
-    H264QualityTuningLevel, H264RateControlMode, H264SceneChangeDetect, H264Settings, Input, InputRotate,
-    InputTimecodeSource, JobSettings, Mp4MoovPlacement, Mp4Settings, Output, OutputGroup, OutputGroupSettings,
-    OutputGroupType, TimecodeConfig, TimecodeSource, VideoCodec, VideoCodecSettings, VideoDescription, VideoSelector,
+    AudioDescription, AudioSelector, AudioSelectorType, ContainerSettings, ContainerType, FileGroupSettings,
+    H264FramerateControl, H264ParControl, H264QualityTuningLevel, H264RateControlMode, H264SceneChangeDetect,
+    H264Settings, Input, InputRotate, InputTimecodeSource, JobSettings, Mp4MoovPlacement, Mp4Settings, Output,
+    OutputGroup, OutputGroupSettings, OutputGroupType, TimecodeConfig, TimecodeSource, VideoCodec, VideoCodecSettings,
+    VideoSelector,
 };
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, PixelSize};
 use stagehost_runtime::capability::{TranscodeJob, TranscodeOutput};
+
+use super::captures;
+use super::colours;
+use super::source_film::{Sound, SourceFilm};
+
+/// The sides of a picture that the service takes, in pixels ("VideoDescription" in its API reference; the longest of H.264).
+const SIDES: std::ops::RangeInclusive<u32> = 32..=4096;
 
 const AUDIO_SELECTOR: &str = "Audio Selector 1";
 
 /// Returns the settings of one job; `bucket` holds the source and the outputs.
 ///
-/// Errors: `InvalidInput` if the job has no output, an output's key has no name with an extension, or a size is odd.
-pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, Failure> {
-    if job.outputs.is_empty() {
-        return Err(invalid(job, "it has no output"));
+/// Errors: `InvalidInput` if the job has no film, an output's key has no name with an extension or a word that MediaConvert
+/// would replace, or a size is odd or outside of the service's limits.
+pub(crate) fn settings(bucket: &str, job: &TranscodeJob, film: &SourceFilm) -> Result<JobSettings, Failure> {
+    if films(job).next().is_none() {
+        return Err(invalid(job, "it has no film to make"));
+    }
+    if let Some(output) = job.outputs.iter().find(|output| has_identifier(&output.key)) {
+        let why =
+            format!("MediaConvert would replace the words between `$` in the key {:?}; rename the file", output.key);
+        return Err(invalid(job, &why));
     }
     let mut input = Input::builder()
         .file_input(format!("s3://{bucket}/{}", job.source_key))
@@ -39,10 +59,15 @@ pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, 
         .video_selector(VideoSelector::builder().rotate(InputRotate::Auto).build())
         .timecode_source(InputTimecodeSource::Zerobased);
     if job.outputs.iter().any(|output| output.audio_bitrate.is_some()) {
-        let selector = AudioSelector::builder().default_selection(AudioDefaultSelection::Default).build();
-        input = input.audio_selectors(AUDIO_SELECTOR, selector);
+        let mut selector = AudioSelector::builder().default_selection(AudioDefaultSelection::Default);
+        if let Sound::Track(track) = film.sound {
+            let track = i32::try_from(track).map_err(|_| invalid(job, "its sound track has an impossible number"))?;
+            selector = selector.selector_type(AudioSelectorType::Track).tracks(track);
+        }
+        input = input.audio_selectors(AUDIO_SELECTOR, selector.build());
     }
-    let groups = groups(bucket, job)?;
+    let mut groups = groups(bucket, job)?;
+    groups.extend(picture_groups(bucket, job, film)?);
     Ok(JobSettings::builder()
         .timecode_config(TimecodeConfig::builder().source(TimecodeSource::Zerobased).build())
         .inputs(input.build())
@@ -52,10 +77,51 @@ pub(crate) fn settings(bucket: &str, job: &TranscodeJob) -> Result<JobSettings, 
 
 /// Returns whether the template's outputs are exactly those of this job, by name (see above).
 pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> bool {
-    job.outputs.len() == template_outputs.len()
-        && job.outputs.iter().zip(template_outputs).all(|(output, name)| output.name == *name)
-        && job.outputs.iter().all(|output| output.audio_bitrate.is_some())
+    films(job).count() == template_outputs.len()
+        && films(job).zip(template_outputs).all(|(output, name)| output.name == *name)
+        && films(job).all(|output| output.audio_bitrate.is_some())
         && common_base(job).is_some()
+}
+
+/// Returns the outputs that are films, and not pictures.
+fn films(job: &TranscodeJob) -> impl Iterator<Item = &TranscodeOutput> {
+    job.outputs.iter().filter(|output| captures::base(output).is_none())
+}
+
+/// Returns a file group for every picture of the film.
+fn picture_groups(bucket: &str, job: &TranscodeJob, film: &SourceFilm) -> Result<Vec<OutputGroup>, Failure> {
+    let pictures = job.outputs.iter().filter_map(|output| Some((output, captures::base(output)?)));
+    pictures
+        .map(|(output, base)| {
+            let settings = captures::settings(size(job, output)?, film.duration, None);
+            Ok(group(&format!("s3://{bucket}/{base}"), vec![settings]))
+        })
+        .collect()
+}
+
+/// Returns the width and height of an output.
+fn size(job: &TranscodeJob, output: &TranscodeOutput) -> Result<(i32, i32), Failure> {
+    let wrong = |why: &str| invalid(job, &format!("the output {}: {why}", output.name));
+    let PixelSize { width, height } = output.pixels;
+    if width % 2 == 1 || height % 2 == 1 {
+        return Err(wrong("H.264 requires an even width and height"));
+    }
+    if !SIDES.contains(&width) || !SIDES.contains(&height) {
+        return Err(wrong(&format!("{width} × {height} pixels; MediaConvert takes sides of 32 to 4096")));
+    }
+    match (i32::try_from(width), i32::try_from(height)) {
+        (Ok(width), Ok(height)) => Ok((width, height)),
+        _ => Err(wrong("its size is out of range")),
+    }
+}
+
+/// Returns whether a key has a word between two `$`.
+fn has_identifier(key: &str) -> bool {
+    let mut parts = key.split('$');
+    // What comes before the first and after the last `$` is not between two.
+    parts.next();
+    parts.next_back();
+    parts.any(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Returns one file group for all outputs if their keys allow it, as in the template; else one group for each output.
@@ -64,9 +130,7 @@ pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> 
 /// modifiers.
 fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure> {
     if let Some(base) = common_base(job) {
-        let outputs = job
-            .outputs
-            .iter()
+        let outputs = films(job)
             .map(|output| {
                 let (stem, extension) = split_extension(job, &output.key)?;
                 output_settings(job, output, extension, stem.strip_prefix(base))
@@ -74,8 +138,7 @@ fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure>
             .collect::<Result<Vec<_>, _>>()?;
         return Ok(vec![group(&format!("s3://{bucket}/{base}"), outputs)]);
     }
-    job.outputs
-        .iter()
+    films(job)
         .map(|output| {
             let (stem, extension) = split_extension(job, &output.key)?;
             let settings = output_settings(job, output, extension, None)?;
@@ -84,10 +147,10 @@ fn groups(bucket: &str, job: &TranscodeJob) -> Result<Vec<OutputGroup>, Failure>
         .collect()
 }
 
-/// Returns the common `base` if every output's key is `{base}_{output's name}.{extension}`.
+/// Returns the common `base` if every film's key is `{base}_{output's name}.{extension}`.
 fn common_base(job: &TranscodeJob) -> Option<&str> {
     let mut base = None;
-    for output in &job.outputs {
+    for output in films(job) {
         let (stem, _) = output.key.rsplit_once('.')?;
         let own = stem.strip_suffix(output.name.as_str())?.strip_suffix('_')?;
         if own.is_empty() || own.ends_with('/') || base.is_some_and(|base| base != own) {
@@ -132,19 +195,18 @@ fn output_settings(
     let number = |value: u32| {
         i32::try_from(value).map_err(|_| invalid(job, &format!("the output {}: {value} is out of range", output.name)))
     };
-    if output.pixels.width % 2 == 1 || output.pixels.height % 2 == 1 {
-        return Err(invalid(job, &format!("the output {}: H.264 requires an even width and height", output.name)));
-    }
     let h264 = H264Settings::builder()
         .rate_control_mode(H264RateControlMode::Qvbr)
         .max_bitrate(number(output.video_bitrate)?)
         .quality_tuning_level(H264QualityTuningLevel::SinglePassHq)
         .scene_change_detect(H264SceneChangeDetect::TransitionDetection)
         .framerate_control(H264FramerateControl::InitializeFromSource)
+        // The size is that of square pixels. By default the output would keep the shape of the source's pixels.
+        .par_control(H264ParControl::Specified)
+        .par_numerator(1)
+        .par_denominator(1)
         .build();
-    let video = VideoDescription::builder()
-        .width(number(output.pixels.width)?)
-        .height(number(output.pixels.height)?)
+    let video = colours::picture(size(job, output)?)
         .codec_settings(VideoCodecSettings::builder().codec(VideoCodec::H264).h264_settings(h264).build())
         .build();
     let container = ContainerSettings::builder()
@@ -181,7 +243,7 @@ fn invalid(job: &TranscodeJob, why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use stagehost_batch::PixelSize;
+    use aws_sdk_mediaconvert::types::{ColorSpaceConversion, ScalingBehavior};
 
     use super::*;
 
@@ -226,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_portrait_video_is_turned_upright_and_written_in_its_upright_size() {
-        let settings = settings("medias", &portrait(Some(128_000))).unwrap();
+        let settings = settings("medias", &portrait(Some(128_000)), &SourceFilm::default()).unwrap();
         let input = &settings.inputs()[0];
         assert_eq!(input.video_selector().unwrap().rotate(), Some(&InputRotate::Auto));
         let video = settings.output_groups()[0].outputs()[0].video_description().unwrap();
@@ -236,28 +298,28 @@ mod tests {
     #[test]
     fn outputs_land_under_exactly_the_keys_that_the_stage_named() {
         let job = portrait(None);
-        let together = settings("medias", &job).unwrap();
+        let together = settings("medias", &job, &SourceFilm::default()).unwrap();
         assert_eq!(together.output_groups().len(), 1);
         let expected: Vec<String> = job.outputs.iter().map(|output| format!("s3://medias/{}", output.key)).collect();
         assert_eq!(written(&together), expected);
 
         let mut apart = job.clone();
         apart.outputs[1].key = "51/processed/video/vertical/small/other-name.mp4".into();
-        let settings = settings("medias", &apart).unwrap();
+        let settings = settings("medias", &apart, &SourceFilm::default()).unwrap();
         assert_eq!(settings.output_groups().len(), 2);
         assert_eq!(written(&settings)[1], "s3://medias/51/processed/video/vertical/small/other-name.mp4");
     }
 
     #[test]
     fn a_silent_video_has_no_audio_settings() {
-        let settings = settings("medias", &portrait(None)).unwrap();
+        let settings = settings("medias", &portrait(None), &SourceFilm::default()).unwrap();
         assert!(settings.inputs()[0].audio_selectors().is_none_or(std::collections::HashMap::is_empty));
         assert!(settings.output_groups()[0].outputs().iter().all(|output| output.audio_descriptions().is_empty()));
     }
 
     #[test]
     fn an_mp4_begins_with_its_index_and_has_its_highest_bit_rate_limited() {
-        let settings = settings("medias", &portrait(Some(96_000))).unwrap();
+        let settings = settings("medias", &portrait(Some(96_000)), &SourceFilm::default()).unwrap();
         let output = &settings.output_groups()[0].outputs()[1];
         let mp4 = output.container_settings().unwrap().mp4_settings().unwrap();
         assert_eq!(mp4.moov_placement(), Some(&Mp4MoovPlacement::ProgressiveDownload));
@@ -288,8 +350,63 @@ mod tests {
         nameless.outputs[0].key = "51/processed/video/vertical/.mp4".into();
         let mut empty = portrait(None);
         empty.outputs.clear();
-        for job in [odd, nameless, empty] {
-            assert_eq!(settings("medias", &job).unwrap_err().case, Case::InvalidInput);
+        let mut tiny = portrait(None);
+        tiny.outputs[0].pixels = PixelSize { width: 1920, height: 20 };
+        let mut replaced = portrait(None);
+        replaced.outputs[0].key = "51/processed/video/vertical/2025-11-27/a$dt$_1080p.mp4".into();
+        for job in [odd, nameless, empty, tiny, replaced] {
+            assert_eq!(settings("medias", &job, &SourceFilm::default()).unwrap_err().case, Case::InvalidInput);
+        }
+    }
+
+    #[test]
+    fn the_sound_track_that_can_be_decoded_is_named() {
+        let film = SourceFilm { sound: Sound::Track(2), duration: None };
+        let with = settings("medias", &portrait(Some(96_000)), &film).unwrap();
+        let selector = &with.inputs()[0].audio_selectors().unwrap()[AUDIO_SELECTOR];
+        assert_eq!((selector.selector_type(), selector.tracks()), (Some(&AudioSelectorType::Track), &[2][..]));
+        let unknown = settings("medias", &portrait(Some(96_000)), &SourceFilm::default()).unwrap();
+        assert!(unknown.inputs()[0].audio_selectors().unwrap()[AUDIO_SELECTOR].tracks().is_empty());
+    }
+
+    #[test]
+    fn pictures_of_the_film_are_in_groups_of_their_own_and_leave_the_template() {
+        let mut job = portrait(Some(96_000));
+        let key = "51/processed/video/vertical/2025-11-27/tour_320x240.0000001.jpg";
+        job.outputs.push(TranscodeOutput { key: key.into(), ..output("320x240", 136, 240, None) });
+        assert!(template_fits(&names(), &job));
+        let film = SourceFilm { sound: Sound::Unknown, duration: Some(9000) };
+        let settings = settings("medias", &job, &film).unwrap();
+        assert_eq!(settings.output_groups().len(), 2);
+        assert_eq!(written(&settings)[2], "s3://medias/51/processed/video/vertical/2025-11-27/tour_320x240.jpg");
+        let picture = settings.output_groups()[1].outputs()[0].video_description().unwrap();
+        assert_eq!((picture.width(), picture.height()), (Some(136), Some(240)));
+    }
+
+    #[test]
+    fn every_picture_has_its_exact_size_and_the_colours_of_bt_709() {
+        let settings = settings("medias", &portrait(None), &SourceFilm::default()).unwrap();
+        for output in settings.output_groups()[0].outputs() {
+            let video = output.video_description().unwrap();
+            assert_eq!(video.scaling_behavior(), Some(&ScalingBehavior::StretchToOutput));
+            let colours = video.video_preprocessors().unwrap().color_corrector().unwrap();
+            assert_eq!(colours.color_space_conversion(), Some(&ColorSpaceConversion::Force709));
+            let h264 = video.codec_settings().unwrap().h264_settings().unwrap();
+            assert_eq!((h264.par_numerator(), h264.par_denominator()), (Some(1), Some(1)));
+        }
+    }
+
+    #[test]
+    fn a_name_of_any_letters_goes_into_the_job_as_it_is() {
+        for name in ["Küche #1 100%", "a+b", "5$ tour", "🏡"] {
+            let mut job = portrait(None);
+            for output in &mut job.outputs {
+                output.key = output.key.replace("tour", name);
+            }
+            let settings = settings("medias", &job, &SourceFilm::default()).unwrap();
+            let expected: Vec<String> =
+                job.outputs.iter().map(|output| format!("s3://medias/{}", output.key)).collect();
+            assert_eq!(written(&settings), expected);
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Case, Failure, Rendition};
 
 use crate::ids;
+use crate::jobs::captures;
 use crate::jobs::ticket::TicketOutput;
 use crate::objects::bucket::MediaBucket;
 use crate::objects::in_memory;
@@ -81,8 +82,12 @@ pub(crate) async fn find(
     });
     let renditions: Option<Vec<Rendition>> = try_join_all(checks).await?.into_iter().collect();
     Ok(renditions.filter(|renditions| {
+        // The picture of a film of one frame has another key.
+        let is_of = |rendition: &Rendition, output: &TicketOutput| {
+            rendition.key == output.key || captures::first_frame(&output.key).as_ref() == Some(&rendition.key)
+        };
         renditions.len() == transcoding.outputs.len()
-            && renditions.iter().zip(transcoding.outputs).all(|(rendition, output)| rendition.key == output.key)
+            && renditions.iter().zip(transcoding.outputs).all(|(rendition, output)| is_of(rendition, output))
     }))
 }
 

@@ -14,6 +14,7 @@ use crate::ids::{hash, ticket_id};
 use crate::jobs::events::JobReport;
 use crate::jobs::media_jobs::{self, MediaJobs, SUBMISSION};
 use crate::jobs::receipts::{self, Transcoding};
+use crate::jobs::source_film::{self, Sound};
 use crate::jobs::submissions::{self, Phase, REQUEST_TIME, SubmissionRecord, Submissions, UNDECIDED, round_token};
 use crate::jobs::ticket::TicketOutput;
 use crate::jobs::waiting_states;
@@ -242,8 +243,7 @@ impl MediaConvertTranscoder {
 
 #[async_trait]
 impl Transcoder for MediaConvertTranscoder {
-    async fn submit(&self, scope: &CallScope, job: TranscodeJob) -> Result<Submission, Failure> {
-        let settings = job_settings::settings(self.bucket.name(), &job)?;
+    async fn submit(&self, scope: &CallScope, mut job: TranscodeJob) -> Result<Submission, Failure> {
         let outputs: Vec<_> = job.outputs.iter().map(TicketOutput::from).collect();
         let transcoding = Transcoding {
             batch: &scope.batch,
@@ -262,6 +262,11 @@ impl Transcoder for MediaConvertTranscoder {
             );
             return Err(Failure::new(Case::Denied, message));
         }
+        let film = source_film::read(&self.bucket, scope, &job).await?;
+        if film.sound == Sound::Missing {
+            job.outputs.iter_mut().for_each(|output| output.audio_bitrate = None);
+        }
+        let settings = job_settings::settings(self.bucket.name(), &job, &film)?;
         let id =
             submissions::submission_id(&scope.execution, &scope.state, &job.source_key, &job.source_etag, &outputs);
         let first = SubmissionRecord::new(&scope.execution, &scope.state, &job.source_key);

@@ -24,6 +24,7 @@ use stagehost_batch::{Batch, Case, Failure, Problem, Rendition};
 
 use crate::documents::Documents;
 use crate::ids::{ticket_id, ticket_key};
+use crate::jobs::captures;
 use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
 use crate::jobs::media_jobs::MediaJobs;
 use crate::jobs::receipts::{self, Transcoding};
@@ -171,11 +172,18 @@ impl Tickets {
         }
         let mut renditions = Vec::with_capacity(job.outputs.len());
         for output in &job.outputs {
-            match self.bucket.head(&output.key, None).await {
+            let mut found = self.bucket.head(&output.key, None).await;
+            let first = captures::first_frame(&output.key);
+            if let (Err(failure), Some(first)) = (&found, &first)
+                && failure.case == Case::Missing
+            {
+                found = self.bucket.head(first, None).await;
+            }
+            match found {
                 Ok(info) => renditions.push(Rendition {
                     name: output.name.clone(),
-                    key: output.key.clone(),
-                    content_type: "video/mp4".to_owned(),
+                    content_type: captures::content_type(&info.key).to_owned(),
+                    key: info.key,
                     pixels: Some(output.pixels),
                     bytes: info.bytes,
                     etag: info.etag,
@@ -183,6 +191,10 @@ impl Tickets {
                     reused: false,
                 }),
                 Err(failure) if failure.case == Case::Transient => return Err(failure),
+                // The film is good without a picture of it.
+                Err(failure) if first.is_some() => {
+                    tracing::warn!(job = %job.id, key = output.key, %failure, "the film has no picture");
+                }
                 Err(failure) => {
                     let message = format!(
                         "MediaConvert completed job {}, but its output cannot be used: {}",

@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Id, Listing, ListingField};
+use crate::{Asset, Id, Listing, ListingField};
 
 const DATED: &str = "51/raw/photo/vertical/2025-11-27/photo-001.jpg";
 const UNDATED: &str = "28/raw/photo/horizontal/horizontal-01-IMG.jpg";
@@ -162,7 +162,61 @@ fn name() -> impl Strategy<Value = String> {
     "[^/\\\\\\p{C}]{1,40}".prop_filter("a name", |name| !matches!(name.as_str(), "." | ".."))
 }
 
+fn batch_of(names: &[String]) -> Batch {
+    let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
+    let key = |name: &String| format!("51/raw/photo/vertical/2025-11-27/{name}");
+    batch.assets = names.iter().map(|name| Asset::new(key(name), MediaType::PhotoVertical)).collect();
+    batch
+}
+
+#[test]
+fn files_that_differ_in_their_extension_only_keep_it_in_derived_names_and_no_other_file_does() {
+    let names = ["kitchen.jpg", "kitchen.png", "IMG_1.HEIC", "IMG_1.JPG", "Plan.jpg", "plan.jpg", "hall.jpg"];
+    let batch = batch_of(&names.map(str::to_owned));
+    let derived: Vec<_> = batch
+        .assets
+        .iter()
+        .map(|asset| derive_key_in(&batch, &asset.key, Area::Thumb, "320x240", "jpg").unwrap())
+        .map(|key| key.rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        derived,
+        [
+            "kitchen.jpg_320x240.jpg",
+            "kitchen.png_320x240.jpg",
+            "IMG_1.HEIC_320x240.jpg",
+            "IMG_1.JPG_320x240.jpg",
+            "Plan_320x240.jpg",
+            "plan_320x240.jpg",
+            "hall_320x240.jpg",
+        ]
+    );
+    // A file of the same name in another folder is no twin.
+    let mut apart = batch_of(&["kitchen.jpg".to_owned()]);
+    apart.assets.push(Asset::new("51/raw/photo/vertical/2025-11-28/kitchen.png", MediaType::PhotoVertical));
+    let key = derive_key_in(&apart, &apart.assets[0].key, Area::Thumb, "320x240", "jpg").unwrap();
+    assert_eq!(key, derive_key(&apart.assets[0].key, Area::Thumb, "320x240", "jpg").unwrap());
+}
+
 proptest! {
+    #[test]
+    fn no_two_files_of_a_batch_share_a_derived_key_in_any_order(
+        names in proptest::collection::btree_set("[ab]{1,2}(\\.[ab]){0,3}", 1..12), turn in 0usize..12,
+    ) {
+        let mut names: Vec<String> = names.into_iter().collect();
+        let derive = |names: &[String]| -> std::collections::BTreeMap<String, String> {
+            let batch = batch_of(names);
+            let key = |asset: &Asset| derive_key_in(&batch, &asset.key, Area::Thumb, "320x240", "jpg").unwrap();
+            batch.assets.iter().map(|asset| (asset.key.clone(), key(asset))).collect()
+        };
+        let keys = derive(&names);
+        let different: std::collections::BTreeSet<_> = keys.values().collect();
+        prop_assert_eq!(different.len(), names.len(), "{:?}", keys);
+        let count = names.len();
+        names.rotate_left(turn % count);
+        prop_assert_eq!(derive(&names), keys);
+    }
+
     #[test]
     fn any_text_gives_a_clean_key_or_an_error(text in ".*") {
         never_unclean(&text)?;

@@ -26,6 +26,8 @@ Examples:
 
   stagehost serve
   stagehost serve --port 0 --json
+  stagehost serve --callback-url http://127.0.0.1:8000/callback \\
+    --webhook-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
 From another terminal, with the AWS CLI:
 
@@ -50,7 +52,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Print the endpoint, names and credentials as one JSON line
+    /// Print the endpoint, names, credentials and the secret of callbacks as one JSON line
     #[arg(long)]
     json: bool,
 }
@@ -89,7 +91,8 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         "bucket": pipeline.aws.options().bucket,
         "folder": pipeline.bucket,
         "region": pipeline.aws.options().region,
-        "callbackUrl": pipeline.aws.callback_url(),
+        "callbackUrl": args.pipeline.callback_url.clone().unwrap_or_else(|| pipeline.aws.callback_url()),
+        "webhookSecret": pipeline.aws.webhook_secret(),
         "accessKeyId": CREDENTIALS.0,
         "secretAccessKey": CREDENTIALS.1,
     });

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, WebhookOptions};
+use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, WebhookOptions};
 use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
@@ -25,6 +25,7 @@ use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
+use crate::local::callbacks::{self, BothCallbacks};
 use crate::local::leftovers;
 use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
@@ -66,6 +67,14 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
 
+    /// Send callbacks to this URL, such as http://127.0.0.1:8000/callback; what it accepts is kept here as well
+    #[arg(long, value_name = "URL")]
+    pub callback_url: Option<String>,
+
+    /// The secret that callbacks are signed with: whsec_ and base64, or any text; without it a random one is made
+    #[arg(long, value_name = "SECRET")]
+    pub webhook_secret: Option<String>,
+
     /// First install what is missing: the compile target for stages, ffmpeg
     #[arg(long)]
     pub setup: bool,
@@ -102,6 +111,9 @@ impl Pipeline {
         let definition = read_named_text("the state machine", &definition_file)?;
         let states =
             host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+        if let Some(url) = &args.callback_url {
+            callbacks::check(url)?;
+        }
         // Before anything is installed, built or started.
         let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
         if args.setup {
@@ -124,6 +136,7 @@ impl Pipeline {
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
         options.allow_remote = remote;
+        options.webhook_secret = args.webhook_secret.clone();
         let aws = LocalAws::start(options).await?;
         let pins_file = args.out.join(".stagehost/pins.json");
         std::fs::write(&pins_file, serde_json::to_vec_pretty(&pins)?)
@@ -140,11 +153,18 @@ impl Pipeline {
             .map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
 
         let clients = clients(&aws)?;
+        let mut capabilities = clients.capabilities()?;
+        if let Some(url) = &args.callback_url {
+            capabilities.webhook = Arc::new(BothCallbacks {
+                theirs: SignedWebhook::new(webhook(&aws, url.clone())?)?,
+                ours: capabilities.webhook,
+            });
+        }
         let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
             stages: Arc::new(store),
-            capabilities: clients.capabilities()?,
+            capabilities,
             fanout,
             documents: clients.documents(),
             tickets: Arc::new(clients.tickets()),
@@ -222,12 +242,14 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
             status_interval: Duration::from_secs(10),
             ..MediaConvertOptions::default()
         },
-        webhook: WebhookOptions {
-            url: Some(aws.callback_url()),
-            secret: Some(Arc::new(Secret::new(aws.webhook_secret())?)),
-            ..WebhookOptions::default()
-        },
+        webhook: webhook(aws, aws.callback_url())?,
         ..AwsOptions::default()
     };
     Ok(Clients::new(&config, options))
+}
+
+/// Returns where a callback goes, signed with the secret of the local services.
+fn webhook(aws: &LocalAws, url: String) -> Result<WebhookOptions> {
+    let secret = Some(Arc::new(Secret::new(aws.webhook_secret())?) as Arc<_>);
+    Ok(WebhookOptions { url: Some(url), secret, ..WebhookOptions::default() })
 }

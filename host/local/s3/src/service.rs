@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey, SimpleAuth};
 use s3s::service::S3ServiceBuilder;
 use s3s::{Body, HttpError, S3ErrorCode, S3Result, StdError};
 
@@ -35,20 +35,51 @@ pub enum Credentials {
 pub struct Options {
     /// Which requests are accepted. All by default, so listen on loopback only.
     pub credentials: Credentials,
+    /// The secret that signs the policies of forms (POST object), with any access key. A policy says what a web page may
+    /// upload, so it is always checked; without this secret no form is accepted.
+    pub form_secret: Option<String>,
     /// The region of all buckets; `us-east-1` by default.
     pub region: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { credentials: Credentials::Any, region: "us-east-1".to_owned() }
+        Self { credentials: Credentials::Any, form_secret: None, region: "us-east-1".to_owned() }
     }
+}
+
+/// One secret for every access key.
+struct AnyKey(SecretKey);
+
+#[async_trait::async_trait]
+impl S3Auth for AnyKey {
+    async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Returns whether a request is a form with a file.
+fn is_form(request: &Request<Body>) -> bool {
+    let kind = request.headers().get(hyper::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    request.method() == hyper::Method::POST
+        && kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
+fn finished(answered: Result<Response<Body>, HttpError>) -> Response<Body> {
+    answered.unwrap_or_else(|error| {
+        tracing::error!(?error, "the response could not be built");
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
 }
 
 /// S3 on one folder. Cheap to clone. The folder is locked until the last clone is dropped.
 #[derive(Clone)]
 pub struct S3Service {
     protocol: s3s::service::S3Service,
+    /// Answers forms: `s3s` verifies their signature and their policy.
+    forms: Option<s3s::service::S3Service>,
     store: Arc<ObjectStore>,
     any_credentials: bool,
 }
@@ -66,7 +97,14 @@ impl S3Service {
     /// [`FolderError`]: the folder cannot be used, or another process serves it.
     pub fn new(root: &Path, options: Options) -> Result<Self, FolderError> {
         let store = Arc::new(ObjectStore::open(root)?);
-        let mut builder = S3ServiceBuilder::new(Operations(Api { store: store.clone(), region: options.region }));
+        let operations = Operations(Api { store: store.clone(), region: options.region });
+        let forms = options.form_secret.map(|secret| {
+            let mut builder = S3ServiceBuilder::new(operations.clone());
+            builder.set_host(unsigned::LocalHosts);
+            builder.set_auth(AnyKey(secret.into()));
+            builder.build()
+        });
+        let mut builder = S3ServiceBuilder::new(operations);
         builder.set_host(unsigned::LocalHosts);
         let any_credentials = match options.credentials {
             Credentials::Any => true,
@@ -75,7 +113,7 @@ impl S3Service {
                 false
             }
         };
-        Ok(Self { protocol: builder.build(), store, any_credentials })
+        Ok(Self { protocol: builder.build(), forms, store, any_credentials })
     }
 
     /// Answers one request. Errors are S3 errors in the response.
@@ -96,17 +134,15 @@ impl S3Service {
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        if let Some(forms) = self.forms.as_ref().filter(|_| is_form(&request)) {
+            return finished(forms.call(request).await);
+        }
         let prepared = if self.any_credentials { unsigned::without_signature(request) } else { Ok(request) };
         let answered = match prepared {
             Ok(request) => self.protocol.call(request).await,
             Err(error) => error.to_http_response().map_err(|error| HttpError::new(Box::new(error))),
         };
-        answered.unwrap_or_else(|error| {
-            tracing::error!(?error, "the response could not be built");
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        })
+        finished(answered)
     }
 
     /// Creates a bucket unless it exists.

@@ -1,7 +1,10 @@
 //! The two endpoints of the backend, and endpoints that show what was stored.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -61,7 +64,18 @@ fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [("content-type", "application/json")], body.to_string()).into_response()
 }
 
-async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Reply {
+/// Returns the body of a request, or why it was not read: it is too long, or the connection broke.
+fn read(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes"))
+        }
+        status => Refusal(status, rejection.body_text()),
+    })
+}
+
+async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Reply {
+    let body = read(body)?;
     let options = receiver.options();
     // The body is parsed only after its signature has been verified.
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -76,16 +90,25 @@ async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: By
     let traceparent =
         headers.get(options.trace_header.as_str()).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let raw = String::from_utf8_lossy(&body).into_owned();
-    let new = receiver.add_callback(Callback { webhook_id, traceparent, raw, body: contents }).await?;
+    let kept = kept_headers(&headers, &options.trace_header);
+    let new = receiver.add_callback(Callback { webhook_id, traceparent, headers: kept, raw, body: contents }).await?;
     Ok(reply(StatusCode::OK, &json!({"status": if new { "accepted" } else { "duplicate" }})))
+}
+
+/// Returns the headers of a callback that are kept: those of the contract.
+fn kept_headers(headers: &HeaderMap, trace: &str) -> BTreeMap<String, String> {
+    let known = ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature", "x-toq-signature"];
+    let names = known.into_iter().chain(["x-toq-pins-revision", trace]);
+    names.filter_map(|name| Some((name.to_ascii_lowercase(), headers.get(name)?.to_str().ok()?.to_owned()))).collect()
 }
 
 async fn batch(
     State(receiver): State<Receiver>,
     Path(listing): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Reply {
+    let body = read(body)?;
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =
@@ -149,8 +172,8 @@ async fn batch(
 /// Returns whether a job that was stored earlier must be started: it never was, or its execution is gone without a result.
 async fn must_start(receiver: &Receiver, job: &Accepted) -> bool {
     match (job.status.as_str(), &job.execution_arn, receiver.starter()) {
-        // The process ended between storing and starting it.
-        ("START_FAILED" | "RECEIVED", _, _) => true,
+        // The process ended between storing and starting it, or while it ran.
+        ("START_FAILED" | "RECEIVED" | "ABORTED", _, _) => true,
         ("STARTED", Some(arn), Some(starter)) => !starter.exists(arn).await,
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! The receiver and what it stores.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Callback {
     pub webhook_id: String,
     /// The trace header, if the callback has one.
     pub traceparent: Option<String>,
+    /// The headers that the signatures and the contract consist of, by their lower-case names, as received.
+    pub headers: BTreeMap<String, String>,
     /// The body as received, byte for byte.
     pub raw: String,
     /// The parsed body.
@@ -89,6 +92,13 @@ impl Receiver {
     pub fn open(options: ReceiverOptions) -> Result<Self, ReceiverError> {
         let database = Database::open(options.database.as_deref())
             .map_err(|source| ReceiverError::Database { path: options.database.clone(), source })?;
+        // Executions live no longer than their process, and one process at a time uses the database.
+        let aborted = database
+            .abort_running()
+            .map_err(|source| ReceiverError::Database { path: options.database.clone(), source })?;
+        if aborted > 0 {
+            tracing::warn!(jobs = aborted, "jobs that ran when the services were stopped are aborted; post them again");
+        }
         let (arrived, _) = watch::channel(0);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -202,7 +212,9 @@ impl Receiver {
             .inner
             .database
             .blocking(move |database| {
-                database.add_callback(&stored.webhook_id, stored.traceparent.as_deref(), &stored.raw, &stored.body)
+                let headers = serde_json::to_value(&stored.headers).unwrap_or_default();
+                let trace = stored.traceparent.as_deref();
+                database.add_callback(&stored.webhook_id, trace, &headers, &stored.raw, &stored.body)
             })
             .await
             .map_err(|source| self.database_error(source))?;

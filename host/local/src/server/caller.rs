@@ -33,12 +33,16 @@ pub(super) fn check(headers: &HeaderMap, remote: bool) -> Result<(), RefusedCall
         return Err(RefusedCaller::Host(host));
     }
     if let Some(origin) = text("origin") {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        if !authority.is_some_and(is_local) {
+        if !is_local_origin(&origin) {
             return Err(RefusedCaller::Origin(origin));
         }
     }
     Ok(())
+}
+
+/// Returns whether an origin is a page that this machine serves.
+pub(super) fn is_local_origin(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_, authority)| is_local(authority))
 }
 
 /// Returns whether a host is this machine: `127.0.0.1:4566`, `[::1]`, `localhost`, or `bucket.localhost`, a

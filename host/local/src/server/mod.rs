@@ -1,6 +1,7 @@
 //! The server: one port for all services.
 
 mod caller;
+mod cors;
 mod service;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use cors::CrossOrigin;
 use service::Service;
 
 /// How long open requests may continue after the server begins to stop.
@@ -83,6 +85,19 @@ async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Re
         tracing::warn!(%refused, "a request was refused");
         return error(StatusCode::FORBIDDEN, "AccessDeniedException", &refused.to_string());
     }
+    let page = CrossOrigin::of(request.method(), request.headers());
+    if let Some(answer) = page.as_ref().and_then(CrossOrigin::preflight) {
+        return answer;
+    }
+    let mut response = answer(&services, request).await;
+    if let Some(page) = page {
+        page.allow(&mut response);
+    }
+    response
+}
+
+/// Lets the service of a request answer it.
+async fn answer(services: &Services, request: Request) -> Response {
     let router = match Service::of(request.method(), request.uri(), request.headers()) {
         Service::S3 => &services.s3,
         Service::States => &services.states,

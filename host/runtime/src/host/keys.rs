@@ -1,6 +1,6 @@
 //! `keys`: object keys taken apart and derived, without access to the store.
 
-use stagehost_batch::{KeyError, KeyParts, bundle_key, derive_key};
+use stagehost_batch::{KeyError, KeyParts, bundle_key, derive_key_in};
 
 use crate::bindings::toq::media::{keys, types};
 use crate::host::state::CallState;
@@ -29,7 +29,7 @@ impl keys::Host for CallState {
         extension: String,
     ) -> wasmtime::Result<Result<String, types::Failure>> {
         self.meter.goes_on();
-        Ok(derive_key(&source, area.into(), &suffix, &extension).map_err(invalid))
+        Ok(derive_key_in(&self.scope.batch, &source, area.into(), &suffix, &extension).map_err(invalid))
     }
 
     fn bundle(&mut self, name: String) -> wasmtime::Result<Result<String, types::Failure>> {

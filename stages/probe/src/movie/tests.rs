@@ -14,6 +14,8 @@ const UPRIGHT: [i32; 4] = [ONE, 0, 0, ONE];
 struct Video {
     brand: &'static [u8; 4],
     size: (u16, u16),
+    /// The `pasp` box.
+    spacing: (u32, u32),
     matrix: [i32; 4],
     version: u8,
     duration: u32,
@@ -27,6 +29,7 @@ impl Default for Video {
         Video {
             brand: b"isom",
             size: (1920, 1080),
+            spacing: (1, 1),
             matrix: UPRIGHT,
             version: 0,
             duration: 5_200,
@@ -62,7 +65,9 @@ impl Video {
         let tkhd = boxed(b"tkhd", &[&self.times(3, &[1, 0]), &bytes_of(&[0; 4]), &matrix(self.matrix), &shown]);
         let mdhd = boxed(b"mdhd", &[&self.times(0, &[1000]), &[0; 4]]);
         let hdlr = boxed(b"hdlr", &[&[0; 8], handler, &[0; 13]]);
-        let entry = boxed(b"avc1", &[&[0; 24], &self.size.0.to_be_bytes(), &self.size.1.to_be_bytes(), &[0; 50]]);
+        let pasp = boxed(b"pasp", &[&bytes_of(&[self.spacing.0, self.spacing.1])]);
+        let sides = [self.size.0.to_be_bytes(), self.size.1.to_be_bytes()].concat();
+        let entry = boxed(b"avc1", &[&[0; 24], &sides, &[0; 50], &pasp]);
         let stbl = boxed(b"stbl", &[&boxed(b"stsd", &[&bytes_of(&[0, 1]), &entry])]);
         let mdia = boxed(b"mdia", &[&mdhd, &hdlr, &boxed(b"minf", &[&stbl])]);
         boxed(b"trak", &[&tkhd, &mdia])
@@ -103,6 +108,16 @@ fn a_video_that_a_phone_stored_on_its_side_is_portrait() {
         assert_eq!(found.pixels, Some(Pixels { width, height }));
         assert_eq!((found.format, found.orientation), (Format::QuickTime, orientation));
         assert_eq!(found.has_audio, Some(false));
+    }
+}
+
+#[test]
+fn pixels_that_are_not_square_count_in_the_width_if_the_track_header_does_not_say_so() {
+    let pixels = |video: Video| probe(&mut video.bytes().as_slice()).unwrap().pixels.unwrap();
+    let anamorphic = |spacing| Video { size: (1440, 1080), spacing, ..Video::default() };
+    assert_eq!(pixels(anamorphic((4, 3))), Pixels { width: 1920, height: 1080 });
+    for unknown in [(0, 0), (1, 0), (1000, 1)] {
+        assert_eq!(pixels(anamorphic(unknown)), Pixels { width: 1440, height: 1080 });
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use stagehost_batch::{
-    Area, Asset, Attributes, Batch, Counts, Execution, KeyParts, bundle_key, derive_key, merge_branches,
+    Area, Asset, Attributes, Batch, Counts, Execution, KeyParts, bundle_key, derive_key_in, merge_branches,
     parse_with_attributes, resume,
 };
 
@@ -66,7 +66,7 @@ fn names_are_lawful(batch: &Batch) {
         assert!(!asset.key.is_empty() && keys.insert(&asset.key), "{} twice", asset.key);
         if asset.problem.is_none() {
             is_an_upload(asset, batch);
-            if let Ok(key) = derive_key(&asset.key, Area::Thumb, "320x240", "jpg") {
+            if let Ok(key) = derive_key_in(batch, &asset.key, Area::Thumb, "320x240", "jpg") {
                 assert!(is_clean(&key) && derived.insert(key), "{} shares its renditions", asset.key);
             }
         }

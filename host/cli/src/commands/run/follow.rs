@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use anyhow::{Result, anyhow};
 use serde_json::Value;
 use stagehost_asl::{Detail, Event, Execution, Status};
+use stagehost_aws::Documents;
 use stagehost_batch::Batch;
 
 use super::timing::Timing;
@@ -14,8 +16,8 @@ pub struct Finished {
     pub status: Status,
     error: Option<String>,
     cause: Option<String>,
-    /// The batch as the last state left it.
-    pub batch: Option<Batch>,
+    /// The batch as the last state left it: the document itself, or the head of one that is in the bucket.
+    document: Option<Value>,
     pub timings: Vec<Timing>,
 }
 
@@ -24,6 +26,24 @@ impl Finished {
     pub fn error(&self) -> Option<String> {
         let parts: Vec<_> = [self.error.as_deref(), self.cause.as_deref()].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(": "))
+    }
+
+    /// Whether the host has taken the batch over, so that there is something to report to the backend.
+    pub fn was_handled(&self) -> bool {
+        self.document.is_some()
+    }
+
+    /// Returns the batch as the last state left it, read from the bucket if it was too large for Step Functions. `None` if
+    /// the host never wrote one.
+    ///
+    /// # Errors
+    /// If its document in the bucket cannot be read.
+    pub async fn batch(&self, documents: &Documents) -> Result<Option<Batch>> {
+        let Some(document) = &self.document else { return Ok(None) };
+        let whole = documents.unpack(document.clone()).await.map_err(|failure| anyhow!("{}", failure.message))?;
+        let Some(execution) = stamp(&whole) else { return Ok(None) };
+        let execution = serde_json::from_value(execution.clone())?;
+        Ok(Some(stagehost_batch::resume(&whole, &execution)?))
     }
 }
 
@@ -41,7 +61,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                     watch.entered(name);
                 }
                 entered.insert(name.clone(), *timestamp);
-                last = batch(input).or(last);
+                remember(&mut last, input);
             }
             Detail::StateExited { state, name, output } => {
                 if does_work(state.as_str()) {
@@ -51,7 +71,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                         timings.push(Timing { state: name.clone(), duration });
                     }
                 }
-                last = batch(output).or(last);
+                remember(&mut last, output);
             }
             _ => {}
         }
@@ -60,7 +80,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
         }
     }
     let outcome = execution.wait().await;
-    Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, batch: last, timings }
+    Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings }
 }
 
 /// Whether work is done in a state of this type.
@@ -68,10 +88,15 @@ fn does_work(kind: &str) -> bool {
     matches!(kind, "Task" | "Map" | "Wait")
 }
 
-/// Returns the batch in a state's input or output, once the host has written one: then it names the execution.
-fn batch(document: &Value) -> Option<Batch> {
+/// Keeps a state's input or output, once the host has written one. Only the newest is kept.
+fn remember(last: &mut Option<Value>, document: &Value) {
+    if stamp(document).is_some() {
+        *last = Some(document.clone());
+    }
+}
+
+/// Returns the stamp of the execution that the host leaves in every document, also in the head of a large one.
+fn stamp(document: &Value) -> Option<&Value> {
     let places = ["/execution", "/branches/0/execution", "/0/execution"];
-    let stamp = places.iter().find_map(|place| document.pointer(place))?;
-    let execution = serde_json::from_value(stamp.clone()).ok()?;
-    stagehost_batch::resume(document, &execution).ok()
+    places.iter().find_map(|place| document.pointer(place))
 }

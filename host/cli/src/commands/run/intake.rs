@@ -43,7 +43,8 @@ pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, to
     let mut uploads = BTreeMap::new();
     if let Some(media) = media {
         let parsed = stagehost_batch::parse(&batch).map_err(|e| usage!("{}: {e}", input.display()))?;
-        for asset in parsed.assets {
+        // A key with a problem, such as one with `..` in it, names no file here. The batch's result says what is wrong.
+        for asset in parsed.assets.into_iter().filter(|asset| asset.problem.is_none()) {
             // A file lies in the media folder under its key, or just by its name.
             let name = asset.key.rsplit('/').next().unwrap_or_default().to_owned();
             let found =
@@ -60,16 +61,20 @@ fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Int
     let (mut files, mut notes) = (Vec::new(), Vec::new());
     collect(input, &mut files, &mut notes)?;
     files.sort();
-    notes.sort();
     if files.is_empty() {
         return Err(usage!("there is no file to process in {}", input.display()));
     }
     let mut uploads = BTreeMap::new();
     let mut assets = Vec::new();
+    let mut names = Names::default();
     for (sequence, file) in files.into_iter().enumerate() {
         let relative = file.strip_prefix(input).unwrap_or(&file);
         // `kitchen/1.jpg` and `bath/1.jpg` are two files.
-        let name = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
+        let wanted = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
+        let name = names.claim(&wanted);
+        if name != wanted || relative.to_str().is_none() {
+            notes.push(format!("{} is uploaded as {name}", file.display()));
+        }
         let media = media_segment(&file);
         let key = earlier_key(bucket, listing, media, &name)
             .unwrap_or_else(|| format!("{listing}/raw/{media}/{today}/{name}"));
@@ -77,8 +82,30 @@ fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Int
         uploads.insert(key, file);
     }
     let id = |text: &str| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number));
+    notes.sort();
     let batch = json!({"jobId": 1, "batchId": 1, "listingId": id(listing), "assets": assets, "retry": 0});
     Ok(Intake { batch, uploads, notes })
+}
+
+/// The names of the files of a folder in their keys.
+#[derive(Default)]
+struct Names(std::collections::HashSet<String>);
+
+impl Names {
+    /// Returns `wanted`, or what is nearest to it: without characters that no key has, and with a number if another file has
+    /// the name already, as `kitchen-1.jpg` and `kitchen/1.jpg` would.
+    fn claim(&mut self, wanted: &str) -> String {
+        let plain: String = wanted.chars().map(|c| if c == '\\' || c.is_control() { '_' } else { c }).collect();
+        let (stem, extension) = match plain.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+            _ => (plain.as_str(), String::new()),
+        };
+        let numbered = (2_u32..).map(|number| format!("{stem}-{number}{extension}"));
+        let free = std::iter::once(plain.clone()).chain(numbered).find(|name| !self.0.contains(name));
+        let name = free.unwrap_or_else(|| plain.clone());
+        self.0.insert(name.clone());
+        name
+    }
 }
 
 /// Files that desktops leave in folders, in lower case; they are no media.
@@ -97,6 +124,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> 
             continue;
         }
         if name.starts_with('.') {
+            left_out("a hidden file");
             continue;
         }
         let is_link = entry.file_type()?.is_symlink();
@@ -207,6 +235,54 @@ mod tests {
         }
         #[cfg(not(unix))]
         assert_eq!(files, ["plan.pdf"]);
+    }
+
+    #[test]
+    fn files_whose_names_become_one_are_all_there_and_the_new_name_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir_all(input.join("sub")).unwrap();
+        for name in ["sub/front.jpg", "sub-front.jpg", "C:\\fakepath\\hall.jpg"] {
+            std::fs::copy(PORTRAIT, input.join(name)).unwrap();
+        }
+        let intake = read(&input, None, "51", dir.path(), "2026-01-02").unwrap();
+        let files: Vec<_> = intake.uploads.keys().map(|key| key.rsplit('/').next().unwrap()).collect();
+        assert_eq!(files, ["C:_fakepath_hall.jpg", "sub-front-2.jpg", "sub-front.jpg"]);
+        assert_eq!(intake.batch["assets"].as_array().unwrap().len(), 3);
+        assert!(intake.uploads.values().all(|path| path.is_file()));
+        for name in ["sub-front-2.jpg", "C:_fakepath_hall.jpg"] {
+            assert!(intake.notes.iter().any(|note| note.ends_with(name)), "{:?}", intake.notes);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_utf_8_do_not_become_one_file() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("in");
+        std::fs::create_dir(&input).unwrap();
+        for name in [b"a\xff.jpg".as_slice(), b"a\xfe.jpg"] {
+            std::fs::copy(PORTRAIT, input.join(std::ffi::OsStr::from_bytes(name))).unwrap();
+        }
+        let intake = read(&input, None, "51", dir.path(), "2026-01-02").unwrap();
+        assert_eq!((intake.uploads.len(), intake.notes.len()), (2, 2), "{:?}", intake.notes);
+    }
+
+    #[test]
+    fn a_key_that_leads_out_of_the_media_folder_reads_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let media = dir.path().join("media");
+        std::fs::create_dir_all(media.join("51/raw")).unwrap();
+        std::fs::copy(PORTRAIT, dir.path().join("secret.jpg")).unwrap();
+        std::fs::copy(PORTRAIT, media.join("good.jpg")).unwrap();
+        let good = "51/raw/photo/vertical/2026-01-02/good.jpg";
+        let absolute = dir.path().join("secret.jpg").display().to_string();
+        let assets = [good, "../secret.jpg", "51/raw/../../../secret.jpg", &absolute];
+        let file = dir.path().join("batch.json");
+        std::fs::write(&file, json!({"listingId": 51, "assets": assets}).to_string()).unwrap();
+        let intake = read(&file, Some(&media), "1", dir.path(), "2026-01-02").unwrap();
+        assert_eq!(intake.uploads.keys().collect::<Vec<_>>(), [good]);
     }
 
     #[test]

@@ -91,6 +91,14 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
         printer.problem("stopping; nothing half-written stays");
     }
     let bucket = pipeline.bucket.clone();
+    // Before the services stop: a large batch is read from the bucket.
+    let batch = match &outcome {
+        Ok(Ok((finished, _))) => finished.batch(&pipeline.clients.documents()).await.unwrap_or_else(|error| {
+            printer.problem(format_args!("the batch's document cannot be read, so there is no table: {error:#}"));
+            None
+        }),
+        Ok(Err(_)) | Err(_) => None,
+    };
     // A second signal ends at once.
     let _ = signals.or(pipeline.aws.shutdown()).await;
     let (finished, callback) = match outcome {
@@ -102,7 +110,7 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
     let error = finished.error();
     let report = Report {
         callback: body.as_ref(),
-        batch: finished.batch.as_ref(),
+        batch: batch.as_ref(),
         timings: &finished.timings,
         execution_status: finished.status.as_str(),
         error: error.as_deref(),
@@ -138,7 +146,7 @@ async fn process(
     let execution = pipeline.aws.states().execution(started.execution_arn()).map_err(|e| anyhow!("{e}"))?;
     let finished = follow(&execution, watch).await;
     let mut callback = None;
-    if finished.batch.is_some() {
+    if finished.was_handled() {
         let arn = execution.info().arn.clone();
         let arrived = pipeline.aws.receiver().wait_for(move |callback| callback.body.execution_arn == arn);
         callback = tokio::time::timeout(GRACE, arrived).await.ok().map(|callback| callback.raw);

@@ -19,6 +19,10 @@ pub async fn upload(pipeline: &Pipeline, intake: &Intake, printer: &Printer) -> 
     let total = intake.uploads.values().filter_map(|file| file.metadata().ok()).map(|m| m.len()).sum();
     let bar = printer.transfer("upload", total);
     for (key, file) in &intake.uploads {
+        // Such a file fails alone: the batch's result says what is wrong with its key.
+        if stagehost_batch::KeyParts::parse(key).is_err() {
+            continue;
+        }
         let stored = pipeline.bucket.join(key);
         let there = stored.is_file() && tokio::task::block_in_place(|| same_bytes(file, &stored)).unwrap_or(false);
         if !there {

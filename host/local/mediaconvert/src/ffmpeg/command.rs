@@ -3,14 +3,15 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::colour::{OUTPUT_TAGS, Target};
 use super::media::Media;
 use super::process::file_argument;
 use super::size;
 use super::tools::INPUT_OPTIONS;
-use crate::settings::{Audio, KeyFrames, Plan, RateControl, Video};
+use crate::settings::{Audio, Content, Film, Frames, KeyFrames, Plan, RateControl, Video};
 
 /// Returns the arguments of one run that decodes once and writes every output. `outputs` are the files to write, in the
-/// plan's order. The input must have a video stream.
+/// plan's order; for captures with `%07d` in place of the number. The input must have a video stream.
 pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[PathBuf], threads: u32) -> Vec<OsString> {
     let mut line = Line(Vec::new());
     let threads = threads.max(1).to_string();
@@ -27,23 +28,63 @@ pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[Pat
     for (output, file) in plan.outputs().zip(outputs) {
         // The first video stream that is not a cover picture.
         line.add(&["-map", "0:V:0"]);
-        line.add(&["-vf", &size::filters(&output.video, plan.input.rotate, stream)]);
-        video(&mut line, &output.video);
-        match output.audio.as_ref().filter(|audio| audio.track < media.audio_tracks) {
-            Some(track) => audio(&mut line, track),
-            None => line.add(&["-an"]),
+        match &output.content {
+            Content::Film(content) => {
+                let filters = size::filters(content.video.size, plan.input.rotate, stream, Target::Film);
+                line.add(&["-vf", &filters]);
+                film(&mut line, content, media, &threads);
+            }
+            Content::Frames(content) => {
+                let filters = size::filters(content.size, plan.input.rotate, stream, Target::Jpeg);
+                frames(&mut line, content, &filters);
+            }
         }
-        // Metadata is dropped: it contains the place and time of the recording.
-        line.add(&["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]);
-        line.add(&["-threads", &threads]);
-        if output.progressive_download {
-            line.add(&["-movflags", "+faststart"]);
-        }
-        // Equal input and settings give equal bytes.
-        line.add(&["-fflags", "+bitexact", "-f", "mp4"]);
         line.0.push(file_argument(file).into());
     }
     line.0
+}
+
+fn film(line: &mut Line, film: &Film, media: &Media, threads: &str) {
+    video(line, &film.video);
+    line.add(&OUTPUT_TAGS);
+    let track = film.audio.as_ref().and_then(|audio| match audio.track {
+        Some(track) => usize::try_from(track).ok().filter(|track| *track < media.sound.len()),
+        None => media.first_sound(),
+    });
+    match (&film.audio, track) {
+        (Some(settings), Some(track)) => audio(line, settings, track),
+        _ => line.add(&["-an"]),
+    }
+    // Metadata is dropped: it contains the place and time of the recording.
+    line.add(&["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]);
+    line.add(&["-threads", threads]);
+    if film.progressive_download {
+        line.add(&["-movflags", "+faststart"]);
+    }
+    // Equal input and settings give equal bytes.
+    line.add(&["-fflags", "+bitexact", "-f", "mp4"]);
+}
+
+fn frames(line: &mut Line, frames: &Frames, filters: &str) {
+    // The times of the chosen frames are replaced by their numbers, because the writer of files would repeat the first one
+    // until the time of the second.
+    let chosen = format!("select=isnan(prev_selected_t)+gte(t-prev_selected_t\\,{:.6})", frames.interval);
+    line.add(&["-vf", &format!("{chosen},{filters},settb=1/25,setpts=N"), "-r", "25"]);
+    line.add(&["-frames:v", &frames.most.to_string(), "-an", "-sn", "-dn", "-map_metadata", "-1"]);
+    // The encoder's scale goes from 2, the best, to 31.
+    let scale = 2 + (100 - frames.quality.min(100)) * 29 / 99;
+    line.add(&[
+        "-c:v",
+        "mjpeg",
+        "-q:v",
+        &scale.to_string(),
+        "-fflags",
+        "+bitexact",
+        "-f",
+        "image2",
+        "-start_number",
+        "0",
+    ]);
 }
 
 struct Line(Vec<OsString>);
@@ -108,8 +149,8 @@ fn quality(level: u32) -> u32 {
     23 + 2 * 7 - 2 * level.clamp(1, 10)
 }
 
-fn audio(line: &mut Line, audio: &Audio) {
-    line.add(&["-map", &format!("0:a:{}", audio.track)]);
+fn audio(line: &mut Line, audio: &Audio, track: usize) {
+    line.add(&["-map", &format!("0:a:{track}")]);
     line.add(&["-c:a", "aac", "-b:a", &audio.bitrate.to_string(), "-ar", &audio.sample_rate.to_string()]);
     if let Some(channels) = audio.channels {
         line.add(&["-ac", &channels.to_string()]);

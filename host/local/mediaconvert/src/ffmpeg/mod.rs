@@ -1,5 +1,6 @@
 //! ffmpeg and ffprobe as confined processes.
 
+mod colour;
 mod command;
 mod group;
 mod media;
@@ -14,4 +15,5 @@ pub(crate) use media::Media;
 pub(crate) use probe::probe;
 pub(crate) use process::{Limits, ToolError, run};
 pub(crate) use progress::Progress;
+pub(crate) use size::output_size;
 pub use tools::Tools;

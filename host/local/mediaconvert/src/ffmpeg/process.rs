@@ -42,6 +42,8 @@ pub(crate) enum ToolError {
     Silent { program: String, silence: Duration },
     #[error("{program} ended with {status}{}", if stderr.is_empty() { String::new() } else { format!(": {stderr}") })]
     Failed { program: String, status: ExitStatus, stderr: String },
+    #[error("the answer of {program} cannot be read; does PATH lead to the {program} of ffmpeg?")]
+    Answer { program: String },
 }
 
 /// The longest wait for the end of a program that was killed.

@@ -1,7 +1,8 @@
 //! The size of an output and its filter chain.
 
+use super::colour::Target;
 use super::media::VideoStream;
-use crate::settings::{Rotate, Scaling, Video};
+use crate::settings::{PictureSize, Rotate, Scaling};
 
 /// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is scaled over
 /// it.
@@ -39,47 +40,67 @@ pub(super) fn upright(rotate: Rotate, stream: &VideoStream) -> (f64, f64) {
 }
 
 /// Returns the filter chain of one output.
-pub(super) fn filters(video: &Video, rotate: Rotate, stream: &VideoStream) -> String {
+pub(super) fn filters(size: PictureSize, rotate: Rotate, stream: &VideoStream, target: Target) -> String {
     let mut chain = Vec::new();
+    if stream.interlaced {
+        // One picture for each frame; frames that are marked as whole stay as they are.
+        chain.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
+    }
     match rotation(rotate, stream).1 {
         90 => chain.push("transpose=clock".to_owned()),
         180 => chain.push("hflip,vflip".to_owned()),
         270 => chain.push("transpose=cclock".to_owned()),
         _ => {}
     }
-    let source = upright(rotate, stream);
-    let scale = |(width, height): (u32, u32)| format!("scale={width}:{height}:flags=lanczos");
-    match (video.width, video.height) {
-        (None, None) => chain.push(scale((even(source.0), even(source.1)))),
-        (Some(width), None) => chain.push(scale((width, even(f64::from(width) * source.1 / source.0)))),
-        (None, Some(height)) => chain.push(scale((even(f64::from(height) * source.0 / source.1), height))),
-        (Some(width), Some(height)) => {
-            let target = (width, height);
-            let inside = fit(source, target, f64::min);
-            let near =
-                |size: (u32, u32)| size.0.abs_diff(target.0) <= ROUNDING && size.1.abs_diff(target.1) <= ROUNDING;
-            match video.scaling {
-                Scaling::Stretch => chain.push(scale(target)),
-                _ if near(inside) && video.scaling != Scaling::FitNoUpscale => chain.push(scale(target)),
-                Scaling::Default => {
-                    chain.push(scale(inside));
-                    chain.push(format!("pad={width}:{height}:(ow-iw)/2:(oh-ih)/2"));
-                }
-                Scaling::Fit => chain.push(scale(inside)),
-                Scaling::FitNoUpscale => {
-                    let own = (even(source.0), even(source.1));
-                    chain.push(scale(if own.0 < inside.0 { own } else { inside }));
-                }
-                Scaling::Fill => {
-                    chain.push(scale(fit(source, target, f64::max)));
-                    chain.push(format!("crop={width}:{height}"));
-                }
-            }
-        }
+    let (scaled, frame) = fitted(size, upright(rotate, stream));
+    chain.push(stream.colour.scale(scaled, stream.height.min(stream.width), target));
+    match frame {
+        Some(Frame::Bars(width, height)) => chain.push(format!("pad={width}:{height}:(ow-iw)/2:(oh-ih)/2")),
+        Some(Frame::Crop(width, height)) => chain.push(format!("crop={width}:{height}")),
+        None => {}
     }
     chain.push("setsar=1".to_owned());
-    chain.push("format=yuv420p".to_owned());
+    chain.extend(stream.colour.convert(target));
     chain.join(",")
+}
+
+/// Returns the size of the pictures of an output.
+pub(crate) fn output_size(size: PictureSize, rotate: Rotate, stream: &VideoStream) -> (u32, u32) {
+    match fitted(size, upright(rotate, stream)) {
+        (_, Some(Frame::Bars(width, height) | Frame::Crop(width, height))) => (width, height),
+        (scaled, None) => scaled,
+    }
+}
+
+/// What is done to a scaled picture that does not have the output's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frame {
+    Bars(u32, u32),
+    Crop(u32, u32),
+}
+
+/// Returns the size to which a picture is scaled, and what follows.
+fn fitted(size: PictureSize, source: (f64, f64)) -> ((u32, u32), Option<Frame>) {
+    let (width, height) = match (size.width, size.height) {
+        (None, None) => return ((even(source.0), even(source.1)), None),
+        (Some(width), None) => return ((width, even(f64::from(width) * source.1 / source.0)), None),
+        (None, Some(height)) => return ((even(f64::from(height) * source.0 / source.1), height), None),
+        (Some(width), Some(height)) => (width, height),
+    };
+    let target = (width, height);
+    let inside = fit(source, target, f64::min);
+    let near = inside.0.abs_diff(width) <= ROUNDING && inside.1.abs_diff(height) <= ROUNDING;
+    match size.scaling {
+        Scaling::Stretch => (target, None),
+        Scaling::Default | Scaling::Fit | Scaling::Fill if near => (target, None),
+        Scaling::Default => (inside, Some(Frame::Bars(width, height))),
+        Scaling::Fit => (inside, None),
+        Scaling::FitNoUpscale => {
+            let own = (even(source.0), even(source.1));
+            (if own.0 < inside.0 { own } else { inside }, None)
+        }
+        Scaling::Fill => (fit(source, target, f64::max), Some(Frame::Crop(width, height))),
+    }
 }
 
 /// Scales `source` so that both sides are within `target` (`min`) or cover it (`max`).
@@ -100,34 +121,36 @@ fn even(length: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{KeyFrames, RateControl};
 
     fn stream(width: u32, height: u32, rotation: u16) -> VideoStream {
-        VideoStream { codec: Some("h264".into()), width, height, pixel_aspect: 1.0, rotation }
+        VideoStream { codec: Some("h264".into()), width, height, pixel_aspect: 1.0, rotation, ..VideoStream::default() }
     }
 
-    fn video(width: Option<u32>, height: Option<u32>, scaling: Scaling) -> Video {
-        Video {
-            width,
-            height,
-            scaling,
-            rate: RateControl::Quality { level: 7, max: 1_000_000 },
-            buffer: None,
-            profile: "main",
-            level: None,
-            preset: "veryfast",
-            frame_rate: None,
-            key_frames: KeyFrames::Auto,
-            b_frames: None,
-            references: None,
-            scene_cuts: true,
-            cavlc: false,
-        }
+    fn video(width: Option<u32>, height: Option<u32>, scaling: Scaling) -> PictureSize {
+        PictureSize { width, height, scaling }
     }
 
-    fn chain(video: &Video, rotate: Rotate, stream: &VideoStream) -> String {
-        let chain = filters(video, rotate, stream);
-        chain.trim_end_matches(",setsar=1,format=yuv420p").replace(":flags=lanczos", "")
+    /// The chain without what all have: the colours, the shape of pixels, the format.
+    fn chain(size: &PictureSize, rotate: Rotate, stream: &VideoStream) -> String {
+        let chain = filters(*size, rotate, stream, Target::Film);
+        let chain = chain.strip_suffix(",setsar=1,format=yuv420p").unwrap_or(&chain);
+        let without = |filter: &str| filter.split_once(":flags").map_or(filter, |(before, _)| before).to_owned();
+        chain.split(',').map(without).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn an_interlaced_video_becomes_whole_pictures_and_any_other_is_left_alone() {
+        let interlaced = VideoStream { interlaced: true, ..stream(720, 576, 0) };
+        let size = video(Some(720), Some(576), Scaling::Stretch);
+        assert_eq!(chain(&size, Rotate::Auto, &interlaced), "bwdif=mode=send_frame:deint=interlaced,scale=720:576");
+        assert_eq!(chain(&size, Rotate::Auto, &stream(720, 576, 0)), "scale=720:576");
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_are_counted_with_their_shape() {
+        let wide = VideoStream { pixel_aspect: 4.0 / 3.0, ..stream(1440, 1080, 0) };
+        assert_eq!(chain(&video(Some(1280), None, Scaling::Default), Rotate::Auto, &wide), "scale=1280:720");
+        assert_eq!(output_size(video(Some(400), Some(400), Scaling::Default), Rotate::Auto, &wide), (400, 400));
     }
 
     #[test]

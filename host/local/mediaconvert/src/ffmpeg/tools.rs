@@ -17,8 +17,25 @@ impl Default for Tools {
     }
 }
 
+/// The codecs of cameras, phones and editing programs in MP4 and QuickTime files.
+macro_rules! video_codecs {
+    () => {
+        "h264,hevc,mpeg4,h263,mjpeg,prores,vp9,av1,libdav1d"
+    };
+}
+macro_rules! audio_codecs {
+    () => {
+        "aac,alac,mp3,mp3float,mp2,mp2float,ac3,eac3,opus,flac,vorbis,amrnb,amrwb,amr_nb,amr_wb,\
+         pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,\
+         pcm_u8,pcm_alaw,pcm_mulaw"
+    };
+}
+
+/// The decoders of sound that are used. A track of any other codec counts as one that cannot be decoded.
+pub(super) const AUDIO_CODECS: &str = audio_codecs!();
+
 /// The options before the name of an untrusted input: only the QuickTime demuxer, whatever the file's extension is; no
-/// files that the input refers to; no protocol except `file` and `pipe`.
+/// files that the input refers to; no protocol except `file` and `pipe`; a short list of decoders.
 pub(super) const INPUT_OPTIONS: [&str; 8] = [
     "-protocol_whitelist",
     "file,pipe",
@@ -27,8 +44,5 @@ pub(super) const INPUT_OPTIONS: [&str; 8] = [
     "-enable_drefs",
     "0",
     "-codec_whitelist",
-    // The codecs of cameras, phones and editing programs in MP4 and QuickTime files.
-    "h264,hevc,mpeg4,h263,mjpeg,prores,vp9,av1,libdav1d,\
-     aac,alac,mp3,mp3float,ac3,eac3,opus,amrnb,amrwb,\
-     pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_u8,pcm_alaw,pcm_mulaw",
+    concat!(video_codecs!(), ",", audio_codecs!()),
 ];

@@ -3,6 +3,7 @@
 mod event;
 pub(crate) mod job;
 pub(crate) mod job_table;
+mod made;
 pub(crate) mod runner;
 pub(crate) mod scratch;
 pub(crate) mod template;

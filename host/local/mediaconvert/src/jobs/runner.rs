@@ -1,7 +1,7 @@
 //! Running one job: fetch, probe, transcode, store.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use super::event::Change;
 use super::job::{FinishedOutput, JobError, JobStatus, Phase};
 use super::job_table::JobTable;
+use super::made::{self, MadeFile};
 use super::scratch::ScratchFolder;
 use crate::ffmpeg::{self, Limits, Media, Progress, ToolError};
-use crate::settings::{Location, Plan};
+use crate::settings::{Content, Location, Plan};
 use crate::storage::StorageError;
 
 /// Error codes of the service's user guide.
@@ -104,7 +105,7 @@ async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<Fin
     let media = ffmpeg::probe(&options.tools, &input, &folder, &limits).await.map_err(|error| {
         fail(tool_code(&error, code::INPUT), format!("The input {source} could not be opened: {error}"))
     })?;
-    check(&media, source)?;
+    check(plan, &media)?;
 
     jobs.phase(id, Phase::Transcoding, 0).await;
     let transcoding = Limits {
@@ -116,12 +117,12 @@ async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<Fin
     let mut finished = measure(jobs, plan, &media, &outputs, &folder, &limits).await?;
 
     jobs.phase(id, Phase::Uploading, TRANSCODING_SHARE).await;
-    for (output, file) in plan.outputs().zip(&outputs) {
-        let Location { bucket, key } = &output.file;
+    for MadeFile { path, location, content_type } in outputs.iter().flatten() {
+        let Location { bucket, key } = location;
         jobs.storage
-            .store(file, bucket, key, "video/mp4")
+            .store(path, bucket, key, content_type)
             .await
-            .map_err(|error| storage_error("An output could not be stored", &output.file, error))?;
+            .map_err(|error| storage_error("An output could not be stored", location, error))?;
     }
     // Grouped as in the settings.
     Ok(plan.groups.iter().map(|group| finished.drain(..group.len().min(finished.len())).collect()).collect())
@@ -138,14 +139,28 @@ fn longest(duration: u64, outputs: usize) -> Duration {
     Duration::from_secs(60).saturating_add(film.saturating_mul(outputs.saturating_mul(30)))
 }
 
-fn check(media: &Media, source: &Location) -> Result<(), JobError> {
-    match &media.video {
-        None => Err(fail(code::NO_VIDEO, format!("The input {source} has no video"))),
-        Some(video) if video.codec.is_none() => {
-            Err(fail(code::CODEC, format!("The video in {source} has a codec that ffmpeg does not know")))
-        }
-        Some(_) => Ok(()),
+fn check(plan: &Plan, media: &Media) -> Result<(), JobError> {
+    let source = &plan.input.file;
+    let Some(video) = &media.video else {
+        return Err(fail(code::NO_VIDEO, format!("The input {source} has no video")));
+    };
+    if video.codec.is_none() {
+        return Err(fail(code::CODEC, format!("The video in {source} has a codec that ffmpeg does not know")));
     }
+    if video.dolby_vision_only {
+        let why = "is Dolby Vision without a base layer (profile 5), whose colours ffmpeg cannot convert";
+        return Err(fail(code::CODEC, format!("The video in {source} {why}")));
+    }
+    for output in plan.outputs() {
+        let Content::Film(film) = &output.content else { continue };
+        let track = film.audio.as_ref().and_then(|audio| audio.track);
+        let unknown = track.filter(|track| media.sound.get(*track as usize) == Some(&false));
+        if let Some(track) = unknown {
+            let message = format!("The sound track {} of {source} has a codec that is not supported", track + 1);
+            return Err(fail(code::CODEC, message));
+        }
+    }
+    Ok(())
 }
 
 async fn transcode(
@@ -156,10 +171,9 @@ async fn transcode(
     input: &Path,
     folder: &Path,
     limits: &Limits,
-) -> Result<Vec<PathBuf>, JobError> {
-    let outputs: Vec<PathBuf> =
-        (0..plan.outputs().count()).map(|index| folder.join(format!("output-{index}.mp4"))).collect();
-    let arguments = ffmpeg::transcode(plan, media, input, &outputs, jobs.options.threads);
+) -> Result<Vec<Vec<MadeFile>>, JobError> {
+    let names = made::names(plan, folder);
+    let arguments = ffmpeg::transcode(plan, media, input, &names, jobs.options.threads);
     tracing::debug!(job = id, ?arguments, "ffmpeg");
 
     // ffmpeg's reports arrive in a callback that cannot await; the channel keeps the newest one for the loop below.
@@ -189,9 +203,14 @@ async fn transcode(
     };
     let (result, ()) = tokio::join!(work, publish);
     result.map_err(|error| {
+        let converted = media.video.as_ref().is_some_and(|video| video.colour.needs_zscale());
+        if converted && error.to_string().contains("zscale") {
+            let why = "its colours need ffmpeg's filter zscale; install an ffmpeg that is built with zimg";
+            return fail(code::UNKNOWN, format!("{} could not be transcoded: {why} ({error})", plan.input.file));
+        }
         fail(tool_code(&error, code::READ), format!("{} could not be transcoded: {error}", plan.input.file))
     })?;
-    Ok(outputs)
+    Ok(plan.outputs().zip(&names).map(|(output, name)| made::files(output, name)).collect())
 }
 
 /// Reads the headers of the outputs. Outputs that are too short reveal an incomplete input, which ffmpeg does not
@@ -200,13 +219,22 @@ async fn measure(
     jobs: &JobTable,
     plan: &Plan,
     media: &Media,
-    outputs: &[PathBuf],
+    outputs: &[Vec<MadeFile>],
     folder: &Path,
     limits: &Limits,
 ) -> Result<Vec<FinishedOutput>, JobError> {
     let mut finished = Vec::with_capacity(outputs.len());
-    for (output, file) in plan.outputs().zip(outputs) {
-        let result = ffmpeg::probe(&jobs.options.tools, file, folder, limits)
+    for (output, files) in plan.outputs().zip(outputs) {
+        let nothing = || fail(code::READ, format!("{} has no picture that could be read", plan.input.file));
+        let film = match (&output.content, files.first()) {
+            (Content::Film(_), Some(film)) => film,
+            (Content::Frames(frames), _) => {
+                finished.push(made::captured(plan, media, frames, files).ok_or_else(nothing)?);
+                continue;
+            }
+            (Content::Film(_), None) => return Err(nothing()),
+        };
+        let result = ffmpeg::probe(&jobs.options.tools, &film.path, folder, limits)
             .await
             .map_err(|error| fail(code::UNKNOWN, format!("The output {} is not readable: {error}", output.file)))?;
         let broken = || {
@@ -241,7 +269,9 @@ fn tool_code(error: &ToolError, failed: u32) -> u32 {
         ToolError::Failed { .. } => failed,
         // Without ffmpeg, no codec is supported.
         ToolError::Missing { .. } => code::CODEC,
-        ToolError::Start { .. } | ToolError::TimedOut { .. } | ToolError::Silent { .. } => code::UNKNOWN,
+        ToolError::Start { .. } | ToolError::TimedOut { .. } | ToolError::Silent { .. } | ToolError::Answer { .. } => {
+            code::UNKNOWN
+        }
     }
 }
 

@@ -11,8 +11,8 @@ const DEFAULT_SELECTOR: &str = "Audio Selector 1";
 /// The sound of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Audio {
-    /// The index of the input's sound track; 0 is the first.
-    pub(crate) track: u32,
+    /// The index of the input's sound track; 0 is the first. `None` is the first that can be decoded.
+    pub(crate) track: Option<u32>,
     /// In bits per second.
     pub(crate) bitrate: u32,
     /// In hertz.
@@ -21,8 +21,8 @@ pub(crate) struct Audio {
     pub(crate) channels: Option<u32>,
 }
 
-/// Reads the selectors. Returns the sound track of each name.
-pub(super) fn read_selectors(fields: StrictObject) -> Result<HashMap<String, u32>, MediaConvertError> {
+/// Reads the selectors. Returns the sound track of each name; `None` for the first that can be decoded.
+pub(super) fn read_selectors(fields: StrictObject) -> Result<HashMap<String, Option<u32>>, MediaConvertError> {
     fields
         .entries()
         .into_iter()
@@ -34,9 +34,9 @@ pub(super) fn read_selectors(fields: StrictObject) -> Result<HashMap<String, u32
             selector.only("audioDurationCorrection", &["DISABLED", "AUTO"])?;
             let mut tracks = selector.list("tracks")?.into_iter();
             let track = match tracks.next() {
-                None => 0,
+                None => None,
                 Some((path, track)) => match track.as_u64().and_then(|n| u32::try_from(n).ok()) {
-                    Some(track @ 1..=64) => track - 1,
+                    Some(track @ 1..=64) => Some(track - 1),
                     _ => return Err(crate::document::strict::wrong(&path, "a track, 1 to 64", &track)),
                 },
             };
@@ -52,7 +52,10 @@ pub(super) fn read_selectors(fields: StrictObject) -> Result<HashMap<String, u32
 }
 
 /// Reads one of `audioDescriptions`.
-pub(super) fn read(mut fields: StrictObject, selectors: &HashMap<String, u32>) -> Result<Audio, MediaConvertError> {
+pub(super) fn read(
+    mut fields: StrictObject,
+    selectors: &HashMap<String, Option<u32>>,
+) -> Result<Audio, MediaConvertError> {
     fields.ignore(&[
         "audioType",
         "audioTypeControl",
@@ -66,7 +69,7 @@ pub(super) fn read(mut fields: StrictObject, selectors: &HashMap<String, u32>) -
         Some(name) => match selectors.get(name) {
             Some(track) => *track,
             // The console's name for a selector that the settings need not define.
-            None if name == DEFAULT_SELECTOR => 0,
+            None if name == DEFAULT_SELECTOR => None,
             None => {
                 return Err(MediaConvertError::bad_request(format!(
                     "{}: the input has no audio selector {name:?}",
@@ -74,7 +77,7 @@ pub(super) fn read(mut fields: StrictObject, selectors: &HashMap<String, u32>) -
                 )));
             }
         },
-        None => selectors.get(DEFAULT_SELECTOR).copied().unwrap_or(0),
+        None => selectors.get(DEFAULT_SELECTOR).copied().flatten(),
     };
     let mut codec = fields.object("codecSettings")?.ok_or_else(|| missing(&fields.at("codecSettings")))?;
     codec.only("codec", &["AAC"])?;

@@ -4,6 +4,18 @@ use std::fmt;
 
 use crate::error::MediaConvertError;
 
+const NO_IDENTIFIERS: &str = "format identifiers ($…$) are not supported by the local MediaConvert";
+
+/// Returns whether a text has one of the service's format identifiers, such as `$dt$`. A single `$` is a character like any
+/// other.
+fn has_identifier(text: &str) -> bool {
+    let mut parts = text.split('$');
+    // What comes before the first and after the last `$` is not between two.
+    parts.next();
+    parts.next_back();
+    parts.any(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// An object in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Location {
@@ -24,8 +36,8 @@ impl Location {
     /// Parses the destination of an output group. If it ends in `/`, the base name is that of the input file.
     pub(crate) fn destination(path: &str, uri: &str, input: &Location) -> Result<Self, MediaConvertError> {
         let mut location = Self::split(path, uri)?;
-        if uri.contains('$') {
-            return Err(refuse(path, uri, "format identifiers ($…$) are not supported by the local MediaConvert"));
+        if has_identifier(uri) {
+            return Err(refuse(path, uri, NO_IDENTIFIERS));
         }
         if location.key.is_empty() || location.key.ends_with('/') {
             location.key.push_str(input.stem());
@@ -35,11 +47,19 @@ impl Location {
 
     /// Returns the location of an output: destination, name modifier, extension.
     pub(crate) fn named(&self, path: &str, modifier: &str, extension: &str) -> Result<Self, MediaConvertError> {
-        if modifier.contains('$') || extension.contains('$') {
-            return Err(refuse(path, modifier, "format identifiers ($…$) are not supported by the local MediaConvert"));
+        let base = self.modified(path, modifier)?;
+        if has_identifier(extension) {
+            return Err(refuse(path, extension, NO_IDENTIFIERS));
         }
-        let key = format!("{}{modifier}.{extension}", self.key);
-        Self::checked(path, &self.bucket, key)
+        Self::checked(path, &base.bucket, format!("{}.{extension}", base.key))
+    }
+
+    /// Returns the location of an output without its extension: destination, name modifier.
+    pub(crate) fn modified(&self, path: &str, modifier: &str) -> Result<Self, MediaConvertError> {
+        if has_identifier(modifier) {
+            return Err(refuse(path, modifier, NO_IDENTIFIERS));
+        }
+        Self::checked(path, &self.bucket, format!("{}{modifier}", self.key))
     }
 
     fn split(path: &str, uri: &str) -> Result<Self, MediaConvertError> {
@@ -103,6 +123,18 @@ mod tests {
         for uri in ["", "http://b/k", "s3://", "s3:///k", "s3://b", "s3://b/", "s3://b/dir/", "s3://b d/k", "s3://b/\0"]
         {
             assert!(Location::object("/f", uri).is_err(), "{uri:?}");
+        }
+    }
+
+    #[test]
+    fn a_dollar_is_a_character_and_an_identifier_is_refused() {
+        let input = Location::object("", "s3://b/51/raw/clip.mov").unwrap();
+        for name in ["5$ tour", "$a", "a$ b$", "50 % #1 + ü"] {
+            let base = Location::destination("", &format!("s3://b/51/{name}"), &input).unwrap();
+            assert_eq!(base.named("", "_720p", "mp4").unwrap().key, format!("51/{name}_720p.mp4"));
+        }
+        for name in ["$dt$", "a$fn$b", "x$y$"] {
+            assert!(Location::destination("", &format!("s3://b/51/{name}"), &input).is_err(), "{name}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! API's model.
 
 mod audio;
+mod frames;
 mod location;
+mod picture;
 mod video;
 
 use std::collections::{HashMap, HashSet};
@@ -12,8 +14,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 pub(crate) use audio::Audio;
+pub(crate) use frames::Frames;
 pub(crate) use location::Location;
-pub(crate) use video::{KeyFrames, RateControl, Rotate, Scaling, Video};
+pub(crate) use picture::{PictureSize, Scaling};
+pub(crate) use video::{KeyFrames, RateControl, Rotate, Video};
 
 use crate::document::strict::{StrictObject, missing};
 use crate::error::MediaConvertError;
@@ -36,10 +40,26 @@ pub(crate) struct Input {
     pub(crate) rotate: Rotate,
 }
 
-/// One MP4 file.
+/// One output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Output {
+    /// The file; of captures the first one.
     pub(crate) file: Location,
+    pub(crate) content: Content,
+}
+
+/// What an output consists of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    /// One MP4 file.
+    Film(Film),
+    /// JPEG files.
+    Frames(Frames),
+}
+
+/// An MP4 file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Film {
     /// The index is at the beginning of the file, so that playback can start before the whole file is loaded.
     pub(crate) progressive_download: bool,
     pub(crate) video: Video,
@@ -111,8 +131,8 @@ impl Plan {
     }
 }
 
-/// Reads the input. Returns it with the sound track of each selector (0 is the first).
-fn read_input(mut fields: StrictObject) -> Result<(Input, HashMap<String, u32>), MediaConvertError> {
+/// Reads the input. Returns it with the sound track of each selector (0 is the first, `None` the first that can be decoded).
+fn read_input(mut fields: StrictObject) -> Result<(Input, HashMap<String, Option<u32>>), MediaConvertError> {
     let file = fields.string("fileInput")?.ok_or_else(|| missing(&fields.at("fileInput")))?;
     let file = Location::object(&fields.at("fileInput"), &file)?;
     fields.ignore(&["timecodeSource", "timecodeStart", "psiControl", "filterStrength"]);
@@ -136,7 +156,7 @@ fn read_input(mut fields: StrictObject) -> Result<(Input, HashMap<String, u32>),
 fn read_group(
     mut fields: StrictObject,
     input: &Input,
-    selectors: &HashMap<String, u32>,
+    selectors: &HashMap<String, Option<u32>>,
 ) -> Result<Vec<Output>, MediaConvertError> {
     fields.ignore(&["name", "customName"]);
     let mut settings =
@@ -166,17 +186,17 @@ fn read_output(
     mut fields: StrictObject,
     destination: &Location,
     several: bool,
-    selectors: &HashMap<String, u32>,
+    selectors: &HashMap<String, Option<u32>>,
 ) -> Result<Output, MediaConvertError> {
     let modifier = fields.string("nameModifier")?.unwrap_or_default();
     if several && modifier.is_empty() {
         return Err(missing(&fields.at("nameModifier")));
     }
-    let extension = fields.string("extension")?.unwrap_or_else(|| "mp4".to_owned());
-    let file = destination.named(&fields.at("nameModifier"), &modifier, &extension)?;
+    let extension = fields.string("extension")?;
+    let path = fields.at("nameModifier");
 
     let mut container = fields.object("containerSettings")?.ok_or_else(|| missing(&fields.at("containerSettings")))?;
-    container.only("container", &["MP4"])?;
+    let is_film = container.choice("container", &[("MP4", true), ("RAW", false)])?.unwrap_or(true);
     let progressive_download = match container.object("mp4Settings")? {
         None => false,
         Some(mut mp4) => {
@@ -189,8 +209,25 @@ fn read_output(
     };
     container.finish()?;
 
-    let video = fields.object("videoDescription")?.ok_or_else(|| missing(&fields.at("videoDescription")))?;
-    let video = video::read(video)?;
+    let mut video = fields.object("videoDescription")?.ok_or_else(|| missing(&fields.at("videoDescription")))?;
+    let size = picture::read(&mut video)?;
+    let mut codec = video.object("codecSettings")?.ok_or_else(|| missing(&video.at("codecSettings")))?;
+    video.finish()?;
+    // The service has captures in raw files only, and films of H.264 in MP4 here.
+    codec.only("codec", if is_film { &["H_264"] } else { &["FRAME_CAPTURE"] })?;
+    if !is_film {
+        let captures =
+            codec.object("frameCaptureSettings")?.ok_or_else(|| missing(&codec.at("frameCaptureSettings")))?;
+        codec.finish()?;
+        fields.finish()?;
+        let base = destination.modified(&path, &modifier)?;
+        let frames = frames::read(captures, size, base, extension.unwrap_or_else(|| "jpg".to_owned()))?;
+        return Ok(Output { file: frames.file(0), content: Content::Frames(frames) });
+    }
+    let h264 = codec.object("h264Settings")?.ok_or_else(|| missing(&codec.at("h264Settings")))?;
+    codec.finish()?;
+    let video = video::read(h264, size)?;
+    let file = destination.named(&path, &modifier, extension.as_deref().unwrap_or("mp4"))?;
     let mut tracks = fields.list("audioDescriptions")?.into_iter();
     let audio = match tracks.next() {
         Some((path, track)) => Some(audio::read(StrictObject::new(path, track)?, selectors)?),
@@ -202,7 +239,7 @@ fn read_output(
         )));
     }
     fields.finish()?;
-    Ok(Output { file, progressive_download, video, audio })
+    Ok(Output { file, content: Content::Film(Film { progressive_download, video, audio }) })
 }
 
 #[cfg(test)]

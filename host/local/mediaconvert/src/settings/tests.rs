@@ -47,9 +47,10 @@ fn the_settings_of_a_rendition_become_a_plan() {
     assert_eq!(plan.input.rotate, Rotate::Auto);
     let output = plan.outputs().next().unwrap();
     assert_eq!(output.file.to_string(), "s3://media/51/processed/clip_720p.mp4");
-    assert!(output.progressive_download);
-    assert_eq!(output.video.rate, RateControl::Quality { level: 7, max: 3_000_000 });
-    assert_eq!(output.audio, Some(Audio { track: 0, bitrate: 96_000, sample_rate: 48_000, channels: Some(2) }));
+    let Content::Film(film) = &output.content else { panic!("{output:?}") };
+    assert!(film.progressive_download);
+    assert_eq!(film.video.rate, RateControl::Quality { level: 7, max: 3_000_000 });
+    assert_eq!(film.audio, Some(Audio { track: None, bitrate: 96_000, sample_rate: 48_000, channels: Some(2) }));
 }
 
 #[test]
@@ -57,17 +58,39 @@ fn a_setting_that_changes_the_picture_and_is_not_known_is_refused_by_its_path() 
     const VIDEO: &str = "/outputGroups/0/outputs/0/videoDescription";
     for (pointer, field, value) in [
         (VIDEO, "crop", json!({"x": 0, "y": 0, "width": 32, "height": 32})),
-        (VIDEO, "videoPreprocessors", json!({"deinterlacer": {"mode": "DEINTERLACE"}})),
+        (VIDEO, "videoPreprocessors/noiseReducer", json!({"filter": "BILATERAL"})),
+        (VIDEO, "videoPreprocessors/colorCorrector/colorSpaceConversion", json!("FORCE_HDR10")),
+        (VIDEO, "videoPreprocessors/deinterlacer/mode", json!("ADAPTIVE")),
         (VIDEO, "scalingBehavior", json!("SMART_CROP")),
         ("/inputs/0", "inputClippings", json!([{"startTimecode": "00:00:01:00"}])),
         ("/inputs/0", "videoOverlays", json!([{"input": {}}])),
         ("/outputGroups/0", "automatedEncodingSettings", json!({"abrSettings": {}, "x": 1})),
         ("", "motionImageInserter", json!({"input": "s3://b/k.mov"})),
     ] {
-        let error = Plan::read(&with(pointer, field, value)).unwrap_err();
+        // A path of several names is an object in an object.
+        let (first, rest) = field.split_once('/').unwrap_or((field, ""));
+        let inner = rest.rsplit('/').filter(|name| !name.is_empty()).fold(value, |inner, name| json!({name: inner}));
+        let error = Plan::read(&with(pointer, first, inner)).unwrap_err();
         assert_eq!(error.code, "BadRequestException");
         assert!(error.message.starts_with(&format!("/settings{pointer}/{field}")), "{}", error.message);
     }
+}
+
+#[test]
+fn captures_of_frames_are_numbered_as_on_the_service() {
+    let mut settings = settings();
+    let output = settings.pointer_mut("/outputGroups/0/outputs/0").unwrap();
+    *output = json!({
+        "nameModifier": "_poster", "extension": "jpg", "containerSettings": {"container": "RAW"},
+        "videoDescription": {"width": 720, "height": 1280, "codecSettings": {"codec": "FRAME_CAPTURE",
+            "frameCaptureSettings": {"framerateNumerator": 3000, "framerateDenominator": 6000, "maxCaptures": 2}}},
+    });
+    let plan = Plan::read(&settings).unwrap();
+    let output = plan.outputs().next().unwrap();
+    let Content::Frames(frames) = &output.content else { panic!("{output:?}") };
+    assert_eq!((frames.interval, frames.most), (2.0, 2));
+    assert_eq!(frames.file(1).to_string(), "s3://media/51/processed/clip_poster.0000001.jpg");
+    assert_eq!(output.file, frames.file(0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! The picture: `videoSelector` and `videoDescription`.
+//! The picture: `videoSelector` of an input, `h264Settings` of an output.
 
+use super::picture::PictureSize;
 use crate::document::strict::{StrictObject, missing};
 use crate::error::MediaConvertError;
 
@@ -16,22 +17,6 @@ pub(crate) enum Rotate {
     /// `DEGREE_0`.
     #[default]
     None,
-}
-
-/// How a picture is scaled to an output of another aspect ratio.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Scaling {
-    /// Fit inside, with black bars.
-    #[default]
-    Default,
-    /// Fill the size, and distort the picture.
-    Stretch,
-    /// Fit inside; the output is smaller than the given size.
-    Fit,
-    /// As `Fit`, but never larger than the input.
-    FitNoUpscale,
-    /// Cover, and crop the rest.
-    Fill,
 }
 
 /// How bits are distributed over time.
@@ -58,9 +43,7 @@ pub(crate) enum KeyFrames {
 /// The picture of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Video {
-    pub(crate) width: Option<u32>,
-    pub(crate) height: Option<u32>,
-    pub(crate) scaling: Scaling,
+    pub(crate) size: PictureSize,
     pub(crate) rate: RateControl,
     /// The size of the decoder's buffer, in bits.
     pub(crate) buffer: Option<u32>,
@@ -100,51 +83,8 @@ pub(super) fn read_selector(mut fields: StrictObject) -> Result<Rotate, MediaCon
     Ok(rotate.unwrap_or_default())
 }
 
-/// Reads `videoDescription` of an output.
-pub(super) fn read(mut fields: StrictObject) -> Result<Video, MediaConvertError> {
-    let width = size(&mut fields, "width")?;
-    let height = size(&mut fields, "height")?;
-    let scaling = fields.choice(
-        "scalingBehavior",
-        &[
-            ("DEFAULT", Scaling::Default),
-            ("STRETCH_TO_OUTPUT", Scaling::Stretch),
-            ("FIT", Scaling::Fit),
-            ("FIT_NO_UPSCALE", Scaling::FitNoUpscale),
-            ("FILL", Scaling::Fill),
-        ],
-    )?;
-    fields.ignore(&["timecodeInsertion", "timecodeTrack", "colorMetadata", "dropFrameTimecode"]);
-    fields.number("sharpness", 50..=50)?;
-    fields.only("antiAlias", &["ENABLED"])?;
-    fields.only("afdSignaling", &["NONE"])?;
-    fields.only("respondToAfd", &["NONE"])?;
-    fields.only("chromaPositionMode", &["AUTO"])?;
-    let mut codec = fields.object("codecSettings")?.ok_or_else(|| missing(&fields.at("codecSettings")))?;
-    codec.only("codec", &["H_264"])?;
-    let h264 = codec.object("h264Settings")?.ok_or_else(|| missing(&codec.at("h264Settings")))?;
-    codec.finish()?;
-    fields.finish()?;
-    read_h264(h264, (width, height), scaling.unwrap_or_default())
-}
-
-/// Reads a width or height. It must be even, because 4:2:0 chroma subsampling halves it.
-fn size(fields: &mut StrictObject, name: &str) -> Result<Option<u32>, MediaConvertError> {
-    let size = fields.number(name, 32..=8192)?;
-    match size {
-        Some(odd) if odd % 2 == 1 => Err(MediaConvertError::bad_request(format!(
-            "{}: should be an even number of pixels, not {odd}",
-            fields.at(name)
-        ))),
-        other => Ok(other),
-    }
-}
-
-fn read_h264(
-    mut fields: StrictObject,
-    (width, height): (Option<u32>, Option<u32>),
-    scaling: Scaling,
-) -> Result<Video, MediaConvertError> {
+/// Reads `h264Settings` of an output.
+pub(super) fn read(mut fields: StrictObject, size: PictureSize) -> Result<Video, MediaConvertError> {
     // These tune the encoder and do not change the picture beyond its bit rate.
     fields.ignore(&[
         "adaptiveQuantization",
@@ -169,7 +109,10 @@ fn read_h264(
     fields.only("explicitWeightedPrediction", &["DISABLED"])?;
     fields.only("framerateConversionAlgorithm", &["DUPLICATE_DROP"])?;
     fields.only("interlaceMode", &["PROGRESSIVE"])?;
-    fields.only("parControl", &["INITIALIZE_FROM_SOURCE"])?;
+    // Pixels are square in any case.
+    fields.only("parControl", &["SPECIFIED", "INITIALIZE_FROM_SOURCE"])?;
+    fields.number("parNumerator", 1..=1)?;
+    fields.number("parDenominator", 1..=1)?;
     fields.only("saliencyAwareEncoding", &["DISABLED"])?;
     fields.only("scanTypeConversionMode", &["INTERLACED"])?;
     fields.only("slowPal", &["DISABLED"])?;
@@ -198,9 +141,7 @@ fn read_h264(
     let key_frames = key_frames(&mut fields)?;
     fields.finish()?;
     Ok(Video {
-        width,
-        height,
-        scaling,
+        size,
         rate,
         buffer,
         profile,

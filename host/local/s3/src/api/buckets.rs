@@ -44,6 +44,16 @@ impl Api {
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint: region.map(BucketLocationConstraint::from) }))
     }
 
+    pub(super) async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        let store = self.store.clone();
+        blocking(move || store.bucket(&request.input.bucket)).await?;
+        // Without a status: a bucket whose versioning was never enabled.
+        Ok(S3Response::new(GetBucketVersioningOutput::default()))
+    }
+
     pub(super) async fn list_buckets(
         &self,
         request: S3Request<ListBucketsInput>,

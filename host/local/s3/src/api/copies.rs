@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -32,6 +34,18 @@ macro_rules! source_condition {
     };
 }
 
+/// Returns the condition on the object that a copy replaces. `s3s` has no such fields.
+fn target_condition(headers: &HeaderMap) -> S3Result<WriteCondition> {
+    let read = |name: HeaderName| match headers.get(&name) {
+        None => Ok(None),
+        Some(value) => match ETagCondition::parse_http_header(value.as_bytes()) {
+            Ok(condition) => Ok(Some(condition)),
+            Err(_) => refuse(S3ErrorCode::InvalidArgument, format!("{name} is neither * nor an entity tag")),
+        },
+    };
+    WriteCondition::new(read(hyper::header::IF_MATCH)?, read(hyper::header::IF_NONE_MATCH)?)
+}
+
 impl Api {
     pub(super) async fn copy_object(
         &self,
@@ -54,6 +68,7 @@ impl Api {
         let tags = parse_tag_header(input.tagging.as_deref())?;
         let named = checksum_algorithm(input.checksum_algorithm.as_ref())?;
         let condition = source_condition!(input);
+        let on_target = target_condition(&request.headers)?;
 
         blocking(move || {
             store.bucket(&input.bucket)?;
@@ -78,7 +93,7 @@ impl Api {
             };
             let tags = if retag { tags } else { opened.record.tags.clone() };
             let object = NewObject::whole(digests, algorithms, attributes, tags);
-            let record = store.publish(&input.bucket, &input.key, &scratch, object, &WriteCondition::default())?;
+            let record = store.publish(&input.bucket, &input.key, &scratch, object, &on_target)?;
             let mut result =
                 CopyObjectResult { last_modified: Some(record.stamp.modified_second().into()), ..Default::default() };
             put_entity!(result, &record);

@@ -32,6 +32,7 @@ operations! {
     delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
     delete_objects: DeleteObjectsInput => DeleteObjectsOutput;
     get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;
+    get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput;
     get_object: GetObjectInput => GetObjectOutput;
     get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput;
     get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput;

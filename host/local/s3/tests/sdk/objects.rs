@@ -282,6 +282,28 @@ async fn tags_are_separate_from_the_object() {
 }
 
 #[tokio::test]
+async fn a_copy_on_condition_replaces_nothing_else_and_no_bucket_has_versions() {
+    let server = Server::start().await;
+    let c = &server.client;
+    for (key, body) in [("from", "new"), ("taken", "old")] {
+        c.put_object().bucket(BUCKET).key(key).body(ByteStream::from_static(body.as_bytes())).send().await.unwrap();
+    }
+    let copy = |key: &str, name: &'static str, value: String| {
+        let request = c.copy_object().bucket(BUCKET).copy_source("media/from").key(key).customize();
+        request.mutate_request(move |request| {
+            request.headers_mut().insert(name, value.clone());
+        })
+    };
+    let refused = copy("taken", "if-none-match", "*".into()).send().await.unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 412);
+    assert_eq!(get(&server, "taken").await, b"old");
+    copy("free", "if-none-match", "*".into()).send().await.unwrap();
+    copy("taken", "if-match", format!("\"{}\"", md5_hex(b"old"))).send().await.unwrap();
+    assert_eq!(get(&server, "taken").await, b"new");
+    assert_eq!(c.get_bucket_versioning().bucket(BUCKET).send().await.unwrap().status(), None);
+}
+
+#[tokio::test]
 async fn copies_keep_or_replace_metadata_as_requested() {
     let server = Server::start().await;
     let c = &server.client;

@@ -80,11 +80,22 @@ pub(super) fn set_started(
     };
     // The callback may have been stored before.
     t.execute(
-        "UPDATE listing_media_jobs SET status = ?4, execution_arn = coalesce(?5, execution_arn), failure_reason = ?6
-                 WHERE listing_id = ?1 AND job_id = ?2 AND retry = ?3 AND finished_at IS NULL",
+        "UPDATE listing_media_jobs
+                 SET status = ?4, execution_arn = coalesce(?5, execution_arn), failure_reason = ?6, finished_at = NULL
+                 WHERE listing_id = ?1 AND job_id = ?2 AND retry = ?3 AND (finished_at IS NULL OR status = 'ABORTED')",
         params![listing, job.to_string(), retry, status, arn, reason],
     )?;
     Ok(())
+}
+
+/// Marks all running jobs as aborted. Returns how many there were.
+pub(super) fn abort_running(t: &Transaction<'_>) -> Result<usize> {
+    t.execute(
+        "UPDATE listing_media_jobs SET status = 'ABORTED', finished_at = ?1,
+             failure_reason = 'the local services were stopped while the job ran; post it again'
+         WHERE status = 'STARTED' AND finished_at IS NULL",
+        params![now()],
+    )
 }
 
 fn insert_batch(t: &Transaction<'_>, listing: &str, batch: &Batch, body: &str) -> Result<i64> {

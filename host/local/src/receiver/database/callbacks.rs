@@ -13,12 +13,15 @@ pub(super) fn add(
     t: &Transaction<'_>,
     webhook_id: &str,
     trace: Option<&str>,
+    headers: &Value,
     raw: &str,
     callback: &CallbackBody,
 ) -> Result<bool> {
+    let listing = callback.listing().map(Id::to_string);
     let new = t.execute(
-        "INSERT OR IGNORE INTO callbacks (webhook_id, traceparent, body, received_at) VALUES (?1, ?2, ?3, ?4)",
-        params![webhook_id, trace, raw, now()],
+        "INSERT OR IGNORE INTO callbacks (webhook_id, traceparent, headers, listing_id, body, received_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![webhook_id, trace, headers.to_string(), listing, raw, now()],
     )?;
     if new == 1 {
         add_results(t, callback)?;

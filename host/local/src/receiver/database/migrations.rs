@@ -73,6 +73,12 @@ const MIGRATIONS: &[&str] = &["
         attributes  TEXT NOT NULL DEFAULT '{}',
         received_at TEXT NOT NULL
     );
+", "
+    -- The headers with which a callback was signed, so that a backend's own check can be tried on them; and its listing.
+    ALTER TABLE callbacks ADD COLUMN headers TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE callbacks ADD COLUMN listing_id TEXT;
+    UPDATE callbacks SET listing_id = coalesce(body ->> '$.listingIdentityId', body ->> '$.listingId')
+        WHERE json_valid(body);
 "];
 
 /// Migrates the database to the newest version in one transaction.

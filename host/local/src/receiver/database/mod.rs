@@ -86,10 +86,16 @@ impl Database {
         &self,
         webhook_id: &str,
         trace: Option<&str>,
+        headers: &Value,
         raw: &str,
         callback: &CallbackBody,
     ) -> Result<bool> {
-        self.transaction(|t| callbacks::add(t, webhook_id, trace, raw, callback))
+        self.transaction(|t| callbacks::add(t, webhook_id, trace, headers, raw, callback))
+    }
+
+    /// Marks the jobs as aborted that were running when the process of their executions ended.
+    pub(super) fn abort_running(&self) -> Result<usize> {
+        self.transaction(batches::abort_running)
     }
 
     /// Stores a message of a queue.

@@ -27,7 +27,7 @@ pub(super) fn rows(t: &Transaction<'_>, table: Table, listing: Option<&str>) -> 
                  JOIN listing_media_batches b ON b.id = a.batch WHERE :listing IS NULL OR b.listing_id = :listing"
         }
         Table::Jobs => "SELECT * FROM listing_media_jobs WHERE :listing IS NULL OR listing_id = :listing",
-        Table::Callbacks => "SELECT * FROM callbacks WHERE :listing IS NULL",
+        Table::Callbacks => "SELECT * FROM callbacks WHERE :listing IS NULL OR listing_id = :listing",
         Table::DeadLetters => "SELECT * FROM dead_letters WHERE :listing IS NULL",
     };
     let mut query = t.prepare(&format!("SELECT * FROM ({sql}) ORDER BY id DESC LIMIT {MAX_ROWS}"))?;
@@ -56,7 +56,7 @@ fn json(column: &str, value: ValueRef<'_>) -> Value {
                 "listing_id" | "batch_id" | "job_id" => {
                     serde_json::to_value(Id::from_text(&text)).unwrap_or(Value::String(text))
                 }
-                "outputs" | "zip_bundles" | "error" | "attributes" => {
+                "outputs" | "zip_bundles" | "error" | "attributes" | "headers" => {
                     serde_json::from_str(&text).unwrap_or(Value::String(text))
                 }
                 _ => Value::String(text),

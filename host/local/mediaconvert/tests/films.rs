@@ -1,0 +1,319 @@
+//! Films that phones, cameras and editing programs write, each with the right result. ffmpeg generates them.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Bench, bench, ffmpeg, job, output, probe};
+use serde_json::{Value, json};
+use stagehost_mediaconvert::Options;
+
+const RED: &str = "0xC82828";
+
+fn stream(file: &Path, kind: &str) -> Option<Value> {
+    probe(file)["streams"].as_array().unwrap().iter().find(|stream| stream["codec_type"] == kind).cloned()
+}
+
+/// Returns the colour of the first frame's corner, decoded as BT.709 as a player does that knows nothing else.
+fn colour(file: &Path) -> [u8; 3] {
+    let output = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-i"])
+        .arg(file)
+        .args(["-frames:v", "1", "-vf", "scale=32:32:flags=area:in_color_matrix=bt709:in_range=tv,format=rgb24"])
+        .args(["-f", "rawvideo", "pipe:1"])
+        .output()
+        .unwrap();
+    output.stdout[..3].try_into().unwrap()
+}
+
+fn assert_near(found: [u8; 3], expected: [u8; 3], tolerance: u8) {
+    let near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= tolerance);
+    assert!(near, "{found:?} instead of {expected:?}");
+}
+
+/// Sends the film through one job and returns the file that was made.
+async fn transcoded(bench: &Bench, name: &str, width: u32, height: u32) -> std::path::PathBuf {
+    let id = bench.submit(job(name, &[output("_x", width, height)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    bench.store.path("media", "51/processed/clip_x.mp4")
+}
+
+/// Every output says BT.709 in limited range and has 8 bits.
+fn assert_standard(video: &Value) {
+    assert_eq!(video["pix_fmt"], "yuv420p");
+    for (tag, value) in
+        [("color_space", "bt709"), ("color_transfer", "bt709"), ("color_primaries", "bt709"), ("color_range", "tv")]
+    {
+        assert_eq!(video[tag], value, "{tag}");
+    }
+}
+
+/// Whether this ffmpeg has a filter or an encoder; not every build has all.
+fn has(list: &str, name: &str) -> bool {
+    let output = Command::new("ffmpeg").args(["-hide_banner", list]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().nth(1) == Some(name))
+}
+
+#[tokio::test]
+async fn hdr_becomes_bt_709_with_the_colours_that_were_filmed() {
+    if !ffmpeg() || !has("-filters", "zscale") || !has("-encoders", "libx265") {
+        return;
+    }
+    for transfer in ["arib-std-b67", "smpte2084"] {
+        let bench = bench(Options::default());
+        // The red of the other tests, at the level of SDR white (203 nits).
+        let filter = format!(
+            "format=rgb24,scale=out_color_matrix=bt709:out_range=limited,format=yuv420p10le,\
+             setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,zscale=t=linear:npl=203,\
+             format=gbrpf32le,zscale=p=bt2020,zscale=t={transfer}:npl=203:m=bt2020nc:r=tv,format=yuv420p10le"
+        );
+        let red = format!("color=c={RED}:size=320x180:rate=10:duration=1");
+        let x265 =
+            format!("log-level=error:qp=10:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited");
+        let encode = ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", &x265];
+        let input: Vec<&str> = ["-f", "lavfi", "-i", &red, "-vf", &filter].into_iter().chain(encode).collect();
+        bench.film("hdr.mov", &input);
+        let source = stream(&bench.store.path("media", "51/raw/hdr.mov"), "video").unwrap();
+        assert_eq!((&source["pix_fmt"], &source["color_transfer"]), (&json!("yuv420p10le"), &json!(transfer)));
+
+        let made = transcoded(&bench, "hdr.mov", 160, 90).await;
+        assert_standard(&stream(&made, "video").unwrap());
+        let [red, green, blue] = colour(&made);
+        // A tone curve may change the lightness, but not the hue or the saturation.
+        let saturation = f64::from(red - green.min(blue)) / f64::from(red);
+        assert!((saturation - 0.8).abs() < 0.12, "{transfer}: {:?}", [red, green, blue]);
+        assert!(red > 150 && green.abs_diff(blue) < 16, "{transfer}: {:?}", [red, green, blue]);
+    }
+}
+
+#[tokio::test]
+async fn full_range_and_the_matrix_of_small_pictures_are_converted() {
+    if !ffmpeg() {
+        return;
+    }
+    let red = format!("color=c={RED}:size=320x180:rate=10:duration=1");
+    for (name, filter) in [
+        ("full.mp4", "format=rgb24,scale=out_color_matrix=bt601:out_range=full,format=yuvj420p"),
+        ("small.mp4", "format=rgb24,scale=out_color_matrix=bt601:out_range=limited,format=yuv420p"),
+    ] {
+        let bench = bench(Options::default());
+        bench.film(name, &["-f", "lavfi", "-i", &red, "-vf", filter, "-c:v", "libx264", "-qp", "5"]);
+        let made = transcoded(&bench, name, 320, 180).await;
+        assert_standard(&stream(&made, "video").unwrap());
+        assert_near(colour(&made), [200, 40, 40], 12);
+    }
+}
+
+#[tokio::test]
+async fn interlaced_pictures_become_whole_ones_and_wide_pixels_square_ones() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.film(
+        "camera.mov",
+        &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=720x576:rate=50:duration=1",
+            "-vf",
+            "tinterlace=interleave_top,fieldorder=tff,format=yuv420p",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-flags",
+            "+ilme+ildct",
+            "-x264opts",
+            "tff=1",
+            "-aspect",
+            "16:9",
+        ],
+    );
+    assert_eq!(stream(&bench.store.path("media", "51/raw/camera.mov"), "video").unwrap()["field_order"], "tt");
+    let made = stream(&transcoded(&bench, "camera.mov", 1024, 576).await, "video").unwrap();
+    assert_eq!((&made["field_order"], &made["sample_aspect_ratio"]), (&json!("progressive"), &json!("1:1")));
+    assert_eq!((&made["width"], &made["height"], &made["r_frame_rate"]), (&json!(1024), &json!(576), &json!("25/1")));
+}
+
+#[tokio::test]
+async fn films_of_odd_times_and_of_one_frame_keep_their_length() {
+    if !ffmpeg() {
+        return;
+    }
+    let source = "testsrc2=size=320x180:rate=30:duration=2";
+    let h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+    for (name, more, seconds) in [
+        ("variable.mov", &["-vf", "select='not(mod(n,7))+gt(n,30)'", "-vsync", "vfr"][..], 2.0),
+        ("base.mov", &["-video_track_timescale", "1000003"][..], 2.0),
+        ("one.mp4", &["-frames:v", "1"][..], 0.03),
+        ("index-at-the-end.mp4", &["-movflags", "-faststart"][..], 2.0),
+    ] {
+        let bench = bench(Options::default());
+        let arguments: Vec<&str> =
+            ["-f", "lavfi", "-i", source].into_iter().chain(h264).chain(more.iter().copied()).collect();
+        bench.film(name, &arguments);
+        let made = stream(&transcoded(&bench, name, 160, 90).await, "video").unwrap();
+        let found: f64 = made["duration"].as_str().unwrap().parse().unwrap();
+        assert!((found - seconds).abs() < 0.12, "{name}: {found} s");
+    }
+}
+
+/// Renames the codec of a sound track, as that of a phone whose sound only its maker can decode.
+fn spoil(file: &Path, tracks: &[usize]) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let entries: Vec<usize> = (0..bytes.len() - 4)
+        .filter(|at| &bytes[*at..at + 4] == b"mp4a" && *at >= 4 && &bytes[at - 4..*at] != b"frma")
+        .filter(|at| (36..200).contains(&u32::from_be_bytes(bytes[at - 4..*at].try_into().unwrap())))
+        .collect();
+    for track in tracks {
+        let at = entries[*track];
+        let length = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap()) as usize;
+        for place in at..at - 4 + length - 3 {
+            match &bytes[place..place + 4] {
+                b"mp4a" => bytes[place..place + 4].copy_from_slice(b"apac"),
+                b"esds" => bytes[place..place + 4].copy_from_slice(b"dapa"),
+                _ => {}
+            }
+        }
+    }
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// Returns the frequency of a tone by its sign changes.
+fn tone(file: &Path) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-i"])
+        .arg(file)
+        .args(["-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "pipe:1"])
+        .output()
+        .unwrap();
+    let samples: Vec<i16> = output.stdout.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    // Not the encoder's first and last block.
+    let middle = &samples[8_000..samples.len() - 8_000];
+    let changes = middle.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+    changes as f64 / 2.0 / (middle.len() as f64 / 48_000.0)
+}
+
+#[tokio::test]
+async fn the_first_sound_that_can_be_decoded_is_taken_and_without_one_the_film_is_silent() {
+    if !ffmpeg() {
+        return;
+    }
+    for (spoiled, expected) in [(&[0][..], Some(440.0)), (&[1][..], Some(1000.0)), (&[0, 1][..], None)] {
+        let bench = bench(Options::default());
+        bench.film(
+            "phone.mov",
+            &[
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc2=size=320x180:rate=10:duration=2",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=frequency=1000:duration=2",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=frequency=440:duration=2",
+                "-map",
+                "0:v",
+                "-map",
+                "1:a",
+                "-map",
+                "2:a",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-pix_fmt",
+                "yuv420p",
+                "-c:a",
+                "aac",
+            ],
+        );
+        spoil(&bench.store.path("media", "51/raw/phone.mov"), spoiled);
+        let made = transcoded(&bench, "phone.mov", 160, 90).await;
+        match expected {
+            Some(hertz) => assert!((tone(&made) - hertz).abs() < 10.0, "{} Hz instead of {hertz}", tone(&made)),
+            None => assert!(stream(&made, "audio").is_none()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sound_codec_that_is_not_accepted_here_costs_the_sound_and_not_the_film() {
+    if !ffmpeg() || !has("-encoders", "adpcm_ima_qt") {
+        return;
+    }
+    let bench = bench(Options::default());
+    let sources = ["testsrc=size=64x64:rate=10:duration=1", "sine=frequency=440:duration=1:sample_rate=44100"];
+    bench.draw("old.mov", &sources, &["-c:a", "adpcm_ima_qt", "-shortest"]);
+    let made = transcoded(&bench, "old.mov", 64, 64).await;
+    assert!(stream(&made, "audio").is_none() && stream(&made, "video").is_some());
+}
+
+#[tokio::test]
+async fn a_track_that_a_job_names_and_that_cannot_be_decoded_fails_the_job_by_name() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.landscape("phone.mov");
+    spoil(&bench.store.path("media", "51/raw/phone.mov"), &[0]);
+    let mut request = job("phone.mov", &[output("_x", 160, 90)]);
+    request["settings"]["inputs"][0]["audioSelectors"]["Audio Selector 1"] =
+        json!({"selectorType": "TRACK", "tracks": [1]});
+    let id = bench.submit(request);
+    let end = bench.end(&id).await;
+    assert_eq!((end.status, &end.event["detail"]["errorCode"]), ("ERROR", &json!(1030)), "{}", end.event);
+    assert!(end.event["detail"]["errorMessage"].as_str().unwrap().contains("sound track 1"), "{}", end.event);
+}
+
+#[tokio::test]
+async fn frames_are_captured_from_the_first_on_at_the_interval_of_the_job() {
+    if !ffmpeg() {
+        return;
+    }
+    let capture = json!({
+        "nameModifier": "_poster", "extension": "jpg", "containerSettings": {"container": "RAW"},
+        "videoDescription": {
+            "width": 160, "height": 90, "scalingBehavior": "STRETCH_TO_OUTPUT",
+            "codecSettings": {"codec": "FRAME_CAPTURE", "frameCaptureSettings": {
+                "framerateNumerator": 3000, "framerateDenominator": 3000, "maxCaptures": 2, "quality": 95,
+            }},
+        },
+    });
+    // A second of black, then red.
+    let bench = bench(Options::default());
+    let parts =
+        ["color=c=black:size=320x180:rate=10:duration=1", &format!("color=c={RED}:size=320x180:rate=10:duration=2")];
+    bench.draw("fade.mp4", &parts, &["-filter_complex", "concat=n=2"]);
+    let id = bench.submit(job("fade.mp4", &[output("_x", 160, 90), capture.clone()]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    let captured = |number: u32| bench.store.path("media", &format!("51/processed/clip_poster.{number:07}.jpg"));
+    assert!(!captured(2).exists());
+    let pixels = |file: &Path| common::thumbnail(file);
+    assert!(pixels(&captured(0)).iter().all(|value| *value < 30), "the first frame is black");
+    assert!(pixels(&captured(1)).chunks(3).all(|pixel| pixel[0] > 170 && pixel[1] < 70), "after a second it is red");
+    let outputs = &end.event["detail"]["outputGroupDetails"][0]["outputDetails"];
+    assert_eq!(outputs[1]["outputFilePaths"], json!(["s3://media/51/processed/clip_poster.0000001.jpg"]));
+    assert_eq!(outputs[1]["videoDetails"], json!({"widthInPx": 160, "heightInPx": 90}));
+
+    // A film of one frame has one capture.
+    bench.draw("one.mp4", &["testsrc=size=320x180:rate=10"], &["-frames:v", "1"]);
+    let mut request = job("one.mp4", &[output("_x", 160, 90), capture]);
+    request["settings"]["outputGroups"][0]["outputGroupSettings"]["fileGroupSettings"]["destination"] =
+        json!("s3://media/51/processed/one");
+    let id = bench.submit(request);
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    assert!(bench.store.path("media", "51/processed/one_poster.0000000.jpg").is_file());
+    assert!(!bench.store.path("media", "51/processed/one_poster.0000001.jpg").exists());
+}
