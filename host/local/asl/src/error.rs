@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::limits::{DOCUMENT_DEPTH, Excess, PATH_RESULTS, PATH_WORK};
+
 /// The longest error name that the service keeps, in characters.
 const MOST_ERROR: usize = 256;
 /// The longest cause that the service keeps, in characters.
@@ -55,18 +57,30 @@ pub(crate) struct StateError {
     pub aliases: Vec<&'static str>,
     /// The cause already names the state.
     names_state: bool,
+    /// No Retry or Catch matches it, not even by name.
+    pub terminal: bool,
+    /// A missing error or cause is `null` in the output of a Catch, and not an empty text.
+    pub nulls: bool,
 }
 
 impl StateError {
     /// Returns a failure that the interpreter detects. [`in_state`](Self::in_state) adds the state to its cause.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), names_state: false }
+        let cause = Some(cause.into());
+        let aliases = Vec::new();
+        Self { error: error.to_owned(), cause, aliases, names_state: false, terminal: false, nulls: false }
     }
 
     /// Returns a failure whose error and cause are passed on unchanged.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
-        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), names_state: true }
+        let cause = cause.map(|cause| clip(cause, MOST_CAUSE));
+        Self { error, cause, aliases: Vec::new(), names_state: true, terminal: false, nulls: false }
+    }
+
+    /// Returns the failure that a caller reports for a task token. The service keeps a missing error or cause missing.
+    pub fn answered(error: Option<String>, cause: Option<String>) -> Self {
+        Self { nulls: true, ..Self::reported(error.unwrap_or_default(), cause) }
     }
 
     /// Returns a failure of the machine itself. Wildcards in Retry and Catch do not match it.
@@ -89,10 +103,19 @@ impl StateError {
         Self::found(names::INTRINSIC_FAILURE, format!("The function '{call}' had the following error: {reason}"))
     }
 
-    /// Returns the failure of a Choice state without a matching rule or a Default.
+    /// Returns the failure of a Choice state without a matching rule or a Default. It is documented as
+    /// `States.NoChoiceMatched` and reported as `States.Runtime`.
     pub fn no_choice() -> Self {
         let cause = "Failed to transition out of the state. The state does not point to a next state.";
-        Self::found(names::NO_CHOICE_MATCHED, cause)
+        Self { aliases: vec![names::NO_CHOICE_MATCHED], ..Self::runtime(cause) }
+    }
+
+    /// Returns the failure of paths that visit more values than the paths of one state may.
+    pub fn path_work(path: &str) -> Self {
+        Self::runtime(format!(
+            "The path '{path}' visits or returns too many values: the paths of one state may visit {PATH_WORK} values, \
+             and one path may return {PATH_RESULTS}."
+        ))
     }
 
     /// Returns the failure of a payload that is too large. `what` is a state or a service.
@@ -101,6 +124,21 @@ impl StateError {
             "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
         );
         Self::reported(names::DATA_LIMIT_EXCEEDED, Some(cause))
+    }
+
+    /// Returns the failure of a document that cannot pass between states. `what` is a state or a service.
+    pub fn excess(excess: Excess, what: &str) -> Self {
+        match excess {
+            Excess::Bytes => Self::data_limit(what),
+            Excess::Depth => Self::runtime(format!(
+                "The state/task '{what}' returned a result that is nested more than {DOCUMENT_DEPTH} levels deep."
+            )),
+        }
+    }
+
+    /// Returns the failure as one that no Retry or Catch matches.
+    pub fn terminal(self) -> Self {
+        Self { terminal: true, ..self }
     }
 
     /// Returns the failure of a state that timed out.

@@ -35,6 +35,7 @@ pub use execution::{Events, Execution, Outcome, StartRequest, Status};
 pub use findings::{Code, Finding, LoadError, Severity};
 pub use history::event::{Detail, Event};
 pub use history::json::epoch_seconds;
+pub use history::text::JsonText;
 pub use tasks::execution_info::ExecutionInfo;
 pub use tasks::resources::{Resources, TaskCall, Unsupported};
 pub use tasks::tokens::{TokenBoard, TokenError};

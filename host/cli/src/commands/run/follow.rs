@@ -41,7 +41,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                     watch.entered(name);
                 }
                 entered.insert(name.clone(), *timestamp);
-                last = batch(input).or(last);
+                last = batch(&input.value()).or(last);
             }
             Detail::StateExited { state, name, output } => {
                 if does_work(state.as_str()) {
@@ -51,7 +51,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                         timings.push(Timing { state: name.clone(), duration });
                     }
                 }
-                last = batch(output).or(last);
+                last = batch(&output.value()).or(last);
             }
             _ => {}
         }

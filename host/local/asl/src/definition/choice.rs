@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::clock;
 use crate::error::StateError;
 use crate::expressions::numbers::compare;
-use crate::expressions::path::{Path, Scope};
+use crate::expressions::path::{Failure, Path, Scope};
 
 /// A rule or a part of one.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,14 +131,17 @@ impl Rule {
                 Ok(false)
             }
             Self::Not(rule) => Ok(!rule.holds(scope)?),
-            Self::Test { variable, test: Test::Present(wanted) } => Ok(variable.find(scope).is_some() == *wanted),
+            Self::Test { variable, test: Test::Present(wanted) } => match variable.find(scope) {
+                Err(Failure::Exhausted) => Err(StateError::path_work(variable.text())),
+                found => Ok(found.is_ok() == *wanted),
+            },
             Self::Test { variable, test } => test.holds(look_up(variable, scope)?.as_ref(), scope),
         }
     }
 }
 
 fn look_up<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
-    path.find(scope).ok_or_else(|| {
+    path.find_or(scope, |_| {
         let path = path.text();
         StateError::runtime(format!(
             "Invalid path '{path}': The choice state's condition path references an invalid value."
@@ -252,6 +255,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::expressions::context::Context;
     use crate::findings::Collector;
 
     /// Returns whether `rule` is true for `input`.
@@ -259,7 +263,7 @@ mod tests {
         let mut notes = Collector::default();
         let rule = crate::parse::rule(&rule, &mut notes).unwrap();
         assert_eq!(notes.finish(), []);
-        let context = json!({"Execution": {"Name": "run-1"}});
+        let context = Context::of(json!({"Execution": {"Name": "run-1"}}));
         rule.holds(Scope { input, context: &context }).map_err(|error| error.cause.unwrap())
     }
 

@@ -65,6 +65,11 @@ pub(crate) enum StateKind {
 }
 
 impl StateKind {
+    /// Returns whether the state has `Retry` and `Catch`.
+    pub fn has_attempts(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Parallel { .. } | Self::Map(_))
+    }
+
     /// Returns the type of the state.
     pub fn state_type(&self) -> StateType {
         match self {

@@ -1,6 +1,8 @@
 //! What a definition computes: paths, intrinsic functions, payload templates.
 
+pub(crate) mod context;
 pub(crate) mod intrinsics;
+pub(crate) mod jsonpath;
 pub(crate) mod numbers;
 pub(crate) mod path;
 pub(crate) mod reference_path;

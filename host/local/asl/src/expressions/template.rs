@@ -126,6 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::expressions::context::Context;
 
     fn parse(value: &Value) -> Result<Template, Vec<String>> {
         let mut notes = Collector::default();
@@ -137,7 +138,7 @@ mod tests {
     }
 
     fn fill(template: &Value, input: &Value) -> Result<Value, StateError> {
-        let context = json!({"Task": {"Token": "T"}});
+        let context = Context::of(json!({"Task": {"Token": "T"}}));
         parse(template).unwrap().evaluate(Scope { input, context: &context })
     }
 

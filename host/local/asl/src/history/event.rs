@@ -1,8 +1,8 @@
 //! The events of an execution.
 
-use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::text::JsonText;
 use crate::definition::resource::Resource;
 use crate::definition::state_type::StateType;
 
@@ -24,11 +24,11 @@ pub struct Event {
 #[allow(missing_docs)]
 pub enum Detail {
     ExecutionStarted {
-        input: Value,
+        input: JsonText,
         role_arn: String,
     },
     ExecutionSucceeded {
-        output: Value,
+        output: JsonText,
     },
     ExecutionFailed {
         error: Option<String>,
@@ -45,12 +45,12 @@ pub enum Detail {
     StateEntered {
         state: StateType,
         name: String,
-        input: Value,
+        input: JsonText,
     },
     StateExited {
         state: StateType,
         name: String,
-        output: Value,
+        output: JsonText,
     },
     /// Only Task, Wait, Parallel and Map states are ever aborted: the others take no time.
     StateAborted {
@@ -59,7 +59,7 @@ pub enum Detail {
     TaskScheduled {
         resource: Resource,
         region: String,
-        parameters: Value,
+        parameters: JsonText,
         timeout: Option<u64>,
         heartbeat: Option<u64>,
     },
@@ -68,12 +68,13 @@ pub enum Detail {
     },
     TaskSubmitted {
         resource: Resource,
-        output: Value,
+        output: JsonText,
     },
     TaskSucceeded {
         resource: Resource,
-        output: Value,
+        output: JsonText,
     },
+    /// The error is empty if a caller reported none.
     TaskFailed {
         resource: Resource,
         error: String,
@@ -112,7 +113,7 @@ pub enum Detail {
 
 impl Detail {
     /// Returns the input or output that the event holds.
-    pub(super) fn payload(&self) -> Option<&Value> {
+    pub(super) fn payload(&self) -> Option<&JsonText> {
         match self {
             Self::ExecutionStarted { input: payload, .. }
             | Self::ExecutionSucceeded { output: payload }
@@ -122,6 +123,28 @@ impl Detail {
             | Self::TaskSubmitted { output: payload, .. }
             | Self::TaskSucceeded { output: payload, .. } => Some(payload),
             _ => None,
+        }
+    }
+
+    /// Returns the bytes of the texts that the event holds beside its input or output.
+    pub(super) fn text_bytes(&self) -> usize {
+        let error = |error: &Option<String>, cause: &Option<String>| {
+            error.as_ref().map_or(0, String::len) + cause.as_ref().map_or(0, String::len)
+        };
+        match self {
+            Self::StateEntered { name, .. }
+            | Self::StateExited { name, .. }
+            | Self::MapIterationStarted { name, .. }
+            | Self::MapIterationSucceeded { name, .. }
+            | Self::MapIterationFailed { name, .. }
+            | Self::MapIterationAborted { name, .. } => name.len(),
+            Self::ExecutionFailed { error: name, cause }
+            | Self::ExecutionAborted { error: name, cause }
+            | Self::ExecutionTimedOut { error: name, cause } => error(name, cause),
+            Self::TaskFailed { error: name, cause, .. } | Self::TaskTimedOut { error: name, cause, .. } => {
+                name.len() + cause.as_ref().map_or(0, String::len)
+            }
+            _ => 0,
         }
     }
 }

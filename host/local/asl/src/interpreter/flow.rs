@@ -1,38 +1,52 @@
 //! Running states: input, output, transition, retry and catch.
 
+use std::borrow::Cow;
+use std::time::Instant;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::data;
-use super::run::{Branch, Run, Visit};
+use super::run::{Branch, FlowOutput, Run, Visit};
 use crate::definition::model::{Flow, Next, Recovery, State, StateKind};
 use crate::definition::retry::Attempts;
-use crate::definition::state_type::StateType;
 use crate::error::{StateError, names};
 use crate::expressions::path::Scope;
 use crate::history::event::Detail;
-use crate::history::log::{Cursor, History};
-use crate::limits::fits;
+use crate::history::log::Cursor;
+use crate::history::text::JsonText;
+use crate::limits;
 
-/// The number of states that may run in a row before other tasks get a turn.
-const STATES_AT_ONCE: usize = 64;
+/// A state that took this long uses as much of a task's turn as two states that took no time.
+const SHARE_MICROS: u128 = 100;
+/// The most states in a row that one use of a turn can stand for; a turn has 128.
+const MOST_SHARES: u128 = 128;
 
-/// A state's output and the transition that follows.
-type StateOutput = (Value, Next);
-
-/// Records `…StateAborted` if the future of the state is dropped before the state ends.
-struct OpenState<'a> {
-    history: &'a History,
-    cursor: &'a Cursor,
-    state: Option<StateType>,
+/// A state's output.
+enum Output {
+    /// The state's input, unchanged.
+    Input,
+    Value(Value),
 }
 
-impl Drop for OpenState<'_> {
-    fn drop(&mut self) {
-        if let Some(state @ (StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map)) = self.state {
-            self.history.record(self.cursor, Detail::StateAborted { state });
+/// A state's output and the transition that follows.
+type StateOutput = (Output, Next);
+
+impl Output {
+    fn of(value: Cow<'_, Value>, input: &Value) -> Self {
+        match value {
+            Cow::Borrowed(same) if std::ptr::eq(same, input) => Self::Input,
+            other => Self::Value(other.into_owned()),
         }
+    }
+}
+
+/// Uses up a part of the task's turn, so that a loop of states that take no time, or a few that compute for long, let
+/// other tasks run and see a stop. All branches of an execution share the turn.
+pub(super) async fn yield_fairly(begun: Instant) {
+    for _ in 0..=(begun.elapsed().as_micros() / SHARE_MICROS).min(MOST_SHARES) {
+        tokio::task::coop::consume_budget().await;
     }
 }
 
@@ -40,8 +54,8 @@ impl Drop for OpenState<'_> {
 ///
 /// # Errors
 /// The failure of the execution.
-pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<Value, StateError> {
-    let branch = Branch { cursor: cursor.clone(), item: None };
+pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<FlowOutput, StateError> {
+    let branch = Branch { cursor: cursor.clone(), ..Branch::default() };
     run_flow(run, &run.machine.flow, run.info.input.clone(), &branch).await
 }
 
@@ -51,50 +65,66 @@ fn run_flow<'a>(
     flow: &'a Flow,
     input: Value,
     branch: &'a Branch,
-) -> BoxFuture<'a, Result<Value, StateError>> {
+) -> BoxFuture<'a, Result<FlowOutput, StateError>> {
     async move {
         let missing = |name: &str| StateError::runtime(format!("There is no state '{name}'."));
         let mut state = flow.states.get(&flow.start_at).ok_or_else(|| missing(&flow.start_at))?;
-        let mut input = input;
-        for visits in 1_usize.. {
-            let (output, next) = run.state(state, &input, branch).await?;
+        let mut text = JsonText::of(&input);
+        let mut value = input;
+        loop {
+            let begun = Instant::now();
+            let (output, after, next) = run.state(state, &value, &text, branch).await?;
+            if let Output::Value(output) = output {
+                value = output;
+            }
+            text = after;
             let Next::State(next) = next else {
-                return Ok(output);
+                return Ok(FlowOutput { value, text });
             };
             state = flow.states.get(&next).ok_or_else(|| missing(&next))?;
-            input = output;
-            // A loop of states that take no time must let other tasks run and must see a stop.
-            if visits.is_multiple_of(STATES_AT_ONCE) {
-                tokio::task::yield_now().await;
-            }
+            yield_fairly(begun).await;
         }
-        Err(StateError::runtime("The flow has no end."))
     }
     .boxed()
 }
 
 impl Run {
-    /// Enters a state, runs it and leaves it.
-    async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<StateOutput, StateError> {
+    /// Enters a state, runs it and leaves it. `text` is that of the input; returns that of the output.
+    async fn state(
+        &self,
+        state: &State,
+        input: &Value,
+        text: &JsonText,
+        branch: &Branch,
+    ) -> Result<(Output, JsonText, Next), StateError> {
         if let Some(cause) = self.history.full() {
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
-        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: input.clone() };
+        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: text.clone() };
         let entered = self.history.record(&branch.cursor, detail);
-        let mut open = OpenState { history: &self.history, cursor: &branch.cursor, state: Some(kind) };
+        branch.progress.enter(kind);
         let visit = Visit { state, branch, input, entered, entered_at: self.clock.now() };
         let result = self.work(&visit).await;
-        open.state = None;
-        let (output, next) = result.map_err(|error| error.in_state(&state.name, entered))?;
-        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: output.clone() };
+        let in_state = |error: StateError| error.in_state(&state.name, entered);
+        let (output, next) = result.map_err(in_state)?;
+        let after = match &output {
+            Output::Input => text.clone(),
+            Output::Value(value) => {
+                let text = limits::text(value).map_err(|excess| StateError::excess(excess, &state.name));
+                text.map_err(in_state)?.into()
+            }
+        };
+        branch.progress.leave();
+        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: after.clone() };
         self.history.record(&branch.cursor, detail);
-        Ok((output, next))
+        Ok((output, after, next))
     }
 
     /// Runs a state that has been entered.
     async fn work(&self, visit: &Visit<'_>) -> Result<StateOutput, StateError> {
         let next = visit.state.next.clone();
+        let keep = |output: Cow<'_, Value>| Output::of(output, visit.input);
         let output = match &visit.state.kind {
             StateKind::Task(task) => return self.attempts(visit, &task.recovery, None).await,
             StateKind::Parallel { recovery, .. } => {
@@ -107,11 +137,13 @@ impl Run {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
                 let result = match (&pass.result, &pass.parameters) {
-                    (Some(result), _) => result.clone(),
-                    (None, Some(template)) => template.evaluate(Scope { input: &input, context: &context })?,
+                    (Some(result), _) => Cow::Borrowed(result),
+                    (None, Some(template)) => {
+                        Cow::Owned(template.evaluate(Scope { input: &input, context: &context })?)
+                    }
                     (None, None) => input,
                 };
-                data::output(&visit.state.output_path, &pass.result_path, visit.input, result, &context)?
+                keep(data::output(&visit.state.output_path, &pass.result_path, visit.input, result, &context)?)
             }
             StateKind::Choice { rules, default } => {
                 let context = self.context(visit, 0, None);
@@ -125,20 +157,19 @@ impl Run {
                     }
                 }
                 let next = Next::State(next.ok_or_else(StateError::no_choice)?.clone());
-                let output = data::filter(&visit.state.output_path, &input, &context)?;
-                return Ok((data::limit(output, &visit.state.name)?, next));
+                return Ok((keep(data::filter(&visit.state.output_path, &input, &context)?), next));
             }
             StateKind::Wait(wait) => {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
                 let scope = Scope { input: &input, context: &context };
                 tokio::time::sleep(data::wait_time(wait, scope, &self.clock)?).await;
-                data::filter(&visit.state.output_path, &input, &context)?
+                keep(data::filter(&visit.state.output_path, &input, &context)?)
             }
             StateKind::Succeed => {
                 let context = self.context(visit, 0, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                data::filter(&visit.state.output_path, &input, &context)?
+                keep(data::filter(&visit.state.output_path, &input, &context)?)
             }
             StateKind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
@@ -148,7 +179,7 @@ impl Run {
                 return Err(StateError::reported(error, cause));
             }
         };
-        Ok((data::limit(output, &visit.state.name)?, next))
+        Ok((output, next))
     }
 
     /// Attempts a state until it succeeds or its retries are used up, and then applies its Catch. `failed` is the event
@@ -162,7 +193,7 @@ impl Run {
         let mut attempts = Attempts::new(&recovery.retry);
         let error = loop {
             let error = match self.attempt(visit, attempts.count()).await {
-                Ok(output) => return Ok((output, visit.state.next.clone())),
+                Ok(output) => return Ok((Output::Value(output), visit.state.next.clone())),
                 Err(error) => error.in_state(&visit.state.name, visit.entered),
             };
             match attempts.next(&error) {
@@ -170,7 +201,8 @@ impl Run {
                 None => break error,
             }
         };
-        if let Some(failed) = failed {
+        // A failure of the machine itself leaves no event of the states that contain it.
+        if let Some(failed) = failed.filter(|_| !error.is_runtime()) {
             self.history.record(&visit.branch.cursor, failed);
         }
         let caught = recovery.catch.iter().find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
@@ -180,9 +212,12 @@ impl Run {
         // If the Catch names the error by a documented alias, the next state expects that alias.
         let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
-        let result = json!({"Error": name, "Cause": error.cause.as_deref().unwrap_or_default()});
-        let output = data::place(&catcher.result_path, visit.input, result)?;
-        Ok((data::limit(output, &visit.state.name)?, Next::State(catcher.next.clone())))
+        let missing = if error.nulls { Value::Null } else { "".into() };
+        let field = |text: Option<&str>| text.map_or(missing.clone(), Value::from);
+        let name = Some(name).filter(|name| !name.is_empty());
+        let result = json!({"Error": field(name), "Cause": field(error.cause.as_deref())});
+        let output = data::place(&catcher.result_path, visit.input, Cow::Owned(result))?;
+        Ok((Output::of(output, visit.input), Next::State(catcher.next.clone())))
     }
 
     /// Makes one attempt of a Task, Parallel or Map state.
@@ -196,23 +231,23 @@ impl Run {
                 let context = self.context(visit, retries, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
                 let input = data::parameters(flow.parameters.as_ref(), input, &context, &visit.state.name)?;
-                (flow.as_ref(), self.parallel(branches, input, visit.branch, run_flow).await?, context)
+                (flow.as_ref(), self.parallel(branches, input, visit, run_flow).await?, context)
             }
             StateKind::Map(map) => {
                 let context = self.context(visit, retries, None);
                 let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                (&map.data, self.map(visit, map, &input, &context, run_flow).await?, context)
+                let items = self.map(visit, map, &input, &context, run_flow).await?;
+                drop(input);
+                (&map.data, items, context)
             }
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
         };
-        if !fits(&result) {
-            return Err(StateError::data_limit(&visit.state.name));
-        }
-        let result = match &flow.result_selector {
+        let result = data::limit(result, &visit.state.name)?;
+        let result = Cow::Owned(match &flow.result_selector {
             Some(template) => template.evaluate(Scope { input: &result, context: &context })?,
             None => result,
-        };
+        });
         let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, &context)?;
-        data::limit(output, &visit.state.name)
+        data::limit(output.into_owned(), &visit.state.name)
     }
 }

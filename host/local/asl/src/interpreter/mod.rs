@@ -3,6 +3,7 @@
 mod data;
 mod fan_out;
 pub(crate) mod flow;
+mod progress;
 pub(crate) mod run;
 mod task;
 

@@ -6,10 +6,13 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::progress::Progress;
 use crate::clock::{self, Clock};
 use crate::definition::model::{Flow, State, StateMachine};
 use crate::error::StateError;
+use crate::expressions::context::Context;
 use crate::history::log::{Cursor, History};
+use crate::history::text::JsonText;
 use crate::tasks::execution_info::ExecutionInfo;
 use crate::tasks::resources::Resources;
 use crate::tasks::tokens::TokenBoard;
@@ -30,6 +33,7 @@ pub(crate) struct Branch {
     pub cursor: Cursor,
     /// `$$.Map.Item`, in an iteration.
     pub item: Option<Arc<Value>>,
+    pub progress: Arc<Progress>,
 }
 
 /// One visit to a state.
@@ -43,32 +47,44 @@ pub(crate) struct Visit<'a> {
     pub entered_at: OffsetDateTime,
 }
 
+/// What a flow ends with.
+pub(crate) struct FlowOutput {
+    pub value: Value,
+    pub text: JsonText,
+}
+
 /// Runs a flow to its end. Parallel and Map states get it as a parameter, because they contain flows.
 pub(super) type FlowRunner =
-    for<'a> fn(&'a Run, &'a Flow, Value, &'a Branch) -> BoxFuture<'a, Result<Value, StateError>>;
+    for<'a> fn(&'a Run, &'a Flow, Value, &'a Branch) -> BoxFuture<'a, Result<FlowOutput, StateError>>;
 
 impl Run {
     /// Returns the context object, `$$`.
-    pub fn context(&self, visit: &Visit<'_>, retries: u64, token: Option<&str>) -> Value {
+    pub fn context<'a>(&'a self, visit: &'a Visit<'_>, retries: u64, token: Option<&str>) -> Context<'a> {
         let info = &self.info;
-        let mut context = json!({
-            "Execution": {
-                "Id": info.arn, "Input": info.input, "Name": info.name, "RoleArn": info.role_arn,
-                "StartTime": clock::text(info.started_at), "RedriveCount": 0
-            },
-            "State": {
-                "EnteredTime": clock::text(visit.entered_at), "Name": visit.state.name, "RetryCount": retries
-            },
-            "StateMachine": {"Id": info.state_machine_arn, "Name": info.state_machine_name}
-        });
-        if let Some(fields) = context.as_object_mut() {
-            if let Some(item) = &visit.branch.item {
-                fields.insert("Map".into(), json!({"Item": item.as_ref()}));
+        let token = token.map(str::to_owned);
+        Context::new(&info.input, move || {
+            let mut state = json!({"Name": visit.state.name, "EnteredTime": clock::text(visit.entered_at)});
+            // Only states with retries have a count of them.
+            if visit.state.kind.has_attempts() {
+                state["RetryCount"] = retries.into();
             }
-            if let Some(token) = token {
-                fields.insert("Task".into(), json!({"Token": token}));
+            let mut context = json!({
+                "Execution": {
+                    "Id": info.arn, "Input": null, "StartTime": clock::text(info.started_at), "Name": info.name,
+                    "RoleArn": info.role_arn, "RedriveCount": 0
+                },
+                "StateMachine": {"Id": info.state_machine_arn, "Name": info.state_machine_name},
+                "State": state
+            });
+            if let Some(fields) = context.as_object_mut() {
+                if let Some(item) = &visit.branch.item {
+                    fields.insert("Map".into(), json!({"Item": item.as_ref()}));
+                }
+                if let Some(token) = &token {
+                    fields.insert("Task".into(), json!({"Token": token}));
+                }
             }
-        }
-        context
+            context
+        })
     }
 }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod data_flow;
 mod failures;
 mod fan_out;
 mod histories;
+mod mutations;
 mod tokens;
 
 use std::collections::HashMap;
