@@ -22,6 +22,7 @@ pub mod names {
     pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
     pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
     pub const PERMISSIONS: &str = "States.Permissions";
+    pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
     pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
     pub const RUNTIME: &str = "States.Runtime";
     pub const TASK_FAILED: &str = "States.TaskFailed";
@@ -55,18 +56,36 @@ pub(crate) struct StateError {
     pub aliases: Vec<&'static str>,
     /// The cause already names the state.
     names_state: bool,
+    /// The failure of a JSONata field that no event reports yet.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Where an evaluation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    /// The field: `Output/a/b`, `Choices[0]/Condition`.
+    pub location: Option<String>,
+    /// The evaluation succeeded and its value was of no use once the state ran.
+    pub late: bool,
 }
 
 impl StateError {
     /// Returns a failure that the interpreter detects. [`in_state`](Self::in_state) adds the state to its cause.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), names_state: false }
+        Self {
+            error: error.to_owned(),
+            cause: Some(cause.into()),
+            aliases: Vec::new(),
+            names_state: false,
+            evaluation: None,
+        }
     }
 
     /// Returns a failure whose error and cause are passed on unchanged.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
-        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), names_state: true }
+        let cause = cause.map(|cause| clip(cause, MOST_CAUSE));
+        Self { error, cause, aliases: Vec::new(), names_state: true, evaluation: None }
     }
 
     /// Returns a failure of the machine itself. Wildcards in Retry and Catch do not match it.
@@ -103,6 +122,11 @@ impl StateError {
         Self::reported(names::DATA_LIMIT_EXCEEDED, Some(cause))
     }
 
+    /// Returns the failure of variables that are too large.
+    pub fn too_large(cause: &str) -> Self {
+        Self::found(names::DATA_LIMIT_EXCEEDED, cause)
+    }
+
     /// Returns the failure of a state that timed out.
     pub fn timeout() -> Self {
         Self::reported(names::TIMEOUT, None)
@@ -112,6 +136,18 @@ impl StateError {
     /// specific name.
     pub fn heartbeat() -> Self {
         Self { aliases: vec![names::HEARTBEAT_TIMEOUT], ..Self::timeout() }
+    }
+
+    /// Returns the failure of a JSONata field. Without a location, the failure has none in its event either.
+    pub fn query(location: Option<&str>, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: location.map(str::to_owned), late: false };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
+    }
+
+    /// Returns the failure of a JSONata field whose value was computed and could not be used.
+    pub fn unusable(location: &str, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: Some(location.to_owned()), late: true };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
     }
 
     /// Returns whether the machine itself failed.

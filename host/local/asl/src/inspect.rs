@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::definition::choice;
 use crate::expressions::intrinsics;
-use crate::expressions::{path as paths, token};
+use crate::expressions::{path as paths, token, variables};
 
 /// The text of a computed field: one that ends in `.$`, or a `…Path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Path {
     pub text: String,
     /// The path begins with `$$`: it reads the context object and not the state's input.
     pub context: bool,
+    /// The path begins with a variable's name: it reads that variable.
+    pub variable: Option<String>,
     /// The pieces from the root on.
     pub pieces: Vec<Piece>,
 }
@@ -119,6 +121,13 @@ fn view(text: &str) -> Result<Path, String> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('$').unwrap_or_default()),
     };
+    let variable = match variables::cut(left) {
+        Some((name, rest)) if !context => {
+            left = rest;
+            Some(name.to_owned())
+        }
+        _ => None,
+    };
     let mut pieces = Vec::new();
     while !left.is_empty() {
         let (token, rest) = token::Token::cut(left)?;
@@ -130,7 +139,7 @@ fn view(text: &str) -> Result<Path, String> {
         });
         left = rest;
     }
-    Ok(Path { text: text.to_owned(), context, pieces })
+    Ok(Path { text: text.to_owned(), context, variable, pieces })
 }
 
 fn view_call(call: &intrinsics::Call) -> Result<Call, String> {
@@ -160,6 +169,8 @@ mod tests {
         let text: String = parsed.pieces.iter().map(ToString::to_string).collect();
         assert_eq!(text, ".Map.Item[-1].a[*].b[*]..");
         assert_eq!(path("$").unwrap().pieces, []);
+        let variable = path("$name.a").unwrap();
+        assert_eq!((variable.variable.as_deref(), variable.pieces), (Some("name"), vec![Piece::Name("a".into())]));
         assert!(path("$.").unwrap_err().contains("a name is missing"));
     }
 

@@ -16,6 +16,7 @@
 
 mod clock;
 mod definition;
+mod duplicates;
 mod error;
 mod execution;
 mod expressions;

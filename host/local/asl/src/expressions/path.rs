@@ -7,28 +7,33 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
 
 use super::token::{Step, Token};
+use super::variables;
 
 /// The longest path, in bytes: the query parser recurses, and a definition is untrusted.
 const MOST_BYTES: usize = 1024;
 
-/// The two documents that a path can read.
+/// What a path can read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
     /// `$`
     pub input: &'a Value,
     /// `$$`
     pub context: &'a Value,
+    /// `$name`
+    pub variables: &'a Map<String, Value>,
 }
 
 /// Where a path begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     Input,
     Context,
+    /// A variable of this name.
+    Variable(String),
 }
 
 /// A parsed path.
@@ -67,13 +72,17 @@ impl Path {
         if text.len() > MOST_BYTES {
             return Err(fail(format!("longer than {MOST_BYTES} bytes").into()));
         }
-        let (root, mut left) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
+        let (root, left) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
             (Some(rest), _) => (Root::Context, rest),
             (None, Some(rest)) => (Root::Input, rest),
             (None, None) => return Err(fail("it does not begin with '$'".into())),
         };
+        let (root, mut left) = match variables::cut(left) {
+            Some((name, rest)) if root == Root::Input => (Root::Variable(name.to_owned()), rest),
+            _ => (root, left),
+        };
         if !left.is_empty() && !left.starts_with(['.', '[']) {
-            return Err(fail("'$' is followed by neither '.' nor '['; variables are not supported".into()));
+            return Err(fail("'$' is followed by neither '.' nor '[' nor a variable's name".into()));
         }
         let mut steps = Vec::new();
         let mut query = String::from("$");
@@ -114,22 +123,34 @@ impl Path {
         self.steps.iter().map(step).fold("$".to_owned(), |path, step| path + &step)
     }
 
+    /// Returns the name of the variable that the path reads.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
+    }
+
     /// Returns whether the path finds at most one value.
     pub fn is_definite(&self) -> bool {
         self.rest.is_none()
     }
 
-    /// Returns the document that the path reads.
+    /// Returns the document that the path reads. For a variable that has no value, causes quote the input.
     pub fn base<'a>(&self, scope: Scope<'a>) -> &'a Value {
-        match self.root {
+        match &self.root {
             Root::Input => scope.input,
             Root::Context => scope.context,
+            Root::Variable(name) => scope.variables.get(name).unwrap_or(scope.input),
         }
     }
 
     /// Returns the value of a definite path, or an array of all values that an indefinite one finds. `None` if the
     /// definite steps find no value.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Option<Cow<'a, Value>> {
+        if self.variable().is_some_and(|name| !scope.variables.contains_key(name)) {
+            return None;
+        }
         let mut value = self.base(scope);
         for step in &self.steps {
             value = match (step, value) {
@@ -164,7 +185,8 @@ mod tests {
 
     fn find(path: &str, input: &Value) -> Option<Value> {
         let context = json!({"State": {"Name": "Here"}});
-        Path::parse(path).unwrap().find(Scope { input, context: &context }).map(Cow::into_owned)
+        let variables = Map::from_iter([("name".to_owned(), json!({"a": [1, 2]})), ("ä_1".to_owned(), json!(3))]);
+        Path::parse(path).unwrap().find(Scope { input, context: &context, variables: &variables }).map(Cow::into_owned)
     }
 
     #[test]
@@ -192,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_after_the_dollar_is_a_variable() {
+        for (path, value) in [
+            ("$name", Some(json!({"a": [1, 2]}))),
+            ("$name.a[1]", Some(json!(2))),
+            ("$name['a']", Some(json!([1, 2]))),
+            ("$name.a[*]", Some(json!([1, 2]))),
+            ("$ä_1", Some(json!(3))),
+            ("$missing", None),
+            ("$missing.a", None),
+        ] {
+            assert_eq!(find(path, &json!({"name": 1})), value, "{path}");
+        }
+    }
+
+    #[test]
     fn an_indefinite_path_yields_an_array_which_may_be_empty() {
         let input = json!({"books": [{"price": 8, "tag-x": 1}, {"price": 12}], "n": 5});
         for (path, value) in [
@@ -215,7 +252,7 @@ mod tests {
         for (text, reason) in [
             ("", "does not begin with '$'"),
             ("a.b", "does not begin with '$'"),
-            ("$name", "variables are not supported"),
+            ("$-name", "a variable's name"),
             ("$.", "a name is missing"),
             ("$.a.", "a name is missing"),
             ("$.a b", "must be written in brackets"),
@@ -247,7 +284,7 @@ mod tests {
         ) {
             if let Ok(path) = Path::parse(&text) {
                 let input = json!({"a": [1, {"b": [2, 3]}], "c": {"a": "x"}});
-                let _ = path.find(Scope { input: &input, context: &input });
+                let _ = path.find(Scope { input: &input, context: &input, variables: &Map::new() });
             }
         }
 

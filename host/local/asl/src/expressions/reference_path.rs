@@ -27,6 +27,7 @@ impl ReferencePath {
         let path = Path::parse(text)?;
         let reason = match path {
             Path { root: Root::Context, .. } => "the context object cannot be written to",
+            Path { root: Root::Variable(_), .. } => "a variable is written by 'Assign' only",
             Path { rest: Some(_), .. } => "only names and indices are allowed in a reference path",
             Path { root: Root::Input, steps, rest: None, text } => return Ok(Self { text, steps }),
         };

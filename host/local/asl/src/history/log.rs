@@ -98,7 +98,8 @@ impl History {
     }
 
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
-        self.bytes.fetch_add(detail.payload().map_or(0, json_bytes), Ordering::Relaxed);
+        let assigned: usize = detail.assigned().map_or(0, |values| values.values().map(json_bytes).sum());
+        self.bytes.fetch_add(detail.payload().map_or(0, json_bytes) + assigned, Ordering::Relaxed);
         let mut events = self.events.lock();
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::run::Around;
 use crate::clock::{self, Clock};
 use crate::definition::model::{FailText, Wait};
 use crate::definition::settings::{Filter, ResultPath, Setting};
@@ -15,12 +16,12 @@ use crate::expressions::template::Template;
 use crate::limits::{SECONDS, fits};
 
 /// Applies `InputPath` or `OutputPath`.
-pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Result<Value, StateError> {
+pub(super) fn filter(filter: &Filter, document: &Value, around: Around<'_>) -> Result<Value, StateError> {
     match filter {
         Filter::Whole => Ok(document.clone()),
         Filter::Empty => Ok(Value::Object(Map::new())),
         Filter::Path(path) => {
-            let scope = Scope { input: document, context };
+            let scope = around.scope(document);
             let found = path.find(scope).ok_or_else(|| {
                 StateError::runtime(format!("Invalid path '{}' : No results for path: {}", path.text(), path.normal()))
             })?;
@@ -33,11 +34,11 @@ pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Resu
 pub(super) fn parameters(
     template: Option<&Template>,
     input: Value,
-    context: &Value,
+    around: Around<'_>,
     state: &str,
 ) -> Result<Value, StateError> {
     let payload = match template {
-        Some(template) => template.evaluate(Scope { input: &input, context })?,
+        Some(template) => template.evaluate(around.scope(&input))?,
         None => input,
     };
     limit(payload, state)
@@ -49,12 +50,12 @@ pub(super) fn output(
     result_path: &ResultPath,
     input: &Value,
     result: Value,
-    context: &Value,
+    around: Around<'_>,
 ) -> Result<Value, StateError> {
     let document = place(result_path, input, result)?;
     match output_path {
         Filter::Whole => Ok(document),
-        path => filter(path, &document, context),
+        path => filter(path, &document, around),
     }
 }
 
@@ -98,7 +99,10 @@ pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scop
         Setting::Value(number) => Ok(*number),
         Setting::Path(path) => {
             let value = look_up(path, field, scope)?;
-            let number = value.as_u64().filter(|number| (least..=SECONDS).contains(number));
+            // The service reads a text of digits here too, which was recorded for a variable "1".
+            let text = value.as_str().filter(|_| field == "MaxConcurrencyPath");
+            let number = value.as_u64().or_else(|| text?.parse().ok());
+            let number = number.filter(|number| (least..=SECONDS).contains(number));
             number.ok_or_else(|| {
                 let path = path.text();
                 StateError::runtime(format!(

@@ -1,5 +1,6 @@
 //! Parallel and Map states. The first failure of a branch or iteration ends the others.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -10,7 +11,6 @@ use super::data;
 use super::run::{Branch, FlowRunner, Run, Visit};
 use crate::definition::model::{Flow, Map};
 use crate::error::{StateError, quoted};
-use crate::expressions::path::Scope;
 use crate::history::event::Detail;
 use crate::history::log::{Cursor, History};
 use crate::limits::MAP_CONCURRENCY;
@@ -43,8 +43,7 @@ impl Run {
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
         self.history.record(&parent.cursor, Detail::ParallelStateStarted);
-        let own: Vec<Branch> =
-            branches.iter().map(|_| Branch { cursor: parent.cursor.fork(), item: parent.item.clone() }).collect();
+        let own: Vec<Branch> = branches.iter().map(|_| parent.inner(parent.item.clone())).collect();
         let mut running: FuturesUnordered<_> = branches
             .iter()
             .zip(&own)
@@ -81,10 +80,20 @@ impl Run {
         context: &Value,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
-        let scope = Scope { input, context };
-        let found = match &map.items {
-            Some(path) => data::look_up(path, "ItemsPath", scope)?,
-            None => std::borrow::Cow::Borrowed(input),
+        let (found, most) = match &visit.state.query {
+            None => {
+                let scope = visit.around(context).scope(input);
+                let found = match &map.items {
+                    Some(path) => data::look_up(path, "ItemsPath", scope)?,
+                    None => Cow::Borrowed(input),
+                };
+                (found, data::whole(&map.concurrency, "MaxConcurrencyPath", 0, scope)?)
+            }
+            Some(query) => {
+                let bindings = self.bindings(visit, context.clone());
+                let (items, most) = self.query_items(visit, query, &bindings).await?;
+                (Cow::Owned(Value::Array(items)), most)
+            }
         };
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
@@ -92,7 +101,7 @@ impl Run {
             let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
-        let most = match data::whole(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
+        let most = match most {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
@@ -133,16 +142,16 @@ impl Run {
         run_flow: FlowRunner,
     ) -> (usize, Result<Value, StateError>, u64) {
         let name = visit.state.name.as_str();
-        let branch =
-            Branch { cursor: visit.branch.cursor.fork(), item: Some(Arc::new(json!({"Index": index, "Value": item}))) };
+        let branch = visit.branch.inner(Some(Arc::new(json!({"Index": index, "Value": item}))));
         self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
         let mut open = OpenIteration { history: &self.history, cursor: &branch.cursor, name, index, closed: false };
         let own = Visit { branch: &branch, ..*visit };
-        let start = match &map.data.parameters {
-            None => Ok(item.clone()),
-            selector => {
+        let start = match (&visit.state.query, &map.data.parameters) {
+            (Some(query), _) => self.query_selected(&own, query, item, 0).await,
+            (None, None) => Ok(item.clone()),
+            (None, selector) => {
                 let context = self.context(&own, 0, None);
-                data::parameters(selector.as_ref(), input.clone(), &context, name)
+                data::parameters(selector.as_ref(), input.clone(), own.around(&context), name)
             }
         };
         let result = match start {

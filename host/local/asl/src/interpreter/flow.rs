@@ -1,25 +1,26 @@
 //! Running states: input, output, transition, retry and catch.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::data;
-use super::run::{Branch, Run, Visit};
+use super::query::error_output;
+use super::run::{Branch, Left, Run, Visit};
+use super::variables::Variables;
 use crate::definition::model::{Flow, Next, Recovery, State, StateKind};
 use crate::definition::retry::Attempts;
 use crate::definition::state_type::StateType;
 use crate::error::{StateError, names};
-use crate::expressions::path::Scope;
+use crate::expressions::jsonata::engine::Bindings;
 use crate::history::event::Detail;
 use crate::history::log::{Cursor, History};
 use crate::limits::fits;
 
 /// The number of states that may run in a row before other tasks get a turn.
 const STATES_AT_ONCE: usize = 64;
-
-/// A state's output and the transition that follows.
-type StateOutput = (Value, Next);
 
 /// Records `…StateAborted` if the future of the state is dropped before the state ends.
 struct OpenState<'a> {
@@ -41,7 +42,7 @@ impl Drop for OpenState<'_> {
 /// # Errors
 /// The failure of the execution.
 pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<Value, StateError> {
-    let branch = Branch { cursor: cursor.clone(), item: None };
+    let branch = Branch { cursor: cursor.clone(), ..Branch::default() };
     run_flow(run, &run.machine.flow, run.info.input.clone(), &branch).await
 }
 
@@ -75,27 +76,53 @@ fn run_flow<'a>(
 
 impl Run {
     /// Enters a state, runs it and leaves it.
-    async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<StateOutput, StateError> {
+    async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<(Value, Next), StateError> {
         if let Some(cause) = self.history.full() {
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
         let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: input.clone() };
+        let before = branch.cursor.get();
         let entered = self.history.record(&branch.cursor, detail);
         let mut open = OpenState { history: &self.history, cursor: &branch.cursor, state: Some(kind) };
-        let visit = Visit { state, branch, input, entered, entered_at: self.clock.now() };
+        let variables = branch.variables.now();
+        let visit =
+            Visit { state, branch, input, entered, entered_at: self.clock.now(), before, variables: &variables };
         let result = self.work(&visit).await;
         open.state = None;
-        let (output, next) = result.map_err(|error| error.in_state(&state.name, entered))?;
-        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: output.clone() };
+        let Left { output, next, assigned } = result.map_err(|error| self.reported(&visit, error))?;
+        let assigned = self.keep(branch, &visit, assigned)?;
+        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: output.clone(), assigned };
         self.history.record(&branch.cursor, detail);
         Ok((output, next))
     }
 
+    /// Adds the state to the failure's cause, and records `EvaluationFailed` if a JSONata field failed.
+    fn reported(&self, visit: &Visit<'_>, error: StateError) -> StateError {
+        let mut error = error.in_state(&visit.state.name, visit.entered);
+        if let Some(evaluation) = error.evaluation.take() {
+            let cursor = &visit.branch.cursor;
+            // On the service, entering a state and evaluating its fields is one step: while nothing else happened, the
+            // event points to the one before the state.
+            if cursor.get() == visit.entered && !evaluation.late {
+                cursor.set(visit.before);
+            }
+            let state = visit.state.name.clone();
+            let (error, cause) = (error.error.clone(), error.cause.clone());
+            self.history
+                .record(cursor, Detail::EvaluationFailed { state, location: evaluation.location, error, cause });
+        }
+        error
+    }
+
     /// Runs a state that has been entered.
-    async fn work(&self, visit: &Visit<'_>) -> Result<StateOutput, StateError> {
+    async fn work(&self, visit: &Visit<'_>) -> Result<Left, StateError> {
         let next = visit.state.next.clone();
-        let output = match &visit.state.kind {
+        let assign = visit.state.assign.as_ref();
+        if let (Some(query), false) = (&visit.state.query, visit.state.kind.has_attempts()) {
+            return self.query_work(visit, query).await;
+        }
+        let (output, assigned) = match &visit.state.kind {
             StateKind::Task(task) => return self.attempts(visit, &task.recovery, None).await,
             StateKind::Parallel { recovery, .. } => {
                 return self.attempts(visit, recovery, Some(Detail::ParallelStateFailed)).await;
@@ -105,50 +132,58 @@ impl Run {
             }
             StateKind::Pass(pass) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
                 let result = match (&pass.result, &pass.parameters) {
                     (Some(result), _) => result.clone(),
-                    (None, Some(template)) => template.evaluate(Scope { input: &input, context: &context })?,
+                    (None, Some(template)) => template.evaluate(around.scope(&input))?,
                     (None, None) => input,
                 };
-                data::output(&visit.state.output_path, &pass.result_path, visit.input, result, &context)?
+                let assigned = Self::assigned(assign, around.scope(&result))?;
+                let path = &visit.state.output_path;
+                (data::output(path, &pass.result_path, visit.input, result, around)?, assigned)
             }
             StateKind::Choice { rules, default } => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
-                let mut next = default.as_ref();
-                for (rule, target) in rules {
-                    if rule.holds(scope)? {
-                        next = Some(target);
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
+                let mut chosen = (default.as_ref(), assign);
+                for choice in rules {
+                    if choice.rule.holds(scope)? {
+                        chosen = (Some(&choice.next), choice.assign.as_ref());
                         break;
                     }
                 }
-                let next = Next::State(next.ok_or_else(StateError::no_choice)?.clone());
-                let output = data::filter(&visit.state.output_path, &input, &context)?;
-                return Ok((data::limit(output, &visit.state.name)?, next));
+                let next = Next::State(chosen.0.ok_or_else(StateError::no_choice)?.clone());
+                let assigned = Self::assigned(chosen.1, scope)?;
+                let output = data::filter(&visit.state.output_path, &input, around)?;
+                return Ok(Left { output: data::limit(output, &visit.state.name)?, next, assigned });
             }
             StateKind::Wait(wait) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
                 tokio::time::sleep(data::wait_time(wait, scope, &self.clock)?).await;
-                data::filter(&visit.state.output_path, &input, &context)?
+                let assigned = Self::assigned(assign, scope)?;
+                (data::filter(&visit.state.output_path, &input, around)?, assigned)
             }
             StateKind::Succeed => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                data::filter(&visit.state.output_path, &input, &context)?
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                (data::filter(&visit.state.output_path, &input, around)?, None)
             }
             StateKind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
-                let scope = Scope { input: visit.input, context: &context };
+                let scope = visit.around(&context).scope(visit.input);
                 let error = error.as_ref().map(|text| data::fail_text(text, scope)).transpose()?.unwrap_or_default();
                 let cause = cause.as_ref().map(|text| data::fail_text(text, scope)).transpose()?;
                 return Err(StateError::reported(error, cause));
             }
         };
-        Ok((data::limit(output, &visit.state.name)?, next))
+        Ok(Left { output: data::limit(output, &visit.state.name)?, next, assigned })
     }
 
     /// Attempts a state until it succeeds or its retries are used up, and then applies its Catch. `failed` is the event
@@ -158,12 +193,12 @@ impl Run {
         visit: &Visit<'_>,
         recovery: &Recovery,
         failed: Option<Detail>,
-    ) -> Result<StateOutput, StateError> {
+    ) -> Result<Left, StateError> {
         let mut attempts = Attempts::new(&recovery.retry);
         let error = loop {
             let error = match self.attempt(visit, attempts.count()).await {
-                Ok(output) => return Ok((output, visit.state.next.clone())),
-                Err(error) => error.in_state(&visit.state.name, visit.entered),
+                Ok((output, assigned)) => return Ok(Left { output, next: visit.state.next.clone(), assigned }),
+                Err(error) => self.reported(visit, error),
             };
             match attempts.next(&error) {
                 Some(delay) => tokio::time::sleep(delay).await,
@@ -173,20 +208,32 @@ impl Run {
         if let Some(failed) = failed {
             self.history.record(&visit.branch.cursor, failed);
         }
-        let caught = recovery.catch.iter().find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
-        let Some((catcher, name)) = caught else {
+        let mut entries = recovery.catch.iter().enumerate();
+        let caught = entries.find_map(|(at, catcher)| Some((at, catcher, catcher.errors.matching(&error)?)));
+        let Some((at, catcher, name)) = caught else {
             return Err(error);
         };
         // If the Catch names the error by a documented alias, the next state expects that alias.
         let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
-        let result = json!({"Error": name, "Cause": error.cause.as_deref().unwrap_or_default()});
+        let result = error_output(name, error.cause.as_deref());
+        if visit.state.query.is_some() {
+            return self.query_caught(visit, at, catcher, result, attempts.count()).await;
+        }
+        let assigned = match &catcher.assign {
+            None => None,
+            assign => {
+                let context = self.context(visit, attempts.count(), None);
+                Self::assigned(assign.as_ref(), visit.around(&context).scope(&result))?
+            }
+        };
         let output = data::place(&catcher.result_path, visit.input, result)?;
-        Ok((data::limit(output, &visit.state.name)?, Next::State(catcher.next.clone())))
+        let output = data::limit(output, &visit.state.name)?;
+        Ok(Left { output, next: Next::State(catcher.next.clone()), assigned })
     }
 
     /// Makes one attempt of a Task, Parallel or Map state.
-    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<Value, StateError> {
+    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<(Value, Option<Variables>), StateError> {
         let (flow, result, context) = match &visit.state.kind {
             StateKind::Task(task) => {
                 let (result, context) = self.task(visit, task, retries).await?;
@@ -194,13 +241,19 @@ impl Run {
             }
             StateKind::Parallel { branches, data: flow, .. } => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let input = data::parameters(flow.parameters.as_ref(), input, &context, &visit.state.name)?;
+                let input = match &visit.state.query {
+                    None => {
+                        let around = visit.around(&context);
+                        let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                        data::parameters(flow.parameters.as_ref(), input, around, &visit.state.name)?
+                    }
+                    Some(query) => self.query_arguments(visit, query, &self.bindings(visit, context.clone())).await?,
+                };
                 (flow.as_ref(), self.parallel(branches, input, visit.branch, run_flow).await?, context)
             }
             StateKind::Map(map) => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
+                let input = data::filter(&visit.state.input_path, visit.input, visit.around(&context))?;
                 (&map.data, self.map(visit, map, &input, &context, run_flow).await?, context)
             }
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
@@ -208,11 +261,17 @@ impl Run {
         if !fits(&result) {
             return Err(StateError::data_limit(&visit.state.name));
         }
+        if let Some(query) = &visit.state.query {
+            let bindings = Bindings { result: Some(Arc::new(result)), ..self.bindings(visit, context) };
+            return self.query_output(visit, query, bindings).await;
+        }
+        let around = visit.around(&context);
+        let assigned = Self::assigned(visit.state.assign.as_ref(), around.scope(&result))?;
         let result = match &flow.result_selector {
-            Some(template) => template.evaluate(Scope { input: &result, context: &context })?,
+            Some(template) => template.evaluate(around.scope(&result))?,
             None => result,
         };
-        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, &context)?;
-        data::limit(output, &visit.state.name)
+        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, around)?;
+        Ok((data::limit(output, &visit.state.name)?, assigned))
     }
 }

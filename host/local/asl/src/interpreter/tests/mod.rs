@@ -6,7 +6,9 @@ mod data_flow;
 mod failures;
 mod fan_out;
 mod histories;
+mod jsonata;
 mod tokens;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
