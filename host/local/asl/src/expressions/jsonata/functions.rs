@@ -23,7 +23,7 @@ type Answer = Result<JValue, EvaluatorError>;
 /// # Errors
 /// A name that the library does not let us register.
 pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), Failure> {
-    let functions: [(&str, fn(&[JValue]) -> Answer); 8] = [
+    let functions: [(&str, fn(&[JValue]) -> Answer); 9] = [
         ("partition", partition),
         ("range", range),
         ("hash", hash),
@@ -32,6 +32,7 @@ pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), Failure> {
         ("parse", parse),
         ("eval", |_| Err(coded("T1006", "Attempted to invoke a non-function"))),
         ("pad", pad),
+        ("encodeUrl", encode_url),
     ];
     for (name, function) in functions.into_iter().chain(guards::FUNCTIONS) {
         let registered = evaluator.register_fn_override(name, function);
@@ -41,8 +42,20 @@ pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), Failure> {
 }
 
 /// Checks that at most `most` arguments are given.
+///
+/// A function that `$map` or `$filter` calls gets an item, its position and the array, of which it takes what it has
+/// parameters for.
 fn most(arguments: &[JValue], most: usize, function: &str) -> Result<(), EvaluatorError> {
-    if arguments.len() > most { Err(signature(most + 1, function)) } else { Ok(()) }
+    let called_with_item = match arguments {
+        [item, JValue::Number(at), JValue::Array(items)] => {
+            // The position of an item is small and whole.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let found = items.get(*at as usize);
+            at.fract() == 0.0 && found == Some(item)
+        }
+        _ => false,
+    };
+    if arguments.len() > most && !called_with_item { Err(signature(most + 1, function)) } else { Ok(()) }
 }
 
 /// Returns an argument; `None` if it is missing or undefined.
@@ -159,6 +172,21 @@ fn parse(arguments: &[JValue]) -> Answer {
     }
     let value: Value = serde_json::from_str(text).map_err(|_| invalid())?;
     Ok(values::read(&value))
+}
+
+/// `$encodeUrl(text)`, which leaves the characters that separate a URL's parts, as JavaScript's `encodeURI` does. The
+/// library leaves all others too.
+fn encode_url(arguments: &[JValue]) -> Answer {
+    most(arguments, 1, "encodeUrl")?;
+    let Some(text) = text(arguments, 0, "encodeUrl")? else {
+        return Ok(JValue::Undefined);
+    };
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+        byte if b";,/?:@&=+$-_.!~*'()#".contains(&byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    Ok(JValue::from(text.bytes().map(encode).collect::<String>()))
 }
 
 /// `$pad(text, width, character)`, which the library does not bound.

@@ -110,8 +110,9 @@ fn visit(node: &mut AstNode, inner: bool) {
                 "string" => (BOUNDED, None),
                 _ => return,
             };
-            if let Some(first) = args.first_mut().filter(|first| !matches!(first, AstNode::Placeholder)) {
-                wrap(first, guard, other.filter(|other| !matches!(other, AstNode::Placeholder)));
+            // A literal is small, and the library looks at some of them.
+            if let Some(first) = args.first_mut().filter(|first| !is_literal(first)) {
+                wrap(first, guard, other.filter(|other| !is_literal(other)));
             }
         }
         _ => children(node, &mut |child| visit(child, false)),
@@ -119,6 +120,10 @@ fn visit(node: &mut AstNode, inner: bool) {
     if chain && !inner {
         wrap(node, BOUNDED, None);
     }
+}
+
+fn is_literal(node: &AstNode) -> bool {
+    matches!(node, AstNode::String(_) | AstNode::Number(_) | AstNode::Regex { .. } | AstNode::Placeholder)
 }
 
 /// Makes a node the first argument of a call of a check.

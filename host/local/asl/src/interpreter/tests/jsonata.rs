@@ -126,7 +126,7 @@ async fn a_failed_evaluation_says_what_the_service_says() {
         ("$pad('x', 1000000000)", memory.to_owned()),
         ("($s := $pad('x', 4000000); $join([$s, $s, $s]))", memory.to_owned()),
         (
-            "($f := function($a, $n){ $n = 0 ? $a : $f([$a, $a], $n - 1) }; $f(['xxxxxxxxxxxxxxxxxxxx'], 40))",
+            "($f := function($a, $n){ $n = 0 ? $a : $f([$a, $a], $n - 1) }; $f(['xxxxxxxxxxxxxxxxxxxx'], 22))",
             memory.to_owned(),
         ),
         (
