@@ -24,6 +24,7 @@ pub mod names {
     pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
     pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
     pub const PERMISSIONS: &str = "States.Permissions";
+    pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
     pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
     pub const RUNTIME: &str = "States.Runtime";
     pub const TASK_FAILED: &str = "States.TaskFailed";
@@ -61,21 +62,39 @@ pub(crate) struct StateError {
     pub terminal: bool,
     /// A missing error or cause is `null` in the output of a Catch, and not an empty text.
     pub nulls: bool,
+    /// The failure of a JSONata field that no event reports yet.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Where an evaluation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    /// The field: `Output/a/b`, `Choices[0]/Condition`.
+    pub location: Option<String>,
+    /// The evaluation succeeded and its value was of no use once the state ran.
+    pub late: bool,
 }
 
 impl StateError {
     /// Returns a failure that the interpreter detects. [`in_state`](Self::in_state) adds the state to its cause.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        let cause = Some(cause.into());
-        let aliases = Vec::new();
-        Self { error: error.to_owned(), cause, aliases, names_state: false, terminal: false, nulls: false }
+        Self {
+            error: error.to_owned(),
+            cause: Some(cause.into()),
+            aliases: Vec::new(),
+            names_state: false,
+            terminal: false,
+            nulls: false,
+            evaluation: None,
+        }
     }
 
     /// Returns a failure whose error and cause are passed on unchanged.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
         let cause = cause.map(|cause| clip(cause, MOST_CAUSE));
-        Self { error, cause, aliases: Vec::new(), names_state: true, terminal: false, nulls: false }
+        let aliases = Vec::new();
+        Self { error, cause, aliases, names_state: true, terminal: false, nulls: false, evaluation: None }
     }
 
     /// Returns the failure that a caller reports for a task token. The service keeps a missing error or cause missing.
@@ -141,6 +160,11 @@ impl StateError {
         Self { terminal: true, ..self }
     }
 
+    /// Returns the failure of variables that are too large.
+    pub fn too_large(cause: &str) -> Self {
+        Self::found(names::DATA_LIMIT_EXCEEDED, cause)
+    }
+
     /// Returns the failure of a state that timed out.
     pub fn timeout() -> Self {
         Self::reported(names::TIMEOUT, None)
@@ -150,6 +174,18 @@ impl StateError {
     /// specific name.
     pub fn heartbeat() -> Self {
         Self { aliases: vec![names::HEARTBEAT_TIMEOUT], ..Self::timeout() }
+    }
+
+    /// Returns the failure of a JSONata field. Without a location, the failure has none in its event either.
+    pub fn query(location: Option<&str>, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: location.map(str::to_owned), late: false };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
+    }
+
+    /// Returns the failure of a JSONata field whose value was computed and could not be used.
+    pub fn unusable(location: &str, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: Some(location.to_owned()), late: true };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
     }
 
     /// Returns whether the machine itself failed.

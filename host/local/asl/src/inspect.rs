@@ -25,6 +25,8 @@ pub struct Path {
     pub text: String,
     /// The path begins with `$$`: it reads the context object and not the state's input.
     pub context: bool,
+    /// The path begins with a variable's name: it reads that variable.
+    pub variable: Option<String>,
     /// The pieces from the root on.
     pub pieces: Vec<Piece>,
 }
@@ -130,7 +132,12 @@ fn view(path: &paths::Path) -> Path {
             _ => Piece::Some,
         });
     }
-    Path { text: path.text().to_owned(), context: path.is_context(), pieces }
+    Path {
+        text: path.text().to_owned(),
+        context: path.is_context(),
+        variable: path.variable().map(str::to_owned),
+        pieces,
+    }
 }
 
 fn view_call(call: &intrinsics::Call) -> Call {
@@ -157,6 +164,8 @@ mod tests {
         let text: String = parsed.pieces.iter().map(ToString::to_string).collect();
         assert_eq!(text, ".Map.Item[-1].a[*].b[*]..");
         assert_eq!(path("$").unwrap().pieces, []);
+        let variable = path("$name.a").unwrap();
+        assert_eq!((variable.variable.as_deref(), variable.pieces), (Some("name"), vec![Piece::Name("a".into())]));
         assert!(path("$.").unwrap_err().contains("a name is missing"));
     }
 

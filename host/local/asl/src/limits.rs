@@ -6,6 +6,10 @@ use serde_json::Value;
 
 /// The largest input, result or output, in bytes of UTF-8 JSON.
 pub const PAYLOAD_BYTES: usize = 262_144;
+/// The most bytes of variables that one state assigns.
+pub const ASSIGN_BYTES: usize = 262_144;
+/// The most bytes of all variables of an execution; here, of those that one branch sees.
+pub const VARIABLE_BYTES: usize = 10 * 1024 * 1024;
 /// The largest number of events in a history.
 pub const HISTORY_EVENTS: usize = 25_000;
 /// The most memory that one history may hold, in bytes. The service has no such limit; here the history is in memory.

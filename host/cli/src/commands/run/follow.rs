@@ -43,7 +43,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                 entered.insert(name.clone(), *timestamp);
                 last = batch(&input.value()).or(last);
             }
-            Detail::StateExited { state, name, output } => {
+            Detail::StateExited { state, name, output, .. } => {
                 if does_work(state.as_str()) {
                     watch.exited(name);
                     if let Some(since) = entered.get(name) {

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use crate::clock;
 use crate::error::StateError;
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::expressions::numbers::compare;
 use crate::expressions::path::{Failure, Path, Scope};
 
@@ -20,7 +21,12 @@ pub(crate) enum Rule {
     And(Vec<Rule>),
     Or(Vec<Rule>),
     Not(Box<Rule>),
-    Test { variable: Path, test: Test },
+    Test {
+        variable: Path,
+        test: Test,
+    },
+    /// `Condition` of a JSONata state, which the interpreter evaluates.
+    Condition(QueryTemplate),
 }
 
 /// A data test.
@@ -131,6 +137,7 @@ impl Rule {
                 Ok(false)
             }
             Self::Not(rule) => Ok(!rule.holds(scope)?),
+            Self::Condition(_) => Err(StateError::runtime("A JSONata condition is in a JSONPath state.")),
             Self::Test { variable, test: Test::Present(wanted) } => match variable.find(scope) {
                 Err(Failure::Exhausted) => Err(StateError::path_work(variable.text())),
                 found => Ok(found.is_ok() == *wanted),
@@ -264,7 +271,8 @@ mod tests {
         let rule = crate::parse::rule(&rule, &mut notes).unwrap();
         assert_eq!(notes.finish(), []);
         let context = Context::of(json!({"Execution": {"Name": "run-1"}}));
-        rule.holds(Scope { input, context: &context }).map_err(|error| error.cause.unwrap())
+        rule.holds(Scope { input, context: &context, variables: &serde_json::Map::new() })
+            .map_err(|error| error.cause.unwrap())
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
+use super::query::Assign;
 use super::settings::ResultPath;
 use crate::error::{StateError, names};
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::limits::SECONDS;
 
 /// `ErrorEquals`.
@@ -52,6 +54,9 @@ pub(crate) struct Catcher {
     pub errors: ErrorEquals,
     pub next: String,
     pub result_path: ResultPath,
+    pub assign: Option<Assign>,
+    /// Of a JSONata state.
+    pub output: Option<QueryTemplate>,
 }
 
 impl Retrier {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::jsonpath::{self, Segment};
 use super::token::Step;
+use super::variables;
 use crate::error::StateError;
 
 pub(crate) use super::jsonpath::{Failure, NotFound};
@@ -14,20 +15,24 @@ pub(crate) use super::jsonpath::{Failure, NotFound};
 /// The longest path, in bytes: the parser and the search recurse, and a definition is untrusted.
 const MOST_BYTES: usize = 1024;
 
-/// The two documents that a path can read.
+/// What a path can read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
     /// `$`
     pub input: &'a Value,
     /// `$$`
     pub context: &'a Context<'a>,
+    /// `$name`
+    pub variables: &'a Map<String, Value>,
 }
 
 /// Where a path begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     Input,
     Context,
+    /// A variable of this name.
+    Variable(String),
 }
 
 /// A parsed path.
@@ -61,8 +66,12 @@ impl Path {
             (None, Some(rest)) => (Root::Input, rest),
             (None, None) => return Err(fail("it does not begin with '$'".into())),
         };
+        let (root, left) = match variables::cut(left) {
+            Some((name, rest)) if root == Root::Input => (Root::Variable(name.to_owned()), rest),
+            _ => (root, left),
+        };
         if !left.is_empty() && !left.starts_with(['.', '[']) {
-            return Err(fail("'$' is followed by neither '.' nor '['; variables are not supported".into()));
+            return Err(fail("'$' is followed by neither '.' nor '[' nor a variable's name".into()));
         }
         let segments = jsonpath::segments(left).map_err(|reason| fail(reason.into()))?;
         Ok(Self { text: text.to_owned(), root, segments })
@@ -83,6 +92,14 @@ impl Path {
         &self.segments
     }
 
+    /// Returns the name of the variable that the path reads.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
+    }
+
     /// Returns whether the path finds at most one value.
     pub fn is_definite(&self) -> bool {
         jsonpath::is_definite(&self.segments)
@@ -98,11 +115,12 @@ impl Path {
         self.segments.iter().map(step).collect()
     }
 
-    /// Returns the document that the path reads.
+    /// Returns the document that the path reads. For a variable that has no value, causes quote the input.
     pub fn base<'a>(&self, scope: Scope<'a>) -> &'a Value {
-        match self.root {
+        match &self.root {
             Root::Input => scope.input,
             Root::Context => scope.context.value(),
+            Root::Variable(name) => scope.variables.get(name).unwrap_or(scope.input),
         }
     }
 
@@ -111,9 +129,16 @@ impl Path {
     /// # Errors
     /// [`Failure`], if a definite path finds no value, or a search visits more values than it may.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Failure> {
-        let (document, segments) = match self.root {
+        let (document, segments) = match &self.root {
             Root::Input => (scope.input, self.segments.as_slice()),
             Root::Context => scope.context.part(&self.segments),
+            Root::Variable(name) => match scope.variables.get(name) {
+                Some(variable) => (variable, self.segments.as_slice()),
+                None => {
+                    let reason = format!("There is no variable '{name}'");
+                    return Err(Failure::NotFound(NotFound { reason, beyond_end: false }));
+                }
+            },
         };
         jsonpath::find(document, segments, scope.context.work())
     }
@@ -143,7 +168,9 @@ mod tests {
 
     fn find(path: &str, input: &Value) -> Option<Value> {
         let context = Context::of(json!({"State": {"Name": "Here"}}));
-        Path::parse(path).unwrap().find(Scope { input, context: &context }).map(Cow::into_owned).ok()
+        let variables = Map::from_iter([("name".to_owned(), json!({"a": [1, 2]})), ("ä_1".to_owned(), json!(3))]);
+        let scope = Scope { input, context: &context, variables: &variables };
+        Path::parse(path).unwrap().find(scope).map(Cow::into_owned).ok()
     }
 
     #[test]
@@ -168,6 +195,21 @@ mod tests {
     fn two_dollars_are_the_context_object() {
         assert_eq!(find("$$.State.Name", &json!({})), Some(json!("Here")));
         assert_eq!(find("$$.State.Missing", &json!({})), None);
+    }
+
+    #[test]
+    fn a_name_after_the_dollar_is_a_variable() {
+        for (path, value) in [
+            ("$name", Some(json!({"a": [1, 2]}))),
+            ("$name.a[1]", Some(json!(2))),
+            ("$name['a']", Some(json!([1, 2]))),
+            ("$name.a[*]", Some(json!([1, 2]))),
+            ("$ä_1", Some(json!(3))),
+            ("$missing", None),
+            ("$missing.a", None),
+        ] {
+            assert_eq!(find(path, &json!({"name": 1})), value, "{path}");
+        }
     }
 
     #[test]
@@ -216,7 +258,7 @@ mod tests {
         for (text, reason) in [
             ("", "does not begin with '$'"),
             ("a.b", "does not begin with '$'"),
-            ("$name", "variables are not supported"),
+            ("$-name", "a variable's name"),
             ("$.", "a name is missing"),
             ("$.a.", "a name is missing"),
             ("$.a b", "must be written in brackets"),
@@ -252,7 +294,8 @@ mod tests {
         ) {
             if let Ok(path) = Path::parse(&text) {
                 let input = json!({"a": [1, {"b": [2, 3]}], "c": {"a": "x"}});
-                let _ = path.find(Scope { input: &input, context: &Context::of(input.clone()) });
+                let context = Context::of(input.clone());
+                let _ = path.find(Scope { input: &input, context: &context, variables: &Map::new() });
             }
         }
 
@@ -274,7 +317,7 @@ mod tests {
             json!({"Execution": {"Id": "e", "Input": null, "Name": "n"}, "State": {"Name": "S"}})
         });
         let find = |path: &str| {
-            let scope = Scope { input: &input, context: &context };
+            let scope = Scope { input: &input, context: &context, variables: &Map::new() };
             Path::parse(path).unwrap().find(scope).map(std::borrow::Cow::into_owned)
         };
         assert_eq!(find("$.a[0]").unwrap(), 1);
@@ -305,7 +348,8 @@ mod tests {
         for (path, input) in
             [("$..*..*..*..*", &nested), ("$..*..*..*..*..*..*..*..*", &nested), ("$[?(@.n in $[*].n)]", &wide)]
         {
-            let found = Path::parse(path).unwrap().find(Scope { input, context: &context });
+            let scope = Scope { input, context: &context, variables: &variables };
+            let found = Path::parse(path).unwrap().find(scope);
             assert_eq!(found.unwrap_err(), Failure::Exhausted, "{path}");
         }
     }

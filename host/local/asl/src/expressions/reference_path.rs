@@ -28,6 +28,7 @@ impl ReferencePath {
         let path = Path::parse(text)?;
         let reason = match path.steps() {
             _ if path.is_context() => "the context object cannot be written to",
+            _ if path.variable().is_some() => "a variable is written by 'Assign' only",
             None => "only names and indices are allowed in a reference path",
             Some(steps) => return Ok(Self { text: path.text, steps }),
         };

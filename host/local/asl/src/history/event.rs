@@ -1,5 +1,8 @@
 //! The events of an execution.
 
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::text::JsonText;
@@ -51,6 +54,15 @@ pub enum Detail {
         state: StateType,
         name: String,
         output: JsonText,
+        /// The variables that the state assigned.
+        assigned: Option<Arc<Map<String, Value>>>,
+    },
+    /// A JSONata field of the state could not be evaluated.
+    EvaluationFailed {
+        state: String,
+        location: Option<String>,
+        error: String,
+        cause: Option<String>,
     },
     /// Only Task, Wait, Parallel and Map states are ever aborted: the others take no time.
     StateAborted {
@@ -149,6 +161,16 @@ impl Detail {
     }
 }
 
+impl Detail {
+    /// Returns the variables that the event holds.
+    pub(super) fn assigned(&self) -> Option<&Map<String, Value>> {
+        match self {
+            Self::StateExited { assigned, .. } => assigned.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Event {
     /// Returns the service's name for the type: `TaskStateEntered`, `LambdaFunctionScheduled`, `ExecutionFailed`.
     pub fn event_type(&self) -> String {
@@ -159,6 +181,7 @@ impl Event {
         match &self.detail {
             Detail::StateEntered { state, .. } => format!("{}StateEntered", state.as_str()),
             Detail::StateExited { state, .. } => format!("{}StateExited", state.as_str()),
+            Detail::EvaluationFailed { .. } => "EvaluationFailed".into(),
             Detail::StateAborted { state } => format!("{}StateAborted", state.as_str()),
             Detail::TaskScheduled { resource, .. } => lambda(resource, "Scheduled"),
             Detail::TaskStarted { resource } => lambda(resource, "Started"),

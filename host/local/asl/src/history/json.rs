@@ -66,10 +66,23 @@ impl Event {
                 details.insert("name".into(), name.as_str().into());
                 payload(&mut details, "input", input);
             }
-            Detail::StateExited { name, output, .. } => {
+            Detail::StateExited { name, output, assigned, .. } => {
                 kind = "stateExited";
                 details.insert("name".into(), name.as_str().into());
                 payload(&mut details, "output", output);
+                if let Some(assigned) = assigned {
+                    if data {
+                        let text = |(name, value): (&String, &Value)| (name.clone(), Value::from(value.to_string()));
+                        details.insert("assignedVariables".into(), assigned.iter().map(text).collect());
+                    }
+                    details.insert("assignedVariablesDetails".into(), json!({"truncated": false}));
+                }
+            }
+            Detail::EvaluationFailed { state, location, error, cause } => {
+                details.insert("error".into(), error.as_str().into());
+                optional(&mut details, "cause", cause.as_deref().map(Value::from));
+                optional(&mut details, "location", location.as_deref().map(Value::from));
+                details.insert("state".into(), state.as_str().into());
             }
             Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat } => {
                 place(&mut details, resource);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::event::{Detail, Event};
@@ -20,6 +21,9 @@ use crate::limits::{HISTORY_BYTES, HISTORY_EVENTS};
 const EVENT_BYTES: usize = size_of::<Event>() + 6 * size_of::<usize>();
 /// The memory of a text beside its bytes.
 const TEXT_BYTES: usize = 4 * size_of::<usize>();
+
+/// The memory of a field's name beside its bytes.
+const NAME_BYTES: usize = size_of::<String>();
 
 /// The last event of one branch, to which its next event will point.
 #[derive(Clone, Debug, Default)]
@@ -132,8 +136,9 @@ impl History {
 
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
         let text = detail.payload().filter(|text| self.counted.lock().insert(text.address()));
-        let bytes = EVENT_BYTES + detail.text_bytes() + text.map_or(0, |text| text.as_str().len() + TEXT_BYTES);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let assigned: usize = detail.assigned().map_or(0, |values| values.values().map(weight).sum());
+        let texts = detail.text_bytes() + text.map_or(0, |text| text.as_str().len() + TEXT_BYTES);
+        self.bytes.fetch_add(EVENT_BYTES + texts + assigned, Ordering::Relaxed);
         let mut events = self.events.lock();
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));
@@ -142,6 +147,19 @@ impl History {
         self.count.send_replace(count);
         id
     }
+}
+
+/// Returns about the memory that a value needs, in bytes.
+fn weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight).sum(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| 2 * NAME_BYTES + name.len() + weight(value)).sum()
+            }
+            _ => 0,
+        }
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::run::Around;
 use crate::clock::{self, Clock};
 use crate::definition::model::{FailText, Wait};
 use crate::definition::settings::{Filter, ResultPath, Setting};
 use crate::error::{StateError, quoted};
-use crate::expressions::context::Context;
 use crate::expressions::intrinsics::{Budget, Expression, not_found};
 use crate::expressions::path::{Failure, Path, Scope};
 use crate::expressions::template::Template;
@@ -22,12 +22,12 @@ const LONGEST_WAIT: u64 = i32::MAX.unsigned_abs() as u64;
 pub(super) fn filter<'a>(
     filter: &Filter,
     document: &'a Value,
-    context: &'a Context<'a>,
+    around: Around<'a>,
 ) -> Result<Cow<'a, Value>, StateError> {
     match filter {
         Filter::Whole => Ok(Cow::Borrowed(document)),
         Filter::Empty => Ok(Cow::Owned(Value::Object(Map::new()))),
-        Filter::Path(path) => follow(path, Scope { input: document, context }),
+        Filter::Path(path) => follow(path, around.scope(document)),
     }
 }
 
@@ -42,11 +42,11 @@ fn follow<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateErro
 pub(super) fn parameters(
     template: Option<&Template>,
     input: Cow<'_, Value>,
-    context: &Context<'_>,
+    around: Around<'_>,
     state: &str,
 ) -> Result<Value, StateError> {
     let payload = match template {
-        Some(template) => template.evaluate(Scope { input: &input, context })?,
+        Some(template) => template.evaluate(around.scope(&input))?,
         None => input.into_owned(),
     };
     limit(payload, state)
@@ -58,14 +58,14 @@ pub(super) fn output<'a>(
     result_path: &ResultPath,
     input: &'a Value,
     result: Cow<'a, Value>,
-    context: &'a Context<'a>,
+    around: Around<'a>,
 ) -> Result<Cow<'a, Value>, StateError> {
     let document = place(result_path, input, result)?;
     // A failure here is after the work of the state.
     let filtered = match (output_path, document) {
         (Filter::Whole, document) => Ok(document),
-        (path, Cow::Borrowed(document)) => filter(path, document, context),
-        (path, Cow::Owned(document)) => filter(path, &document, context).map(|output| Cow::Owned(output.into_owned())),
+        (path, Cow::Borrowed(document)) => filter(path, document, around),
+        (path, Cow::Owned(document)) => filter(path, &document, around).map(|output| Cow::Owned(output.into_owned())),
     };
     filtered.map_err(StateError::terminal)
 }

@@ -14,7 +14,6 @@ use super::run::{Branch, FlowOutput, FlowRunner, Run, Visit};
 use crate::definition::model::{Flow, Map};
 use crate::error::{StateError, quoted};
 use crate::expressions::context::Context;
-use crate::expressions::path::Scope;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
 use crate::limits::{MAP_CONCURRENCY, PAYLOAD_BYTES};
@@ -30,13 +29,7 @@ impl Run {
     ) -> Result<Value, StateError> {
         let parent = visit.branch;
         self.history.record(&parent.cursor, Detail::ParallelStateStarted);
-        let own: Vec<Branch> = (0..branches.len())
-            .map(|at| Branch {
-                cursor: parent.cursor.fork(),
-                item: parent.item.clone(),
-                progress: parent.progress.begin(at, None),
-            })
-            .collect();
+        let own: Vec<Branch> = (0..branches.len()).map(|at| parent.inner(parent.item.clone(), at, None)).collect();
         let mut running: FuturesUnordered<_> = branches
             .iter()
             .zip(&own)
@@ -84,10 +77,20 @@ impl Run {
         context: &Context<'_>,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
-        let scope = Scope { input, context };
-        let found = match &map.items {
-            Some(path) => data::look_up(path, "ItemsPath", scope)?,
-            None => Cow::Borrowed(input),
+        let (found, most) = match &visit.state.query {
+            None => {
+                let scope = visit.around(context).scope(input);
+                let found = match &map.items {
+                    Some(path) => data::look_up(path, "ItemsPath", scope)?,
+                    None => Cow::Borrowed(input),
+                };
+                (found, data::concurrency(&map.concurrency, scope)?)
+            }
+            Some(query) => {
+                let bindings = self.bindings(visit, context.value().clone());
+                let (items, most) = self.query_items(visit, query, &bindings).await?;
+                (Cow::Owned(Value::Array(items)), most)
+            }
         };
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
@@ -95,7 +98,7 @@ impl Run {
             let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
-        let most = match data::concurrency(&map.concurrency, scope)? {
+        let most = match most {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
@@ -140,11 +143,8 @@ impl Run {
     /// Records the start of an iteration.
     fn begin_iteration(&self, visit: &Visit<'_>, index: usize, item: &Value) -> Branch {
         let name = visit.state.name.as_str();
-        let branch = Branch {
-            cursor: visit.branch.cursor.fork(),
-            item: Some(Arc::new(json!({"Index": index, "Value": item}))),
-            progress: visit.branch.progress.begin(index, Some(name)),
-        };
+        let item = Arc::new(json!({"Index": index, "Value": item}));
+        let branch = visit.branch.inner(Some(item), index, Some(name));
         self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
         branch
     }
@@ -162,11 +162,13 @@ impl Run {
         let name = visit.state.name.as_str();
         let begun = Instant::now();
         let own = Visit { branch: &branch, ..*visit };
-        let start = match &map.data.parameters {
-            None => Ok(branch.item.as_ref().map_or(Value::Null, |item| item["Value"].clone())),
-            selector => {
+        let item = || branch.item.as_ref().map_or(Value::Null, |item| item["Value"].clone());
+        let start = match (&visit.state.query, &map.data.parameters) {
+            (Some(query), _) => self.query_selected(&own, query, &item(), 0).await,
+            (None, None) => Ok(item()),
+            (None, selector) => {
                 let context = self.context(&own, 0, None);
-                data::parameters(selector.as_ref(), Cow::Borrowed(input), &context, name)
+                data::parameters(selector.as_ref(), Cow::Borrowed(input), own.around(&context), name)
             }
         };
         yield_fairly(begun).await;

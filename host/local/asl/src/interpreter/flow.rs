@@ -1,18 +1,21 @@
 //! Running states: input, output, transition, retry and catch.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::data;
-use super::run::{Branch, FlowOutput, Run, Visit};
+use super::query::error_output;
+use super::run::{Branch, FlowOutput, Left, Output, Run, Visit};
+use super::variables::Variables;
 use crate::definition::model::{Flow, Next, Recovery, State, StateKind};
 use crate::definition::retry::Attempts;
 use crate::error::{StateError, names};
-use crate::expressions::path::Scope;
+use crate::expressions::jsonata::engine::Bindings;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
 use crate::history::text::JsonText;
@@ -22,25 +25,6 @@ use crate::limits;
 const SHARE_MICROS: u128 = 100;
 /// The most states in a row that one use of a turn can stand for; a turn has 128.
 const MOST_SHARES: u128 = 128;
-
-/// A state's output.
-enum Output {
-    /// The state's input, unchanged.
-    Input,
-    Value(Value),
-}
-
-/// A state's output and the transition that follows.
-type StateOutput = (Output, Next);
-
-impl Output {
-    fn of(value: Cow<'_, Value>, input: &Value) -> Self {
-        match value {
-            Cow::Borrowed(same) if std::ptr::eq(same, input) => Self::Input,
-            other => Self::Value(other.into_owned()),
-        }
-    }
-}
 
 /// Uses up a part of the task's turn, so that a loop of states that take no time, or a few that compute for long, let
 /// other tasks run and see a stop. All branches of an execution share the turn.
@@ -102,30 +86,55 @@ impl Run {
         }
         let kind = state.kind.state_type();
         let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: text.clone() };
+        let before = branch.cursor.get();
         let entered = self.history.record(&branch.cursor, detail);
         branch.progress.enter(kind);
-        let visit = Visit { state, branch, input, entered, entered_at: self.clock.now() };
+        let variables = branch.variables.now();
+        let visit =
+            Visit { state, branch, input, entered, entered_at: self.clock.now(), before, variables: &variables };
         let result = self.work(&visit).await;
-        let in_state = |error: StateError| error.in_state(&state.name, entered);
-        let (output, next) = result.map_err(in_state)?;
+        let Left { output, next, assigned } = result.map_err(|error| self.reported(&visit, error))?;
         let after = match &output {
             Output::Input => text.clone(),
             Output::Value(value) => {
                 let text = limits::text(value).map_err(|excess| StateError::excess(excess, &state.name));
-                text.map_err(in_state)?.into()
+                text.map_err(|error| self.reported(&visit, error))?.into()
             }
         };
+        let assigned = self.keep(branch, &visit, assigned)?;
         branch.progress.leave();
-        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: after.clone() };
+        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: after.clone(), assigned };
         self.history.record(&branch.cursor, detail);
         Ok((output, after, next))
     }
 
+    /// Adds the state to the failure's cause, and records `EvaluationFailed` if a JSONata field failed.
+    fn reported(&self, visit: &Visit<'_>, error: StateError) -> StateError {
+        let mut error = error.in_state(&visit.state.name, visit.entered);
+        if let Some(evaluation) = error.evaluation.take() {
+            let cursor = &visit.branch.cursor;
+            // On the service, entering a state and evaluating its fields is one step: while nothing else happened, the
+            // event points to the one before the state.
+            if cursor.get() == visit.entered && !evaluation.late {
+                cursor.set(visit.before);
+            }
+            let state = visit.state.name.clone();
+            let (error, cause) = (error.error.clone(), error.cause.clone());
+            self.history
+                .record(cursor, Detail::EvaluationFailed { state, location: evaluation.location, error, cause });
+        }
+        error
+    }
+
     /// Runs a state that has been entered.
-    async fn work(&self, visit: &Visit<'_>) -> Result<StateOutput, StateError> {
+    async fn work(&self, visit: &Visit<'_>) -> Result<Left, StateError> {
         let next = visit.state.next.clone();
-        let keep = |output: Cow<'_, Value>| Output::of(output, visit.input);
-        let output = match &visit.state.kind {
+        let assign = visit.state.assign.as_ref();
+        if let (Some(query), false) = (&visit.state.query, visit.state.kind.has_attempts()) {
+            return self.query_work(visit, query).await;
+        }
+        let unchanged = |output: Cow<'_, Value>| Output::of(output, visit.input);
+        let (output, assigned) = match &visit.state.kind {
             StateKind::Task(task) => return self.attempts(visit, &task.recovery, None).await,
             StateKind::Parallel { recovery, .. } => {
                 return self.attempts(visit, recovery, Some(Detail::ParallelStateFailed)).await;
@@ -135,51 +144,58 @@ impl Run {
             }
             StateKind::Pass(pass) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
                 let result = match (&pass.result, &pass.parameters) {
                     (Some(result), _) => Cow::Borrowed(result),
-                    (None, Some(template)) => {
-                        Cow::Owned(template.evaluate(Scope { input: &input, context: &context })?)
-                    }
+                    (None, Some(template)) => Cow::Owned(template.evaluate(around.scope(&input))?),
                     (None, None) => input,
                 };
-                keep(data::output(&visit.state.output_path, &pass.result_path, visit.input, result, &context)?)
+                let assigned = Self::assigned(assign, around.scope(&result))?;
+                let path = &visit.state.output_path;
+                (unchanged(data::output(path, &pass.result_path, visit.input, result, around)?), assigned)
             }
             StateKind::Choice { rules, default } => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
-                let mut next = default.as_ref();
-                for (rule, target) in rules {
-                    if rule.holds(scope)? {
-                        next = Some(target);
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
+                let mut chosen = (default.as_ref(), assign);
+                for choice in rules {
+                    if choice.rule.holds(scope)? {
+                        chosen = (Some(&choice.next), choice.assign.as_ref());
                         break;
                     }
                 }
-                let next = Next::State(next.ok_or_else(StateError::no_choice)?.clone());
-                return Ok((keep(data::filter(&visit.state.output_path, &input, &context)?), next));
+                let next = Next::State(chosen.0.ok_or_else(StateError::no_choice)?.clone());
+                let assigned = Self::assigned(chosen.1, scope)?;
+                let output = unchanged(data::filter(&visit.state.output_path, &input, around)?);
+                return Ok(Left { output, next, assigned });
             }
             StateKind::Wait(wait) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
                 tokio::time::sleep(data::wait_time(wait, scope, &self.clock)?).await;
-                keep(data::filter(&visit.state.output_path, &input, &context)?)
+                let assigned = Self::assigned(assign, scope)?;
+                (unchanged(data::filter(&visit.state.output_path, &input, around)?), assigned)
             }
             StateKind::Succeed => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                keep(data::filter(&visit.state.output_path, &input, &context)?)
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                (unchanged(data::filter(&visit.state.output_path, &input, around)?), None)
             }
             StateKind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
-                let scope = Scope { input: visit.input, context: &context };
+                let scope = visit.around(&context).scope(visit.input);
                 let error = error.as_ref().map(|text| data::fail_text(text, scope)).transpose()?.unwrap_or_default();
                 let cause = cause.as_ref().map(|text| data::fail_text(text, scope)).transpose()?;
                 return Err(StateError::reported(error, cause));
             }
         };
-        Ok((output, next))
+        Ok(Left { output, next, assigned })
     }
 
     /// Attempts a state until it succeeds or its retries are used up, and then applies its Catch. `failed` is the event
@@ -189,12 +205,14 @@ impl Run {
         visit: &Visit<'_>,
         recovery: &Recovery,
         failed: Option<Detail>,
-    ) -> Result<StateOutput, StateError> {
+    ) -> Result<Left, StateError> {
         let mut attempts = Attempts::new(&recovery.retry);
         let error = loop {
             let error = match self.attempt(visit, attempts.count()).await {
-                Ok(output) => return Ok((Output::Value(output), visit.state.next.clone())),
-                Err(error) => error.in_state(&visit.state.name, visit.entered),
+                Ok((output, assigned)) => {
+                    return Ok(Left { output: Output::Value(output), next: visit.state.next.clone(), assigned });
+                }
+                Err(error) => self.reported(visit, error),
             };
             match attempts.next(&error) {
                 Some(delay) => tokio::time::sleep(delay).await,
@@ -205,23 +223,31 @@ impl Run {
         if let Some(failed) = failed.filter(|_| !error.is_runtime()) {
             self.history.record(&visit.branch.cursor, failed);
         }
-        let caught = recovery.catch.iter().find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
-        let Some((catcher, name)) = caught else {
+        let mut entries = recovery.catch.iter().enumerate();
+        let caught = entries.find_map(|(at, catcher)| Some((at, catcher, catcher.errors.matching(&error)?)));
+        let Some((at, catcher, name)) = caught else {
             return Err(error);
         };
         // If the Catch names the error by a documented alias, the next state expects that alias.
         let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
-        let missing = if error.nulls { Value::Null } else { "".into() };
-        let field = |text: Option<&str>| text.map_or(missing.clone(), Value::from);
-        let name = Some(name).filter(|name| !name.is_empty());
-        let result = json!({"Error": field(name), "Cause": field(error.cause.as_deref())});
-        let output = data::place(&catcher.result_path, visit.input, Cow::Owned(result))?;
-        Ok((Output::of(output, visit.input), Next::State(catcher.next.clone())))
+        let result = error_output(&error, name);
+        if visit.state.query.is_some() {
+            return self.query_caught(visit, at, catcher, result, attempts.count()).await;
+        }
+        let assigned = match &catcher.assign {
+            None => None,
+            assign => {
+                let context = self.context(visit, attempts.count(), None);
+                Self::assigned(assign.as_ref(), visit.around(&context).scope(&result))?
+            }
+        };
+        let output = Output::of(data::place(&catcher.result_path, visit.input, Cow::Owned(result))?, visit.input);
+        Ok(Left { output, next: Next::State(catcher.next.clone()), assigned })
     }
 
     /// Makes one attempt of a Task, Parallel or Map state.
-    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<Value, StateError> {
+    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<(Value, Option<Variables>), StateError> {
         let (flow, result, context) = match &visit.state.kind {
             StateKind::Task(task) => {
                 let (result, context) = self.task(visit, task, retries).await?;
@@ -229,13 +255,21 @@ impl Run {
             }
             StateKind::Parallel { branches, data: flow, .. } => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let input = data::parameters(flow.parameters.as_ref(), input, &context, &visit.state.name)?;
+                let input = match &visit.state.query {
+                    None => {
+                        let around = visit.around(&context);
+                        let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                        data::parameters(flow.parameters.as_ref(), input, around, &visit.state.name)?
+                    }
+                    Some(query) => {
+                        self.query_arguments(visit, query, &self.bindings(visit, context.value().clone())).await?
+                    }
+                };
                 (flow.as_ref(), self.parallel(branches, input, visit, run_flow).await?, context)
             }
             StateKind::Map(map) => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
+                let input = data::filter(&visit.state.input_path, visit.input, visit.around(&context))?;
                 let items = self.map(visit, map, &input, &context, run_flow).await?;
                 drop(input);
                 (&map.data, items, context)
@@ -243,11 +277,17 @@ impl Run {
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
         };
         let result = data::limit(result, &visit.state.name)?;
+        if let Some(query) = &visit.state.query {
+            let bindings = Bindings { result: Some(Arc::new(result)), ..self.bindings(visit, context.value().clone()) };
+            return self.query_output(visit, query, bindings).await;
+        }
+        let around = visit.around(&context);
+        let assigned = Self::assigned(visit.state.assign.as_ref(), around.scope(&result))?;
         let result = Cow::Owned(match &flow.result_selector {
-            Some(template) => template.evaluate(Scope { input: &result, context: &context })?,
+            Some(template) => template.evaluate(around.scope(&result))?,
             None => result,
         });
-        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, &context)?;
-        data::limit(output.into_owned(), &visit.state.name)
+        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, around)?;
+        Ok((data::limit(output.into_owned(), &visit.state.name)?, assigned))
     }
 }

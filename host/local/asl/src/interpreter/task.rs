@@ -8,12 +8,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::data;
-use super::run::{Run, Visit};
+use super::query::Prepared;
+use super::run::{Around, Run, Visit};
 use crate::definition::model::Task;
 use crate::definition::resource::{Pattern, Resource};
 use crate::error::StateError;
 use crate::expressions::context::Context;
-use crate::expressions::path::Scope;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
 use crate::history::text::JsonText;
@@ -32,14 +32,10 @@ impl Run {
         let pending = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
         let token = pending.as_ref().map(|pending| pending.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
-        let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-        let scope = Scope { input: &input, context: &context };
-        let setting = |setting: &Option<_>, field| {
-            setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose()
+        let Prepared { parameters, timeout: limit, heartbeat } = match &visit.state.query {
+            None => prepare(visit, task, visit.around(&context))?,
+            Some(query) => self.query_prepare(visit, query, &self.bindings(visit, context.value().clone())).await?,
         };
-        let limit = setting(&task.timeout, "TimeoutSecondsPath")?;
-        let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
-        let parameters = data::parameters(task.data.parameters.as_ref(), input, &context, &visit.state.name)?;
 
         let resource = &task.resource;
         let cursor = &visit.branch.cursor;
@@ -123,6 +119,18 @@ impl Run {
             TokenAnswer::Failure { error, cause } => Err(StateError::answered(error, cause)),
         }
     }
+}
+
+/// Computes what a JSONPath state calls its resource with.
+fn prepare(visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Result<Prepared, StateError> {
+    let input = data::filter(&visit.state.input_path, visit.input, around)?;
+    let scope = around.scope(&input);
+    let setting =
+        |setting: &Option<_>, field| setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose();
+    let timeout = setting(&task.timeout, "TimeoutSecondsPath")?;
+    let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
+    let parameters = data::parameters(task.data.parameters.as_ref(), input, around, &visit.state.name)?;
+    Ok(Prepared { parameters, timeout, heartbeat })
 }
 
 /// Returns when no heartbeat has arrived for the given time. Does not return once the token is answered.

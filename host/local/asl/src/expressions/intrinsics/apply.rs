@@ -325,7 +325,11 @@ mod tests {
     fn run(call: &str, input: Value) -> Result<Value, String> {
         let context = Context::of(json!({"Execution": {"Name": "run-1"}}));
         Expression::parse(call)?
-            .evaluate("x.$", Scope { input: &input, context: &context }, &Budget::new())
+            .evaluate(
+                "x.$",
+                Scope { input: &input, context: &context, variables: &serde_json::Map::new() },
+                &Budget::new(),
+            )
             .map_err(|error| format!("{}: {}", error.error, error.cause.unwrap()))
     }
 

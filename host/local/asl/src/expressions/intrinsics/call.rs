@@ -54,6 +54,17 @@ impl Call {
         &self.arguments
     }
 
+    /// Calls `each` with every path.
+    pub fn paths<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path) => each(path),
+                Argument::Call(call) => call.paths(each),
+                _ => {}
+            }
+        }
+    }
+
     /// Computes the call. `whole` is the call that contains it, or itself; errors quote that one.
     pub(super) fn evaluate(&self, scope: Scope<'_>, budget: &Budget, whole: &Self) -> Result<Value, StateError> {
         let mut values = Vec::with_capacity(self.arguments.len());

@@ -29,6 +29,14 @@ impl Expression {
         parse::call(text).map(Self::Call)
     }
 
+    /// Calls `each` with every path.
+    pub fn paths<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        match self {
+            Self::Path(path) => each(path),
+            Self::Call(call) => call.paths(each),
+        }
+    }
+
     /// Computes the value. `field` is the name of the field that holds the expression; errors quote it.
     pub fn evaluate(&self, field: &str, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
         match self {

@@ -7,8 +7,10 @@ mod data_flow;
 mod failures;
 mod fan_out;
 mod histories;
+mod jsonata;
 mod mutations;
 mod tokens;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
