@@ -54,7 +54,7 @@ async fn a_result_path_that_nests_ends_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_path_that_visits_everything_again_and_again_ends_at_the_limit_of_paths() {
     let nested = (0..120).fold(json!([]), |inner, _| json!([inner]));
-    for path in ["$..*..*..*..*", "$..*..*..*..*..*..*..*..*", "$..[?(@..*)]..[?(@..*)]"] {
+    for path in ["$..*..*..*..*", "$..*..*..*..*..*..*..*..*", "$..*..[?(@..*)]..[?(@..*)]"] {
         let states = json!({"S": {"Type": "Pass", "InputPath": path, "End": true}});
         let cause = cause(states, nested.clone()).await;
         assert!(cause.contains("visits or returns too many values"), "{path}: {cause}");
@@ -88,9 +88,18 @@ async fn outputs_that_are_too_large_together_are_not_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stop_wins_over_states_that_compute_without_a_pause() {
     let wide = json!((0..60_000).collect::<Vec<_>>());
-    let search = json!({"Type": "Pass", "Parameters": {"n.$": "$..*"}, "ResultPath": null, "Next": "Again"});
-    let branch = json!({"StartAt": "Again", "States": {"Again": search}});
-    let states = json!({"P": {"Type": "Parallel", "Branches": vec![branch; 20], "End": true}});
+    let branch = |at: usize| {
+        let (again, choice, end) = (format!("Again{at}"), format!("Choice{at}"), format!("End{at}"));
+        json!({"StartAt": again, "States": {
+            again.clone(): {"Type": "Pass", "Parameters": {"n.$": "$..*"}, "ResultPath": null, "Next": choice},
+            choice: {
+                "Type": "Choice", "Choices": [{"Variable": "$.gone", "IsPresent": true, "Next": end}], "Default": again
+            },
+            end: {"Type": "Succeed"}
+        }})
+    };
+    let branches: Vec<Value> = (0..20).map(branch).collect();
+    let states = json!({"P": {"Type": "Parallel", "Branches": branches, "End": true}});
     let execution = start(states, wide, &Arc::new(Script::new()), &TokenBoard::new());
     // The worker of the execution is the only one, so this continues only if the execution lets it.
     tokio::spawn(async {}).await.unwrap();
