@@ -54,7 +54,7 @@ async fn a_result_path_that_nests_ends_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_path_that_visits_everything_again_and_again_ends_at_the_limit_of_paths() {
     let nested = (0..120).fold(json!([]), |inner, _| json!([inner]));
-    for path in ["$..*..*..*..*", "$..*..*..*..*..*..*..*..*", "$..*..[?(@..*)]..[?(@..*)]"] {
+    for path in ["$..*..*..*..*", "$..*..*..*..*..*..*..*..*"] {
         let states = json!({"S": {"Type": "Pass", "InputPath": path, "End": true}});
         let cause = cause(states, nested.clone()).await;
         assert!(cause.contains("visits or returns too many values"), "{path}: {cause}");
