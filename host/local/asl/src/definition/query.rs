@@ -18,6 +18,10 @@ pub(crate) struct QueryFields {
     pub items: Option<QueryTemplate>,
     pub selector: Option<QueryTemplate>,
     pub concurrency: Option<QueryTemplate>,
+    /// `ToleratedFailureCount`. An inline Map state computes it and tolerates nothing.
+    pub tolerated_count: Option<QueryTemplate>,
+    /// `ToleratedFailurePercentage`, likewise.
+    pub tolerated_percentage: Option<QueryTemplate>,
     pub seconds: Option<QueryTemplate>,
     pub timestamp: Option<QueryTemplate>,
     pub timeout: Option<QueryTemplate>,
@@ -35,6 +39,8 @@ impl QueryFields {
             &self.items,
             &self.selector,
             &self.concurrency,
+            &self.tolerated_count,
+            &self.tolerated_percentage,
             &self.seconds,
             &self.timestamp,
             &self.timeout,

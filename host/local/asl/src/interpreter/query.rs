@@ -178,6 +178,18 @@ impl Run {
             },
         };
         let most = whole(query.concurrency.as_ref(), "MaxConcurrency", 0, bindings).await?.unwrap_or(0);
+        whole(query.tolerated_count.as_ref(), "ToleratedFailureCount", 0, bindings).await?;
+        if let Some(template) = &query.tolerated_percentage {
+            let place = "ToleratedFailurePercentage";
+            let value = field(template, place, bindings).await?;
+            match value.as_f64() {
+                None => return Err(template.unexpected(place, "number", &value)),
+                Some(percent) if (0.0..=100.0).contains(&percent) => {}
+                Some(_) => {
+                    return Err(StateError::query(Some(place), format!("{place} must be between 0 and 100.")));
+                }
+            }
+        }
         Ok((items, most))
     }
 

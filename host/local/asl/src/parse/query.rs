@@ -66,6 +66,15 @@ pub(super) fn read(fields: &mut Fields<'_>, state_type: &str, notes: &mut Collec
             }
             found.selector = fields.query("ItemSelector", false, notes);
             found.concurrency = whole("MaxConcurrency", 0, fields, notes);
+            found.tolerated_count = whole("ToleratedFailureCount", 0, fields, notes);
+            found.tolerated_percentage = fields.query("ToleratedFailurePercentage", false, notes);
+            if let Some(QueryTemplate::Literal(value)) = &found.tolerated_percentage
+                && !value.as_f64().is_some_and(|percent| (0.0..=100.0).contains(&percent))
+            {
+                let (name, message) =
+                    ("ToleratedFailurePercentage", "it must be a number from 0 to 100 or an expression");
+                notes.at(name, |notes| notes.error(Code::Schema, message));
+            }
         }
         "Wait" => wait(&mut found, fields, notes),
         "Fail" => {

@@ -239,7 +239,9 @@ fn map(
         ("ToleratedFailurePercentage", "tolerated failures"),
         ("ToleratedFailurePercentagePath", "tolerated failures"),
     ] {
-        if fields.raw(name).is_some() {
+        // In JSONata these two hold expressions, which an inline Map state computes too.
+        let computed = matches!(name, "ToleratedFailureCount" | "ToleratedFailurePercentage");
+        if fields.raw(name).is_some() && !(computed && language == QueryLanguage::Jsonata) {
             let message = format!(
                 "'{name}' is not supported: {what} belong to distributed Map states, only inline ones run here"
             );

@@ -1,6 +1,12 @@
-//! Failures of the functions that are added to the library.
+//! The form of the functions that are added to the library, and their failures.
 
 use jsonata_core::evaluator::EvaluatorError;
+use jsonata_core::value::JValue;
+
+/// What a function answers.
+pub(super) type Answer = Result<JValue, EvaluatorError>;
+/// A function and the name by which a query calls it.
+pub(super) type Named = (&'static str, fn(&[JValue]) -> Answer);
 
 /// Returns a failure with a code of the language.
 pub(super) fn coded(code: &str, message: &str) -> EvaluatorError {

@@ -8,7 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::engine::{Failure, MOST_BYTES};
-use super::failures::{coded, memory, signature};
+use super::failures::{Answer, Named, coded, memory, signature};
 use super::guards;
 use super::java_random::JavaRandom;
 use super::values;
@@ -16,14 +16,12 @@ use super::values;
 /// The most items of `$range`; the service refuses one more.
 const MOST_RANGE: i128 = 360_145;
 
-type Answer = Result<JValue, EvaluatorError>;
-
 /// Registers the functions.
 ///
 /// # Errors
 /// A name that the library does not let us register.
 pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), Failure> {
-    let functions: [(&str, fn(&[JValue]) -> Answer); 9] = [
+    let functions: [Named; 9] = [
         ("partition", partition),
         ("range", range),
         ("hash", hash),

@@ -6,14 +6,13 @@
 //! reference implementation takes for false.
 
 use jsonata_core::ast::{AstNode, BinaryOp, Stage};
-use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::value::JValue;
 
 use super::engine::MOST_BYTES;
-use super::failures::{memory, signature};
+use super::failures::{Answer, Named, memory, signature};
 
 /// The functions behind the checks. No expression can call them: their names contain a space.
-pub(super) const FUNCTIONS: [(&str, fn(&[JValue]) -> Result<JValue, EvaluatorError>); 7] = [
+pub(super) const FUNCTIONS: [Named; 7] = [
     (BOUNDED, |values| bounded(values.first().map_or(0, text_bytes), values)),
     (JOINED, |values| bounded(joined(values), values)),
     (REPLACED, |values| bounded(replaced(values), values)),
@@ -27,11 +26,11 @@ const BOUNDED: &str = "bounded text";
 const JOINED: &str = "bounded join";
 const REPLACED: &str = "bounded replacement";
 
-fn bounded(bytes: usize, values: &[JValue]) -> Result<JValue, EvaluatorError> {
+fn bounded(bytes: usize, values: &[JValue]) -> Answer {
     if bytes > MOST_BYTES { Err(memory()) } else { Ok(values.first().cloned().unwrap_or(JValue::Undefined)) }
 }
 
-fn operand(values: &[JValue], at: usize, operator: &str) -> Result<JValue, EvaluatorError> {
+fn operand(values: &[JValue], at: usize, operator: &str) -> Answer {
     match values.first() {
         Some(value) if !value.is_undefined() => Ok(value.clone()),
         _ => Err(signature(at, operator)),

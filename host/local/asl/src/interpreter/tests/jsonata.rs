@@ -300,6 +300,13 @@ async fn a_map_goes_over_its_items() {
         "Output": {"results": "{% $states.result %}"}, "End": true
     }});
     let item = |index: u64, value: &str| json!({"value": value, "index": index, "all": 2});
+    let fields = [("Items", json!([1, "{% $number('2') %}", 3])), ("MaxConcurrency", json!("{% $variable := 1 %}"))];
+    let tolerated = ["ToleratedFailureCount", "ToleratedFailurePercentage"];
+    for (name, value) in fields.into_iter().chain(tolerated.map(|name| (name, json!("{% $variable := 1 %}")))) {
+        let mut state = map(json!([1, 2, 3]));
+        state["M"][name] = value;
+        assert_eq!(output(state, json!({})).await, json!([1, 2, 3]), "{name}");
+    }
     assert_eq!(output(selected, json!({"list": ["a", "b"]})).await, json!({"results": [item(0, "a"), item(1, "b")]}));
 }
 
