@@ -129,11 +129,11 @@ impl StateError {
         Self { aliases: vec![names::NO_CHOICE_MATCHED], ..Self::runtime(cause) }
     }
 
-    /// Returns the failure of paths that visit more values than the paths of one state may.
-    pub fn path_work(path: &str) -> Self {
+    /// Returns the failure of an expression that visits more values than the expressions of one state may.
+    pub fn path_work(expression: &str) -> Self {
         Self::runtime(format!(
-            "The path '{path}' visits or returns too many values: the paths of one state may visit {PATH_WORK} values, \
-             and one path may return {PATH_RESULTS}."
+            "The expression '{expression}' visits or returns too many values: the expressions of one state may visit \
+             {PATH_WORK} values, and one path may return {PATH_RESULTS}."
         ))
     }
 

@@ -148,12 +148,16 @@ impl Rule {
 }
 
 fn look_up<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
-    path.find_or(scope, |_| {
+    let value = path.find_or(scope, |_| {
         let path = path.text();
         StateError::runtime(format!(
             "Invalid path '{path}': The choice state's condition path references an invalid value."
         ))
-    })
+    })?;
+    match scope.context.work().charge_reading(&value) {
+        Ok(()) => Ok(value),
+        Err(_) => Err(StateError::path_work(path.text())),
+    }
 }
 
 impl Test {

@@ -71,6 +71,10 @@ impl Call {
         for argument in &self.arguments {
             values.push(argument.evaluate(scope, budget, whole)?);
         }
+        let work = scope.context.work();
+        if values.iter().any(|value| work.charge_reading(value).is_err()) {
+            return Err(StateError::path_work(&whole.text));
+        }
         let template = match self.arguments.first() {
             Some(Argument::Text(text)) => Some(text.pieces.as_slice()),
             _ => None,

@@ -275,10 +275,12 @@ impl Filter {
             Self::Exists(operand) => Ok(operand.value(value, document, work)?.is_some()),
             Self::Compare { left, operator, right } => {
                 let left = left.value(value, document, work)?;
+                left.as_deref().map_or(Ok(()), |left| work.charge_reading(left))?;
                 if let Operand::Pattern(Pattern(pattern)) = right {
                     return Ok(left.as_deref().is_some_and(|left| compare::matches(left, pattern)));
                 }
                 let right = right.value(value, document, work)?;
+                right.as_deref().map_or(Ok(()), |right| work.charge_reading(right))?;
                 compare::compare(left.as_deref(), *operator, right.as_deref(), work)
             }
         }

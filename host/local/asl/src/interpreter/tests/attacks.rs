@@ -62,6 +62,24 @@ async fn a_path_that_visits_everything_again_and_again_ends_at_the_limit_of_path
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_reads_of_a_large_value_end_at_the_same_limit() {
+    let calls: serde_json::Map<String, Value> =
+        (0..2_000).map(|at| (format!("v{at}.$"), json!("States.ArrayContains($.list, 'x')"))).collect();
+    let rules: Vec<Value> =
+        (0..2_000).map(|_| json!({"Variable": "$.text", "StringLessThanPath": "$.text", "Next": "End"})).collect();
+    let filter = json!({"x.$": "$.list[?($.text =~ /.*z/)]"});
+    let input = json!({"list": (0..10_000).collect::<Vec<_>>(), "text": "x".repeat(100_000)});
+    for state in [
+        json!({"Type": "Pass", "Parameters": calls, "Next": "End"}),
+        json!({"Type": "Choice", "Choices": rules, "Default": "End"}),
+        json!({"Type": "Pass", "Parameters": filter, "Next": "End"}),
+    ] {
+        let cause = cause(json!({"S": state, "End": {"Type": "Succeed"}}), input.clone()).await;
+        assert!(cause.contains("visits or returns too many values"), "{cause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_history_ends_at_the_memory_it_holds() {
     // Every state makes another large text.
     let states = json!({
