@@ -133,8 +133,11 @@ fn change(value: &mut Value, at: &mut usize, random: &mut StdRng) {
 
 /// Collects the places of expressions.
 fn expressions<'a>(value: &'a mut Value, found: &mut Vec<&'a mut Value>) {
+    if value.as_str().is_some_and(|text| text.starts_with('$') || text.starts_with("States.")) {
+        found.push(value);
+        return;
+    }
     match value {
-        Value::String(text) if text.starts_with(['$']) || text.starts_with("States.") => found.push(value),
         Value::Array(items) => items.iter_mut().for_each(|item| expressions(item, found)),
         Value::Object(fields) => fields.values_mut().for_each(|item| expressions(item, found)),
         _ => {}
