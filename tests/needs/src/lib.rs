@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use looked_up::{
-    cache, cargo_component, ffmpeg, media, mount_namespace, network_namespace, oci, program, python_with,
+    cache, cargo_component, ffmpeg, jsonata, media, mount_namespace, network_namespace, oci, program, python_with,
 };
 pub use required::{Required, RequiredError};
 
@@ -95,12 +95,18 @@ pub const PYTHON3: Need = Need { name: "python3", what: "python3", how: "run `ap
 pub const SCRIPT: Need = Need { name: "script", what: "script", how: "run `apt install bsdutils`" };
 /// Runs JavaScript.
 pub const NODE: Need = Need { name: "node", what: "Node.js", how: "run `apt install nodejs`" };
+/// The reference implementation of JSONata.
+pub const JSONATA: Need = Need {
+    name: "jsonata",
+    what: "the npm package jsonata 2.2.1 with Node.js",
+    how: "run the tests with tests/run, which installs it where npm is, or set STAGEHOST_JSONATA to its folder",
+};
 /// Nothing to install, but time and 4 GiB on the disk: `large_batch.rs` moves its full size.
 pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 17] = [
+pub const ALL: [&Need; 18] = [
     &MEDIA,
     &FFMPEG,
     &PYTHON,
@@ -117,6 +123,7 @@ pub const ALL: [&Need; 17] = [
     &PYTHON3,
     &SCRIPT,
     &NODE,
+    &JSONATA,
     &LARGE,
 ];
 

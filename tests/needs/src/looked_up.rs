@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{CARGO_COMPONENT, FFMPEG, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, path_of};
+use crate::{CARGO_COMPONENT, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, path_of};
 
 /// The file or folder of this name in the media collection, or the collection itself for an empty name.
 #[track_caller]
@@ -66,6 +66,17 @@ pub fn network_namespace() -> bool {
 pub fn mount_namespace() -> bool {
     let mount = "mount -t tmpfs -o size=1m tmpfs /tmp";
     MOUNT_NAMESPACE.or_skip(runs("unshare", &["--map-root-user", "--mount", "sh", "-c", mount])).is_some()
+}
+
+/// The folder of the npm package `jsonata`, if Node.js can load it.
+#[track_caller]
+pub fn jsonata() -> Option<PathBuf> {
+    let folder =
+        path_of("STAGEHOST_JSONATA").ok_or(()).or_else(|()| cache().map(|cache| cache.join("node_modules/jsonata")));
+    let found = folder.and_then(|folder| {
+        runs("node", &["-e", &format!("require({:?})", folder.display().to_string())]).map(|()| folder)
+    });
+    JSONATA.or_skip(found)
 }
 
 /// The folder for what tests and benchmarks install; `tests/run` uses the same. It may not exist yet.

@@ -101,7 +101,7 @@ pub fn run(scenario: &Scenario, machine: &Machine) -> Result<Trace> {
         for event in execution.history() {
             if let Detail::StateEntered { name, input, .. } = &event.detail {
                 entered.push(name.clone());
-                last = Some(input.clone());
+                last = Some(input.value());
             }
         }
         entered.truncate(MOST);

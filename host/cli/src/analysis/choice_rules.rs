@@ -53,6 +53,9 @@ impl<'a> Flow<'a> {
     fn test(&mut self, rule: &Value, truth: bool, place: &str, here: &Here<'_>, shape: &Shape) -> Option<Shape> {
         let text = rule.get("Variable").and_then(Value::as_str)?;
         let Ok(path) = inspect::path(text) else { return Some(shape.clone()) };
+        if path.variable.is_some() {
+            return Some(shape.clone());
+        }
         let variable = below(place, "Variable");
         let found = if path.context { here.context.look(&path.pieces) } else { shape.look(&path.pieces) };
         if let Some(wanted) = rule.get("IsPresent").and_then(Value::as_bool) {
@@ -68,7 +71,9 @@ impl<'a> Flow<'a> {
             self.compares(&value, wanted, text, field, &variable, here);
             if let (true, Some(other)) = (is_path, with.as_str()) {
                 let place = below(place, field);
-                if let Ok(path) = inspect::path(other) {
+                if let Ok(path) = inspect::path(other)
+                    && path.variable.is_none()
+                {
                     let found = if path.context { here.context.look(&path.pieces) } else { shape.look(&path.pieces) };
                     self.missing(&found, other, &place, here);
                     self.compares(&found.shape(), wanted, other, field, &place, here);

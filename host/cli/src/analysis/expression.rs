@@ -93,6 +93,9 @@ impl Flow<'_> {
     fn evaluate(&mut self, expression: &Expression, place: &str, here: &Here<'_>, document: &Shape) -> Shape {
         match expression {
             Expression::Path(path) => {
+                if path.variable.is_some() {
+                    return Shape::Any;
+                }
                 let found = if path.context { here.context.look(&path.pieces) } else { document.look(&path.pieces) };
                 self.missing(&found, &path.text, place, here);
                 found.shape()

@@ -110,6 +110,9 @@ impl<'a> Flow<'a> {
 
     /// Returns the documents that leave a state, and where they go.
     fn state(&mut self, state: &'a Value, here: &Here<'_>, input: &Shape) -> Vec<(Target<'a>, Shape)> {
+        if self.machine.is_jsonata(state) {
+            return self.jsonata(state, here);
+        }
         let effective = self.filter(state, "InputPath", here, input);
         let mut found = Vec::new();
         let output = match kind(state) {
@@ -169,6 +172,26 @@ impl<'a> Flow<'a> {
         found.extend(self.caught(state, here, input));
         let output = self.filter(state, "OutputPath", here, &output);
         found.push((next(state).map_or(Target::End, |next| Target::State(next, "")), output));
+        found
+    }
+
+    /// Follows a state whose expressions are JSONata: what they compute is not known, so the documents may be anything.
+    fn jsonata(&mut self, state: &'a Value, here: &Here<'_>) -> Vec<(Target<'a>, Shape)> {
+        let item = (kind(state) == "Map").then_some(Shape::Any);
+        for (flow, place) in inner_flows(state, here.place) {
+            let start = Arrival { from: here.from.to_owned(), shape: Shape::Any };
+            self.flow(flow, &place, start, item.as_ref().or(here.item));
+        }
+        let of = |entries: Vec<(&'a Value, String)>, via| {
+            entries.into_iter().filter_map(move |(entry, _)| Some((Target::State(next(entry)?, via), Shape::Any)))
+        };
+        let mut found: Vec<_> = of(entries(state, "Choices", here.place), "").collect();
+        found.extend(of(entries(state, "Catch", here.place), "Catch"));
+        let default = state.get("Default").and_then(Value::as_str);
+        found.extend(default.or(next(state)).map(|next| (Target::State(next, ""), Shape::Any)));
+        if next(state).is_none() && !matches!(kind(state), "Choice" | "Fail") {
+            found.push((Target::End, Shape::Any));
+        }
         found
     }
 

@@ -60,6 +60,12 @@ impl<'a> Machine<'a> {
         callback || self.is_last_resort(name)
     }
 
+    /// Whether a state's expressions are JSONata.
+    pub fn is_jsonata(&self, state: &Value) -> bool {
+        let language = |of: &Value| of.get("QueryLanguage").and_then(Value::as_str).map(|name| name == "JSONata");
+        language(state).or_else(|| language(self.definition)).unwrap_or(false)
+    }
+
     /// Whether a state puts the result into the dead-letter queue.
     pub fn is_last_resort(&self, name: &str) -> bool {
         let resource = self.states.get(name).and_then(|node| resource(node.state));

@@ -27,8 +27,11 @@ pub fn run(machine: &Machine<'_>, findings: &mut Findings) {
         match kind(node.state) {
             "Task" => {
                 if machine.calls_host(name) {
-                    envelope(&mut notes);
-                    token(machine, &mut notes);
+                    // What a JSONata expression passes on is not known.
+                    if !machine.is_jsonata(node.state) {
+                        envelope(&mut notes);
+                        token(machine, &mut notes);
+                    }
                     timeout(machine, &mut notes);
                 }
                 catches(&mut notes);
@@ -182,8 +185,9 @@ const FIX_TOKEN: &str = "write \"taskToken.$\": \"$$.Task.Token\"";
 
 fn timeout(machine: &Machine<'_>, notes: &mut Notes<'_>) {
     let Some(pin) = machine.pins.get(notes.name) else { return };
-    // A path is only known when it runs.
-    if notes.node.state.get("TimeoutSecondsPath").is_some() {
+    // A path or an expression is only known when it runs.
+    let state = notes.node.state;
+    if state.get("TimeoutSecondsPath").is_some() || state.get("TimeoutSeconds").is_some_and(Value::is_string) {
         return;
     }
     let place = below(&notes.node.place, "TimeoutSeconds");

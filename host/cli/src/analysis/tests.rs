@@ -391,6 +391,25 @@ fn of_states(states: Value) -> Vec<(Kind, String, String)> {
 }
 
 #[test]
+fn what_a_jsonata_expression_computes_may_be_anything() {
+    let states = json!({
+        "A": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input.x %}", "Next": "B"},
+        "B": {
+            "Type": "Choice", "QueryLanguage": "JSONata", "Default": "C",
+            "Choices": [{"Condition": "{% $states.input.y > 1 %}", "Next": "D"}]
+        },
+        "C": {"Type": "Wait", "QueryLanguage": "JSONata", "Timestamp": "{% $states.input.at %}", "Next": "E"},
+        "D": {
+            "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $states.input.list %}", "Next": "E",
+            "ItemProcessor": {"StartAt": "F", "States": {"F": {"Type": "Pass", "InputPath": "$.z", "End": true}}}
+        },
+        "E": {"Type": "Pass", "Parameters": {"a.$": "$.z", "b.$": "$v.w"}, "End": true}
+    });
+    let untold = |found: &(Kind, String, String)| found.0 == Kind::Untold;
+    assert_eq!(of_states(states).into_iter().filter(|found| !untold(found)).collect::<Vec<_>>(), []);
+}
+
+#[test]
 fn a_map_state_reads_items_and_gives_a_list() {
     let machine = |selected: &str, read: &str| {
         json!({

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::limits::{DOCUMENT_DEPTH, Excess, PATH_RESULTS, PATH_WORK};
+
 /// The longest error name that the service keeps, in characters.
 const MOST_ERROR: usize = 256;
 /// The longest cause that the service keeps, in characters.
@@ -22,6 +24,7 @@ pub mod names {
     pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
     pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
     pub const PERMISSIONS: &str = "States.Permissions";
+    pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
     pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
     pub const RUNTIME: &str = "States.Runtime";
     pub const TASK_FAILED: &str = "States.TaskFailed";
@@ -55,18 +58,48 @@ pub(crate) struct StateError {
     pub aliases: Vec<&'static str>,
     /// The cause already names the state.
     names_state: bool,
+    /// No Retry or Catch matches it, not even by name.
+    pub terminal: bool,
+    /// A missing error or cause is `null` in the output of a Catch, and not an empty text.
+    pub nulls: bool,
+    /// The failure of a JSONata field that no event reports yet.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Where an evaluation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    /// The field: `Output/a/b`, `Choices[0]/Condition`.
+    pub location: Option<String>,
+    /// The evaluation succeeded and its value was of no use once the state ran.
+    pub late: bool,
 }
 
 impl StateError {
     /// Returns a failure that the interpreter detects. [`in_state`](Self::in_state) adds the state to its cause.
     fn found(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: error.to_owned(), cause: Some(cause.into()), aliases: Vec::new(), names_state: false }
+        Self {
+            error: error.to_owned(),
+            cause: Some(cause.into()),
+            aliases: Vec::new(),
+            names_state: false,
+            terminal: false,
+            nulls: false,
+            evaluation: None,
+        }
     }
 
     /// Returns a failure whose error and cause are passed on unchanged.
     pub fn reported(error: impl Into<String>, cause: Option<String>) -> Self {
         let error = clip(error.into(), MOST_ERROR);
-        Self { error, cause: cause.map(|cause| clip(cause, MOST_CAUSE)), aliases: Vec::new(), names_state: true }
+        let cause = cause.map(|cause| clip(cause, MOST_CAUSE));
+        let aliases = Vec::new();
+        Self { error, cause, aliases, names_state: true, terminal: false, nulls: false, evaluation: None }
+    }
+
+    /// Returns the failure that a caller reports for a task token. The service keeps a missing error or cause missing.
+    pub fn answered(error: Option<String>, cause: Option<String>) -> Self {
+        Self { nulls: true, ..Self::reported(error.unwrap_or_default(), cause) }
     }
 
     /// Returns a failure of the machine itself. Wildcards in Retry and Catch do not match it.
@@ -89,10 +122,19 @@ impl StateError {
         Self::found(names::INTRINSIC_FAILURE, format!("The function '{call}' had the following error: {reason}"))
     }
 
-    /// Returns the failure of a Choice state without a matching rule or a Default.
+    /// Returns the failure of a Choice state without a matching rule or a Default. It is documented as
+    /// `States.NoChoiceMatched` and reported as `States.Runtime`.
     pub fn no_choice() -> Self {
         let cause = "Failed to transition out of the state. The state does not point to a next state.";
-        Self::found(names::NO_CHOICE_MATCHED, cause)
+        Self { aliases: vec![names::NO_CHOICE_MATCHED], ..Self::runtime(cause) }
+    }
+
+    /// Returns the failure of an expression that visits more values than the expressions of one state may.
+    pub fn path_work(expression: &str) -> Self {
+        Self::runtime(format!(
+            "The expression '{expression}' visits or returns too many values: the expressions of one state may visit \
+             {PATH_WORK} values, and one path may return {PATH_RESULTS}."
+        ))
     }
 
     /// Returns the failure of a payload that is too large. `what` is a state or a service.
@@ -101,6 +143,26 @@ impl StateError {
             "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
         );
         Self::reported(names::DATA_LIMIT_EXCEEDED, Some(cause))
+    }
+
+    /// Returns the failure of a document that cannot pass between states. `what` is a state or a service.
+    pub fn excess(excess: Excess, what: &str) -> Self {
+        match excess {
+            Excess::Bytes => Self::data_limit(what),
+            Excess::Depth => Self::runtime(format!(
+                "The state/task '{what}' returned a result that is nested more than {DOCUMENT_DEPTH} levels deep."
+            )),
+        }
+    }
+
+    /// Returns the failure as one that no Retry or Catch matches.
+    pub fn terminal(self) -> Self {
+        Self { terminal: true, ..self }
+    }
+
+    /// Returns the failure of variables that are too large.
+    pub fn too_large(cause: &str) -> Self {
+        Self::found(names::DATA_LIMIT_EXCEEDED, cause)
     }
 
     /// Returns the failure of a state that timed out.
@@ -112,6 +174,18 @@ impl StateError {
     /// specific name.
     pub fn heartbeat() -> Self {
         Self { aliases: vec![names::HEARTBEAT_TIMEOUT], ..Self::timeout() }
+    }
+
+    /// Returns the failure of a JSONata field. Without a location, the failure has none in its event either.
+    pub fn query(location: Option<&str>, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: location.map(str::to_owned), late: false };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
+    }
+
+    /// Returns the failure of a JSONata field whose value was computed and could not be used.
+    pub fn unusable(location: &str, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: Some(location.to_owned()), late: true };
+        Self { evaluation: Some(evaluation), ..Self::found(names::QUERY_EVALUATION, cause) }
     }
 
     /// Returns whether the machine itself failed.

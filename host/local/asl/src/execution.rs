@@ -14,6 +14,7 @@ use crate::definition::model::StateMachine;
 use crate::error::StateError;
 use crate::history::event::{Detail, Event};
 use crate::history::log::{Cursor, History};
+use crate::history::text::JsonText;
 use crate::interpreter::flow::execute;
 use crate::interpreter::run::Run;
 use crate::tasks::execution_info::ExecutionInfo;
@@ -112,7 +113,7 @@ impl Execution {
             started_at: clock.now(),
         });
         let history = Arc::new(History::new(clock));
-        let started = Detail::ExecutionStarted { input: info.input.clone(), role_arn: info.role_arn.clone() };
+        let started = Detail::ExecutionStarted { input: JsonText::of(&info.input), role_arn: info.role_arn.clone() };
         // The next event does not point to this one; it does not on the service either.
         history.record(&Cursor::default(), started);
         let (stop, stopped) = watch::channel(None);
@@ -129,7 +130,7 @@ impl Execution {
 
     /// Returns the status.
     pub fn status(&self) -> Status {
-        self.outcome().map_or(Status::Running, |outcome| outcome.status)
+        self.history.last().and_then(|event| status(&event)).unwrap_or(Status::Running)
     }
 
     /// Returns how it ended, or `None` while it runs.
@@ -142,7 +143,7 @@ impl Execution {
         self.history.from(0)
     }
 
-    /// Returns the bytes of inputs and outputs in the events, so that a caller can bound what it keeps.
+    /// Returns the memory that the events hold, in bytes, so that a caller can bound what it keeps.
     pub fn history_bytes(&self) -> usize {
         self.history.bytes()
     }
@@ -196,12 +197,24 @@ impl Events {
     }
 }
 
+/// Returns the status that an event ends the execution with.
+fn status(event: &Event) -> Option<Status> {
+    match &event.detail {
+        Detail::ExecutionSucceeded { .. } => Some(Status::Succeeded),
+        Detail::ExecutionFailed { .. } => Some(Status::Failed),
+        Detail::ExecutionTimedOut { .. } => Some(Status::TimedOut),
+        Detail::ExecutionAborted { .. } => Some(Status::Aborted),
+        _ => None,
+    }
+}
+
 fn outcome(event: &Event) -> Option<Outcome> {
-    let (status, output, error, cause) = match &event.detail {
-        Detail::ExecutionSucceeded { output } => (Status::Succeeded, Some(output.clone()), None, None),
-        Detail::ExecutionFailed { error, cause } => (Status::Failed, None, error.clone(), cause.clone()),
-        Detail::ExecutionTimedOut { error, cause } => (Status::TimedOut, None, error.clone(), cause.clone()),
-        Detail::ExecutionAborted { error, cause } => (Status::Aborted, None, error.clone(), cause.clone()),
+    let status = status(event)?;
+    let (output, error, cause) = match &event.detail {
+        Detail::ExecutionSucceeded { output } => (Some(output.value()), None, None),
+        Detail::ExecutionFailed { error, cause }
+        | Detail::ExecutionTimedOut { error, cause }
+        | Detail::ExecutionAborted { error, cause } => (None, error.clone(), cause.clone()),
         _ => return None,
     };
     Some(Outcome { status, output, error, cause, stopped_at: event.timestamp })
@@ -224,13 +237,16 @@ async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
             None => std::future::pending().await,
         }
     };
-    // Dropping the work records its open states as aborted; the last event comes after them.
     let work = AssertUnwindSafe(execute(&run, &cursor)).catch_unwind();
     let last = tokio::select! {
         biased;
-        Stop { error, cause } = stop => Detail::ExecutionAborted { error, cause },
+        Stop { error, cause } = stop => {
+            // On the service, a stop has no previous event.
+            cursor.set(0);
+            Detail::ExecutionAborted { error, cause }
+        }
         result = work => match result {
-            Ok(Ok(output)) => Detail::ExecutionSucceeded { output },
+            Ok(Ok(output)) => Detail::ExecutionSucceeded { output: output.text },
             Ok(Err(error)) => failed(error, &cursor),
             Err(_) => failed(StateError::runtime("The implementation of a resource panicked."), &cursor),
         },
@@ -241,8 +257,8 @@ async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
 
 fn failed(error: StateError, cursor: &Cursor) -> Detail {
     if error.is_runtime() {
-        // On the service, a failure of the machine itself has no previous event.
-        cursor.set(0);
+        // A failure of the machine itself points to the last event, even to one beside the chain.
+        cursor.set(cursor.published());
     }
     Detail::ExecutionFailed { error: Some(error.error).filter(|name| !name.is_empty()), cause: error.cause }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::definition::language::QueryLanguage;
+
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -26,6 +28,10 @@ pub enum Code {
     DuplicateStateName,
     /// A path, or an intrinsic function call, that cannot be parsed.
     InvalidPath,
+    /// A JSONata expression that cannot be parsed.
+    InvalidJsonata,
+    /// A JSONata expression that reads what the service does not offer in its place.
+    UnsupportedJsonata,
     /// Valid in the language, but not supported here.
     Unsupported,
     /// A Choice state without a Default.
@@ -43,6 +49,8 @@ impl Code {
             Self::Transition => "MISSING_TRANSITION_TARGET",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Self::InvalidPath => "INVALID_JSON_PATH",
+            Self::InvalidJsonata => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonata => "UNSUPPORTED_JSONATA_EXPRESSION",
             Self::Unsupported => "UNSUPPORTED_FEATURE",
             Self::NoDefault => "CHOICE_STATE_MISSING_DEFAULT",
             Self::NoEnd => "NO_TERMINAL_STATE",
@@ -88,6 +96,8 @@ pub(crate) struct Collector {
     findings: Vec<Finding>,
     location: Vec<String>,
     states: Vec<String>,
+    /// The machine's query language, which its states inherit.
+    pub language: QueryLanguage,
 }
 
 /// The largest number of findings: an untrusted definition must not fill the memory with them.
@@ -123,6 +133,14 @@ impl Collector {
     /// Notes a warning at the current location.
     pub fn warning(&mut self, code: Code, message: impl Into<String>) {
         self.push(Severity::Warning, code, message.into());
+    }
+
+    /// Notes an error at a place that was left.
+    pub fn in_place(&mut self, location: &str, state: &str, code: Code, message: String) {
+        if self.findings.len() < MOST {
+            let (location, state) = (location.to_owned(), Some(state.to_owned()));
+            self.findings.push(Finding { severity: Severity::Error, code, location, state, message });
+        }
     }
 
     fn push(&mut self, severity: Severity, code: Code, message: String) {

@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::definition::choice;
 use crate::expressions::intrinsics;
-use crate::expressions::{path as paths, token};
+use crate::expressions::jsonpath::Segment;
+use crate::expressions::path as paths;
 
 /// The text of a computed field: one that ends in `.$`, or a `…Path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Path {
     pub text: String,
     /// The path begins with `$$`: it reads the context object and not the state's input.
     pub context: bool,
+    /// The path begins with a variable's name: it reads that variable.
+    pub variable: Option<String>,
     /// The pieces from the root on.
     pub pieces: Vec<Piece>,
 }
@@ -89,8 +92,8 @@ pub enum Type {
 /// The reason and the place.
 pub fn expression(text: &str) -> Result<Expression, String> {
     Ok(match intrinsics::Expression::parse(text)? {
-        intrinsics::Expression::Path(path) => Expression::Path(view(path.text())?),
-        intrinsics::Expression::Call(call) => Expression::Call(view_call(&call)?),
+        intrinsics::Expression::Path(path) => Expression::Path(view(&path)),
+        intrinsics::Expression::Call(call) => Expression::Call(view_call(&call)),
     })
 }
 
@@ -99,7 +102,7 @@ pub fn expression(text: &str) -> Result<Expression, String> {
 /// # Errors
 /// As [`expression`].
 pub fn path(text: &str) -> Result<Path, String> {
-    paths::Path::parse(text).map_err(|error| error.to_string()).and_then(|path| view(path.text()))
+    paths::Path::parse(text).map(|path| view(&path)).map_err(|error| error.to_string())
 }
 
 /// Returns the type that a comparison of a Choice rule expects (`NumericGreaterThan`), and whether its right side is a
@@ -114,38 +117,39 @@ pub fn comparison(field: &str) -> Option<(Type, bool)> {
     Some((kind, path))
 }
 
-fn view(text: &str) -> Result<Path, String> {
-    let (context, mut left) = match text.strip_prefix("$$") {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('$').unwrap_or_default()),
-    };
+fn view(path: &paths::Path) -> Path {
     let mut pieces = Vec::new();
-    while !left.is_empty() {
-        let (token, rest) = token::Token::cut(left)?;
-        pieces.push(match token {
-            token::Token::Step(token::Step::Name(name)) => Piece::Name(name),
-            token::Token::Step(token::Step::Index(index)) => Piece::Index(index),
-            token::Token::Many { text, .. } if text.starts_with("..") => Piece::Deep,
-            token::Token::Many { .. } => Piece::Some,
+    let mut segments = path.segments().iter();
+    while let Some(segment) = segments.next() {
+        pieces.push(match segment {
+            Segment::Names(names) if names.len() == 1 => Piece::Name(names.concat()),
+            Segment::Indices(indices) if indices.len() == 1 => Piece::Index(indices.iter().sum()),
+            Segment::Deep => {
+                // The segment after it belongs to it.
+                segments.next();
+                Piece::Deep
+            }
+            _ => Piece::Some,
         });
-        left = rest;
     }
-    Ok(Path { text: text.to_owned(), context, pieces })
+    Path {
+        text: path.text().to_owned(),
+        context: path.is_context(),
+        variable: path.variable().map(str::to_owned),
+        pieces,
+    }
 }
 
-fn view_call(call: &intrinsics::Call) -> Result<Call, String> {
-    let view = |argument: &intrinsics::Argument| {
-        Ok(match argument {
-            intrinsics::Argument::Path(path) => Argument::Expression(Expression::Path(view(path.text())?)),
-            intrinsics::Argument::Call(call) => Argument::Expression(Expression::Call(view_call(call)?)),
-            intrinsics::Argument::Text(_) => Argument::Literal(Type::String),
-            intrinsics::Argument::Number(_) => Argument::Literal(Type::Number),
-            intrinsics::Argument::Bool(_) => Argument::Literal(Type::Boolean),
-            intrinsics::Argument::Null => Argument::Literal(Type::Null),
-        })
+fn view_call(call: &intrinsics::Call) -> Call {
+    let view = |argument: &intrinsics::Argument| match argument {
+        intrinsics::Argument::Path(path) => Argument::Expression(Expression::Path(view(path))),
+        intrinsics::Argument::Call(call) => Argument::Expression(Expression::Call(view_call(call))),
+        intrinsics::Argument::Text(_) => Argument::Literal(Type::String),
+        intrinsics::Argument::Number(_) => Argument::Literal(Type::Number),
+        intrinsics::Argument::Bool(_) => Argument::Literal(Type::Boolean),
+        intrinsics::Argument::Null => Argument::Literal(Type::Null),
     };
-    let arguments = call.arguments().iter().map(view).collect::<Result<_, String>>()?;
-    Ok(Call { function: call.name(), arguments })
+    Call { function: call.name(), arguments: call.arguments().iter().map(view).collect() }
 }
 
 #[cfg(test)]
@@ -160,6 +164,8 @@ mod tests {
         let text: String = parsed.pieces.iter().map(ToString::to_string).collect();
         assert_eq!(text, ".Map.Item[-1].a[*].b[*]..");
         assert_eq!(path("$").unwrap().pieces, []);
+        let variable = path("$name.a").unwrap();
+        assert_eq!((variable.variable.as_deref(), variable.pieces), (Some("name"), vec![Piece::Name("a".into())]));
         assert!(path("$.").unwrap_err().contains("a name is missing"));
     }
 

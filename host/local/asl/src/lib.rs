@@ -1,4 +1,4 @@
-//! An interpreter of the Amazon States Language (JSONPath).
+//! An interpreter of the Amazon States Language, with both query languages: JSONPath and JSONata.
 //!
 //! A local run must execute the state machine that is deployed: its transitions, retries, catches and data flow are
 //! half of the pipeline, and errors in them were found in production before. So this crate runs the definition itself
@@ -7,15 +7,16 @@
 //! The crate uses no AWS client. Task states call [`Resources`]; task tokens are answered through a [`TokenBoard`].
 //! Time is tokio's, so tests can pause and advance it.
 //!
-//! [`StateMachine::load`] parses a definition once. Features that are not supported (JSONata, variables, distributed
-//! Map states, tolerated failures, unknown resources) are refused at that point, with the state and the place, and not
-//! in the middle of an execution.
+//! [`StateMachine::load`] parses a definition once. Features that are not supported (distributed Map states, tolerated
+//! failures, unknown resources) are refused at that point, with the state and the place, and not in the middle of an
+//! execution.
 //!
 //! Sources of facts: the language's specification (states-language.net), the service's developer guide and API
 //! reference, and recorded histories of the service where these are silent.
 
 mod clock;
 mod definition;
+mod duplicates;
 mod error;
 mod execution;
 mod expressions;
@@ -35,6 +36,7 @@ pub use execution::{Events, Execution, Outcome, StartRequest, Status};
 pub use findings::{Code, Finding, LoadError, Severity};
 pub use history::event::{Detail, Event};
 pub use history::json::epoch_seconds;
+pub use history::text::JsonText;
 pub use tasks::execution_info::ExecutionInfo;
 pub use tasks::resources::{Resources, TaskCall, Unsupported};
 pub use tasks::tokens::{TokenBoard, TokenError};

@@ -73,6 +73,8 @@ impl States {
         let mut store = self.store();
         let found = store.machines.get_mut(name).filter(|machine| machine.arn == arn);
         let machine = found.ok_or_else(|| StatesError::no_machine(arn))?;
+        let before = (machine.definition.clone(), machine.role_arn.clone());
+        let settings = (machine.logging.clone(), machine.tracing.clone());
         if let Some((definition, loaded)) = loaded {
             machine.definition = definition;
             machine.parsed = Arc::new(loaded);
@@ -81,7 +83,11 @@ impl States {
         machine.logging = logging.unwrap_or_else(|| machine.logging.clone());
         machine.tracing = tracing.unwrap_or_else(|| machine.tracing.clone());
         machine.updated_at = OffsetDateTime::now_utc();
-        machine.revision = uuid::Uuid::new_v4().to_string();
+        // An update that changes nothing makes no new revision.
+        let same = before == (machine.definition.clone(), machine.role_arn.clone());
+        if !(same && settings == (machine.logging.clone(), machine.tracing.clone())) {
+            machine.revision = uuid::Uuid::new_v4().to_string();
+        }
         Ok(machine.clone())
     }
 

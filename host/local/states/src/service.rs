@@ -24,12 +24,12 @@ pub struct StatesOptions {
     pub tokens: TokenBoard,
     /// The number of ended executions to keep. The oldest are removed first.
     pub keep_ended: usize,
-    /// The bytes of inputs and outputs to keep in the histories of all ended executions.
+    /// The memory that the histories of all ended executions may hold, in bytes.
     pub keep_bytes: usize,
 }
 
 impl StatesOptions {
-    /// Returns default settings: no substitutions, a new token board, and at most 1,000 ended executions or 256 MiB of
+    /// Returns default settings: no substitutions, a new token board, and at most 1,000 ended executions or 128 MiB of
     /// them.
     pub fn new(region: impl Into<String>, account: impl Into<String>, resources: Arc<dyn Resources>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl StatesOptions {
             substitutions: BTreeMap::new(),
             tokens: TokenBoard::new(),
             keep_ended: 1_000,
-            keep_bytes: 256 * 1024 * 1024,
+            keep_bytes: 128 * 1024 * 1024,
         }
     }
 }

@@ -55,7 +55,7 @@ fn told(what: &str, body: &CallbackBody, objects: &Objects, findings: &mut Findi
 /// Returns the last batch document that a state of the execution returned.
 fn last_document(execution: &Execution) -> Option<Value> {
     let documents = execution.history().into_iter().rev().filter_map(|event| match &event.detail {
-        Detail::StateExited { output, .. } => Some(output.clone()),
+        Detail::StateExited { output, .. } => Some(output.value()),
         _ => None,
     });
     documents.into_iter().find(|output| output["assets"].is_array())

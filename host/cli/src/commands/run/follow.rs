@@ -61,9 +61,9 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                     watch.entered(name);
                 }
                 entered.insert(name.clone(), *timestamp);
-                remember(&mut last, input);
+                remember(&mut last, input.value());
             }
-            Detail::StateExited { state, name, output } => {
+            Detail::StateExited { state, name, output, .. } => {
                 if does_work(state.as_str()) {
                     watch.exited(name);
                     if let Some(since) = entered.get(name) {
@@ -71,7 +71,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                         timings.push(Timing { state: name.clone(), duration });
                     }
                 }
-                remember(&mut last, output);
+                remember(&mut last, output.value());
             }
             _ => {}
         }
@@ -89,9 +89,9 @@ fn does_work(kind: &str) -> bool {
 }
 
 /// Keeps a state's input or output, once the host has written one. Only the newest is kept.
-fn remember(last: &mut Option<Value>, document: &Value) {
-    if stamp(document).is_some() {
-        *last = Some(document.clone());
+fn remember(last: &mut Option<Value>, document: Value) {
+    if stamp(&document).is_some() {
+        *last = Some(document);
     }
 }
 

@@ -11,8 +11,9 @@ use time::OffsetDateTime;
 
 use crate::clock;
 use crate::error::StateError;
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::expressions::numbers::compare;
-use crate::expressions::path::{Path, Scope};
+use crate::expressions::path::{Failure, Path, Scope};
 
 /// A rule or a part of one.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +21,12 @@ pub(crate) enum Rule {
     And(Vec<Rule>),
     Or(Vec<Rule>),
     Not(Box<Rule>),
-    Test { variable: Path, test: Test },
+    Test {
+        variable: Path,
+        test: Test,
+    },
+    /// `Condition` of a JSONata state, which the interpreter evaluates.
+    Condition(QueryTemplate),
 }
 
 /// A data test.
@@ -131,19 +137,27 @@ impl Rule {
                 Ok(false)
             }
             Self::Not(rule) => Ok(!rule.holds(scope)?),
-            Self::Test { variable, test: Test::Present(wanted) } => Ok(variable.find(scope).is_some() == *wanted),
+            Self::Condition(_) => Err(StateError::runtime("A JSONata condition is in a JSONPath state.")),
+            Self::Test { variable, test: Test::Present(wanted) } => match variable.find(scope) {
+                Err(Failure::Exhausted) => Err(StateError::path_work(variable.text())),
+                found => Ok(found.is_ok() == *wanted),
+            },
             Self::Test { variable, test } => test.holds(look_up(variable, scope)?.as_ref(), scope),
         }
     }
 }
 
 fn look_up<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
-    path.find(scope).ok_or_else(|| {
+    let value = path.find_or(scope, |_| {
         let path = path.text();
         StateError::runtime(format!(
             "Invalid path '{path}': The choice state's condition path references an invalid value."
         ))
-    })
+    })?;
+    match scope.context.work().charge_reading(&value) {
+        Ok(()) => Ok(value),
+        Err(_) => Err(StateError::path_work(path.text())),
+    }
 }
 
 impl Test {
@@ -252,6 +266,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::expressions::context::Context;
     use crate::findings::Collector;
 
     /// Returns whether `rule` is true for `input`.
@@ -259,8 +274,9 @@ mod tests {
         let mut notes = Collector::default();
         let rule = crate::parse::rule(&rule, &mut notes).unwrap();
         assert_eq!(notes.finish(), []);
-        let context = json!({"Execution": {"Name": "run-1"}});
-        rule.holds(Scope { input, context: &context }).map_err(|error| error.cause.unwrap())
+        let context = Context::of(json!({"Execution": {"Name": "run-1"}}));
+        rule.holds(Scope { input, context: &context, variables: &serde_json::Map::new() })
+            .map_err(|error| error.cause.unwrap())
     }
 
     #[test]

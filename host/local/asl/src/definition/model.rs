@@ -6,11 +6,13 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::choice::Rule;
+use super::query::{Assign, QueryFields};
 use super::resource::Resource;
 use super::retry::{Catcher, Retrier};
 use super::settings::{Filter, ResultPath, Setting};
 use super::state_type::StateType;
 use crate::expressions::intrinsics::Expression;
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::expressions::path::Path;
 use crate::expressions::template::Template;
 use crate::findings::Finding;
@@ -41,6 +43,19 @@ pub(crate) struct State {
     pub output_path: Filter,
     pub next: Next,
     pub kind: StateKind,
+    /// The fields of a JSONata state; `None` for a JSONPath state. The JSONPath fields of `kind` are then not used.
+    pub query: Option<Box<QueryFields>>,
+    pub assign: Option<Assign>,
+}
+
+/// A rule of a Choice state and what follows if it is true.
+#[derive(Clone, Debug)]
+pub(crate) struct ChoiceRule {
+    pub rule: Rule,
+    pub next: String,
+    pub assign: Option<Assign>,
+    /// Of a JSONata state.
+    pub output: Option<QueryTemplate>,
 }
 
 /// What follows a state.
@@ -56,7 +71,7 @@ pub(crate) enum Next {
 pub(crate) enum StateKind {
     Task(Box<Task>),
     Pass(Box<Pass>),
-    Choice { rules: Vec<(Rule, String)>, default: Option<String> },
+    Choice { rules: Vec<ChoiceRule>, default: Option<String> },
     Parallel { branches: Vec<Flow>, data: Box<DataFlow>, recovery: Recovery },
     Map(Box<Map>),
     Wait(Wait),
@@ -65,6 +80,11 @@ pub(crate) enum StateKind {
 }
 
 impl StateKind {
+    /// Returns whether the state has `Retry` and `Catch`.
+    pub fn has_attempts(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Parallel { .. } | Self::Map(_))
+    }
+
     /// Returns the type of the state.
     pub fn state_type(&self) -> StateType {
         match self {
@@ -106,7 +126,7 @@ pub(crate) struct Task {
 }
 
 /// The fields of a Pass state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pass {
     pub result: Option<Value>,
     pub parameters: Option<Template>,

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
+use super::query::Assign;
 use super::settings::ResultPath;
 use crate::error::{StateError, names};
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::limits::SECONDS;
 
 /// `ErrorEquals`.
@@ -15,15 +17,17 @@ pub(crate) struct ErrorEquals(pub Vec<String>);
 impl ErrorEquals {
     /// Returns the first name in the list that matches the failure.
     ///
-    /// A name matches the failure of that name. `States.TaskFailed` matches every failure except a timeout,
-    /// `States.ALL` every failure; but neither matches `States.Runtime` or `States.DataLimitExceeded`, which must be
-    /// named.
+    /// A name matches the failure of that name. `States.ALL` matches every failure but `States.Runtime`, which must be
+    /// named; `States.TaskFailed` none of timeouts, `States.Runtime` and `States.DataLimitExceeded`. Nothing matches a
+    /// failure after the work of the state, such as that of its `OutputPath`.
     pub fn matching(&self, error: &StateError) -> Option<&str> {
-        let terminal = [names::RUNTIME, names::DATA_LIMIT_EXCEEDED].contains(&error.error.as_str());
         let matches = |name: &str| match name {
+            _ if error.terminal => false,
             name if name == error.error || error.aliases.contains(&name) => true,
-            names::ALL => !terminal,
-            names::TASK_FAILED => !terminal && error.error != names::TIMEOUT,
+            names::ALL => error.error != names::RUNTIME,
+            names::TASK_FAILED => {
+                ![names::RUNTIME, names::DATA_LIMIT_EXCEEDED, names::TIMEOUT].contains(&error.error.as_str())
+            }
             _ => false,
         };
         self.0.iter().map(String::as_str).find(|name| matches(name))
@@ -50,6 +54,9 @@ pub(crate) struct Catcher {
     pub errors: ErrorEquals,
     pub next: String,
     pub result_path: ResultPath,
+    pub assign: Option<Assign>,
+    /// Of a JSONata state.
+    pub output: Option<QueryTemplate>,
 }
 
 impl Retrier {
@@ -114,10 +121,10 @@ mod tests {
     #[test]
     fn all_matches_every_error_that_is_not_terminal() {
         let all = equals(&["States.ALL"]);
-        for error in [task("Stage.Corrupt"), StateError::timeout(), StateError::no_choice()] {
+        for error in [task("Stage.Corrupt"), StateError::timeout(), StateError::data_limit("x")] {
             assert!(all.matching(&error).is_some(), "{error:?}");
         }
-        for error in [StateError::runtime("x"), StateError::data_limit("x"), StateError::parameter_path("x")] {
+        for error in [StateError::runtime("x"), StateError::no_choice(), StateError::parameter_path("x")] {
             assert!(all.matching(&error).is_none(), "{error:?}");
         }
     }
@@ -127,7 +134,9 @@ mod tests {
         let failed = equals(&["States.TaskFailed"]);
         assert!(failed.matching(&task("Lambda.Unknown")).is_some());
         assert!(failed.matching(&task("States.Permissions")).is_some());
-        for error in [StateError::timeout(), StateError::heartbeat(), StateError::runtime("x")] {
+        for error in
+            [StateError::timeout(), StateError::heartbeat(), StateError::runtime("x"), StateError::data_limit("x")]
+        {
             assert!(failed.matching(&error).is_none(), "{error:?}");
         }
     }
@@ -143,7 +152,9 @@ mod tests {
     fn terminal_errors_are_matched_by_their_own_names() {
         assert!(equals(&["States.DataLimitExceeded"]).matching(&StateError::data_limit("x")).is_some());
         assert!(equals(&["States.ParameterPathFailure"]).matching(&StateError::parameter_path("x")).is_some());
+        assert!(equals(&["States.NoChoiceMatched"]).matching(&StateError::no_choice()).is_some());
         assert!(equals(&["States.BranchFailed"]).matching(&task("X").of_branch()).is_some());
+        assert!(equals(&["States.Runtime"]).matching(&StateError::runtime("x").terminal()).is_none());
     }
 
     #[test]

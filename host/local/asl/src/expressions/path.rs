@@ -1,34 +1,38 @@
 //! Paths into the state's input and the context object.
-//!
-//! The service's JSONPath is older than the standard and differs from it: `$$` is the context object, names may contain
-//! hyphens, a definite path that finds no value is a failure, an indefinite one yields an array. So the text is cut
-//! into steps here. Definite steps are followed directly; the remaining text is normalised and given to
-//! `serde_json_path`.
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json::{Map, Value};
 
-use super::token::{Step, Token};
+use super::context::Context;
+use super::jsonpath::{self, Segment};
+use super::token::Step;
+use super::variables;
+use crate::error::StateError;
 
-/// The longest path, in bytes: the query parser recurses, and a definition is untrusted.
+pub(crate) use super::jsonpath::{Failure, NotFound};
+
+/// The longest path, in bytes: the parser and the search recurse, and a definition is untrusted.
 const MOST_BYTES: usize = 1024;
 
-/// The two documents that a path can read.
+/// What a path can read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
     /// `$`
     pub input: &'a Value,
     /// `$$`
-    pub context: &'a Value,
+    pub context: &'a Context<'a>,
+    /// `$name`
+    pub variables: &'a Map<String, Value>,
 }
 
 /// Where a path begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     Input,
     Context,
+    /// A variable of this name.
+    Variable(String),
 }
 
 /// A parsed path.
@@ -36,17 +40,7 @@ pub(super) enum Root {
 pub(crate) struct Path {
     pub(super) text: String,
     pub(super) root: Root,
-    /// The definite steps at the beginning; the whole path if `rest` is `None`.
-    pub(super) steps: Vec<Step>,
-    pub(super) rest: Option<Rest>,
-}
-
-/// The part of a path that may find any number of values.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rest {
-    query: JsonPath,
-    /// Its first step is a slice or a list of indices, which applies to an array only.
-    array: bool,
+    pub(super) segments: Vec<Segment>,
 }
 
 /// Why a text is not a path.
@@ -67,37 +61,20 @@ impl Path {
         if text.len() > MOST_BYTES {
             return Err(fail(format!("longer than {MOST_BYTES} bytes").into()));
         }
-        let (root, mut left) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
+        let (root, left) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
             (Some(rest), _) => (Root::Context, rest),
             (None, Some(rest)) => (Root::Input, rest),
             (None, None) => return Err(fail("it does not begin with '$'".into())),
         };
-        if !left.is_empty() && !left.starts_with(['.', '[']) {
-            return Err(fail("'$' is followed by neither '.' nor '['; variables are not supported".into()));
-        }
-        let mut steps = Vec::new();
-        let mut query = String::from("$");
-        let mut array = false;
-        while !left.is_empty() {
-            let (token, rest) = Token::cut(left).map_err(|reason| fail(reason.into()))?;
-            left = rest;
-            match token {
-                Token::Step(step) if query.len() == 1 => steps.push(step),
-                Token::Step(step) => query.push_str(&step.to_string()),
-                Token::Many { text, array: only_array } => {
-                    array |= query.len() == 1 && only_array;
-                    query.push_str(&text);
-                }
-            }
-        }
-        let rest = match query.len() {
-            1 => None,
-            _ => match JsonPath::parse(&query) {
-                Ok(query) => Some(Rest { query, array }),
-                Err(error) => return Err(fail(error.message().to_owned().into())),
-            },
+        let (root, left) = match variables::cut(left) {
+            Some((name, rest)) if root == Root::Input => (Root::Variable(name.to_owned()), rest),
+            _ => (root, left),
         };
-        Ok(Self { text: text.to_owned(), root, steps, rest })
+        if !left.is_empty() && !left.starts_with(['.', '[']) {
+            return Err(fail("'$' is followed by neither '.' nor '[' nor a variable's name".into()));
+        }
+        let segments = jsonpath::segments(left).map_err(|reason| fail(reason.into()))?;
+        Ok(Self { text: text.to_owned(), root, segments })
     }
 
     /// Returns the path as written.
@@ -105,66 +82,95 @@ impl Path {
         &self.text
     }
 
-    /// Returns the definite steps as the service writes them in causes: `$['a'][0]`.
-    pub fn normal(&self) -> String {
-        let step = |step: &Step| match step {
-            Step::Index(index) => format!("[{index}]"),
-            Step::Name(name) => format!("['{name}']"),
-        };
-        self.steps.iter().map(step).fold("$".to_owned(), |path, step| path + &step)
+    /// Returns whether the path reads the context object.
+    pub fn is_context(&self) -> bool {
+        self.root == Root::Context
+    }
+
+    /// Returns the pieces of the path after its root.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Returns the name of the variable that the path reads.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
     }
 
     /// Returns whether the path finds at most one value.
     pub fn is_definite(&self) -> bool {
-        self.rest.is_none()
+        jsonpath::is_definite(&self.segments)
     }
 
-    /// Returns the document that the path reads.
+    /// Returns the names and indices of a path that consists of nothing else.
+    pub(super) fn steps(&self) -> Option<Vec<Step>> {
+        let step = |segment: &Segment| match segment {
+            Segment::Names(names) => names.first().filter(|_| names.len() == 1).cloned().map(Step::Name),
+            Segment::Indices(indices) => indices.first().filter(|_| indices.len() == 1).copied().map(Step::Index),
+            _ => None,
+        };
+        self.segments.iter().map(step).collect()
+    }
+
+    /// Returns the document that the path reads. For a variable that has no value, causes quote the input.
     pub fn base<'a>(&self, scope: Scope<'a>) -> &'a Value {
-        match self.root {
+        match &self.root {
             Root::Input => scope.input,
-            Root::Context => scope.context,
+            Root::Context => scope.context.value(),
+            Root::Variable(name) => scope.variables.get(name).unwrap_or(scope.input),
         }
     }
 
-    /// Returns the value of a definite path, or an array of all values that an indefinite one finds. `None` if the
-    /// definite steps find no value.
-    pub fn find<'a>(&self, scope: Scope<'a>) -> Option<Cow<'a, Value>> {
-        let mut value = self.base(scope);
-        for step in &self.steps {
-            value = match (step, value) {
-                (Step::Name(name), Value::Object(fields)) => fields.get(name)?,
-                (Step::Index(index), Value::Array(items)) => items.get(position(*index, items.len())?)?,
-                _ => return None,
-            };
-        }
-        match &self.rest {
-            None => Some(Cow::Borrowed(value)),
-            Some(rest) if rest.array && !value.is_array() => None,
-            Some(rest) => Some(Cow::Owned(rest.query.query(value).into_iter().cloned().collect())),
-        }
+    /// Returns the value of a definite path, or a list of all values that another one finds.
+    ///
+    /// # Errors
+    /// [`Failure`], if a definite path finds no value, or a search visits more values than it may.
+    pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Failure> {
+        let (document, segments) = match &self.root {
+            Root::Input => (scope.input, self.segments.as_slice()),
+            Root::Context => scope.context.part(&self.segments),
+            Root::Variable(name) => match scope.variables.get(name) {
+                Some(variable) => (variable, self.segments.as_slice()),
+                None => {
+                    let reason = format!("There is no variable '{name}'");
+                    return Err(Failure::NotFound(NotFound { reason, beyond_end: false }));
+                }
+            },
+        };
+        jsonpath::find(document, segments, scope.context.work())
     }
-}
 
-/// Returns the position of an index that counts from the end if negative.
-pub(crate) fn position(index: i64, len: usize) -> Option<usize> {
-    match index {
-        0.. => usize::try_from(index).ok(),
-        _ => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
+    /// As [`find`](Self::find); `fail` makes the error of a path that finds no value.
+    pub fn find_or<'a>(
+        &self,
+        scope: Scope<'a>,
+        fail: impl FnOnce(NotFound) -> StateError,
+    ) -> Result<Cow<'a, Value>, StateError> {
+        self.find(scope).map_err(|failure| match failure {
+            Failure::NotFound(not_found) => fail(not_found),
+            Failure::Exhausted => StateError::path_work(&self.text),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
     use super::*;
 
     fn find(path: &str, input: &Value) -> Option<Value> {
-        let context = json!({"State": {"Name": "Here"}});
-        Path::parse(path).unwrap().find(Scope { input, context: &context }).map(Cow::into_owned)
+        let context = Context::of(json!({"State": {"Name": "Here"}}));
+        let variables = Map::from_iter([("name".to_owned(), json!({"a": [1, 2]})), ("ä_1".to_owned(), json!(3))]);
+        let scope = Scope { input, context: &context, variables: &variables };
+        Path::parse(path).unwrap().find(scope).map(Cow::into_owned).ok()
     }
 
     #[test]
@@ -192,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_after_the_dollar_is_a_variable() {
+        for (path, value) in [
+            ("$name", Some(json!({"a": [1, 2]}))),
+            ("$name.a[1]", Some(json!(2))),
+            ("$name['a']", Some(json!([1, 2]))),
+            ("$name.a[*]", Some(json!([1, 2]))),
+            ("$ä_1", Some(json!(3))),
+            ("$missing", None),
+            ("$missing.a", None),
+        ] {
+            assert_eq!(find(path, &json!({"name": 1})), value, "{path}");
+        }
+    }
+
+    #[test]
     fn an_indefinite_path_yields_an_array_which_may_be_empty() {
         let input = json!({"books": [{"price": 8, "tag-x": 1}, {"price": 12}], "n": 5});
         for (path, value) in [
@@ -203,8 +224,30 @@ mod tests {
             ("$.books[0,1].price", Some(json!([8, 12]))),
             ("$.books[-1:].price", Some(json!([12]))),
             ("$.n[*]", Some(json!([]))),
-            ("$.n[0:]", None),
-            ("$.missing[*]", None),
+            ("$.n[0:]", Some(json!([]))),
+            ("$.missing[*]", Some(json!([]))),
+            ("$.missing[1:].n", Some(json!([]))),
+            ("$.missing..n", Some(json!([]))),
+            ("$[*].n", Some(json!([]))),
+            ("$.books[0:9:2].price", Some(json!([8, 12]))),
+            ("$.books[:1].price", Some(json!([8]))),
+            ("$.books[:-1].price", Some(json!([8]))),
+            ("$.books[-2:-1].price", Some(json!([8]))),
+            ("$.books[1:-1].price", Some(json!([]))),
+            ("$.books[0]['price','gone']", Some(json!({"price": 8}))),
+            ("$.books[*]['price','tag-x']", Some(json!([{"price": 8, "tag-x": 1}, {"price": 12}]))),
+            ("$['books','n']", Some(json!({"books": [{"price": 8, "tag-x": 1}, {"price": 12}], "n": 5}))),
+            ("$.books[?(@.tag-x)].price", Some(json!([8]))),
+            ("$.books[?(!@.tag-x)].price", Some(json!([12]))),
+            ("$.books[?(@.price == '8')].price", Some(json!([8]))),
+            ("$.books[?(@.gone != 1)].price", Some(json!([8, 12]))),
+            ("$.books[?(@.price in [12, 13] || @.tag-x == 1)].price", Some(json!([8, 12]))),
+            ("$.books[?(@.price >= $.n && @['tag-x'] == 1)].price", Some(json!([8]))),
+            ("$.books[?(@.price =~ /1./)].price", Some(json!([12]))),
+            ("$.books[0][?(@.price == 8)]", Some(json!([{"price": 8, "tag-x": 1}]))),
+            ("$.books.length()", Some(json!(2))),
+            ("$..price.max()", Some(json!(12.0))),
+            ("$.books[*].price.sum()", Some(json!(20.0))),
         ] {
             assert_eq!(find(path, &input), value, "{path}");
         }
@@ -215,7 +258,7 @@ mod tests {
         for (text, reason) in [
             ("", "does not begin with '$'"),
             ("a.b", "does not begin with '$'"),
-            ("$name", "variables are not supported"),
+            ("$-name", "a variable's name"),
             ("$.", "a name is missing"),
             ("$.a.", "a name is missing"),
             ("$.a b", "must be written in brackets"),
@@ -224,10 +267,14 @@ mod tests {
             ("$.a[0]b", "expected '.' or '['"),
             ("$[0])", "expected '.' or '['"),
             ("$[?(@.a]", "brackets do not match"),
-            ("$['a','b']", "only one quoted name"),
-            ("$.a.length()", "use an intrinsic function"),
-            ("$.a[?(@.b =~ /x/)]", "is not a path"),
+            ("$['a',]", "a quoted name is missing"),
+            ("$.a.concat('x')", "use an intrinsic function"),
+            ("$.a[?(@.b =~ /(/)]", "is not a regular expression"),
+            ("$.a[?(1)]", "a filter needs a path or a comparison"),
+            ("$.a[:]", "no index, slice"),
+            ("$.books.first().price", "expected '.' or '['"),
             (&format!("$[?{}", "(".repeat(40)), "nested too deeply"),
+            (&format!("$[?(@.a{}", "[?(@.a".repeat(40)), "nested too deeply"),
             (&format!("$.{}", "a".repeat(2000)), "longer than"),
         ] {
             let error = Path::parse(text).unwrap_err().to_string();
@@ -247,7 +294,8 @@ mod tests {
         ) {
             if let Ok(path) = Path::parse(&text) {
                 let input = json!({"a": [1, {"b": [2, 3]}], "c": {"a": "x"}});
-                let _ = path.find(Scope { input: &input, context: &input });
+                let context = Context::of(input.clone());
+                let _ = path.find(Scope { input: &input, context: &context, variables: &Map::new() });
             }
         }
 
@@ -257,6 +305,52 @@ mod tests {
             let mut fields = Map::new();
             fields.insert(name, json!(1));
             prop_assert_eq!(find(&format!("$['{escaped}']"), &Value::Object(fields)), Some(json!(1)));
+        }
+    }
+
+    #[test]
+    fn a_context_is_made_once_and_only_if_it_is_read() {
+        let made = AtomicUsize::new(0);
+        let input = json!({"a": [1, 2]});
+        let context = Context::new(&input, || {
+            made.fetch_add(1, Ordering::Relaxed);
+            json!({"Execution": {"Id": "e", "Input": null, "Name": "n"}, "State": {"Name": "S"}})
+        });
+        let find = |path: &str| {
+            let scope = Scope { input: &input, context: &context, variables: &Map::new() };
+            Path::parse(path).unwrap().find(scope).map(std::borrow::Cow::into_owned)
+        };
+        assert_eq!(find("$.a[0]").unwrap(), 1);
+        assert_eq!(made.load(Ordering::Relaxed), 0);
+        assert_eq!(find("$$.State.Name").unwrap(), "S");
+        assert_eq!(find("$$.Execution.Input.a[1]").unwrap(), 2);
+        assert_eq!(find("$$.Execution.Name").unwrap(), "n");
+        assert!(!context.is_whole(), "the input is not copied");
+        assert_eq!(find("$$.Execution").unwrap()["Input"], input);
+        assert_eq!(find("$$..Name").unwrap(), json!(["n", "S"]));
+        assert_eq!(find("$$").unwrap()["State"]["Name"], "S");
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_backslash_before_another_character_than_the_quote_belongs_to_the_name() {
+        let input = json!({"Test\\\"Name\"": 1, "it's": 2, "a\"b": 3});
+        assert_eq!(find("$['Test\\\"Name\"']", &input), Some(json!(1)));
+        assert_eq!(find("$['it\\'s']", &input), Some(json!(2)));
+        assert_eq!(find("$[\"a\\\"b\"]", &input), Some(json!(3)));
+    }
+
+    #[test]
+    fn a_search_ends_at_the_limit_of_its_work_or_its_results() {
+        let nested = (0..120).fold(json!([]), |inner, _| json!([inner]));
+        let wide = json!((0..2_000).map(|n| json!({"n": n})).collect::<Vec<_>>());
+        let context = Context::of(json!({}));
+        for (path, input) in
+            [("$..*..*..*..*", &nested), ("$..*..*..*..*..*..*..*..*", &nested), ("$[?(@.n in $[*].n)]", &wide)]
+        {
+            let scope = Scope { input, context: &context, variables: &variables };
+            let found = Path::parse(path).unwrap().find(scope);
+            assert_eq!(found.unwrap_err(), Failure::Exhausted, "{path}");
         }
     }
 }

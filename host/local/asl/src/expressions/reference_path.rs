@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::path::{Path, PathError, Root, position};
+use super::jsonpath::position;
+use super::path::{Path, PathError};
 use super::token::Step;
 
 /// A path to one place that can be written: names and indices only, in the input.
@@ -25,10 +26,11 @@ impl ReferencePath {
     /// [`PathError`], if the text is not a path, is indefinite, or is in the context object.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let path = Path::parse(text)?;
-        let reason = match path {
-            Path { root: Root::Context, .. } => "the context object cannot be written to",
-            Path { rest: Some(_), .. } => "only names and indices are allowed in a reference path",
-            Path { root: Root::Input, steps, rest: None, text } => return Ok(Self { text, steps }),
+        let reason = match path.steps() {
+            _ if path.is_context() => "the context object cannot be written to",
+            _ if path.variable().is_some() => "a variable is written by 'Assign' only",
+            None => "only names and indices are allowed in a reference path",
+            Some(steps) => return Ok(Self { text: path.text, steps }),
         };
         Err(PathError { text: text.to_owned(), reason: reason.into() })
     }

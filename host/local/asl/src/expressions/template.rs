@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::StateError;
 use crate::expressions::intrinsics::{Budget, Expression};
-use crate::expressions::path::Scope;
+use crate::expressions::path::{Path, Scope};
 use crate::findings::{Code, Collector};
 
 /// A parsed template.
@@ -88,6 +88,27 @@ impl Template {
         })
     }
 
+    /// Returns the names of the outermost fields.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Literal(Value::Object(fields)) => fields.keys().cloned().collect(),
+            Self::Object(fields) => fields.iter().map(|field| field.name.clone()).collect(),
+            Self::Literal(_) | Self::Array(_) => Vec::new(),
+        }
+    }
+
+    /// Calls `each` with every path.
+    pub fn paths<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Array(items) => items.iter().for_each(|item| item.paths(each)),
+            Self::Object(fields) => fields.iter().for_each(|field| match &field.value {
+                FieldValue::Template(template) => template.paths(each),
+                FieldValue::Computed(expression) => expression.paths(each),
+            }),
+        }
+    }
+
     #[cfg(test)]
     pub fn is_literal(&self) -> bool {
         matches!(self, Self::Literal(_))
@@ -126,6 +147,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::expressions::context::Context;
 
     fn parse(value: &Value) -> Result<Template, Vec<String>> {
         let mut notes = Collector::default();
@@ -137,8 +159,8 @@ mod tests {
     }
 
     fn fill(template: &Value, input: &Value) -> Result<Value, StateError> {
-        let context = json!({"Task": {"Token": "T"}});
-        parse(template).unwrap().evaluate(Scope { input, context: &context })
+        let context = Context::of(json!({"Task": {"Token": "T"}}));
+        parse(template).unwrap().evaluate(Scope { input, context: &context, variables: &Map::new() })
     }
 
     #[test]

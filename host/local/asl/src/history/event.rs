@@ -1,8 +1,11 @@
 //! The events of an execution.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use super::text::JsonText;
 use crate::definition::resource::Resource;
 use crate::definition::state_type::StateType;
 
@@ -24,11 +27,11 @@ pub struct Event {
 #[allow(missing_docs)]
 pub enum Detail {
     ExecutionStarted {
-        input: Value,
+        input: JsonText,
         role_arn: String,
     },
     ExecutionSucceeded {
-        output: Value,
+        output: JsonText,
     },
     ExecutionFailed {
         error: Option<String>,
@@ -45,12 +48,21 @@ pub enum Detail {
     StateEntered {
         state: StateType,
         name: String,
-        input: Value,
+        input: JsonText,
     },
     StateExited {
         state: StateType,
         name: String,
-        output: Value,
+        output: JsonText,
+        /// The variables that the state assigned.
+        assigned: Option<Arc<Map<String, Value>>>,
+    },
+    /// A JSONata field of the state could not be evaluated.
+    EvaluationFailed {
+        state: String,
+        location: Option<String>,
+        error: String,
+        cause: Option<String>,
     },
     /// Only Task, Wait, Parallel and Map states are ever aborted: the others take no time.
     StateAborted {
@@ -59,7 +71,7 @@ pub enum Detail {
     TaskScheduled {
         resource: Resource,
         region: String,
-        parameters: Value,
+        parameters: JsonText,
         timeout: Option<u64>,
         heartbeat: Option<u64>,
     },
@@ -68,12 +80,13 @@ pub enum Detail {
     },
     TaskSubmitted {
         resource: Resource,
-        output: Value,
+        output: JsonText,
     },
     TaskSucceeded {
         resource: Resource,
-        output: Value,
+        output: JsonText,
     },
+    /// The error is empty if a caller reported none.
     TaskFailed {
         resource: Resource,
         error: String,
@@ -112,7 +125,7 @@ pub enum Detail {
 
 impl Detail {
     /// Returns the input or output that the event holds.
-    pub(super) fn payload(&self) -> Option<&Value> {
+    pub(super) fn payload(&self) -> Option<&JsonText> {
         match self {
             Self::ExecutionStarted { input: payload, .. }
             | Self::ExecutionSucceeded { output: payload }
@@ -121,6 +134,38 @@ impl Detail {
             | Self::TaskScheduled { parameters: payload, .. }
             | Self::TaskSubmitted { output: payload, .. }
             | Self::TaskSucceeded { output: payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes of the texts that the event holds beside its input or output.
+    pub(super) fn text_bytes(&self) -> usize {
+        let error = |error: &Option<String>, cause: &Option<String>| {
+            error.as_ref().map_or(0, String::len) + cause.as_ref().map_or(0, String::len)
+        };
+        match self {
+            Self::StateEntered { name, .. }
+            | Self::StateExited { name, .. }
+            | Self::MapIterationStarted { name, .. }
+            | Self::MapIterationSucceeded { name, .. }
+            | Self::MapIterationFailed { name, .. }
+            | Self::MapIterationAborted { name, .. } => name.len(),
+            Self::ExecutionFailed { error: name, cause }
+            | Self::ExecutionAborted { error: name, cause }
+            | Self::ExecutionTimedOut { error: name, cause } => error(name, cause),
+            Self::TaskFailed { error: name, cause, .. } | Self::TaskTimedOut { error: name, cause, .. } => {
+                name.len() + cause.as_ref().map_or(0, String::len)
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Detail {
+    /// Returns the variables that the event holds.
+    pub(super) fn assigned(&self) -> Option<&Map<String, Value>> {
+        match self {
+            Self::StateExited { assigned, .. } => assigned.as_deref(),
             _ => None,
         }
     }
@@ -136,6 +181,7 @@ impl Event {
         match &self.detail {
             Detail::StateEntered { state, .. } => format!("{}StateEntered", state.as_str()),
             Detail::StateExited { state, .. } => format!("{}StateExited", state.as_str()),
+            Detail::EvaluationFailed { .. } => "EvaluationFailed".into(),
             Detail::StateAborted { state } => format!("{}StateAborted", state.as_str()),
             Detail::TaskScheduled { resource, .. } => lambda(resource, "Scheduled"),
             Detail::TaskStarted { resource } => lambda(resource, "Started"),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::event::{Detail, Event};
+use super::text::JsonText;
 use crate::definition::resource::Resource;
 
 impl Event {
@@ -29,9 +30,9 @@ impl Event {
             name.get_mut(..1)?.make_ascii_lowercase();
             Some(name)
         };
-        let payload = |details: &mut Map<String, Value>, name: &str, value: &Value| {
+        let payload = |details: &mut Map<String, Value>, name: &str, text: &JsonText| {
             if data {
-                details.insert(name.into(), value.to_string().into());
+                details.insert(name.into(), text.as_str().into());
             }
             details.insert(format!("{name}Details"), json!({"truncated": false}));
         };
@@ -65,10 +66,23 @@ impl Event {
                 details.insert("name".into(), name.as_str().into());
                 payload(&mut details, "input", input);
             }
-            Detail::StateExited { name, output, .. } => {
+            Detail::StateExited { name, output, assigned, .. } => {
                 kind = "stateExited";
                 details.insert("name".into(), name.as_str().into());
                 payload(&mut details, "output", output);
+                if let Some(assigned) = assigned {
+                    if data {
+                        let text = |(name, value): (&String, &Value)| (name.clone(), Value::from(value.to_string()));
+                        details.insert("assignedVariables".into(), assigned.iter().map(text).collect());
+                    }
+                    details.insert("assignedVariablesDetails".into(), json!({"truncated": false}));
+                }
+            }
+            Detail::EvaluationFailed { state, location, error, cause } => {
+                details.insert("error".into(), error.as_str().into());
+                optional(&mut details, "cause", cause.as_deref().map(Value::from));
+                optional(&mut details, "location", location.as_deref().map(Value::from));
+                details.insert("state".into(), state.as_str().into());
             }
             Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat } => {
                 place(&mut details, resource);
@@ -81,7 +95,7 @@ impl Event {
                         details.insert("region".into(), region.as_str().into());
                         // The service hides this as well, although it is not an input or output; the member is
                         // required.
-                        let text = if data { parameters.to_string() } else { String::new() };
+                        let text = if data { parameters.as_str() } else { "" };
                         details.insert("parameters".into(), text.into());
                     }
                 }
@@ -96,7 +110,11 @@ impl Event {
             }
             Detail::TaskFailed { resource, error, cause } | Detail::TaskTimedOut { resource, error, cause } => {
                 place(&mut details, resource);
-                details.insert("error".into(), error.as_str().into());
+                optional(
+                    &mut details,
+                    "error",
+                    Some(error.as_str()).filter(|error| !error.is_empty()).map(Value::from),
+                );
                 optional(&mut details, "cause", cause.as_deref().map(Value::from));
             }
             Detail::MapStateStarted { length } => {
@@ -142,7 +160,7 @@ mod tests {
     fn an_integration_is_a_task_and_a_plain_function_has_its_own_events() {
         let service = Resource::parse("arn:aws:states:::lambda:invoke").unwrap();
         let scheduled = |resource| {
-            let parameters = json!({"a": 1});
+            let parameters = JsonText::of(&json!({"a": 1}));
             event(Detail::TaskScheduled {
                 resource,
                 region: "eu-west-1".into(),
@@ -173,7 +191,11 @@ mod tests {
 
     #[test]
     fn entering_and_leaving_share_one_member_for_all_state_types() {
-        let entered = event(Detail::StateEntered { state: StateType::Map, name: "Each".into(), input: json!([1]) });
+        let entered = event(Detail::StateEntered {
+            state: StateType::Map,
+            name: "Each".into(),
+            input: JsonText::of(&json!([1])),
+        });
         let json = entered.to_json(true);
         assert_eq!(json["type"], "MapStateEntered");
         assert_eq!(
@@ -184,7 +206,7 @@ mod tests {
 
     #[test]
     fn without_data_inputs_and_outputs_are_left_out() {
-        let json = event(Detail::ExecutionSucceeded { output: json!("secret") }).to_json(false);
+        let json = event(Detail::ExecutionSucceeded { output: JsonText::of(&json!("secret")) }).to_json(false);
         assert_eq!(json["executionSucceededEventDetails"], json!({"outputDetails": {"truncated": false}}));
     }
 }

@@ -1,36 +1,63 @@
 //! The history of an execution: its events in order.
 //!
-//! The chain of `previousEventId` is the service's. Two kinds of events are not part of the chain: the end of an
-//! iteration, and the success of a Parallel or Map state. The event after them points to the last event of the branch.
+//! The chain of `previousEventId` is the service's. Some events are not part of the chain: the end of an iteration that
+//! another one follows, the success of a Parallel or Map state, and states that a failure elsewhere aborts. The event
+//! after them points to the last event of the branch. Only the failure of an execution by the machine itself points to
+//! them as well.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::event::{Detail, Event};
 use crate::clock::Clock;
-use crate::limits::{HISTORY_BYTES, HISTORY_EVENTS, json_bytes};
+use crate::limits::{HISTORY_BYTES, HISTORY_EVENTS};
+
+/// The memory of an event beside its texts: the event, its reference counts, and its places in the lists.
+const EVENT_BYTES: usize = size_of::<Event>() + 6 * size_of::<usize>();
+/// The memory of a text beside its bytes.
+const TEXT_BYTES: usize = 4 * size_of::<usize>();
+
+/// The memory of a field's name beside its bytes.
+const NAME_BYTES: usize = size_of::<String>();
 
 /// The last event of one branch, to which its next event will point.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cursor(Arc<AtomicU64>);
+pub(crate) struct Cursor(Arc<Place>);
+
+#[derive(Debug, Default)]
+struct Place {
+    last: AtomicU64,
+    /// As `last`, but including events that are not part of the chain.
+    published: AtomicU64,
+}
 
 impl Cursor {
     /// Returns a cursor for a branch that begins at this event.
     pub fn fork(&self) -> Self {
-        Self(Arc::new(AtomicU64::new(self.get())))
+        let fork = Self::default();
+        fork.set(self.get());
+        fork
     }
 
     /// Returns the id of the event; 0 before the first one.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.last.load(Ordering::Relaxed)
     }
 
     /// Moves the cursor to an event.
     pub fn set(&self, id: u64) {
-        self.0.store(id, Ordering::Relaxed);
+        self.0.last.store(id, Ordering::Relaxed);
+        self.0.published.store(id, Ordering::Relaxed);
+    }
+
+    /// Returns the id of the last event of the branch, whether or not it is part of the chain.
+    pub fn published(&self) -> u64 {
+        self.0.published.load(Ordering::Relaxed)
     }
 }
 
@@ -40,14 +67,22 @@ pub(crate) struct History {
     clock: Clock,
     events: Mutex<Vec<Arc<Event>>>,
     count: watch::Sender<usize>,
-    /// Bytes of the inputs and outputs in the events.
+    /// The memory that the events hold.
     bytes: AtomicUsize,
+    /// The texts that are counted in `bytes`, by their addresses. The events keep them alive.
+    counted: Mutex<HashSet<usize>>,
 }
 
 impl History {
     /// Returns an empty history.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, events: Mutex::default(), count: watch::Sender::new(0), bytes: AtomicUsize::new(0) }
+        Self {
+            clock,
+            events: Mutex::default(),
+            count: watch::Sender::new(0),
+            bytes: AtomicUsize::new(0),
+            counted: Mutex::default(),
+        }
     }
 
     /// Adds an event and moves the cursor to it. Returns its id.
@@ -57,9 +92,11 @@ impl History {
         id
     }
 
-    /// Adds an event and leaves the cursor where it is.
-    pub fn note(&self, cursor: &Cursor, detail: Detail) {
-        self.push(cursor.get(), detail);
+    /// Adds an event and leaves the cursor where it is. Returns the event's id.
+    pub fn note(&self, cursor: &Cursor, detail: Detail) -> u64 {
+        let id = self.push(cursor.get(), detail);
+        cursor.0.published.store(id, Ordering::Relaxed);
+        id
     }
 
     /// Returns the reason why no further state may be entered, if a limit is reached.
@@ -69,10 +106,10 @@ impl History {
             return Some(format!("The execution reached the maximum number of history events ({HISTORY_EVENTS})."));
         }
         let full = self.bytes() > HISTORY_BYTES;
-        full.then(|| format!("The execution's history holds more than {HISTORY_BYTES} bytes of inputs and outputs."))
+        full.then(|| format!("The execution's history holds more than {HISTORY_BYTES} bytes of memory."))
     }
 
-    /// Returns the bytes of inputs and outputs in the events.
+    /// Returns the memory that the events hold, in bytes. A text that several events share counts once.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -98,7 +135,10 @@ impl History {
     }
 
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
-        self.bytes.fetch_add(detail.payload().map_or(0, json_bytes), Ordering::Relaxed);
+        let text = detail.payload().filter(|text| self.counted.lock().insert(text.address()));
+        let assigned: usize = detail.assigned().map_or(0, |values| values.values().map(weight).sum());
+        let texts = detail.text_bytes() + text.map_or(0, |text| text.as_str().len() + TEXT_BYTES);
+        self.bytes.fetch_add(EVENT_BYTES + texts + assigned, Ordering::Relaxed);
         let mut events = self.events.lock();
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));
@@ -109,9 +149,23 @@ impl History {
     }
 }
 
+/// Returns about the memory that a value needs, in bytes.
+fn weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight).sum(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| 2 * NAME_BYTES + name.len() + weight(value)).sum()
+            }
+            _ => 0,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::text::JsonText;
 
     #[test]
     fn a_noted_event_does_not_move_the_cursor() {
@@ -122,5 +176,19 @@ mod tests {
         history.record(&cursor, Detail::ParallelStateFailed);
         let chain: Vec<_> = history.from(0).iter().map(|event| (event.id, event.previous_event_id)).collect();
         assert_eq!(chain, [(1, 0), (2, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn a_shared_text_counts_once_and_every_event_counts() {
+        let history = History::new(Clock::new());
+        let text = JsonText::from("x".repeat(10_000));
+        let cursor = Cursor::default();
+        for _ in 0..3 {
+            history.record(&cursor, Detail::ExecutionSucceeded { output: text.clone() });
+        }
+        let once = history.bytes();
+        assert!((10_000..20_000).contains(&once), "{once}");
+        history.record(&cursor, Detail::ExecutionSucceeded { output: JsonText::from("x".repeat(10_000)) });
+        assert!(history.bytes() > once + 10_000);
     }
 }

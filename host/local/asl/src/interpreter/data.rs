@@ -5,65 +5,81 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::run::Around;
 use crate::clock::{self, Clock};
 use crate::definition::model::{FailText, Wait};
 use crate::definition::settings::{Filter, ResultPath, Setting};
 use crate::error::{StateError, quoted};
 use crate::expressions::intrinsics::{Budget, Expression, not_found};
-use crate::expressions::path::{Path, Scope};
+use crate::expressions::path::{Failure, Path, Scope};
 use crate::expressions::template::Template;
-use crate::limits::{SECONDS, fits};
+use crate::limits::{self, SECONDS};
+
+/// The longest that a Wait state waits, in seconds: the service counts them in 32 bits.
+const LONGEST_WAIT: u64 = i32::MAX.unsigned_abs() as u64;
 
 /// Applies `InputPath` or `OutputPath`.
-pub(super) fn filter(filter: &Filter, document: &Value, context: &Value) -> Result<Value, StateError> {
+pub(super) fn filter<'a>(
+    filter: &Filter,
+    document: &'a Value,
+    around: Around<'a>,
+) -> Result<Cow<'a, Value>, StateError> {
     match filter {
-        Filter::Whole => Ok(document.clone()),
-        Filter::Empty => Ok(Value::Object(Map::new())),
-        Filter::Path(path) => {
-            let scope = Scope { input: document, context };
-            let found = path.find(scope).ok_or_else(|| {
-                StateError::runtime(format!("Invalid path '{}' : No results for path: {}", path.text(), path.normal()))
-            })?;
-            Ok(found.into_owned())
-        }
+        Filter::Whole => Ok(Cow::Borrowed(document)),
+        Filter::Empty => Ok(Cow::Owned(Value::Object(Map::new()))),
+        Filter::Path(path) => follow(path, around.scope(document)),
     }
+}
+
+/// Returns the value of a path whose field the service does not name in its cause.
+fn follow<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
+    path.find_or(scope, |not_found| {
+        StateError::runtime(format!("Invalid path '{}' : {}", path.text(), not_found.reason))
+    })
 }
 
 /// Applies `Parameters` and checks the size of the payload.
 pub(super) fn parameters(
     template: Option<&Template>,
-    input: Value,
-    context: &Value,
+    input: Cow<'_, Value>,
+    around: Around<'_>,
     state: &str,
 ) -> Result<Value, StateError> {
     let payload = match template {
-        Some(template) => template.evaluate(Scope { input: &input, context })?,
-        None => input,
+        Some(template) => template.evaluate(around.scope(&input))?,
+        None => input.into_owned(),
     };
     limit(payload, state)
 }
 
 /// Applies `ResultPath` and `OutputPath`.
-pub(super) fn output(
+pub(super) fn output<'a>(
     output_path: &Filter,
     result_path: &ResultPath,
-    input: &Value,
-    result: Value,
-    context: &Value,
-) -> Result<Value, StateError> {
+    input: &'a Value,
+    result: Cow<'a, Value>,
+    around: Around<'a>,
+) -> Result<Cow<'a, Value>, StateError> {
     let document = place(result_path, input, result)?;
-    match output_path {
-        Filter::Whole => Ok(document),
-        path => filter(path, &document, context),
-    }
+    // A failure here is after the work of the state.
+    let filtered = match (output_path, document) {
+        (Filter::Whole, document) => Ok(document),
+        (path, Cow::Borrowed(document)) => filter(path, document, around),
+        (path, Cow::Owned(document)) => filter(path, &document, around).map(|output| Cow::Owned(output.into_owned())),
+    };
+    filtered.map_err(StateError::terminal)
 }
 
 /// Applies `ResultPath`.
-pub(super) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<Value, StateError> {
+pub(super) fn place<'a>(
+    path: &ResultPath,
+    input: &'a Value,
+    result: Cow<'a, Value>,
+) -> Result<Cow<'a, Value>, StateError> {
     match path {
         ResultPath::Replace => Ok(result),
-        ResultPath::Discard => Ok(input.clone()),
-        ResultPath::Path(path) => path.write(input.clone(), result).map_err(|no_place| {
+        ResultPath::Discard => Ok(Cow::Borrowed(input)),
+        ResultPath::Path(path) => path.write(input.clone(), result.into_owned()).map(Cow::Owned).map_err(|no_place| {
             StateError::result_path(format!(
                 "Unable to apply the ResultPath '{}': its step {} does not fit the input '{}'",
                 path.text(),
@@ -77,9 +93,12 @@ pub(super) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<V
 /// Returns the value.
 ///
 /// # Errors
-/// `States.DataLimitExceeded`, if it is larger than a payload may be.
+/// `States.DataLimitExceeded`, if it is larger than a payload may be; `States.Runtime`, if it is nested too deeply.
 pub(super) fn limit(value: Value, state: &str) -> Result<Value, StateError> {
-    if fits(&value) { Ok(value) } else { Err(StateError::data_limit(state)) }
+    match limits::text(&value) {
+        Ok(_) => Ok(value),
+        Err(excess) => Err(StateError::excess(excess, state)),
+    }
 }
 
 /// Computes a field's value.
@@ -89,7 +108,7 @@ fn compute(expression: &Expression, field: &str, scope: Scope<'_>) -> Result<Val
 
 /// Returns the value of a path in `field`.
 pub(super) fn look_up<'a>(path: &Path, field: &str, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
-    path.find(scope).ok_or_else(|| not_found(path, field, scope))
+    path.find_or(scope, |_| not_found(path, field, scope))
 }
 
 /// Returns the whole number of a setting. `field` is the name of its `…Path` field.
@@ -97,7 +116,7 @@ pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scop
     match setting {
         Setting::Value(number) => Ok(*number),
         Setting::Path(path) => {
-            let value = look_up(path, field, scope)?;
+            let value = follow(path, scope)?;
             let number = value.as_u64().filter(|number| (least..=SECONDS).contains(number));
             number.ok_or_else(|| {
                 let path = path.text();
@@ -109,8 +128,40 @@ pub(super) fn whole(setting: &Setting<u64>, field: &str, least: u64, scope: Scop
     }
 }
 
+/// Returns `MaxConcurrency`. Error texts are the service's.
+pub(super) fn concurrency(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u64, StateError> {
+    let path = match setting {
+        Setting::Value(number) => return Ok(*number),
+        Setting::Path(path) => path,
+    };
+    let value = look_up(path, "MaxConcurrencyPath", scope)?;
+    let number = match value.as_ref() {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let cause = match number {
+        Some(number @ 0..) => return Ok(number.unsigned_abs()),
+        Some(number) => format!("Expected non-negative integer for MaxConcurrency, got '{number}' instead."),
+        None => format!(
+            "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {}",
+            plain(&value),
+            path.text()
+        ),
+    };
+    Err(StateError::runtime(cause))
+}
+
 /// Returns how long a Wait state waits.
 pub(super) fn wait_time(wait: &Wait, scope: Scope<'_>, clock: &Clock) -> Result<Duration, StateError> {
+    let time = asked_time(wait, scope, clock)?;
+    match time.as_secs() > LONGEST_WAIT {
+        true => Err(StateError::runtime("Wait state delay is too long.")),
+        false => Ok(time),
+    }
+}
+
+fn asked_time(wait: &Wait, scope: Scope<'_>, clock: &Clock) -> Result<Duration, StateError> {
     match wait {
         Wait::Seconds(setting) => wait_seconds(setting, scope).map(Duration::from_secs),
         Wait::Until(Setting::Value(date)) => Ok(clock.until(*date)),
@@ -135,9 +186,14 @@ fn wait_seconds(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u64, StateEr
         Setting::Path(path) => path,
     };
     let text = path.text();
-    let problem = match path.find(scope).as_deref() {
+    let found = match path.find(scope) {
+        Err(Failure::Exhausted) => return Err(StateError::path_work(text)),
+        Err(Failure::NotFound(_)) => None,
+        Ok(value) => Some(value),
+    };
+    let problem = match found.as_deref() {
         None => format!("does not reference an input value: {text}"),
-        Some(Value::Number(number)) if number.as_u64().is_some_and(|seconds| seconds <= SECONDS) => {
+        Some(Value::Number(number)) if number.is_u64() => {
             return Ok(number.as_u64().unwrap_or_default());
         }
         Some(Value::Number(number)) if number.as_i64().is_some_and(|seconds| seconds < 0) => {

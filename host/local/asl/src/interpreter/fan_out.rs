@@ -1,37 +1,22 @@
 //! Parallel and Map states. The first failure of a branch or iteration ends the others.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use super::data;
-use super::run::{Branch, FlowRunner, Run, Visit};
+use super::flow::yield_fairly;
+use super::run::{Branch, FlowOutput, FlowRunner, Run, Visit};
 use crate::definition::model::{Flow, Map};
 use crate::error::{StateError, quoted};
-use crate::expressions::path::Scope;
+use crate::expressions::context::Context;
 use crate::history::event::Detail;
-use crate::history::log::{Cursor, History};
-use crate::limits::MAP_CONCURRENCY;
-
-/// Records `MapIterationAborted` if the future of the iteration is dropped before the iteration ends.
-struct OpenIteration<'a> {
-    history: &'a History,
-    cursor: &'a Cursor,
-    name: &'a str,
-    index: usize,
-    closed: bool,
-}
-
-impl Drop for OpenIteration<'_> {
-    fn drop(&mut self) {
-        if !self.closed {
-            let detail = Detail::MapIterationAborted { name: self.name.to_owned(), index: self.index };
-            self.history.note(self.cursor, detail);
-        }
-    }
-}
+use crate::history::log::Cursor;
+use crate::limits::{MAP_CONCURRENCY, PAYLOAD_BYTES};
 
 impl Run {
     /// Runs all branches with the same input and returns their outputs in order. The first failure drops the others.
@@ -39,12 +24,12 @@ impl Run {
         &self,
         branches: &[Flow],
         input: Value,
-        parent: &Branch,
+        visit: &Visit<'_>,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
+        let parent = visit.branch;
         self.history.record(&parent.cursor, Detail::ParallelStateStarted);
-        let own: Vec<Branch> =
-            branches.iter().map(|_| Branch { cursor: parent.cursor.fork(), item: parent.item.clone() }).collect();
+        let own: Vec<Branch> = (0..branches.len()).map(|at| parent.inner(parent.item.clone(), at, None)).collect();
         let mut running: FuturesUnordered<_> = branches
             .iter()
             .zip(&own)
@@ -54,21 +39,32 @@ impl Run {
                 async move { (at, run_flow(self, flow, input, branch).await, branch.cursor.get()) }
             })
             .collect();
-        let mut outputs = vec![Value::Null; branches.len()];
+        let mut outputs = Outputs::new(branches.len());
         while let Some((at, result, last)) = running.next().await {
             // The next event points to the last event of the branch that ended last or failed.
             parent.cursor.set(last);
-            match (result, outputs.get_mut(at)) {
-                (Ok(output), Some(place)) => *place = output,
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+            match result {
+                Ok(output) => {
+                    parent.progress.end(at);
+                    outputs.put(at, output);
+                }
+                Err(error) => {
                     drop(running);
+                    self.fail_branch(parent, at, &error);
                     return Err(error.of_branch());
                 }
             }
         }
         self.history.note(&parent.cursor, Detail::ParallelStateSucceeded);
-        Ok(outputs.into())
+        outputs.into_value(&visit.state.name)
+    }
+
+    /// Records the end of the branches or iterations after one failed, unless the machine itself failed.
+    fn fail_branch(&self, parent: &Branch, index: usize, error: &StateError) {
+        match error.is_runtime() {
+            true => parent.progress.forget(),
+            false => parent.progress.fail(index, &self.history, &parent.cursor),
+        }
     }
 
     /// Runs the processor for every item and returns the outputs in the order of the items. The first failure drops the
@@ -78,13 +74,23 @@ impl Run {
         visit: &Visit<'_>,
         map: &Map,
         input: &Value,
-        context: &Value,
+        context: &Context<'_>,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
-        let scope = Scope { input, context };
-        let found = match &map.items {
-            Some(path) => data::look_up(path, "ItemsPath", scope)?,
-            None => std::borrow::Cow::Borrowed(input),
+        let (found, most) = match &visit.state.query {
+            None => {
+                let scope = visit.around(context).scope(input);
+                let found = match &map.items {
+                    Some(path) => data::look_up(path, "ItemsPath", scope)?,
+                    None => Cow::Borrowed(input),
+                };
+                (found, data::concurrency(&map.concurrency, scope)?)
+            }
+            Some(query) => {
+                let bindings = self.bindings(visit, context.value().clone());
+                let (items, most) = self.query_items(visit, query, &bindings).await?;
+                (Cow::Owned(Value::Array(items)), most)
+            }
         };
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
@@ -92,34 +98,55 @@ impl Run {
             let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
-        let most = match data::whole(&map.concurrency, "MaxConcurrencyPath", 0, scope)? {
+        let most = match most {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
         let cursor = &visit.branch.cursor;
         self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
-        let mut outputs = vec![Value::Null; items.len()];
+        let mut outputs = Outputs::new(items.len());
         let mut waiting = items.iter().enumerate();
         let mut running = FuturesUnordered::new();
-        loop {
-            for (index, item) in waiting.by_ref().take(most - running.len()) {
-                running.push(self.iteration(visit, map, input, index, item, run_flow));
-            }
-            let Some((index, result, last)) = running.next().await else {
-                break;
-            };
-            cursor.set(last);
-            match (result, outputs.get_mut(index)) {
-                (Ok(output), Some(place)) => *place = output,
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+        // The first iterations all begin at the Map state, a later one at the end of the one that made room for it.
+        for (index, item) in waiting.by_ref().take(most) {
+            let branch = self.begin_iteration(visit, index, item);
+            running.push(self.iteration(visit, map, input, index, branch, run_flow));
+        }
+        while let Some((index, result, branch)) = running.next().await {
+            cursor.set(branch.get());
+            match result {
+                Ok(output) => {
+                    visit.branch.progress.end(index);
+                    outputs.put(index, output);
+                    let detail = Detail::MapIterationSucceeded { name: visit.state.name.clone(), index };
+                    let ended = self.history.note(cursor, detail);
+                    match waiting.next() {
+                        Some((index, item)) => {
+                            let branch = self.begin_iteration(visit, index, item);
+                            running.push(self.iteration(visit, map, input, index, branch, run_flow));
+                        }
+                        // After the last iterations, the Map state goes on from their end.
+                        None => cursor.set(ended),
+                    }
+                }
+                Err(error) => {
                     drop(running);
+                    self.fail_branch(visit.branch, index, &error);
                     return Err(error.of_branch());
                 }
             }
         }
         self.history.note(cursor, Detail::MapStateSucceeded);
-        Ok(outputs.into())
+        outputs.into_value(&visit.state.name)
+    }
+
+    /// Records the start of an iteration.
+    fn begin_iteration(&self, visit: &Visit<'_>, index: usize, item: &Value) -> Branch {
+        let name = visit.state.name.as_str();
+        let item = Arc::new(json!({"Index": index, "Value": item}));
+        let branch = visit.branch.inner(Some(item), index, Some(name));
+        self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
+        branch
     }
 
     /// Runs one iteration. Returns its index, its result and its last event.
@@ -129,33 +156,60 @@ impl Run {
         map: &Map,
         input: &Value,
         index: usize,
-        item: &Value,
+        branch: Branch,
         run_flow: FlowRunner,
-    ) -> (usize, Result<Value, StateError>, u64) {
+    ) -> (usize, Result<FlowOutput, StateError>, Cursor) {
         let name = visit.state.name.as_str();
-        let branch =
-            Branch { cursor: visit.branch.cursor.fork(), item: Some(Arc::new(json!({"Index": index, "Value": item}))) };
-        self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
-        let mut open = OpenIteration { history: &self.history, cursor: &branch.cursor, name, index, closed: false };
+        let begun = Instant::now();
         let own = Visit { branch: &branch, ..*visit };
-        let start = match &map.data.parameters {
-            None => Ok(item.clone()),
-            selector => {
+        let item = || branch.item.as_ref().map_or(Value::Null, |item| item["Value"].clone());
+        let start = match (&visit.state.query, &map.data.parameters) {
+            (Some(query), _) => self.query_selected(&own, query, &item(), 0).await,
+            (None, None) => Ok(item()),
+            (None, selector) => {
                 let context = self.context(&own, 0, None);
-                data::parameters(selector.as_ref(), input.clone(), &context, name)
+                data::parameters(selector.as_ref(), Cow::Borrowed(input), own.around(&context), name)
             }
         };
+        yield_fairly(begun).await;
         let result = match start {
             Ok(start) => run_flow(self, &map.processor, start, &branch).await,
             Err(error) => Err(error.in_state(name, visit.entered)),
         };
-        open.closed = true;
-        let name = name.to_owned();
-        let detail = match &result {
-            Ok(_) => Detail::MapIterationSucceeded { name, index },
-            Err(_) => Detail::MapIterationFailed { name, index },
-        };
-        self.history.note(&branch.cursor, detail);
-        (index, result, branch.cursor.get())
+        (index, result, branch.cursor)
+    }
+}
+
+/// The outputs of branches or iterations, in order. Once they are larger together than a result may be, they are not
+/// kept any more.
+struct Outputs {
+    values: Vec<Value>,
+    bytes: usize,
+}
+
+impl Outputs {
+    fn new(count: usize) -> Self {
+        Self { values: vec![Value::Null; count], bytes: 0 }
+    }
+
+    fn put(&mut self, index: usize, output: FlowOutput) {
+        self.bytes = self.bytes.saturating_add(output.text.as_str().len());
+        if self.bytes > PAYLOAD_BYTES {
+            self.values.clear();
+        }
+        if let Some(place) = self.values.get_mut(index) {
+            *place = output.value;
+        }
+    }
+
+    /// Returns the list of the outputs.
+    ///
+    /// # Errors
+    /// They are larger together than a result may be.
+    fn into_value(self, state: &str) -> Result<Value, StateError> {
+        match self.bytes > PAYLOAD_BYTES {
+            true => Err(StateError::data_limit(state)),
+            false => Ok(self.values.into()),
+        }
     }
 }

@@ -1,38 +1,36 @@
 //! Running states: input, output, transition, retry and catch.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::data;
-use super::run::{Branch, Run, Visit};
+use super::query::error_output;
+use super::run::{Branch, FlowOutput, Left, Output, Run, Visit};
+use super::variables::Variables;
 use crate::definition::model::{Flow, Next, Recovery, State, StateKind};
 use crate::definition::retry::Attempts;
-use crate::definition::state_type::StateType;
 use crate::error::{StateError, names};
-use crate::expressions::path::Scope;
+use crate::expressions::jsonata::engine::Bindings;
 use crate::history::event::Detail;
-use crate::history::log::{Cursor, History};
-use crate::limits::fits;
+use crate::history::log::Cursor;
+use crate::history::text::JsonText;
+use crate::limits;
 
-/// The number of states that may run in a row before other tasks get a turn.
-const STATES_AT_ONCE: usize = 64;
+/// A state that took this long uses as much of a task's turn as two states that took no time.
+const SHARE_MICROS: u128 = 100;
+/// The most states in a row that one use of a turn can stand for; a turn has 128.
+const MOST_SHARES: u128 = 128;
 
-/// A state's output and the transition that follows.
-type StateOutput = (Value, Next);
-
-/// Records `…StateAborted` if the future of the state is dropped before the state ends.
-struct OpenState<'a> {
-    history: &'a History,
-    cursor: &'a Cursor,
-    state: Option<StateType>,
-}
-
-impl Drop for OpenState<'_> {
-    fn drop(&mut self) {
-        if let Some(state @ (StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map)) = self.state {
-            self.history.record(self.cursor, Detail::StateAborted { state });
-        }
+/// Uses up a part of the task's turn, so that a loop of states that take no time, or a few that compute for long, let
+/// other tasks run and see a stop. All branches of an execution share the turn.
+pub(super) async fn yield_fairly(begun: Instant) {
+    for _ in 0..=(begun.elapsed().as_micros() / SHARE_MICROS).min(MOST_SHARES) {
+        tokio::task::coop::consume_budget().await;
     }
 }
 
@@ -40,8 +38,8 @@ impl Drop for OpenState<'_> {
 ///
 /// # Errors
 /// The failure of the execution.
-pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<Value, StateError> {
-    let branch = Branch { cursor: cursor.clone(), item: None };
+pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<FlowOutput, StateError> {
+    let branch = Branch { cursor: cursor.clone(), ..Branch::default() };
     run_flow(run, &run.machine.flow, run.info.input.clone(), &branch).await
 }
 
@@ -51,51 +49,92 @@ fn run_flow<'a>(
     flow: &'a Flow,
     input: Value,
     branch: &'a Branch,
-) -> BoxFuture<'a, Result<Value, StateError>> {
+) -> BoxFuture<'a, Result<FlowOutput, StateError>> {
     async move {
         let missing = |name: &str| StateError::runtime(format!("There is no state '{name}'."));
         let mut state = flow.states.get(&flow.start_at).ok_or_else(|| missing(&flow.start_at))?;
-        let mut input = input;
-        for visits in 1_usize.. {
-            let (output, next) = run.state(state, &input, branch).await?;
+        let mut text = JsonText::of(&input);
+        let mut value = input;
+        loop {
+            let begun = Instant::now();
+            let (output, after, next) = run.state(state, &value, &text, branch).await?;
+            if let Output::Value(output) = output {
+                value = output;
+            }
+            text = after;
             let Next::State(next) = next else {
-                return Ok(output);
+                return Ok(FlowOutput { value, text });
             };
             state = flow.states.get(&next).ok_or_else(|| missing(&next))?;
-            input = output;
-            // A loop of states that take no time must let other tasks run and must see a stop.
-            if visits.is_multiple_of(STATES_AT_ONCE) {
-                tokio::task::yield_now().await;
-            }
+            yield_fairly(begun).await;
         }
-        Err(StateError::runtime("The flow has no end."))
     }
     .boxed()
 }
 
 impl Run {
-    /// Enters a state, runs it and leaves it.
-    async fn state(&self, state: &State, input: &Value, branch: &Branch) -> Result<StateOutput, StateError> {
+    /// Enters a state, runs it and leaves it. `text` is that of the input; returns that of the output.
+    async fn state(
+        &self,
+        state: &State,
+        input: &Value,
+        text: &JsonText,
+        branch: &Branch,
+    ) -> Result<(Output, JsonText, Next), StateError> {
         if let Some(cause) = self.history.full() {
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
-        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: input.clone() };
+        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: text.clone() };
+        let before = branch.cursor.get();
         let entered = self.history.record(&branch.cursor, detail);
-        let mut open = OpenState { history: &self.history, cursor: &branch.cursor, state: Some(kind) };
-        let visit = Visit { state, branch, input, entered, entered_at: self.clock.now() };
+        branch.progress.enter(kind);
+        let variables = branch.variables.now();
+        let visit =
+            Visit { state, branch, input, entered, entered_at: self.clock.now(), before, variables: &variables };
         let result = self.work(&visit).await;
-        open.state = None;
-        let (output, next) = result.map_err(|error| error.in_state(&state.name, entered))?;
-        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: output.clone() };
+        let Left { output, next, assigned } = result.map_err(|error| self.reported(&visit, error))?;
+        let after = match &output {
+            Output::Input => text.clone(),
+            Output::Value(value) => {
+                let text = limits::text(value).map_err(|excess| StateError::excess(excess, &state.name));
+                text.map_err(|error| self.reported(&visit, error))?.into()
+            }
+        };
+        let assigned = self.keep(branch, &visit, assigned)?;
+        branch.progress.leave();
+        let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: after.clone(), assigned };
         self.history.record(&branch.cursor, detail);
-        Ok((output, next))
+        Ok((output, after, next))
+    }
+
+    /// Adds the state to the failure's cause, and records `EvaluationFailed` if a JSONata field failed.
+    fn reported(&self, visit: &Visit<'_>, error: StateError) -> StateError {
+        let mut error = error.in_state(&visit.state.name, visit.entered);
+        if let Some(evaluation) = error.evaluation.take() {
+            let cursor = &visit.branch.cursor;
+            // On the service, entering a state and evaluating its fields is one step: while nothing else happened, the
+            // event points to the one before the state.
+            if cursor.get() == visit.entered && !evaluation.late {
+                cursor.set(visit.before);
+            }
+            let state = visit.state.name.clone();
+            let (error, cause) = (error.error.clone(), error.cause.clone());
+            self.history
+                .record(cursor, Detail::EvaluationFailed { state, location: evaluation.location, error, cause });
+        }
+        error
     }
 
     /// Runs a state that has been entered.
-    async fn work(&self, visit: &Visit<'_>) -> Result<StateOutput, StateError> {
+    async fn work(&self, visit: &Visit<'_>) -> Result<Left, StateError> {
         let next = visit.state.next.clone();
-        let output = match &visit.state.kind {
+        let assign = visit.state.assign.as_ref();
+        if let (Some(query), false) = (&visit.state.query, visit.state.kind.has_attempts()) {
+            return self.query_work(visit, query).await;
+        }
+        let unchanged = |output: Cow<'_, Value>| Output::of(output, visit.input);
+        let (output, assigned) = match &visit.state.kind {
             StateKind::Task(task) => return self.attempts(visit, &task.recovery, None).await,
             StateKind::Parallel { recovery, .. } => {
                 return self.attempts(visit, recovery, Some(Detail::ParallelStateFailed)).await;
@@ -105,50 +144,58 @@ impl Run {
             }
             StateKind::Pass(pass) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
                 let result = match (&pass.result, &pass.parameters) {
-                    (Some(result), _) => result.clone(),
-                    (None, Some(template)) => template.evaluate(Scope { input: &input, context: &context })?,
+                    (Some(result), _) => Cow::Borrowed(result),
+                    (None, Some(template)) => Cow::Owned(template.evaluate(around.scope(&input))?),
                     (None, None) => input,
                 };
-                data::output(&visit.state.output_path, &pass.result_path, visit.input, result, &context)?
+                let assigned = Self::assigned(assign, around.scope(&result))?;
+                let path = &visit.state.output_path;
+                (unchanged(data::output(path, &pass.result_path, visit.input, result, around)?), assigned)
             }
             StateKind::Choice { rules, default } => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
-                let mut next = default.as_ref();
-                for (rule, target) in rules {
-                    if rule.holds(scope)? {
-                        next = Some(target);
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
+                let mut chosen = (default.as_ref(), assign);
+                for choice in rules {
+                    if choice.rule.holds(scope)? {
+                        chosen = (Some(&choice.next), choice.assign.as_ref());
                         break;
                     }
                 }
-                let next = Next::State(next.ok_or_else(StateError::no_choice)?.clone());
-                let output = data::filter(&visit.state.output_path, &input, &context)?;
-                return Ok((data::limit(output, &visit.state.name)?, next));
+                let next = Next::State(chosen.0.ok_or_else(StateError::no_choice)?.clone());
+                let assigned = Self::assigned(chosen.1, scope)?;
+                let output = unchanged(data::filter(&visit.state.output_path, &input, around)?);
+                return Ok(Left { output, next, assigned });
             }
             StateKind::Wait(wait) => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let scope = Scope { input: &input, context: &context };
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                let scope = around.scope(&input);
                 tokio::time::sleep(data::wait_time(wait, scope, &self.clock)?).await;
-                data::filter(&visit.state.output_path, &input, &context)?
+                let assigned = Self::assigned(assign, scope)?;
+                (unchanged(data::filter(&visit.state.output_path, &input, around)?), assigned)
             }
             StateKind::Succeed => {
                 let context = self.context(visit, 0, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                data::filter(&visit.state.output_path, &input, &context)?
+                let around = visit.around(&context);
+                let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                (unchanged(data::filter(&visit.state.output_path, &input, around)?), None)
             }
             StateKind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
-                let scope = Scope { input: visit.input, context: &context };
+                let scope = visit.around(&context).scope(visit.input);
                 let error = error.as_ref().map(|text| data::fail_text(text, scope)).transpose()?.unwrap_or_default();
                 let cause = cause.as_ref().map(|text| data::fail_text(text, scope)).transpose()?;
                 return Err(StateError::reported(error, cause));
             }
         };
-        Ok((data::limit(output, &visit.state.name)?, next))
+        Ok(Left { output, next, assigned })
     }
 
     /// Attempts a state until it succeeds or its retries are used up, and then applies its Catch. `failed` is the event
@@ -158,35 +205,49 @@ impl Run {
         visit: &Visit<'_>,
         recovery: &Recovery,
         failed: Option<Detail>,
-    ) -> Result<StateOutput, StateError> {
+    ) -> Result<Left, StateError> {
         let mut attempts = Attempts::new(&recovery.retry);
         let error = loop {
             let error = match self.attempt(visit, attempts.count()).await {
-                Ok(output) => return Ok((output, visit.state.next.clone())),
-                Err(error) => error.in_state(&visit.state.name, visit.entered),
+                Ok((output, assigned)) => {
+                    return Ok(Left { output: Output::Value(output), next: visit.state.next.clone(), assigned });
+                }
+                Err(error) => self.reported(visit, error),
             };
             match attempts.next(&error) {
                 Some(delay) => tokio::time::sleep(delay).await,
                 None => break error,
             }
         };
-        if let Some(failed) = failed {
+        // A failure of the machine itself leaves no event of the states that contain it.
+        if let Some(failed) = failed.filter(|_| !error.is_runtime()) {
             self.history.record(&visit.branch.cursor, failed);
         }
-        let caught = recovery.catch.iter().find_map(|catcher| Some((catcher, catcher.errors.matching(&error)?)));
-        let Some((catcher, name)) = caught else {
+        let mut entries = recovery.catch.iter().enumerate();
+        let caught = entries.find_map(|(at, catcher)| Some((at, catcher, catcher.errors.matching(&error)?)));
+        let Some((at, catcher, name)) = caught else {
             return Err(error);
         };
         // If the Catch names the error by a documented alias, the next state expects that alias.
         let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
-        let result = json!({"Error": name, "Cause": error.cause.as_deref().unwrap_or_default()});
-        let output = data::place(&catcher.result_path, visit.input, result)?;
-        Ok((data::limit(output, &visit.state.name)?, Next::State(catcher.next.clone())))
+        let result = error_output(&error, name);
+        if visit.state.query.is_some() {
+            return self.query_caught(visit, at, catcher, result, attempts.count()).await;
+        }
+        let assigned = match &catcher.assign {
+            None => None,
+            assign => {
+                let context = self.context(visit, attempts.count(), None);
+                Self::assigned(assign.as_ref(), visit.around(&context).scope(&result))?
+            }
+        };
+        let output = Output::of(data::place(&catcher.result_path, visit.input, Cow::Owned(result))?, visit.input);
+        Ok(Left { output, next: Next::State(catcher.next.clone()), assigned })
     }
 
     /// Makes one attempt of a Task, Parallel or Map state.
-    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<Value, StateError> {
+    async fn attempt(&self, visit: &Visit<'_>, retries: u64) -> Result<(Value, Option<Variables>), StateError> {
         let (flow, result, context) = match &visit.state.kind {
             StateKind::Task(task) => {
                 let (result, context) = self.task(visit, task, retries).await?;
@@ -194,25 +255,39 @@ impl Run {
             }
             StateKind::Parallel { branches, data: flow, .. } => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                let input = data::parameters(flow.parameters.as_ref(), input, &context, &visit.state.name)?;
-                (flow.as_ref(), self.parallel(branches, input, visit.branch, run_flow).await?, context)
+                let input = match &visit.state.query {
+                    None => {
+                        let around = visit.around(&context);
+                        let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                        data::parameters(flow.parameters.as_ref(), input, around, &visit.state.name)?
+                    }
+                    Some(query) => {
+                        self.query_arguments(visit, query, &self.bindings(visit, context.value().clone())).await?
+                    }
+                };
+                (flow.as_ref(), self.parallel(branches, input, visit, run_flow).await?, context)
             }
             StateKind::Map(map) => {
                 let context = self.context(visit, retries, None);
-                let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-                (&map.data, self.map(visit, map, &input, &context, run_flow).await?, context)
+                let input = data::filter(&visit.state.input_path, visit.input, visit.around(&context))?;
+                let items = self.map(visit, map, &input, &context, run_flow).await?;
+                drop(input);
+                (&map.data, items, context)
             }
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
         };
-        if !fits(&result) {
-            return Err(StateError::data_limit(&visit.state.name));
+        let result = data::limit(result, &visit.state.name)?;
+        if let Some(query) = &visit.state.query {
+            let bindings = Bindings { result: Some(Arc::new(result)), ..self.bindings(visit, context.value().clone()) };
+            return self.query_output(visit, query, bindings).await;
         }
-        let result = match &flow.result_selector {
-            Some(template) => template.evaluate(Scope { input: &result, context: &context })?,
+        let around = visit.around(&context);
+        let assigned = Self::assigned(visit.state.assign.as_ref(), around.scope(&result))?;
+        let result = Cow::Owned(match &flow.result_selector {
+            Some(template) => template.evaluate(around.scope(&result))?,
             None => result,
-        };
-        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, &context)?;
-        data::limit(output, &visit.state.name)
+        });
+        let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, around)?;
+        Ok((data::limit(output.into_owned(), &visit.state.name)?, assigned))
     }
 }

@@ -8,43 +8,41 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::data;
-use super::run::{Run, Visit};
+use super::query::Prepared;
+use super::run::{Around, Run, Visit};
 use crate::definition::model::Task;
 use crate::definition::resource::{Pattern, Resource};
-use crate::error::{StateError, TaskError, names};
-use crate::expressions::path::Scope;
+use crate::error::StateError;
+use crate::expressions::context::Context;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
-use crate::limits::{SECONDS, fits};
+use crate::history::text::JsonText;
+use crate::limits::{self, SECONDS};
 use crate::tasks::resources::TaskCall;
 use crate::tasks::tokens::{PendingToken, TokenAnswer};
 
 impl Run {
     /// Makes the attempt. Returns the result and the context object.
-    pub(super) async fn task(
-        &self,
-        visit: &Visit<'_>,
+    pub(super) async fn task<'a>(
+        &'a self,
+        visit: &'a Visit<'_>,
         task: &Task,
         retries: u64,
-    ) -> Result<(Value, Value), StateError> {
+    ) -> Result<(Value, Context<'a>), StateError> {
         let pending = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
         let token = pending.as_ref().map(|pending| pending.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
-        let input = data::filter(&visit.state.input_path, visit.input, &context)?;
-        let scope = Scope { input: &input, context: &context };
-        let setting = |setting: &Option<_>, field| {
-            setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose()
+        let Prepared { parameters, timeout: limit, heartbeat } = match &visit.state.query {
+            None => prepare(visit, task, visit.around(&context))?,
+            Some(query) => self.query_prepare(visit, query, &self.bindings(visit, context.value().clone())).await?,
         };
-        let limit = setting(&task.timeout, "TimeoutSecondsPath")?;
-        let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
-        let parameters = data::parameters(task.data.parameters.as_ref(), input, &context, &visit.state.name)?;
 
         let resource = &task.resource;
         let cursor = &visit.branch.cursor;
         let scheduled = Detail::TaskScheduled {
             resource: resource.clone(),
             region: self.info.region().to_owned(),
-            parameters: parameters.clone(),
+            parameters: JsonText::of(&parameters),
             timeout: limit,
             heartbeat,
         };
@@ -67,17 +65,20 @@ impl Run {
             () = heartbeat_missed(heartbeats) => Err(StateError::heartbeat()),
             () = sleep(Duration::from_secs(limit.unwrap_or(SECONDS))) => Err(StateError::timeout()),
         };
-        let result = result.and_then(|result| match fits(&result) {
-            true => Ok(result),
-            false => Err(StateError::data_limit(match resource {
-                Resource::LambdaFunction { arn } => arn,
-                Resource::Service { service, .. } => service,
-            })),
+        let result = result.and_then(|result| match limits::text(&result) {
+            Ok(text) => Ok((result, JsonText::from(text))),
+            Err(excess) => {
+                let what = match resource {
+                    Resource::LambdaFunction { arn } => arn,
+                    Resource::Service { service, .. } => service,
+                };
+                Err(StateError::excess(excess, what))
+            }
         });
         let resource = resource.clone();
         match result {
-            Ok(output) => {
-                self.history.record(cursor, Detail::TaskSucceeded { resource, output: output.clone() });
+            Ok((output, text)) => {
+                self.history.record(cursor, Detail::TaskSucceeded { resource, output: text });
                 Ok((output, context))
             }
             Err(error) => {
@@ -106,6 +107,7 @@ impl Run {
         };
         let answer = match submitted {
             Ok(output) => {
+                let output = JsonText::of(&output);
                 self.history.record(cursor, Detail::TaskSubmitted { resource: resource.clone(), output });
                 pending.answer().await
             }
@@ -114,12 +116,21 @@ impl Run {
         };
         match answer {
             TokenAnswer::Success(value) => Ok(value),
-            TokenAnswer::Failure { error, cause } => {
-                let error = error.unwrap_or_else(|| names::TASK_FAILED.to_owned());
-                Err(TaskError { error, cause }.into())
-            }
+            TokenAnswer::Failure { error, cause } => Err(StateError::answered(error, cause)),
         }
     }
+}
+
+/// Computes what a JSONPath state calls its resource with.
+fn prepare(visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Result<Prepared, StateError> {
+    let input = data::filter(&visit.state.input_path, visit.input, around)?;
+    let scope = around.scope(&input);
+    let setting =
+        |setting: &Option<_>, field| setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose();
+    let timeout = setting(&task.timeout, "TimeoutSecondsPath")?;
+    let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
+    let parameters = data::parameters(task.data.parameters.as_ref(), input, around, &visit.state.name)?;
+    Ok(Prepared { parameters, timeout, heartbeat })
 }
 
 /// Returns when no heartbeat has arrived for the given time. Does not return once the token is answered.

@@ -4,13 +4,16 @@ use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use crate::definition::choice::{Operand, Rule, StringPattern, Test, comparison};
+use crate::definition::language::QueryLanguage;
+use crate::definition::model::ChoiceRule;
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::findings::{Code, Collector};
 
 /// The fields of a rule that are not comparisons.
 const OTHER: [&str; 5] = ["Variable", "Next", "Comment", "Assign", "Condition"];
 
 /// Reads the rules with their next states.
-pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Vec<(Rule, String)> {
+pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> Vec<ChoiceRule> {
     if !fields.has("Choices") {
         notes.error(Code::Schema, "'Choices' is missing");
     }
@@ -23,13 +26,47 @@ pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Vec<(Rule,
                 if next.is_none() {
                     notes.error(Code::Schema, "a rule needs 'Next', the name of a state");
                 }
-                if let (Some(rule), Some(next)) = (part(entry, true, notes), next) {
-                    found.push((rule, next.to_owned()));
+                let rule = match language {
+                    QueryLanguage::JsonPath => part(entry, true, notes).map(|rule| {
+                        let assign =
+                            entry.as_object().and_then(|entry| Fields::new(entry).assign(language, false, notes));
+                        ChoiceRule { rule, next: String::new(), assign, output: None }
+                    }),
+                    QueryLanguage::Jsonata => condition(entry, notes),
+                };
+                if let (Some(rule), Some(next)) = (rule, next) {
+                    found.push(ChoiceRule { next: next.to_owned(), ..rule });
                 }
             });
         }
     });
     found
+}
+
+/// Reads a rule of a JSONata state.
+fn condition(value: &Value, notes: &mut Collector) -> Option<ChoiceRule> {
+    let Some(object) = value.as_object() else {
+        notes.error(Code::Schema, "a rule must be an object");
+        return None;
+    };
+    let mut fields = Fields::new(object);
+    let language = QueryLanguage::Jsonata;
+    fields.raw("Next");
+    fields.foreign(&["Variable", "And", "Or", "Not"], language, notes);
+    if !fields.has("Condition") {
+        notes.error(Code::Schema, "a rule needs 'Condition', an expression that is true or false");
+    }
+    let condition = fields.query("Condition", false, notes);
+    if let Some(QueryTemplate::Literal(value)) = &condition
+        && !value.is_boolean()
+    {
+        let message = format!("'Condition' must be an expression or a boolean, not {value}");
+        notes.at("Condition", |notes| notes.error(Code::Schema, message));
+    }
+    let output = fields.query("Output", false, notes);
+    let assign = fields.assign(language, false, notes);
+    fields.finish("a rule of a Choice state", notes);
+    Some(ChoiceRule { rule: Rule::Condition(condition?), next: String::new(), assign, output })
 }
 
 /// Reads a rule without `Next`.
@@ -47,6 +84,8 @@ fn part(value: &Value, top: bool, notes: &mut Collector) -> Option<Rule> {
     let mut fields = Fields::new(object);
     if top {
         fields.raw("Next");
+        fields.raw("Assign");
+        fields.foreign(&["Condition", "Output"], QueryLanguage::JsonPath, notes);
     } else if fields.has("Next") {
         fields.raw("Next");
         notes.error(Code::Schema, "'Next' belongs to the outermost rule only");

@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use crate::definition::language::QueryLanguage;
+use crate::definition::query::Assign;
 use crate::definition::settings::{Filter, ResultPath, Setting};
+use crate::expressions::jsonata::template::QueryTemplate;
 use crate::expressions::path::Path;
 use crate::expressions::reference_path::ReferencePath;
 use crate::expressions::template::Template;
+use crate::expressions::variables;
 use crate::findings::{Code, Collector};
 use crate::limits::SECONDS;
-
-/// Fields of the JSONata query language.
-const JSONATA: [&str; 5] = ["Arguments", "Output", "Items", "Condition", "Assign"];
 
 /// An object of the definition. [`finish`](Fields::finish) reports every field that was not read as unknown.
 pub(super) struct Fields<'a> {
@@ -174,15 +175,73 @@ impl<'a> Fields<'a> {
         given.len()
     }
 
-    /// Checks `QueryLanguage`, of the machine or of a state.
-    pub fn query_language(&mut self, notes: &mut Collector) {
+    /// Returns `QueryLanguage` of the machine or of a state; `inherited` if it is not given.
+    pub fn query_language(&mut self, inherited: QueryLanguage, notes: &mut Collector) -> QueryLanguage {
         match self.text("QueryLanguage", notes) {
-            None | Some("JSONPath") => {}
+            None => inherited,
+            Some("JSONPath") => {
+                if inherited == QueryLanguage::Jsonata {
+                    let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+                    notes.error(Code::Schema, message);
+                }
+                QueryLanguage::JsonPath
+            }
+            Some("JSONata") => QueryLanguage::Jsonata,
             Some(other) => {
-                let message = format!("the query language '{other}' is not supported; only JSONPath is");
-                notes.at("QueryLanguage", |notes| notes.error(Code::Unsupported, message));
+                let message = format!("the query language '{other}' is not known: it is JSONPath or JSONata");
+                notes.at("QueryLanguage", |notes| notes.error(Code::Schema, message));
+                inherited
             }
         }
+    }
+
+    /// Notes an error for each of these fields that is given: they belong to the other query language.
+    pub fn foreign(&mut self, names: &[&'static str], language: QueryLanguage, notes: &mut Collector) {
+        let (own, other) = match language {
+            QueryLanguage::JsonPath => (language, QueryLanguage::Jsonata),
+            QueryLanguage::Jsonata => (language, QueryLanguage::JsonPath),
+        };
+        for name in names {
+            if self.raw(name).is_some() {
+                let (own, other) = (own.as_str(), other.as_str());
+                notes.error(
+                    Code::Schema,
+                    format!(
+                        "The QueryLanguage is set to '{own}', but field '{name}' is only supported for the '{other}' \
+                         QueryLanguage"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Returns a field of a JSONata state. `caught` is true in an entry of Catch.
+    pub fn query(&mut self, name: &'static str, caught: bool, notes: &mut Collector) -> Option<QueryTemplate> {
+        self.raw(name).map(|value| notes.at(name, |notes| QueryTemplate::parse(value, caught, notes)))
+    }
+
+    /// Returns `Assign`.
+    pub fn assign(&mut self, language: QueryLanguage, caught: bool, notes: &mut Collector) -> Option<Assign> {
+        let value = self.raw("Assign")?;
+        notes.at("Assign", |notes| {
+            let Some(fields) = value.as_object() else {
+                notes.error(Code::Schema, "'Assign' must be an object: the variables and their values");
+                return None;
+            };
+            for name in fields.keys() {
+                let bare = match language {
+                    QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
+                    QueryLanguage::Jsonata => name,
+                };
+                if let Err(problem) = variables::check(bare) {
+                    notes.at(name, |notes| notes.error(Code::Schema, problem));
+                }
+            }
+            Some(match language {
+                QueryLanguage::JsonPath => Assign::JsonPath(Template::parse(value, notes)),
+                QueryLanguage::Jsonata => Assign::Jsonata(QueryTemplate::parse(value, caught, notes)),
+            })
+        })
     }
 
     /// Notes an error for every field that was not read. `whose` describes the object: "a Pass state".
@@ -191,15 +250,8 @@ impl<'a> Fields<'a> {
             if self.read.contains(&name.as_str()) {
                 continue;
             }
-            let (code, message) = if JSONATA.contains(&name.as_str()) {
-                (
-                    Code::Unsupported,
-                    format!("the field '{name}' belongs to JSONata or to variables, which are not supported"),
-                )
-            } else {
-                (Code::Schema, format!("the field '{name}' is not supported in {whose}"))
-            };
-            notes.at(name, |notes| notes.error(code, message));
+            let message = format!("the field '{name}' is not supported in {whose}");
+            notes.at(name, |notes| notes.error(Code::Schema, message));
         }
     }
 }

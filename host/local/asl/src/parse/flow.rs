@@ -57,7 +57,7 @@ fn targets(state: &State) -> Vec<(String, &str)> {
     let recovery = match &state.kind {
         StateKind::Choice { rules, default } => {
             let rules = rules.iter().enumerate();
-            found.extend(rules.map(|(at, (_, next))| (format!("Choices/{at}/Next"), next.as_str())));
+            found.extend(rules.map(|(at, rule)| (format!("Choices/{at}/Next"), rule.next.as_str())));
             found.extend(default.iter().map(|next| ("Default".to_owned(), next.as_str())));
             None
         }

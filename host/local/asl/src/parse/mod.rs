@@ -1,15 +1,18 @@
 //! The parser of definitions. It returns a machine that can run, or a list of findings.
 
 mod choice;
-mod duplicates;
 mod fields;
 mod flow;
+mod query;
 mod recovery;
+mod scopes;
 mod state;
 
 use serde_json::Value;
 
+use crate::definition::language::QueryLanguage;
 use crate::definition::model::{StateKind, StateMachine};
+use crate::duplicates;
 use crate::findings::{Code, Collector, Finding, LoadError, Severity};
 use crate::limits::{DEFINITION_BYTES, SECONDS};
 use crate::tasks::resources::Resources;
@@ -87,7 +90,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
         return None;
     };
     let mut fields = Fields::new(document);
-    fields.query_language(notes);
+    notes.language = fields.query_language(QueryLanguage::JsonPath, notes);
     if let Some(version) = fields.text("Version", notes)
         && version != "1.0"
     {
@@ -97,6 +100,9 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     let mut names = Vec::new();
     let flow = flow::read(&mut fields, &mut names, notes);
     fields.finish("a state machine", notes);
+    if let Some(flow) = &flow {
+        scopes::check(flow, notes);
+    }
     Some(StateMachine { flow: flow.unwrap_or_default(), timeout, warnings: Vec::new() })
 }
 

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use crate::definition::language::QueryLanguage;
 use crate::definition::model::Recovery;
 use crate::definition::retry::{Catcher, ErrorEquals, Retrier};
+use crate::definition::settings::ResultPath;
 use crate::error::names;
 use crate::findings::{Code, Collector};
 use crate::limits::SECONDS;
@@ -13,7 +15,8 @@ use crate::limits::SECONDS;
 const MOST_DELAY: u64 = 31_622_399;
 
 /// Reads both lists.
-pub(super) fn read(fields: &mut Fields<'_>, notes: &mut Collector) -> Recovery {
+pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> Recovery {
+    let catcher = |fields: &mut Fields<'_>, errors, notes: &mut Collector| catcher(fields, language, errors, notes);
     Recovery { retry: entries(fields, "Retry", notes, retrier), catch: entries(fields, "Catch", notes, catcher) }
 }
 
@@ -98,11 +101,26 @@ fn retrier(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) 
     Some(Retrier { errors, interval, max_attempts, backoff, max_delay, jitter })
 }
 
-fn catcher(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) -> Option<Catcher> {
-    let result_path = fields.result_path(notes);
+fn catcher(
+    fields: &mut Fields<'_>,
+    language: QueryLanguage,
+    errors: ErrorEquals,
+    notes: &mut Collector,
+) -> Option<Catcher> {
+    let (result_path, output) = match language {
+        QueryLanguage::JsonPath => {
+            fields.foreign(&["Output"], language, notes);
+            (fields.result_path(notes), None)
+        }
+        QueryLanguage::Jsonata => {
+            fields.foreign(&["ResultPath"], language, notes);
+            (ResultPath::Replace, fields.query("Output", true, notes))
+        }
+    };
+    let assign = fields.assign(language, true, notes);
     if !fields.has("Next") {
         notes.error(Code::Schema, "'Next' is missing");
     }
     let next = fields.text("Next", notes)?.to_owned();
-    Some(Catcher { errors, next, result_path })
+    Some(Catcher { errors, next, result_path, assign, output })
 }

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{choice, recovery};
+use super::{choice, query, recovery};
 use crate::clock;
+use crate::definition::language::QueryLanguage;
 use crate::definition::model::{DataFlow, FailText, Flow, Map, Next, Pass, State, StateKind, Task, Wait};
 use crate::definition::resource::Resource;
 use crate::definition::settings::{Filter, Setting};
@@ -45,13 +46,15 @@ pub(super) fn read(
         return None;
     };
     let mut fields = Fields::new(object);
-    fields.query_language(notes);
+    let language = fields.query_language(notes.language, notes);
     if !fields.has("Type") {
         notes.error(Code::Schema, "'Type' is missing");
     }
     let state_type = fields.text("Type", notes)?;
     let location = notes.location();
+    query::foreign(&mut fields, language, notes);
     let (input_path, output_path) = match state_type {
+        _ if language == QueryLanguage::Jsonata => (Filter::Whole, Filter::Whole),
         "Fail" => (Filter::Whole, Filter::Whole),
         _ => (fields.filter("InputPath", notes), fields.filter("OutputPath", notes)),
     };
@@ -59,14 +62,22 @@ pub(super) fn read(
         "Choice" | "Succeed" | "Fail" => Some(Next::End),
         _ => next(&mut fields, notes),
     };
+    let query = (language == QueryLanguage::Jsonata).then(|| Box::new(query::read(&mut fields, state_type, notes)));
+    let assign = match state_type {
+        "Succeed" | "Fail" => None,
+        _ => fields.assign(language, false, notes),
+    };
     let kind = match state_type {
-        "Task" => task(&mut fields, notes),
+        "Task" => task(&mut fields, language, notes),
+        "Pass" if query.is_some() => Some(StateKind::Pass(Box::default())),
         "Pass" => Some(pass(&mut fields, notes)),
-        "Choice" => Some(choice(&mut fields, notes)),
-        "Parallel" => parallel(&mut fields, names, notes, read_flow),
-        "Map" => map(&mut fields, names, notes, read_flow),
+        "Choice" => Some(choice(&mut fields, language, notes)),
+        "Parallel" => parallel(&mut fields, language, names, notes, read_flow),
+        "Map" => map(&mut fields, language, names, notes, read_flow),
+        "Wait" if query.is_some() => Some(StateKind::Wait(Wait::Seconds(Setting::Value(0)))),
         "Wait" => wait(&mut fields, notes),
         "Succeed" => Some(StateKind::Succeed),
+        "Fail" if query.is_some() => Some(StateKind::Fail { error: None, cause: None }),
         "Fail" => Some(fail(&mut fields, notes)),
         other => {
             let message = format!(
@@ -80,7 +91,8 @@ pub(super) fn read(
     let article =
         if matches!(state_type, "Task" | "Pass" | "Choice" | "Parallel" | "Map" | "Wait") { "a" } else { "the" };
     fields.finish(&format!("{article} {state_type} state"), notes);
-    Some(State { name: name.to_owned(), location, input_path, output_path, next: next?, kind: kind? })
+    let name = name.to_owned();
+    Some(State { name, location, input_path, output_path, next: next?, kind: kind?, query, assign })
 }
 
 fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
@@ -106,7 +118,15 @@ fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
     }
 }
 
-fn data_flow(parameters: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> DataFlow {
+fn data_flow(
+    parameters: &'static str,
+    language: QueryLanguage,
+    fields: &mut Fields<'_>,
+    notes: &mut Collector,
+) -> DataFlow {
+    if language == QueryLanguage::Jsonata {
+        return DataFlow::default();
+    }
     DataFlow {
         parameters: fields.template(parameters, notes),
         result_selector: fields.template("ResultSelector", notes),
@@ -114,11 +134,16 @@ fn data_flow(parameters: &'static str, fields: &mut Fields<'_>, notes: &mut Coll
     }
 }
 
-fn task(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<StateKind> {
-    let data = data_flow("Parameters", fields, notes);
-    let recovery = recovery::read(fields, notes);
-    let timeout = fields.seconds("TimeoutSeconds", "TimeoutSecondsPath", 1, notes);
-    let heartbeat = fields.seconds("HeartbeatSeconds", "HeartbeatSecondsPath", 1, notes);
+fn task(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> Option<StateKind> {
+    let data = data_flow("Parameters", language, fields, notes);
+    let recovery = recovery::read(fields, language, notes);
+    let (timeout, heartbeat) = match language {
+        QueryLanguage::Jsonata => (None, None),
+        QueryLanguage::JsonPath => (
+            fields.seconds("TimeoutSeconds", "TimeoutSecondsPath", 1, notes),
+            fields.seconds("HeartbeatSeconds", "HeartbeatSecondsPath", 1, notes),
+        ),
+    };
     if let (Some(Setting::Value(timeout)), Some(Setting::Value(heartbeat))) = (&timeout, &heartbeat)
         && heartbeat >= timeout
     {
@@ -145,8 +170,8 @@ fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
     }))
 }
 
-fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
-    let rules = choice::read(fields, notes);
+fn choice(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> StateKind {
+    let rules = choice::read(fields, language, notes);
     let default = fields.text("Default", notes).map(str::to_owned);
     if !fields.has("Default") {
         let message = "there is no 'Default': an input that no rule matches fails with States.NoChoiceMatched";
@@ -157,12 +182,13 @@ fn choice(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
 
 fn parallel(
     fields: &mut Fields<'_>,
+    language: QueryLanguage,
     names: &mut Vec<String>,
     notes: &mut Collector,
     read_flow: FlowReader,
 ) -> Option<StateKind> {
-    let data = data_flow("Parameters", fields, notes);
-    let recovery = recovery::read(fields, notes);
+    let data = data_flow("Parameters", language, fields, notes);
+    let recovery = recovery::read(fields, language, notes);
     if !fields.has("Branches") {
         notes.error(Code::Schema, "'Branches' is missing");
     }
@@ -198,6 +224,7 @@ fn inner(
 
 fn map(
     fields: &mut Fields<'_>,
+    language: QueryLanguage,
     names: &mut Vec<String>,
     notes: &mut Collector,
     read_flow: FlowReader,
@@ -212,20 +239,24 @@ fn map(
         ("ToleratedFailurePercentage", "tolerated failures"),
         ("ToleratedFailurePercentagePath", "tolerated failures"),
     ] {
-        if fields.raw(name).is_some() {
+        // In JSONata these two hold expressions, which an inline Map state computes too.
+        let computed = matches!(name, "ToleratedFailureCount" | "ToleratedFailurePercentage");
+        if fields.raw(name).is_some() && !(computed && language == QueryLanguage::Jsonata) {
             let message = format!(
                 "'{name}' is not supported: {what} belong to distributed Map states, only inline ones run here"
             );
             notes.at(name, |notes| notes.error(Code::Unsupported, message));
         }
     }
-    let items = fields.definite("ItemsPath", notes);
+    let jsonata = language == QueryLanguage::Jsonata;
+    let items = if jsonata { None } else { fields.definite("ItemsPath", notes) };
     fields.exclusive(&["ItemSelector", "Parameters"], notes);
     // `Parameters` and `Iterator` are the older names.
     let older = fields.has("Parameters") && !fields.has("ItemSelector");
-    let data = data_flow(if older { "Parameters" } else { "ItemSelector" }, fields, notes);
-    let recovery = recovery::read(fields, notes);
-    let concurrency = fields.seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes).unwrap_or(Setting::Value(0));
+    let data = data_flow(if older { "Parameters" } else { "ItemSelector" }, language, fields, notes);
+    let recovery = recovery::read(fields, language, notes);
+    let concurrency = if jsonata { None } else { fields.seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes) }
+        .unwrap_or(Setting::Value(0));
     if fields.exclusive(&["ItemProcessor", "Iterator"], notes) == 0 {
         notes.error(Code::Schema, "'ItemProcessor' is missing");
     }

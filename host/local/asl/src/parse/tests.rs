@@ -136,27 +136,6 @@ fn a_transition_cannot_leave_its_branch_and_names_are_unique_in_the_machine() {
 }
 
 #[test]
-fn fields_of_jsonata_and_of_variables_are_refused_by_name() {
-    for (field, value) in [("Arguments", json!({})), ("Output", json!("{% 1 %}")), ("Assign", json!({"x": 1}))] {
-        let mut state = json!({"Type": "Task", "Resource": TASK});
-        state[field] = value;
-        one(state, Code::Unsupported, &format!("/{field}"), &format!("'{field}'"));
-    }
-    one(json!({"Type": "Pass", "QueryLanguage": "JSONata"}), Code::Unsupported, "/QueryLanguage", "'JSONata'");
-    let machine = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}});
-    assert!(findings(&machine)[0].message.contains("'JSONata'"));
-    let found =
-        of_state(json!({"Type": "Choice", "Default": "T", "Choices": [{"Condition": "{% true %}", "Next": "T"}]}));
-    assert!(found.iter().any(|finding| finding.code == Code::Unsupported && finding.message.contains("'Condition'")));
-    one(
-        json!({"Type": "Pass", "Parameters": {"x.$": "$variable"}}),
-        Code::InvalidPath,
-        "/Parameters/x.$",
-        "variables are not supported",
-    );
-}
-
-#[test]
 fn distributed_maps_are_refused_by_name() {
     let processor = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
     let mut distributed = processor.clone();

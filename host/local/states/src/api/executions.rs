@@ -33,7 +33,7 @@ impl States {
         };
         let record = self.record(&request.execution_arn)?;
         let mut fields = summary(&record);
-        let status = record.execution.status().as_str();
+        let status = record.execution.status();
         let mut add = |name: &str, value: Value| drop(fields.insert(name.into(), value));
         if data {
             add("input", record.input.as_str().into());
@@ -42,8 +42,14 @@ impl States {
         if let Some(trace) = &record.execution.info().trace_header {
             add("traceHeader", trace.as_str().into());
         }
-        add("redriveStatus", "NOT_REDRIVABLE".into());
-        add("redriveStatusReason", format!("Execution is {status} and redriving is not supported").into());
+        match status {
+            Status::Running | Status::Succeeded => {
+                add("redriveStatus", "NOT_REDRIVABLE".into());
+                let reason = format!("Execution is {} and cannot be redriven", status.as_str());
+                add("redriveStatusReason", reason.into());
+            }
+            Status::Failed | Status::TimedOut | Status::Aborted => add("redriveStatus", "REDRIVABLE".into()),
+        }
         if let Some(outcome) = record.execution.outcome() {
             if let Some(output) = outcome.output.filter(|_| data) {
                 add("output", output.to_string().into());

@@ -5,13 +5,15 @@ use axum::body::Body;
 use axum::extract::State;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::StatesError;
 use crate::service::States;
 
 /// The largest request, in bytes: a definition of the largest size, escaped.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The error's name in the API, by which SDKs know it.
+const TOO_LARGE: &str = "RequestEntityTooLargeException";
 const TARGET: &str = "AWSStepFunctions.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
@@ -20,9 +22,7 @@ impl States {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let result = match text("x-amz-target").and_then(|target| target.strip_prefix(TARGET)) {
-            _ if request.body().len() > MOST_BYTES => {
-                Err(StatesError::validation(format!("the request is longer than {MOST_BYTES} bytes")))
-            }
+            _ if request.body().len() > MOST_BYTES => Err(too_large()),
             Some(operation) => {
                 let result = self.operate(operation, request.body(), text("x-amzn-trace-id")).await;
                 if let Err(error) = &result {
@@ -35,18 +35,7 @@ impl States {
                 format!("the header X-Amz-Target must be '{TARGET}' and an operation's name"),
             )),
         };
-        let (status, document) = match result {
-            Ok(document) => (StatusCode::OK, document),
-            Err(error) => (StatusCode::BAD_REQUEST, json!({"__type": error.name, "message": error.message})),
-        };
-        let mut response = Response::new(Bytes::from(document.to_string()));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
-            headers.insert("x-amzn-requestid", id);
-        }
-        response
+        respond(result)
     }
 
     /// Returns a router that passes every request to [`handle`](Self::handle).
@@ -55,15 +44,37 @@ impl States {
     }
 }
 
+/// Returns the response to a request.
+fn respond(result: Result<Value, StatesError>) -> Response<Bytes> {
+    let (status, document) = match result {
+        Ok(document) => (StatusCode::OK, document),
+        Err(error) => {
+            let status = match error.name {
+                TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            (status, json!({"__type": error.name, "message": error.message}))
+        }
+    };
+    let mut response = Response::new(Bytes::from(document.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+fn too_large() -> StatesError {
+    StatesError::new(TOO_LARGE, format!("the request is longer than {MOST_BYTES} bytes"))
+}
+
 async fn serve(State(states): State<States>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    // One byte more, so that `handle` refuses with the API's error.
-    match axum::body::to_bytes(body, MOST_BYTES + 1).await {
+    match axum::body::to_bytes(body, MOST_BYTES).await {
         Ok(body) => states.handle(Request::from_parts(parts, body)).await.map(Body::from),
-        Err(_) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            response
-        }
+        // A client that left gets no response, so this one is for a request that is too long.
+        Err(_) => respond(Err(too_large())).map(Body::from),
     }
 }

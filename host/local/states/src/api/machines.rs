@@ -88,13 +88,23 @@ impl States {
 
 /// Returns the response of `DescribeStateMachine`.
 pub(super) fn describe_machine(machine: &Machine) -> Value {
-    json!({
+    let mut answer = json!({
         "stateMachineArn": machine.arn, "name": machine.name, "status": "ACTIVE", "type": "STANDARD",
         "definition": machine.definition, "roleArn": machine.role_arn,
         "creationDate": epoch_seconds(machine.created_at), "updateDate": epoch_seconds(machine.updated_at),
         "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing,
         "revisionId": machine.revision
-    })
+    });
+    with_references(&mut answer, machine);
+    answer
+}
+
+/// Adds the variables that the states read, if any does.
+pub(super) fn with_references(answer: &mut Value, machine: &Machine) {
+    let references = machine.parsed.variable_references();
+    if let (false, Some(answer)) = (references.is_empty(), answer.as_object_mut()) {
+        answer.insert("variableReferences".into(), json!(references));
+    }
 }
 
 fn only_standard(kind: Option<&str>) -> Result<(), StatesError> {

@@ -39,7 +39,7 @@ pub struct Machine {
     pub created_at: OffsetDateTime,
     /// When it was last changed.
     pub updated_at: OffsetDateTime,
-    /// Changes with every update.
+    /// Changes with every update that changes a value.
     pub revision: String,
     pub(crate) logging: Value,
     pub(crate) tracing: Value,

@@ -103,3 +103,58 @@ async fn tags_are_kept() {
     let tags = client.list_tags_for_resource().resource_arn(&arn).send().await.unwrap().tags.unwrap();
     assert_eq!(tags, [tag("b", "2")]);
 }
+
+#[tokio::test]
+async fn variables_are_in_the_description_and_in_the_history() {
+    let service = Service::start().await;
+    let states = json!({
+        "A": {"Type": "Pass", "Assign": {"x": {"y": 1}}, "Next": "B"},
+        "B": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $x.y + $states.input.n %}", "End": true}
+    });
+    let machine = service.create("m", states).await;
+    let client = &service.client;
+    let described = client.describe_state_machine().state_machine_arn(&machine).send().await.unwrap();
+    assert_eq!(described.variable_references.unwrap()["B"], ["x"]);
+    assert_eq!(service.run(&machine, json!({"n": 2})).await, (ExecutionStatus::Succeeded, json!(3)));
+
+    let (status, _) = service.run(&machine, json!({})).await;
+    assert_eq!(status, ExecutionStatus::Failed);
+    let failed = client.list_executions().state_machine_arn(&machine).status_filter(ExecutionStatus::Failed);
+    let arn = failed.send().await.unwrap().executions[0].execution_arn.clone();
+    let events = client.get_execution_history().execution_arn(arn).send().await.unwrap().events;
+    let assigned = events[2].state_exited_event_details.as_ref().unwrap().assigned_variables.as_ref().unwrap();
+    assert_eq!(assigned["x"], "{\"y\":1}");
+    let evaluation = events[4].evaluation_failed_event_details.as_ref().unwrap();
+    assert_eq!((evaluation.state.as_str(), evaluation.location.as_deref()), ("B", Some("Output")));
+    assert_eq!(evaluation.error.as_deref(), Some("States.QueryEvaluationError"));
+}
+
+#[tokio::test]
+async fn only_an_update_that_changes_something_makes_a_new_revision() {
+    let service = Service::start().await;
+    let machine = service.create("m", wait_forever()).await;
+    let client = &service.client;
+    let before = client.describe_state_machine().state_machine_arn(&machine).send().await.unwrap();
+    let update = |role: &str| client.update_state_machine().state_machine_arn(&machine).role_arn(role);
+    let same = update(ROLE).definition(&before.definition).send().await.unwrap();
+    assert_eq!(same.revision_id, before.revision_id);
+    let other = update("arn:aws:iam::111122223333:role/other").send().await.unwrap();
+    assert_ne!(other.revision_id, before.revision_id);
+}
+
+#[tokio::test]
+async fn an_execution_says_whether_it_can_be_redriven_as_the_service_does() {
+    let service = Service::start().await;
+    for (state, status, reason) in [
+        (json!({"Type": "Succeed"}), "NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
+        (json!({"Type": "Fail"}), "REDRIVABLE", None),
+    ] {
+        let machine = service.create(&format!("m-{}", status.len()), json!({"S": state})).await;
+        service.run(&machine, json!({})).await;
+        let executions = service.client.list_executions().state_machine_arn(&machine).send().await.unwrap().executions;
+        let arn = &executions.first().unwrap().execution_arn;
+        let found = service.client.describe_execution().execution_arn(arn).send().await.unwrap();
+        assert_eq!(found.redrive_status.unwrap().as_str(), status);
+        assert_eq!(found.redrive_status_reason.as_deref(), reason);
+    }
+}

@@ -32,4 +32,7 @@ async fn an_invalid_request_is_refused_and_the_service_continues() {
         assert_eq!(send(target, body).await, (400, error.to_owned()), "{target:?} {body}");
     }
     assert_eq!(send(Some("AWSStepFunctions.ListStateMachines"), "").await.0, 200);
+    let long = format!(r#"{{"definition": "{}"}}"#, "x".repeat(5 * 1024 * 1024));
+    let refused = send(Some("AWSStepFunctions.CreateStateMachine"), &long).await;
+    assert_eq!(refused, (413, "RequestEntityTooLargeException".to_owned()));
 }

@@ -64,13 +64,15 @@ fn object(value: &Value) -> Result<&Map<String, Value>, String> {
     value.as_object().ok_or_else(|| format!("expected a JSON object but got {}", describe(value)))
 }
 
-/// Returns a number rounded to the nearest integer, as the service does.
+/// Returns a number rounded to the nearest integer, halves up as Java rounds: -1.5 is -1.
 fn integer(value: &Value) -> Result<i64, String> {
     let fail = || format!("expected an integer but got {}", describe(value));
     if let Some(whole) = value.as_i64() {
         return Ok(whole);
     }
-    let number = value.as_f64().ok_or_else(fail)?.round();
+    let number = value.as_f64().ok_or_else(fail)?;
+    // The sum of 0.5 and the number just below it would be 1.
+    let number = if number.fract() == -0.5 { number.ceil() } else { number.round() };
     // Beyond 2^53 a floating-point number is no exact integer.
     if number.abs() > 9.0e15 {
         return Err(fail());
@@ -195,16 +197,49 @@ fn item(items: &[Value], index: i64) -> Result<Value, String> {
 }
 
 fn unique(items: &[Value]) -> Value {
-    let mut kept: Vec<&Value> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for item in items {
-        // Equal texts are equal values. Only the others need the slow comparison, which also equates 1 and 1.0.
-        let numeric = item.is_number() || item.is_array() || item.is_object();
-        if seen.insert(item.to_string()) && !(numeric && kept.iter().any(|other| same(other, item))) {
-            kept.push(item);
+    let mut text = String::new();
+    let mut new = |item: &&Value| {
+        text.clear();
+        canonical(item, &mut text);
+        !seen.contains(&text) && seen.insert(text.clone())
+    };
+    items.iter().filter(|item| new(item)).cloned().collect()
+}
+
+/// Appends a text that is the same for values that are equal by [`same`].
+fn canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Number(number) => match number.as_i64().map(|number| number.to_string()) {
+            Some(whole) => text.push_str(&whole),
+            None => match number.as_f64() {
+                // A whole number that floating point holds exactly is written as an integer.
+                Some(float) if float.fract() == 0.0 && float.abs() < 9.0e15 => text.push_str(&format!("{float:.0}")),
+                _ => text.push_str(&number.to_string()),
+            },
+        },
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                canonical(item, text);
+                text.push(',');
+            }
+            text.push(']');
         }
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort_unstable();
+            text.push('{');
+            for name in names {
+                text.push_str(&Value::from(name.as_str()).to_string());
+                text.push(':');
+                canonical(fields.get(name).unwrap_or(&Value::Null), text);
+                text.push(',');
+            }
+            text.push('}');
+        }
+        other => text.push_str(&other.to_string()),
     }
-    kept.into_iter().cloned().collect()
 }
 
 fn decode(text: &str) -> Result<Value, String> {
@@ -285,11 +320,16 @@ mod tests {
     use crate::expressions::path::Scope;
 
     use super::*;
+    use crate::expressions::context::Context;
 
     fn run(call: &str, input: Value) -> Result<Value, String> {
-        let context = json!({"Execution": {"Name": "run-1"}});
+        let context = Context::of(json!({"Execution": {"Name": "run-1"}}));
         Expression::parse(call)?
-            .evaluate("x.$", Scope { input: &input, context: &context }, &Budget::new())
+            .evaluate(
+                "x.$",
+                Scope { input: &input, context: &context, variables: &serde_json::Map::new() },
+                &Budget::new(),
+            )
             .map_err(|error| format!("{}: {}", error.error, error.cause.unwrap()))
     }
 
@@ -328,6 +368,10 @@ mod tests {
             ("States.JsonMerge($.left, $.right, false)", json!({"a": {"a3": 1}, "b": 2, "c": 3})),
             ("States.MathAdd($.one, $.step)", json!(110)),
             ("States.MathAdd(1.4, 1.6)", json!(3)),
+            ("States.MathAdd(-1.5, 0)", json!(-1)),
+            ("States.MathAdd(-1.49, -1.5)", json!(-2)),
+            ("States.MathAdd(1.5, 1.51)", json!(4)),
+            ("States.MathAdd(-2.5, 0.49999999999999994)", json!(-2)),
             ("States.StringSplit('1,2,,3', ',')", json!(["1", "2", "3"])),
             ("States.StringSplit('This.is+a,test=string', '.+,=')", json!(["This", "is", "a", "test", "string"])),
             ("States.ArrayGetItem(States.StringSplit(States.Format('{}/{}', 'a', $.name), '/'), 1)", json!("Arnav")),
@@ -392,7 +436,8 @@ mod tests {
         let error = run("States.Array($.missing)", json!({"a": 1})).unwrap_err();
         assert_eq!(
             error,
-            "States.Runtime: The JsonPath argument for the field '$.missing' could not be found in the input '{\"a\":1}'"
+            "States.Runtime: The function 'States.Array($.missing)' had the following error: The JsonPath argument for the \
+             field '$.missing' could not be found in the input '{\"a\":1}'"
         );
     }
 

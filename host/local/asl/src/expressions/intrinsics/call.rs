@@ -54,34 +54,52 @@ impl Call {
         &self.arguments
     }
 
-    /// Computes the call.
-    pub(super) fn evaluate(&self, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
+    /// Calls `each` with every path.
+    pub fn paths<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path) => each(path),
+                Argument::Call(call) => call.paths(each),
+                _ => {}
+            }
+        }
+    }
+
+    /// Computes the call. `whole` is the call that contains it, or itself; errors quote that one.
+    pub(super) fn evaluate(&self, scope: Scope<'_>, budget: &Budget, whole: &Self) -> Result<Value, StateError> {
         let mut values = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
-            values.push(argument.evaluate(scope, budget)?);
+            values.push(argument.evaluate(scope, budget, whole)?);
+        }
+        let work = scope.context.work();
+        if values.iter().any(|value| work.charge_reading(value).is_err()) {
+            return Err(StateError::path_work(&whole.text));
         }
         let template = match self.arguments.first() {
             Some(Argument::Text(text)) => Some(text.pieces.as_slice()),
             _ => None,
         };
         let value = apply::apply(self.function, template, &values)
-            .map_err(|reason| StateError::intrinsic(&self.text, &reason))?;
+            .map_err(|reason| StateError::intrinsic(&whole.text, &reason))?;
         budget.charge(&value)?;
         Ok(value)
     }
 }
 
 impl Argument {
-    fn evaluate<'a>(&self, scope: Scope<'a>, budget: &Budget) -> Result<Cow<'a, Value>, StateError> {
+    fn evaluate<'a>(&self, scope: Scope<'a>, budget: &Budget, whole: &Call) -> Result<Cow<'a, Value>, StateError> {
         Ok(match self {
-            Self::Path(path) => path.find(scope).ok_or_else(|| {
+            Self::Path(path) => path.find_or(scope, |_| {
+                // The service names the state's input here even if the path reads the context object.
+                let place = path.text().strip_prefix('$').filter(|_| path.is_context()).unwrap_or(path.text());
                 StateError::parameter_path(format!(
-                    "The JsonPath argument for the field '{}' could not be found in the input '{}'",
-                    path.text(),
-                    quoted(path.base(scope))
+                    "The function '{}' had the following error: The JsonPath argument for the field '{place}' could \
+                     not be found in the input '{}'",
+                    whole.text,
+                    quoted(scope.input)
                 ))
             })?,
-            Self::Call(call) => Cow::Owned(call.evaluate(scope, budget)?),
+            Self::Call(call) => Cow::Owned(call.evaluate(scope, budget, whole)?),
             Self::Text(text) => Cow::Owned(Value::String(text.whole())),
             Self::Number(number) => Cow::Owned(Value::Number(number.clone())),
             Self::Bool(value) => Cow::Owned(Value::Bool(*value)),

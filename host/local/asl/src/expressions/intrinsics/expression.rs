@@ -1,12 +1,14 @@
 //! A path or a function call, as it stands in a field.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::budget::Budget;
 use super::call::Call;
 use super::parse;
 use crate::error::{StateError, quoted};
-use crate::expressions::path::{Path, Scope};
+use crate::expressions::path::{Failure, NotFound, Path, Scope};
 
 /// A path or a function call: a value that is computed from the input and the context object.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,17 +29,29 @@ impl Expression {
         parse::call(text).map(Self::Call)
     }
 
+    /// Calls `each` with every path.
+    pub fn paths<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        match self {
+            Self::Path(path) => each(path),
+            Self::Call(call) => call.paths(each),
+        }
+    }
+
     /// Computes the value. `field` is the name of the field that holds the expression; errors quote it.
     pub fn evaluate(&self, field: &str, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
         match self {
             Self::Path(path) => {
-                let Some(value) = path.find(scope) else {
-                    return Err(not_found(path, field, scope));
+                let value = match path.find(scope) {
+                    // In a payload template, an index after the end of an array is null.
+                    Err(Failure::NotFound(NotFound { beyond_end: true, .. })) => Cow::Owned(Value::Null),
+                    Err(Failure::NotFound(_)) => return Err(not_found(path, field, scope)),
+                    Err(Failure::Exhausted) => return Err(StateError::path_work(path.text())),
+                    Ok(value) => value,
                 };
                 budget.charge(&value)?;
                 Ok(value.into_owned())
             }
-            Self::Call(call) => call.evaluate(scope, budget),
+            Self::Call(call) => call.evaluate(scope, budget, call),
         }
     }
 }

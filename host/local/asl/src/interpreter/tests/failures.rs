@@ -82,7 +82,46 @@ async fn each_field_with_a_path_has_its_own_error_text() {
             "States.IntrinsicFailure",
             "The function 'States.MathAdd($.text, 1)' had the following error: expected an integer",
         ),
+        (
+            json!({"Type": "Pass", "InputPath": "$.x.y", "End": true}),
+            "States.Runtime",
+            "Invalid path '$.x.y' : Missing property in path $['x']",
+        ),
+        (
+            json!({"Type": "Pass", "InputPath": "$.text[0]", "End": true}),
+            "States.Runtime",
+            "Filter: [0] can only be applied to arrays. Current context is: \"later\"",
+        ),
+        (
+            json!({"Type": "Pass", "Parameters": {"v.$": "States.Format('{}', States.Format('{}',$.nope))"}, "End": true}),
+            "States.Runtime",
+            "The function 'States.Format('{}', States.Format('{}',$.nope))' had the following error: The JsonPath \
+             argument for the field '$.nope' could not be found in the input '{\"text\":\"later\"}'",
+        ),
+        (
+            json!({"Type": "Pass", "Parameters": {"v.$": "States.Format('{}', $$.Nope.Deep)"}, "End": true}),
+            "States.Runtime",
+            "The JsonPath argument for the field '$.Nope.Deep' could not be found in the input '{\"text\":\"later\"}'",
+        ),
+        (
+            json!({"Type": "Wait", "Timestamp": "2926-01-01T00:00:00Z", "End": true}),
+            "States.Runtime",
+            "Wait state delay is too long.",
+        ),
+        (
+            json!({
+                "Type": "Map", "MaxConcurrencyPath": "$.text", "ItemsPath": "$.text", "End": true,
+                "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}
+            }),
+            "States.Runtime",
+            "Reference path \"$.text\" must point to array",
+        ),
         (task(json!({"TimeoutSecondsPath": "$.text"})), "States.Runtime", "The TimeoutSecondsPath parameter"),
+        (
+            task(json!({"HeartbeatSecondsPath": "$.x"})),
+            "States.Runtime",
+            "Invalid path '$.x' : No results for path: $['x']",
+        ),
     ] {
         let (found, cause) = failure(json!({"S": state}), json!({"text": "later"})).await;
         assert_eq!(found, error, "{state}");
@@ -92,20 +131,23 @@ async fn each_field_with_a_path_has_its_own_error_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_choice_without_a_match_fails_by_name_and_the_enclosing_state_can_catch_it() {
+async fn a_choice_without_a_match_fails_the_machine_and_only_its_documented_name_catches_that() {
     let choice = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "NumericEquals": 1, "Next": "P"}]});
     let flow = json!({"C": choice, "P": {"Type": "Succeed"}});
     let (error, cause) = failure(flow.clone(), json!({"a": 2})).await;
-    assert_eq!(error, "States.NoChoiceMatched");
+    assert_eq!(error, "States.Runtime");
     assert!(cause.ends_with("Failed to transition out of the state. The state does not point to a next state."));
-    let states = json!({
-        "Par": {
-            "Type": "Parallel", "Branches": [{"StartAt": "C", "States": flow}], "End": true,
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
-        },
-        "Caught": {"Type": "Pass", "End": true}
-    });
-    assert_eq!(output(states, json!({"a": 2})).await["Error"], "States.NoChoiceMatched");
+    let states = |name: &str| {
+        json!({
+            "Par": {
+                "Type": "Parallel", "Branches": [{"StartAt": "C", "States": flow}], "End": true,
+                "Catch": [{"ErrorEquals": [name], "Next": "Caught"}]
+            },
+            "Caught": {"Type": "Pass", "End": true}
+        })
+    };
+    assert_eq!(failure(states("States.ALL"), json!({"a": 2})).await.0, "States.Runtime");
+    assert_eq!(output(states("States.NoChoiceMatched"), json!({"a": 2})).await["Error"], "States.NoChoiceMatched");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +240,7 @@ async fn a_machine_that_takes_too_long_times_out_as_a_whole() {
     let execution = start_machine(machine, json!({}), &script, &TokenBoard::new());
     assert_eq!(execution.wait().await.status, Status::TimedOut);
     assert_eq!(*script.dropped.lock().unwrap(), ["S"]);
-    assert_eq!(chain(&execution.history())[4..], ["5 4 TaskStateAborted", "6 5 ExecutionTimedOut"]);
+    assert_eq!(chain(&execution.history())[4..], ["5 4 ExecutionTimedOut"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,9 +258,9 @@ async fn stopping_drops_running_tasks_and_records_error_and_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_beyond_the_payload_limit_fail_and_only_their_own_name_catches_that() {
+async fn results_beyond_the_payload_limit_fail_and_their_own_name_or_all_catches_that() {
     let large = json!("a".repeat(PAYLOAD_BYTES));
-    for (name, caught) in [("States.ALL", false), ("States.TaskFailed", false), ("States.DataLimitExceeded", true)] {
+    for (name, caught) in [("States.ALL", true), ("States.TaskFailed", false), ("States.DataLimitExceeded", true)] {
         let script = Arc::new(Script::new().reply("S", 0, Ok(large.clone())));
         let states = json!({
             "S": task(json!({"Catch": [{"ErrorEquals": [name], "Next": "C"}]})),
@@ -269,4 +311,41 @@ async fn a_resource_that_panics_fails_the_execution_and_nothing_else() {
     let execution = Execution::start(machine, StartRequest::default(), Arc::new(Panics), TokenBoard::new());
     let outcome = execution.wait().await;
     assert_eq!((outcome.status, outcome.error.as_deref()), (Status::Failed, Some("States.Runtime")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_catches_a_failure_of_the_output_path() {
+    let states = json!({
+        "S": task(json!({"OutputPath": "$.no.such", "Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "C"}]})),
+        "C": {"Type": "Pass", "End": true}
+    });
+    let (error, cause) = failure(states, json!({})).await;
+    assert_eq!(error, "States.Runtime");
+    assert!(cause.ends_with("Invalid path '$.no.such' : Missing property in path $['no']"), "{cause}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_after_the_end_is_null_in_a_template_and_missing_elsewhere() {
+    let states = json!({"P": {"Type": "Pass", "Parameters": {"x.$": "$.a[5]", "all.$": "$.gone[*].n"}, "End": true}});
+    assert_eq!(output(states, json!({"a": [1]})).await, json!({"x": null, "all": []}));
+    let states = json!({"P": {"Type": "Pass", "Parameters": {"x.$": "States.ArrayLength($.a[5])"}, "End": true}});
+    assert!(failure(states, json!({"a": [1]})).await.1.contains("the field '$.a[5]' could not be found"));
+    let states = json!({"P": {"Type": "Pass", "InputPath": "$.a[5]", "End": true}});
+    assert!(failure(states, json!({"a": [1]})).await.1.contains("No results for path: $['a'][5]"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_concurrency_that_is_no_number_has_the_services_cause() {
+    for (most, part) in [
+        (json!({}), "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: $.most"),
+        (json!("NoNumber"), "refers to value \"NoNumber\" which is not a valid integer: $.most"),
+        (json!(-1), "Expected non-negative integer for MaxConcurrency, got '-1' instead."),
+    ] {
+        let states = json!({"M": {
+            "Type": "Map", "ItemsPath": "$.items", "MaxConcurrencyPath": "$.most", "End": true,
+            "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}
+        }});
+        let (_, cause) = failure(states, json!({"items": [1], "most": most})).await;
+        assert!(cause.contains(part), "{cause}");
+    }
 }

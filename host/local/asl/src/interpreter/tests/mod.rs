@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod data_flow;
 mod failures;
 mod fan_out;
 mod histories;
+mod jsonata;
+mod mutations;
 mod tokens;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

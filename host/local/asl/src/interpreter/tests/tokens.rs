@@ -42,6 +42,29 @@ async fn a_failure_for_the_token_is_the_failure_of_the_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_without_error_or_cause_has_none() {
+    let (execution, tokens, token, _) = begin(json!({}), Script::new()).await;
+    tokens.send_failure(&token, None, None).unwrap();
+    let outcome = execution.wait().await;
+    assert_eq!((outcome.status, outcome.error, outcome.cause), (Status::Failed, None, None));
+    let events = execution.history();
+    assert_eq!(events.last().unwrap().to_json(true)["executionFailedEventDetails"], json!({}));
+    let failed = &events[events.len() - 2].to_json(true)["taskFailedEventDetails"];
+    assert_eq!(*failed, json!({"resourceType": "lambda", "resource": "invoke.waitForTaskToken"}));
+
+    let (script, tokens) = (Arc::new(Script::new()), TokenBoard::new());
+    let mut states = waiting(json!({"Catch": [{"ErrorEquals": ["States.TaskFailed"], "Next": "C"}]}));
+    states["C"] = json!({"Type": "Pass", "End": true});
+    let execution = start(states, json!({}), &script, &tokens);
+    while script.tokens.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let token = script.tokens.lock().unwrap()[0].clone();
+    tokens.send_failure(&token, None, None).unwrap();
+    assert_eq!(execution.wait().await.output.unwrap(), json!({"Error": null, "Cause": null}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_before_the_call_returns_waits_for_the_call() {
     let (execution, tokens, token, _) = begin(json!({}), Script::new().reply("W", 5, Ok(json!("ack")))).await;
     tokens.send_success(&token, json!("answer")).unwrap();

@@ -14,7 +14,7 @@ struct Unique;
 ///
 /// # Errors
 /// The first repeated field and its place.
-pub(super) fn check(text: &str) -> Result<(), serde_json::Error> {
+pub(crate) fn check(text: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Unique>(text).map(|Unique| ())
 }
 
