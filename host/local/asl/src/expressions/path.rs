@@ -345,10 +345,11 @@ mod tests {
         let nested = (0..120).fold(json!([]), |inner, _| json!([inner]));
         let wide = json!((0..2_000).map(|n| json!({"n": n})).collect::<Vec<_>>());
         let context = Context::of(json!({}));
+        let none = Map::new();
         for (path, input) in
             [("$..*..*..*..*", &nested), ("$..*..*..*..*..*..*..*..*", &nested), ("$[?(@.n in $[*].n)]", &wide)]
         {
-            let scope = Scope { input, context: &context, variables: &variables };
+            let scope = Scope { input, context: &context, variables: &none };
             let found = Path::parse(path).unwrap().find(scope);
             assert_eq!(found.unwrap_err(), Failure::Exhausted, "{path}");
         }

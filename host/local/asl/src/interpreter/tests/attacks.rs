@@ -105,7 +105,7 @@ async fn outputs_that_are_too_large_together_are_not_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stop_wins_over_states_that_compute_without_a_pause() {
-    let wide = json!((0..60_000).collect::<Vec<_>>());
+    let wide = json!((0..20_000).collect::<Vec<_>>());
     let branch = |at: usize| {
         let (again, choice, end) = (format!("Again{at}"), format!("Choice{at}"), format!("End{at}"));
         json!({"StartAt": again, "States": {

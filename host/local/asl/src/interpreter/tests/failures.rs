@@ -110,7 +110,7 @@ async fn each_field_with_a_path_has_its_own_error_text() {
         ),
         (
             json!({
-                "Type": "Map", "MaxConcurrencyPath": "$.text", "ItemsPath": "$.text", "End": true,
+                "Type": "Map", "ItemsPath": "$.text", "End": true,
                 "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}
             }),
             "States.Runtime",
