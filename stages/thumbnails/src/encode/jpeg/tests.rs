@@ -49,7 +49,7 @@ proptest! {
         prop_assert_eq!(samples.len(), raster.samples().len());
         if quality > 95 && (gray || !halved) {
             let error = mean_error(&samples, raster.samples());
-            prop_assert!(error < 3.0, "{error}");
+            prop_assert!(error < 5.0, "{error}");
         }
     }
 }
@@ -73,7 +73,6 @@ fn long_runs_of_even_blocks_are_decoded() {
     // More blocks than one symbol can skip, then one that is not even.
     let size = Size::new(2_048, 2_056);
     let mut samples = vec![90; 2_048 * 2_056];
-    samples.extend_from_within(..0);
     let last = samples.len() - 1;
     samples[last] = 255;
     let raster = Raster::new(size, Layout::Gray, samples).unwrap();
