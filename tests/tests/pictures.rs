@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use stage_thumbnails::config::Config;
+use stage_thumbnails::error::PictureError;
+use stage_thumbnails::render::render;
 use stagehost_needs::media;
 use stagehost_tests::run;
 
@@ -46,6 +49,33 @@ fn all_sixteen_orientations_look_the_same() {
             let off = difference(&rendition(1), &rendition(number));
             assert!(off < 6.0, "{shape}_{number} differs from {shape}_1 by {off:.1} of 255");
         }
+    }
+}
+
+/// The stage's own tests run natively. They speak for the component, because it decodes, resizes and encodes to the same
+/// bytes with WebAssembly's vectors as natively without.
+#[test]
+fn the_sandbox_makes_the_same_bytes_as_native_code() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/listing");
+    let names = ["front.jpg", "kitchen.jpg", "living-room.jpg", "staircase.jpg", "staircase-other-hand.jpg"];
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("in"), dir.path().join("out"));
+    copy(&names.map(|name| samples.join(name)), &input);
+    let ran = run([input.as_os_str(), "--out".as_ref(), out.as_os_str()]).unwrap();
+    assert_eq!(ran.code, 0, "{:#}\n{}", ran.json, ran.stderr);
+    let config = Config::default();
+    for name in names {
+        let output = ran.output(name);
+        let mut compared = 0;
+        render::<PictureError>(std::fs::read(input.join(name)).unwrap(), &config, &config.renditions, |rendered| {
+            let key = output["outputs"][rendered.bounds.to_string()].as_str().unwrap();
+            let sandboxed = std::fs::read(out.join("toq-listing-medias").join(key)).unwrap();
+            assert!(sandboxed == rendered.bytes, "{name}: {key} has other bytes than natively");
+            compared += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(compared, 3);
     }
 }
 

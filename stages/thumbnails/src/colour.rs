@@ -26,6 +26,11 @@ pub fn to_srgb(picture: Raster, profile: Option<&[u8]>) -> Result<Raster, Pictur
     }
 }
 
+/// Returns whether [`to_srgb`] with this profile changes a picture of such samples.
+pub fn changes(profile: Option<&[u8]>, layout: Layout) -> bool {
+    layout == Layout::Cmyk || profile.is_some_and(|bytes| Conversion::new(bytes, layout).is_some())
+}
+
 struct Conversion {
     transform: std::sync::Arc<moxcms::Transform8BitExecutor>,
     to: Layout,

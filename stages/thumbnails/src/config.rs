@@ -8,7 +8,7 @@ use crate::geometry::{Bounds, Size};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
-    /// Progressive JPEG, 4:2:0, with Huffman tables made for the picture.
+    /// Progressive JPEG, with Huffman tables made for the picture.
     #[default]
     Jpeg,
     /// Lossless WebP; see [`crate::encode`].
@@ -33,6 +33,18 @@ impl OutputFormat {
     }
 }
 
+/// How finely the colours of a JPEG are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+pub enum Subsampling {
+    /// Colour at half the columns and half the rows, as cameras write photos.
+    #[default]
+    #[serde(rename = "4:2:0")]
+    Halved,
+    /// Colour for every pixel: for drawings, whose coloured lines and texts would blur.
+    #[serde(rename = "4:4:4")]
+    Full,
+}
+
 /// What to make, and how large a source may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -42,6 +54,8 @@ pub struct Config {
     pub format: OutputFormat,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
+    /// How finely the colours of a JPEG are stored. None: at half for photos, and for every pixel of a `project/render`.
+    pub subsampling: Option<Subsampling>,
     /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
     /// The most bytes of memory for decoding, as estimated from the header.
@@ -56,6 +70,7 @@ impl Default for Config {
             renditions: [(320, 240), (640, 480), (1280, 960)].map(|(w, h)| Bounds::Box(Size::new(w, h))).to_vec(),
             format: OutputFormat::Jpeg,
             quality: 85,
+            subsampling: None,
             max_pixels: 100_000_000,
             max_memory: 768 << 20,
             max_bytes: 256 << 20,
@@ -88,6 +103,7 @@ struct Written {
     #[serde(default)]
     format: OutputFormat,
     quality: Option<u8>,
+    subsampling: Option<Subsampling>,
     max_pixels: Option<u64>,
     max_memory: Option<u64>,
     max_bytes: Option<u64>,
@@ -103,7 +119,7 @@ impl Config {
     /// 320×240, 640×480 and 1280×960.
     ///
     /// ```json
-    /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85,
+    /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85, "subsampling": "4:2:0",
     ///  "maxPixels": 100000000, "maxMemory": 805306368, "maxBytes": 268435456}
     /// ```
     pub fn parse(json: &str) -> Result<Self, ConfigError> {
@@ -121,10 +137,14 @@ impl Config {
         if written.format == OutputFormat::Webp && written.quality.is_some() {
             return Err(wrong("quality", "WebP renditions are lossless and have no quality; leave it out".to_owned()));
         }
+        if written.format == OutputFormat::Webp && written.subsampling.is_some() {
+            return Err(wrong("subsampling", "it is a setting of JPEG renditions; leave it out".to_owned()));
+        }
         Ok(Self {
             renditions,
             format: written.format,
             quality,
+            subsampling: written.subsampling,
             max_pixels: positive("maxPixels", written.max_pixels, defaults.max_pixels)?,
             max_memory: positive("maxMemory", written.max_memory, defaults.max_memory)?,
             max_bytes: positive("maxBytes", written.max_bytes, defaults.max_bytes)?,
@@ -226,6 +246,8 @@ mod tests {
             (r#"{"quality":0}"#, "quality"),
             (r#"{"quality":101}"#, "quality"),
             (r#"{"format":"webp","quality":80}"#, "lossless"),
+            (r#"{"subsampling":"4:2:2"}"#, "4:2:2"),
+            (r#"{"format":"webp","subsampling":"4:4:4"}"#, "subsampling"),
             (r#"{"maxPixels":0}"#, "maxPixels"),
             (r#"[]"#, "configuration"),
             ("", "configuration"),

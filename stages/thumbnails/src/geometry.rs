@@ -27,6 +27,11 @@ impl Size {
         Self { width: self.height, height: self.width }
     }
 
+    /// Returns half the columns and half the rows, rounded up.
+    pub const fn halved(self) -> Self {
+        Self { width: self.width.div_ceil(2), height: self.height.div_ceil(2) }
+    }
+
     /// Returns whether a picture of this size can become one of `other` without being enlarged.
     pub const fn covers(self, other: Size) -> bool {
         self.width >= other.width && self.height >= other.height
@@ -124,6 +129,16 @@ impl Orientation {
     /// Returns whether width and height are exchanged.
     pub fn turns(self) -> bool {
         matches!(self, Self::Transpose | Self::Turn90 | Self::Transverse | Self::Turn270)
+    }
+
+    /// Returns whether the stored columns and the stored rows run backwards in the upright picture.
+    pub fn mirrors(self) -> (bool, bool) {
+        match self {
+            Self::Upright | Self::Transpose => (false, false),
+            Self::MirrorHorizontal | Self::Turn270 => (true, false),
+            Self::Turn180 | Self::Transverse => (true, true),
+            Self::MirrorVertical | Self::Turn90 => (false, true),
+        }
     }
 
     /// Returns the upright size of a picture of `stored` size, and the stored size for an upright size.

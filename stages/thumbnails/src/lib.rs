@@ -16,7 +16,9 @@
 //! | [`cascade`] | in which sizes they are made of each other |
 //! | [`format`] | recognising a file by its first bytes |
 //! | [`decode`] | one decoder per format, all of them bounded |
-//! | [`raster`], [`geometry`], [`colour`], [`encode`] | the steps of rendering |
+//! | [`raster`], [`planes`] | pictures as pixels, and as one plane for each channel |
+//! | [`geometry`], [`colour`], [`encode`] | the steps of rendering |
+//! | `resample`, `simd` | resizing of planes; vectors, the same natively and in WebAssembly |
 //! | [`guest`] | the component's export and imports |
 
 pub mod bindings;
@@ -32,7 +34,10 @@ pub mod error;
 pub mod format;
 pub mod geometry;
 pub mod guest;
+pub mod planes;
 pub mod raster;
 pub mod recipe;
 pub mod render;
+mod resample;
+mod simd;
 pub mod stage;

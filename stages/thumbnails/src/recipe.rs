@@ -1,18 +1,18 @@
 //! Fingerprints: everything that the bytes of a rendition follow from, and nothing else.
 //!
 //! ```text
-//! thumbnails/2 from=sha256:… of=4000x3000 as=jpeg-q85 px=1280x960>640x480>320x240
+//! thumbnails/3 from=sha256:… of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240
 //! ```
 //!
 //! `of` is the photo's size, upright. It follows from the photo, but must be known when the rendition is up to date and
 //! nothing is decoded. `px` is the way to the rendition through the [`Cascade`]; the last size is its own.
 
 use crate::cascade::Cascade;
-use crate::config::{Config, OutputFormat};
+use crate::config::{Config, OutputFormat, Subsampling};
 use crate::geometry::{Bounds, Size};
 
 /// A number that is increased when the same photo and settings give other bytes, so that everything is rendered again.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 /// What all renditions of one photo have in common.
 pub struct Recipe<'a> {
@@ -32,7 +32,13 @@ impl<'a> Recipe<'a> {
         let cascade = Cascade::new(picture, &self.config.renditions);
         let steps: Vec<String> = cascade.down_to(bounds.fit(picture))?.iter().map(ToString::to_string).collect();
         let format = match self.config.format {
-            OutputFormat::Jpeg => format!("jpeg-q{}", self.config.quality),
+            OutputFormat::Jpeg => {
+                let colours = match self.config.subsampling.unwrap_or_default() {
+                    Subsampling::Halved => "420",
+                    Subsampling::Full => "444",
+                };
+                format!("jpeg-q{}-{colours}", self.config.quality)
+            }
             OutputFormat::Webp => "webp-lossless".to_owned(),
         };
         Some(format!("{}{picture} as={format} px={}", self.beginning, steps.join(">")))
@@ -70,7 +76,7 @@ mod tests {
     fn a_fingerprint_names_photo_size_format_and_way() {
         assert_eq!(
             fingerprint("{}", SMALL),
-            "thumbnails/2 from=sha256:ab of=4000x3000 as=jpeg-q85 px=1280x960>640x480>320x240"
+            "thumbnails/3 from=sha256:ab of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240"
         );
     }
 
@@ -82,12 +88,14 @@ mod tests {
             (r#"{"boxes":["320x240","640x480","1280x960","2000x2000"]}"#, "the photo is decoded at another scale"),
             (r#"{"quality":84}"#, "another quality"),
             (r#"{"format":"webp"}"#, "another format"),
+            (r#"{"subsampling":"4:4:4"}"#, "colours for every pixel"),
         ] {
             assert_ne!(fingerprint(config, SMALL), small, "{why}");
         }
         for (config, why) in [
             (r#"{"boxes":["1280x960","320x240","640x480"]}"#, "the order in the configuration"),
             (r#"{"boxes":["320x240","640x480","1280x960","100x100"]}"#, "a smaller size"),
+            (r#"{"subsampling":"4:2:0"}"#, "the default"),
             (r#"{"maxPixels":50000000,"maxBytes":1000}"#, "limits"),
         ] {
             assert_eq!(fingerprint(config, SMALL), small, "{why}");
@@ -104,7 +112,7 @@ mod tests {
         assert_eq!(recipe.recognise(&right, LARGE), None);
         for wrong in [
             String::new(),
-            right.replace("/2 ", "/1 "),
+            right.replace("/3 ", "/2 "),
             right.replace("sha256:ab", "sha256:ac"),
             right.replace("of=4000", "of=04000"),
             right.replace("of=4000x3000", "of=4000x0"),
@@ -129,7 +137,7 @@ mod tests {
             let config = Config::default();
             let recipe = Recipe::new("etag:1", &config);
             let _ = recipe.recognise(&text, SMALL);
-            let _ = recipe.recognise(&format!("thumbnails/2 from=etag:1 of={size} as=jpeg-q85 px=320x240"), SMALL);
+            let _ = recipe.recognise(&format!("thumbnails/3 from=etag:1 of={size} as=jpeg-q85-420 px=320x240"), SMALL);
         }
     }
 }

@@ -3,13 +3,15 @@
 use fast_image_resize::Resizer;
 
 use crate::cascade::Cascade;
-use crate::colour::to_srgb;
-use crate::config::Config;
-use crate::decode::{self, Limits};
-use crate::encode::encode;
+use crate::colour::{changes, to_srgb};
+use crate::config::{Config, OutputFormat, Subsampling};
+use crate::decode::{self, Decoded, Limits, Pixels, Wanted};
+use crate::encode;
 use crate::error::PictureError;
 use crate::format::recognise;
-use crate::geometry::{Bounds, Size};
+use crate::geometry::{Bounds, Orientation, Size};
+use crate::planes::Planes;
+use crate::raster::{Layout, Raster};
 
 /// A finished rendition.
 #[derive(Debug)]
@@ -28,7 +30,8 @@ pub struct Rendered<'a> {
 /// made. Its bytes follow from `source` and `config` alone, whatever else is wanted.
 ///
 /// The photo is decoded once. The largest rendition of the configuration is resized from it, every other one from the next
-/// larger; only the wanted ones are encoded. Turning upright and converting colours happen once, on the largest.
+/// larger; only the wanted ones are encoded. Turning upright and converting colours happen once, on the largest. The
+/// channels of a JPEG that is in sRGB already stay apart from the decoder to the encoder.
 ///
 /// # Errors
 /// If `wanted` has bounds that are not in the configuration, the photo cannot be rendered, or the first error of `each`.
@@ -44,7 +47,9 @@ pub fn render<E: From<PictureError>>(
     let format = recognise(&source)?;
     let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
-    let decoded = decode::decode(format, source, limits, &|upright| cascade(upright).largest())?;
+    let halved = config.format == OutputFormat::Jpeg && config.subsampling.unwrap_or_default() == Subsampling::Halved;
+    let largest = |upright: Size| Wanted { size: cascade(upright).largest(), halved_chroma: halved };
+    let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);
     let fitted = |bounds: &Bounds| bounds.fit(upright);
@@ -53,28 +58,81 @@ pub fn render<E: From<PictureError>>(
     };
 
     let mut resizer = Resizer::new();
-    let stored = decoded.orientation.apply(cascade.largest());
-    let first = if decoded.raster.size() == stored {
-        decoded.raster
-    } else {
-        let first = decoded.raster.resized(stored, decoded.extent, &mut resizer)?;
-        drop(decoded.raster);
-        first
-    };
-    let mut picture = to_srgb(first, decoded.profile.as_deref())?.oriented(decoded.orientation);
+    let mut picture = Picture::first(decoded, cascade.largest(), config.format, halved, &mut resizer)?;
     let mut bytes = Vec::new();
     for &size in cascade.down_to(smallest).unwrap_or_default() {
         if picture.size() != size {
-            picture = picture.shrunk(size, &mut resizer)?;
+            picture = picture.shrunk(size, halved, &mut resizer)?;
         }
         // A small photo gives the same picture for several bounds, which is encoded once.
         let mut made = wanted.iter().filter(|bounds| fitted(bounds) == size).peekable();
         if made.peek().is_some() {
-            bytes = encode(picture.clone(), config.format, config.quality)?;
+            bytes = picture.encoded(config.quality)?;
         }
         for &bounds in made {
             each(Rendered { bounds, picture: upright, size, bytes: &bytes })?;
         }
     }
     Ok(())
+}
+
+/// A picture on its way down the cascade, upright and in sRGB, as its format needs it.
+enum Picture {
+    /// For JPEG.
+    Planar(Planes),
+    /// For WebP.
+    Interleaved(Raster),
+}
+
+impl Picture {
+    /// Returns the largest picture of the cascade. With `halved`, a JPEG has its colours at half the columns and rows.
+    fn first(
+        decoded: Decoded,
+        largest: Size,
+        format: OutputFormat,
+        halved: bool,
+        resizer: &mut Resizer,
+    ) -> Result<Self, PictureError> {
+        let (orientation, profile) = (decoded.orientation, decoded.profile.as_deref());
+        let stored = orientation.apply(largest);
+        let raster = match decoded.pixels {
+            Pixels::Planar(planes) => {
+                let layout = if planes.chroma.is_some() { Layout::Rgb } else { Layout::Gray };
+                if format == OutputFormat::Jpeg && !changes(profile, layout) {
+                    let first = planes.resized(stored, halved, orientation)?;
+                    return Ok(Self::Planar(first.oriented(orientation)?));
+                }
+                planes.resized(stored, false, Orientation::Upright)?.interleaved()?
+            }
+            Pixels::Interleaved { raster, .. } if raster.size() == stored => raster,
+            Pixels::Interleaved { raster, extent } => raster.resized(stored, extent, resizer)?,
+        };
+        let first = to_srgb(raster, profile)?.oriented(orientation);
+        Ok(match format {
+            OutputFormat::Jpeg => Self::Planar(Planes::of(&first.on_white(), halved)?),
+            OutputFormat::Webp => Self::Interleaved(first),
+        })
+    }
+
+    fn size(&self) -> Size {
+        match self {
+            Self::Planar(planes) => planes.luma.size,
+            Self::Interleaved(raster) => raster.size(),
+        }
+    }
+
+    fn shrunk(&self, size: Size, halved: bool, resizer: &mut Resizer) -> Result<Self, PictureError> {
+        Ok(match self {
+            Self::Planar(planes) => Self::Planar(planes.resized(size, halved, Orientation::Upright)?),
+            Self::Interleaved(raster) => Self::Interleaved(raster.shrunk(size, resizer)?),
+        })
+    }
+
+    /// Returns the file. Only a JPEG has a quality.
+    fn encoded(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
+        match self {
+            Self::Planar(planes) => encode::jpeg::encode(planes, quality),
+            Self::Interleaved(raster) => encode::webp(raster),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! The code uses the trait [`Host`], so that it is tested without a host.
 
 use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize, Rendition};
-use crate::config::Config;
+use crate::config::{Config, Subsampling};
 use crate::error::PictureError;
 use crate::format::recognise;
 use crate::geometry::{Bounds, Size};
@@ -57,9 +57,13 @@ struct Plan {
 /// # Errors
 /// If the configuration is invalid, the photo cannot be rendered or was replaced meanwhile, or the host fails.
 pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<Asset, Failure> {
-    let config = Config::parse(config).map_err(|e| Failure::InvalidInput(e.to_string()))?;
+    let mut config = Config::parse(config).map_err(|e| Failure::InvalidInput(e.to_string()))?;
     if !is_picture(asset.media_type) {
         return Ok(asset);
+    }
+    if asset.media_type == MediaType::ProjectRender {
+        // Floor plans and drawings have coloured lines and texts.
+        config.subsampling.get_or_insert(Subsampling::Full);
     }
     let source = match (&asset.sha256, &asset.etag) {
         (Some(digest), _) => format!("sha256:{digest}"),

@@ -12,7 +12,7 @@ mod samples;
 mod tiff;
 mod webp;
 
-pub use decoded::Decoded;
+pub use decoded::{Decoded, Pixels, Wanted};
 pub use limits::Limits;
 
 use crate::error::PictureError;
@@ -21,7 +21,7 @@ use crate::geometry::{Orientation, Size};
 
 /// Decodes `source`, which is of `format`.
 ///
-/// For the picture's size, `wanted` returns the largest size that will be made of it, both upright. A decoder may skip
+/// For the picture's size, upright, `wanted` returns what will be made of it. A decoder may skip
 /// detail that is not needed for that. The file's bytes are freed as soon as they are not needed.
 ///
 /// # Errors
@@ -30,7 +30,7 @@ pub fn decode(
     format: Format,
     source: Vec<u8>,
     limits: Limits,
-    wanted: &dyn Fn(Size) -> Size,
+    wanted: &dyn Fn(Size) -> Wanted,
 ) -> Result<Decoded, PictureError> {
     let orientation = orientation(&source);
     match format {

@@ -74,6 +74,7 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
         renditions: renditions.to_vec(),
         format: OutputFormat::Jpeg,
         quality: 50,
+        subsampling: None,
         max_pixels: LIMITS.pixels,
         max_memory: LIMITS.memory,
         max_bytes: u64::MAX,

@@ -16,7 +16,7 @@ use jpeg_decoder::{Decoder, Error, PixelFormat};
 
 use self::error::{damaged, explain, unsupported};
 use self::header::{Frame, Header};
-use super::decoded::Decoded;
+use super::decoded::{Decoded, Pixels, Wanted};
 use super::limits::Limits;
 use crate::error::PictureError;
 use crate::format::Format;
@@ -27,7 +27,7 @@ pub(super) fn decode(
     source: Vec<u8>,
     limits: Limits,
     orientation: Orientation,
-    wanted: &dyn Fn(Size) -> Size,
+    wanted: &dyn Fn(Size) -> Wanted,
 ) -> Result<Decoded, PictureError> {
     let header = Header::read(&source)?;
     let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
@@ -35,16 +35,19 @@ pub(super) fn decode(
     limits.check_size(Format::Jpeg, full)?;
     check_kind(frame)?;
 
-    let target = orientation.apply(wanted(orientation.apply(full)));
+    let wanted = wanted(orientation.apply(full));
+    let target = orientation.apply(wanted.size);
     let eighths = smallest_scale(full, target);
     let scaled = Size::new(scale_side(full.width, eighths), scale_side(full.height, eighths));
 
     let samples = frame.components.len() as u64;
     let pixels = scaled.pixels() * samples;
-    let (layout, pixels) = if sequential::supports(&header, frame, eighths) {
+    let ratio = f64::from(eighths) / 8.0;
+    let extent = |side: u32, got: u32| (f64::from(side) * ratio).clamp(1.0, f64::from(got));
+    let extent = (extent(full.width, scaled.width), extent(full.height, scaled.height));
+    let pixels = if sequential::supports(&header, frame, eighths) {
         limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels)?;
-        let pixels = sequential::decode(&source, &header, frame, eighths, scaled)?;
-        (if samples == 1 { Layout::Gray } else { Layout::Rgb }, pixels)
+        Pixels::Planar(sequential::decode(&source, &header, frame, eighths, (scaled, extent), wanted.halved_chroma)?)
     } else {
         // Planes and pixels. A progressive picture also keeps every coefficient, two bytes each, until its last scan.
         let stored = frame.stored_samples().max(full.pixels() * samples);
@@ -52,15 +55,12 @@ pub(super) fn decode(
         let coefficients = if frame.marker == 0xC2 { 2 * stored } else { 0 };
         limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels + planes + coefficients)?;
         complete::check(&source)?;
-        by_library(&source, &header, limits, scaled)?
+        let (layout, pixels) = by_library(&source, &header, limits, scaled)?;
+        Pixels::Interleaved { raster: Raster::new(scaled, layout, pixels)?, extent }
     };
     let profile = header.profile();
     drop(source);
-    let raster = Raster::new(scaled, layout, pixels)?;
-    let ratio = f64::from(eighths) / 8.0;
-    let extent = |side: u32, got: u32| (f64::from(side) * ratio).clamp(1.0, f64::from(got));
-    let extent = (extent(full.width, scaled.width), extent(full.height, scaled.height));
-    Ok(Decoded { raster, extent, full, orientation, profile })
+    Ok(Decoded { pixels, full, orientation, profile })
 }
 
 /// Refuses the kinds of JPEG that no camera writes.

@@ -12,6 +12,7 @@ use super::huffman::{Bits, Table};
 use super::idct::{flat, inverse};
 use crate::error::PictureError;
 use crate::geometry::Size;
+use crate::planes::{Plane, Planes};
 
 /// For each position in zigzag order, the coefficient's position in the block.
 #[rustfmt::skip]
@@ -78,14 +79,15 @@ fn sampling(frame: &Frame) -> Option<(u32, u32)> {
 }
 
 /// Decodes a picture that [`supports`] accepts to `scaled`, which is its size times `eighths` over eight, rounded up, and
-/// returns gray or RGB samples.
+/// returns its channels.
 pub fn decode(
     file: &[u8],
     header: &Header,
     frame: &Frame,
     eighths: u32,
-    scaled: Size,
-) -> Result<Vec<u8>, PictureError> {
+    (scaled, extent): (Size, (f64, f64)),
+    halved: bool,
+) -> Result<Planes, PictureError> {
     let missing = |what: &str| error::damaged(&format!("the scan uses a {what} that is not defined"));
     let table = |specs: &[Option<_>; 4], id: u8| match specs.get(usize::from(id)) {
         Some(Some(spec)) => Table::new(spec).ok_or_else(|| error::damaged("a Huffman table has too many codes")),
@@ -108,7 +110,8 @@ pub fn decode(
         // Where the first channel has several blocks, the others have one that becomes as many samples.
         let first = index == 0;
         let (blocks, size) = ((across as usize, down as usize), eighths as usize);
-        let (width, height) = if first { (size, size) } else { (size * blocks.0, size * blocks.1) };
+        let halved = halved && (across, down) == (2, 2);
+        let (width, height) = if first || halved { (size, size) } else { (size * blocks.0, size * blocks.1) };
         let (across, down) = if first { blocks } else { (1, 1) };
         channels.push(Channel {
             dc,
@@ -126,9 +129,16 @@ pub fn decode(
 
     let data = file.get(header.scan.data..).unwrap_or_default();
     let mut bits = Bits::new(data);
-    let mut out = vec![0; scaled.width as usize * scaled.height as usize * channels.len()];
-    let unit_height = (down * eighths) as usize;
-    let mut lines = out.chunks_mut(scaled.width as usize * channels.len() * unit_height);
+    let mut planes: Vec<Plane> = channels
+        .iter()
+        .enumerate()
+        .map(|(i, channel)| {
+            let halved = i > 0 && channel.width == eighths as usize && (across, down) == (2, 2);
+            let (size, extent) =
+                if halved { (scaled.halved(), (extent.0 / 2.0, extent.1 / 2.0)) } else { (scaled, extent) };
+            Plane { size, extent, samples: Vec::with_capacity(size.width as usize * size.height as usize) }
+        })
+        .collect();
     let interval = u32::from(header.restart_interval);
     let mut units = 0u32;
     for row in 0..units_down {
@@ -154,11 +164,18 @@ pub fn decode(
         if bits.overrun() {
             return Err(damaged("the picture's data ends"));
         }
-        if let Some(lines) = lines.next() {
-            put(lines, &channels, units_across, scaled.width as usize);
+        for (plane, channel) in planes.iter_mut().zip(&channels) {
+            let width = plane.size.width as usize;
+            let left = plane.size.height as usize - plane.samples.len() / width;
+            for line in channel.samples.chunks_exact(units_across * channel.across * channel.width).take(left) {
+                plane.samples.extend_from_slice(&line[..width]);
+            }
         }
     }
-    Ok(out)
+    let mut planes = planes.into_iter();
+    let luma = planes.next().ok_or_else(|| missing("channel"))?;
+    let chroma = planes.next().zip(planes.next()).map(|(cb, cr)| [cb, cr]);
+    Ok(Planes { luma, chroma })
 }
 
 impl Channel<'_> {
@@ -206,80 +223,4 @@ fn transform(width: usize, height: usize) -> Option<Transform> {
         (4, 8) => inverse::<4, 8>,
         _ => return None,
     })
-}
-
-/// Writes one row of minimum coded units, without the samples beyond the picture's right and lower edges.
-fn put(lines: &mut [u8], channels: &[Channel], units_across: usize, width: usize) {
-    let rows = |channel: &Channel| units_across * channel.across * channel.width;
-    match channels {
-        [gray] => {
-            for (line, samples) in lines.chunks_mut(width).zip(gray.samples.chunks_exact(rows(gray))) {
-                line.copy_from_slice(&samples[..width]);
-            }
-        }
-        [y, cb, cr] => {
-            let y = y.samples.chunks_exact(rows(y));
-            let cb = cb.samples.chunks_exact(rows(cb));
-            let cr = cr.samples.chunks_exact(rows(cr));
-            for (((line, y), cb), cr) in lines.chunks_mut(3 * width).zip(y).zip(cb).zip(cr) {
-                to_rgb(&y[..width], &cb[..width], &cr[..width], line);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Converts YCbCr of JFIF (ITU-R BT.601, full range) to RGB, in fixed-point numbers with 14 fractional bits.
-fn to_rgb(y: &[u8], cb: &[u8], cr: &[u8], rgb: &mut [u8]) {
-    const HALF: i32 = 1 << 13;
-    /// The number of pixels that are converted at once.
-    const LANES: usize = 16;
-    let convert = |y: u8, cb: u8, cr: u8| {
-        let (y, cb, cr) = ((i32::from(y) << 14) + HALF, i32::from(cb) - 128, i32::from(cr) - 128);
-        let byte = |value: i32| (value >> 14).clamp(0, 255) as u8;
-        (byte(y + 22_970 * cr), byte(y - 5_638 * cb - 11_700 * cr), byte(y + 29_032 * cb))
-    };
-    let (mut y, mut cb, mut cr, mut rgb) = (y, cb, cr, rgb);
-    while let (Some((y0, y1)), Some((cb0, cb1)), Some((cr0, cr1))) =
-        (y.split_first_chunk::<LANES>(), cb.split_first_chunk::<LANES>(), cr.split_first_chunk::<LANES>())
-    {
-        let (mut r, mut g, mut b) = ([0; LANES], [0; LANES], [0; LANES]);
-        for i in 0..LANES {
-            (r[i], g[i], b[i]) = convert(y0[i], cb0[i], cr0[i]);
-        }
-        let Some((now, later)) = std::mem::take(&mut rgb).split_first_chunk_mut::<{ 3 * LANES }>() else { return };
-        for i in 0..LANES {
-            (now[3 * i], now[3 * i + 1], now[3 * i + 2]) = (r[i], g[i], b[i]);
-        }
-        (y, cb, cr, rgb) = (y1, cb1, cr1, later);
-    }
-    for (((pixel, y), cb), cr) in rgb.chunks_exact_mut(3).zip(y).zip(cb).zip(cr) {
-        let (r, g, b) = convert(*y, *cb, *cr);
-        pixel.copy_from_slice(&[r, g, b]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn known_colours_are_converted_correctly() {
-        // Red, green, blue, white and black as JFIF writes them.
-        for (ycc, want) in [
-            ([76, 85, 255], [254, 0, 0]),
-            ([150, 44, 21], [0, 255, 1]),
-            ([29, 255, 107], [0, 0, 254]),
-            ([255, 128, 128], [255, 255, 255]),
-            ([0, 128, 128], [0, 0, 0]),
-        ] {
-            // 19 is not a multiple of the lanes, so both loops run.
-            let [y, cb, cr] = ycc.map(|sample| vec![sample; 19]);
-            let mut rgb = vec![0; 57];
-            to_rgb(&y, &cb, &cr, &mut rgb);
-            for pixel in rgb.chunks(3) {
-                assert!(pixel.iter().zip(want).all(|(a, b)| a.abs_diff(b) <= 1), "{ycc:?} gave {pixel:?}");
-            }
-        }
-    }
 }

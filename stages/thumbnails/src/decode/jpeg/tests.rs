@@ -26,8 +26,12 @@ fn a_picture_with_a_side_of_a_few_pixels_is_decoded_at_its_full_size() {
         encoder.encode(&samples, width, height, ColorType::Luma).unwrap();
         let full = Size::new(width.into(), height.into());
         for wanted in [Size::new((full.width / 8).max(1), (full.height / 8).max(1)), full] {
-            let decoded = decode(file.clone(), LIMITS, Orientation::Upright, &|_| wanted).unwrap();
-            assert!(decoded.raster.size().covers(wanted), "{full} for {wanted}: {}", decoded.raster.size());
+            let made = |_| Wanted { size: wanted, halved_chroma: false };
+            let got = match decode(file.clone(), LIMITS, Orientation::Upright, &made).unwrap().pixels {
+                Pixels::Interleaved { raster, .. } => raster.size(),
+                Pixels::Planar(planes) => planes.luma.size,
+            };
+            assert!(got.covers(wanted), "{full} for {wanted}: {got}");
         }
     }
 }
@@ -70,7 +74,10 @@ fn both(file: &[u8], eighths: u32) -> Option<(Vec<u8>, Vec<u8>)> {
     if !sequential::supports(&header, frame, eighths) {
         return None;
     }
-    let ours = sequential::decode(file, &header, frame, eighths, scaled(eighths)).unwrap();
+    let size = scaled(eighths);
+    let extent = (f64::from(size.width), f64::from(size.height));
+    let ours = sequential::decode(file, &header, frame, eighths, (size, extent), false).unwrap();
+    let ours = ours.interleaved().unwrap().into_samples();
     let (_, theirs) = by_library(file, &header, LIMITS, scaled(eighths)).unwrap();
     assert_eq!(ours.len(), theirs.len());
     Some((ours, theirs))
