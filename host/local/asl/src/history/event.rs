@@ -138,6 +138,17 @@ impl Detail {
         }
     }
 
+    /// Returns whether the event ends the execution.
+    pub(super) fn ends_execution(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionSucceeded { .. }
+                | Self::ExecutionFailed { .. }
+                | Self::ExecutionAborted { .. }
+                | Self::ExecutionTimedOut { .. }
+        )
+    }
+
     /// Returns the bytes of the texts that the event holds beside its input or output.
     pub(super) fn text_bytes(&self) -> usize {
         let error = |error: &Option<String>, cause: &Option<String>| {
@@ -209,12 +220,6 @@ impl Event {
 
     /// Returns whether the event ends the execution.
     pub fn is_last(&self) -> bool {
-        matches!(
-            self.detail,
-            Detail::ExecutionSucceeded { .. }
-                | Detail::ExecutionFailed { .. }
-                | Detail::ExecutionAborted { .. }
-                | Detail::ExecutionTimedOut { .. }
-        )
+        self.detail.ends_execution()
     }
 }

@@ -135,11 +135,15 @@ impl History {
     }
 
     fn push(&self, previous_event_id: u64, detail: Detail) -> u64 {
+        let mut events = self.events.lock();
+        // States that are open when the limit is reached leave no more events; the last place is for the execution's end.
+        if events.len() + 1 >= HISTORY_EVENTS && !detail.ends_execution() {
+            return events.len() as u64;
+        }
         let text = detail.payload().filter(|text| self.counted.lock().insert(text.address()));
         let assigned: usize = detail.assigned().map_or(0, |values| values.values().map(weight).sum());
         let texts = detail.text_bytes() + text.map_or(0, |text| text.as_str().len() + TEXT_BYTES);
         self.bytes.fetch_add(EVENT_BYTES + texts + assigned, Ordering::Relaxed);
-        let mut events = self.events.lock();
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));
         let count = events.len();
