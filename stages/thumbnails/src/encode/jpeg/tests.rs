@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::geometry::Size;
 use crate::raster::{Layout, Raster};
 use jpeg_decoder::{CodingProcess, Decoder};
 use proptest::prelude::*;
