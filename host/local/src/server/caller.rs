@@ -32,10 +32,10 @@ pub(super) fn check(headers: &HeaderMap, remote: bool) -> Result<(), RefusedCall
     {
         return Err(RefusedCaller::Host(host));
     }
-    if let Some(origin) = text("origin") {
-        if !is_local_origin(&origin) {
-            return Err(RefusedCaller::Origin(origin));
-        }
+    if let Some(origin) = text("origin")
+        && !is_local_origin(&origin)
+    {
+        return Err(RefusedCaller::Origin(origin));
     }
     Ok(())
 }
