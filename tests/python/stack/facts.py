@@ -259,7 +259,6 @@ def roles_may_do_their_work_and_no_more(desk):
         "stepfunctions": {
             function: "lambda:InvokeFunction", function + ":1": "lambda:InvokeFunction", dead: "sqs:SendMessage",
             key: "kms:Decrypt kms:GenerateDataKey", videos: "mediaconvert:CreateJob",
-            arn("iam", "role/toq-media-processing-mediaconvert-staging"): "iam:PassRole",
             "*": "logs:CreateLogDelivery xray:PutTraceSegments",
         },
         "mediaconvert": {
@@ -361,6 +360,12 @@ def what_ministack_does_not_keep_is_in_the_template(desk):
         resource = desk.aws.complete["Resources"][versioned]
         equal((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), ("Retain", "Retain"), f"earlier ones of {versioned}")
 
+    for role in ("LambdaRole", "StepFunctionsRole"):
+        statements = properties[role]["Policies"][0]["PolicyDocument"]["Statement"]
+        passing = [s for s in statements if s.get("Action") == "iam:PassRole"]
+        equal([(s["Resource"], s["Condition"]) for s in passing],
+              [({"Fn::GetAtt": ["MediaConvertRole", "Arn"]}, {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}})],
+              f"roles that {role} may pass on, without which CreateJob is refused")
     queue = properties["MediaConvertQueue"]
     equal((queue["Name"], queue["PricingPlan"], queue["Status"]),
           ({"Fn::Sub": "toq-media-queue-${Environment}"}, "ON_DEMAND", "ACTIVE"), "the queue for videos")
