@@ -44,6 +44,7 @@ def main(repository, package, hostile):
             faults.a_throttled_invocation_is_tried_again,
             faults.a_host_that_dies_in_a_call_is_called_again,
             updates.a_stage_that_traps_costs_its_file_only_and_the_earlier_stage_comes_back,
+            updates.each_update_published_a_version_that_calls_its_own_host_and_new_executions_begin_with_the_last,
             updates.a_video_that_nobody_reports_of_ends_in_time_with_what_else_was_made,
             batches.nothing_came_unsigned,
             updates.what_cannot_be_made_again_outlives_the_stack,

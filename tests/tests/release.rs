@@ -65,13 +65,14 @@ fn without_a_version_it_shows_and_changes_nothing() {
 
 #[test]
 fn what_is_wrong_is_said_and_changes_nothing() {
-    for (arguments, part) in [
-        (&["production", "3"][..], "no state machine of the environment production"),
+    let wrong: [(&[&str], &str); 5] = [
+        (&["production", "3"], "no state machine of the environment production"),
         (&["staging", "4", "10"], "begin with version 4 already"),
         (&["staging", "three"], "release ENVIRONMENT VERSION"),
         (&["staging", "3", "0"], "release ENVIRONMENT VERSION"),
         (&[], "release ENVIRONMENT"),
-    ] {
+    ];
+    for (arguments, part) in wrong {
         let (output, changes) = release(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(part), "{arguments:?}: {said}");

@@ -159,19 +159,21 @@ def alarms_ring_at_the_topic(desk):
         "lambda-errors-media-processing-staging": (
             "AWS/Lambda", "Errors", "FunctionName", "listing-media-processing-host-staging", 5),
         "host-errors-media-processing-staging": ("Stagehost", "HostErrors", "Environment", "staging", 0),
+        **{
+            f"listing-media-undelivered-{what}-staging": ("AWS/Events", "FailedInvocations", "RuleName", rule, 0)
+            for what, rule in {
+                "status": "toq-media-mediaconvert-status-staging", "cancel": "toq-media-mediaconvert-cancel-staging",
+                "progress": "toq-media-mediaconvert-progress-staging",
+                "unreported": "listing-media-executions-unreported-staging",
+            }.items()
+        },
+        "listing-media-undelivered-sweep-staging": (
+            "AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", "default", 0),
     }
     seen = {alarm["AlarmName"]: alarm for alarm in desk.aws.alarms.describe_alarms()["MetricAlarms"]}
-    undelivered = seen.pop("listing-media-events-undelivered-staging")
     equal(set(seen), set(expected), "alarms")
-    watched = {
-        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]: metric["Id"]
-        for metric in undelivered["Metrics"] if "MetricStat" in metric
-    }
-    equal(set(watched), {rule["Name"] for rule in desk.aws.events.list_rules()["Rules"]} | {"default"},
-          "rules and schedules whose failed deliveries ring")
-    summed = next(metric["Expression"] for metric in undelivered["Metrics"] if "Expression" in metric)
-    holds(all(f"FILL({id}, 0)" in summed for id in watched.values()), f"what {summed} sums")
-    equal(undelivered["AlarmActions"], [topic], "where that alarm rings")
+    watched = {alarm["Dimensions"][0]["Value"] for alarm in seen.values() if alarm["MetricName"] == "FailedInvocations"}
+    equal(watched, {rule["Name"] for rule in desk.aws.events.list_rules()["Rules"]}, "rules whose failed deliveries ring")
     for name, (space, metric, dimension, value, threshold) in expected.items():
         alarm = seen[name]
         equal((alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Threshold"]),
@@ -257,7 +259,6 @@ def roles_may_do_their_work_and_no_more(desk):
         "stepfunctions": {
             function: "lambda:InvokeFunction", function + ":1": "lambda:InvokeFunction", dead: "sqs:SendMessage",
             key: "kms:Decrypt kms:GenerateDataKey", videos: "mediaconvert:CreateJob",
-            arn("iam", "role/toq-media-processing-mediaconvert-staging"): "iam:PassRole",
             "*": "logs:CreateLogDelivery xray:PutTraceSegments",
         },
         "mediaconvert": {
@@ -359,6 +360,12 @@ def what_ministack_does_not_keep_is_in_the_template(desk):
         resource = desk.aws.complete["Resources"][versioned]
         equal((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), ("Retain", "Retain"), f"earlier ones of {versioned}")
 
+    for role in ("LambdaRole", "StepFunctionsRole"):
+        statements = properties[role]["Policies"][0]["PolicyDocument"]["Statement"]
+        passing = [s for s in statements if s.get("Action") == "iam:PassRole"]
+        equal([(s["Resource"], s["Condition"]) for s in passing],
+              [({"Fn::GetAtt": ["MediaConvertRole", "Arn"]}, {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}})],
+              f"roles that {role} may pass on, without which CreateJob is refused")
     queue = properties["MediaConvertQueue"]
     equal((queue["Name"], queue["PricingPlan"], queue["Status"]),
           ({"Fn::Sub": "toq-media-queue-${Environment}"}, "ON_DEMAND", "ACTIVE"), "the queue for videos")

@@ -1,6 +1,7 @@
 """The stack is updated, rolled back by its earlier keys, and deleted, as statemachine/README.md describes."""
 
 import json
+import re
 
 from server import equal, holds, refused, until
 from stack.batches import by_name, transcoded
@@ -28,6 +29,23 @@ def a_stage_that_traps_costs_its_file_only_and_the_earlier_stage_comes_back(desk
     desk.send(desk.job(302, ["front.jpg"]))
     body, _ = desk.backend.wait_for(302)
     equal((body["status"], len(by_name(body)["front.jpg"]["outputs"])), ("SUCCEEDED", 3), "after the way back")
+
+
+def each_update_published_a_version_that_calls_its_own_host_and_new_executions_begin_with_the_last(desk):
+    states, name = desk.aws.states, desk.function
+    versions = [v["stateMachineVersionArn"] for v in
+                states.list_state_machine_versions(stateMachineArn=desk.machine)["stateMachineVersions"]]
+    called = {}
+    for version in versions:
+        definition = states.describe_state_machine(stateMachineArn=version)["definition"]
+        called[version.rsplit(":", 1)[1]] = sorted(set(re.findall(f"function:{name}:([0-9]+)", definition)))
+    holds(len(called) >= 3, f"versions that three deployments published: {called}")
+    equal(called, {version: [version] for version in called}, "the version of the host that each calls")
+    route = states.describe_state_machine_alias(stateMachineAliasArn=desk.machine + ":live")["routingConfiguration"]
+    newest = max(called, key=int)
+    equal([(r["stateMachineVersionArn"], r["weight"]) for r in route], [(f"{desk.machine}:{newest}", 100)], "the alias")
+    alias = desk.aws.functions.get_alias(FunctionName=name, Name="live")
+    equal(alias["FunctionVersion"], newest, "where messages and events go")
 
 
 def a_video_that_nobody_reports_of_ends_in_time_with_what_else_was_made(desk):

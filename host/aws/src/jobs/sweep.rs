@@ -74,7 +74,7 @@ impl Tickets {
         let submissions = store.list(submissions::PREFIX).await.map_err(transient)?;
         let mut report = SweepReport { tickets: tickets.len(), ..SweepReport::default() };
 
-        let work: Vec<_> = tickets.iter().map(|key| self.sweep_ticket(key)).collect();
+        let work: Vec<_> = tickets.iter().map(|key| Box::pin(self.sweep_ticket(key))).collect();
         let done: Vec<_> = stream::iter(work).buffered(CONCURRENCY).collect().await;
         for (key, done) in tickets.iter().zip(done) {
             report.add(key, done);
@@ -82,7 +82,7 @@ impl Tickets {
         let with_ticket: BTreeSet<&str> = tickets.iter().map(String::as_str).collect();
         let mut over = HashMap::new();
         for key in &submissions {
-            let done = self.sweep_submission(key, &with_ticket, &mut over).await;
+            let done = Box::pin(self.sweep_submission(key, &with_ticket, &mut over)).await;
             report.add(key, done);
         }
         Ok(report)

@@ -270,13 +270,13 @@ impl Transcoder for MediaConvertTranscoder {
         let id =
             submissions::submission_id(&scope.execution, &scope.state, &job.source_key, &job.source_etag, &outputs);
         let first = SubmissionRecord::new(&scope.execution, &scope.state, &job.source_key);
-        let report = match self.turn(&id, &first).await? {
+        let report = match Box::pin(self.turn(&id, &first)).await? {
             Turn::Known(report) => report,
             Turn::Own { since, .. } if since.elapsed() > SOON => {
                 let message = format!("{}: noting its submission took too long", job.source_key);
                 return Err(Failure::new(Case::Transient, message));
             }
-            Turn::Own { record, tag, .. } => self.request(scope, &job, settings, &id, (record, tag)).await?,
+            Turn::Own { record, tag, .. } => Box::pin(self.request(scope, &job, settings, &id, (record, tag))).await?,
         };
         // A job that an earlier try submitted may have ended since then, and its event may have been handled already.
         if report.status.is_final() {
