@@ -12,13 +12,13 @@ pub fn fit(source: PixelSize, long: u32, short: u32) -> Option<PixelSize> {
     within(source, PixelSize { width, height })
 }
 
-/// As [`fit`], into a box that is not turned.
+/// As [`fit`], into a box that is not turned. Its sides may be odd.
 pub fn within(source: PixelSize, bounds: PixelSize) -> Option<PixelSize> {
     let (width, height) = (u64::from(source.width), u64::from(source.height));
     if width == 0 || height == 0 {
         return None;
     }
-    let (box_width, box_height) = (u64::from(bounds.width), u64::from(bounds.height));
+    let (box_width, box_height) = (u64::from(bounds.width & !1), u64::from(bounds.height & !1));
     let (fitted_width, fitted_height) = if width <= box_width && height <= box_height {
         (width & !1, height & !1)
     } else if width * box_height >= height * box_width {
@@ -26,8 +26,7 @@ pub fn within(source: PixelSize, bounds: PixelSize) -> Option<PixelSize> {
     } else {
         (nearest_even(width * box_height, height), box_height)
     };
-    // A box may have odd sides.
-    let side = |length: u64| u32::try_from((length & !1).max(2)).ok();
+    let side = |length: u64| u32::try_from(length.max(2)).ok();
     Some(PixelSize { width: side(fitted_width)?, height: side(fitted_height)? })
 }
 

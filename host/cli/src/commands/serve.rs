@@ -26,7 +26,8 @@ Examples:
 
   stagehost serve
   stagehost serve --port 0 --json
-  stagehost serve --callback-url http://127.0.0.1:8000/callback \\
+  stagehost serve \\
+    --callback-url http://127.0.0.1:8000/callback \\
     --webhook-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
 From another terminal, with the AWS CLI:
