@@ -94,14 +94,26 @@ fn append_box(video: &mut Vec<u8>, contents: &[u8]) {
     video.extend(contents);
 }
 
-/// Returns the file that MediaConvert's stand-in makes of a source for one output.
+/// Returns the film that MediaConvert's stand-in makes of a source for one output.
 pub(super) fn video_of(source: &[u8], output: &str) -> Bytes {
     let mut video = sample("staircase.mp4").unwrap_or_default().to_vec();
-    // A digest of every 4096th byte and the length; the sources are known.
-    let picked: String = source.iter().step_by(4096).map(|byte| format!("{byte:02x}")).collect();
-    let digest = draw(source.len() as u64, &[&picked, output]);
-    append_box(&mut video, format!("{digest:016x} {output}").as_bytes());
+    append_box(&mut video, format!("{:016x} {output}", digest(source, output)).as_bytes());
     video.into()
+}
+
+/// Returns the frame that MediaConvert's stand-in captures of a source for one output.
+pub(super) fn frame_of(source: &[u8], output: &str) -> Result<Bytes> {
+    let colours = digest(source, output).to_be_bytes();
+    let picture = image::GrayImage::from_fn(64, 8, |x, _| image::Luma([colours[x as usize / 8]]));
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, ImageFormat::Jpeg)?;
+    Ok(file.into_inner().into())
+}
+
+/// Returns a digest of every 4096th byte, the length and the output; the sources are known.
+fn digest(source: &[u8], output: &str) -> u64 {
+    let picked: String = source.iter().step_by(4096).map(|byte| format!("{byte:02x}")).collect();
+    draw(source.len() as u64, &[&picked, output])
 }
 
 /// Returns the message that a backend sends for a batch.

@@ -2,7 +2,7 @@
 //! one of Secrets Manager.
 //!
 //! A job's files are functions of its source's bytes and of the output's name: a small video with a box that has the digest
-//! of both. So it is known which bytes a rendition must have, and a player still accepts it.
+//! of both, or a captured frame with stripes of it. So it is known which bytes a rendition must have, and programs accept it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::bite::Bite;
-use super::listing::video_of;
+use super::listing::{frame_of, video_of};
 use super::plan::EventOrder;
 use super::pool::Pool;
 use super::random::draw;
@@ -217,9 +217,13 @@ impl World {
         let source = source.into_bytes();
         for (key, name) in outputs(&job.answer["settings"], &self.bucket).context("the outputs of a job")? {
             let salt = if self.shared.bite == Some(Bite::OutputsDiffer) { job.id.as_str() } else { "" };
-            let body = ByteStream::from(video_of(&source, &format!("{name}{salt}")));
-            let put = self.s3.put_object().bucket(&self.bucket).key(&key).content_type("video/mp4").body(body);
-            put.send().await?;
+            let output = format!("{name}{salt}");
+            let (body, kind) = match key.ends_with(".jpg") {
+                true => (frame_of(&source, &output)?, "image/jpeg"),
+                false => (video_of(&source, &output), "video/mp4"),
+            };
+            let put = self.s3.put_object().bucket(&self.bucket).key(&key).content_type(kind);
+            put.body(ByteStream::from(body)).send().await?;
         }
         Ok(())
     }

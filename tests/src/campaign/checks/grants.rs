@@ -47,7 +47,9 @@ fn refused(entry: &Entry) -> Option<String> {
         Called::Backend | Called::Secrets => calls_back,
         Called::MediaConvert => state == "ProcessVideos",
         Called::Sqs => state == "queue",
-        Called::States if seen.operation == "StartExecution" => state == "queue",
+        Called::States if matches!(&*seen.operation, "StartExecution" | "ListExecutions" | "DescribeExecution") => {
+            state == "queue"
+        }
         Called::States => matches!(state, "ProcessVideos" | "event") && seen.operation.starts_with("SendTask"),
         Called::Unknown => false,
     };
