@@ -83,9 +83,33 @@ pub(super) struct StopExecution {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListExecutions {
     pub(super) state_machine_arn: Option<String>,
+    pub(super) map_run_arn: Option<String>,
     pub(super) status_filter: Option<String>,
     pub(super) max_results: Option<i64>,
     pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListMapRuns {
+    pub(super) execution_arn: String,
+    pub(super) max_results: Option<i64>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MapRunReference {
+    pub(super) map_run_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateMapRun {
+    pub(super) map_run_arn: String,
+    pub(super) max_concurrency: Option<u64>,
+    pub(super) tolerated_failure_count: Option<u64>,
+    pub(super) tolerated_failure_percentage: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +127,34 @@ pub(super) struct GetExecutionHistory {
 pub(super) struct TaskReport {
     pub(super) task_token: String,
     pub(super) output: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) cause: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestState {
+    pub(super) definition: String,
+    pub(super) role_arn: Option<String>,
+    pub(super) input: Option<String>,
+    pub(super) inspection_level: Option<String>,
+    pub(super) variables: Option<String>,
+    pub(super) context: Option<String>,
+    pub(super) state_name: Option<String>,
+    pub(super) mock: Option<Mock>,
+    pub(super) state_configuration: Option<Value>,
+}
+
+/// What a tested state gets instead of its work. How closely it follows the called service's model is not checked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Mock {
+    pub(super) result: Option<String>,
+    pub(super) error_output: Option<ErrorOutput>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ErrorOutput {
     pub(super) error: Option<String>,
     pub(super) cause: Option<String>,
 }
