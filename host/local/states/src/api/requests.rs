@@ -132,34 +132,6 @@ pub(super) struct TaskReport {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TestState {
-    pub(super) definition: String,
-    pub(super) role_arn: Option<String>,
-    pub(super) input: Option<String>,
-    pub(super) inspection_level: Option<String>,
-    pub(super) variables: Option<String>,
-    pub(super) context: Option<String>,
-    pub(super) state_name: Option<String>,
-    pub(super) mock: Option<Mock>,
-    pub(super) state_configuration: Option<Value>,
-}
-
-/// What a tested state gets instead of its work. How closely it follows the called service's model is not checked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Mock {
-    pub(super) result: Option<String>,
-    pub(super) error_output: Option<ErrorOutput>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ErrorOutput {
-    pub(super) error: Option<String>,
-    pub(super) cause: Option<String>,
-}
-
-#[derive(Deserialize)]
 pub(super) struct Tag {
     pub(super) key: String,
     pub(super) value: String,
