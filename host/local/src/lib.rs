@@ -19,6 +19,7 @@ mod mediaconvert;
 mod options;
 pub mod receiver;
 mod s3;
+mod s3_items;
 mod server;
 mod task_resources;
 

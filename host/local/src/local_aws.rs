@@ -21,6 +21,7 @@ use crate::mediaconvert::s3_files::S3Files;
 use crate::options::LocalOptions;
 use crate::receiver::{self, Receiver, ReceiverOptions, WebhookSecret};
 use crate::s3;
+use crate::s3_items::S3Items;
 use crate::server::{self, Server, Services};
 use crate::task_resources::LocalResources;
 
@@ -91,6 +92,7 @@ impl LocalAws {
             functions: functions.clone(),
             receiver: receiver.clone(),
             mediaconvert: mediaconvert.clone(),
+            items: Arc::new(S3Items(s3_client(&options.region, &endpoint(address)))),
         };
         let mut states = StatesOptions::new(&options.region, &options.account, Arc::new(resources));
         states.substitutions = substitutions(&options, address, &functions.arn(&function));

@@ -1,16 +1,19 @@
 //! The services that Task states can call: the function, a queue that stores messages, MediaConvert.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
-use stagehost_asl::{Pattern, Resource, Resources, TaskCall, TaskError, Unsupported};
+use stagehost_asl::{ItemStorage, Pattern, Resource, Resources, TaskCall, TaskError, Unsupported};
 use stagehost_mediaconvert::{MediaConvert, lower_camel, upper_camel};
 
 use crate::lambda::error::InvokeError;
 use crate::lambda::function::FunctionError;
 use crate::lambda::functions::Functions;
 use crate::receiver::Receiver;
+use crate::s3_items::S3Items;
 
 /// The largest message of a queue, in bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -20,6 +23,7 @@ pub(crate) struct LocalResources {
     pub(crate) functions: Functions,
     pub(crate) receiver: Receiver,
     pub(crate) mediaconvert: MediaConvert,
+    pub(crate) items: Arc<S3Items>,
 }
 
 #[async_trait]
@@ -62,6 +66,10 @@ impl Resources for LocalResources {
                 _ => Err(TaskError::new("States.Runtime", format!("{} is not served here", call.resource))),
             },
         }
+    }
+
+    fn storage(&self) -> Option<Arc<dyn ItemStorage>> {
+        Some(self.items.clone())
     }
 }
 

@@ -137,7 +137,7 @@ async fn run(
         state_machine_name: "media".into(),
         role_arn: "arn:aws:iam::000000000000:role/any".into(),
         input: json!({"listingId": 51, "assets": []}),
-        trace_header: None,
+        ..StartRequest::default()
     };
     let tokens = function.tokens.clone();
     let outcome = Execution::start(parsed, request, function.clone(), tokens).wait().await;

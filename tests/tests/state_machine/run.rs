@@ -91,7 +91,7 @@ pub fn run(scenario: &Scenario, machine: &Machine) -> Result<Trace> {
             state_machine_name: "listing-media".into(),
             role_arn: "arn:aws:iam::000000000000:role/any".into(),
             input: scenario.batch.clone(),
-            trace_header: None,
+            ..StartRequest::default()
         };
         let begun = Instant::now();
         let execution = Execution::start(parsed, request, script.clone(), tokens);

@@ -19,13 +19,16 @@ pub mod names {
     pub const ALL: &str = "States.ALL";
     pub const BRANCH_FAILED: &str = "States.BranchFailed";
     pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+    pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
     pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
     pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+    pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
     pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
     pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
     pub const PERMISSIONS: &str = "States.Permissions";
     pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
     pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+    pub const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
     pub const RUNTIME: &str = "States.Runtime";
     pub const TASK_FAILED: &str = "States.TaskFailed";
     pub const TIMEOUT: &str = "States.Timeout";

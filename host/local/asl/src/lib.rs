@@ -7,9 +7,10 @@
 //! The crate uses no AWS client. Task states call [`Resources`]; task tokens are answered through a [`TokenBoard`].
 //! Time is tokio's, so tests can pause and advance it.
 //!
-//! [`StateMachine::load`] parses a definition once. Features that are not supported (distributed Map states, tolerated
-//! failures, unknown resources) are refused at that point, with the state and the place, and not in the middle of an
-//! execution.
+//! The items of a distributed Map state run as child executions in the same process; [`MapRuns`] keeps them.
+//!
+//! [`StateMachine::load`] parses a definition once. Features that are not supported (unknown resources, forms of items)
+//! are refused at that point, with the state and the place, and not in the middle of an execution.
 //!
 //! Sources of facts: the language's specification (states-language.net), the service's developer guide and API
 //! reference, and recorded histories of the service where these are silent.
@@ -25,18 +26,23 @@ mod history;
 pub mod inspect;
 mod interpreter;
 pub mod limits;
+mod map_run;
 mod parse;
+mod start;
 mod tasks;
 
 pub use definition::model::StateMachine;
 pub use definition::resource::{Pattern, Resource, ResourceError};
 pub use definition::state_type::StateType;
 pub use error::{TaskError, names};
-pub use execution::{Events, Execution, Outcome, StartRequest, Status};
+pub use execution::{Events, Execution, Outcome, Status};
 pub use findings::{Code, Finding, LoadError, Severity};
 pub use history::event::{Detail, Event};
 pub use history::json::epoch_seconds;
 pub use history::text::JsonText;
+pub use map_run::{Counts, MapRun, MapRunLimits, MapRunState, MapRuns};
+pub use start::StartRequest;
 pub use tasks::execution_info::ExecutionInfo;
 pub use tasks::resources::{Resources, TaskCall, Unsupported};
+pub use tasks::storage::{ItemStorage, StorageFailure};
 pub use tasks::tokens::{TokenBoard, TokenError};

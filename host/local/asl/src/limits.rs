@@ -22,6 +22,20 @@ pub const PATH_WORK: u64 = 1_000_000;
 pub const PATH_RESULTS: u64 = 400_000;
 /// The most iterations of an inline Map state that run at once, even if `MaxConcurrency` is larger.
 pub const MAP_CONCURRENCY: usize = 40;
+/// The most child executions of a distributed Map state that run at once, even if `MaxConcurrency` is larger.
+pub const CHILD_CONCURRENCY: usize = 1_000;
+/// The most bytes of input that the child executions of one run hold at once.
+pub const CHILD_INPUT_BYTES: usize = 32 * 1024 * 1024;
+/// The most memory that the histories of ended child executions hold together, in bytes. The oldest are forgotten first.
+pub const CHILD_HISTORY_BYTES: usize = 64 * 1024 * 1024;
+/// The most runs of distributed Map states that are kept.
+pub const MAP_RUNS: usize = 1_000;
+/// The largest object that an ItemReader reads, in bytes. The service reads larger ones; here the items are in memory.
+pub const ITEM_OBJECT_BYTES: usize = 8 * 1024 * 1024;
+/// The most memory of the items of one run, in bytes.
+pub const ITEM_BYTES: usize = 96 * 1024 * 1024;
+/// The largest file that a ResultWriter writes, in bytes.
+pub const RESULT_FILE_BYTES: usize = 8 * 1024 * 1024;
 /// The longest time that a field can give, in seconds; also the default timeout of a task.
 pub const SECONDS: u64 = 99_999_999;
 /// The largest definition, in bytes.

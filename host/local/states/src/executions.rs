@@ -39,6 +39,7 @@ impl States {
             role_arn: machine.role_arn.clone(),
             input,
             trace_header: new.trace_header,
+            map_runs: self.options.map_runs.clone(),
         };
         let options = &self.options;
         let execution =
@@ -83,7 +84,21 @@ impl States {
     /// Returns an execution with its record.
     pub(crate) fn record(&self, arn: &str) -> Result<ExecutionRecord, StatesError> {
         arn::check_execution(arn)?;
-        self.store().executions.get(arn).cloned().ok_or_else(|| StatesError::no_execution(arn))
+        let found = self.store().executions.get(arn).cloned();
+        found.or_else(|| self.child_record(arn)).ok_or_else(|| StatesError::no_execution(arn))
+    }
+
+    /// Returns a child execution of a map run. Its state machine is that of the outermost execution.
+    fn child_record(&self, arn: &str) -> Option<ExecutionRecord> {
+        let (execution, _) = self.options.map_runs.child(arn)?;
+        let mut parent = self.options.map_runs.get(execution.info().map_run.as_deref()?)?;
+        // A child execution may itself have map runs.
+        while let Some((outer, _)) = self.options.map_runs.child(&parent.execution_arn) {
+            parent = self.options.map_runs.get(outer.info().map_run.as_deref()?)?;
+        }
+        let machine = self.store().executions.get(&parent.execution_arn)?.machine.clone();
+        let input = execution.info().input.to_string();
+        Some(ExecutionRecord { execution, number: 0, input, machine })
     }
 }
 

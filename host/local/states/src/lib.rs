@@ -8,7 +8,7 @@
 //! same as an axum router. The other methods of [`States`] are the operations for code in the same process that starts
 //! executions and watches them.
 //!
-//! Not supported, and refused by name: express workflows, versions and aliases, activities, map runs, redrives.
+//! Not supported, and refused by name: express workflows, versions and aliases, activities, redrives.
 
 mod api;
 mod arn;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use stagehost_asl::{Resources, TokenBoard};
+use stagehost_asl::{MapRuns, Resources, TokenBoard};
 
 use crate::store::Store;
 
@@ -22,6 +22,8 @@ pub struct StatesOptions {
     pub substitutions: BTreeMap<String, String>,
     /// The tokens that Task states wait for. Share a board with code that answers tokens without the API.
     pub tokens: TokenBoard,
+    /// The runs of distributed Map states and their child executions.
+    pub map_runs: MapRuns,
     /// The number of ended executions to keep. The oldest are removed first.
     pub keep_ended: usize,
     /// The memory that the histories of all ended executions may hold, in bytes.
@@ -38,6 +40,7 @@ impl StatesOptions {
             resources,
             substitutions: BTreeMap::new(),
             tokens: TokenBoard::new(),
+            map_runs: MapRuns::default(),
             keep_ended: 1_000,
             keep_bytes: 128 * 1024 * 1024,
         }

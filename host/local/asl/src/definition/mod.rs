@@ -1,6 +1,7 @@
 //! A state machine after parsing: the types that the interpreter runs.
 
 pub(crate) mod choice;
+pub(crate) mod distributed;
 pub(crate) mod language;
 pub(crate) mod model;
 pub(crate) mod query;

@@ -1,11 +1,13 @@
 //! A parsed and checked state machine. Only the names of states are still looked up by text.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::choice::Rule;
+use super::distributed::Distributed;
 use super::query::{Assign, QueryFields};
 use super::resource::Resource;
 use super::retry::{Catcher, Retrier};
@@ -20,7 +22,7 @@ use crate::findings::Finding;
 /// A state machine that can run. [`StateMachine::parse`] and [`StateMachine::load`] return one.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
-    pub(crate) flow: Flow,
+    pub(crate) flow: Arc<Flow>,
     /// In seconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) warnings: Vec<Finding>,
@@ -137,7 +139,9 @@ pub(crate) struct Pass {
 #[derive(Clone, Debug)]
 pub(crate) struct Map {
     pub items: Option<Path>,
-    pub processor: Flow,
+    pub processor: Arc<Flow>,
+    /// `None` for an inline Map state.
+    pub distributed: Option<Box<Distributed>>,
     /// `data.parameters` is the ItemSelector.
     pub data: DataFlow,
     pub recovery: Recovery,

@@ -105,6 +105,14 @@ pub enum Detail {
     },
     MapStateSucceeded,
     MapStateFailed,
+    MapRunStarted {
+        arn: String,
+    },
+    MapRunSucceeded,
+    MapRunFailed {
+        error: String,
+        cause: Option<String>,
+    },
     MapIterationStarted {
         name: String,
         index: usize,
@@ -164,9 +172,10 @@ impl Detail {
             Self::ExecutionFailed { error: name, cause }
             | Self::ExecutionAborted { error: name, cause }
             | Self::ExecutionTimedOut { error: name, cause } => error(name, cause),
-            Self::TaskFailed { error: name, cause, .. } | Self::TaskTimedOut { error: name, cause, .. } => {
-                name.len() + cause.as_ref().map_or(0, String::len)
-            }
+            Self::MapRunStarted { arn } => arn.len(),
+            Self::TaskFailed { error: name, cause, .. }
+            | Self::TaskTimedOut { error: name, cause, .. }
+            | Self::MapRunFailed { error: name, cause } => name.len() + cause.as_ref().map_or(0, String::len),
             _ => 0,
         }
     }
@@ -211,6 +220,9 @@ impl Event {
             Detail::MapStateStarted { .. } => "MapStateStarted".into(),
             Detail::MapStateSucceeded => "MapStateSucceeded".into(),
             Detail::MapStateFailed => "MapStateFailed".into(),
+            Detail::MapRunStarted { .. } => "MapRunStarted".into(),
+            Detail::MapRunSucceeded => "MapRunSucceeded".into(),
+            Detail::MapRunFailed { .. } => "MapRunFailed".into(),
             Detail::MapIterationStarted { .. } => "MapIterationStarted".into(),
             Detail::MapIterationSucceeded { .. } => "MapIterationSucceeded".into(),
             Detail::MapIterationFailed { .. } => "MapIterationFailed".into(),

@@ -120,6 +120,13 @@ impl Event {
             Detail::MapStateStarted { length } => {
                 details.insert("length".into(), (*length).into());
             }
+            Detail::MapRunStarted { arn } => {
+                details.insert("mapRunArn".into(), arn.as_str().into());
+            }
+            Detail::MapRunFailed { error, cause } => {
+                details.insert("error".into(), error.as_str().into());
+                optional(&mut details, "cause", cause.as_deref().map(Value::from));
+            }
             Detail::MapIterationStarted { name, index }
             | Detail::MapIterationSucceeded { name, index }
             | Detail::MapIterationFailed { name, index }
@@ -131,6 +138,7 @@ impl Event {
             | Detail::ParallelStateStarted
             | Detail::ParallelStateSucceeded
             | Detail::ParallelStateFailed
+            | Detail::MapRunSucceeded
             | Detail::MapStateSucceeded
             | Detail::MapStateFailed => return None,
         }

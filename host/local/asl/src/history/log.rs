@@ -154,7 +154,7 @@ impl History {
 }
 
 /// Returns about the memory that a value needs, in bytes.
-fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     size_of::<Value>()
         + match value {
             Value::String(text) => text.len(),

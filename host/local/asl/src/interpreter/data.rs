@@ -134,22 +134,34 @@ pub(super) fn concurrency(setting: &Setting<u64>, scope: Scope<'_>) -> Result<u6
         Setting::Value(number) => return Ok(*number),
         Setting::Path(path) => path,
     };
-    let value = look_up(path, "MaxConcurrencyPath", scope)?;
-    let number = match value.as_ref() {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.parse().ok(),
+    match number(path, "MaxConcurrencyPath", true, scope)? {
+        // Whole, and far fewer than 2^53 child executions ever run.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        number if number >= 0.0 => Ok(number as u64),
+        number => {
+            let cause = format!("Expected non-negative integer for MaxConcurrency, got '{number}' instead.");
+            Err(StateError::runtime(cause))
+        }
+    }
+}
+
+/// Returns the number that a path in `field` finds. Error texts are the service's.
+pub(super) fn number(path: &Path, field: &str, whole: bool, scope: Scope<'_>) -> Result<f64, StateError> {
+    let value = look_up(path, field, scope)?;
+    // The numbers that states count with are exact.
+    #[allow(clippy::cast_precision_loss)]
+    let found = match value.as_ref() {
+        Value::Number(number) if whole => number.as_i64().map(|number| number as f64),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if whole => text.parse::<i64>().ok().map(|number| number as f64),
+        Value::String(text) => text.parse::<f64>().ok().filter(|number| number.is_finite()),
         _ => None,
     };
-    let cause = match number {
-        Some(number @ 0..) => return Ok(number.unsigned_abs()),
-        Some(number) => format!("Expected non-negative integer for MaxConcurrency, got '{number}' instead."),
-        None => format!(
-            "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {}",
-            plain(&value),
-            path.text()
-        ),
-    };
-    Err(StateError::runtime(cause))
+    found.ok_or_else(|| {
+        let (value, kind, path) = (plain(&value), if whole { "integer" } else { "float" }, path.text());
+        let cause = format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}");
+        StateError::runtime(cause)
+    })
 }
 
 /// Returns how long a Wait state waits.

@@ -14,9 +14,11 @@ use super::run::{Branch, FlowOutput, FlowRunner, Run, Visit};
 use crate::definition::model::{Flow, Map};
 use crate::error::{StateError, quoted};
 use crate::expressions::context::Context;
+use crate::expressions::path::Scope;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
 use crate::limits::{MAP_CONCURRENCY, PAYLOAD_BYTES};
+use crate::map_run::MapRunLimits;
 
 impl Run {
     /// Runs all branches with the same input and returns their outputs in order. The first failure drops the others.
@@ -77,33 +79,22 @@ impl Run {
         context: &Context<'_>,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
-        let (found, most) = match &visit.state.query {
-            None => {
-                let scope = visit.around(context).scope(input);
-                let found = match &map.items {
-                    Some(path) => data::look_up(path, "ItemsPath", scope)?,
-                    None => Cow::Borrowed(input),
-                };
-                (found, data::concurrency(&map.concurrency, scope)?)
-            }
-            Some(query) => {
-                let bindings = self.bindings(visit, context.value().clone());
-                let (items, most) = self.query_items(visit, query, &bindings).await?;
-                (Cow::Owned(Value::Array(items)), most)
-            }
-        };
+        let (found, limits) = self.items(visit, map, input, context).await?;
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
             let input = quoted(&found);
             let cause = format!("Reference path \"{path}\" must point to array, but points to '{input}'.");
             return Err(StateError::runtime(cause));
         };
-        let most = match most {
+        let cursor = &visit.branch.cursor;
+        self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
+        if let Some(distributed) = &map.distributed {
+            return self.distributed(visit, map, distributed, limits, input, items, context).await;
+        }
+        let most = match limits.concurrency {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
-        let cursor = &visit.branch.cursor;
-        self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
         let mut outputs = Outputs::new(items.len());
         let mut waiting = items.iter().enumerate();
         let mut running = FuturesUnordered::new();
@@ -138,6 +129,31 @@ impl Run {
         }
         self.history.note(cursor, Detail::MapStateSucceeded);
         outputs.into_value(&visit.state.name)
+    }
+
+    /// Returns the items of a Map state, none if it reads them, and its limits as far as they are computed before it
+    /// starts.
+    async fn items<'a>(
+        &self,
+        visit: &Visit<'_>,
+        map: &Map,
+        input: &'a Value,
+        context: &'a Context<'_>,
+    ) -> Result<(Cow<'a, Value>, MapRunLimits), StateError> {
+        let reads = map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());
+        if let Some(query) = &visit.state.query {
+            let bindings = self.bindings(visit, context.value().clone());
+            let (items, limits) = self.query_items(visit, query, reads, &bindings).await?;
+            return Ok((Cow::Owned(Value::Array(items)), limits));
+        }
+        let scope = Scope { input, context, variables: visit.variables };
+        let found = match &map.items {
+            _ if reads => Cow::Owned(Value::Array(Vec::new())),
+            Some(path) => Cow::Owned(data::look_up(path, "ItemsPath", scope)?.into_owned()),
+            None => Cow::Borrowed(input),
+        };
+        let concurrency = data::concurrency(&map.concurrency, scope)?;
+        Ok((found, MapRunLimits { concurrency, ..MapRunLimits::default() }))
     }
 
     /// Records the start of an iteration.

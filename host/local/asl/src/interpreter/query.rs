@@ -18,6 +18,7 @@ use crate::error::StateError;
 use crate::expressions::jsonata::engine::{Bindings, Cancel};
 use crate::expressions::jsonata::template::QueryTemplate;
 use crate::limits::SECONDS;
+use crate::map_run::MapRunLimits;
 
 /// What a Task state calls its resource with.
 pub(super) struct Prepared {
@@ -158,39 +159,37 @@ impl Run {
         data::limit(arguments, &visit.state.name)
     }
 
-    /// Computes the items of a Map state and how many may run at once; 0 for as many as the service allows.
+    /// Computes the items of a Map state, unless it reads them, and its limits.
     pub(super) async fn query_items(
         &self,
         visit: &Visit<'_>,
         query: &QueryFields,
+        reads: bool,
         bindings: &Bindings,
-    ) -> Result<(Vec<Value>, u64), StateError> {
-        let items = match &query.items {
-            Some(template) => match field(template, "Items", bindings).await? {
+    ) -> Result<(Vec<Value>, MapRunLimits), StateError> {
+        let items = match (&query.items, visit.input) {
+            _ if reads => Vec::new(),
+            (Some(template), _) => match field(template, "Items", bindings).await? {
                 Value::Array(items) => items,
                 other => return Err(template.unexpected("Items", "array", &other)),
             },
-            None => match visit.input {
-                Value::Array(items) => items.clone(),
-                other => {
-                    return Err(StateError::query(None, format!("Map state input must be an array but was: {other}")));
-                }
-            },
+            (None, Value::Array(items)) => items.clone(),
+            (None, other) => {
+                return Err(StateError::query(None, format!("Map state input must be an array but was: {other}")));
+            }
         };
-        let most = whole(query.concurrency.as_ref(), "MaxConcurrency", 0, bindings).await?.unwrap_or(0);
-        whole(query.tolerated_count.as_ref(), "ToleratedFailureCount", 0, bindings).await?;
+        let concurrency = whole(query.concurrency.as_ref(), "MaxConcurrency", 0, bindings).await?.unwrap_or(0);
+        let tolerated_count = whole(query.tolerated_count.as_ref(), "ToleratedFailureCount", 0, bindings).await?;
+        let mut tolerated_percentage = None;
         if let Some(template) = &query.tolerated_percentage {
             let place = "ToleratedFailurePercentage";
-            let value = field(template, place, bindings).await?;
-            match value.as_f64() {
-                None => return Err(template.unexpected(place, "number", &value)),
-                Some(percent) if (0.0..=100.0).contains(&percent) => {}
-                Some(_) => {
-                    return Err(StateError::query(Some(place), format!("{place} must be between 0 and 100.")));
-                }
+            let percent = number(template, place, bindings).await?;
+            if !(0.0..=100.0).contains(&percent) {
+                return Err(StateError::query(Some(place), format!("{place} must be between 0 and 100.")));
             }
+            tolerated_percentage = Some(percent);
         }
-        Ok((items, most))
+        Ok((items, MapRunLimits { concurrency, tolerated_count, tolerated_percentage }))
     }
 
     /// Computes the input of one iteration of a Map state.
@@ -231,8 +230,14 @@ impl Run {
     }
 }
 
+/// Computes a field that must be a number.
+pub(super) async fn number(template: &QueryTemplate, place: &str, bindings: &Bindings) -> Result<f64, StateError> {
+    let value = field(template, place, bindings).await?;
+    value.as_f64().ok_or_else(|| template.unexpected(place, "number", &value))
+}
+
 /// Computes a field. Literals take no thread.
-async fn field(template: &QueryTemplate, place: &str, bindings: &Bindings) -> Result<Value, StateError> {
+pub(super) async fn field(template: &QueryTemplate, place: &str, bindings: &Bindings) -> Result<Value, StateError> {
     if template.is_literal() {
         return template.evaluate(place, &Bindings::default(), &Cancel::default());
     }

@@ -12,10 +12,12 @@ use super::variables::{VariableScope, Variables};
 use crate::clock::{self, Clock};
 use crate::definition::model::{Flow, Next, State, StateMachine};
 use crate::error::StateError;
+use crate::execution::Execution;
 use crate::expressions::context::Context;
 use crate::expressions::path::Scope;
 use crate::history::log::{Cursor, History};
 use crate::history::text::JsonText;
+use crate::map_run::MapRuns;
 use crate::tasks::execution_info::ExecutionInfo;
 use crate::tasks::resources::Resources;
 use crate::tasks::tokens::TokenBoard;
@@ -28,7 +30,13 @@ pub(crate) struct Run {
     pub tokens: TokenBoard,
     pub history: Arc<History>,
     pub clock: Clock,
+    pub map_runs: MapRuns,
+    pub start_child: ChildStarter,
 }
+
+/// Starts a child execution that runs this flow. An execution gets it as a value, because starting one needs the
+/// interpreter.
+pub(crate) type ChildStarter = fn(&Run, Arc<Flow>, ExecutionInfo) -> Execution;
 
 /// One thread of control: the machine, a branch of a Parallel state or an iteration of a Map state.
 #[derive(Default)]

@@ -1,12 +1,15 @@
 //! The parser of definitions. It returns a machine that can run, or a list of findings.
 
 mod choice;
+mod distributed;
 mod fields;
 mod flow;
 mod query;
 mod recovery;
 mod scopes;
 mod state;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -64,6 +67,22 @@ impl StateMachine {
                     message: format!("the resource '{}' is not supported: {}", task.resource, unsupported.reason),
                 });
             }
+            if let StateKind::Map(map) = &state.kind
+                && let Some(distributed) = &map.distributed
+                && resources.storage().is_none()
+            {
+                let writes = distributed.writer.as_ref().is_some_and(|writer| writer.parameters.is_some());
+                let fields = [("ItemReader", distributed.reader.is_some()), ("ResultWriter", writes)];
+                for (field, _) in fields.into_iter().filter(|(_, used)| *used) {
+                    findings.push(Finding {
+                        severity: Severity::Error,
+                        code: Code::Unsupported,
+                        location: format!("{}/{field}", state.location),
+                        state: Some(state.name.clone()),
+                        message: format!("'{field}' is not supported: there is no object storage here"),
+                    });
+                }
+            }
         });
         findings.sort_by(|left, right| left.location.cmp(&right.location));
         findings
@@ -103,7 +122,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     if let Some(flow) = &flow {
         scopes::check(flow, notes);
     }
-    Some(StateMachine { flow: flow.unwrap_or_default(), timeout, warnings: Vec::new() })
+    Some(StateMachine { flow: Arc::new(flow.unwrap_or_default()), timeout, warnings: Vec::new() })
 }
 
 #[cfg(test)]

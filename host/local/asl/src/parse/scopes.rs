@@ -33,6 +33,8 @@ fn visit(flow: &Flow, outer: &BTreeSet<String>, notes: &mut Collector) {
     for state in states {
         match &state.kind {
             StateKind::Parallel { branches, .. } => branches.iter().for_each(|branch| visit(branch, &all, notes)),
+            // A child execution does not see the variables around it.
+            StateKind::Map(map) if map.distributed.is_some() => visit(&map.processor, &BTreeSet::new(), notes),
             StateKind::Map(map) => visit(&map.processor, &all, notes),
             _ => {}
         }

@@ -1,9 +1,11 @@
 //! One state of a definition.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{choice, query, recovery};
+use super::{choice, distributed, query, recovery};
 use crate::clock;
 use crate::definition::language::QueryLanguage;
 use crate::definition::model::{DataFlow, FailText, Flow, Map, Next, Pass, State, StateKind, Task, Wait};
@@ -229,25 +231,6 @@ fn map(
     notes: &mut Collector,
     read_flow: FlowReader,
 ) -> Option<StateKind> {
-    for (name, what) in [
-        ("ItemReader", "reading items from storage"),
-        ("ItemBatcher", "batches of items"),
-        ("ResultWriter", "writing results to storage"),
-        ("Label", "labels"),
-        ("ToleratedFailureCount", "tolerated failures"),
-        ("ToleratedFailureCountPath", "tolerated failures"),
-        ("ToleratedFailurePercentage", "tolerated failures"),
-        ("ToleratedFailurePercentagePath", "tolerated failures"),
-    ] {
-        // In JSONata these two hold expressions, which an inline Map state computes too.
-        let computed = matches!(name, "ToleratedFailureCount" | "ToleratedFailurePercentage");
-        if fields.raw(name).is_some() && !(computed && language == QueryLanguage::Jsonata) {
-            let message = format!(
-                "'{name}' is not supported: {what} belong to distributed Map states, only inline ones run here"
-            );
-            notes.at(name, |notes| notes.error(Code::Unsupported, message));
-        }
-    }
     let jsonata = language == QueryLanguage::Jsonata;
     let items = if jsonata { None } else { fields.definite("ItemsPath", notes) };
     fields.exclusive(&["ItemSelector", "Parameters"], notes);
@@ -264,28 +247,69 @@ fn map(
         Some(value) => ("ItemProcessor", Some(value)),
         None => ("Iterator", fields.raw("Iterator")),
     };
-    let processor =
-        notes.at(name, |notes| inner(value?, "an item processor", names, notes, read_flow, processor_config))?;
-    Some(StateKind::Map(Box::new(Map { items, processor, data, recovery, concurrency })))
+    let mut children = false;
+    let processor = notes.at(name, |notes| {
+        let config = |fields: &mut Fields<'_>, notes: &mut Collector| children = processor_config(fields, notes);
+        inner(value?, "an item processor", names, notes, read_flow, config)
+    });
+    let distributed = children.then(|| Box::new(distributed::read(fields, language, notes)));
+    if distributed.is_none() {
+        only_distributed(fields, language, notes);
+    }
+    let processor = Arc::new(processor?);
+    Some(StateKind::Map(Box::new(Map { items, processor, distributed, data, recovery, concurrency })))
 }
 
-fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) {
+/// Notes an error for each field that an inline Map state does not have.
+fn only_distributed(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) {
+    for name in [
+        "ItemReader",
+        "ItemBatcher",
+        "ResultWriter",
+        "Label",
+        "ToleratedFailureCount",
+        "ToleratedFailureCountPath",
+        "ToleratedFailurePercentage",
+        "ToleratedFailurePercentagePath",
+    ] {
+        // In JSONata these two hold expressions, which an inline Map state computes too.
+        let computed = matches!(name, "ToleratedFailureCount" | "ToleratedFailurePercentage");
+        if fields.raw(name).is_some() && !(computed && language == QueryLanguage::Jsonata) {
+            let message = format!(
+                "'{name}' belongs to distributed Map states: give the processor '\"ProcessorConfig\": {{\"Mode\": \
+                 \"DISTRIBUTED\", \"ExecutionType\": \"STANDARD\"}}'"
+            );
+            notes.at(name, |notes| notes.error(Code::Schema, message));
+        }
+    }
+}
+
+/// Reads the configuration of an item processor. Returns whether the Map state is distributed.
+fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) -> bool {
     let name = "ProcessorConfig";
     let Some(config) = fields.object(name, notes) else {
-        return;
+        return false;
     };
     notes.at(name, |notes| {
         let mut fields = Fields::new(config);
-        match fields.text("Mode", notes) {
-            None | Some("INLINE") => {}
+        let distributed = match fields.text("Mode", notes) {
+            None | Some("INLINE") => false,
+            Some("DISTRIBUTED") => true,
             Some(mode) => {
-                let message = format!("the Map mode '{mode}' is not supported; only INLINE is");
-                notes.at("Mode", |notes| notes.error(Code::Unsupported, message));
-                fields.raw("ExecutionType");
+                let message = format!("'{mode}' is not a mode of a Map state: INLINE or DISTRIBUTED");
+                notes.at("Mode", |notes| notes.error(Code::Schema, message));
+                true
             }
+        };
+        if let Some(kind) = fields.text("ExecutionType", notes)
+            && !["STANDARD", "EXPRESS"].contains(&kind)
+        {
+            let message = format!("'{kind}' is not a type of execution: STANDARD or EXPRESS");
+            notes.at("ExecutionType", |notes| notes.error(Code::Schema, message));
         }
         fields.finish("a processor's configuration", notes);
-    });
+        distributed
+    })
 }
 
 fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<StateKind> {

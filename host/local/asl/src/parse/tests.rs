@@ -136,22 +136,44 @@ fn a_transition_cannot_leave_its_branch_and_names_are_unique_in_the_machine() {
 }
 
 #[test]
-fn distributed_maps_are_refused_by_name() {
+fn the_fields_of_distributed_maps_are_refused_in_inline_ones_and_checked_in_their_own() {
     let processor = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
-    let mut distributed = processor.clone();
-    distributed["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
-    one(
-        json!({"Type": "Map", "ItemProcessor": distributed}),
-        Code::Unsupported,
-        "/ItemProcessor/ProcessorConfig/Mode",
-        "'DISTRIBUTED'",
-    );
     for field in
         ["ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailurePercentagePath"]
     {
         let mut state = json!({"Type": "Map", "ItemProcessor": processor});
         state[field] = json!({});
-        one(state, Code::Unsupported, &format!("/{field}"), field);
+        one(state, Code::Schema, &format!("/{field}"), field);
+    }
+    let mut distributed = processor;
+    distributed["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let get = "arn:aws:states:::s3:getObject";
+    for (field, value, code, place, part) in [
+        ("Label", json!("a b"), Code::Schema, "", "a label has 1 to 40 characters"),
+        ("ToleratedFailureCount", json!(-1), Code::Schema, "", "of at least 0"),
+        ("ToleratedFailurePercentage", json!(101), Code::Schema, "", "from 0 to 100"),
+        ("ItemBatcher", json!({}), Code::Schema, "", "MaxItemsPerBatch"),
+        ("ItemBatcher", json!({"MaxItemsPerBatch": 0}), Code::Schema, "/MaxItemsPerBatch", "of at least 1"),
+        ("ItemReader", json!({"Resource": "arn:aws:states:::sqs:x"}), Code::Unsupported, "/Resource", "s3:getObject"),
+        (
+            "ItemReader",
+            json!({"Resource": get, "ReaderConfig": {"InputType": "CSV"}}),
+            Code::Schema,
+            "/ReaderConfig",
+            "CSVHeaderLocation",
+        ),
+        (
+            "ItemReader",
+            json!({"Resource": get, "ReaderConfig": {"InputType": "PARQUET"}}),
+            Code::Unsupported,
+            "/ReaderConfig/InputType",
+            "PARQUET",
+        ),
+        ("ResultWriter", json!({"Resource": "arn:aws:states:::s3:putObject"}), Code::Schema, "", "together"),
+    ] {
+        let mut state = json!({"Type": "Map", "ItemProcessor": distributed});
+        state[field] = value;
+        one(state, code, &format!("/{field}{place}"), part);
     }
 }
 

@@ -15,6 +15,8 @@ pub struct ExecutionInfo {
     pub input: Value,
     pub trace_header: Option<String>,
     pub started_at: OffsetDateTime,
+    /// The run of a distributed Map state that this is a child execution of.
+    pub map_run: Option<String>,
 }
 
 impl ExecutionInfo {

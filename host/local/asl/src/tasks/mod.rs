@@ -2,4 +2,5 @@
 
 pub(crate) mod execution_info;
 pub(crate) mod resources;
+pub(crate) mod storage;
 pub(crate) mod tokens;

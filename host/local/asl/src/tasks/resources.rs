@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::execution_info::ExecutionInfo;
+use super::storage::ItemStorage;
 use crate::definition::resource::Resource;
 use crate::error::TaskError;
 
@@ -29,6 +30,12 @@ pub trait Resources: Send + Sync + 'static {
     /// # Errors
     /// [`TaskError`], whose name Retry and Catch compare: `Lambda.Unknown`, `Stage.Corrupt`.
     async fn call(&self, call: TaskCall) -> Result<Value, TaskError>;
+
+    /// Returns the storage that distributed Map states read items from and write results to. Without one, machines that
+    /// need it are refused.
+    fn storage(&self) -> Option<Arc<dyn ItemStorage>> {
+        None
+    }
 }
 
 /// Why a resource cannot be called.

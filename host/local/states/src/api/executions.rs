@@ -1,14 +1,14 @@
 //! Executions in the API.
 
 use serde_json::{Map, Value, json};
-use stagehost_asl::{Status, epoch_seconds};
+use stagehost_asl::{Execution, Status, epoch_seconds};
 
 use super::paging::Page;
 use super::requests::{ExecutionReference, GetExecutionHistory, ListExecutions, StartExecution};
 use super::responses::with_next;
 use crate::error::StatesError;
 use crate::service::States;
-use crate::store::executions::{ExecutionRecord, NewExecution};
+use crate::store::executions::NewExecution;
 
 impl States {
     pub(super) fn start(&self, request: StartExecution, trace: Option<&str>) -> Result<Value, StatesError> {
@@ -32,7 +32,7 @@ impl States {
             }
         };
         let record = self.record(&request.execution_arn)?;
-        let mut fields = summary(&record);
+        let mut fields = summary(&record.execution);
         let status = record.execution.status();
         let mut add = |name: &str, value: Value| drop(fields.insert(name.into(), value));
         if data {
@@ -66,10 +66,6 @@ impl States {
     }
 
     pub(super) fn list_executions(&self, request: &ListExecutions) -> Result<Value, StatesError> {
-        let Some(arn) = &request.state_machine_arn else {
-            return Err(StatesError::validation("'stateMachineArn' is missing; map runs are not supported"));
-        };
-        self.state_machine(arn)?;
         let statuses = [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted];
         let status = match request.status_filter.as_deref() {
             None => None,
@@ -78,6 +74,15 @@ impl States {
                 None => return Err(StatesError::validation(format!("'{name}' is not a status of an execution"))),
             },
         };
+        let arn = match (&request.state_machine_arn, &request.map_run_arn) {
+            (Some(arn), None) => arn,
+            (None, Some(arn)) => return self.list_children(arn, status, request),
+            _ => {
+                let message = "Must provide a stateMachineARN or mapRunARN, and not both";
+                return Err(StatesError::validation(message));
+            }
+        };
+        self.state_machine(arn)?;
         let list = json!(["executions", arn, request.status_filter]);
         let page = Page::read(list, request.max_results, request.next_token.as_deref())?;
         let store = self.store();
@@ -88,7 +93,8 @@ impl States {
             .filter(|record| page.from.is_none_or(|from| record.number <= from))
             .filter(|record| status.is_none_or(|status| record.execution.status() == status));
         let (records, next) = page.cut(wanted, |record| record.number);
-        let executions: Vec<Value> = records.into_iter().map(|record| Value::Object(summary(record))).collect();
+        let executions: Vec<Value> =
+            records.into_iter().map(|record| Value::Object(summary(&record.execution))).collect();
         Ok(with_next(json!({"executions": executions}), next))
     }
 
@@ -111,20 +117,23 @@ impl States {
 }
 
 /// Returns the fields that all responses about an execution have.
-fn summary(record: &ExecutionRecord) -> Map<String, Value> {
-    let info = record.execution.info();
+pub(super) fn summary(execution: &Execution) -> Map<String, Value> {
+    let info = execution.info();
     let mut fields = Map::new();
     fields.insert("executionArn".into(), info.arn.as_str().into());
     fields.insert("stateMachineArn".into(), info.state_machine_arn.as_str().into());
     fields.insert("name".into(), info.name.as_str().into());
     fields.insert("startDate".into(), epoch_seconds(info.started_at));
     // Read once: the execution may end between two reads.
-    let outcome = record.execution.outcome();
+    let outcome = execution.outcome();
     let status = outcome.as_ref().map_or(Status::Running, |outcome| outcome.status);
     fields.insert("status".into(), status.as_str().into());
     if let Some(outcome) = outcome {
         fields.insert("stopDate".into(), epoch_seconds(outcome.stopped_at));
     }
     fields.insert("redriveCount".into(), 0.into());
+    if let Some(map_run) = &info.map_run {
+        fields.insert("mapRunArn".into(), map_run.as_str().into());
+    }
     fields
 }

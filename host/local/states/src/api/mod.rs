@@ -3,6 +3,7 @@
 mod executions;
 mod http;
 mod machines;
+mod map_runs;
 mod operations;
 mod paging;
 mod requests;

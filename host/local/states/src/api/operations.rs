@@ -5,7 +5,9 @@ use stagehost_asl::epoch_seconds;
 use time::OffsetDateTime;
 
 use super::machines::describe_machine;
-use super::requests::{ExecutionReference, MachineReference, StopExecution, Tagging, TaskReport, read};
+use super::requests::{
+    ExecutionReference, MachineReference, MapRunReference, StopExecution, Tagging, TaskReport, read,
+};
 use super::responses::empty;
 use super::tags::checked_tags;
 use super::task_tokens::token_error;
@@ -51,6 +53,12 @@ impl States {
             }
             "ListExecutions" => self.list_executions(&read(body)?),
             "GetExecutionHistory" => self.history(&read(body)?),
+            "DescribeMapRun" => {
+                let MapRunReference { map_run_arn } = read(body)?;
+                self.describe_map_run(&map_run_arn)
+            }
+            "ListMapRuns" => self.list_map_runs(&read(body)?),
+            "UpdateMapRun" => self.update_map_run(&read(body)?),
             "SendTaskSuccess" => self.task_success(&read(body)?),
             "SendTaskFailure" => {
                 let TaskReport { task_token, error, cause, .. } = read(body)?;

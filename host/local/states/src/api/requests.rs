@@ -83,9 +83,33 @@ pub(super) struct StopExecution {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListExecutions {
     pub(super) state_machine_arn: Option<String>,
+    pub(super) map_run_arn: Option<String>,
     pub(super) status_filter: Option<String>,
     pub(super) max_results: Option<i64>,
     pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListMapRuns {
+    pub(super) execution_arn: String,
+    pub(super) max_results: Option<i64>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MapRunReference {
+    pub(super) map_run_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateMapRun {
+    pub(super) map_run_arn: String,
+    pub(super) max_concurrency: Option<u64>,
+    pub(super) tolerated_failure_count: Option<u64>,
+    pub(super) tolerated_failure_percentage: Option<f64>,
 }
 
 #[derive(Deserialize)]

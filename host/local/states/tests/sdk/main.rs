@@ -4,5 +4,6 @@
 
 mod executions;
 mod machines;
+mod map_runs;
 mod requests;
 mod support;

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod data_flow;
+mod distributed;
 mod failures;
 mod fan_out;
 mod histories;
@@ -116,6 +117,7 @@ pub(super) fn start_machine(machine: Value, input: Value, script: &Arc<Script>, 
         role_arn: "arn:aws:iam::111122223333:role/r".into(),
         input,
         trace_header: None,
+        ..StartRequest::default()
     };
     Execution::start(Arc::new(machine), request, script.clone(), tokens.clone())
 }

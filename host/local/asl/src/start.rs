@@ -1,0 +1,138 @@
+//! Starting an execution and running it to its end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::definition::model::{Flow, StateMachine};
+use crate::error::StateError;
+use crate::execution::{Execution, Stop};
+use crate::history::event::Detail;
+use crate::history::log::{Cursor, History};
+use crate::history::text::JsonText;
+use crate::interpreter::flow::execute;
+use crate::interpreter::run::Run;
+use crate::map_run::MapRuns;
+use crate::tasks::execution_info::ExecutionInfo;
+use crate::tasks::resources::Resources;
+use crate::tasks::tokens::TokenBoard;
+
+/// The parameters of [`Execution::start`].
+#[derive(Clone, Debug, Default)]
+pub struct StartRequest {
+    /// `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`
+    pub arn: String,
+    /// The last part of the ARN.
+    pub name: String,
+    /// The state machine's ARN.
+    pub state_machine_arn: String,
+    /// The state machine's name.
+    pub state_machine_name: String,
+    /// The state machine's role. It is shown and not used.
+    pub role_arn: String,
+    /// The input of the first state.
+    pub input: Value,
+    /// The X-Ray trace header from `StartExecution`.
+    pub trace_header: Option<String>,
+    /// Where the runs of its distributed Map states are kept.
+    pub map_runs: MapRuns,
+}
+
+impl Execution {
+    /// Starts an execution on the current tokio runtime.
+    pub fn start(
+        machine: Arc<StateMachine>,
+        request: StartRequest,
+        resources: Arc<dyn Resources>,
+        tokens: TokenBoard,
+    ) -> Self {
+        let clock = Clock::new();
+        let info = Arc::new(ExecutionInfo {
+            arn: request.arn,
+            name: request.name,
+            state_machine_arn: request.state_machine_arn,
+            state_machine_name: request.state_machine_name,
+            role_arn: request.role_arn,
+            input: request.input,
+            trace_header: request.trace_header,
+            started_at: clock.now(),
+            map_run: None,
+        });
+        start(machine, info, clock, resources, tokens, request.map_runs)
+    }
+}
+
+/// Starts an execution of a machine.
+fn start(
+    machine: Arc<StateMachine>,
+    info: Arc<ExecutionInfo>,
+    clock: Clock,
+    resources: Arc<dyn Resources>,
+    tokens: TokenBoard,
+    map_runs: MapRuns,
+) -> Execution {
+    let history = Arc::new(History::new(clock));
+    let started = Detail::ExecutionStarted { input: JsonText::of(&info.input), role_arn: info.role_arn.clone() };
+    // The next event does not point to this one; it does not on the service either.
+    history.record(&Cursor::default(), started);
+    let (stop, stopped) = watch::channel(None);
+    let execution = Execution::new(info.clone(), history.clone(), stop);
+    let run = Run { machine, info, resources, tokens, history, clock, map_runs, start_child };
+    tokio::spawn(supervise(run, stopped));
+    execution
+}
+
+/// Starts a child execution of a run of a distributed Map state.
+fn start_child(parent: &Run, flow: Arc<Flow>, info: ExecutionInfo) -> Execution {
+    let machine = StateMachine { flow, timeout: None, warnings: Vec::new() };
+    let (resources, tokens) = (parent.resources.clone(), parent.tokens.clone());
+    start(Arc::new(machine), Arc::new(info), parent.clock, resources, tokens, parent.map_runs.clone())
+}
+
+/// Runs the machine until it ends, is stopped or times out, and records the last event.
+async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
+    let cursor = Cursor::default();
+    let stop = async {
+        let stop = stopped.wait_for(Option::is_some).await.ok().and_then(|stop| stop.clone());
+        match stop {
+            Some(stop) => stop,
+            // Every handle has been dropped, so it cannot be stopped.
+            None => std::future::pending().await,
+        }
+    };
+    let timeout = async {
+        match run.machine.timeout {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    let work = AssertUnwindSafe(execute(&run, &cursor)).catch_unwind();
+    let last = tokio::select! {
+        biased;
+        Stop { error, cause } = stop => {
+            // On the service, a stop has no previous event.
+            cursor.set(0);
+            Detail::ExecutionAborted { error, cause }
+        }
+        result = work => match result {
+            Ok(Ok(output)) => Detail::ExecutionSucceeded { output: output.text },
+            Ok(Err(error)) => failed(error, &cursor),
+            Err(_) => failed(StateError::runtime("The implementation of a resource panicked."), &cursor),
+        },
+        () = timeout => Detail::ExecutionTimedOut { error: None, cause: None },
+    };
+    run.history.record(&cursor, last);
+}
+
+fn failed(error: StateError, cursor: &Cursor) -> Detail {
+    if error.is_runtime() {
+        // A failure of the machine itself points to the last event, even to one beside the chain.
+        cursor.set(cursor.published());
+    }
+    Detail::ExecutionFailed { error: Some(error.error).filter(|name| !name.is_empty()), cause: error.cause }
+}
