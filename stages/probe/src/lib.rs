@@ -39,6 +39,7 @@ mod format;
 mod gif;
 mod heif;
 mod jpeg;
+mod jpeg_data;
 mod movie;
 mod orientation;
 mod pdf;
@@ -95,7 +96,7 @@ pub fn probe<S: Source>(source: &mut S) -> Result<Probe, ProbeError<S::Error>> {
 /// [`ProbeError::Read`] if the source fails.
 pub fn verify_end<S: Source>(source: &mut S, probe: &Probe) -> Result<(), ProbeError<S::Error>> {
     match probe.format {
-        Format::Jpeg => end::marked(source, probe.body, jpeg::END, "the picture's data"),
+        Format::Jpeg => jpeg::verify_end(source, probe.body),
         Format::Png => end::marked(source, probe.body, png::END, "the picture's data"),
         Format::Pdf => end::marked_in_tail(source, pdf::END, pdf::TAIL_BYTES, "the document"),
         Format::Gif => gif::verify_end(&mut Window::to_read_through(source), probe.body),
