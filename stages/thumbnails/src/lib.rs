@@ -16,7 +16,7 @@
 //! | [`cascade`] | in which sizes they are made of each other |
 //! | [`format`] | recognising a file by its first bytes |
 //! | [`decode`] | one decoder per format, all of them bounded |
-//! | [`raster`], [`geometry`], [`colour`], [`encode`] | the steps of rendering |
+//! | [`raster`], [`planes`], [`geometry`], [`colour`], [`encode`] | the steps of rendering |
 //! | [`guest`] | the component's export and imports |
 
 pub mod bindings;
@@ -32,6 +32,7 @@ pub mod error;
 pub mod format;
 pub mod geometry;
 pub mod guest;
+pub mod planes;
 pub mod raster;
 pub mod recipe;
 pub mod render;

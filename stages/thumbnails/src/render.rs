@@ -5,7 +5,7 @@ use fast_image_resize::Resizer;
 use crate::cascade::Cascade;
 use crate::colour::to_srgb;
 use crate::config::Config;
-use crate::decode::{self, Limits};
+use crate::decode::{self, Limits, Wanted};
 use crate::encode::encode;
 use crate::error::PictureError;
 use crate::format::recognise;
@@ -44,7 +44,10 @@ pub fn render<E: From<PictureError>>(
     let format = recognise(&source)?;
     let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
-    let decoded = decode::decode(format, source, limits, &|upright| cascade(upright).largest())?;
+    let decoded = decode::decode(format, source, limits, &|upright| Wanted {
+        size: cascade(upright).largest(),
+        halved_chroma: false,
+    })?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);
     let fitted = |bounds: &Bounds| bounds.fit(upright);
@@ -54,11 +57,12 @@ pub fn render<E: From<PictureError>>(
 
     let mut resizer = Resizer::new();
     let stored = decoded.orientation.apply(cascade.largest());
-    let first = if decoded.raster.size() == stored {
-        decoded.raster
+    let (raster, extent) = decode::interleaved(decoded.pixels)?;
+    let first = if raster.size() == stored {
+        raster
     } else {
-        let first = decoded.raster.resized(stored, decoded.extent, &mut resizer)?;
-        drop(decoded.raster);
+        let first = raster.resized(stored, extent, &mut resizer)?;
+        drop(raster);
         first
     };
     let mut picture = to_srgb(first, decoded.profile.as_deref())?.oriented(decoded.orientation);

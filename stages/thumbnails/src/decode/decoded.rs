@@ -1,16 +1,48 @@
 //! A decoded picture.
 
 use crate::geometry::{Orientation, Size};
+use crate::planes::Planes;
 use crate::raster::Raster;
+
+/// What a decoder is to make of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The largest size that will be made of it, upright.
+    pub size: Size,
+    /// Whether colours are needed at half the columns and half the rows only.
+    pub halved_chroma: bool,
+}
+
+/// The pixels of a decoded picture, possibly at a fraction of their full size.
+#[derive(Debug)]
+pub enum Pixels {
+    /// All samples of a pixel beside each other.
+    Interleaved {
+        /// The pixels.
+        raster: Raster,
+        /// The columns and rows of `raster` that the picture covers, from the top left corner. At a fraction of the full
+        /// size, the picture may end within the last column or row.
+        extent: (f64, f64),
+    },
+    /// Gray or YCbCr of JFIF, each channel apart.
+    Planar(Planes),
+}
+
+impl Pixels {
+    /// Returns the columns and rows, which for planes are those of the first one.
+    pub fn size(&self) -> Size {
+        match self {
+            Self::Interleaved { raster, .. } => raster.size(),
+            Self::Planar(planes) => planes.luma.size,
+        }
+    }
+}
 
 /// A decoded picture, as stored: not yet upright, not yet in sRGB.
 #[derive(Debug)]
 pub struct Decoded {
-    /// The pixels, possibly at a fraction of their full size.
-    pub raster: Raster,
-    /// The columns and rows of [`Decoded::raster`] that the picture covers, from the top left corner. At a fraction of the
-    /// full size, the picture may end within the last column or row.
-    pub extent: (f64, f64),
+    /// The pixels.
+    pub pixels: Pixels,
     /// The picture's full size, as stored.
     pub full: Size,
     /// How the picture must be turned.
@@ -23,6 +55,7 @@ impl Decoded {
     /// Returns a picture that was decoded at its full size.
     pub(super) fn whole(raster: Raster, orientation: Orientation, profile: Option<Vec<u8>>) -> Self {
         let full = raster.size();
-        Self { raster, extent: (f64::from(full.width), f64::from(full.height)), full, orientation, profile }
+        let extent = (f64::from(full.width), f64::from(full.height));
+        Self { pixels: Pixels::Interleaved { raster, extent }, full, orientation, profile }
     }
 }

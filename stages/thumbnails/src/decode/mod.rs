@@ -12,12 +12,13 @@ mod samples;
 mod tiff;
 mod webp;
 
-pub use decoded::Decoded;
+pub use decoded::{Decoded, Pixels, Wanted};
 pub use limits::Limits;
 
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
+use crate::raster::Raster;
 
 /// Decodes `source`, which is of `format`.
 ///
@@ -30,7 +31,7 @@ pub fn decode(
     format: Format,
     source: Vec<u8>,
     limits: Limits,
-    wanted: &dyn Fn(Size) -> Size,
+    wanted: &dyn Fn(Size) -> Wanted,
 ) -> Result<Decoded, PictureError> {
     let orientation = orientation(&source);
     match format {
@@ -39,6 +40,17 @@ pub fn decode(
         Format::Gif => png_gif::decode_gif(source, limits, orientation),
         Format::WebP => webp::decode(source, limits, orientation),
         Format::Tiff => tiff::decode(source, limits, orientation),
+    }
+}
+
+/// Returns interleaved pixels, and the columns and rows that the picture covers.
+///
+/// # Errors
+/// If planes are incomplete.
+pub fn interleaved(pixels: Pixels) -> Result<(Raster, (f64, f64)), PictureError> {
+    match pixels {
+        Pixels::Interleaved { raster, extent } => Ok((raster, extent)),
+        Pixels::Planar(planes) => jpeg::pixels(planes),
     }
 }
 
