@@ -1,7 +1,9 @@
 //! JPEG: the segments up to the first scan (ITU-T T.81, annex B), including the EXIF orientation.
 
+use crate::end;
 use crate::error::ProbeError;
 use crate::format::Format;
+use crate::jpeg_data;
 use crate::probe::Probe;
 use crate::source::{Source, Window};
 use crate::tiff;
@@ -37,7 +39,10 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 }
                 let next = at + 2 + u64::from(length);
                 match marker {
-                    0xda => return finish(frame, orientation, at, next),
+                    0xda => {
+                        let frame = with_lines(window, frame, next)?;
+                        return finish(frame, orientation, at, next);
+                    }
                     0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                         if frame.is_some() {
                             return Err(ProbeError::corrupt("a second frame header", at));
@@ -89,11 +94,43 @@ impl Frame {
             return Err(ProbeError::corrupt("the frame header does not list its components", at));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-        // A height of 0 means that it follows the first scan. No camera writes that, and no common decoder reads it.
-        if width == 0 || height == 0 {
-            return Err(ProbeError::corrupt("the picture has no width or no height", at + 5));
+        // A height of 0 means that it follows the first scan.
+        if width == 0 {
+            return Err(ProbeError::corrupt("the picture has no width", at + 5));
         }
         Ok(Self { width, height, progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce) })
+    }
+}
+
+/// Returns the frame with the height that follows the scan whose data begins at `body`, if its header leaves it open.
+fn with_lines<S: Source>(
+    window: &mut Window<'_, S>,
+    frame: Option<Frame>,
+    body: u64,
+) -> Result<Option<Frame>, ProbeError<S::Error>> {
+    match frame {
+        Some(frame) if frame.height == 0 => match jpeg_data::lines(window, body)? {
+            Some(height @ 1..) => Ok(Some(Frame { height, ..frame })),
+            _ => Err(ProbeError::corrupt("the picture has no height", body)),
+        },
+        other => Ok(other),
+    }
+}
+
+/// Checks that the picture whose data begins at `body` has an end mark, or all of its data.
+///
+/// # Errors
+/// [`ProbeError::Truncated`] if it has not, [`ProbeError::Corrupt`] if the data is damaged.
+pub(crate) fn verify_end<S: Source>(source: &mut S, body: u64) -> Result<(), ProbeError<S::Error>> {
+    match end::marked(source, body, END, "the picture's data") {
+        Err(ProbeError::Truncated { what, offset }) => match jpeg_data::verify(source) {
+            // Damage that is noticed only because the mark is missing is the rest of a file that was cut off.
+            Err(ProbeError::Truncated { .. } | ProbeError::Corrupt { .. }) => {
+                Err(ProbeError::Truncated { what, offset })
+            }
+            other => other,
+        },
+        other => other,
     }
 }
 
@@ -199,10 +236,7 @@ pub(crate) mod tests {
             (b"\xff\xd8\xff\xe0\x00\x01", "a segment of an impossible length, at byte 2"),
             (b"\xff\xd8\xff\xe0\x00\x10JF", "it ends at byte 8, within the JPEG header"),
             (b"\xff\xd8\xff\xda\x00\x02", "picture data before any frame header, at byte 2"),
-            (
-                b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x01\x01\x01\x11\x00",
-                "the picture has no width or no height, at byte 7",
-            ),
+            (b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x01\x00\x00\x01\x01\x11\x00", "the picture has no width, at byte 7"),
             (&second_frame, "a second frame header, at byte 15"),
         ];
         for (file, message) in cases {

@@ -40,6 +40,7 @@ mod format;
 mod gif;
 mod heif;
 mod jpeg;
+mod jpeg_data;
 mod movie;
 mod orientation;
 mod pdf;
@@ -106,7 +107,7 @@ pub fn sound_codecs<S: Source>(source: &mut S) -> Result<Vec<[u8; 4]>, ProbeErro
 /// [`ProbeError::Read`] if the source fails.
 pub fn verify_end<S: Source>(source: &mut S, probe: &Probe) -> Result<(), ProbeError<S::Error>> {
     match probe.format {
-        Format::Jpeg => end::marked(source, probe.body, jpeg::END, "the picture's data"),
+        Format::Jpeg => jpeg::verify_end(source, probe.body),
         Format::Png => end::marked(source, probe.body, png::END, "the picture's data"),
         Format::Pdf => end::marked_in_tail(source, pdf::END, pdf::TAIL_BYTES, "the document"),
         Format::Gif => gif::verify_end(&mut Window::to_read_through(source), probe.body),

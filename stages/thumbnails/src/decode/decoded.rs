@@ -28,6 +28,16 @@ pub enum Pixels {
     Planar(Planes),
 }
 
+impl Pixels {
+    /// Returns the columns and rows, which for planes are those of the first one.
+    pub fn size(&self) -> Size {
+        match self {
+            Self::Interleaved { raster, .. } => raster.size(),
+            Self::Planar(planes) => planes.luma.size,
+        }
+    }
+}
+
 /// A decoded picture, as stored: not yet upright, not yet in sRGB.
 #[derive(Debug)]
 pub struct Decoded {

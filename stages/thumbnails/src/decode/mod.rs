@@ -18,6 +18,7 @@ pub use limits::Limits;
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
+use crate::raster::Raster;
 
 /// Decodes `source`, which is of `format`.
 ///
@@ -39,6 +40,17 @@ pub fn decode(
         Format::Gif => png_gif::decode_gif(source, limits, orientation),
         Format::WebP => webp::decode(source, limits, orientation),
         Format::Tiff => tiff::decode(source, limits, orientation),
+    }
+}
+
+/// Returns interleaved pixels, and the columns and rows that the picture covers.
+///
+/// # Errors
+/// If planes are incomplete.
+pub fn interleaved(pixels: Pixels) -> Result<(Raster, (f64, f64)), PictureError> {
+    match pixels {
+        Pixels::Interleaved { raster, extent } => Ok((raster, extent)),
+        Pixels::Planar(planes) => jpeg::pixels(planes),
     }
 }
 

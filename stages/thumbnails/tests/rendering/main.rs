@@ -5,6 +5,7 @@ mod corpus;
 mod damage;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
+mod libjpeg;
 mod pictures;
 mod same_bytes;
 mod stage;

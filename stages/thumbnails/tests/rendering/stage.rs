@@ -262,7 +262,7 @@ fn failures_are_typed_and_name_the_file() {
         (
             photo()[..3000].to_vec(),
             "{}",
-            |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 156 of 500")),
+            |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 160 of 500")),
         ),
         (Vec::new(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("empty"))),
         (photo(), r#"{"maxPixels":1000}"#, |f| matches!(f, Failure::TooLarge(m) if m.contains("700x500"))),

@@ -2,7 +2,7 @@
 
 use stage_probe::{Format, probe};
 use stage_thumbnails::config::{Config, OutputFormat};
-use stage_thumbnails::decode::{Decoded, Limits, decode};
+use stage_thumbnails::decode::{Decoded, Limits, Wanted, decode};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::recognise;
 use stage_thumbnails::geometry::{Bounds, Orientation, Size};
@@ -24,7 +24,8 @@ const WEBP_MEMORY: usize = 256 << 20;
 pub fn check(bytes: &[u8]) {
     let Ok(format) = recognise(bytes) else { return };
     let decoded = |wanted: &dyn Fn(Size) -> Size| {
-        let (decoded, peak) = peak_of(|| decode(format, bytes.to_vec(), LIMITS, wanted));
+        let wanted = |size| Wanted { size: wanted(size), halved_chroma: false };
+        let (decoded, peak) = peak_of(|| decode(format, bytes.to_vec(), LIMITS, &wanted));
         let most = match format.name() {
             "WebP" => WEBP_MEMORY,
             _ => LIMITS.memory as usize + OVERHEAD + 4 * bytes.len(),
@@ -35,14 +36,14 @@ pub fn check(bytes: &[u8]) {
     let whole = decoded(&|size| size);
     let small = decoded(&|_| Size::new(1, 1));
     if let Some(whole) = &whole {
-        let (raster, full) = (whole.raster.size(), whole.full);
+        let (raster, full) = (whole.pixels.size(), whole.full);
         assert_eq!(raster, full, "not decoded at its full size");
         assert!((1..=LIMITS.pixels).contains(&full.pixels()), "{full} pixels");
         agrees_with_the_probe(whole, bytes);
     }
     if let (Some(whole), Some(small)) = (&whole, &small) {
         assert_eq!((whole.full, whole.orientation), (small.full, small.orientation));
-        assert!(whole.raster.size().covers(small.raster.size()), "larger when less is wanted");
+        assert!(whole.pixels.size().covers(small.pixels.size()), "larger when less is wanted");
     }
     renders(bytes, whole.as_ref().or(small.as_ref()));
 }
