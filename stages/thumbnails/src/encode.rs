@@ -9,6 +9,7 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType as JpegColour, Encoder, Sa
 
 use crate::config::OutputFormat;
 use crate::error::PictureError;
+use crate::geometry::Size;
 use crate::raster::{Layout, Raster};
 
 /// Returns the file of a picture that is upright and in sRGB. If `format` has no opacity, the background becomes white.
@@ -17,6 +18,23 @@ pub fn encode(picture: Raster, format: OutputFormat, quality: u8) -> Result<Vec<
         OutputFormat::Jpeg => jpeg(&picture.on_white(), quality),
         OutputFormat::Webp => webp(&picture),
     }
+}
+
+/// Checks that a format can hold a picture of this size.
+///
+/// # Errors
+/// `TooLarge` with the limit.
+pub fn fits(size: Size, format: OutputFormat) -> Result<(), PictureError> {
+    let (name, longest) = match format {
+        OutputFormat::Jpeg => ("JPEG", 65_535),
+        OutputFormat::Webp => ("WebP", 16_383),
+    };
+    if size.width.max(size.height) <= longest {
+        return Ok(());
+    }
+    Err(PictureError::TooLarge(format!(
+        "would be a {name} of {size} pixels, and a side of that format has at most {longest} (`boxes`, `widths`, `format`)"
+    )))
 }
 
 fn jpeg(picture: &Raster, quality: u8) -> Result<Vec<u8>, PictureError> {

@@ -23,6 +23,17 @@ impl Decoded {
     /// Returns a picture that was decoded at its full size.
     pub(super) fn whole(raster: Raster, orientation: Orientation, profile: Option<Vec<u8>>) -> Self {
         let full = raster.size();
-        Self { raster, extent: (f64::from(full.width), f64::from(full.height)), full, orientation, profile }
+        Self::reduced(raster, (f64::from(full.width), f64::from(full.height)), full, orientation, profile)
+    }
+
+    /// Returns a picture that was reduced while it was decoded.
+    pub(super) fn reduced(
+        raster: Raster,
+        extent: (f64, f64),
+        full: Size,
+        orientation: Orientation,
+        profile: Option<Vec<u8>>,
+    ) -> Self {
+        Self { raster, extent, full, orientation, profile }
     }
 }

@@ -63,6 +63,11 @@ pub(super) fn decode(
     Ok(Decoded { raster, extent, full, orientation, profile })
 }
 
+/// Decodes a picture at its full size, with interleaved samples: gray, RGB or inks.
+pub(super) fn decode_raster(source: Vec<u8>, limits: Limits) -> Result<Raster, PictureError> {
+    decode(source, limits, Orientation::Upright, &|size| size).map(|decoded| decoded.raster)
+}
+
 /// Refuses the kinds of JPEG that no camera writes.
 fn check_kind(frame: &Frame) -> Result<(), PictureError> {
     let what = match frame.marker {

@@ -39,7 +39,7 @@ fn a_side_that_is_not_a_multiple_of_eight_keeps_its_last_pixel() {
 }
 
 const WHOLE: Size = Size { width: 333, height: 222 };
-const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30 };
+const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30, held: 0 };
 const SAMPLINGS: [SamplingFactor; 4] =
     [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2];
 
