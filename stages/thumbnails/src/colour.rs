@@ -228,7 +228,7 @@ mod tests {
     fn the_darkest_that_inks_can_print_becomes_black() {
         let profile = inks_of_newsprint();
         let gray = |inks: [u8; 4]| to_srgb(one(Layout::Cmyk, &inks), Some(&profile)).unwrap().samples().to_vec();
-        let near = |got: &[u8], want: u8| got.iter().all(|sample| sample.abs_diff(want) <= 3);
+        let near = |got: &[u8], want: u8| got.iter().all(|sample| sample.abs_diff(want) <= 5);
         assert!(near(&gray([255; 4]), 0), "{:?}", gray([255; 4]));
         assert!(near(&gray([0; 4]), 255), "{:?}", gray([0; 4]));
         // Two inks print L* 60, a luminance of 0.281; without the 0.030 of all inks it is 0.259, which is sRGB 139.

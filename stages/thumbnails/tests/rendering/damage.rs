@@ -73,10 +73,9 @@ fn a_directory_that_claims_more_values_than_the_file_has_is_refused_at_once() {
     file.extend([0; 60]);
     let refused = rendered(&file, "{}").unwrap_err();
     assert_eq!(refused, PictureError::cut_off("TIFF", file.len()));
-    // No more of them are read than the picture has strips.
+    // With them, no more are read than the picture has strips, which is one.
     file.extend(vec![0; 28 << 20]);
-    let refused = rendered(&file, r#"{"maxMemory":67108864}"#).unwrap_err();
-    assert!(matches!(refused, PictureError::Corrupt(_)), "{refused}");
+    assert_eq!(rendered(&file, r#"{"maxMemory":67108864}"#).unwrap().len(), 3);
 }
 
 /// Each scan costs time for the whole picture, however few bytes it has.
