@@ -23,6 +23,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
     let mut at = 2;
     let mut frame: Option<Frame> = None;
     let mut orientation = None;
+    let mut adobe_rgb = false;
     for _ in 0..MAX_SEGMENTS {
         at = next_marker(window, at)?;
         let [_, marker] = window.array(at, WITHIN)?;
@@ -41,7 +42,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 match marker {
                     0xda => {
                         let frame = with_lines(window, frame, next)?;
-                        return finish(frame, orientation, at, next);
+                        return finish(frame, orientation, at, next).map(|found| Probe { adobe_rgb, ..found });
                     }
                     0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                         if frame.is_some() {
@@ -49,7 +50,11 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                         }
                         frame = Some(Frame::read(window, at, marker, length)?);
                     }
-                    0xe1 if orientation.is_none() => orientation = exif(window, at + 4, next)?,
+                    0xe1 if orientation.is_none() => {
+                        let exif = exif(window, at + 4, next)?;
+                        orientation = exif.orientation;
+                        adobe_rgb |= exif.adobe_rgb;
+                    }
                     _ => {}
                 }
                 at = next;
@@ -142,13 +147,13 @@ fn finish<E>(frame: Option<Frame>, orientation: Option<u8>, at: u64, body: u64) 
     Ok(Probe::picture(Format::Jpeg, stored, orientation.unwrap_or(1), progressive, body))
 }
 
-/// Returns the orientation if this APP1 segment is EXIF. XMP uses APP1, too.
-fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<Option<u8>, ProbeError<S::Error>> {
+/// Returns what this APP1 segment says if it is EXIF. XMP uses APP1, too.
+fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<tiff::Exif, ProbeError<S::Error>> {
     const MARK: &[u8] = b"Exif\0\0";
     if end - at < MARK.len() as u64 || window.up_to(at, MARK.len())? != MARK {
-        return Ok(None);
+        return Ok(tiff::Exif::default());
     }
-    tiff::orientation_within(window, at + MARK.len() as u64, end)
+    tiff::exif_within(window, at + MARK.len() as u64, end)
 }
 
 #[cfg(test)]

@@ -58,8 +58,8 @@ pub struct Config {
     pub subsampling: Option<Subsampling>,
     /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
-    /// The most bytes of memory for decoding, as estimated from the header.
-    pub max_memory: u64,
+    /// The most bytes of memory for decoding, as computed from the header. `None` for all that the stage's pin gives.
+    pub max_memory: Option<u64>,
     /// The largest source file, in bytes. It is held in memory while it is decoded.
     pub max_bytes: u64,
 }
@@ -72,7 +72,7 @@ impl Default for Config {
             quality: 85,
             subsampling: None,
             max_pixels: 100_000_000,
-            max_memory: 768 << 20,
+            max_memory: None,
             max_bytes: 256 << 20,
         }
     }
@@ -120,7 +120,7 @@ impl Config {
     ///
     /// ```json
     /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85, "subsampling": "4:2:0",
-    ///  "maxPixels": 100000000, "maxMemory": 805306368, "maxBytes": 268435456}
+    ///  "maxPixels": 100000000, "maxBytes": 268435456}
     /// ```
     pub fn parse(json: &str) -> Result<Self, ConfigError> {
         let written: Written = serde_json::from_str(json)?;
@@ -146,7 +146,7 @@ impl Config {
             quality,
             subsampling: written.subsampling,
             max_pixels: positive("maxPixels", written.max_pixels, defaults.max_pixels)?,
-            max_memory: positive("maxMemory", written.max_memory, defaults.max_memory)?,
+            max_memory: written.max_memory.map(|memory| positive("maxMemory", Some(memory), memory)).transpose()?,
             max_bytes: positive("maxBytes", written.max_bytes, defaults.max_bytes)?,
         })
     }

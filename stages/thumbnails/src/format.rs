@@ -15,7 +15,7 @@ pub enum Format {
     WebP,
     /// GIF87a or GIF89a.
     Gif,
-    /// TIFF 6.0.
+    /// TIFF 6.0 or BigTIFF.
     Tiff,
 }
 
@@ -49,12 +49,13 @@ pub fn recognise(file: &[u8]) -> Result<Format, PictureError> {
         Some(Known::Gif) => return Ok(Format::Gif),
         Some(Known::Tiff) => return Ok(Format::Tiff),
         Some(known @ (Known::Heic | Known::Avif)) => {
-            format!("has the format {known}, which cannot be decoded in the sandbox")
+            format!("has the format {known}")
         }
         Some(known) => format!("is a {} ({known})", known.kind()),
         None => format!("is {}", describe(head)),
     };
-    Err(PictureError::Unsupported(format!("{other}; accepted formats are JPEG, PNG, WebP, GIF and TIFF")))
+    // What is accepted is the validate stage's setting, so no formats are listed here.
+    Err(PictureError::Unsupported(format!("{other}, of which no thumbnails can be made")))
 }
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ mod tests {
         assert_eq!(recognise(b"GIF89a").unwrap(), Format::Gif);
         assert_eq!(recognise(b"II*\0").unwrap(), Format::Tiff);
         assert_eq!(recognise(b"MM\0*").unwrap(), Format::Tiff);
+        assert_eq!(recognise(b"II+\0\x08\0\0\0").unwrap(), Format::Tiff);
     }
 
     #[test]

@@ -26,12 +26,22 @@ pub struct Rendered<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A rendition that its format cannot hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unmade {
+    /// The bounds that it was wanted for.
+    pub bounds: Bounds,
+    /// Why: its message continues a sentence that begins with the rendition.
+    pub error: PictureError,
+}
+
 /// Renders `source` for all bounds in `wanted`, the largest first, and calls `each` with every rendition as soon as it is
 /// made. Its bytes follow from `source` and `config` alone, whatever else is wanted.
 ///
 /// The photo is decoded once. The largest rendition of the configuration is resized from it, every other one from the next
 /// larger; only the wanted ones are encoded. Turning upright and converting colours happen once, on the largest. The
 /// channels of a JPEG that is in sRGB already stay apart from the decoder to the encoder.
+/// Returns the wanted ones that the format cannot hold; all others are made.
 ///
 /// # Errors
 /// If `wanted` has bounds that are not in the configuration, the photo cannot be rendered, or the first error of `each`.
@@ -40,12 +50,13 @@ pub fn render<E: From<PictureError>>(
     config: &Config,
     wanted: &[Bounds],
     mut each: impl FnMut(Rendered<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<Vec<Unmade>, E> {
     if let Some(unknown) = wanted.iter().find(|bounds| !config.renditions.contains(bounds)) {
         return Err(PictureError::defect(format!("the rendition {unknown} is not in the configuration")).into());
     }
     let format = recognise(&source)?;
-    let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
+    let memory = config.max_memory.unwrap_or(u64::MAX);
+    let limits = Limits { pixels: config.max_pixels, memory, held: source.len() as u64 };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
     let halved = config.format == OutputFormat::Jpeg && config.subsampling.unwrap_or_default() == Subsampling::Halved;
     let largest = |upright: Size| Wanted { size: cascade(upright).largest(), halved_chroma: halved };
@@ -54,18 +65,23 @@ pub fn render<E: From<PictureError>>(
     let cascade = cascade(upright);
     let fitted = |bounds: &Bounds| bounds.fit(upright);
     let Some(smallest) = wanted.iter().map(fitted).min_by_key(|size| (size.pixels(), size.width)) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
 
     let mut resizer = Resizer::new();
     let mut picture = Picture::first(decoded, cascade.largest(), config.format, halved, &mut resizer)?;
     let mut bytes = Vec::new();
+    let mut unmade = Vec::new();
     for &size in cascade.down_to(smallest).unwrap_or_default() {
         if picture.size() != size {
             picture = picture.shrunk(size, halved, &mut resizer)?;
         }
         // A small photo gives the same picture for several bounds, which is encoded once.
         let mut made = wanted.iter().filter(|bounds| fitted(bounds) == size).peekable();
+        if let Err(error) = encode::fits(size, config.format) {
+            unmade.extend(made.map(|&bounds| Unmade { bounds, error: error.clone() }));
+            continue;
+        }
         if made.peek().is_some() {
             bytes = picture.encoded(config.quality)?;
         }
@@ -73,7 +89,7 @@ pub fn render<E: From<PictureError>>(
             each(Rendered { bounds, picture: upright, size, bytes: &bytes })?;
         }
     }
-    Ok(())
+    Ok(unmade)
 }
 
 /// A picture on its way down the cascade, upright and in sRGB, as its format needs it.

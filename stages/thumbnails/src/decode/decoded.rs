@@ -55,7 +55,17 @@ impl Decoded {
     /// Returns a picture that was decoded at its full size.
     pub(super) fn whole(raster: Raster, orientation: Orientation, profile: Option<Vec<u8>>) -> Self {
         let full = raster.size();
-        let extent = (f64::from(full.width), f64::from(full.height));
+        Self::reduced(raster, (f64::from(full.width), f64::from(full.height)), full, orientation, profile)
+    }
+
+    /// Returns a picture that was reduced while it was decoded.
+    pub(super) fn reduced(
+        raster: Raster,
+        extent: (f64, f64),
+        full: Size,
+        orientation: Orientation,
+        profile: Option<Vec<u8>>,
+    ) -> Self {
         Self { pixels: Pixels::Interleaved { raster, extent }, full, orientation, profile }
     }
 }

@@ -3,12 +3,16 @@
 
 mod corpus;
 mod damage;
+mod ends;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
+mod foreign_tiffs;
 mod libjpeg;
+mod limits;
 mod pictures;
 mod same_bytes;
 mod stage;
+mod stated_colours;
 mod support;
 
 use stage_thumbnails::bindings;

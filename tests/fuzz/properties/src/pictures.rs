@@ -6,14 +6,15 @@ use stage_thumbnails::decode::{Decoded, Limits, Wanted, decode};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::recognise;
 use stage_thumbnails::geometry::{Bounds, Orientation, Size};
-use stage_thumbnails::render::render;
+use stage_thumbnails::render::{Unmade, render};
 
 use crate::memory::peak_of;
 
-const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20 };
+const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20, held: 0 };
 
-/// What a decoder may hold beyond its limit, in bytes: tables, and a copy of the file's metadata.
-const OVERHEAD: usize = 2 << 20;
+/// What a decoder may hold beyond its limit, in bytes: tables, and a copy of the file's metadata. Before it begins it asks for
+/// 8 MiB more than it needs.
+const OVERHEAD: usize = 10 << 20;
 
 /// What a WebP may take. The headers of a lossless one do not say how many Huffman tables follow, so the stage cannot refuse
 /// it before the library decodes it; on a host the pin's memory ends such a call.
@@ -77,11 +78,11 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
         quality: 50,
         subsampling: None,
         max_pixels: LIMITS.pixels,
-        max_memory: LIMITS.memory,
+        max_memory: Some(LIMITS.memory),
         max_bytes: u64::MAX,
     };
     let mut made = Vec::new();
-    let result: Result<(), PictureError> = render(bytes.to_vec(), &config, &renditions, |rendered| {
+    let result: Result<Vec<Unmade>, PictureError> = render(bytes.to_vec(), &config, &renditions, |rendered| {
         made.push((rendered.bounds, rendered.size));
         assert!(rendered.bytes.starts_with(b"\xff\xd8\xff"), "no JPEG was made");
         Ok(())
@@ -89,7 +90,7 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
     if let Err(error) = &result {
         assert!(!matches!(error, PictureError::Internal(_)), "no fault of the file: {error}");
     }
-    if let (Ok(()), Some(decoded)) = (result, decoded) {
+    if let (Ok(_), Some(decoded)) = (result, decoded) {
         let upright = decoded.orientation.apply(decoded.full);
         assert_eq!(made.len(), renditions.len());
         for (bounds, size) in made {

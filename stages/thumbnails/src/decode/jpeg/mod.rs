@@ -79,7 +79,6 @@ pub(super) fn decode(
 }
 
 /// Decodes a picture at its full size to interleaved samples: gray, RGB or inks.
-#[cfg_attr(not(test), allow(dead_code))]
 pub(super) fn decode_raster(source: Vec<u8>, limits: Limits) -> Result<Raster, PictureError> {
     let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
     let full = shape.full;

@@ -5,7 +5,7 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
 use super::*;
 
-const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30 };
+const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30, held: 0 };
 
 /// A picture of 333 by 222 pixels.
 fn written(sampling: SamplingFactor, progressive: bool) -> Vec<u8> {
