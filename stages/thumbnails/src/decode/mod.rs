@@ -5,6 +5,8 @@
 //! whose missing photo is named. So a JPEG whose data stops early, which some viewers fill up with gray, is `corrupt` here.
 
 mod decoded;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod heif;
 mod jpeg;
 mod limits;
 mod png_gif;
@@ -39,6 +41,10 @@ pub fn decode(
         Format::Gif => png_gif::decode_gif(source, limits, orientation),
         Format::WebP => webp::decode(source, limits, orientation),
         Format::Tiff => tiff::decode(source, limits, orientation),
+        #[cfg(feature = "heic")]
+        Format::Heic => heif::decode(format, source, limits),
+        #[cfg(feature = "avif")]
+        Format::Avif => heif::decode(format, source, limits),
     }
 }
 
