@@ -11,7 +11,7 @@ pub enum OutputFormat {
     /// Progressive JPEG, 4:2:0, with Huffman tables made for the picture.
     #[default]
     Jpeg,
-    /// Lossless WebP; see [`crate::encode`].
+    /// WebP: lossy, or lossless if [`Config::lossless`].
     Webp,
 }
 
@@ -40,8 +40,10 @@ pub struct Config {
     pub renditions: Vec<Bounds>,
     /// The format of all renditions.
     pub format: OutputFormat,
-    /// JPEG quality, 1 to 100.
+    /// The quality of JPEG and of lossy WebP, 1 to 100.
     pub quality: u8,
+    /// Whether WebP is lossless.
+    pub lossless: bool,
     /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
     /// The most bytes of memory for decoding, as estimated from the header.
@@ -56,6 +58,7 @@ impl Default for Config {
             renditions: [(320, 240), (640, 480), (1280, 960)].map(|(w, h)| Bounds::Box(Size::new(w, h))).to_vec(),
             format: OutputFormat::Jpeg,
             quality: 85,
+            lossless: false,
             max_pixels: 100_000_000,
             max_memory: 768 << 20,
             max_bytes: 256 << 20,
@@ -88,6 +91,7 @@ struct Written {
     #[serde(default)]
     format: OutputFormat,
     quality: Option<u8>,
+    lossless: Option<bool>,
     max_pixels: Option<u64>,
     max_memory: Option<u64>,
     max_bytes: Option<u64>,
@@ -103,7 +107,7 @@ impl Config {
     /// 320×240, 640×480 and 1280×960.
     ///
     /// ```json
-    /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85,
+    /// {"boxes": ["320x240"], "widths": [200, 400], "format": "webp", "quality": 85, "lossless": false,
     ///  "maxPixels": 100000000, "maxMemory": 805306368, "maxBytes": 268435456}
     /// ```
     pub fn parse(json: &str) -> Result<Self, ConfigError> {
@@ -118,13 +122,21 @@ impl Config {
         if !(1..=100).contains(&quality) {
             return Err(wrong("quality", format!("{quality} is not from 1 to 100")));
         }
-        if written.format == OutputFormat::Webp && written.quality.is_some() {
-            return Err(wrong("quality", "WebP renditions are lossless and have no quality; leave it out".to_owned()));
+        let lossless = written.lossless.unwrap_or(defaults.lossless);
+        if lossless && written.format != OutputFormat::Webp {
+            return Err(wrong(
+                "lossless",
+                "only WebP renditions can be lossless; leave it out, or set `format` to `webp`".to_owned(),
+            ));
+        }
+        if lossless && written.quality.is_some() {
+            return Err(wrong("quality", "lossless renditions have no quality; leave it out".to_owned()));
         }
         Ok(Self {
             renditions,
             format: written.format,
             quality,
+            lossless,
             max_pixels: positive("maxPixels", written.max_pixels, defaults.max_pixels)?,
             max_memory: positive("maxMemory", written.max_memory, defaults.max_memory)?,
             max_bytes: positive("maxBytes", written.max_bytes, defaults.max_bytes)?,
@@ -225,7 +237,8 @@ mod tests {
             (r#"{"format":"avif"}"#, "avif"),
             (r#"{"quality":0}"#, "quality"),
             (r#"{"quality":101}"#, "quality"),
-            (r#"{"format":"webp","quality":80}"#, "lossless"),
+            (r#"{"format":"webp","lossless":true,"quality":80}"#, "no quality"),
+            (r#"{"lossless":true}"#, "WebP"),
             (r#"{"maxPixels":0}"#, "maxPixels"),
             (r#"[]"#, "configuration"),
             ("", "configuration"),

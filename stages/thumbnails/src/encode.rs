@@ -1,21 +1,18 @@
 //! Encoding pictures as files. The files carry no metadata; without a profile, every reader assumes sRGB.
-//!
-//! WebP is written losslessly: the lossy encoders in Rust are young, and one in C would need a C toolchain for WebAssembly
-//! on every machine that builds this stage. A lossless photo is several times larger than a JPEG. The format is meant for
-//! renderings and drawings, or for bounds so small that the size does not matter.
 
-use image_webp::{ColorType as WebPColour, WebPEncoder};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType as JpegColour, Encoder, SamplingFactor};
 
 use crate::config::OutputFormat;
 use crate::error::PictureError;
 use crate::raster::{Layout, Raster};
+use crate::webp;
 
 /// Returns the file of a picture that is upright and in sRGB. If `format` has no opacity, the background becomes white.
-pub fn encode(picture: Raster, format: OutputFormat, quality: u8) -> Result<Vec<u8>, PictureError> {
+pub fn encode(picture: Raster, format: OutputFormat, quality: u8, lossless: bool) -> Result<Vec<u8>, PictureError> {
     match format {
         OutputFormat::Jpeg => jpeg(&picture.on_white(), quality),
-        OutputFormat::Webp => webp(&picture),
+        OutputFormat::Webp if lossless => webp::lossless(&picture),
+        OutputFormat::Webp => webp::lossy(&picture, quality),
     }
 }
 
@@ -38,21 +35,5 @@ fn jpeg(picture: &Raster, quality: u8) -> Result<Vec<u8>, PictureError> {
     // The default, one pixel of four, shifts colours by half a pixel and aliases fine ones.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.encode(picture.samples(), width, height, colour).map_err(|e| failed(&e))?;
-    Ok(out)
-}
-
-fn webp(picture: &Raster) -> Result<Vec<u8>, PictureError> {
-    let size = picture.size();
-    let failed =
-        |what: &dyn std::fmt::Display| PictureError::defect(format!("writing a WebP of {size} pixels failed: {what}"));
-    let colour = match picture.layout() {
-        Layout::Gray => WebPColour::L8,
-        Layout::GrayAlpha => WebPColour::La8,
-        Layout::Rgb => WebPColour::Rgb8,
-        Layout::Rgba => WebPColour::Rgba8,
-        Layout::Cmyk => return Err(failed(&"it is CMYK")),
-    };
-    let mut out = Vec::new();
-    WebPEncoder::new(&mut out).encode(picture.samples(), size.width, size.height, colour).map_err(|e| failed(&e))?;
     Ok(out)
 }

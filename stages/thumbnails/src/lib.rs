@@ -17,6 +17,7 @@
 //! | [`format`] | recognising a file by its first bytes |
 //! | [`decode`] | one decoder per format, all of them bounded |
 //! | [`raster`], [`geometry`], [`colour`], [`encode`] | the steps of rendering |
+//! | [`webp`] | the encoder of WebP |
 //! | [`guest`] | the component's export and imports |
 
 pub mod bindings;
@@ -36,3 +37,4 @@ pub mod raster;
 pub mod recipe;
 pub mod render;
 pub mod stage;
+pub mod webp;

@@ -33,7 +33,8 @@ impl<'a> Recipe<'a> {
         let steps: Vec<String> = cascade.down_to(bounds.fit(picture))?.iter().map(ToString::to_string).collect();
         let format = match self.config.format {
             OutputFormat::Jpeg => format!("jpeg-q{}", self.config.quality),
-            OutputFormat::Webp => "webp-lossless".to_owned(),
+            OutputFormat::Webp if self.config.lossless => "webp-lossless".to_owned(),
+            OutputFormat::Webp => format!("webp-q{}", self.config.quality),
         };
         Some(format!("{}{picture} as={format} px={}", self.beginning, steps.join(">")))
     }
@@ -82,6 +83,7 @@ mod tests {
             (r#"{"boxes":["320x240","640x480","1280x960","2000x2000"]}"#, "the photo is decoded at another scale"),
             (r#"{"quality":84}"#, "another quality"),
             (r#"{"format":"webp"}"#, "another format"),
+            (r#"{"format":"webp","lossless":true}"#, "without loss"),
         ] {
             assert_ne!(fingerprint(config, SMALL), small, "{why}");
         }

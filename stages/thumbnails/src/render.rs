@@ -70,7 +70,7 @@ pub fn render<E: From<PictureError>>(
         // A small photo gives the same picture for several bounds, which is encoded once.
         let mut made = wanted.iter().filter(|bounds| fitted(bounds) == size).peekable();
         if made.peek().is_some() {
-            bytes = encode(picture.clone(), config.format, config.quality)?;
+            bytes = encode(picture.clone(), config.format, config.quality, config.lossless)?;
         }
         for &bounds in made {
             each(Rendered { bounds, picture: upright, size, bytes: &bytes })?;

@@ -5,9 +5,12 @@ mod corpus;
 mod damage;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
+#[cfg(all(feature = "heic", feature = "avif"))]
+mod heif;
 mod pictures;
 mod same_bytes;
 mod stage;
 mod support;
+mod webp;
 
 use stage_thumbnails::bindings;

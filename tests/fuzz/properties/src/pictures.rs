@@ -1,4 +1,4 @@
-//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP and TIFF.
+//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP, TIFF, HEIC and AVIF.
 
 use stage_probe::{Format, probe};
 use stage_thumbnails::config::{Config, OutputFormat};

@@ -38,14 +38,14 @@ impl<'a> Composer<'a> {
     /// Returns the picture to show, and how it must still be turned.
     pub(super) fn primary(&self, item: ItemId) -> Result<(Picture, Orientation), PictureError> {
         let Picture { mut raster, colours } = self.whole(item, 0, Samples::Colours)?;
-        let mut last = Orientation::Upright;
+        let mut turns = Vec::new();
         for change in self.container.changes(item, raster.size())? {
             match change {
                 Change::Cut(left, top, size) => raster = overlay::cut(&raster, left, top, size)?,
-                Change::Turn(orientation) => raster = raster.oriented(std::mem::replace(&mut last, orientation)),
+                Change::Turn(orientation) => turns.push(orientation),
             }
         }
-        Ok((Picture { raster, colours }, last))
+        Ok((Picture { raster, colours }, combined(&turns)))
     }
 
     /// Returns a part of another picture, cut and turned.
@@ -125,7 +125,7 @@ impl<'a> Composer<'a> {
     fn grid(&self, item: ItemId, depth: u32, samples: Samples) -> Result<Picture, PictureError> {
         let grid = self.container.grid(item)?;
         let size = Size::new(grid.output_width, grid.output_height);
-        self.limits.check_size(self.container.format(), size)?;
+        self.has_size(item, size)?;
         let columns = u32::from(grid.columns);
         let tiles = self.container.sources(item);
         if tiles.len() as u64 != u64::from(columns) * u64::from(grid.rows) {
@@ -178,6 +178,15 @@ impl<'a> Composer<'a> {
         Ok(Picture { raster: canvas.finish()?, colours: self.container.colours(item, colours)? })
     }
 
+    /// Checks that an item that is made of others is as large as its header says, from which the cost was computed.
+    fn has_size(&self, item: ItemId, size: Size) -> Result<(), PictureError> {
+        self.limits.check_size(self.container.format(), size)?;
+        if size == self.container.size(item)? {
+            return Ok(());
+        }
+        Err(self.container.damaged("its parts make a picture of another size than its header says"))
+    }
+
     /// Returns whether an item's frame can be used as it is.
     fn is_plain(&self, item: ItemId) -> Result<bool, PictureError> {
         let container = self.container;
@@ -190,7 +199,7 @@ impl<'a> Composer<'a> {
         let sources = self.container.sources(item);
         let described = overlay::Overlay::parse(&self.container.data(item)?, sources.len())
             .ok_or_else(|| self.container.damaged("the places of its parts are missing"))?;
-        self.limits.check_size(self.container.format(), described.size)?;
+        self.has_size(item, described.size)?;
         let mut canvas = described.canvas();
         let mut first = None;
         for (&source, &place) in sources.iter().zip(&described.places) {
@@ -219,6 +228,36 @@ impl<'a> Composer<'a> {
             (Samples::Colours, Some(chroma)) => write_rgb(self.container, frame, chroma, colours, part, target)?,
         }
         Ok(())
+    }
+}
+
+/// Returns the orientation that equals several turns and mirrors, one after the other.
+fn combined(changes: &[Orientation]) -> Orientation {
+    // Quarter turns clockwise, and whether left and right are exchanged after them.
+    let (mut quarters, mut mirrored) = (0, false);
+    for change in changes {
+        let (turn, mirror) = match change {
+            Orientation::Turn90 => (1, false),
+            Orientation::Turn180 => (2, false),
+            Orientation::Turn270 => (3, false),
+            Orientation::MirrorHorizontal => (0, true),
+            // Top and bottom are exchanged by half a turn and exchanging left and right.
+            Orientation::MirrorVertical => (2, true),
+            Orientation::Upright | Orientation::Transpose | Orientation::Transverse => (0, false),
+        };
+        // A turn after a mirror is the opposite turn before it.
+        quarters = if mirrored { quarters + 4 - turn } else { quarters + turn } % 4;
+        mirrored ^= mirror;
+    }
+    match (quarters, mirrored) {
+        (0, false) => Orientation::Upright,
+        (1, false) => Orientation::Turn90,
+        (2, false) => Orientation::Turn180,
+        (_, false) => Orientation::Turn270,
+        (0, true) => Orientation::MirrorHorizontal,
+        (1, true) => Orientation::Transpose,
+        (2, true) => Orientation::MirrorVertical,
+        (_, true) => Orientation::Transverse,
     }
 }
 
