@@ -83,7 +83,7 @@ impl Chooser<'_> {
             let mut blocks = [[0; 16]; 16];
             let (mut error, mut bits) = (0, mode_cost);
             let mut side = (near.above, near.left);
-            for number in 0..16 {
+            for (number, out) in blocks.iter_mut().enumerate() {
                 let (column, row) = (number % 4, number / 4);
                 let block = forward(&differences(&source[0], (x + 4 * column, y + 4 * row), |r, c| {
                     predicted[4 * row + r][4 * column + c]
@@ -92,7 +92,7 @@ impl Chooser<'_> {
                 let (levels, lost) = self.quantiser.luma.quick(&block, Kind::WithoutLowest);
                 error += lost;
                 bits += counted(&levels, Kind::WithoutLowest, &mut side, (column, row), costs);
-                blocks[number] = block;
+                *out = block;
             }
             let (levels, lost) = self.quantiser.lowest.quick(&forward_lowest(&lowest), Kind::Lowest);
             bits += counted(&levels, Kind::Lowest, &mut side, (8, 8), costs);
@@ -156,7 +156,7 @@ impl Chooser<'_> {
         let mut coded =
             Coded { luma: Luma::Whole(Whole::Mean), levels: [[0; 16]; 25], sum: self.score(0, self.modes.subblocks) };
         let mut modes = [0; 16];
-        for number in 0..16 {
+        for (number, chosen) in modes.iter_mut().enumerate() {
             let (column, row) = (number % 4, number / 4);
             let place = (x + 4 * column, y + 4 * row);
             let edges = decoded[0].subblock_edges(place.0, place.1);
@@ -184,7 +184,7 @@ impl Chooser<'_> {
             }
             decoded[0].write(place.0, place.1, &restored(&frequencies, |r, c| predicted[4 * r + c]));
             coded.levels[number] = levels;
-            modes[number] = mode;
+            *chosen = mode;
             above[column] = mode;
             left[row] = mode;
         }

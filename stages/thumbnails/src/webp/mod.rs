@@ -2,12 +2,12 @@
 //!
 //! | Module | Contents |
 //! |---|---|
-//! | [`ycc`] | from red, green and blue to planes of lightness and colour |
-//! | [`predict`], [`transform`], [`quantise`] | the steps of coding a block |
-//! | [`modes`], [`tokens`], [`bits`] | how modes and levels become bits, and what they cost |
-//! | [`block`], [`choose`] | the choice of modes and levels by error and bits |
-//! | [`frame`] | all blocks of a picture |
-//! | [`tables`] | the tables of RFC 6386 |
+//! | `ycc` | from red, green and blue to planes of lightness and colour |
+//! | `predict`, `transform`, `quantise` | the steps of coding a block |
+//! | `modes`, `tokens`, `bits` | how modes and levels become bits, and what they cost |
+//! | `block`, `choose` | the choice of modes and levels by error and bits |
+//! | `frame` | all blocks of a picture |
+//! | `tables` | the tables of RFC 6386 |
 
 mod bits;
 mod block;

@@ -49,12 +49,12 @@ impl Steps {
     pub(super) fn quick(&self, block: &[i32; 16], kind: Kind) -> ([i16; 16], i64) {
         let mut levels = [0; 16];
         let mut error = 0;
-        for n in kind.first()..16 {
+        for (n, out) in levels.iter_mut().enumerate().skip(kind.first()) {
             let value = block[ZIGZAG[n]];
             let size = self.fit(n, value.abs(), if n == 0 { 28 } else { 24 });
             let left = i64::from(value.abs() - size * self.step(n));
             error += left * left;
-            levels[n] = if value < 0 { -size } else { size } as i16;
+            *out = if value < 0 { -size } else { size } as i16;
         }
         (levels, error)
     }
@@ -71,7 +71,7 @@ impl Steps {
         let start = if context == 0 { weight * i64::from(costs.end(kind, first, 0, true)) } else { 0 };
         let mut best = (weight * i64::from(costs.end(kind, first, context, false)), None);
         sums[0] = start;
-        for n in first..16 {
+        for (n, steps) in steps.iter_mut().enumerate().skip(first) {
             let value = block[ZIGZAG[n]].abs();
             let high = self.fit(n, value, 32);
             let mut next = [NEVER; 2];
@@ -86,7 +86,7 @@ impl Steps {
                     let sum = sums[before] + error + weight * i64::from(costs.level(kind, n, contexts[before], level));
                     if sum < next[way] {
                         next[way] = sum;
-                        steps[n][way] = (level, before);
+                        steps[way] = (level, before);
                     }
                 }
                 if level > 0 {

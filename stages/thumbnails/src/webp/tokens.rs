@@ -87,8 +87,8 @@ pub(super) fn emit(levels: &[i16; 16], kind: Kind, context: usize, sink: &mut im
         return false;
     }
     sink.branch(place, 0, true);
-    for n in first..end {
-        let level = i32::from(levels[n]);
+    for (n, &level) in levels.iter().enumerate().take(end).skip(first) {
+        let level = i32::from(level);
         let size = level.abs();
         sink.branch(place, 1, size != 0);
         if size != 0 {
