@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_file_of_another_kind_is_named() {
         for (bytes, word) in [
-            (&b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "MP4"),
+            (&b"\0\0\0\x18ftypisom\0\0\0\0isomavc1"[..], "MP4"),
             #[cfg(not(feature = "heic"))]
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
             #[cfg(not(feature = "avif"))]
