@@ -5,13 +5,14 @@ use fast_image_resize::Resizer;
 use crate::cascade::Cascade;
 use crate::colour::{changes, to_srgb};
 use crate::config::{Config, OutputFormat, Subsampling};
-use crate::decode::{self, Decoded, Limits, Pixels, Wanted};
+use crate::decode::{self, Decoded, DecodedPixels, Limits, WantedScale};
 use crate::encode;
 use crate::error::PictureError;
 use crate::format::recognise;
 use crate::geometry::{Bounds, Orientation, Size};
 use crate::planes::Planes;
 use crate::raster::{Layout, Raster};
+use crate::webp;
 
 /// A finished rendition.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub fn render<E: From<PictureError>>(
     let limits = Limits { pixels: config.max_pixels, memory, held: source.len() as u64 };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
     let halved = config.format == OutputFormat::Jpeg && config.subsampling.unwrap_or_default() == Subsampling::Halved;
-    let largest = |upright: Size| Wanted { size: cascade(upright).largest(), halved_chroma: halved };
+    let largest = |upright: Size| WantedScale { size: cascade(upright).largest(), halved_chroma: halved };
     let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);
@@ -83,7 +84,7 @@ pub fn render<E: From<PictureError>>(
             continue;
         }
         if made.peek().is_some() {
-            bytes = picture.encoded(config.quality)?;
+            bytes = picture.encoded(config)?;
         }
         for &bounds in made {
             each(Rendered { bounds, picture: upright, size, bytes: &bytes })?;
@@ -112,7 +113,7 @@ impl Picture {
         let (orientation, profile) = (decoded.orientation, decoded.profile.as_deref());
         let stored = orientation.apply(largest);
         let raster = match decoded.pixels {
-            Pixels::Planar(planes) => {
+            DecodedPixels::Planar(planes) => {
                 let layout = if planes.chroma.is_some() { Layout::Rgb } else { Layout::Gray };
                 if format == OutputFormat::Jpeg && !changes(profile, layout) {
                     let first = planes.resized(stored, halved, orientation)?;
@@ -120,8 +121,8 @@ impl Picture {
                 }
                 planes.resized(stored, false, Orientation::Upright)?.interleaved()?
             }
-            Pixels::Interleaved { raster, .. } if raster.size() == stored => raster,
-            Pixels::Interleaved { raster, extent } => raster.resized(stored, extent, resizer)?,
+            DecodedPixels::Interleaved { raster, .. } if raster.size() == stored => raster,
+            DecodedPixels::Interleaved { raster, extent } => raster.resized(stored, extent, resizer)?,
         };
         let first = to_srgb(raster, profile)?.oriented(orientation);
         Ok(match format {
@@ -144,11 +145,12 @@ impl Picture {
         })
     }
 
-    /// Returns the file. Only a JPEG has a quality.
-    fn encoded(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
+    /// Returns the file.
+    fn encoded(&self, config: &Config) -> Result<Vec<u8>, PictureError> {
         match self {
-            Self::Planar(planes) => encode::jpeg::encode(planes, quality),
-            Self::Interleaved(raster) => encode::webp(raster),
+            Self::Planar(planes) => encode::jpeg::encode(planes, config.quality),
+            Self::Interleaved(raster) if config.lossless => webp::lossless(raster),
+            Self::Interleaved(raster) => webp::lossy(raster, config.quality),
         }
     }
 }

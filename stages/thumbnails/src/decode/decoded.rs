@@ -6,7 +6,7 @@ use crate::raster::Raster;
 
 /// What a decoder is to make of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedScale {
     /// The largest size that will be made of it, upright.
     pub size: Size,
     /// Whether colours are needed at half the columns and half the rows only.
@@ -15,7 +15,7 @@ pub struct Wanted {
 
 /// The pixels of a decoded picture, possibly at a fraction of their full size.
 #[derive(Debug)]
-pub enum Pixels {
+pub enum DecodedPixels {
     /// All samples of a pixel beside each other.
     Interleaved {
         /// The pixels.
@@ -28,7 +28,7 @@ pub enum Pixels {
     Planar(Planes),
 }
 
-impl Pixels {
+impl DecodedPixels {
     /// Returns the columns and rows, which for planes are those of the first one.
     pub fn size(&self) -> Size {
         match self {
@@ -42,7 +42,7 @@ impl Pixels {
 #[derive(Debug)]
 pub struct Decoded {
     /// The pixels.
-    pub pixels: Pixels,
+    pub pixels: DecodedPixels,
     /// The picture's full size, as stored.
     pub full: Size,
     /// How the picture must be turned.
@@ -66,6 +66,6 @@ impl Decoded {
         orientation: Orientation,
         profile: Option<Vec<u8>>,
     ) -> Self {
-        Self { pixels: Pixels::Interleaved { raster, extent }, full, orientation, profile }
+        Self { pixels: DecodedPixels::Interleaved { raster, extent }, full, orientation, profile }
     }
 }

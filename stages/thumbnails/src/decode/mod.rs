@@ -6,6 +6,8 @@
 
 mod decoded;
 mod gif;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod heif;
 mod jpeg;
 mod limits;
 mod png;
@@ -14,7 +16,7 @@ mod target;
 mod tiff;
 mod webp;
 
-pub use decoded::{Decoded, Pixels, Wanted};
+pub use decoded::{Decoded, DecodedPixels, WantedScale};
 pub use limits::Limits;
 
 use crate::colour::adobe_rgb;
@@ -34,7 +36,7 @@ pub fn decode(
     format: Format,
     source: Vec<u8>,
     limits: Limits,
-    wanted: &dyn Fn(Size) -> Wanted,
+    wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
     // As the probe reads them, which has told portraits from landscapes before. The decoders' libraries read another block
     // where there are several, or one that is broken.
@@ -56,6 +58,10 @@ pub fn decode(
             };
             tiff::decode(source, limits, directory, orientation, &size)?
         }
+        #[cfg(feature = "heic")]
+        Format::Heic => heif::decode(format, source, limits)?,
+        #[cfg(feature = "avif")]
+        Format::Avif => heif::decode(format, source, limits)?,
     };
     if decoded.profile.is_none() {
         decoded.profile = by_exif().flatten();
@@ -67,9 +73,9 @@ pub fn decode(
 ///
 /// # Errors
 /// If planes are incomplete.
-pub fn interleaved(pixels: Pixels) -> Result<(Raster, (f64, f64)), PictureError> {
+pub fn interleaved(pixels: DecodedPixels) -> Result<(Raster, (f64, f64)), PictureError> {
     match pixels {
-        Pixels::Interleaved { raster, extent } => Ok((raster, extent)),
-        Pixels::Planar(planes) => jpeg::pixels(planes),
+        DecodedPixels::Interleaved { raster, extent } => Ok((raster, extent)),
+        DecodedPixels::Planar(planes) => jpeg::pixels(planes),
     }
 }

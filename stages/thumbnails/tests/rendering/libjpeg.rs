@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use stage_thumbnails::decode::{Limits, Wanted, decode, interleaved};
+use stage_thumbnails::decode::{Limits, WantedScale, decode, interleaved};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::Format;
 use stage_thumbnails::geometry::Size;
 use stage_thumbnails::raster::Raster;
 
-const LIMITS: Limits = Limits { pixels: 1 << 24, memory: 1 << 28 };
+const LIMITS: Limits = Limits { pixels: 1 << 24, memory: 1 << 28, held: 0 };
 
 /// What libjpeg-turbo made of a file.
 struct Theirs {
@@ -47,7 +47,7 @@ fn written(test: &str) -> Option<(PathBuf, Vec<Theirs>)> {
 }
 
 fn ours(file: &[u8], wanted: Size) -> Result<Raster, PictureError> {
-    let wanted = |_| Wanted { size: wanted, halved_chroma: false };
+    let wanted = |_| WantedScale { size: wanted, halved_chroma: false };
     decode(Format::Jpeg, file.to_vec(), LIMITS, &wanted)
         .and_then(|decoded| interleaved(decoded.pixels))
         .map(|made| made.0)

@@ -7,6 +7,8 @@ mod ends;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
 mod foreign_tiffs;
+#[cfg(all(feature = "heic", feature = "avif"))]
+mod heif;
 mod libjpeg;
 mod limits;
 mod pictures;
@@ -14,5 +16,6 @@ mod same_bytes;
 mod stage;
 mod stated_colours;
 mod support;
+mod webp;
 
 use stage_thumbnails::bindings;

@@ -34,7 +34,12 @@ fn kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a photo that is stored lying on its side", sample("staircase.jpg"), "{}"),
         ("a drawing", sample("floor-plan.png"), r#"{"boxes":["320x240","640x480"]}"#),
         ("a WebP photo", sample("bedroom.webp"), r#"{"widths":[200,400,800]}"#),
-        ("lossless output", jpeg(Jpeg::default()), r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp"}"#),
+        ("WebP output", jpeg(Jpeg::default()), r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp"}"#),
+        (
+            "lossless output",
+            jpeg(Jpeg::default()),
+            r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp","lossless":true}"#,
+        ),
     ]
 }
 

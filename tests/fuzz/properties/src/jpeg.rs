@@ -1,12 +1,12 @@
 //! The JPEG decoder, compared with the library on pictures that are written from the bytes.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use stage_thumbnails::decode::{Decoded, Limits, Wanted, decode, interleaved};
+use stage_thumbnails::decode::{Decoded, Limits, WantedScale, decode, interleaved};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::Format;
 use stage_thumbnails::geometry::Size;
 
-const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20 };
+const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20, held: 0 };
 
 /// How a picture is written.
 struct Recipe {
@@ -101,7 +101,7 @@ impl Recipe {
 }
 
 fn decoded(file: &[u8], wanted: &dyn Fn(Size) -> Size) -> Result<Decoded, PictureError> {
-    let wanted = |size| Wanted { size: wanted(size), halved_chroma: false };
+    let wanted = |size| WantedScale { size: wanted(size), halved_chroma: false };
     decode(Format::Jpeg, file.to_vec(), LIMITS, &wanted)
 }
 

@@ -1,8 +1,8 @@
-//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP and TIFF.
+//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP, TIFF, HEIC and AVIF.
 
 use stage_probe::{Format, probe};
 use stage_thumbnails::config::{Config, OutputFormat};
-use stage_thumbnails::decode::{Decoded, Limits, Wanted, decode};
+use stage_thumbnails::decode::{Decoded, Limits, WantedScale, decode};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::recognise;
 use stage_thumbnails::geometry::{Bounds, Orientation, Size};
@@ -25,7 +25,7 @@ const WEBP_MEMORY: usize = 256 << 20;
 pub fn check(bytes: &[u8]) {
     let Ok(format) = recognise(bytes) else { return };
     let decoded = |wanted: &dyn Fn(Size) -> Size| {
-        let wanted = |size| Wanted { size: wanted(size), halved_chroma: false };
+        let wanted = |size| WantedScale { size: wanted(size), halved_chroma: false };
         let (decoded, peak) = peak_of(|| decode(format, bytes.to_vec(), LIMITS, &wanted));
         let most = match format.name() {
             "WebP" => WEBP_MEMORY,

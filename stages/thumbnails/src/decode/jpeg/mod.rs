@@ -29,7 +29,7 @@ use self::colours::Colours;
 use self::error::{damaged, unsupported};
 use self::header::{Frame, Header};
 use self::shape::{Channel, Shape};
-use super::decoded::{Decoded, Pixels, Wanted};
+use super::decoded::{Decoded, DecodedPixels, WantedScale};
 use super::limits::Limits;
 use crate::error::PictureError;
 use crate::format::Format;
@@ -42,7 +42,7 @@ pub(super) fn decode(
     source: Vec<u8>,
     limits: Limits,
     orientation: Orientation,
-    wanted: &dyn Fn(Size) -> Wanted,
+    wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
     let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
     let full = shape.full;
@@ -66,14 +66,14 @@ pub(super) fn decode(
         let mut next = || planes.next().ok_or_else(|| PictureError::defect("a JPEG has too few channels"));
         let luma = next()?;
         let chroma = if colours == Colours::Gray { None } else { Some([next()?, next()?]) };
-        Pixels::Planar(Planes { luma, chroma })
+        DecodedPixels::Planar(Planes { luma, chroma })
     } else {
         let scale = shape.scale_together(target);
         let (size, extent) = scaled(full, scale);
         needs(&shape, size.pixels() * shape.channels.len() as u64)?;
         let planes = planes(&source, header, &shape)?;
         drop(source);
-        Pixels::Interleaved { raster: interleaved::interleaved(planes, colours, size, extent)?, extent }
+        DecodedPixels::Interleaved { raster: interleaved::interleaved(planes, colours, size, extent)?, extent }
     };
     Ok(Decoded { pixels, full, orientation, profile })
 }

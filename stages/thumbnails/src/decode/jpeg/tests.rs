@@ -24,10 +24,10 @@ fn written(sampling: SamplingFactor, progressive: bool) -> Vec<u8> {
 }
 
 fn planar(file: &[u8], size: Size, halved_chroma: bool) -> Planes {
-    let wanted = |_| Wanted { size, halved_chroma };
+    let wanted = |_| WantedScale { size, halved_chroma };
     match decode(file.to_vec(), LIMITS, Orientation::Upright, &wanted).unwrap().pixels {
-        Pixels::Planar(planes) => planes,
-        Pixels::Interleaved { .. } => panic!("YCbCr stays in planes"),
+        DecodedPixels::Planar(planes) => planes,
+        DecodedPixels::Interleaved { .. } => panic!("YCbCr stays in planes"),
     }
 }
 
@@ -73,7 +73,7 @@ fn memory_is_known_before_anything_is_decoded() {
     let file = written(SamplingFactor::F_2_2, true);
     let half = Size::new(166, 111);
     let decode = |memory, size| {
-        let wanted = |_| Wanted { size, halved_chroma: true };
+        let wanted = |_| WantedScale { size, halved_chroma: true };
         decode(file.clone(), Limits { memory, ..LIMITS }, Orientation::Upright, &wanted)
     };
     let Opened { mut shape, .. } = Opened::new(&file, LIMITS).unwrap();
