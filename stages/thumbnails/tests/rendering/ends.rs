@@ -6,7 +6,7 @@ use stage_thumbnails::error::PictureError;
 use crate::pictures::png;
 use crate::support::*;
 
-const AS_IT_IS: &str = r#"{"boxes":["200x200"],"format":"webp"}"#;
+const AS_IT_IS: &str = r#"{"boxes":["200x200"],"format":"webp","lossless":true}"#;
 
 fn refused(file: &[u8]) -> String {
     match rendered(file, AS_IT_IS) {

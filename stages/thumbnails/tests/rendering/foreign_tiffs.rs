@@ -8,7 +8,7 @@ use stage_thumbnails::error::PictureError;
 use crate::support::*;
 
 /// At least as large as the pictures, so that nothing is resized, and without loss.
-const AS_IT_IS: &str = r#"{"boxes":["400x400"],"format":"webp"}"#;
+const AS_IT_IS: &str = r#"{"boxes":["400x400"],"format":"webp","lossless":true}"#;
 
 /// Runs the script that writes the files. `None` if the test is skipped without Pillow.
 #[track_caller]

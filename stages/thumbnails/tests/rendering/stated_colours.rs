@@ -7,7 +7,7 @@ use moxcms::ColorProfile;
 use crate::pictures::png;
 use crate::support::*;
 
-const AS_IT_IS: &str = r#"{"boxes":["64x64"],"format":"webp"}"#;
+const AS_IT_IS: &str = r#"{"boxes":["64x64"],"format":"webp","lossless":true}"#;
 
 /// Colours in sRGB.
 const WANTED: [[u8; 3]; 4] = [[60, 90, 120], [128, 128, 128], [200, 180, 150], [240, 240, 235]];
