@@ -8,7 +8,7 @@ use crate::config::{Config, OutputFormat, Subsampling};
 use crate::decode::{self, Decoded, DecodedPixels, Limits, WantedScale};
 use crate::encode;
 use crate::error::PictureError;
-use crate::format::recognise;
+use crate::format::{Format, recognise};
 use crate::geometry::{Bounds, Orientation, Size};
 use crate::planes::Planes;
 use crate::raster::{Layout, Raster};
@@ -60,7 +60,11 @@ pub fn render<E: From<PictureError>>(
     let limits = Limits { pixels: config.max_pixels, memory, held: source.len() as u64 };
     let cascade = |upright: Size| Cascade::new(upright, &config.renditions);
     let halved = config.format == OutputFormat::Jpeg && config.subsampling.unwrap_or_default() == Subsampling::Halved;
-    let largest = |upright: Size| WantedScale { size: cascade(upright).largest(), halved_chroma: halved };
+    let largest = |upright: Size| {
+        let size = cascade(upright).largest();
+        let size = if format == Format::Jpeg { with_margin(size, upright) } else { size };
+        WantedScale { size, halved_chroma: halved }
+    };
     let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);
@@ -91,6 +95,15 @@ pub fn render<E: From<PictureError>>(
         }
     }
     Ok(unmade)
+}
+
+/// Returns the size that a JPEG of `full` pixels is decoded for, so that `size` is made of it: a quarter larger.
+///
+/// Its decoder skips detail block by block, and what is close to its limit is not exact. At a quarter of the full
+/// size, a photo of fine textures lost 2.4 dB in a rendition 1.05 times smaller, 0.4 dB at half the full size.
+fn with_margin(size: Size, full: Size) -> Size {
+    let more = |side: u32, most: u32| side.saturating_add(side.div_ceil(4)).min(most);
+    Size::new(more(size.width, full.width), more(size.height, full.height))
 }
 
 /// A picture on its way down the cascade, upright and in sRGB, as its format needs it.
