@@ -54,8 +54,6 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (4, b"JXL \r\n\x87\n", "a JPEG XL picture"),
     (0, b"\xff\x0a", "a JPEG XL picture"),
-    (0, b"II+\0", "a BigTIFF picture"),
-    (0, b"MM\0+", "a BigTIFF picture"),
     (0, b"IIU\0", "a Panasonic raw picture"),
     (0, b"FUJIFILMCCD-RAW", "a Fujifilm raw picture"),
     (0, b"8BPS", "a Photoshop document"),

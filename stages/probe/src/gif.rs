@@ -38,7 +38,8 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
     Err(ProbeError::corrupt("more blocks than any picture has before its data", at))
 }
 
-/// Checks that the blocks from `at` lead to the trailer.
+/// Checks that the first picture is complete: its blocks lead to the trailer, to another block or to the end of the file.
+/// Which rows they hold is seen when they are decoded.
 pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>, mut at: u64) -> Result<(), ProbeError<S::Error>> {
     const WITHIN: &str = "the picture's data";
     loop {
@@ -47,9 +48,9 @@ pub(crate) fn verify_end<S: Source>(window: &mut Window<'_, S>, mut at: u64) -> 
             [0x2c] => {
                 let [flags] = window.array(at + 9, WITHIN)?;
                 // The minimum code size of LZW, one byte, comes before the sub-blocks.
-                skip_sub_blocks(window, at + 10 + colour_table(flags) + 1, WITHIN)?
+                let data = at + 10 + colour_table(flags) + 1;
+                return skip_last_sub_blocks(window, data, WITHIN);
             }
-            [0x3b] => return Ok(()),
             _ => return Err(ProbeError::corrupt("an unknown block", at)),
         };
     }
@@ -72,6 +73,28 @@ fn skip_sub_blocks<S: Source>(
         at += 1 + u64::from(length);
         if length == 0 {
             return Ok(at);
+        }
+    }
+}
+
+/// Checks sub-blocks of which the mark at their end may be missing, where the file ends.
+fn skip_last_sub_blocks<S: Source>(
+    window: &mut Window<'_, S>,
+    mut at: u64,
+    within: &'static str,
+) -> Result<(), ProbeError<S::Error>> {
+    let first = at;
+    loop {
+        if at == window.len() && at > first {
+            return Ok(());
+        }
+        let [length] = window.array(at, within)?;
+        at += 1 + u64::from(length);
+        if length == 0 {
+            return Ok(());
+        }
+        if at > window.len() {
+            return Err(ProbeError::Truncated { what: within, offset: window.len() });
         }
     }
 }
@@ -102,13 +125,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_trailer_is_found_by_following_the_blocks() {
+    fn the_trailer_and_the_mark_before_it_may_be_missing_and_data_may_not() {
         let mut file = gif((64, 48), (10, 10));
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
         file.extend(b"appended");
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
-        let cut = &file[..file.len() - 9];
+        for left_out in [1, 2] {
+            assert_eq!(verify_end(&mut &file[..file.len() - 8 - left_out], &found), Ok(()), "{left_out} bytes");
+        }
+        let cut = &file[..file.len() - 11];
         assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
     }
 

@@ -48,7 +48,8 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Re
     let Some(stored) = properties.size.filter(|(width, height)| *width > 0 && *height > 0) else {
         return Err(ProbeError::corrupt("the primary picture has no size", container.start));
     };
-    Ok(Probe::picture(format, stored, properties.orientation(), false, meta.end))
+    let shown = properties.shown(stored);
+    Ok(Probe::picture(format, shown, properties.orientation(), false, meta.end))
 }
 
 fn primary_item<S: Source>(window: &mut Window<'_, S>, pitm: Box) -> Result<u32, ProbeError<S::Error>> {
@@ -94,6 +95,8 @@ fn associated<S: Source>(
 #[derive(Default)]
 struct Properties {
     size: Option<(u32, u32)>,
+    /// The width and height that are left of it (a clean aperture), each as a fraction.
+    cut: Option<[u32; 4]>,
     /// A rotation in quarter turns, and its position in the item's list. Transformations apply in the order of that list.
     turn: Option<(usize, u8)>,
     /// A mirror axis, and its position in the item's list.
@@ -114,12 +117,29 @@ impl Properties {
                 b"ispe" => {
                     properties.size = Some((window.u32(found.body + 4, WITHIN)?, window.u32(found.body + 8, WITHIN)?));
                 }
+                b"clap" => {
+                    let mut fractions = [0; 4];
+                    for (at, number) in (found.body..).step_by(4).zip(&mut fractions) {
+                        *number = window.u32(at, WITHIN)?;
+                    }
+                    properties.cut = Some(fractions);
+                }
                 b"irot" => properties.turn = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 3)),
                 b"imir" => properties.mirror = Some((place, window.array::<1>(found.body, WITHIN)?[0] & 1)),
                 _ => {}
             }
         }
         Ok(properties)
+    }
+
+    /// Returns what is shown of a picture of `stored` pixels.
+    fn shown(&self, stored: (u32, u32)) -> (u32, u32) {
+        let kept = |side: u32, length: u32, parts: u32| match parts {
+            0 => side,
+            parts => ((u64::from(length) + u64::from(parts) / 2) / u64::from(parts)).clamp(1, side.into()) as u32,
+        };
+        let Some([width, width_parts, height, height_parts]) = self.cut else { return stored };
+        (kept(stored.0, width, width_parts), kept(stored.1, height, height_parts))
     }
 
     /// Returns the orientation as an EXIF number. HEIF turns counter-clockwise, EXIF clockwise.
@@ -194,6 +214,14 @@ pub(crate) mod tests {
             let portrait = found.pixels.unwrap().is_portrait();
             assert_eq!(portrait, orientation >= 5, "orientation {orientation}");
         }
+    }
+
+    #[test]
+    fn the_size_is_what_a_clean_aperture_leaves() {
+        let numbers = [401u32, 2, 300, 1, 0, 1, 0, 1].map(u32::to_be_bytes).concat();
+        let file = heic(b"heic", &[size(400, 304), boxed(b"clap", &[&numbers])]);
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert_eq!(found.pixels, Some(Pixels { width: 201, height: 300 }));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! JPEG: the segments up to the first scan (ITU-T T.81, annex B), including the EXIF orientation.
 
+use crate::end;
 use crate::error::ProbeError;
 use crate::format::Format;
+use crate::jpeg_data;
 use crate::probe::Probe;
 use crate::source::{Source, Window};
 use crate::tiff;
@@ -21,6 +23,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
     let mut at = 2;
     let mut frame: Option<Frame> = None;
     let mut orientation = None;
+    let mut adobe_rgb = false;
     for _ in 0..MAX_SEGMENTS {
         at = next_marker(window, at)?;
         let [_, marker] = window.array(at, WITHIN)?;
@@ -37,14 +40,21 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 }
                 let next = at + 2 + u64::from(length);
                 match marker {
-                    0xda => return finish(frame, orientation, at, next),
+                    0xda => {
+                        let frame = with_lines(window, frame, next)?;
+                        return finish(frame, orientation, at, next).map(|found| Probe { adobe_rgb, ..found });
+                    }
                     0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                         if frame.is_some() {
                             return Err(ProbeError::corrupt("a second frame header", at));
                         }
                         frame = Some(Frame::read(window, at, marker, length)?);
                     }
-                    0xe1 if orientation.is_none() => orientation = exif(window, at + 4, next)?,
+                    0xe1 if orientation.is_none() => {
+                        let exif = exif(window, at + 4, next)?;
+                        orientation = exif.orientation;
+                        adobe_rgb |= exif.adobe_rgb;
+                    }
                     _ => {}
                 }
                 at = next;
@@ -89,11 +99,43 @@ impl Frame {
             return Err(ProbeError::corrupt("the frame header does not list its components", at));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-        // A height of 0 means that it follows the first scan. No camera writes that, and no common decoder reads it.
-        if width == 0 || height == 0 {
-            return Err(ProbeError::corrupt("the picture has no width or no height", at + 5));
+        // A height of 0 means that it follows the first scan.
+        if width == 0 {
+            return Err(ProbeError::corrupt("the picture has no width", at + 5));
         }
         Ok(Self { width, height, progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce) })
+    }
+}
+
+/// Returns the frame with the height that follows the scan whose data begins at `body`, if its header leaves it open.
+fn with_lines<S: Source>(
+    window: &mut Window<'_, S>,
+    frame: Option<Frame>,
+    body: u64,
+) -> Result<Option<Frame>, ProbeError<S::Error>> {
+    match frame {
+        Some(frame) if frame.height == 0 => match jpeg_data::lines(window, body)? {
+            Some(height @ 1..) => Ok(Some(Frame { height, ..frame })),
+            _ => Err(ProbeError::corrupt("the picture has no height", body)),
+        },
+        other => Ok(other),
+    }
+}
+
+/// Checks that the picture whose data begins at `body` has an end mark, or all of its data.
+///
+/// # Errors
+/// [`ProbeError::Truncated`] if it has not, [`ProbeError::Corrupt`] if the data is damaged.
+pub(crate) fn verify_end<S: Source>(source: &mut S, body: u64) -> Result<(), ProbeError<S::Error>> {
+    match end::marked(source, body, END, "the picture's data") {
+        Err(ProbeError::Truncated { what, offset }) => match jpeg_data::verify(source) {
+            // Damage that is noticed only because the mark is missing is the rest of a file that was cut off.
+            Err(ProbeError::Truncated { .. } | ProbeError::Corrupt { .. }) => {
+                Err(ProbeError::Truncated { what, offset })
+            }
+            other => other,
+        },
+        other => other,
     }
 }
 
@@ -105,13 +147,13 @@ fn finish<E>(frame: Option<Frame>, orientation: Option<u8>, at: u64, body: u64) 
     Ok(Probe::picture(Format::Jpeg, stored, orientation.unwrap_or(1), progressive, body))
 }
 
-/// Returns the orientation if this APP1 segment is EXIF. XMP uses APP1, too.
-fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<Option<u8>, ProbeError<S::Error>> {
+/// Returns what this APP1 segment says if it is EXIF. XMP uses APP1, too.
+fn exif<S: Source>(window: &mut Window<'_, S>, at: u64, end: u64) -> Result<tiff::Exif, ProbeError<S::Error>> {
     const MARK: &[u8] = b"Exif\0\0";
     if end - at < MARK.len() as u64 || window.up_to(at, MARK.len())? != MARK {
-        return Ok(None);
+        return Ok(tiff::Exif::default());
     }
-    tiff::orientation_within(window, at + MARK.len() as u64, end)
+    tiff::exif_within(window, at + MARK.len() as u64, end)
 }
 
 #[cfg(test)]
@@ -199,10 +241,7 @@ pub(crate) mod tests {
             (b"\xff\xd8\xff\xe0\x00\x01", "a segment of an impossible length, at byte 2"),
             (b"\xff\xd8\xff\xe0\x00\x10JF", "it ends at byte 8, within the JPEG header"),
             (b"\xff\xd8\xff\xda\x00\x02", "picture data before any frame header, at byte 2"),
-            (
-                b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x01\x01\x01\x11\x00",
-                "the picture has no width or no height, at byte 7",
-            ),
+            (b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x01\x00\x00\x01\x01\x11\x00", "the picture has no width, at byte 7"),
             (&second_frame, "a second frame header, at byte 15"),
         ];
         for (file, message) in cases {

@@ -40,6 +40,7 @@ mod format;
 mod gif;
 mod heif;
 mod jpeg;
+mod jpeg_data;
 mod movie;
 mod orientation;
 mod pdf;
@@ -95,8 +96,8 @@ pub fn sound_codecs<S: Source>(source: &mut S) -> Result<Vec<[u8; 4]>, ProbeErro
     sound::codecs(&mut Window::new(source))
 }
 
-/// Checks that a probed file is complete: the mark that closes its format is there, or its outermost boxes fit into it.
-/// Bytes after the end are accepted, because cameras append previews, videos and notes of their own.
+/// Checks that a probed file is complete: the mark that closes its format is there, or its picture's data, or its outermost
+/// boxes fit into it. Bytes after the end are accepted, because cameras append previews, videos and notes of their own.
 ///
 /// This nearly always costs one read of the tail. Only a file without its end mark is read through, in small pieces,
 /// before it is reported as truncated. TIFF has no such mark, so a TIFF always passes.
@@ -106,8 +107,8 @@ pub fn sound_codecs<S: Source>(source: &mut S) -> Result<Vec<[u8; 4]>, ProbeErro
 /// [`ProbeError::Read`] if the source fails.
 pub fn verify_end<S: Source>(source: &mut S, probe: &Probe) -> Result<(), ProbeError<S::Error>> {
     match probe.format {
-        Format::Jpeg => end::marked(source, probe.body, jpeg::END, "the picture's data"),
-        Format::Png => end::marked(source, probe.body, png::END, "the picture's data"),
+        Format::Jpeg => jpeg::verify_end(source, probe.body),
+        Format::Png => png::verify_end(source, probe.body),
         Format::Pdf => end::marked_in_tail(source, pdf::END, pdf::TAIL_BYTES, "the document"),
         Format::Gif => gif::verify_end(&mut Window::to_read_through(source), probe.body),
         Format::WebP => webp::verify_end(&mut Window::new(source)),

@@ -26,6 +26,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>, format: Format) -> Re
         duration_ms: movie.duration_ms(),
         has_audio: Some(movie.tracks.iter().any(|track| &track.handler == b"soun")),
         progressive: false,
+        adobe_rgb: false,
         body: moov.end,
     })
 }

@@ -24,6 +24,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
             duration_ms: None,
             has_audio: None,
             progressive: false,
+            adobe_rgb: false,
             body: at + 8,
         }),
         _ => Err(ProbeError::corrupt("an unknown PDF version", at + 5)),

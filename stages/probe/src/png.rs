@@ -1,5 +1,6 @@
 //! PNG: the IHDR chunk, and the chunks before the picture's data (W3C PNG, third edition).
 
+use crate::end;
 use crate::error::ProbeError;
 use crate::format::Format;
 use crate::probe::Probe;
@@ -7,7 +8,10 @@ use crate::source::{Source, Window};
 use crate::tiff;
 
 /// The type of the IEND chunk and its checksum, which is the same in every file.
-pub(crate) const END: &[u8] = b"IEND\xae\x42\x60\x82";
+const END: &[u8] = b"IEND\xae\x42\x60\x82";
+
+/// The number of bytes before the end of a file in which the mark is looked for first: cameras append to it.
+const TAIL_BYTES: u64 = 64 * 1024;
 
 const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 const MAX_CHUNKS: usize = 4096;
@@ -21,7 +25,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         ));
     }
     let header = Header::read(window)?;
-    let mut orientation = 1;
+    let mut exif = tiff::Exif::default();
     let mut at = 33;
     for _ in 0..MAX_CHUNKS {
         let length = u64::from(window.u32(at, WITHIN)?);
@@ -32,19 +36,48 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         match &kind {
             b"IDAT" => {
                 let stored = (header.width, header.height);
-                return Ok(Probe::picture(Format::Png, stored, orientation, header.interlaced, at));
+                let orientation = exif.orientation.unwrap_or(1);
+                let found = Probe::picture(Format::Png, stored, orientation, header.interlaced, at);
+                return Ok(Probe { adobe_rgb: exif.adobe_rgb, ..found });
             }
             b"IEND" => {
                 return Err(ProbeError::corrupt("the picture ends before its data begins", at));
             }
             b"eXIf" => {
-                orientation = tiff::orientation_within(window, at + 8, at + 8 + length)?.unwrap_or(1);
+                exif = tiff::exif_within(window, at + 8, at + 8 + length)?;
             }
             _ => {}
         }
         at += 12 + length;
     }
     Err(ProbeError::corrupt("more chunks before the data than a picture can have", at))
+}
+
+/// Checks that all data of the picture is there, whose first chunk is at `body`. The end mark and what comes before it may be
+/// missing.
+pub(crate) fn verify_end<S: Source>(source: &mut S, body: u64) -> Result<(), ProbeError<S::Error>> {
+    const WITHIN: &str = "the picture's data";
+    // Nearly always the mark is at the end, and one read finds it.
+    if end::marked_in_tail(source, END, TAIL_BYTES, WITHIN).is_ok() {
+        return Ok(());
+    }
+    let mut window = Window::to_read_through(source);
+    let mut at = body;
+    while at + 8 <= window.len() {
+        let length = u64::from(window.u32(at, WITHIN)?);
+        let kind: [u8; 4] = window.array(at + 4, WITHIN)?;
+        let next = at + 12 + length;
+        match &kind {
+            // The checksum is no part of the picture.
+            b"IDAT" if next - 4 > window.len() => {
+                return Err(ProbeError::Truncated { what: WITHIN, offset: window.len() });
+            }
+            b"IDAT" => at = next,
+            // All data comes in one piece, so whatever follows is not the picture's.
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 struct Header {
@@ -152,10 +185,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_end_chunk_must_be_there_and_bytes_may_follow_it() {
+    fn all_data_must_be_there_and_the_end_chunk_may_be_missing() {
         let file = png(300, 200, 1);
-        let cut = &file[..file.len() - 6];
-        let found = probe(&mut &*cut).unwrap();
+        // The end chunk has 12 bytes, and the checksum of the data before it 4.
+        let found = probe(&mut file.as_slice()).unwrap();
+        for left_out in 0..=16 {
+            assert_eq!(verify_end(&mut &file[..file.len() - left_out], &found), Ok(()), "{left_out} bytes");
+        }
+        let cut = &file[..file.len() - 17];
         assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
         let mut longer = file.clone();
         longer.extend(vec![7; 200_000]);

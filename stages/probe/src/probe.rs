@@ -21,6 +21,8 @@ pub struct Probe {
     pub has_audio: Option<bool>,
     /// Whether this is a progressive JPEG or an interlaced PNG or GIF. Decoding one takes memory for the whole picture.
     pub progressive: bool,
+    /// Whether a picture's EXIF says that its colours are those of Adobe RGB, which counts where it has no profile.
+    pub adobe_rgb: bool,
     /// The offset at which the header ends and the content begins, for [`verify_end`](crate::verify_end).
     pub(crate) body: u64,
 }
@@ -35,6 +37,13 @@ impl Probe {
         body: u64,
     ) -> Self {
         let pixels = orientation::upright(Pixels { width, height }, orientation);
-        Probe { format, pixels: Some(pixels), orientation, duration_ms: None, has_audio: None, progressive, body }
+        let (duration_ms, has_audio) = (None, None);
+        Probe { format, pixels: Some(pixels), orientation, duration_ms, has_audio, progressive, adobe_rgb: false, body }
+    }
+
+    /// Returns the offset at which the header ends and the content begins; of a TIFF, that of the directory whose picture was
+    /// probed.
+    pub fn content(&self) -> u64 {
+        self.body
     }
 }

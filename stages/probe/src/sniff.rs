@@ -15,7 +15,7 @@ pub fn sniff(first: &[u8]) -> Option<Format> {
         [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(Format::Tiff),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
         _ if is_pdf(first) => Some(Format::Pdf),
         _ => by_brand(first),
     }

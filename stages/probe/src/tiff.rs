@@ -1,91 +1,204 @@
-//! The first directory of a TIFF (TIFF 6.0, section 2). EXIF keeps a photo's orientation there, too.
+//! The directories of a TIFF (TIFF 6.0, section 2, and BigTIFF). EXIF is such a file, too, and keeps a photo's orientation
+//! there, and whether its colours are those of Adobe RGB.
 
 use crate::error::ProbeError;
 use crate::format::Format;
 use crate::probe::Probe;
 use crate::source::{Source, Window};
 
+const NEW_SUBFILE_TYPE: u16 = 0x00fe;
+const SUBFILE_TYPE: u16 = 0x00ff;
 const WIDTH: u16 = 0x0100;
 const HEIGHT: u16 = 0x0101;
 const ORIENTATION: u16 = 0x0112;
+const EXIF: u16 = 0x8769;
+const COLOUR_SPACE: u16 = 0xa001;
+const INTEROPERABILITY: u16 = 0xa005;
+const INTEROPERABILITY_INDEX: u16 = 0x0001;
 const WITHIN: &str = "the TIFF directory";
 
-/// Returns the orientation in the EXIF between the offsets `base` and `end` of a file, with or without `Exif\0\0` before it:
-/// 1 to 8, or `None` if it is missing or invalid. Broken EXIF is common in good photos, so it is no error.
+/// The most pages that are looked at for one that is not a small preview of another.
+const MAX_PAGES: usize = 64;
+
+/// What EXIF says that matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exif {
+    /// 1 to 8; `None` if it is missing or invalid.
+    pub(crate) orientation: Option<u8>,
+    /// Whether the colours are those of Adobe RGB: `ColorSpace` says "uncalibrated", and the interoperability index is `R03`
+    /// (DCF 2.0, section 3.2).
+    pub(crate) adobe_rgb: bool,
+}
+
+/// Returns what the EXIF between the offsets `base` and `end` of a file says, with or without `Exif\0\0` before it. Broken EXIF
+/// is common in good photos, so it is no error.
 ///
 /// # Errors
 /// [`ProbeError::Read`] if the source fails; nothing else.
-pub(crate) fn orientation_within<S: Source>(
+pub(crate) fn exif_within<S: Source>(
     window: &mut Window<'_, S>,
     base: u64,
     end: u64,
-) -> Result<Option<u8>, ProbeError<S::Error>> {
+) -> Result<Exif, ProbeError<S::Error>> {
     // Some writers of WebP keep JPEG's prefix.
     let base = if window.up_to(base, 6)? == b"Exif\0\0" { base + 6 } else { base };
-    match Directory::read(window, base, end) {
-        Ok(directory) => Ok(directory.orientation),
+    let mut found = Exif::default();
+    match read_exif(window, base, end, &mut found) {
         Err(ProbeError::Read(error)) => Err(ProbeError::Read(error)),
-        Err(_) => Ok(None),
+        _ => Ok(found),
     }
 }
 
+fn read_exif<S: Source>(
+    window: &mut Window<'_, S>,
+    base: u64,
+    end: u64,
+    found: &mut Exif,
+) -> Result<(), ProbeError<S::Error>> {
+    let header = Header::read(window, base)?;
+    let main = Directory::read(window, &header, header.first, end)?;
+    found.orientation = main.orientation;
+    let Some(exif) = main.exif else { return Ok(()) };
+    let exif = Directory::read(window, &header, exif, end)?;
+    let (Some(0xffff), Some(interoperability)) = (exif.colour_space, exif.interoperability) else { return Ok(()) };
+    found.adobe_rgb = Directory::read(window, &header, interoperability, end)?.index == Some(*b"R03");
+    Ok(())
+}
+
+/// Returns the first page that is not a preview of another one; if all are, the first.
 pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, ProbeError<S::Error>> {
-    let directory = Directory::read(window, 0, window.len())?;
-    match (directory.width, directory.height) {
-        (Some(width @ 1..), Some(height @ 1..)) => {
-            let orientation = directory.orientation.unwrap_or(1);
-            Ok(Probe::picture(Format::Tiff, (width, height), orientation, false, directory.at))
+    let header = Header::read(window, 0)?;
+    let first = Directory::read(window, &header, header.first, window.len())?;
+    let mut next = first.next;
+    let mut page = None;
+    if first.is_preview {
+        for _ in 1..MAX_PAGES {
+            // A broken later page does not matter as long as there is a first one.
+            let (Some(at), None) = (next, &page) else { break };
+            match Directory::read(window, &header, at, window.len()) {
+                Ok(later) => {
+                    next = later.next;
+                    page = Some(later).filter(|page| !page.is_preview && page.width.is_some() && page.height.is_some());
+                }
+                Err(ProbeError::Read(error)) => return Err(ProbeError::Read(error)),
+                Err(_) => break,
+            }
         }
-        _ => Err(ProbeError::corrupt("the first directory has no width or no height", directory.at)),
+    }
+    let page = page.unwrap_or(first);
+    match (page.width, page.height) {
+        (Some(width @ 1..), Some(height @ 1..)) => {
+            let orientation = page.orientation.unwrap_or(1);
+            Ok(Probe::picture(Format::Tiff, (width, height), orientation, false, page.at))
+        }
+        _ => Err(ProbeError::corrupt("the first directory has no width or no height", page.at)),
     }
 }
 
-/// The entries of a TIFF's first directory that matter here.
+/// How a TIFF's numbers are written, and where its first directory is.
+struct Header {
+    base: u64,
+    big_endian: bool,
+    /// Whether offsets have eight bytes.
+    big: bool,
+    first: u64,
+}
+
+impl Header {
+    /// Reads the header at `base`. The file's offsets count from there.
+    fn read<S: Source>(window: &mut Window<'_, S>, base: u64) -> Result<Self, ProbeError<S::Error>> {
+        let header: [u8; 8] = window.array(base, WITHIN)?;
+        let (big_endian, first) = match header {
+            [b'I', b'I', 42, 0, offset @ ..] => (false, u32::from_le_bytes(offset).into()),
+            [b'M', b'M', 0, 42, offset @ ..] => (true, u32::from_be_bytes(offset).into()),
+            [b'I', b'I', 43, 0, 8, 0, 0, 0] => (false, u64::from_le_bytes(window.array(base + 8, WITHIN)?)),
+            [b'M', b'M', 0, 43, 0, 8, 0, 0] => (true, u64::from_be_bytes(window.array(base + 8, WITHIN)?)),
+            _ => return Err(ProbeError::corrupt("no TIFF header", base)),
+        };
+        let big = matches!(header, [_, _, 43, 0, ..] | [_, _, 0, 43, ..]);
+        Ok(Self { base, big_endian, big, first })
+    }
+
+    /// Returns a number of up to eight bytes.
+    fn number(&self, bytes: &[u8]) -> u64 {
+        let add = |number: u64, digit: &u8| number << 8 | u64::from(*digit);
+        if self.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
+    }
+}
+
+/// The entries of a directory that matter here.
+#[derive(Default)]
 struct Directory {
     at: u64,
+    /// The offset of the next one, from the header on.
+    next: Option<u64>,
     width: Option<u32>,
     height: Option<u32>,
     orientation: Option<u8>,
+    is_preview: bool,
+    exif: Option<u64>,
+    colour_space: Option<u32>,
+    interoperability: Option<u64>,
+    index: Option<[u8; 3]>,
 }
 
 impl Directory {
-    /// Reads the first directory of a TIFF that lies between `base` and `end`. Its own offsets count from `base`.
-    fn read<S: Source>(window: &mut Window<'_, S>, base: u64, end: u64) -> Result<Self, ProbeError<S::Error>> {
-        let header: [u8; 8] = window.array(base, WITHIN)?;
-        let (big_endian, offset) = match header {
-            [b'I', b'I', 42, 0, offset @ ..] => (false, u32::from_le_bytes(offset)),
-            [b'M', b'M', 0, 42, offset @ ..] => (true, u32::from_be_bytes(offset)),
-            _ => return Err(ProbeError::corrupt("no TIFF header", base)),
-        };
-        let short = |bytes: [u8; 2]| {
-            if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
-        };
-        let long = |bytes: [u8; 4]| {
-            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-        };
-
-        let at = base + u64::from(offset);
-        let mut found = Directory { at, width: None, height: None, orientation: None };
-        let entries = short(window.array(at, WITHIN)?);
-        for index in 0..u64::from(entries) {
-            let entry = at + 2 + 12 * index;
-            if entry + 12 > end {
-                return Err(ProbeError::Truncated { what: WITHIN, offset: end });
+    /// Reads the directory at an offset, in a TIFF that ends at `end`.
+    fn read<S: Source>(
+        window: &mut Window<'_, S>,
+        header: &Header,
+        offset: u64,
+        end: u64,
+    ) -> Result<Self, ProbeError<S::Error>> {
+        let beyond = || ProbeError::Truncated { what: WITHIN, offset: end };
+        let at = header.base.checked_add(offset).ok_or_else(beyond)?;
+        let (head, size, word) = if header.big { (8, 20, 8) } else { (2, 12, 4) };
+        let mut found = Directory { at, ..Directory::default() };
+        let entries = header.number(window.bytes(at, head, WITHIN)?);
+        // A directory with offsets of eight bytes may claim any number of entries.
+        if entries > u64::from(u16::MAX) {
+            return Err(ProbeError::corrupt("a directory with more entries than a picture can have", at));
+        }
+        let first = at.checked_add(head as u64).ok_or_else(beyond)?;
+        let after = first.checked_add(size as u64 * entries).ok_or_else(beyond)?;
+        for index in 0..entries {
+            let entry = first + size as u64 * index;
+            if entry + size as u64 > end {
+                return Err(beyond());
             }
-            let [t0, t1, k0, k1, _, _, _, _, value @ ..]: [u8; 12] = window.array(entry, WITHIN)?;
-            let [v0, v1, _, _] = value;
-            let value = match short([k0, k1]) {
-                3 => u32::from(short([v0, v1])),
-                4 => long(value),
-                1 => u32::from(v0),
+            let bytes = window.bytes(entry, size, WITHIN)?;
+            let part = |from: usize, length: usize| bytes.get(from..from + length).unwrap_or_default();
+            let value = part(4 + word, word);
+            let number = match header.number(part(2, 2)) {
+                1 => header.number(value.get(..1).unwrap_or_default()),
+                3 => header.number(value.get(..2).unwrap_or_default()),
+                4 | 13 => header.number(value.get(..4).unwrap_or_default()),
+                16 | 18 => header.number(value),
+                2 => {
+                    if header.number(part(0, 2)) == u64::from(INTEROPERABILITY_INDEX) {
+                        found.index = value.first_chunk().copied();
+                    }
+                    continue;
+                }
                 _ => continue,
             };
-            match short([t0, t1]) {
-                WIDTH => found.width = Some(value),
-                HEIGHT => found.height = Some(value),
-                ORIENTATION => found.orientation = u8::try_from(value).ok().filter(|value| (1..=8).contains(value)),
+            let small = u32::try_from(number).ok();
+            match header.number(part(0, 2)) as u16 {
+                NEW_SUBFILE_TYPE => found.is_preview |= number & 1 == 1,
+                SUBFILE_TYPE => found.is_preview |= number == 2,
+                WIDTH => found.width = small,
+                HEIGHT => found.height = small,
+                ORIENTATION => found.orientation = u8::try_from(number).ok().filter(|value| (1..=8).contains(value)),
+                EXIF => found.exif = Some(number),
+                COLOUR_SPACE => found.colour_space = small,
+                INTEROPERABILITY => found.interoperability = Some(number),
                 _ => {}
             }
+        }
+        // Without it, there is no further page.
+        if after + word as u64 <= end {
+            let next = header.number(window.bytes(after, word, WITHIN)?);
+            found.next = Some(next).filter(|next| *next != 0);
         }
         Ok(found)
     }
@@ -113,7 +226,7 @@ pub(crate) mod tests {
 
     fn exif_orientation(mut block: &[u8]) -> Option<u8> {
         let end = block.len() as u64;
-        orientation_within(&mut Window::new(&mut block), 0, end).unwrap()
+        exif_within(&mut Window::new(&mut block), 0, end).unwrap().orientation
     }
 
     #[test]
@@ -133,6 +246,67 @@ pub(crate) mod tests {
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(found.pixels, Some(Pixels { width: 640, height: 480 }));
         assert_eq!(exif_orientation(file), Some(3));
+    }
+
+    #[test]
+    fn offsets_may_have_eight_bytes() {
+        let mut file = b"II\x2b\0\x08\0\0\0\x10\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec();
+        for (tag, kind, value) in [(WIDTH, 16u16, 640u64), (HEIGHT, 3, 480)] {
+            file.extend(
+                [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &1u64.to_le_bytes(), &value.to_le_bytes()].concat(),
+            );
+        }
+        file.extend([0; 8]);
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert_eq!((found.format, found.pixels), (Format::Tiff, Some(Pixels { width: 640, height: 480 })));
+        assert_eq!(found.content(), 16);
+        file[16..24].copy_from_slice(&[0xff; 8]);
+        assert!(matches!(probe(&mut file.as_slice()), Err(ProbeError::Corrupt { offset: 16, .. })));
+    }
+
+    /// Returns a file with these pages, one after the other.
+    fn pages(pages: &[&[(u16, u16, u32)]]) -> Vec<u8> {
+        let mut file = tiff(pages[0]);
+        for page in &pages[1..] {
+            let at = file.len() as u32;
+            let link = file.len() - 4;
+            file[link..].copy_from_slice(&at.to_le_bytes());
+            file.extend(&tiff(page)[8..]);
+        }
+        file
+    }
+
+    #[test]
+    fn a_preview_before_the_picture_is_passed_over() {
+        let preview: &[_] = &[(NEW_SUBFILE_TYPE, 4, 1), (WIDTH, 3, 16), (HEIGHT, 3, 12)];
+        let old_preview: &[_] = &[(SUBFILE_TYPE, 3, 2), (WIDTH, 3, 16), (HEIGHT, 3, 12)];
+        let full: &[_] = &[(WIDTH, 3, 640), (HEIGHT, 3, 480), (ORIENTATION, 3, 3)];
+        let found = probe(&mut pages(&[preview, old_preview, full]).as_slice()).unwrap();
+        assert_eq!((found.pixels, found.orientation), (Some(Pixels { width: 640, height: 480 }), 3));
+        let found = probe(&mut pages(&[full, preview]).as_slice()).unwrap();
+        assert_eq!((found.pixels, found.content()), (Some(Pixels { width: 640, height: 480 }), 8));
+        let only = probe(&mut pages(&[preview]).as_slice()).unwrap();
+        assert_eq!(only.pixels, Some(Pixels { width: 16, height: 12 }));
+        // A chain that leads back to itself ends.
+        let mut circle = pages(&[preview, preview]);
+        let link = circle.len() - 4;
+        circle[link..].copy_from_slice(&8u32.to_le_bytes());
+        assert!(probe(&mut circle.as_slice()).is_ok());
+    }
+
+    #[test]
+    fn adobe_rgb_is_stated_by_two_tags() {
+        let block = |colour_space: u32, index: &[u8; 4]| {
+            // Directories of one entry take 18 bytes, of two 30.
+            let mut block = tiff(&[(EXIF, 4, 26)]);
+            block.extend(&tiff(&[(COLOUR_SPACE, 3, colour_space), (INTEROPERABILITY, 4, 56)])[8..]);
+            block.extend(&tiff(&[(INTEROPERABILITY_INDEX, 2, u32::from_le_bytes(*index))])[8..]);
+            let end = block.len() as u64;
+            exif_within(&mut Window::new(&mut block.as_slice()), 0, end).unwrap().adobe_rgb
+        };
+        assert!(block(0xffff, b"R03\0"));
+        assert!(!block(0xffff, b"R98\0"));
+        assert!(!block(1, b"R03\0"));
     }
 
     #[test]

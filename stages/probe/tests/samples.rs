@@ -58,3 +58,23 @@ fn the_document_is_complete_and_the_damaged_photo_is_not() {
     assert_eq!(damaged.pixels, Some(Pixels { width: 2000, height: 1500 }), "the header is intact");
     assert!(matches!(end, Err(ProbeError::Truncated { what: "the picture's data", .. })), "{end:?}");
 }
+
+/// Some programs forget the end mark, and some phones write their own trailer in its place.
+#[test]
+fn a_photo_without_an_end_mark_is_complete_if_its_data_is() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/listing");
+    for name in ["front.jpg", "kitchen.jpg", "staircase-other-hand.jpg"] {
+        let whole = std::fs::read(folder.join(name)).unwrap();
+        let end = whole.windows(2).rposition(|pair| pair == b"\xff\xd9").unwrap();
+        let ends = |file: &[u8]| {
+            let found = probe(&mut &*file).unwrap();
+            verify_end(&mut &*file, &found)
+        };
+        assert_eq!(ends(&whole[..end]), Ok(()), "{name} without its end mark");
+        assert_eq!(ends(&[&whole[..end], b"\0\0\x10\x0atrailer".as_slice()].concat()), Ok(()), "{name} with a trailer");
+        if name != "staircase-other-hand.jpg" {
+            let cut = ends(&whole[..end - 200]);
+            assert!(matches!(cut, Err(ProbeError::Truncated { .. })), "{name} without its last data: {cut:?}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ pub enum OutputFormat {
     /// Progressive JPEG, with Huffman tables made for the picture.
     #[default]
     Jpeg,
-    /// Lossless WebP; see [`crate::encode`].
+    /// WebP: lossy, or lossless if [`Config::lossless`].
     Webp,
 }
 
@@ -52,14 +52,16 @@ pub struct Config {
     pub renditions: Vec<Bounds>,
     /// The format of all renditions.
     pub format: OutputFormat,
-    /// JPEG quality, 1 to 100.
+    /// The quality of JPEG and of lossy WebP, 1 to 100.
     pub quality: u8,
     /// How finely the colours of a JPEG are stored. None: at half for photos, and for every pixel of a `project/render`.
     pub subsampling: Option<Subsampling>,
+    /// Whether WebP is lossless.
+    pub lossless: bool,
     /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
-    /// The most bytes of memory for decoding, as estimated from the header.
-    pub max_memory: u64,
+    /// The most bytes of memory for decoding, as computed from the header. `None` for all that the stage's pin gives.
+    pub max_memory: Option<u64>,
     /// The largest source file, in bytes. It is held in memory while it is decoded.
     pub max_bytes: u64,
 }
@@ -71,8 +73,9 @@ impl Default for Config {
             format: OutputFormat::Jpeg,
             quality: 85,
             subsampling: None,
+            lossless: false,
             max_pixels: 100_000_000,
-            max_memory: 768 << 20,
+            max_memory: None,
             max_bytes: 256 << 20,
         }
     }
@@ -104,6 +107,7 @@ struct Written {
     format: OutputFormat,
     quality: Option<u8>,
     subsampling: Option<Subsampling>,
+    lossless: Option<bool>,
     max_pixels: Option<u64>,
     max_memory: Option<u64>,
     max_bytes: Option<u64>,
@@ -120,7 +124,7 @@ impl Config {
     ///
     /// ```json
     /// {"boxes": ["320x240"], "widths": [200, 400], "format": "jpeg", "quality": 85, "subsampling": "4:2:0",
-    ///  "maxPixels": 100000000, "maxMemory": 805306368, "maxBytes": 268435456}
+    ///  "lossless": false, "maxPixels": 100000000, "maxBytes": 268435456}
     /// ```
     pub fn parse(json: &str) -> Result<Self, ConfigError> {
         let written: Written = serde_json::from_str(json)?;
@@ -134,8 +138,15 @@ impl Config {
         if !(1..=100).contains(&quality) {
             return Err(wrong("quality", format!("{quality} is not from 1 to 100")));
         }
-        if written.format == OutputFormat::Webp && written.quality.is_some() {
-            return Err(wrong("quality", "WebP renditions are lossless and have no quality; leave it out".to_owned()));
+        let lossless = written.lossless.unwrap_or(defaults.lossless);
+        if lossless && written.format != OutputFormat::Webp {
+            return Err(wrong(
+                "lossless",
+                "only WebP renditions can be lossless; leave it out, or set `format` to `webp`".to_owned(),
+            ));
+        }
+        if lossless && written.quality.is_some() {
+            return Err(wrong("quality", "lossless renditions have no quality; leave it out".to_owned()));
         }
         if written.format == OutputFormat::Webp && written.subsampling.is_some() {
             return Err(wrong("subsampling", "it is a setting of JPEG renditions; leave it out".to_owned()));
@@ -145,8 +156,9 @@ impl Config {
             format: written.format,
             quality,
             subsampling: written.subsampling,
+            lossless,
             max_pixels: positive("maxPixels", written.max_pixels, defaults.max_pixels)?,
-            max_memory: positive("maxMemory", written.max_memory, defaults.max_memory)?,
+            max_memory: written.max_memory.map(|memory| positive("maxMemory", Some(memory), memory)).transpose()?,
             max_bytes: positive("maxBytes", written.max_bytes, defaults.max_bytes)?,
         })
     }
@@ -245,9 +257,10 @@ mod tests {
             (r#"{"format":"avif"}"#, "avif"),
             (r#"{"quality":0}"#, "quality"),
             (r#"{"quality":101}"#, "quality"),
-            (r#"{"format":"webp","quality":80}"#, "lossless"),
             (r#"{"subsampling":"4:2:2"}"#, "4:2:2"),
             (r#"{"format":"webp","subsampling":"4:4:4"}"#, "subsampling"),
+            (r#"{"format":"webp","lossless":true,"quality":80}"#, "no quality"),
+            (r#"{"lossless":true}"#, "WebP"),
             (r#"{"maxPixels":0}"#, "maxPixels"),
             (r#"[]"#, "configuration"),
             ("", "configuration"),

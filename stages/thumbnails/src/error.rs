@@ -29,9 +29,12 @@ impl PictureError {
         Self::Corrupt(format!("is a damaged {format}: {what}"))
     }
 
-    /// Returns the error for a file of `format` whose decoding takes more memory than `setting` allows.
-    pub fn too_much_memory(format: &str, setting: &str) -> Self {
-        Self::TooLarge(format!("is a {format} that takes more memory to decode than is accepted ({setting})"))
+    /// Returns the error for a file of `format` that turns out to need more memory while it is decoded.
+    pub fn too_much_memory(format: &str) -> Self {
+        Self::TooLarge(format!(
+            "is a {format} that takes more memory to decode than there is (`maxMemory`, or `limits.memoryMib` of the \
+             state's pin)"
+        ))
     }
 
     /// Returns the error for a step of rendering that failed.

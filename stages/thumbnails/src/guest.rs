@@ -10,7 +10,7 @@ pub struct Component;
 
 impl Guest for Component {
     fn process(ctx: Context, asset: Asset) -> Result<Asset, Failure> {
-        process(&mut Imports, &ctx.config, asset)
+        process(&mut Imports, &ctx.state, &ctx.config, asset)
     }
 }
 

@@ -18,6 +18,7 @@
 //! | [`decode`] | one decoder per format, all of them bounded |
 //! | [`raster`], [`planes`] | pictures as pixels, and as one plane for each channel |
 //! | [`geometry`], [`colour`], [`encode`] | the steps of rendering |
+//! | [`webp`] | the encoder of WebP |
 //! | `resample`, `simd` | resizing of planes; vectors, the same natively and in WebAssembly |
 //! | [`guest`] | the component's export and imports |
 
@@ -41,3 +42,4 @@ pub mod render;
 mod resample;
 mod simd;
 pub mod stage;
+pub mod webp;

@@ -231,8 +231,8 @@ mod tests {
             });
             for (a, b) in a.iter().zip(&b) {
                 prop_assert_eq!((a.size, a.extent), (b.size, b.extent));
-                // Rounding between the two passes differs.
-                prop_assert!(a.samples.iter().zip(&b.samples).all(|(a, b)| a.abs_diff(*b) <= 1), "{:?} {:?}", a, b);
+                // Rounding between the two passes differs, and the filter's negative weights add to the difference.
+                prop_assert!(a.samples.iter().zip(&b.samples).all(|(a, b)| a.abs_diff(*b) <= 2), "{:?} {:?}", a, b);
             }
         }
 

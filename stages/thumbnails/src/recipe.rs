@@ -39,7 +39,8 @@ impl<'a> Recipe<'a> {
                 };
                 format!("jpeg-q{}-{colours}", self.config.quality)
             }
-            OutputFormat::Webp => "webp-lossless".to_owned(),
+            OutputFormat::Webp if self.config.lossless => "webp-lossless".to_owned(),
+            OutputFormat::Webp => format!("webp-q{}", self.config.quality),
         };
         Some(format!("{}{picture} as={format} px={}", self.beginning, steps.join(">")))
     }
@@ -89,6 +90,7 @@ mod tests {
             (r#"{"quality":84}"#, "another quality"),
             (r#"{"format":"webp"}"#, "another format"),
             (r#"{"subsampling":"4:4:4"}"#, "colours for every pixel"),
+            (r#"{"format":"webp","lossless":true}"#, "without loss"),
         ] {
             assert_ne!(fingerprint(config, SMALL), small, "{why}");
         }

@@ -2,13 +2,13 @@
 //!
 //! The code uses the trait [`Host`], so that it is tested without a host.
 
-use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize, Rendition};
+use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize, Problem, Rendition};
 use crate::config::{Config, Subsampling};
 use crate::error::PictureError;
 use crate::format::recognise;
 use crate::geometry::{Bounds, Size};
 use crate::recipe::Recipe;
-use crate::render::render;
+use crate::render::{Unmade, render};
 
 /// The largest read that the contract allows, in bytes.
 const CHUNK: u32 = 8 << 20;
@@ -53,10 +53,12 @@ struct Plan {
 
 /// Returns the asset with its renditions, in the order of the configuration. Only those that are missing or out of date are
 /// made; if all are up to date, the photo is not opened. An asset whose media type is not a picture is returned unchanged.
+/// If the format cannot hold some of the renditions, the others are made, and the asset has a problem of `state`.
 ///
 /// # Errors
-/// If the configuration is invalid, the photo cannot be rendered or was replaced meanwhile, or the host fails.
-pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<Asset, Failure> {
+/// If the format can hold none of the renditions, the configuration is invalid, the photo cannot be rendered or was replaced
+/// meanwhile, or the host fails.
+pub fn process(host: &mut impl Host, state: &str, config: &str, mut asset: Asset) -> Result<Asset, Failure> {
     let mut config = Config::parse(config).map_err(|e| Failure::InvalidInput(e.to_string()))?;
     if !is_picture(asset.media_type) {
         return Ok(asset);
@@ -94,7 +96,7 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
         let photo = read(host, &asset, &config)?;
         let mut done = total - stale.len() as u64;
         host.progress(done, total);
-        render(photo, &config, &stale, |rendered| {
+        let unmade = render(photo, &config, &stale, |rendered| {
             let unexpected = || Failure::Internal(format!("an unexpected rendition {}", rendered.bounds));
             let plan = plans.iter_mut().find(|plan| plan.bounds == rendered.bounds).ok_or_else(unexpected)?;
             let fingerprint = recipe.fingerprint(rendered.picture, rendered.bounds).ok_or_else(unexpected)?;
@@ -108,10 +110,28 @@ pub fn process(host: &mut impl Host, config: &str, mut asset: Asset) -> Result<A
             Stop::Host(failure) => failure,
             Stop::Picture(error) => picture_failure(&asset.key, error),
         })?;
+        if let Some(message) = not_made(&asset.key, &unmade) {
+            if unmade.len() == plans.len() {
+                return Err(Failure::TooLarge(message));
+            }
+            let code = "Stage.TooLarge".to_owned();
+            asset.problem = Some(Problem { state: state.to_owned(), code, message });
+        }
     }
     // In the order of the configuration: what was there before must not change the document or the callback.
     plans.into_iter().filter_map(|plan| plan.made).for_each(|made| add(&mut asset, made));
     Ok(asset)
+}
+
+/// Returns what is said of renditions that are not made. `None` if there are none.
+fn not_made(key: &str, unmade: &[Unmade]) -> Option<String> {
+    let first = unmade.first()?;
+    let others = match unmade.len() - 1 {
+        0 => String::new(),
+        1 => "; another one is too large as well".to_owned(),
+        more => format!("; {more} others are too large as well"),
+    };
+    Some(format!("{}: the rendition {} {}{others}", file_name(key), first.bounds, first.error))
 }
 
 /// Writes a rendition. The host refuses to replace what was stored there since this call looked, unless it is the same

@@ -42,14 +42,14 @@ pub fn validate<H: Host>(host: &mut H, config: &Config, mut asset: Asset) -> Res
     check_digests(&asset, &info, &digests, name)?;
 
     let mut object = host.open(&asset.key, &info.etag)?;
-    let found = probe(&mut object).map_err(|error| unreadable(error, config, name))?;
-    check_format(found.format, config, name)?;
+    let found = probe(&mut object).map_err(|error| unreadable(error, config, parts.media_type, name))?;
+    check_format(found.format, config, parts.media_type, name)?;
     for (declared, by) in [(&asset.content_type, "uploaded"), (&info.content_type, "stored")] {
         check_content_type(found.format, declared.as_deref(), by, name)?;
     }
     check_kind(found.format, parts.media_type, name)?;
     check_picture(&found, config, name)?;
-    verify_end(&mut object, &found).map_err(|error| unreadable(error, config, name))?;
+    verify_end(&mut object, &found).map_err(|error| unreadable(error, config, parts.media_type, name))?;
 
     asset.content_type = Some(found.format.mime().to_owned());
     asset.bytes = Some(info.bytes);
@@ -124,11 +124,21 @@ fn check_digests(asset: &Asset, info: &ObjectInfo, found: &Digests, name: &str) 
     }
 }
 
-fn check_format(format: Format, config: &Config, name: &str) -> Result<(), Failure> {
+fn check_format(format: Format, config: &Config, media_type: MediaType, name: &str) -> Result<(), Failure> {
     if config.accept.contains(&format) {
         return Ok(());
     }
-    Err(Failure::Unsupported(format!("{name} has the format {format}; accepted formats are {}", config.accepted())))
+    let accepted = config.accepted(kind_of(media_type));
+    Err(Failure::Unsupported(format!("{name} has the format {format}; accepted formats are {accepted}")))
+}
+
+/// Returns the kind of content that is uploaded as a media type.
+fn kind_of(media_type: MediaType) -> Kind {
+    match media_type {
+        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => Kind::Picture,
+        MediaType::VideoVertical | MediaType::VideoHorizontal => Kind::Video,
+        MediaType::ProjectDoc => Kind::Document,
+    }
 }
 
 fn check_content_type(format: Format, declared: Option<&str>, by: &str, name: &str) -> Result<(), Failure> {
@@ -150,11 +160,7 @@ fn is_placeholder(declared: &str) -> bool {
 }
 
 fn check_kind(format: Format, media_type: MediaType, name: &str) -> Result<(), Failure> {
-    let wanted = match media_type {
-        MediaType::PhotoVertical | MediaType::PhotoHorizontal | MediaType::ProjectRender => Kind::Picture,
-        MediaType::VideoVertical | MediaType::VideoHorizontal => Kind::Video,
-        MediaType::ProjectDoc => Kind::Document,
-    };
+    let wanted = kind_of(media_type);
     let found = format.kind();
     if wanted == found {
         return Ok(());
@@ -180,10 +186,11 @@ fn check_picture(found: &Probe, config: &Config, name: &str) -> Result<(), Failu
 }
 
 /// Returns the failure for a file that cannot be probed.
-fn unreadable(error: ProbeError<Failure>, config: &Config, name: &str) -> Failure {
+fn unreadable(error: ProbeError<Failure>, config: &Config, media_type: MediaType, name: &str) -> Failure {
     match error {
         ProbeError::NotRecognised { looks_like } => {
-            Failure::Unsupported(format!("{name} is {looks_like}; accepted formats are {}", config.accepted()))
+            let accepted = config.accepted(kind_of(media_type));
+            Failure::Unsupported(format!("{name} is {looks_like}; accepted formats are {accepted}"))
         }
         ProbeError::Truncated { what, offset } => {
             Failure::Corrupt(format!("{name} is cut off: it ends at byte {offset}, within {what}"))

@@ -1,7 +1,7 @@
 //! The stage's configuration, from its pin.
 
 use serde::Deserialize;
-use stage_probe::Format;
+use stage_probe::{Format, Kind};
 
 use crate::bindings::toq::media::types::Failure;
 
@@ -81,9 +81,10 @@ impl Config {
         })
     }
 
-    /// Returns the accepted formats for a message.
-    pub fn accepted(&self) -> String {
-        list(&self.accept)
+    /// Returns the accepted formats of a kind for a message; all of them if there is none of that kind.
+    pub fn accepted(&self, kind: Kind) -> String {
+        let of_kind: Vec<Format> = self.accept.iter().copied().filter(|format| format.kind() == kind).collect();
+        list(if of_kind.is_empty() { &self.accept } else { &of_kind })
     }
 }
 

@@ -25,15 +25,19 @@ const rows = new Map(sizes.map(([w, h]) => [`${w}x${h}`, []]));
 for (const name of fs.readdirSync(photos)) {
   const photo = fs.readFileSync(path.join(photos, name));
   const theirs = await cascade(photo);
+  // Decoded as it is, because Sharp decodes JPEGs at a fraction where it resizes at once.
+  const whole = await sharp(photo).rotate().removeAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+  const raw = { raw: { width: whole.info.width, height: whole.info.height, channels: whole.info.channels } };
   for (const [i, [w, h]] of sizes.entries()) {
     const found = files.filter((file) => path.basename(file) === `${path.parse(name).name}_${w}x${h}.jpg`);
     if (found.length !== 1) throw new Error(`${bucket} has ${found.length} renditions of ${name} for ${w}x${h}`);
-    const ours = fs.readFileSync(path.join(bucket, found[0]));
-    const { width, height } = await sharp(ours).metadata();
-    const reference = sharp(photo).rotate().resize(width, height, { fit: "fill", fastShrinkOnLoad: false, kernel: "lanczos3" });
-    const wanted = await pixels(reference, width, height);
-    const side = async (file) => [decibels(await pixels(sharp(file), width, height), wanted), file.length];
-    rows.get(`${w}x${h}`).push([...(await side(ours)), ...(await side(theirs[i]))]);
+    // Each beside a reference of its own size: roundings of odd sizes differ.
+    const side = async (file) => {
+      const { width, height } = await sharp(file).metadata();
+      const wanted = await pixels(sharp(whole.data, raw).resize(width, height, { fit: "fill", kernel: "lanczos3" }), width, height);
+      return [decibels(await pixels(sharp(file), width, height), wanted), file.length];
+    };
+    rows.get(`${w}x${h}`).push([...(await side(fs.readFileSync(path.join(bucket, found[0])))), ...(await side(theirs[i]))]);
     if (process.env.EACH) console.log(name, w, rows.get(`${w}x${h}`).at(-1).map((number) => number.toFixed(2)).join(" "));
   }
 }

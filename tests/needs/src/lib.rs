@@ -12,7 +12,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use looked_up::{
-    cache, cargo_component, ffmpeg, jsonata, media, mount_namespace, network_namespace, oci, program, python_with,
+    cache, cargo_component, ffmpeg, jsonata, media, mount_namespace, network_namespace, oci, pillow, program,
+    python_with,
 };
 pub use required::{Required, RequiredError};
 
@@ -44,6 +45,12 @@ pub const PYTHON: Need = Need {
     name: "python",
     what: "a Python with boto3",
     how: "run the tests with tests/run, which makes one, or set STAGEHOST_PYTHON to a Python with boto3",
+};
+/// A Python that has Pillow, whose decoders are the ones that most programs use.
+pub const PILLOW: Need = Need {
+    name: "pillow",
+    what: "a Python with Pillow and numpy",
+    how: "run the tests with tests/run, which makes one, or set STAGEHOST_PYTHON to a Python with Pillow and numpy",
 };
 /// A Python that has ministack.
 pub const MINISTACK: Need = Need {
@@ -106,10 +113,11 @@ pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 18] = [
+pub const ALL: [&Need; 19] = [
     &MEDIA,
     &FFMPEG,
     &PYTHON,
+    &PILLOW,
     &MINISTACK,
     &MOTO,
     &OCI,

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{CARGO_COMPONENT, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, path_of};
+use crate::{CARGO_COMPONENT, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, PILLOW, path_of};
 
 /// The file or folder of this name in the media collection, or the collection itself for an empty name.
 #[track_caller]
@@ -35,6 +35,13 @@ pub fn program(need: &Need) -> bool {
 pub fn python_with(need: &Need, variable: &str, default: &Path, modules: &str) -> Option<PathBuf> {
     let python = path_of(variable).unwrap_or_else(|| default.to_owned());
     need.or_skip(runs(&python, &["-c", &format!("import {modules}")]).map(|()| python))
+}
+
+/// The Python that `STAGEHOST_PYTHON` names, or that of `tests/run`, with Pillow and numpy.
+#[track_caller]
+pub fn pillow() -> Option<PathBuf> {
+    let default = cache().map(|cache| cache.join("venv/bin/python")).unwrap_or_default();
+    python_with(&PILLOW, "STAGEHOST_PYTHON", &default, "PIL, numpy")
 }
 
 /// The programs `docker-registry` and `wkg`.

@@ -46,7 +46,7 @@ fn everything_that_is_wrong_is_named_at_once() {
 
 #[test]
 fn rules_between_settings_are_named_by_what_they_mean() {
-    insta::assert_snapshot!(refusal(&thumbnails(r#"{"format": "webp", "quality": 80}"#)));
+    insta::assert_snapshot!(refusal(&thumbnails(r#"{"format": "webp", "lossless": true, "quality": 80}"#)));
     insta::assert_snapshot!(refusal(&thumbnails(r#"{"boxes": []}"#)));
 }
 

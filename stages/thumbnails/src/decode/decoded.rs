@@ -6,7 +6,7 @@ use crate::raster::Raster;
 
 /// What a decoder is to make of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedScale {
     /// The largest size that will be made of it, upright.
     pub size: Size,
     /// Whether colours are needed at half the columns and half the rows only.
@@ -15,7 +15,7 @@ pub struct Wanted {
 
 /// The pixels of a decoded picture, possibly at a fraction of their full size.
 #[derive(Debug)]
-pub enum Pixels {
+pub enum DecodedPixels {
     /// All samples of a pixel beside each other.
     Interleaved {
         /// The pixels.
@@ -28,11 +28,21 @@ pub enum Pixels {
     Planar(Planes),
 }
 
+impl DecodedPixels {
+    /// Returns the columns and rows, which for planes are those of the first one.
+    pub fn size(&self) -> Size {
+        match self {
+            Self::Interleaved { raster, .. } => raster.size(),
+            Self::Planar(planes) => planes.luma.size,
+        }
+    }
+}
+
 /// A decoded picture, as stored: not yet upright, not yet in sRGB.
 #[derive(Debug)]
 pub struct Decoded {
     /// The pixels.
-    pub pixels: Pixels,
+    pub pixels: DecodedPixels,
     /// The picture's full size, as stored.
     pub full: Size,
     /// How the picture must be turned.
@@ -45,7 +55,17 @@ impl Decoded {
     /// Returns a picture that was decoded at its full size.
     pub(super) fn whole(raster: Raster, orientation: Orientation, profile: Option<Vec<u8>>) -> Self {
         let full = raster.size();
-        let extent = (f64::from(full.width), f64::from(full.height));
-        Self { pixels: Pixels::Interleaved { raster, extent }, full, orientation, profile }
+        Self::reduced(raster, (f64::from(full.width), f64::from(full.height)), full, orientation, profile)
+    }
+
+    /// Returns a picture that was reduced while it was decoded.
+    pub(super) fn reduced(
+        raster: Raster,
+        extent: (f64, f64),
+        full: Size,
+        orientation: Orientation,
+        profile: Option<Vec<u8>>,
+    ) -> Self {
+        Self { pixels: DecodedPixels::Interleaved { raster, extent }, full, orientation, profile }
     }
 }

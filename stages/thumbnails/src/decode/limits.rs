@@ -1,16 +1,25 @@
 //! How large a source may be.
+//!
+//! There is one limit of memory: that of the stage's pin. A decoder computes what it needs before it begins, and asks for
+//! it; what the host does not give is `TooLarge` then, and not the end of the call. The setting `maxMemory` can only lower
+//! it.
 
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::Size;
+
+/// What encoding, the small renditions and the tables of libraries take beside what a decoder computes, in bytes.
+const SPARE: u64 = 8 << 20;
 
 /// How large a source may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most pixels, by the header.
     pub pixels: u64,
-    /// The most bytes of memory for decoding, as estimated from the header.
+    /// The most bytes of memory for decoding, as computed from the header. `u64::MAX` where only the pin limits it.
     pub memory: u64,
+    /// The bytes of the source, which are in memory already.
+    pub held: u64,
 }
 
 impl Limits {
@@ -30,17 +39,70 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks the number of bytes that decoding takes at its peak.
+    /// Checks the number of bytes that decoding takes at its peak, those of the source included.
     pub(super) fn check_memory(&self, format: Format, size: Size, bytes: u64) -> Result<(), PictureError> {
-        if bytes > self.memory {
-            return Err(PictureError::TooLarge(format!(
-                "is a {} of {size} pixels, which takes {} MiB of memory to decode; at most {} MiB are accepted \
-                 (`maxMemory`)",
+        let more = bytes.saturating_sub(self.held).saturating_add(SPARE);
+        let refuse = |limit: u64, setting: &str| {
+            Err(PictureError::TooLarge(format!(
+                "is a {} of {size} pixels, which takes {} MiB of memory to decode; there are {} MiB ({setting})",
                 format.name(),
-                bytes.div_ceil(1 << 20),
-                self.memory >> 20
-            )));
+                bytes.saturating_add(SPARE).div_ceil(1 << 20),
+                limit >> 20
+            )))
+        };
+        if bytes > self.memory {
+            return refuse(self.memory, "`maxMemory`");
         }
-        Ok(())
+        if can_have(more) {
+            return Ok(());
+        }
+        refuse(self.held.saturating_add(most_below(more)), "`limits.memoryMib` of the state's pin")
+    }
+}
+
+/// Returns whether this much memory can be taken at once. It is given back; a component keeps it for what comes.
+fn can_have(bytes: u64) -> bool {
+    let Ok(bytes) = usize::try_from(bytes) else { return false };
+    let mut room = Vec::<u8>::new();
+    let had = room.try_reserve_exact(bytes).is_ok();
+    // Otherwise the compiler leaves out an allocation that nobody uses.
+    std::hint::black_box(&room);
+    had
+}
+
+/// Returns the most that can be taken of `refused` bytes, to within a mebibyte.
+fn most_below(refused: u64) -> u64 {
+    let (mut had, mut refused) = (0, refused);
+    while refused - had > 1 << 20 {
+        let middle = had + (refused - had) / 2;
+        if can_have(middle) { had = middle } else { refused = middle }
+    }
+    had
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { width: 10, height: 10 };
+
+    #[test]
+    fn more_than_the_setting_allows_is_refused_with_need_limit_and_setting() {
+        let limits = Limits { pixels: 100, memory: 64 << 20, held: 0 };
+        assert_eq!(limits.check_memory(Format::Png, SIZE, 64 << 20), Ok(()));
+        let refused = limits.check_memory(Format::Png, SIZE, 65 << 20).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "is a PNG of 10x10 pixels, which takes 73 MiB of memory to decode; there are 64 MiB (`maxMemory`)"
+        );
+    }
+
+    /// No process has half of its addresses in one piece.
+    #[test]
+    fn more_than_can_be_had_is_refused_with_the_pin_s_limit() {
+        let limits = Limits { pixels: 100, memory: u64::MAX, held: 5 };
+        let refused = limits.check_memory(Format::Png, SIZE, u64::MAX / 2 - (1 << 30)).unwrap_err().to_string();
+        assert!(refused.contains("`limits.memoryMib` of the state's pin"), "{refused}");
+        assert_eq!(limits.check_memory(Format::Png, SIZE, 1 << 20), Ok(()));
     }
 }

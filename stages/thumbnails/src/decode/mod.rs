@@ -5,19 +5,25 @@
 //! whose missing photo is named. So a JPEG whose data stops early, which some viewers fill up with gray, is `corrupt` here.
 
 mod decoded;
+mod gif;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod heif;
 mod jpeg;
 mod limits;
-mod png_gif;
-mod samples;
+mod png;
+mod rows;
+mod target;
 mod tiff;
 mod webp;
 
-pub use decoded::{Decoded, Pixels, Wanted};
+pub use decoded::{Decoded, DecodedPixels, WantedScale};
 pub use limits::Limits;
 
+use crate::colour::adobe_rgb;
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
+use crate::raster::Raster;
 
 /// Decodes `source`, which is of `format`.
 ///
@@ -30,21 +36,46 @@ pub fn decode(
     format: Format,
     source: Vec<u8>,
     limits: Limits,
-    wanted: &dyn Fn(Size) -> Wanted,
+    wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
-    let orientation = orientation(&source);
-    match format {
-        Format::Jpeg => jpeg::decode(source, limits, orientation, wanted),
-        Format::Png => png_gif::decode_png(source, limits, orientation),
-        Format::Gif => png_gif::decode_gif(source, limits, orientation),
-        Format::WebP => webp::decode(source, limits, orientation),
-        Format::Tiff => tiff::decode(source, limits, orientation),
+    // As the probe reads them, which has told portraits from landscapes before. The decoders' libraries read another block
+    // where there are several, or one that is broken.
+    let probed = stage_probe::probe(&mut source.as_slice()).ok();
+    let orientation = probed.as_ref().map(|found| Orientation::from_exif(found.orientation.into())).unwrap_or_default();
+    let by_exif = || probed.as_ref().filter(|found| found.adobe_rgb).map(|_| adobe_rgb());
+    let size = |upright: Size| wanted(upright).size;
+    let mut decoded = match format {
+        Format::Jpeg => jpeg::decode(source, limits, orientation, wanted)?,
+        // Its own chunks come before its EXIF.
+        Format::Png => return png::decode(source, limits, orientation, by_exif().flatten(), &size),
+        Format::Gif => gif::decode(source, limits, orientation, &size)?,
+        Format::WebP => webp::decode(source, limits, orientation, &size)?,
+        Format::Tiff => {
+            let directory = match &probed {
+                Some(found) => found.content(),
+                // The decoder says what is wrong with the first one.
+                None => tiff::first_directory(&source)?,
+            };
+            tiff::decode(source, limits, directory, orientation, &size)?
+        }
+        #[cfg(feature = "heic")]
+        Format::Heic => heif::decode(format, source, limits)?,
+        #[cfg(feature = "avif")]
+        Format::Avif => heif::decode(format, source, limits)?,
+    };
+    if decoded.profile.is_none() {
+        decoded.profile = by_exif().flatten();
     }
+    Ok(decoded)
 }
 
-/// Returns how a file's picture must be turned, as the probe reads it, which has told portraits from landscapes before.
-/// The decoders' libraries read another block where there are several, or one that is broken.
-fn orientation(source: &[u8]) -> Orientation {
-    let probed = stage_probe::probe(&mut &*source);
-    probed.map(|found| Orientation::from_exif(found.orientation.into())).unwrap_or_default()
+/// Returns interleaved pixels, and the columns and rows that the picture covers.
+///
+/// # Errors
+/// If planes are incomplete.
+pub fn interleaved(pixels: DecodedPixels) -> Result<(Raster, (f64, f64)), PictureError> {
+    match pixels {
+        DecodedPixels::Interleaved { raster, extent } => Ok((raster, extent)),
+        DecodedPixels::Planar(planes) => jpeg::pixels(planes),
+    }
 }

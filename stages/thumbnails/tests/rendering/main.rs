@@ -3,11 +3,19 @@
 
 mod corpus;
 mod damage;
+mod ends;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
+mod foreign_tiffs;
+#[cfg(all(feature = "heic", feature = "avif"))]
+mod heif;
+mod libjpeg;
+mod limits;
 mod pictures;
 mod same_bytes;
 mod stage;
+mod stated_colours;
 mod support;
+mod webp;
 
 use stage_thumbnails::bindings;

@@ -9,7 +9,7 @@ use stage_thumbnails::bindings::toq::media::types::{Asset, Failure, MediaType};
 use stage_thumbnails::stage::{Host as _, process};
 
 use crate::pictures::png;
-use crate::stage::{Bucket, KEY, asset, bucket, run};
+use crate::stage::{Bucket, KEY, STATE, asset, bucket, run};
 use crate::support::*;
 
 /// Returns a file of the sample listing.
@@ -34,7 +34,12 @@ fn kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a photo that is stored lying on its side", sample("staircase.jpg"), "{}"),
         ("a drawing", sample("floor-plan.png"), r#"{"boxes":["320x240","640x480"]}"#),
         ("a WebP photo", sample("bedroom.webp"), r#"{"widths":[200,400,800]}"#),
-        ("lossless output", jpeg(Jpeg::default()), r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp"}"#),
+        ("WebP output", jpeg(Jpeg::default()), r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp"}"#),
+        (
+            "lossless output",
+            jpeg(Jpeg::default()),
+            r#"{"boxes":["60x60","120x120"],"widths":[33],"format":"webp","lossless":true}"#,
+        ),
     ]
 }
 
@@ -94,14 +99,14 @@ fn a_rendition_that_another_execution_wrote_meanwhile_is_replaced_if_the_photo_i
     let mut pinned = asset(MediaType::PhotoVertical);
     pinned.etag = Some(first);
     bucket.rivals = vec![(key.to_owned(), b"other settings".to_vec(), "x".to_owned())];
-    let made = process(&mut bucket, "{}", pinned.clone()).unwrap();
+    let made = process(&mut bucket, STATE, "{}", pinned.clone()).unwrap();
     assert_eq!(made.renditions.len(), 3);
     assert_ne!(bucket.objects[key].0, b"other settings");
 
     // Two of them in a row: the state is to be tried again later.
     bucket.objects.remove(key);
     bucket.rivals = vec![(key.to_owned(), vec![1], "x".to_owned()), (key.to_owned(), vec![2], "y".to_owned())];
-    assert!(matches!(process(&mut bucket, "{}", pinned), Err(Failure::Transient(_))));
+    assert!(matches!(process(&mut bucket, STATE, "{}", pinned), Err(Failure::Transient(_))));
 }
 
 #[test]
@@ -116,7 +121,7 @@ fn a_photo_that_is_replaced_while_its_renditions_are_written_is_a_mismatch_that_
         b"of the newer photo".to_vec(),
         "x".to_owned(),
     )];
-    match process(&mut bucket, "{}", pinned) {
+    match process(&mut bucket, STATE, "{}", pinned) {
         Err(Failure::Mismatch(text)) => assert!(text.starts_with("photo-001.jpg was replaced"), "{text}"),
         other => panic!("{other:?}"),
     }

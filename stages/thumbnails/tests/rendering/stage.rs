@@ -91,6 +91,8 @@ impl Host for Bucket {
     }
 }
 
+/// The state that runs the stage.
+pub const STATE: &str = "GenerateThumbnails";
 pub const KEY: &str = "51/raw/photo/vertical/2025-11-27/photo-001.jpg";
 
 pub fn asset(media_type: MediaType) -> Asset {
@@ -113,7 +115,7 @@ pub fn bucket() -> Bucket {
 }
 
 pub fn run(bucket: &mut Bucket, config: &str) -> Result<Asset, Failure> {
-    process(bucket, config, asset(MediaType::PhotoVertical))
+    process(bucket, STATE, config, asset(MediaType::PhotoVertical))
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn only_what_is_missing_or_out_of_date_is_made() {
     bucket.written.clear();
     let mut changed = self::asset(MediaType::PhotoVertical);
     changed.sha256 = Some("cd".repeat(32));
-    process(&mut bucket, r#"{"quality":70}"#, changed).unwrap();
+    process(&mut bucket, STATE, r#"{"quality":70}"#, changed).unwrap();
     assert_eq!(bucket.written.len(), 3);
 }
 
@@ -197,10 +199,10 @@ fn without_a_digest_the_entity_tag_tells_versions_apart() {
     let mut bucket = bucket();
     let mut plain = asset(MediaType::PhotoHorizontal);
     plain.sha256 = None;
-    process(&mut bucket, "{}", plain.clone()).unwrap();
-    assert!(process(&mut bucket, "{}", plain.clone()).unwrap().renditions.iter().all(|r| r.reused));
+    process(&mut bucket, STATE, "{}", plain.clone()).unwrap();
+    assert!(process(&mut bucket, STATE, "{}", plain.clone()).unwrap().renditions.iter().all(|r| r.reused));
     bucket.put(KEY, Jpeg::default().encode(&quarters(90, 90), 90, 90, ColorType::Rgb), None);
-    assert!(process(&mut bucket, "{}", plain).unwrap().renditions.iter().all(|r| !r.reused));
+    assert!(process(&mut bucket, STATE, "{}", plain).unwrap().renditions.iter().all(|r| !r.reused));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn a_photo_that_was_replaced_during_the_run_is_a_mismatch() {
     let mut bucket = bucket();
     let mut pinned = asset(MediaType::PhotoVertical);
     pinned.etag = Some("an earlier one".to_owned());
-    assert!(matches!(process(&mut bucket, "{}", pinned), Err(Failure::Mismatch(_))));
+    assert!(matches!(process(&mut bucket, STATE, "{}", pinned), Err(Failure::Mismatch(_))));
     assert!(bucket.written.is_empty());
 }
 
@@ -216,10 +218,10 @@ fn a_photo_that_was_replaced_during_the_run_is_a_mismatch() {
 fn an_asset_that_is_not_a_picture_is_returned_unchanged() {
     for media in [MediaType::VideoVertical, MediaType::VideoHorizontal, MediaType::ProjectDoc] {
         let mut bucket = bucket();
-        assert_eq!(process(&mut bucket, "{}", asset(media)).unwrap(), asset(media));
+        assert_eq!(process(&mut bucket, STATE, "{}", asset(media)).unwrap(), asset(media));
         assert_eq!((bucket.opened, bucket.reports.len()), (0, 0));
     }
-    assert_eq!(process(&mut bucket(), "{}", asset(MediaType::ProjectRender)).unwrap().renditions.len(), 3);
+    assert_eq!(process(&mut bucket(), STATE, "{}", asset(MediaType::ProjectRender)).unwrap().renditions.len(), 3);
 }
 
 #[test]
@@ -262,7 +264,7 @@ fn failures_are_typed_and_name_the_file() {
         (
             photo()[..3000].to_vec(),
             "{}",
-            |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 156 of 500")),
+            |f| matches!(f, Failure::Corrupt(m) if m.contains("data ends near line 160 of 500")),
         ),
         (Vec::new(), "{}", |f| matches!(f, Failure::Corrupt(m) if m.contains("empty"))),
         (photo(), r#"{"maxPixels":1000}"#, |f| matches!(f, Failure::TooLarge(m) if m.contains("700x500"))),

@@ -1,12 +1,12 @@
 //! The JPEG decoder, compared with the library on pictures that are written from the bytes.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use stage_thumbnails::decode::{Limits, decode};
+use stage_thumbnails::decode::{Decoded, Limits, WantedScale, decode, interleaved};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::Format;
 use stage_thumbnails::geometry::Size;
 
-const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20 };
+const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20, held: 0 };
 
 /// How a picture is written.
 struct Recipe {
@@ -80,13 +80,19 @@ impl Recipe {
         for eighths in [1, 2, 4, 8] {
             let side = |side: u32| (side * eighths / 8).max(1);
             let wanted = Size::new(side(full.width), side(full.height));
-            match decode(Format::Jpeg, file.to_vec(), LIMITS, &|_| wanted) {
+            match decoded(file, &|_| wanted) {
                 Ok(decoded) => {
                     assert_eq!(decoded.full, full);
-                    assert!(decoded.raster.size().covers(wanted), "{} for {wanted}", decoded.raster.size());
-                    assert!(full.covers(decoded.raster.size()));
-                    assert!(decoded.extent.0 <= decoded.raster.size().width.into());
-                    assert!(decoded.extent.1 <= decoded.raster.size().height.into());
+                    let size = decoded.pixels.size();
+                    assert!(size.covers(wanted), "{size} for {wanted}");
+                    assert!(full.covers(size));
+                    match interleaved(decoded.pixels) {
+                        Ok((raster, extent)) => {
+                            assert_eq!(raster.size(), size);
+                            assert!(extent.0 <= size.width.into() && extent.1 <= size.height.into());
+                        }
+                        Err(error) => panic!("planes of {size} are not put together: {error}"),
+                    }
                 }
                 Err(error) => panic!("a picture of {full} pixels is refused for {wanted}: {error}"),
             }
@@ -94,9 +100,14 @@ impl Recipe {
     }
 }
 
+fn decoded(file: &[u8], wanted: &dyn Fn(Size) -> Size) -> Result<Decoded, PictureError> {
+    let wanted = |size| WantedScale { size: wanted(size), halved_chroma: false };
+    decode(Format::Jpeg, file.to_vec(), LIMITS, &wanted)
+}
+
 fn same_as_the_library(file: &[u8]) {
-    let ours = match decode(Format::Jpeg, file.to_vec(), LIMITS, &|size| size) {
-        Ok(decoded) => decoded.raster.into_samples(),
+    let ours = match decoded(file, &|size| size).and_then(|decoded| interleaved(decoded.pixels)) {
+        Ok((raster, _)) => raster.into_samples(),
         Err(error) => panic!("refused: {error}"),
     };
     let theirs = match jpeg_decoder::Decoder::new(file).decode() {
@@ -119,7 +130,7 @@ fn a_cut_picture_is_refused(file: &[u8], place: usize) {
     }
     let cut = file.get(..start + place % (end - start)).unwrap_or_default();
     for (what, file) in [("", cut.to_vec()), (" and ended by a mark", [cut, b"\xff\xd9"].concat())] {
-        match decode(Format::Jpeg, file, LIMITS, &|size| size) {
+        match decoded(&file, &|size| size) {
             Ok(_) => panic!("cut to {} of {end} bytes{what}, it is decoded all the same", cut.len()),
             Err(PictureError::Corrupt(_)) => {}
             Err(other) => panic!("cut{what}, it is refused for another reason: {other}"),

@@ -1,19 +1,20 @@
-//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP and TIFF.
+//! The decoders of the thumbnails stage: JPEG, PNG, GIF, WebP, TIFF, HEIC and AVIF.
 
 use stage_probe::{Format, probe};
 use stage_thumbnails::config::{Config, OutputFormat};
-use stage_thumbnails::decode::{Decoded, Limits, decode};
+use stage_thumbnails::decode::{Decoded, Limits, WantedScale, decode};
 use stage_thumbnails::error::PictureError;
 use stage_thumbnails::format::recognise;
 use stage_thumbnails::geometry::{Bounds, Orientation, Size};
-use stage_thumbnails::render::render;
+use stage_thumbnails::render::{Unmade, render};
 
 use crate::memory::peak_of;
 
-const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20 };
+const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20, held: 0 };
 
-/// What a decoder may hold beyond its limit, in bytes: tables, and a copy of the file's metadata.
-const OVERHEAD: usize = 2 << 20;
+/// What a decoder may hold beyond its limit, in bytes: tables, and a copy of the file's metadata. Before it begins it asks for
+/// 8 MiB more than it needs.
+const OVERHEAD: usize = 10 << 20;
 
 /// What a WebP may take. The headers of a lossless one do not say how many Huffman tables follow, so the stage cannot refuse
 /// it before the library decodes it; on a host the pin's memory ends such a call.
@@ -24,7 +25,8 @@ const WEBP_MEMORY: usize = 256 << 20;
 pub fn check(bytes: &[u8]) {
     let Ok(format) = recognise(bytes) else { return };
     let decoded = |wanted: &dyn Fn(Size) -> Size| {
-        let (decoded, peak) = peak_of(|| decode(format, bytes.to_vec(), LIMITS, wanted));
+        let wanted = |size| WantedScale { size: wanted(size), halved_chroma: false };
+        let (decoded, peak) = peak_of(|| decode(format, bytes.to_vec(), LIMITS, &wanted));
         let most = match format.name() {
             "WebP" => WEBP_MEMORY,
             _ => LIMITS.memory as usize + OVERHEAD + 4 * bytes.len(),
@@ -35,14 +37,14 @@ pub fn check(bytes: &[u8]) {
     let whole = decoded(&|size| size);
     let small = decoded(&|_| Size::new(1, 1));
     if let Some(whole) = &whole {
-        let (raster, full) = (whole.raster.size(), whole.full);
+        let (raster, full) = (whole.pixels.size(), whole.full);
         assert_eq!(raster, full, "not decoded at its full size");
         assert!((1..=LIMITS.pixels).contains(&full.pixels()), "{full} pixels");
         agrees_with_the_probe(whole, bytes);
     }
     if let (Some(whole), Some(small)) = (&whole, &small) {
         assert_eq!((whole.full, whole.orientation), (small.full, small.orientation));
-        assert!(whole.raster.size().covers(small.raster.size()), "larger when less is wanted");
+        assert!(whole.pixels.size().covers(small.pixels.size()), "larger when less is wanted");
     }
     renders(bytes, whole.as_ref().or(small.as_ref()));
 }
@@ -76,11 +78,11 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
         quality: 50,
         subsampling: None,
         max_pixels: LIMITS.pixels,
-        max_memory: LIMITS.memory,
+        max_memory: Some(LIMITS.memory),
         max_bytes: u64::MAX,
     };
     let mut made = Vec::new();
-    let result: Result<(), PictureError> = render(bytes.to_vec(), &config, &renditions, |rendered| {
+    let result: Result<Vec<Unmade>, PictureError> = render(bytes.to_vec(), &config, &renditions, |rendered| {
         made.push((rendered.bounds, rendered.size));
         assert!(rendered.bytes.starts_with(b"\xff\xd8\xff"), "no JPEG was made");
         Ok(())
@@ -88,7 +90,7 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
     if let Err(error) = &result {
         assert!(!matches!(error, PictureError::Internal(_)), "no fault of the file: {error}");
     }
-    if let (Ok(()), Some(decoded)) = (result, decoded) {
+    if let (Ok(_), Some(decoded)) = (result, decoded) {
         let upright = decoded.orientation.apply(decoded.full);
         assert_eq!(made.len(), renditions.len());
         for (bounds, size) in made {

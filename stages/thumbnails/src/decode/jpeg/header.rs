@@ -19,19 +19,6 @@ pub struct Frame {
     pub components: Vec<Component>,
 }
 
-impl Frame {
-    /// Returns the number of samples of all channels, with those that fill up the last minimum coded units. It is many times
-    /// the picture's own number if the picture is narrow and its units are wide.
-    pub fn stored_samples(&self) -> u64 {
-        let factor = |factor: u8| u64::from(factor.max(1));
-        let across = self.components.iter().map(|c| factor(c.horizontal)).max().unwrap_or(1);
-        let down = self.components.iter().map(|c| factor(c.vertical)).max().unwrap_or(1);
-        let units = u64::from(self.width).div_ceil(8 * across) * u64::from(self.height).div_ceil(8 * down);
-        let blocks: u64 = self.components.iter().map(|c| factor(c.horizontal) * factor(c.vertical)).sum();
-        64 * units * blocks
-    }
-}
-
 /// One colour channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -91,10 +78,14 @@ impl Header {
     /// Reads all segments up to the first scan.
     pub fn read(file: &[u8]) -> Result<Header, PictureError> {
         let mut header = Header::default();
-        match header.advance(file, 2)? {
-            None => Ok(header),
-            Some(at) => Err(damaged(&format!("the picture ends at byte {at}, before any scan"))),
+        if let Some(at) = header.advance(file, 2)? {
+            return Err(damaged(&format!("the picture ends at byte {at}, before any scan")));
         }
+        if let Some(frame) = header.frame.as_mut().filter(|frame| frame.height == 0) {
+            frame.height =
+                lines(file, header.scan.data).ok_or_else(|| damaged("it does not say how many rows it has"))?;
+        }
+        Ok(header)
     }
 
     /// Reads all segments from the offset `at` to the next scan. If the picture's end mark comes first, returns its offset.
@@ -122,7 +113,8 @@ impl Header {
                     let [hi, lo, ..] = body else { return Err(broken("restart interval", at)) };
                     header.restart_interval = u16::from_be_bytes([*hi, *lo]);
                 }
-                0xE0 => header.jfif |= body.starts_with(b"JFIF\0"),
+                // A segment that is too short for its fields is none, as libjpeg has it.
+                0xE0 => header.jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xE2 => {
                     if let Some([number, count, piece @ ..]) = body.strip_prefix(b"ICC_PROFILE\0") {
                         header.profile.push((*number, *count, piece.to_vec()));
@@ -204,6 +196,17 @@ fn segment(file: &[u8], at: usize) -> Result<(u8, &[u8], usize), PictureError> {
     }
     let next = start + 2 + length;
     Ok((marker, file.get(start + 4..next).ok_or_else(ends)?, next))
+}
+
+/// Returns the number of rows from the segment that follows the first scan, where the frame header leaves it open (T.81,
+/// B.2.5).
+fn lines(file: &[u8], data: usize) -> Option<u16> {
+    let rest = file.get(data..)?;
+    let end = rest.windows(2).position(|pair| matches!(pair, [0xFF, 0x01..=0xCF | 0xD8..=0xFE]))?;
+    match rest.get(end..)? {
+        [0xFF, 0xDC, 0, 4, hi, lo, ..] => Some(u16::from_be_bytes([*hi, *lo])),
+        _ => None,
+    }
 }
 
 fn frame(marker: u8, body: &[u8]) -> Option<Frame> {

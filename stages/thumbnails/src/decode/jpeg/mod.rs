@@ -1,66 +1,124 @@
-//! JPEG, decoded at the smallest of the scales 1/1, 1/2, 1/4 and 1/8 that still covers the wanted size.
+//! JPEG: baseline, extended sequential and progressive pictures with Huffman codes and samples of 8 bits, with any sampling,
+//! in gray, YCbCr, RGB, CMYK and YCCK.
 //!
-//! The inverse cosine transform itself scales, so a photo of 12 megapixels never exists at full size. [`sequential`]
-//! decodes what cameras write. The library decodes the rest: progressive and CMYK pictures, several scans, unusual
-//! sampling, and pictures that are wanted at nearly their full size. It takes zeros for missing data, so [`complete`] looks
-//! for that first.
+//! The inverse cosine transform itself scales: of a block, as many frequencies are transformed as the wanted size needs. So a
+//! photo of 12 megapixels never exists at full size. Each channel is scaled by itself, and YCbCr stays as it is stored, in
+//! planes.
+//!
+//! A picture is shown if every row of it was decoded, whatever the end of the file looks like. Data that ends early, that
+//! forms no valid code, or that is left over is damage, and nothing is shown then: what was not decoded is never made up.
 
-mod complete;
+mod bits;
+mod coefficients;
+mod colours;
+mod convert;
+mod enlarge;
 mod error;
 mod header;
 mod huffman;
-mod idct;
+mod interleaved;
+mod progressive;
+mod scan;
 mod sequential;
+mod shape;
+mod standard;
+mod tables;
+mod transform;
 
-use jpeg_decoder::{Decoder, Error, PixelFormat};
-
-use self::error::{damaged, explain, unsupported};
+use self::colours::Colours;
+use self::error::{damaged, unsupported};
 use self::header::{Frame, Header};
-use super::decoded::{Decoded, Pixels, Wanted};
+use self::shape::{Channel, Shape};
+use super::decoded::{Decoded, DecodedPixels, WantedScale};
 use super::limits::Limits;
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
-use crate::raster::{Layout, Raster};
+use crate::planes::{Plane, Planes};
+use crate::raster::Raster;
 
+/// Decodes a picture. Gray and YCbCr become planes, others pixels.
 pub(super) fn decode(
     source: Vec<u8>,
     limits: Limits,
     orientation: Orientation,
-    wanted: &dyn Fn(Size) -> Wanted,
+    wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
-    let header = Header::read(&source)?;
-    let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
-    let full = Size::new(frame.width.into(), frame.height.into());
-    limits.check_size(Format::Jpeg, full)?;
-    check_kind(frame)?;
-
+    let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
+    let full = shape.full;
     let wanted = wanted(orientation.apply(full));
     let target = orientation.apply(wanted.size);
-    let eighths = smallest_scale(full, target);
-    let scaled = Size::new(scale_side(full.width, eighths), scale_side(full.height, eighths));
-
-    let samples = frame.components.len() as u64;
-    let pixels = scaled.pixels() * samples;
-    let ratio = f64::from(eighths) / 8.0;
-    let extent = |side: u32, got: u32| (f64::from(side) * ratio).clamp(1.0, f64::from(got));
-    let extent = (extent(full.width, scaled.width), extent(full.height, scaled.height));
-    let pixels = if sequential::supports(&header, frame, eighths) {
-        limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels)?;
-        Pixels::Planar(sequential::decode(&source, &header, frame, eighths, (scaled, extent), wanted.halved_chroma)?)
-    } else {
-        // Planes and pixels. A progressive picture also keeps every coefficient, two bytes each, until its last scan.
-        let stored = frame.stored_samples().max(full.pixels() * samples);
-        let planes = (stored * u64::from(eighths * eighths) / 64).max(pixels);
-        let coefficients = if frame.marker == 0xC2 { 2 * stored } else { 0 };
-        limits.check_memory(Format::Jpeg, full, source.len() as u64 + pixels + planes + coefficients)?;
-        complete::check(&source)?;
-        let (layout, pixels) = by_library(&source, &header, limits, scaled)?;
-        Pixels::Interleaved { raster: Raster::new(scaled, layout, pixels)?, extent }
-    };
     let profile = header.profile();
-    drop(source);
+    let needs = |shape: &Shape, more: u64| {
+        limits.check_memory(
+            Format::Jpeg,
+            full,
+            (source.len() as u64).saturating_add(shape.bytes()).saturating_add(more),
+        )
+    };
+    // Some odd file has fewer samples of brightness than of colours.
+    let fine = shape.channels.first().is_some_and(|first| first.unit == shape.most);
+    let pixels = if fine && matches!(colours, Colours::Gray | Colours::YCbCr) {
+        let all = (f64::from(target.width), f64::from(target.height));
+        shape.scale_apart(all, if wanted.halved_chroma { (all.0 / 2.0, all.1 / 2.0) } else { all });
+        needs(&shape, 0)?;
+        let mut planes = planes(&source, header, &shape)?.into_iter();
+        let mut next = || planes.next().ok_or_else(|| PictureError::defect("a JPEG has too few channels"));
+        let luma = next()?;
+        let chroma = if colours == Colours::Gray { None } else { Some([next()?, next()?]) };
+        DecodedPixels::Planar(Planes { luma, chroma })
+    } else {
+        let scale = shape.scale_together(target);
+        let (size, extent) = scaled(full, scale);
+        needs(&shape, size.pixels() * shape.channels.len() as u64)?;
+        let planes = planes(&source, header, &shape)?;
+        drop(source);
+        DecodedPixels::Interleaved { raster: interleaved::interleaved(planes, colours, size, extent)?, extent }
+    };
     Ok(Decoded { pixels, full, orientation, profile })
+}
+
+/// Decodes a picture at its full size to interleaved samples: gray, RGB or inks.
+pub(super) fn decode_raster(source: Vec<u8>, limits: Limits) -> Result<Raster, PictureError> {
+    let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
+    let full = shape.full;
+    let scale = shape.scale_together(full);
+    let pixels = full.pixels() * shape.channels.len() as u64;
+    limits.check_memory(
+        Format::Jpeg,
+        full,
+        (source.len() as u64).saturating_add(shape.bytes()).saturating_add(pixels),
+    )?;
+    let planes = planes(&source, header, &shape)?;
+    drop(source);
+    let (size, extent) = scaled(full, scale);
+    interleaved::interleaved(planes, colours, size, extent)
+}
+
+/// Returns the pixels of gray or YCbCr planes at the size of the first one, and the columns and rows that the picture covers.
+pub(super) fn pixels(planes: Planes) -> Result<(Raster, (f64, f64)), PictureError> {
+    let (size, extent) = (planes.luma.size, planes.luma.extent);
+    let colours = if planes.chroma.is_some() { Colours::YCbCr } else { Colours::Gray };
+    let all = std::iter::once(planes.luma).chain(planes.chroma.into_iter().flatten()).collect();
+    Ok((interleaved::interleaved(all, colours, size, extent)?, extent))
+}
+
+/// A file whose headers were read.
+struct Opened {
+    header: Header,
+    shape: Shape,
+    colours: Colours,
+}
+
+impl Opened {
+    fn new(source: &[u8], limits: Limits) -> Result<Self, PictureError> {
+        let header = Header::read(source)?;
+        let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
+        limits.check_size(Format::Jpeg, Size::new(frame.width.into(), frame.height.into()))?;
+        check_kind(frame)?;
+        let (shape, colours) = (Shape::new(frame)?, Colours::of(&header, frame)?);
+        Ok(Self { header, shape, colours })
+    }
 }
 
 /// Refuses the kinds of JPEG that no camera writes.
@@ -75,53 +133,34 @@ fn check_kind(frame: &Frame) -> Result<(), PictureError> {
     Err(unsupported(&what))
 }
 
-/// Decodes with the library. `scaled` is exactly the size at one of its scales, so it uses that scale.
-fn by_library(source: &[u8], header: &Header, limits: Limits, scaled: Size) -> Result<(Layout, Vec<u8>), PictureError> {
-    let explain = |error: Error| explain(&error, source.len());
-    let mut decoder = Decoder::new(source);
-    decoder.set_max_decoding_buffer_size(usize::try_from(limits.memory).unwrap_or(usize::MAX));
-    // Both sides are at most the full ones, which are u16.
-    let got = match header.frame.as_ref() {
-        // Of a side of a few pixels, several scales make the same number, and the library takes the smallest.
-        Some(frame) if (frame.width.into(), frame.height.into()) == (scaled.width, scaled.height) => {
-            (frame.width, frame.height)
-        }
-        _ => decoder.scale(scaled.width as u16, scaled.height as u16).map_err(explain)?,
+/// Decodes the channels, each at its size.
+fn planes(source: &[u8], header: Header, shape: &Shape) -> Result<Vec<Plane>, PictureError> {
+    let samples = match shape.progressive {
+        true => progressive::decode(source, header, shape)?,
+        false => sequential::decode(source, header, shape)?,
     };
-    if (u32::from(got.0), u32::from(got.1)) != (scaled.width, scaled.height) {
-        return Err(PictureError::defect(format!("the JPEG was scaled to {}x{} and not to {scaled}", got.0, got.1)));
-    }
-    let mut pixels = decoder.decode().map_err(explain)?;
-    let layout = match decoder.info().map(|info| info.pixel_format) {
-        Some(PixelFormat::L8) => Layout::Gray,
-        Some(PixelFormat::RGB24) => Layout::Rgb,
-        Some(PixelFormat::CMYK32) => {
-            // The library expects all CMYK pictures as Adobe writes them, inverted. Others are not inverted.
-            if header.adobe.is_none() {
-                pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
-            }
-            Layout::Cmyk
-        }
-        Some(PixelFormat::L16) | None => return Err(unsupported("samples of 16 bits")),
-    };
-    Ok((layout, pixels))
+    Ok(samples.into_iter().zip(&shape.channels).map(|(samples, channel)| plane(samples, channel)).collect())
 }
 
-/// Returns the scale in eighths. The full size covers every target, because nothing is enlarged. It is the only scale of
-/// pictures with a side of a few pixels; see [`by_library`].
-fn smallest_scale(full: Size, target: Size) -> u32 {
-    if full.width.min(full.height) < 8 {
-        return 8;
+/// Returns the plane of a channel's blocks, without the samples beyond the picture's right and lower edges.
+fn plane(mut samples: Vec<u8>, channel: &Channel) -> Plane {
+    let stride = channel.blocks.0 * channel.size;
+    let extent = channel.extent();
+    let (width, height) = (extent.0.ceil() as usize, extent.1.ceil() as usize);
+    if width < stride {
+        for row in 1..height {
+            samples.copy_within(row * stride..row * stride + width, row * width);
+        }
     }
-    [1, 2, 4]
-        .into_iter()
-        // Complete pixels must cover the target; the last column and row may be incomplete.
-        .find(|&eighths| full.width * eighths / 8 >= target.width && full.height * eighths / 8 >= target.height)
-        .unwrap_or(8)
+    samples.truncate(width * height);
+    Plane { size: Size::new(width as u32, height as u32), extent, samples }
 }
 
-fn scale_side(side: u32, eighths: u32) -> u32 {
-    (side * eighths).div_ceil(8)
+/// Returns the size at `scale` eighths, and the columns and rows that the picture covers then.
+fn scaled(full: Size, scale: usize) -> (Size, (f64, f64)) {
+    let side = |side: u32| f64::from(side) * scale as f64 / 8.0;
+    let extent = (side(full.width), side(full.height));
+    (Size::new(extent.0.ceil() as u32, extent.1.ceil() as u32), extent)
 }
 
 #[cfg(test)]

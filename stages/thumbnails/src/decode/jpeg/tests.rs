@@ -1,152 +1,180 @@
-//! Scales, and the project's decoder compared with the library.
+//! Scales, memory and damage. Whole files of every kind are compared with libjpeg-turbo in `tests/rendering/libjpeg.rs`.
 #![allow(clippy::unwrap_used)]
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
 use super::*;
 
-#[test]
-fn the_smallest_scale_that_covers_the_target_is_used() {
-    let photo = Size::new(4000, 3000);
-    assert_eq!(smallest_scale(photo, Size::new(320, 240)), 1);
-    assert_eq!(smallest_scale(photo, Size::new(500, 375)), 1);
-    assert_eq!(smallest_scale(photo, Size::new(501, 376)), 2);
-    assert_eq!(smallest_scale(photo, Size::new(1280, 960)), 4);
-    assert_eq!(smallest_scale(photo, Size::new(2001, 1500)), 8);
-    assert_eq!(smallest_scale(photo, photo), 8);
-}
+const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30, held: 0 };
 
-#[test]
-fn a_picture_with_a_side_of_a_few_pixels_is_decoded_at_its_full_size() {
-    for (width, height) in [(48, 1), (1, 48), (2, 100), (7, 33), (7, 7), (8, 8)] {
-        let mut file = Vec::new();
-        let mut encoder = Encoder::new(&mut file, 80);
-        encoder.set_progressive(true);
-        let samples = vec![90; usize::from(width) * usize::from(height)];
-        encoder.encode(&samples, width, height, ColorType::Luma).unwrap();
-        let full = Size::new(width.into(), height.into());
-        for wanted in [Size::new((full.width / 8).max(1), (full.height / 8).max(1)), full] {
-            let made = |_| Wanted { size: wanted, halved_chroma: false };
-            let got = match decode(file.clone(), LIMITS, Orientation::Upright, &made).unwrap().pixels {
-                Pixels::Interleaved { raster, .. } => raster.size(),
-                Pixels::Planar(planes) => planes.luma.size,
-            };
-            assert!(got.covers(wanted), "{full} for {wanted}: {got}");
-        }
-    }
-}
-
-#[test]
-fn a_side_that_is_not_a_multiple_of_eight_keeps_its_last_pixel() {
-    assert_eq!(scale_side(4001, 4), 2001);
-    assert_eq!(scale_side(1, 1), 1);
-}
-
-const WHOLE: Size = Size { width: 333, height: 222 };
-const LIMITS: Limits = Limits { pixels: 1 << 30, memory: 1 << 30 };
-const SAMPLINGS: [SamplingFactor; 4] =
-    [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2];
-
-fn picture(pixel: impl Fn(u32, u32) -> [u8; 3]) -> Vec<u8> {
-    (0..WHOLE.height).flat_map(|y| (0..WHOLE.width).map(move |x| (x, y))).flat_map(|(x, y)| pixel(x, y)).collect()
-}
-
-fn written(samples: &[u8], sampling: SamplingFactor, restart: u16) -> Vec<u8> {
+/// A picture of 333 by 222 pixels.
+fn written(sampling: SamplingFactor, progressive: bool) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        let wave = (x * x / 9 + y * 5) % 97;
+        [wave + x * 100 / 333, wave + 60, wave + 100 - y * 100 / 222].map(|sample| sample as u8)
+    };
+    let samples: Vec<u8> = (0..222).flat_map(|y| (0..333).flat_map(move |x| pixel(x, y))).collect();
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 95);
+    encoder.set_progressive(progressive);
     encoder.set_sampling_factor(sampling);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    if restart > 0 {
-        encoder.set_restart_interval(restart);
-    }
-    encoder.encode(samples, WHOLE.width as u16, WHOLE.height as u16, ColorType::Rgb).unwrap();
+    encoder.encode(&samples, 333, 222, ColorType::Rgb).unwrap();
     file
 }
 
-fn scaled(eighths: u32) -> Size {
-    Size::new(scale_side(WHOLE.width, eighths), scale_side(WHOLE.height, eighths))
-}
-
-/// The picture at this scale by our decoder and by the library. `None` if ours does not support it.
-fn both(file: &[u8], eighths: u32) -> Option<(Vec<u8>, Vec<u8>)> {
-    let header = Header::read(file).unwrap();
-    let frame = header.frame.as_ref().unwrap();
-    if !sequential::supports(&header, frame, eighths) {
-        return None;
-    }
-    let size = scaled(eighths);
-    let extent = (f64::from(size.width), f64::from(size.height));
-    let ours = sequential::decode(file, &header, frame, eighths, (size, extent), false).unwrap();
-    let ours = ours.interleaved().unwrap().into_samples();
-    let (_, theirs) = by_library(file, &header, LIMITS, scaled(eighths)).unwrap();
-    assert_eq!(ours.len(), theirs.len());
-    Some((ours, theirs))
-}
-
-fn mean(differences: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = differences.fold((0.0, 0.0), |(sum, count), difference| (sum + difference, count + 1.0));
-    sum / count
-}
-
-/// Colours change slowly here and brightness at every frequency, so the way in which a decoder enlarges half-size colours
-/// does not matter.
-#[test]
-fn both_decoders_give_the_same_picture() {
-    let samples = picture(|x, y| {
-        let wave = (x * x / 9 + y * 5) % 97;
-        [wave + x * 100 / WHOLE.width, wave + 60, wave + 100 - y * 100 / WHOLE.height].map(|sample| sample as u8)
-    });
-    for sampling in SAMPLINGS {
-        for restart in [0, 5] {
-            let file = written(&samples, sampling, restart);
-            for eighths in [1, 2, 4, 8] {
-                let what = format!("{sampling:?} with restarts every {restart} at {eighths}/8");
-                let Some((ours, theirs)) = both(&file, eighths) else {
-                    assert!(eighths == 8 && sampling != SamplingFactor::F_1_1, "{what} is not supported");
-                    continue;
-                };
-                let mean = mean(ours.iter().zip(&theirs).map(|(a, b)| f64::from(a.abs_diff(*b))));
-                // At one eighth the library rounds down.
-                let allowed = if eighths == 1 { 1.2 } else { 0.6 };
-                assert!(mean < allowed, "{what}: {mean:.2} on average");
-            }
-        }
+fn planar(file: &[u8], size: Size, halved_chroma: bool) -> Planes {
+    let wanted = |_| WantedScale { size, halved_chroma };
+    match decode(file.to_vec(), LIMITS, Orientation::Upright, &wanted).unwrap().pixels {
+        DecodedPixels::Planar(planes) => planes,
+        DecodedPixels::Interleaved { .. } => panic!("YCbCr stays in planes"),
     }
 }
 
-/// Stripes of colour that a half-size channel still holds and that a quarter-size channel blurs.
 #[test]
-fn fine_colours_are_kept_at_least_as_well_as_by_the_library() {
-    let stripe = |at: u32, period: u32| (f64::from(at) / f64::from(period) * std::f64::consts::TAU).sin() * 60.0;
-    let pixel = |x: u32, y: u32, period: u32| {
-        let wave = stripe(x, period) + stripe(y, period);
-        // Of equal brightness by the weights of JFIF, so that only colours differ.
-        [128.0 + wave * 0.5, 128.0 - wave * 0.5 * (0.299 - 0.114) / 0.587, 128.0 - wave * 0.5]
+fn each_channel_has_the_smallest_scale_that_covers_what_is_wanted_of_it() {
+    let file = written(SamplingFactor::F_2_2, false);
+    let sizes = |size, halved| {
+        let planes = planar(&file, size, halved);
+        let [cb, cr] = planes.chroma.unwrap();
+        assert_eq!((cb.size, cb.extent), (cr.size, cr.extent));
+        (planes.luma.size, planes.luma.extent, cb.size, cb.extent)
     };
-    for sampling in SAMPLINGS {
-        for eighths in [1, 2, 4] {
-            // Three pixels of the scaled picture.
-            let period = 24 / eighths;
-            let samples = picture(|x, y| pixel(x, y, period).map(|sample| sample.round() as u8));
-            let (ours, theirs) = both(&written(&samples, sampling, 0), eighths).unwrap();
-            let off = |got: &[u8]| {
-                let step = 8 / eighths;
-                let size = scaled(eighths);
-                mean((0..size.pixels()).flat_map(|at| {
-                    let (x, y) = ((at % u64::from(size.width)) as u32, (at / u64::from(size.width)) as u32);
-                    let mut sum = [0.0; 3];
-                    for (dx, dy) in (0..step * step).map(|i| (i % step, i / step)) {
-                        let pixel = pixel(x * step + dx, y * step + dy, period);
-                        sum = std::array::from_fn(|i| sum[i] + pixel[i] / f64::from(step * step));
-                    }
-                    std::array::from_fn::<_, 3, _>(|i| (sum[i] - f64::from(got[at as usize * 3 + i])).abs())
-                }))
-            };
-            let (ours, theirs) = (off(&ours), off(&theirs));
-            assert!(
-                ours < 3.0 && ours < theirs + 0.1,
-                "{sampling:?} at {eighths}/8: ours {ours:.2}, the library {theirs:.2}"
-            );
+    let whole = (Size::new(333, 222), (333.0, 222.0));
+    let half = (Size::new(167, 111), (166.5, 111.0));
+    let quarter = (Size::new(84, 56), (83.25, 55.5));
+    let eighth = (Size::new(42, 28), (41.625, 27.75));
+    let all = |first: (Size, (f64, f64)), others: (Size, (f64, f64))| (first.0, first.1, others.0, others.1);
+    assert_eq!(sizes(Size::new(333, 222), true), all(whole, half));
+    assert_eq!(sizes(Size::new(333, 222), false), all(whole, half));
+    assert_eq!(sizes(Size::new(166, 111), true), all(half, quarter));
+    assert_eq!(sizes(Size::new(166, 111), false), all(half, half));
+    assert_eq!(sizes(Size::new(167, 111), true), all(whole, half));
+    assert_eq!(sizes(Size::new(41, 27), true), all(eighth, (Size::new(21, 14), (20.8125, 13.875))));
+    assert_eq!(sizes(Size::new(41, 27), false), all(eighth, eighth));
+}
+
+#[test]
+fn the_rows_of_a_plane_are_those_of_the_picture_whatever_its_last_blocks_hold() {
+    // As sequential and progressive pictures, and with blocks that fill up units of two by two.
+    for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
+        for eighths in [1, 2, 4, 8] {
+            let wanted = Size::new(333 * eighths / 8, 222 * eighths / 8);
+            let [one, other] = [false, true].map(|progressive| planar(&written(sampling, progressive), wanted, false));
+            assert!(one == other, "{sampling:?} at {eighths}/8");
+            assert_eq!(one.luma.samples.len() as u64, one.luma.size.pixels());
+            assert!(one.luma.size.covers(wanted));
         }
     }
+}
+
+#[test]
+fn memory_is_known_before_anything_is_decoded() {
+    let file = written(SamplingFactor::F_2_2, true);
+    let half = Size::new(166, 111);
+    let decode = |memory, size| {
+        let wanted = |_| WantedScale { size, halved_chroma: true };
+        decode(file.clone(), Limits { memory, ..LIMITS }, Orientation::Upright, &wanted)
+    };
+    let Opened { mut shape, .. } = Opened::new(&file, LIMITS).unwrap();
+    shape.scale_apart((166.0, 111.0), (83.0, 55.5));
+    let needed = file.len() as u64 + shape.bytes();
+    assert!(decode(needed, half).is_ok());
+    assert!(matches!(decode(needed - 1, half), Err(PictureError::TooLarge(_))));
+    assert!(matches!(decode(needed, Size::new(333, 222)), Err(PictureError::TooLarge(_))), "coefficients of all sizes");
+}
+
+#[test]
+fn kinds_that_are_not_decoded_are_named() {
+    let file = written(SamplingFactor::F_1_1, false);
+    let frame = file.windows(2).position(|pair| pair == b"\xFF\xC0").unwrap();
+    let refused = |place: usize, byte: u8| {
+        let mut file = file.clone();
+        file[frame + place] = byte;
+        decode_raster(file, LIMITS).unwrap_err().to_string()
+    };
+    for (place, byte, what) in [
+        (1, 0xC3, "lossless coding"),
+        (1, 0xC9, "arithmetic coding"),
+        (1, 0xCA, "arithmetic coding"),
+        (1, 0xC5, "hierarchical coding"),
+        (4, 12, "samples of 12 bits"),
+    ] {
+        let message = refused(place, byte);
+        assert!(message.contains(what), "{message}");
+    }
+}
+
+#[test]
+fn the_tables_of_motion_jpeg_are_those_that_encoders_write() {
+    // This encoder writes the standard's tables unless it is told to make better ones.
+    let header = Header::read(&written(SamplingFactor::F_1_1, false)).unwrap();
+    for number in 0..2 {
+        let place = usize::from(number);
+        assert_eq!(header.dc[place], standard::first(number), "first coefficients, {number}");
+        assert_eq!(header.ac[place], standard::others(number), "others, {number}");
+    }
+}
+
+/// A progressive picture of one gray block with these scans: first and last coefficient, and the bits that are still missing
+/// before (0 at first) and after, in four bits each.
+fn with_scans(scans: &[[u8; 3]], end: &[u8]) -> Vec<u8> {
+    let mut file = b"\xFF\xD8\xFF\xDB\0\x43\0".to_vec();
+    file.extend([8; 64]);
+    file.extend(b"\xFF\xC2\0\x0B\x08\0\x08\0\x08\x01\x01\x11\0");
+    // One code of one bit: no difference, and the end of the block.
+    for class in [0, 0x10] {
+        file.extend([0xFF, 0xC4, 0, 20, class, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    for scan in scans {
+        file.extend(b"\xFF\xDA\0\x08\x01\x01\0");
+        file.extend(scan);
+        // The code, and what fills up its byte.
+        file.push(0x7F);
+    }
+    file.extend(end);
+    file
+}
+
+#[test]
+fn a_progressive_picture_is_shown_if_its_scans_follow_from_each_other_and_none_is_missing() {
+    const END: &[u8] = b"\xFF\xD9";
+    let outcome = |scans: &[[u8; 3]], end: &[u8]| decode_raster(with_scans(scans, end), LIMITS);
+    for (scans, end) in [
+        (&[[0, 0, 0], [1, 63, 0]][..], END),
+        (&[[0, 0, 0], [1, 63, 0]], b""),
+        (&[[0, 0, 1], [1, 5, 2], [6, 63, 2], [1, 63, 0x21], [0, 0, 0x10], [1, 63, 0x10]], b""),
+        // A picture may be written with fewer bits, if the file says that it ends there.
+        (&[[0, 0, 1], [1, 63, 1]], END),
+        // What follows a complete picture is not read.
+        (&[[0, 0, 0], [1, 63, 0], [1, 63, 0], [5, 2, 0]], END),
+    ] {
+        assert_eq!(outcome(scans, end).unwrap().samples(), [128; 64], "{scans:?}");
+    }
+    for (scans, end, what) in [
+        (&[[0, 0, 0], [1, 63, 1]][..], &b""[..], "ends after"),
+        (&[[0, 0, 0], [1, 5, 1], [6, 63, 2]], END, "before all of its scans"),
+        (&[[0, 0, 0]], END, "before all of its scans"),
+        (&[[0, 0, 0], [1, 62, 0]], END, "before all of its scans"),
+        (&[[1, 63, 0]], END, "do not follow"),
+        (&[[0, 0, 0], [0, 0, 0]], END, "do not follow"),
+        (&[[0, 0, 0], [1, 63, 2], [1, 63, 0x10]], END, "do not follow"),
+        (&[[0, 0, 0], [1, 63, 3], [1, 63, 0x31]], END, "cannot be in one scan"),
+        (&[[0, 5, 0]], END, "cannot be in one scan"),
+    ] {
+        let refused = outcome(scans, end).unwrap_err();
+        assert!(matches!(&refused, PictureError::Corrupt(why) if why.contains(what)), "{scans:?}: {refused}");
+    }
+}
+
+/// Each scan costs time for the whole picture, however few bytes it has.
+#[test]
+fn a_progressive_picture_with_thousands_of_scans_is_refused() {
+    let mut scans = vec![[0, 0, 0]];
+    for missing in (0..14).rev() {
+        let bits = if missing == 13 { 13 } else { (missing + 1) << 4 | missing };
+        scans.extend((1..64).map(|place| [place, place, bits]));
+    }
+    let refused = decode_raster(with_scans(&scans, b""), LIMITS).unwrap_err();
+    assert!(refused.to_string().contains("more than 500 scans"), "{refused}");
 }

@@ -1,0 +1,201 @@
+//! The data of a strip or tile, unpacked as it is read, so that no more than a row of it is in memory.
+
+use std::borrow::Cow;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use weezl::{BitOrder, LzwStatus};
+
+use super::fault::Fault;
+use super::fax::FaxRows;
+use super::page::Packing;
+
+/// Unpacked data.
+pub(super) enum Unpacked<'a> {
+    Stored(Packed<'a>),
+    PackBits { source: Packed<'a>, literals: usize, repeated: (usize, u8) },
+    Lzw { source: Packed<'a>, decoder: Box<weezl::decode::Decoder> },
+    Deflate { source: Packed<'a>, decoder: Box<Decompress> },
+    Fax(FaxRows<'a>),
+}
+
+/// Packed data, and how much of it is read.
+pub(super) struct Packed<'a> {
+    bytes: Cow<'a, [u8]>,
+    at: usize,
+}
+
+impl Packed<'_> {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        let byte = self.rest().first().copied().ok_or(Fault::Ends)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn copy(&mut self, out: &mut [u8]) -> Result<(), Fault> {
+        out.copy_from_slice(self.rest().get(..out.len()).ok_or(Fault::Ends)?);
+        self.at += out.len();
+        Ok(())
+    }
+}
+
+/// Returns bytes with the bits of each in reverse order.
+pub(super) fn reversed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte.reverse_bits()).collect()
+}
+
+impl<'a> Unpacked<'a> {
+    /// Returns data that is unpacked already.
+    pub(super) fn whole(bytes: Vec<u8>) -> Self {
+        Self::Stored(Packed { bytes: Cow::Owned(bytes), at: 0 })
+    }
+
+    /// Returns the data of a chunk of rows of `width` pixels. Those that are pictures of their own are
+    /// decoded elsewhere.
+    pub(super) fn new(bytes: &'a [u8], packing: Packing, width: u32) -> Self {
+        let source = Packed { bytes: Cow::Borrowed(bytes), at: 0 };
+        match packing {
+            Packing::None | Packing::Jpeg | Packing::OldJpeg | Packing::WebP => Self::Stored(source),
+            Packing::PackBits => Self::PackBits { source, literals: 0, repeated: (0, 0) },
+            Packing::Lzw => {
+                // Programs of before 1992 wrote the bits the other way round; their first code shows it.
+                let old = matches!(bytes, [0, second, ..] if second & 1 == 1);
+                let configuration = if old {
+                    weezl::decode::Configuration::new(BitOrder::Lsb, 8)
+                } else {
+                    weezl::decode::Configuration::with_tiff_size_switch(BitOrder::Msb, 8)
+                };
+                Self::Lzw { source, decoder: Box::new(configuration.with_yield_on_full_buffer(true).build()) }
+            }
+            Packing::Deflate => Self::Deflate { source, decoder: Box::new(Decompress::new(true)) },
+            Packing::Fax(kind) => Self::Fax(FaxRows::new(bytes, kind, width)),
+        }
+    }
+
+    /// Fills `out`, which is a row for fax data.
+    pub(super) fn read(&mut self, out: &mut [u8]) -> Result<(), Fault> {
+        match self {
+            Self::Stored(source) => source.copy(out),
+            Self::PackBits { source, literals, repeated } => pack_bits(source, literals, repeated, out),
+            Self::Lzw { source, decoder } => lzw(source, decoder, out),
+            Self::Deflate { source, decoder } => deflate(source, decoder, out),
+            Self::Fax(rows) => rows.read(out),
+        }
+    }
+}
+
+fn pack_bits(
+    source: &mut Packed<'_>,
+    literals: &mut usize,
+    (count, value): &mut (usize, u8),
+    mut out: &mut [u8],
+) -> Result<(), Fault> {
+    while !out.is_empty() {
+        if *literals > 0 {
+            let (now, later) = out.split_at_mut((*literals).min(out.len()));
+            source.copy(now)?;
+            *literals -= now.len();
+            out = later;
+        } else if *count > 0 {
+            let (now, later) = out.split_at_mut((*count).min(out.len()));
+            now.fill(*value);
+            *count -= now.len();
+            out = later;
+        } else {
+            match source.byte()? {
+                head @ 0..=127 => *literals = usize::from(head) + 1,
+                128 => {}
+                head => (*count, *value) = (257 - usize::from(head), source.byte()?),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lzw(source: &mut Packed<'_>, decoder: &mut weezl::decode::Decoder, mut out: &mut [u8]) -> Result<(), Fault> {
+    /// The decoder returns after a code that clears its table, which it may have read before: then it neither takes nor gives
+    /// bytes. It holds fewer such codes than this.
+    const CLEARED: usize = 16;
+    let mut cleared = 0;
+    while !out.is_empty() {
+        let result = decoder.decode_bytes(source.rest(), out);
+        source.at += result.consumed_in;
+        cleared = if result.consumed_in + result.consumed_out > 0 { 0 } else { cleared + 1 };
+        out = out.get_mut(result.consumed_out..).unwrap_or_default();
+        match result.status {
+            Ok(_) if out.is_empty() => {}
+            Ok(LzwStatus::Ok) if cleared < CLEARED => {}
+            Ok(_) => return Err(Fault::Ends),
+            Err(_) => return Err(Fault::Broken),
+        }
+    }
+    Ok(())
+}
+
+fn deflate(source: &mut Packed<'_>, decoder: &mut Decompress, mut out: &mut [u8]) -> Result<(), Fault> {
+    while !out.is_empty() {
+        let (consumed, made) = (decoder.total_in(), decoder.total_out());
+        let status = decoder.decompress(source.rest(), out, FlushDecompress::None);
+        let consumed = (decoder.total_in() - consumed) as usize;
+        let made = (decoder.total_out() - made) as usize;
+        source.at += consumed;
+        out = out.get_mut(made..).unwrap_or_default();
+        match status {
+            _ if out.is_empty() => {}
+            Ok(Status::Ok) if consumed + made > 0 => {}
+            Ok(_) => return Err(Fault::Ends),
+            Err(_) => return Err(Fault::Broken),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::page::Fax;
+    use super::*;
+
+    /// Reads `count` bytes in pieces of three.
+    fn unpacked(bytes: &[u8], packing: Packing, count: usize) -> Result<Vec<u8>, Fault> {
+        let mut unpacked = Unpacked::new(bytes, packing, 8);
+        let mut out = vec![0; count];
+        out.chunks_mut(3).try_for_each(|piece| unpacked.read(piece))?;
+        Ok(out)
+    }
+
+    #[test]
+    fn pack_bits_is_unpacked_across_pieces() {
+        // The example of TIFF 6.0, section 9.
+        let packed = *b"\xFE\xAA\x02\x80\x00\x2A\xFD\xAA\x03\x80\x00\x2A\x22\xF7\xAA";
+        let want = *b"\xAA\xAA\xAA\x80\x00\x2A\xAA\xAA\xAA\xAA\x80\x00\x2A\x22\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA";
+        assert_eq!(unpacked(&packed, Packing::PackBits, 24).unwrap(), want);
+        assert_eq!(unpacked(&packed, Packing::PackBits, 25), Err(Fault::Ends));
+    }
+
+    #[test]
+    fn every_packing_ends_or_breaks_and_never_loops() {
+        for packing in [
+            Packing::None,
+            Packing::PackBits,
+            Packing::Lzw,
+            Packing::Deflate,
+            Packing::Fax(Fax::Group4),
+            Packing::Fax(Fax::Group3 { two_dimensional: true }),
+            Packing::Fax(Fax::Runs { align: 8 }),
+        ] {
+            for bytes in [&[][..], &[0; 4], &[255; 4], &[0x80, 0, 1, 2, 3]] {
+                let _ = unpacked(bytes, packing, 3000);
+            }
+            assert_eq!(unpacked(&[], packing, 1), Err(Fault::Ends), "{packing:?}");
+        }
+    }
+
+    #[test]
+    fn bits_are_reversed_in_each_byte() {
+        assert_eq!(reversed(&[0b1000_0010, 0xF0]), [0b0100_0001, 0x0F]);
+    }
+}
