@@ -8,7 +8,7 @@ mod videos;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ async fn compare() -> Result<()> {
 /// Runs a contender once, in a new process.
 async fn bundle(
     contender: &Contender,
-    python: &PathBuf,
+    python: &Path,
     door: &Counted,
     keys: &[String],
     measured: &mut Measured,
@@ -110,7 +110,7 @@ async fn bundle(
     let package = &released_package()?.folder;
     let (program, arguments) = match contender.compression {
         None => (package.join("bootstrap"), vec![]),
-        Some(_) => (python.clone(), vec!["-B".into(), file("tests/bench/bundles/bundle.py")]),
+        Some(_) => (python.to_owned(), vec!["-B".into(), file("tests/bench/bundles/bundle.py")]),
     };
     let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
         // On one core; the S3 server may use all.

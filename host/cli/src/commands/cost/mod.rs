@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::amount::amount;
 use self::inputs::{Measured, Prices, Workload};
-use self::model::{Design, Kind, Line};
+use self::model::{CostKind, Design, Line};
 use self::scales::Scale;
 use crate::console::bars::Ink;
 use crate::console::printer::Printer;
@@ -109,7 +109,7 @@ fn totals(lines: &[Line]) -> [f64; 3] {
 
 /// Returns the sums of everything except transcoding, which the designs share.
 fn without_transcoding(lines: &[Line]) -> [f64; 3] {
-    let others = lines.iter().filter(|line| line.kind != Kind::Transcoding);
+    let others = lines.iter().filter(|line| line.kind != CostKind::Transcoding);
     others.fold([0.0; 3], |sums, line| [0, 1, 2].map(|column| sums[column] + line.columns[column].1))
 }
 

@@ -92,7 +92,7 @@ impl Design {
 
 /// What a line belongs to, in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CostKind {
     /// Lambda.
     Compute,
     /// Requests of S3.
@@ -110,7 +110,7 @@ pub enum Kind {
 /// A line of the table.
 pub struct Line {
     /// What it belongs to.
-    pub kind: Kind,
+    pub kind: CostKind,
     /// What is paid for.
     pub label: &'static str,
     /// The formula of a batch's quantity.
@@ -131,7 +131,7 @@ pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line>
             (quantity, prices.of(item(usage), quantity))
         }),
     };
-    use Kind::{Compute, Rest, States, Storage, Transcoding, Watching};
+    use CostKind::{Compute, Rest, States, Storage, Transcoding, Watching};
     vec![
         line(Compute, "Lambda requests", "queue + states + events + sweeps", |u| u.requests, |_| Item::LambdaRequest),
         line(

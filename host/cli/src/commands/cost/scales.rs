@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::inputs::{Measured, Prices, Workload};
-use super::model::{self, Design, Kind, Line};
+use super::model::{self, CostKind, Design, Line};
 
 /// Batches a month that are always shown.
 const SHOWN: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// What the picture tells apart, with its letter.
-pub const PARTS: [(Kind, char, &str); 5] = [
-    (Kind::Compute, 'C', "compute"),
-    (Kind::Storage, 'S', "S3 requests"),
-    (Kind::States, 'T', "transitions"),
-    (Kind::Watching, 'W', "logs, metrics, alarms"),
-    (Kind::Rest, 'R', "rest"),
+pub const PARTS: [(CostKind, char, &str); 5] = [
+    (CostKind::Compute, 'C', "compute"),
+    (CostKind::Storage, 'S', "S3 requests"),
+    (CostKind::States, 'T', "transitions"),
+    (CostKind::Watching, 'W', "logs, metrics, alarms"),
+    (CostKind::Rest, 'R', "rest"),
 ];
 
 /// 1,000 batches without MediaConvert, at one number of batches a month.
@@ -56,8 +56,8 @@ pub fn scales(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Scal
         let each = |counts: &dyn Fn(&Line) -> bool| [0, 1, 2].map(|design| sum(design, counts));
         Scale {
             batches_a_month,
-            totals: each(&|line| line.kind != Kind::Transcoding),
-            without_alarms: each(&|line| line.kind != Kind::Transcoding && line.label != model::ALARMS),
+            totals: each(&|line| line.kind != CostKind::Transcoding),
+            without_alarms: each(&|line| line.kind != CostKind::Transcoding && line.label != model::ALARMS),
             parts: [0, 1, 2].map(|design| PARTS.map(|(kind, ..)| sum(design, &|line| line.kind == kind))),
         }
     };
