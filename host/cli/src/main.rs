@@ -102,7 +102,7 @@ impl Command {
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,
-            Command::Smoke(args) => stoppable(printer, smoke::smoke(args, printer)).await,
+            Command::Smoke(args) => stoppable(printer, Box::pin(smoke::smoke(args, printer))).await,
             Command::Stage(command) => stoppable(printer, stage::stage(command, printer)).await,
             // These hold nothing that a signal would leave behind.
             Command::Check(args) => check::check(args, printer),
