@@ -1,9 +1,9 @@
 """Deploys statemachine/template.yaml on ministack with the real package, and tests it from the queue to the callback.
 
-    ministack_stack.py REPOSITORY PACKAGE_ZIP HOSTILE_ZIP
+    ministack_stack.py REPOSITORY PACKAGE_ZIP HOSTILE_ZIP STAGEHOST
 
-HOSTILE_ZIP is a package in which the hostile stage of tests/guests replaces the thumbnails. stack/deployment.py lists the
-differences to a deployment on AWS. Run it with a Python that has ministack, which it starts and stops itself. Every section
+HOSTILE_ZIP is a package in which the hostile stage of tests/guests replaces the thumbnails. STAGEHOST is the command.
+stack/deployment.py lists the differences to a deployment on AWS. Run it with a Python that has ministack, which it starts and stops itself. Every section
 is an assertion; the exit code is 1 if one fails.
 """
 
@@ -12,7 +12,7 @@ import tempfile
 
 import server
 from sections import run
-from stack import batches, facts, faults, updates
+from stack import batches, facts, faults, smoke, updates
 from stack.deployment import Deployment
 from stack.desk import Desk
 
@@ -20,9 +20,10 @@ from stack.desk import Desk
 server.PATIENCE_S = 180
 
 
-def main(repository, package, hostile):
+def main(repository, package, hostile, stagehost):
     with tempfile.TemporaryDirectory() as folder, Deployment(folder, repository, package, hostile) as deployment:
         deployment.deploy(package)
+        deployment.stagehost = stagehost
         sections = [
             *facts.ALL,
             faults.a_job_that_could_not_be_started_comes_back_by_itself,
@@ -41,6 +42,7 @@ def main(repository, package, hostile):
         ]
         # One after the other: these change the deployment itself, or would disturb each other.
         alone = [
+            *smoke.ALL,
             faults.a_throttled_invocation_is_tried_again,
             faults.a_host_that_dies_in_a_call_is_called_again,
             updates.a_stage_that_traps_costs_its_file_only_and_the_earlier_stage_comes_back,

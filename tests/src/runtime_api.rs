@@ -74,8 +74,21 @@ impl Function {
     /// # Errors
     /// As [`invoke`](Self::invoke).
     pub async fn invoke_bytes(&self, payload: impl Into<Bytes>, deadline: Deadline) -> Result<Bytes, FunctionError> {
+        self.invoke_traced(payload, deadline, None).await
+    }
+
+    /// Invokes it with any bytes, in the trace of a header `Root=…;Parent=…;Sampled=1`.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_traced(
+        &self,
+        payload: impl Into<Bytes>,
+        deadline: Deadline,
+        trace: Option<&str>,
+    ) -> Result<Bytes, FunctionError> {
         let time = deadline.time();
-        let answer = self.shared.submit(payload.into(), deadline);
+        let answer = self.shared.submit(payload.into(), deadline, trace);
         tokio::select! {
             // An answer that came before the process ended counts.
             biased;

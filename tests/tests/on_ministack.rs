@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use stagehost_tests::package::{package, package_with};
-use stagehost_tests::{file, guest, ministack_python, repository, run_script};
+use stagehost_tests::{binary, file, guest, ministack_python, repository, run_script};
 
 #[test]
 fn the_zip_serves_every_kind_of_event_and_messages_of_a_queue_become_executions() -> Result<()> {
@@ -21,5 +21,5 @@ fn the_template_is_deployed_and_every_result_reaches_the_backend_or_the_dead_let
     let Some(python) = ministack_python()? else { return Ok(()) };
     let stage = format!("GenerateThumbnails={}", guest("hostile")?.display());
     let hostile = package_with("hostile-thumbnails", &["--stage", &stage])?;
-    run_script(python, "ministack_stack.py", &[&repository(), &package()?.zip, &hostile.zip])
+    run_script(python, "ministack_stack.py", &[&repository(), &package()?.zip, &hostile.zip, &binary()])
 }

@@ -49,4 +49,4 @@ pub use options::AwsOptions;
 pub use outside::http::HttpClient;
 pub use services::endpoints::Endpoints;
 pub use services::parameter::ParameterArn;
-pub use services::queue::{Queues, Redelivery};
+pub use services::queue::{KeptMessage, Queues, Redelivery};

@@ -25,6 +25,24 @@ impl TraceParent {
         Some(Self { trace: trace.to_owned(), span: span.to_owned(), sampled: flags & 1 == 1 })
     }
 
+    /// Reads the value of X-Ray's tracing header, `Root=1-…;Parent=…;Sampled=1`, whose fields may have any order; `None` if it is
+    /// invalid or has no parent.
+    pub fn from_xray_header(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
+        };
+        let (epoch, rest) = field("Root")?.strip_prefix("1-")?.split_once('-')?;
+        let (span, sampled) = (field("Parent")?, field("Sampled") == Some("1"));
+        let trace = format!("{epoch}{rest}");
+        let known = is_hex(epoch, 8) && is_hex(rest, 24) && is_id(&trace, 32) && is_id(span, 16);
+        known.then(|| Self { trace, span: span.to_owned(), sampled })
+    }
+
+    /// Returns it as a `traceparent` of version 00.
+    pub fn header(&self) -> String {
+        format!("00-{}-{}-{:02x}", self.trace, self.span, u8::from(self.sampled))
+    }
+
     /// Returns the trace's id in X-Ray's notation: `1-`, 8 digits, `-`, 24 digits.
     pub fn xray_id(&self) -> String {
         let (epoch, rest) = self.trace.split_at(8);
@@ -58,6 +76,27 @@ mod tests {
         assert_eq!(parent.xray_header(), "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1");
         let unsampled = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02").unwrap();
         assert!(unsampled.xray_header().ends_with("Sampled=0"));
+    }
+
+    #[test]
+    fn a_tracing_header_of_xray_is_the_same_trace_as_a_traceparent() {
+        let header = "Sampled=1;Root=1-4bf92f35-77b34da6a3ce929d0e0e4736; Parent=00f067aa0ba902b7;Lineage=a:0";
+        let parent = TraceParent::from_xray_header(header).unwrap();
+        assert_eq!(parent.header(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(TraceParent::parse(&parent.header()), Some(parent.clone()));
+        assert_eq!(TraceParent::from_xray_header(&parent.xray_header()), Some(parent));
+        let unsampled = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=0";
+        assert!(TraceParent::from_xray_header(unsampled).unwrap().header().ends_with("-00"));
+        for text in [
+            "",
+            "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1",
+            "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=0000000000000000",
+            "Root=1-00000000-000000000000000000000000;Parent=00f067aa0ba902b7",
+            "Root=2-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7",
+            "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736-x;Parent=00f067aa0ba902b7",
+        ] {
+            assert_eq!(TraceParent::from_xray_header(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, stage};
+use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, smoke, stage};
 use self::console::printer::Printer;
 use self::console::{logs, problem, terminal};
 use self::exit::Exit;
@@ -77,6 +77,7 @@ enum Command {
     Check(check::CheckArgs),
     Cost(cost::CostArgs),
     Env(env::EnvArgs),
+    Smoke(smoke::SmokeArgs),
     /// Show and change which stage runs for which state
     #[command(subcommand)]
     Pins(Box<pins::PinsCommand>),
@@ -101,6 +102,7 @@ impl Command {
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,
+            Command::Smoke(args) => stoppable(printer, Box::pin(smoke::smoke(args, printer))).await,
             Command::Stage(command) => stoppable(printer, stage::stage(command, printer)).await,
             // These hold nothing that a signal would leave behind.
             Command::Check(args) => check::check(args, printer),

@@ -93,6 +93,7 @@ fn a_missing_file_is_wrong_usage_in_every_command() {
         &["check", "--state-machine", missing],
         &["cost", "--prices", missing],
         &["env", "--stack-outputs", missing],
+        &["smoke", "--stack-outputs", missing],
         &["pins", "init", "--from", missing, "--pins", ".", "--why", "x"],
         &["stage", "check", missing],
         &["stage", "inspect", "/no/such/file.wasm"],

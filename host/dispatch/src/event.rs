@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use stagehost_batch::Execution;
+use stagehost_batch::{Execution, TraceParent};
 
 use crate::error::DispatchError;
 
@@ -63,6 +63,12 @@ pub struct QueueRecord {
 }
 
 impl QueueRecord {
+    /// Returns the trace that the message was sent in, which SQS keeps for senders that X-Ray traces (Amazon SQS Developer Guide,
+    /// "Message system attributes": `AWSTraceHeader`).
+    pub(crate) fn sent_in(&self) -> Option<TraceParent> {
+        self.attributes.get("AWSTraceHeader").and_then(Value::as_str).and_then(TraceParent::from_xray_header)
+    }
+
     /// Returns how often the message has been received, this time included.
     pub(crate) fn receives(&self) -> u32 {
         let count = self.attributes.get("ApproximateReceiveCount").and_then(Value::as_str);

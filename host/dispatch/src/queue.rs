@@ -189,6 +189,10 @@ async fn take(
     let attributes = Attributes::from_iter(texts);
     let mut batch =
         parse_with_attributes(&body, &attributes).map_err(|error| Refused::Unreadable(of_input(&body, &error)))?;
+    if batch.traceparent.is_none() {
+        // A sender that is traced by X-Ray and knows nothing of W3C's header.
+        batch.traceparent = record.sent_in().map(|trace| trace.header());
+    }
     if body.get(UNDELIVERED).is_some_and(Value::is_object) {
         batch.retry = batch.retry.saturating_add(1);
     }

@@ -59,6 +59,29 @@ async fn a_duplicate_delivery_starts_one_execution_and_a_malformed_message_is_re
     assert_eq!(input["batchId"], 5);
 }
 
+#[tokio::test]
+async fn the_trace_of_a_sender_that_xray_traces_goes_on_unless_the_message_names_another() {
+    const SENT: &str = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1";
+    let sent = |id: &str, own: Option<&str>, sent: &str| {
+        let mut job: Value = serde_json::from_str(JOB).unwrap();
+        job["jobId"] = id.into();
+        if let Some(own) = own {
+            job["traceparent"] = own.into();
+        }
+        let attributes = json!({"AWSTraceHeader": sent, "ApproximateReceiveCount": "1"});
+        serde_json::from_value(json!({"messageId": id, "body": job.to_string(), "attributes": attributes})).unwrap()
+    };
+    let own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let machine = Machine::default();
+    let records = vec![sent("a", None, SENT), sent("b", Some(own), SENT), sent("c", None, "Root=nonsense")];
+    let answer = consume(&machine, &NoQueue, &nowhere(), &many(), records).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let started = machine.0.into_inner().unwrap();
+    let trace = |job: &str| &started.values().find(|input| input["jobId"] == job).unwrap()["traceparent"];
+    assert_eq!(trace("a"), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    assert_eq!((trace("b"), trace("c")), (&json!(own), &Value::Null));
+}
+
 /// A state machine that is throttled.
 struct Busy;
 

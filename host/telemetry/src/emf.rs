@@ -1,8 +1,9 @@
 //! Metrics in CloudWatch's Embedded Metric Format: log lines from which CloudWatch makes metrics.
 //!
-//! A state has one line, however many files it had. CloudWatch bills every combination of a metric and its dimensions, so only
-//! two numbers are metrics: what alarms look at. The rest are fields of the same line, which Logs Insights sums up by stage, version or
-//! listing; the dashboard does.
+//! A state has one line, however many files it had. CloudWatch bills every combination of a metric and its dimensions, for each hour
+//! in which it is sent ("prorated by the hour and metered only when you send metrics", Amazon CloudWatch pricing). So only two
+//! numbers are metrics, and they are sent when something fails; alarms and the dashboard take their absence for zero. The rest are
+//! fields of the same line, which Logs Insights sums up by stage, version or listing; the dashboard does.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -45,16 +46,18 @@ pub(crate) fn host_error(environment: &str, error: &str, now: SystemTime) -> Str
     .to_string()
 }
 
-/// Returns the line of one state; `cold` if it is the first work of this process.
+/// Returns the line of one state, which is a metric if a call has failed; `cold` if it is the first work of this process.
 pub(crate) fn line(environment: &str, calls: &StateCalls, cold: bool, now: SystemTime) -> String {
     let context = &calls.context;
     let durations = Spread::of(calls.kept.iter().map(|call| call.report.duration));
     let memory = calls.kept.iter().map(|call| call.report.memory_peak).max().unwrap_or_default();
     let instantiate = calls.kept.iter().map(|call| call.report.instantiate).max().unwrap_or_default();
     let mut line = Map::new();
+    if !calls.failures.is_empty() {
+        line.insert("_aws".into(), directive(&FAILURES, now));
+    }
     for (name, value) in [
         ("level", json!(NEVER_DROPPED)),
-        ("_aws", directive(&FAILURES, now)),
         ("Environment", json!(dimension(environment))),
         ("Stage", json!(dimension(&context.stage))),
         ("Version", json!(dimension(&context.version))),

@@ -28,16 +28,35 @@ fn declared(line: &Value) -> (Vec<&str>, Vec<&str>) {
 }
 
 #[test]
-fn a_state_has_one_line_and_one_metric_however_many_files_it_had() {
+fn a_state_has_one_line_however_many_files_it_had() {
     let line = parsed(&calls(60, &[]), false);
-    assert_eq!(declared(&line), (vec!["Environment", "Stage"], vec!["Failures"]));
     assert_eq!((&line["Calls"], &line["Failures"], &line["ColdStart"]), (&json!(60), &json!(0), &json!(0)));
     assert_eq!((&line["BytesRead"], &line["BytesWritten"]), (&json!(60_000), &json!(600)));
     assert_eq!((&line["DurationP50"], &line["DurationP95"]), (&json!(129.0), &json!(156.0)));
     assert_eq!((&line["DurationMax"], &line["DurationSum"]), (&json!(159.0), &json!(7770.0)));
     assert_eq!((&line["InstantiateMax"], &line["MemoryPeak"]), (&json!(1.5), &json!(64 << 20)));
+    assert_eq!((&line["Environment"], &line["Stage"]), (&json!("staging"), &json!("thumbnails")));
+}
+
+#[test]
+fn a_metric_is_sent_only_when_something_fails_because_each_hour_with_one_is_billed() {
+    assert_eq!(parsed(&calls(60, &[]), false).get("_aws"), None);
+    let line = parsed(&calls(60, &[Case::Corrupt]), false);
+    assert_eq!(declared(&line), (vec!["Environment", "Stage"], vec!["Failures"]));
     assert_eq!(line["_aws"]["Timestamp"], 1_764_000_000_250_u64);
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Stagehost");
+}
+
+#[test]
+fn alarms_on_the_hosts_own_metrics_take_their_absence_for_zero() {
+    let template = include_str!("../../../statemachine/template.yaml");
+    let alarms = template.split("Type: AWS::CloudWatch::Alarm").skip(1);
+    let own: Vec<&str> =
+        alarms.filter(|alarm| alarm.split("Type: ").next().unwrap().contains("Namespace: Stagehost")).collect();
+    assert!(!own.is_empty());
+    assert!(
+        own.iter().all(|alarm| alarm.split("AlarmActions").next().unwrap().contains("TreatMissingData: notBreaching"))
+    );
 }
 
 #[test]

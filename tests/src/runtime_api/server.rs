@@ -34,6 +34,7 @@ struct Invocation {
     id: String,
     payload: Bytes,
     deadline: Option<String>,
+    trace: String,
 }
 
 /// State that both sides of the API share.
@@ -63,13 +64,19 @@ impl Shared {
         }
     }
 
-    pub(super) fn submit(&self, payload: Bytes, deadline: Deadline) -> oneshot::Receiver<Answer> {
+    /// `trace` is the trace header; without one, it is that of a trace which nobody else is in.
+    pub(super) fn submit(&self, payload: Bytes, deadline: Deadline, trace: Option<&str>) -> oneshot::Receiver<Answer> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let id = format!("5ca1ab1e-0000-4000-8000-{number:012x}");
         let (sender, receiver) = oneshot::channel();
         self.answers().insert(id.clone(), sender);
         // It fails only if `waiting` is dropped, which lives as long as this.
-        let _ = self.submit.send(Invocation { id, payload, deadline: deadline.header() });
+        let _ = self.submit.send(Invocation {
+            id,
+            payload,
+            deadline: deadline.header(),
+            trace: trace.unwrap_or(TRACE).to_owned(),
+        });
         receiver
     }
 
@@ -107,7 +114,9 @@ impl Shared {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("lambda-runtime-invoked-function-arn", HeaderValue::from_static(FUNCTION_ARN));
-        headers.insert("lambda-runtime-trace-id", HeaderValue::from_static(TRACE));
+        if let Ok(trace) = HeaderValue::from_str(&invocation.trace) {
+            headers.insert("lambda-runtime-trace-id", trace);
+        }
         if let Ok(id) = HeaderValue::from_str(&invocation.id) {
             headers.insert("lambda-runtime-aws-request-id", id);
         }

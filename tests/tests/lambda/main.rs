@@ -15,4 +15,5 @@ mod operating;
 mod pins;
 mod sandbox;
 mod surroundings;
+mod traces;
 mod trust;

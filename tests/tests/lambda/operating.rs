@@ -35,8 +35,9 @@ impl Operated {
         payload["execution"]["name"] = json!(execution);
         let answer = self.host.invoke(&payload).await;
         let answer = answer.unwrap_or_else(|error| panic!("{error}\n{:#?}", self.host.function.lines()));
-        let metrics = self.host.function.line(|line| line.contains("\"_aws\"") && line.contains("\"Calls\"")).await;
-        let metrics: Value = serde_json::from_str(&metrics.expect("no metrics")).unwrap();
+        let metrics =
+            self.host.function.line(|line| line.contains("\"DurationP95\"") && line.contains("\"Calls\"")).await;
+        let metrics: Value = serde_json::from_str(&metrics.expect("no line of numbers")).unwrap();
         let version = match answer["assets"][0]["title"].as_str() {
             None => SHIPPED,
             Some(says) if says == title(2) => "0.2.0",

@@ -9,7 +9,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use reqwest::{Client, Url};
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, TraceParent};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::callback::secret::Secret;
@@ -95,7 +95,11 @@ impl SignedWebhook {
                 headers.insert(name, value);
             }
         };
-        // The trace header comes first: if the operator gave it the name of a signature, the signature replaces it.
+        // For load balancers and SDKs that know X-Ray's header only.
+        if let Some(trace) = scope.batch.traceparent.as_deref().and_then(TraceParent::parse) {
+            set(HeaderName::from_static("x-amzn-trace-id"), &trace.xray_header());
+        }
+        // The trace header comes before the signatures: if the operator gave it the name of a signature, the signature replaces it.
         if let Some(traceparent) = &scope.batch.traceparent {
             set(self.trace_header.clone(), traceparent);
         }

@@ -82,6 +82,11 @@ async fn a_delivery_carries_both_signatures_over_exactly_the_bytes_that_were_sen
     assert_eq!(header(&headers, "content-type"), "application/json");
     assert!(header(&headers, "user-agent").starts_with("stagehost/"));
     assert_eq!(header(&headers, "traceparent"), scope().batch.traceparent.clone().unwrap());
+    assert_eq!(
+        header(&headers, "x-amzn-trace-id"),
+        "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331;Sampled=1",
+        "the same trace for what knows X-Ray only"
+    );
     assert_eq!(header(&headers, "x-toq-pins-revision"), "7", "which versions of all stages processed the batch");
 }
 

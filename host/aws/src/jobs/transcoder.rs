@@ -1,5 +1,6 @@
 //! Transcoding by MediaConvert.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -203,6 +204,14 @@ impl MediaConvertTranscoder {
             .settings(settings)
             .client_request_token(token)
             .status_update_interval(status_interval(self.options.status_interval))
+            // So that the job and its events can be found by the batch's trace.
+            .set_user_metadata(
+                scope
+                    .batch
+                    .traceparent
+                    .as_deref()
+                    .map(|trace| HashMap::from([("traceparent".to_owned(), clipped(trace))])),
+            )
             .user_metadata("ticket", ticket_id(&scope.execution, &scope.state))
             .user_metadata(SUBMISSION, token)
             .user_metadata("source", hash([job.source_key.as_str()]))

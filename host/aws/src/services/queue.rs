@@ -1,12 +1,13 @@
-//! Changes when SQS delivers a message again, or sends it again.
+//! Changes when SQS delivers a message again, or sends it again; looks at what is kept.
 //!
-//! The operations are `ChangeMessageVisibilityBatch` and `SendMessage`; the role needs `sqs:ChangeMessageVisibility` and
-//! `sqs:SendMessage` (Amazon SQS API Reference).
+//! The host's operations are `ChangeMessageVisibilityBatch` and `SendMessage`; its role needs `sqs:ChangeMessageVisibility` and
+//! `sqs:SendMessage` (Amazon SQS API Reference). Operators receive and delete.
 
 use aws_config::SdkConfig;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stagehost_batch::{Case, Failure};
+use zeroize::Zeroizing;
 
 use crate::services::arn::Arn;
 use crate::services::endpoints::{Endpoints, configured_endpoint};
@@ -173,6 +174,57 @@ impl FailedEntry {
         let message = self.id.parse().ok().and_then(|id: usize| messages.get(id));
         let id = message.map_or(self.id.as_str(), |message| &message.message_id);
         format!("message {id}: {} ({})", self.message, self.code)
+    }
+}
+
+/// A message that waits in a queue, as a person looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeptMessage {
+    /// Its text.
+    pub body: String,
+    /// The handle of this receive, for [`Queues::delete`].
+    pub receipt_handle: String,
+}
+
+#[derive(Deserialize)]
+struct ReceiveResponse {
+    #[serde(rename = "Messages", default)]
+    messages: Option<Vec<KeptMessage>>,
+}
+
+impl Queues {
+    /// Receives at most one message of the queue with the ARN `queue`, and hides it from others for so many seconds. One at a
+    /// time, because the largest message nearly fills the largest answer that is read.
+    ///
+    /// # Errors
+    /// The failure names the queue and the reason.
+    pub async fn receive(&self, queue: &str, hidden_seconds: u32) -> Result<Vec<KeptMessage>, Failure> {
+        let queue = queue_arn(queue)?;
+        let wanted = json!({"MaxNumberOfMessages": 1, "VisibilityTimeout": hidden_seconds, "WaitTimeSeconds": 1});
+        let answer = with_retries(|| self.ask(&queue, "ReceiveMessage", &wanted)).await?;
+        let answer: ReceiveResponse = serde_json::from_slice(&answer).map_err(|error| {
+            Failure::new(Case::Internal, format!("ReceiveMessage of {queue}: the response cannot be read: {error}"))
+        })?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+
+    /// Deletes a received message of the queue with the ARN `queue`.
+    ///
+    /// # Errors
+    /// The failure names the queue and the reason.
+    pub async fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), Failure> {
+        let queue = queue_arn(queue)?;
+        let wanted = json!({"ReceiptHandle": receipt_handle});
+        with_retries(|| self.ask(&queue, "DeleteMessage", &wanted)).await.map(|_| ())
+    }
+
+    async fn ask(&self, queue: &Arn, name: &str, wanted: &Value) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let (endpoint, target) = (self.endpoint_of(queue), format!("AmazonSQS.{name}"));
+        let mut body = wanted.clone();
+        body["QueueUrl"] = self.url(queue).into();
+        let answer = self.json.call(&operation(&endpoint, queue, &target), &body).await;
+        answer.map_err(|error| Failure::new(error.case(), format!("{name} of {queue}: {error}")))
     }
 }
 

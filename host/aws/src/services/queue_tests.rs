@@ -136,3 +136,24 @@ async fn a_message_is_sent_again_with_its_attributes_and_a_delay() {
     assert_eq!(body["MessageAttributes"], json!({"Traceparent": {"StringValue": "00-0a", "DataType": "String"}}));
     assert!(body["QueueUrl"].as_str().unwrap().ends_with("/123456789012/listing-media-processing-staging"));
 }
+
+const MESSAGE: &str =
+    r#"{"Messages": [{"MessageId": "m", "ReceiptHandle": "h+/=", "MD5OfBody": "x", "Body": "{oops"}]}"#;
+
+#[tokio::test]
+async fn a_kept_message_is_received_alone_and_deleted_by_its_handle() {
+    let answers = [(200, serde_json::from_str(MESSAGE).unwrap()), (200, json!({})), (200, json!({}))];
+    let (service, queues) = service(answers).await;
+    let kept = KeptMessage { body: "{oops".into(), receipt_handle: "h+/=".into() };
+    assert_eq!(queues.receive(QUEUE, 30).await.unwrap(), [kept.clone()]);
+    assert_eq!(queues.receive(QUEUE, 30).await.unwrap(), [], "an empty queue");
+    queues.delete(QUEUE, &kept.receipt_handle).await.unwrap();
+    let requests = service.requests.lock().unwrap();
+    let asked: Vec<_> = requests.iter().map(|(_, _, headers, _)| headers["x-amz-target"].to_str().unwrap()).collect();
+    assert_eq!(asked, ["AmazonSQS.ReceiveMessage", "AmazonSQS.ReceiveMessage", "AmazonSQS.DeleteMessage"]);
+    let (_, _, _, first) = &requests[0];
+    assert_eq!((&first["MaxNumberOfMessages"], &first["VisibilityTimeout"]), (&json!(1), &json!(30)));
+    let (_, _, _, last) = &requests[2];
+    assert_eq!(last["ReceiptHandle"], "h+/=");
+    assert!(last["QueueUrl"].as_str().unwrap().ends_with("/123456789012/listing-media-processing-staging"), "{last}");
+}

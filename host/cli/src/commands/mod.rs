@@ -11,4 +11,5 @@ pub mod pins;
 pub mod replay;
 pub mod run;
 pub mod serve;
+pub mod smoke;
 pub mod stage;

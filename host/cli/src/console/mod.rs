@@ -1,5 +1,6 @@
 //! What a person sees: results, progress, logs, errors.
 
+pub mod bars;
 pub mod logs;
 pub mod printer;
 pub mod problem;

@@ -43,14 +43,16 @@ pub enum Item {
     S3Get,
     KmsRequest,
     SqsRequest,
+    ScheduledCall,
     LogGb,
     MetricMonth,
+    AlarmMonth,
     NormalizedMinute,
     XrayTrace,
 }
 
 impl Item {
-    const ALL: [Item; 13] = [
+    const ALL: [Item; 15] = [
         Item::LambdaRequest,
         Item::LambdaGbSecondArm64,
         Item::LambdaGbSecondX86,
@@ -60,8 +62,10 @@ impl Item {
         Item::S3Get,
         Item::KmsRequest,
         Item::SqsRequest,
+        Item::ScheduledCall,
         Item::LogGb,
         Item::MetricMonth,
+        Item::AlarmMonth,
         Item::NormalizedMinute,
         Item::XrayTrace,
     ];
@@ -73,7 +77,7 @@ struct Price {
     usd: f64,
     per: f64,
     unit: String,
-    /// The name of the page.
+    /// The page.
     source: String,
 }
 
@@ -145,10 +149,13 @@ pub struct Durations {
     pub zip_file: Duration,
     pub deflate_mb: Duration,
     pub callback: Duration,
+    /// Absent in older files.
+    #[serde(default)]
+    pub sweep: Duration,
 }
 
 /// One duration, and how it was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duration {
     /// Milliseconds.
@@ -172,7 +179,7 @@ impl Measured {
 
 impl Durations {
     /// Returns all durations with their names.
-    pub fn all(&self) -> [(&'static str, &Duration); 10] {
+    pub fn all(&self) -> [(&'static str, &Duration); 11] {
         [
             ("cold start", &self.cold_start),
             ("starting the execution", &self.enqueue),
@@ -184,6 +191,7 @@ impl Durations {
             ("bundling a file", &self.zip_file),
             ("deflating a megabyte", &self.deflate_mb),
             ("the callback", &self.callback),
+            ("a sweep", &self.sweep),
         ]
     }
 }
@@ -242,6 +250,10 @@ pub struct Workload {
     /// Share of executions that are traced
     #[arg(long, value_name = "0..1", default_value_t = 0.05, value_parser = share)]
     pub traced: f64,
+
+    /// Share of batches in which a call of a stage fails
+    #[arg(long, value_name = "0..1", default_value_t = 0.05, value_parser = share)]
+    pub failing: f64,
 
     /// Memory of the host function, in MB
     #[arg(long, value_name = "MB", default_value_t = 3008, value_parser = clap::value_parser!(u32).range(128..=10240))]

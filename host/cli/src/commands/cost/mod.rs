@@ -1,7 +1,10 @@
 //! `stagehost cost`: what 1,000 batches cost, beside the four functions that the host replaces.
 
+mod amount;
 mod inputs;
 mod model;
+mod picture;
+mod scales;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,36 +14,46 @@ use clap::Args;
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
 
+use self::amount::amount;
 use self::inputs::{Measured, Prices, Workload};
-use self::model::{Design, Line};
+use self::model::{CostKind, Design, Line};
+use self::scales::Scale;
+use crate::console::bars::Ink;
 use crate::console::printer::Printer;
-use crate::console::table;
+use crate::console::{table, terminal};
 use crate::exit::Exit;
 
 /// Print what 1,000 batches cost, beside the four functions that the host replaces
 ///
 /// A small model: how much of everything a batch takes, times its price. Prices and durations come with the program and
-/// can be replaced; each duration is marked as measured or assumed. Left out: storage, transfer to the backend, alarms,
-/// retries, free tiers.
+/// can be replaced; each duration is marked as measured or assumed. Below the table are bars for several numbers of batches a
+/// month, over which sweeps, metrics and alarms are spread. Left out: storage, transfer to the backend, dashboards, retries,
+/// free tiers.
 #[derive(Args)]
 #[command(after_help = "\
 Formulas, per batch:
 
-  CPUs of a function: its memory / 1769 MB
+  CPUs of a function: its memory / 1769 MB; CPython's
+    zipfile uses one at most
   Lambda requests: host 1 (queue) + 5 states + events of
-    videos; functions 1 + 4
+    videos + sweeps; functions 1 + 4
   Events of videos: videos × (2 + one a minute)
+  Sweeps: 8640 a month (every 5 minutes) / batches a month
   Lambda GB-seconds: memory/1024 × Σ(ms of the work / CPUs
-    + cold share × ms of a cold start)/1000
+    + ms of waits + cold share × ms of a cold start)/1000
   State transitions: states entered without a failure + 1
   S3 requests: per file head, tags, bytes in 8 MB ranges;
-    per thumbnail, output, receipt, ticket, part; of bundles
-    the host copies files from 5 MB on within S3, the
-    functions read and write all
+    per thumbnail, output, part; per video its intention,
+    job, report, receipt, and a ticket for all; per sweep
+    2 listings; of bundles the host copies files from 5 MB
+    on within S3, the functions read and write all
   KMS requests: S3 requests × 0.01 (bucket key) + 2
-  Logs: transitions × 2 × 1.2 KB × files
-    + 0.6 KB × (requests + files)
-  Custom metrics: 52 of the host / batches a month
+  Logs: transitions × 2 KB + 0.6 KB × (requests + files)
+    + host 5 × 1.2 KB; no execution data
+  Custom metrics: at most 6 of the host, each for the hours
+    in which something fails: failing share × batches a
+    month / 730, / batches a month
+  Alarms: host 9, functions 3, / batches a month
   MediaConvert: videos × minutes × (HD outputs × 2
     + SD outputs × 1), Basic tier
 
@@ -49,6 +62,7 @@ Exit codes: 0 printed, 2 wrong usage or a missing file.
 Examples:
 
   stagehost cost
+  stagehost cost --batches-a-month 2500
   stagehost cost --batch-photos 30 --batch-videos 0 \\
     --host-memory 1769")]
 pub struct CostArgs {
@@ -76,10 +90,15 @@ pub fn cost(args: CostArgs, printer: &Printer) -> Result<Exit> {
     let prices = Prices::read(args.prices.as_deref())?;
     let measured = Measured::read(args.measured.as_deref())?;
     let lines = model::lines(&args.work, &measured, &prices);
+    let scales = scales::scales(&args.work, &measured, &prices);
     if args.json {
-        printer.document(&document(&args.work, &measured, &prices, &lines));
+        printer.document(&document(&args.work, &measured, &prices, (&lines, &scales)));
     } else {
-        printer.line(text(&args.work, &measured, &prices, &lines).trim_end());
+        let (table, picture) = (
+            text(&args.work, &measured, &prices, &lines),
+            picture::picture(&scales, Ink::of_stdout(), terminal::columns()),
+        );
+        printer.line(format_args!("{}\n\n{}", table.trim_end(), picture.trim_end()));
     }
     Ok(Exit::Success)
 }
@@ -90,11 +109,11 @@ fn totals(lines: &[Line]) -> [f64; 3] {
 
 /// Returns the sums of everything except transcoding, which the designs share.
 fn without_transcoding(lines: &[Line]) -> [f64; 3] {
-    let others = lines.iter().filter(|line| !line.label.starts_with("MediaConvert"));
+    let others = lines.iter().filter(|line| line.kind != CostKind::Transcoding);
     others.fold([0.0; 3], |sums, line| [0, 1, 2].map(|column| sums[column] + line.columns[column].1))
 }
 
-fn document(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -> Value {
+fn document(work: &Workload, measured: &Measured, prices: &Prices, (lines, scales): (&[Line], &[Scale])) -> Value {
     let of = |columns: [Value; 3]| {
         let [functions, host_x86, host_arm64] = columns;
         json!({"functionsX86": functions, "hostX86": host_x86, "hostArm64": host_arm64})
@@ -106,10 +125,23 @@ fn document(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line
             json!({"line": line.label, "formula": line.formula, "designs": of(columns)})
         })
         .collect();
+    let at_scales: Vec<Value> = scales
+        .iter()
+        .map(|scale| {
+            let shares =
+                |share: fn(&Scale, usize) -> f64| json!({"hostX86": share(scale, 1), "hostArm64": share(scale, 2)});
+            json!({
+                "batchesAMonth": scale.batches_a_month,
+                "totalWithoutTranscoding": of(scale.totals.map(|usd| json!(usd))),
+                "ofFunctions": shares(Scale::of_functions),
+                "ofFunctionsWithoutAlarms": shares(Scale::of_functions_without_alarms),
+            })
+        })
+        .collect();
     json!({
         "batches": model::BATCHES, "workload": work, "lines": each, "total": of(totals(lines).map(|usd| json!(usd))),
         "totalWithoutTranscoding": of(without_transcoding(lines).map(|usd| json!(usd))),
-        "measured": measured, "prices": prices,
+        "scales": at_scales, "measured": measured, "prices": prices,
     })
 }
 
@@ -168,23 +200,6 @@ fn costs(lines: &[Line]) -> Table {
 
 fn counted(number: u32, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-fn amount(quantity: f64) -> String {
-    match quantity {
-        small if small < 100.0 => format!("{small:.2}"),
-        large => {
-            let digits = format!("{large:.0}");
-            let mut grouped = String::new();
-            for (at, digit) in digits.chars().enumerate() {
-                if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                    grouped.push(',');
-                }
-                grouped.push(digit);
-            }
-            grouped
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! The model is small on purpose: every line is a formula that fits into the command's help. It compares two designs: one
 //! host function that runs every stage, and the four functions before it (validate 512 MB, thumbnails 2048 MB,
-//! zip 3008 MB with 2 GB of disk, callback 256 MB), given the same work: every video transcoded, the same bundles.
+//! zip 3008 MB with 2 GB of disk, callback 256 MB), given the same work: every video transcoded, the same bundles, the state
+//! machine's log without execution data. The functions do not wait for videos, so they have neither events nor a sweep.
 
 use super::inputs::{Durations, Item, Measured, Prices, Workload};
 
@@ -25,12 +26,31 @@ const KMS_PER_S3: f64 = 0.01;
 const KMS_PER_BATCH: f64 = 2.0;
 /// Each message is sent, received, deleted.
 const SQS_PER_BATCH: f64 = 3.0;
-/// A file's share of the document, in KB; assumed.
-const DOCUMENT_KB_PER_FILE: f64 = 1.2;
+/// What the state machine logs of a state without execution data: four events of half a KB; assumed.
+const STATE_LOG_KB: f64 = 2.0;
 /// A log line, and a call's START, END and REPORT, in KB; assumed.
 const LOG_LINE_KB: f64 = 0.6;
-/// The host's own metrics: eight for each of five stages, and a dozen cases of failure; assumed.
-const HOST_METRICS: f64 = 52.0;
+/// The host's line of a state's numbers, in KB (host/telemetry/README.md has one).
+const NUMBERS_KB: f64 = 1.2;
+/// States of the host with such a line.
+const HOST_STATES: f64 = 5.0;
+/// The host's own metrics: failures of five stages, and its own errors (host/telemetry/README.md).
+const HOST_METRICS: f64 = 6.0;
+/// The hours of a month, as AWS counts them. A custom metric is paid for each hour in which it is sent (Amazon CloudWatch
+/// pricing: "prorated by the hour and metered only when you send metrics"), and the host sends one only when something fails.
+const HOURS: f64 = 730.0;
+/// The label of the alarms' line.
+pub const ALARMS: &str = "Alarms, months";
+/// The alarms of the template.
+pub const HOST_ALARMS: f64 = 9.0;
+/// The alarms of the system before: dead letters, failed executions, errors of functions.
+const FUNCTIONS_ALARMS: f64 = 3.0;
+/// How often the sweep runs in a month of thirty days.
+pub const SWEEPS: f64 = 30.0 * 24.0 * 60.0 / SWEEP_MINUTES;
+/// Minutes between two sweeps (the template's `Sweep`).
+const SWEEP_MINUTES: f64 = 5.0;
+/// Listings that a sweep makes: tickets, submissions.
+const SWEEP_LISTS: f64 = 2.0;
 /// Minutes between two reports of a job.
 const REPORT_EVERY_MINUTES: f64 = 1.0;
 /// How much longer than its video a job takes, queue included; assumed.
@@ -70,8 +90,27 @@ impl Design {
     }
 }
 
+/// What a line belongs to, in the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostKind {
+    /// Lambda.
+    Compute,
+    /// Requests of S3.
+    Storage,
+    /// Step Functions.
+    States,
+    /// Logs, metrics, alarms, traces.
+    Watching,
+    /// Everything else but transcoding.
+    Rest,
+    /// MediaConvert, which the designs share.
+    Transcoding,
+}
+
 /// A line of the table.
 pub struct Line {
+    /// What it belongs to.
+    pub kind: CostKind,
     /// What is paid for.
     pub label: &'static str,
     /// The formula of a batch's quantity.
@@ -83,7 +122,8 @@ pub struct Line {
 /// Returns all lines. Labels and formulas do not depend on the batch.
 pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line> {
     let usages = Design::ALL.map(|design| Usage::of(design, work, measured, prices));
-    let line = |label, formula, quantity: fn(&Usage) -> f64, item: fn(&Usage) -> Item| Line {
+    let line = |kind, label, formula, quantity: fn(&Usage) -> f64, item: fn(&Usage) -> Item| Line {
+        kind,
         label,
         formula,
         columns: usages.each_ref().map(|usage| {
@@ -91,44 +131,58 @@ pub fn lines(work: &Workload, measured: &Measured, prices: &Prices) -> Vec<Line>
             (quantity, prices.of(item(usage), quantity))
         }),
     };
+    use CostKind::{Compute, Rest, States, Storage, Transcoding, Watching};
     vec![
-        line("Lambda requests", "queue + states + events of videos", |u| u.requests, |_| Item::LambdaRequest),
+        line(Compute, "Lambda requests", "queue + states + events + sweeps", |u| u.requests, |_| Item::LambdaRequest),
         line(
+            Compute,
             "Lambda GB-seconds",
-            "memory/1024 × (ms of the work ÷ CPUs + cold share × ms of a cold start)/1000",
+            "memory/1024 × (ms of work ÷ CPUs + ms of waits + cold share × ms of a cold start)/1000",
             |u| u.gb_seconds,
             |u| u.compute,
         ),
         line(
+            Compute,
             "Lambda disk, GB-seconds",
             "disk above 512 MB × seconds",
             |u| u.disk_gb_seconds,
             |_| Item::LambdaDiskGbSecond,
         ),
-        line("State transitions", "states entered + 1", |u| u.transitions, |_| Item::StateTransition),
+        line(States, "State transitions", "states entered + 1", |u| u.transitions, |_| Item::StateTransition),
         line(
-            "S3 PUT, COPY",
-            "tags + thumbnails + outputs + parts and copies of the bundles + tickets",
+            Storage,
+            "S3 PUT, COPY, LIST",
+            "tags + thumbnails + outputs + parts and copies of the bundles + records of jobs + sweeps",
             |u| u.s3_put,
             |_| Item::S3Put,
         ),
         line(
+            Storage,
             "S3 GET, HEAD",
-            "heads, tags and bytes of files + up-to-date checks + reads of the bundles",
+            "heads, tags and bytes of files + up-to-date checks + reads of the bundles + records of jobs",
             |u| u.s3_get,
             |_| Item::S3Get,
         ),
-        line("KMS requests", "S3 requests × 0.01 (bucket key) + 2", |u| u.kms, |_| Item::KmsRequest),
-        line("SQS requests", "sent + received + deleted", |_| SQS_PER_BATCH, |_| Item::SqsRequest),
-        line("Logs, GB", "transitions × 2 × document + lines of calls", |u| u.log_gb, |_| Item::LogGb),
-        line("Custom metrics, months", "metrics ÷ batches a month", |u| u.metric_months, |_| Item::MetricMonth),
+        line(Rest, "KMS requests", "S3 requests × 0.01 (bucket key) + 2", |u| u.kms, |_| Item::KmsRequest),
+        line(Rest, "SQS requests", "sent + received + deleted", |_| SQS_PER_BATCH, |_| Item::SqsRequest),
+        line(Rest, "Scheduled calls", "sweeps ÷ batches a month", |u| u.scheduled, |_| Item::ScheduledCall),
+        line(Watching, "Logs, GB", "events of states + lines of calls", |u| u.log_gb, |_| Item::LogGb),
         line(
+            Watching,
+            "Custom metrics, months",
+            "hours with a failure ÷ 730 ÷ batches a month",
+            |u| u.metric_months,
+            |_| Item::MetricMonth,
+        ),
+        line(Watching, ALARMS, "alarms ÷ batches a month", |u| u.alarm_months, |_| Item::AlarmMonth),
+        line(
+            Transcoding,
             "MediaConvert, normalized minutes",
             "videos × minutes × (HD outputs × 2 + SD outputs × 1)",
             |u| u.minutes,
             |_| Item::NormalizedMinute,
         ),
-        line("X-Ray traces", "share that is traced", |u| u.traces, |_| Item::XrayTrace),
+        line(Watching, "X-Ray traces", "share that is traced", |u| u.traces, |_| Item::XrayTrace),
     ]
 }
 
@@ -142,8 +196,10 @@ struct Usage {
     s3_put: f64,
     s3_get: f64,
     kms: f64,
+    scheduled: f64,
     log_gb: f64,
     metric_months: f64,
+    alarm_months: f64,
     minutes: f64,
     traces: f64,
 }
@@ -204,6 +260,11 @@ impl Batch {
         large.fold((0.0, 0.0), |(count, sum), (files, mb)| (count + files, sum + files * mb))
     }
 
+    /// Returns 1 if there is a video, else 0.
+    fn has_videos(&self) -> f64 {
+        self.videos.min(1.0)
+    }
+
     /// Returns the reports of all jobs: begun, one each minute, done.
     fn events(&self) -> f64 {
         self.videos * (2.0 + (self.minutes * JOB_MINUTES_PER_MINUTE / REPORT_EVERY_MINUTES).floor())
@@ -218,18 +279,26 @@ impl Batch {
 impl Usage {
     fn of(design: Design, work: &Workload, measured: &Measured, prices: &Prices) -> Self {
         let batch = Batch::of(work);
+        let a_month = f64::from(work.batches_a_month);
+        let sweeps = if design.is_host() { SWEEPS / a_month } else { 0.0 };
         let calls = if design.is_host() {
-            host_calls(&batch, &measured.host, f64::from(work.host_memory))
+            host_calls(&batch, &measured.host, f64::from(work.host_memory), sweeps)
         } else {
             function_calls(&batch, &measured.functions)
         };
         let cold = if design.is_host() { &measured.host } else { &measured.functions }.cold_start.ms;
         let requests: f64 = calls.iter().map(|call| call.count).sum();
-        let seconds =
-            |call: &Call| call.count * (call.work_ms / call.cpus() + work.cold * cold / call.cpus().min(1.0)) / 1000.0;
+        let seconds = |call: &Call| {
+            let busy = call.work_ms / call.cpus() + work.cold * cold / call.cpus().min(1.0);
+            call.count * (busy + call.wait_ms) / 1000.0
+        };
         let transitions = if design.is_host() { HOST_TRANSITIONS } else { FUNCTIONS_TRANSITIONS };
-        let (s3_put, s3_get) = if design.is_host() { host_s3(&batch) } else { functions_s3(&batch) };
-        let log_kb = transitions * 2.0 * DOCUMENT_KB_PER_FILE * batch.files + LOG_LINE_KB * (requests + batch.files);
+        let (s3_put, s3_get) = if design.is_host() { host_s3(&batch, sweeps) } else { functions_s3(&batch) };
+        let numbers = if design.is_host() { HOST_STATES * NUMBERS_KB } else { 0.0 };
+        let log_kb = transitions * STATE_LOG_KB + LOG_LINE_KB * (requests + batch.files) + numbers;
+        // Each failing batch sends at most one metric for an hour.
+        let metric_months = (work.failing * a_month / HOURS).min(HOST_METRICS) / a_month;
+        let alarms = if design.is_host() { HOST_ALARMS } else { FUNCTIONS_ALARMS };
         let multipliers = prices.multipliers();
         let per_minute =
             f64::from(work.hd_outputs) * multipliers.avc_hd + f64::from(work.sd_outputs) * multipliers.avc_sd;
@@ -242,8 +311,10 @@ impl Usage {
             s3_put,
             s3_get,
             kms: (s3_put + s3_get) * KMS_PER_S3 + KMS_PER_BATCH,
+            scheduled: sweeps,
             log_gb: log_kb / (1024.0 * 1024.0),
-            metric_months: if design.is_host() { HOST_METRICS / f64::from(work.batches_a_month) } else { 0.0 },
+            metric_months: if design.is_host() { metric_months } else { 0.0 },
+            alarm_months: alarms / a_month,
             minutes: batch.videos * batch.minutes * per_minute,
             traces: work.traced,
         }
@@ -259,70 +330,78 @@ struct Call {
     disk_gb: f64,
     /// Work of each call, on one virtual CPU.
     work_ms: f64,
+    /// Time in which each call only waits for another service, whatever CPUs it has.
+    wait_ms: f64,
+    /// How many CPUs the work can use.
+    threads: f64,
 }
 
 impl Call {
-    /// Returns the virtual CPUs. The work is shared among files, so it scales with them.
+    /// Returns the virtual CPUs that the work uses.
     fn cpus(&self) -> f64 {
-        self.memory / MB_PER_CPU
+        (self.memory / MB_PER_CPU).min(self.threads)
     }
 }
 
-fn host_calls(batch: &Batch, ms: &Durations, memory: f64) -> Vec<Call> {
-    let call = |count, work_ms| Call { count, memory, disk_gb: 0.0, work_ms };
+fn host_calls(batch: &Batch, ms: &Durations, memory: f64, sweeps: f64) -> Vec<Call> {
+    let call = |count, work_ms, wait_ms| Call { count, memory, disk_gb: 0.0, work_ms, wait_ms, threads: f64::INFINITY };
     // Files that S3 does not copy pass through the host; nothing is deflated.
     let passed_mb = batch.bundled_mb() - batch.copied().1;
-    let some = |number: f64| if number > 0.0 { 1.0 } else { 0.0 };
     vec![
-        call(1.0, ms.enqueue.ms),
-        call(1.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms),
-        call(1.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms)),
-        call(some(batch.videos), batch.videos * ms.submit_video.ms),
-        call(batch.events(), ms.video_event.ms),
-        call(1.0, batch.bundled_files() * ms.zip_file.ms + passed_mb * ms.read_mb.ms),
-        call(1.0, ms.callback.ms),
+        call(1.0, 0.0, ms.enqueue.ms),
+        call(1.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms, 0.0),
+        call(1.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms), 0.0),
+        call(batch.has_videos(), 0.0, batch.videos * ms.submit_video.ms),
+        call(batch.events(), 0.0, ms.video_event.ms),
+        call(1.0, batch.bundled_files() * ms.zip_file.ms + passed_mb * ms.read_mb.ms, 0.0),
+        call(1.0, 0.0, ms.callback.ms),
+        call(sweeps, 0.0, ms.sweep.ms),
     ]
 }
 
 fn function_calls(batch: &Batch, ms: &Durations) -> Vec<Call> {
-    let call = |memory, disk_gb, work_ms| Call { count: 1.0, memory, disk_gb, work_ms };
+    let call =
+        |memory, work_ms, wait_ms| Call { count: 1.0, memory, disk_gb: 0.0, work_ms, wait_ms, threads: f64::INFINITY };
+    let bundle = batch.bundled_files() * ms.zip_file.ms + batch.bundled_mb() * (ms.read_mb.ms + ms.deflate_mb.ms);
     vec![
         call(512.0, 0.0, ms.enqueue.ms),
-        call(512.0, 0.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms),
-        call(2048.0, 0.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms)),
-        call(
-            3008.0,
-            1.5,
-            batch.bundled_files() * ms.zip_file.ms + batch.bundled_mb() * (ms.read_mb.ms + ms.deflate_mb.ms),
-        ),
+        call(512.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms, 0.0),
+        call(2048.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms), 0.0),
+        // CPython's zipfile reads, deflates and writes one file after the other, in one thread.
+        Call { disk_gb: 1.5, threads: 1.0, ..call(3008.0, bundle, 0.0) },
         call(256.0, 0.0, ms.callback.ms),
     ]
 }
 
 /// Returns the host's PUT and GET requests.
-fn host_s3(batch: &Batch) -> (f64, f64) {
+fn host_s3(batch: &Batch, sweeps: f64) -> (f64, f64) {
     let (copies, copied_mb) = batch.copied();
     let small = batch.bundled_files() - copies;
     let uploaded_parts = ((batch.bundled_mb() - copied_mb) / PART_MB).ceil();
-    let tickets = batch.videos.min(1.0) * 2.0 + batch.events();
-    // Tags on every file, thumbnails, MediaConvert's outputs with their receipts, bundles (begin, parts, copies, end).
+    // A ticket for the state; for each video the intention of its job, the job's id, its report and its receipt.
+    let records = batch.has_videos() + 4.0 * batch.videos;
+    // Tags on every file, thumbnails, MediaConvert's outputs, records, bundles (begin, parts, copies, end), sweeps.
     let put = batch.files
         + batch.thumbnails
         + batch.outputs
-        + batch.videos
-        + tickets
+        + records
         + 2.0 * BUNDLES
         + uploaded_parts
-        + copies;
+        + copies
+        + SWEEP_LISTS * sweeps;
+    // A video is read twice for its headers, and its receipt and its record are looked for; its report is looked for when the
+    // ticket is open and when the job has ended. Every event reads the ticket. The sweep reads the open ones with their reports.
+    let open = batch.has_videos() * batch.minutes * JOB_MINUTES_PER_MINUTE / SWEEP_MINUTES;
+    let of_jobs = 6.0 * batch.videos + batch.events() + open * (1.0 + batch.videos);
     // Head, tags and bytes of every file; a head for every thumbnail; videos are read by MediaConvert and checked here.
     let get = 2.0 * batch.files
         + batch.photos * batch.ranges(batch.photo_mb)
         + batch.videos * batch.ranges(batch.video_mb)
         + batch.thumbnails
         + batch.photos * batch.ranges(batch.photo_mb)
-        + batch.videos * (batch.ranges(batch.video_mb) + 2.0)
+        + batch.videos * batch.ranges(batch.video_mb)
         + batch.outputs
-        + 2.0 * batch.events()
+        + of_jobs
         + BUNDLES
         + small;
     (put, get)

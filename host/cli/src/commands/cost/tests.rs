@@ -34,11 +34,13 @@ fn close(left: f64, right: f64) -> bool {
 #[test]
 fn a_batch_of_one_photo_costs_what_it_does_by_hand() {
     let lines = lines(&["--batch-photos", "1", "--batch-videos", "0", "--host-memory", "1769", "--cold", "0"]);
-    // Queue, validate, thumbnails, zip, callback: no video, so nothing is submitted and no event comes.
-    assert_eq!(line(&lines, "Lambda requests").columns[1].0, 5_000.0);
+    // Queue, validate, thumbnails, zip, callback: no video, so nothing is submitted and no event comes. Every five minutes of a
+    // month with 10,000 batches the sweep.
+    let sweeps = 8640.0 / 10_000.0;
+    assert!(close(line(&lines, "Lambda requests").columns[1].0, 1000.0 * (5.0 + sweeps)));
     // One CPU: 60 + 6.4 + 150.7 + 8 files in bundles (1 photo and 3 thumbnails, twice) × 40 + 300 ms; and 10 ms for each MB
-    // that is read: 4 to validate, 4 to scale, 2 × 4.3 to bundle.
-    let seconds = (60.0 + 6.4 + 150.7 + 8.0 * 40.0 + 300.0 + 10.0 * (4.0 + 4.0 + 8.6)) / 1000.0;
+    // that is read: 4 to validate, 4 to scale, 2 × 4.3 to bundle; and 100 ms for a sweep.
+    let seconds = (60.0 + 6.4 + 150.7 + 8.0 * 40.0 + 300.0 + 10.0 * (4.0 + 4.0 + 8.6) + sweeps * 100.0) / 1000.0;
     let gb_seconds = line(&lines, "Lambda GB-seconds").columns;
     assert!(close(gb_seconds[1].0, 1000.0 * seconds * 1769.0 / 1024.0), "{gb_seconds:?}");
     assert!(
@@ -46,8 +48,11 @@ fn a_batch_of_one_photo_costs_what_it_does_by_hand() {
             && close(gb_seconds[2].1, gb_seconds[2].0 * 0.0000133334)
     );
     assert!(close(line(&lines, "State transitions").columns[1].1, 11.0 * 0.025));
-    // Tags, 3 thumbnails, 3 bundles begun and ended, and 2 × 4 MB + 6 × 0.1 MB in parts of 8 MB.
-    assert_eq!(line(&lines, "S3 PUT, COPY").columns[1].0, 1000.0 * (1.0 + 3.0 + 6.0 + 2.0));
+    // Tags, 3 thumbnails, 3 bundles begun and ended, and 2 × 4 MB + 6 × 0.1 MB in parts of 8 MB; two listings of each sweep.
+    assert!(close(line(&lines, "S3 PUT, COPY, LIST").columns[1].0, 1000.0 * (1.0 + 3.0 + 6.0 + 2.0 + 2.0 * sweeps)));
+    // One of twenty fails, and each of these sends a metric for one of the month's 730 hours.
+    assert!(close(line(&lines, "Custom metrics, months").columns[1].0, 1000.0 * 0.05 / 730.0));
+    assert!(close(line(&lines, "Alarms, months").columns[1].1, 0.10 * 9.0 / 10.0));
     assert_eq!(line(&lines, "MediaConvert, normalized minutes").columns[1], (0.0, 0.0));
 }
 
@@ -67,6 +72,73 @@ fn large_files_are_copied_by_the_host_and_read_by_the_functions() {
     // Twenty places in bundles are no longer read.
     assert_eq!(get(&small, 1) - get(&large, 1), 20_000.0);
     assert_eq!(get(&small, 0), get(&large, 0));
+}
+
+#[test]
+fn a_wait_takes_as_long_on_any_number_of_cpus_and_cpython_bundles_on_one() {
+    let gb_seconds = |memory: &str, design: usize| {
+        let lines = lines(&["--batch-photos", "0", "--batch-videos", "1", "--cold", "0", "--host-memory", memory]);
+        line(&lines, "Lambda GB-seconds").columns[design].0 / 1000.0
+    };
+    // Twice the memory has twice the CPUs: work costs the same, and waits cost twice as much. Here these are the queue, a
+    // submission, three events, the callback, and 0.864 sweeps.
+    let waits = (60.0 + 300.0 + 3.0 * 80.0 + 300.0 + 0.864 * 100.0) / 1000.0;
+    assert!(close(gb_seconds("3538", 1) - gb_seconds("1769", 1), waits * 1769.0 / 1024.0));
+    // Of 3008 MB the bundling uses one CPU: 4 files, 2 × 80 + 2 × 30 MB.
+    let bundle = (4.0 * 30.0 + 220.0 * (10.0 + 26.0)) / 1000.0 * 3008.0 / 1024.0;
+    let validate = (16.6 + 80.0 * 10.0) / 1000.0 / (512.0 / 1769.0) * 512.0 / 1024.0;
+    assert!(close(gb_seconds("1769", 0), bundle + validate + (0.5 * 60.0 + 0.25 * 300.0) / 1000.0));
+}
+
+#[test]
+fn a_metric_is_paid_for_the_hours_in_which_something_fails_and_never_for_more_than_the_month() {
+    let months = |a_month: &str, failing: &str| {
+        let lines = lines(&["--batches-a-month", a_month, "--failing", failing]);
+        line(&lines, "Custom metrics, months").columns[1].0 * a_month.parse::<f64>().unwrap() / 1000.0
+    };
+    assert!(close(months("1000", "0.073"), 0.1) && close(months("1000", "0"), 0.0));
+    assert!(close(months("1000000", "0.5"), 6.0));
+}
+
+#[test]
+fn the_host_costs_at_most_nine_tenths_of_the_functions_at_every_scale_where_alarms_are_free() {
+    let scales = scales::scales(&work(&[]), &Measured::read(None).unwrap(), &Prices::read(None).unwrap());
+    assert_eq!(
+        scales.iter().map(|scale| scale.batches_a_month).collect::<Vec<_>>(),
+        [1_000, 10_000, 100_000, 1_000_000]
+    );
+    for scale in &scales {
+        for design in [1, 2] {
+            let shares = (scale.of_functions(design), scale.of_functions_without_alarms(design));
+            assert!(shares.1 <= 0.9, "{} a month: {shares:?}", scale.batches_a_month);
+            // Six alarms more are 0.60 USD a month. Below some 2,000 batches a month that is more than the host saves.
+            assert!(shares.0 <= 0.9 || scale.batches_a_month == 1_000, "{} a month: {shares:?}", scale.batches_a_month);
+        }
+        // The bars are the sums of the table.
+        for design in [0, 1, 2] {
+            assert!(close(scale.parts[design].iter().sum(), scale.totals[design]));
+        }
+    }
+    let work = work(&["--batches-a-month", "2500"]);
+    let scales_from = scales::scales(&work, &Measured::read(None).unwrap(), &Prices::read(None).unwrap());
+    assert!(scales_from[1].batches_a_month == 2_500 && scales_from[1].of_functions(1) <= 0.9);
+    let given = &scales[1];
+    assert!(close(given.totals[1], without_transcoding(&lines(&[]))[1]));
+}
+
+#[test]
+fn another_number_of_batches_has_its_place_among_the_others() {
+    let scales = |number| {
+        let work = work(&["--batches-a-month", number]);
+        scales::scales(&work, &Measured::read(None).unwrap(), &Prices::read(None).unwrap())
+    };
+    let numbers = |number| scales(number).iter().map(|scale| scale.batches_a_month).collect::<Vec<_>>();
+    assert_eq!(numbers("2500"), [1_000, 2_500, 10_000, 100_000, 1_000_000]);
+    let picture = picture::picture(&scales("2500"), Ink::Letters, Some(80));
+    assert!(picture.lines().all(|line| line.chars().count() <= 100), "{picture}");
+    assert!(picture.lines().filter(|line| line.contains("host arm64")).all(|line| line.chars().count() <= 80));
+    assert!(!picture.contains('\u{1b}') && picture.contains("CCC") && picture.contains("SSS"), "{picture}");
+    assert!(picture::picture(&scales("2500"), Ink::Colours, None).contains("\u{1b}[34m█"));
 }
 
 #[test]
@@ -122,6 +194,21 @@ fn the_transitions_are_those_of_the_shipped_state_machine() {
 }
 
 #[test]
+fn the_alarms_and_the_sweeps_are_those_of_the_template() {
+    assert_eq!(TEMPLATE.matches("Type: AWS::CloudWatch::Alarm\n").count() as f64, model::HOST_ALARMS);
+    assert!(TEMPLATE.contains("ScheduleExpression: rate(5 minutes)"));
+    assert_eq!(model::SWEEPS, 8640.0);
+}
+
+#[test]
+fn every_price_names_its_page() {
+    let prices = serde_json::to_value(Prices::read(None).unwrap()).unwrap();
+    for (name, price) in prices["prices"].as_object().unwrap() {
+        assert!(price["source"].as_str().unwrap().starts_with("https://aws.amazon.com/"), "{name}");
+    }
+}
+
+#[test]
 fn the_memory_is_that_of_the_template() {
     let default = TEMPLATE.split("  HostMemoryMb:\n").nth(1).unwrap().split("Default: ").nth(1).unwrap();
     assert_eq!(default.lines().next().unwrap(), work(&[]).host_memory.to_string());
@@ -129,8 +216,11 @@ fn the_memory_is_that_of_the_template() {
 
 #[test]
 fn the_table_in_the_readme_is_the_one_that_is_printed() {
-    let printed = text(&work(&[]), &Measured::read(None).unwrap(), &Prices::read(None).unwrap(), &lines(&[]));
-    assert!(README.contains(printed.trim_end()), "put this into statemachine/README.md:\n\n{printed}");
+    let (measured, prices) = (Measured::read(None).unwrap(), Prices::read(None).unwrap());
+    let table = text(&work(&[]), &measured, &prices, &lines(&[]));
+    let picture = picture::picture(&scales::scales(&work(&[]), &measured, &prices), Ink::Letters, None);
+    let printed = format!("{}\n\n{}", table.trim_end(), picture.trim_end());
+    assert!(README.contains(&printed), "put this into statemachine/README.md:\n\n{printed}");
 }
 
 #[test]

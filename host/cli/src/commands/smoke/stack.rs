@@ -1,0 +1,110 @@
+//! What the stack's outputs name.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::exit::{read_named_text, usage};
+
+/// The parts of a stack that batches go through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The media bucket's name.
+    pub bucket: String,
+    /// ARN of the job queue.
+    pub queue: String,
+    /// ARN of the dead-letter queue.
+    pub dead_letters: String,
+    /// ARN of the state machine.
+    pub machine: String,
+}
+
+impl Stack {
+    /// Reads the outputs from a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// If they cannot be read, or one is missing.
+    pub fn read(place: &Path) -> Result<Self> {
+        let text = if place == Path::new("-") {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(|e| usage!("cannot read standard input: {e}"))?;
+            text
+        } else {
+            read_named_text("--stack-outputs", place)?
+        };
+        Self::parse(&text).map_err(|error| usage!("--stack-outputs {}: {error:#}", place.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let document: Value = serde_json::from_str(text).context("not JSON")?;
+        let outputs = document.pointer("/Stacks/0/Outputs").or_else(|| document.get("Outputs"));
+        let outputs = outputs.and_then(Value::as_array).context("it has no outputs of a stack")?;
+        let output = |name: &str| {
+            let found = outputs.iter().find(|output| output["OutputKey"] == name);
+            let value = found.and_then(|output| output["OutputValue"].as_str()).filter(|value| !value.is_empty());
+            value.map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
+        };
+        let machine = output("StateMachineArn")?;
+        Ok(Self {
+            bucket: output("MediaBucketName")?,
+            queue: queue_arn(&machine, &output("QueueUrl")?)?,
+            dead_letters: queue_arn(&machine, &output("DeadLetterQueueUrl")?)?,
+            machine,
+        })
+    }
+
+    /// Returns the ARN of an execution.
+    pub fn execution(&self, name: &str) -> String {
+        format!("{}:{name}", self.machine.replacen(":stateMachine:", ":execution:", 1))
+    }
+}
+
+/// Returns the ARN of a queue that is in the region and account of the state machine.
+fn queue_arn(machine: &str, url: &str) -> Result<String> {
+    let fields: Vec<&str> = machine.split(':').collect();
+    let (Some(partition), Some(region), Some(account)) = (fields.get(1), fields.get(3), fields.get(4)) else {
+        anyhow::bail!("the output StateMachineArn is no ARN: {machine}");
+    };
+    let name = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    Ok(format!("arn:{partition}:sqs:{region}:{account}:{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn outputs(all: &[(&str, &str)]) -> String {
+        let all: Vec<_> = all.iter().map(|(key, value)| json!({"OutputKey": key, "OutputValue": value})).collect();
+        json!({"Stacks": [{"StackName": "s", "Outputs": all}]}).to_string()
+    }
+
+    const ALL: [(&str, &str); 4] = [
+        ("MediaBucketName", "toq-listing-medias"),
+        ("QueueUrl", "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs-staging"),
+        ("DeadLetterQueueUrl", "http://127.0.0.1:4567/123456789012/dead-staging"),
+        ("StateMachineArn", "arn:aws:states:eu-west-1:123456789012:stateMachine:sm-staging"),
+    ];
+
+    #[test]
+    fn queues_and_executions_are_named_by_arn_wherever_the_endpoints_are() {
+        let stack = Stack::parse(&outputs(&ALL)).unwrap();
+        assert_eq!(stack.queue, "arn:aws:sqs:eu-west-1:123456789012:jobs-staging");
+        assert_eq!(stack.dead_letters, "arn:aws:sqs:eu-west-1:123456789012:dead-staging");
+        assert_eq!(stack.execution("e-1"), "arn:aws:states:eu-west-1:123456789012:execution:sm-staging:e-1");
+    }
+
+    #[test]
+    fn a_missing_output_is_named() {
+        for (missing, _) in ALL {
+            let rest: Vec<_> = ALL.into_iter().filter(|(name, _)| *name != missing).collect();
+            let error = Stack::parse(&outputs(&rest)).unwrap_err().to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+        assert!(Stack::parse("{}").is_err() && Stack::parse("no").is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! A gigabyte into two archives: the host beside the Python function that did it before. `tests/bench/README.md` says how to run it
+//! and has the results.
+//!
+//! The S3 server is SeaweedFS, which copies parts by itself. Both go through a door that counts their bytes.
+
+mod counted;
+mod videos;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_s3::Client;
+use serde_json::{Value, json};
+use stagehost_needs::{PYTHON, python_with};
+use stagehost_tests::package::{environment, released_package, state};
+use stagehost_tests::runtime_api::{Deadline, Function};
+use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
+use stagehost_tests::statistics::Times;
+use stagehost_tests::{cache, file};
+
+use crate::counted::Counted;
+
+const BUCKET: &str = "medias";
+const LISTING: u32 = 51;
+const ROUNDS: usize = 3;
+/// The most that a batch may have by default: 60 files, a gigabyte.
+const FILES: usize = 60;
+const FILE_BYTES: usize = (1 << 30) / FILES;
+/// As long as Lambda's longest call.
+const PATIENCE: Deadline = Deadline::In(Duration::from_secs(900));
+
+/// A function to measure.
+struct Contender {
+    name: &'static str,
+    /// How the Python function compresses; `None` for the host.
+    compression: Option<&'static str>,
+}
+
+const CONTENDERS: [Contender; 3] = [
+    Contender { name: "the host", compression: None },
+    Contender { name: "zipfile, deflated", compression: Some("deflated") },
+    Contender { name: "zipfile, stored", compression: Some("stored") },
+];
+
+#[derive(Default)]
+struct Measured {
+    times: Times,
+    /// Bytes between the function and S3 in the last round.
+    traffic: u64,
+    /// The most memory that the process ever had resident, in the last round.
+    peak_mib: u64,
+    archives: Vec<Value>,
+}
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(compare())
+}
+
+async fn compare() -> Result<()> {
+    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
+    let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let made = cache()?.join("venv/bin/python");
+    let python = python_with(&PYTHON, "STAGEHOST_PYTHON", &made, "boto3").context("there is no Python with boto3")?;
+    let server = Seaweed::start()?;
+    let client = server.bucket(BUCKET).await?;
+    let door = Counted::before(&server.endpoint()).await?;
+    let keys = upload(&client).await?;
+    println!("{FILES} videos of {FILE_BYTES} bytes, twice; {rounds} rounds in alternation");
+
+    let mut measured: BTreeMap<&str, Measured> = BTreeMap::new();
+    let mut found = Vec::new();
+    for round in 0..rounds {
+        for turn in 0..CONTENDERS.len() {
+            // The order changes, so that no candidate always runs behind the same other.
+            let contender = &CONTENDERS[(turn + round) % CONTENDERS.len()];
+            let of = measured.entry(contender.name).or_default();
+            bundle(contender, &python, &door, &keys, of).await?;
+            if round + 1 == rounds {
+                found.push(contents(&client, of).await.with_context(|| contender.name.to_owned())?);
+            }
+            delete_archives(&client).await?;
+        }
+    }
+    // All contenders did the same work.
+    let whole = |files: &BTreeMap<String, (u32, u64)>| {
+        files.len() == FILES && files.values().all(|(_, bytes)| *bytes == FILE_BYTES as u64)
+    };
+    ensure!(found.iter().flatten().all(whole), "an archive is not whole: {found:#?}");
+    ensure!(found.windows(2).all(|two| two[0] == two[1]), "the archives differ: {found:#?}");
+    // A quarter of the files: memory that grows with the batch would show.
+    let mut quarter = Measured::default();
+    bundle(&CONTENDERS[0], &python, &door, &keys[..FILES / 4], &mut quarter).await?;
+    report(&measured, &quarter);
+    Ok(())
+}
+
+/// Runs a contender once, in a new process.
+async fn bundle(
+    contender: &Contender,
+    python: &Path,
+    door: &Counted,
+    keys: &[String],
+    measured: &mut Measured,
+) -> Result<()> {
+    let package = &released_package()?.folder;
+    let (program, arguments) = match contender.compression {
+        None => (package.join("bootstrap"), vec![]),
+        Some(_) => (python.to_owned(), vec!["-B".into(), file("tests/bench/bundles/bundle.py")]),
+    };
+    let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
+        // On one core; the S3 server may use all.
+        Ok(cpu) => {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", &cpu]).arg(program);
+            command
+        }
+        Err(_) => Command::new(program),
+    };
+    command.args(arguments);
+    let mut variables = environment(package, &door.endpoint(), BUCKET);
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
+        ("COMPRESSION", contender.compression.unwrap_or_default()),
+    ] {
+        variables.push((name.to_owned(), value.to_owned()));
+    }
+    let function = Function::start(command, variables).await?;
+    let assets: Vec<_> = keys.iter().map(|key| json!({"key": key, "contentType": "video/mp4"})).collect();
+    let mut batch = json!({"listingId": LISTING, "batchId": 5, "jobId": 4, "assets": assets});
+    if contender.compression.is_none() {
+        // The stage bundles what was verified. Versions and checksums of the files come from here; it is not measured.
+        batch = function.invoke(&state("ValidateRawAssets", batch), PATIENCE).await?;
+        ensure!(batch["counts"]["valid"] == keys.len(), "the host refused some: {batch:#}");
+    }
+    door.take();
+    let begun = Instant::now();
+    let answer = function.invoke(&state("CreateZipBundle", batch), PATIENCE).await;
+    let answer = answer.with_context(|| format!("{}: {:#?}", contender.name, function.lines()))?;
+    measured.times.add(begun.elapsed());
+    measured.traffic = door.take();
+    measured.peak_mib = peak_mib(function.pid())?;
+    measured.archives = answer["bundles"].as_array().cloned().unwrap_or_default();
+    ensure!(measured.archives.len() == 2, "{}: {answer:#}", contender.name);
+    ensure!(measured.archives.iter().all(|archive| archive["reused"] != true), "an archive was there already");
+    Ok(())
+}
+
+/// Returns the name, the checksum and the size of every file in a contender's archives.
+async fn contents(client: &Client, measured: &Measured) -> Result<Vec<BTreeMap<String, (u32, u64)>>> {
+    let mut all = Vec::new();
+    for archive in &measured.archives {
+        let key = archive["key"].as_str().context("an archive without a key")?;
+        let mut body = client.get_object().bucket(BUCKET).key(key).send().await.context("reading an archive")?.body;
+        let mut copy = tempfile::tempfile()?;
+        while let Some(bytes) = body.next().await {
+            copy.write_all(&bytes?)?;
+        }
+        let mut opened = zip::ZipArchive::new(copy)?;
+        let mut files = BTreeMap::new();
+        for index in 0..opened.len() {
+            let entry = opened.by_index_raw(index)?;
+            let name = entry.name().rsplit('/').next().unwrap_or_default().to_owned();
+            let (found, stored) =
+                ((entry.crc32(), entry.size()), entry.compression() == zip::CompressionMethod::Stored);
+            drop(entry);
+            if stored {
+                // Reading an entry to its end compares its checksum.
+                std::io::copy(&mut opened.by_index(index)?, &mut std::io::sink())
+                    .with_context(|| format!("{name} in {key}"))?;
+            }
+            files.insert(name, found);
+        }
+        all.push(files);
+    }
+    Ok(all)
+}
+
+fn report(measured: &BTreeMap<&str, Measured>, quarter: &Measured) {
+    let of = |name: &str| measured.get(name);
+    println!(
+        "\n| Two archives of a gigabyte | ms, median (10th–90th percentile) | Through the function | Peak |\n|---|---|---|---|"
+    );
+    for contender in &CONTENDERS {
+        let Some(of) = of(contender.name) else { continue };
+        let mib = of.traffic >> 20;
+        println!("| {} | {} | {mib} MiB | {} MiB |", contender.name, of.times.summary(), of.peak_mib);
+    }
+    let Some(host) = of("the host") else { return };
+    for contender in &CONTENDERS[1..] {
+        let Some(other) = of(contender.name) else { continue };
+        let time = host.times.median().as_secs_f64() / other.times.median().as_secs_f64();
+        let bytes = 100.0 * host.traffic as f64 / other.traffic as f64;
+        println!("host / {}: {time:.3} of its time, {bytes:.2} % of its bytes", contender.name);
+    }
+    println!("of a quarter of the files the host had {} MiB at most", quarter.peak_mib);
+    let each = host.times.median().as_secs_f64() * 1e3 / (2.0 * FILES as f64);
+    println!("for the cost model: {each:.1} ms to bundle a file that S3 copies");
+}
+
+async fn upload(client: &Client) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for number in 0..FILES {
+        let key = format!("{LISTING}/raw/video/horizontal/2026-01-02/video-{number:02}.mp4");
+        let body = videos::make(number as u64, FILE_BYTES)?;
+        let put = client.put_object().bucket(BUCKET).key(&key).content_type("video/mp4").body(body.into());
+        put.send().await.with_context(|| format!("uploading {key}"))?;
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+/// Deletes the archives, so that the next contender makes them again.
+async fn delete_archives(client: &Client) -> Result<()> {
+    let listed = client.list_objects_v2().bucket(BUCKET).prefix(format!("{LISTING}/zip/")).send().await?;
+    for key in listed.contents().iter().filter_map(|object| object.key()) {
+        client.delete_object().bucket(BUCKET).key(key).send().await.with_context(|| format!("deleting {key}"))?;
+    }
+    Ok(())
+}
+
+fn peak_mib(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib >> 10)
+}
