@@ -165,7 +165,7 @@ async fn contents(client: &Client, measured: &Measured) -> Result<Vec<BTreeMap<S
         let mut files = BTreeMap::new();
         for index in 0..opened.len() {
             let entry = opened.by_index_raw(index)?;
-            let name = entry.name().rsplit('/').next().unwrap_or_default().to_owned();
+            let name = entry.name()?.rsplit('/').next().unwrap_or_default().to_owned();
             let (found, stored) =
                 ((entry.crc32(), entry.size()), entry.compression() == zip::CompressionMethod::Stored);
             drop(entry);

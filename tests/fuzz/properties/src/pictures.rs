@@ -76,6 +76,7 @@ fn renders(bytes: &[u8], decoded: Option<&Decoded>) {
         renditions: renditions.to_vec(),
         format: OutputFormat::Jpeg,
         quality: 50,
+        lossless: false,
         subsampling: None,
         max_pixels: LIMITS.pixels,
         max_memory: Some(LIMITS.memory),
