@@ -35,6 +35,7 @@ pub mod error;
 pub mod format;
 pub mod geometry;
 pub mod guest;
+mod plane;
 pub mod planes;
 pub mod raster;
 pub mod recipe;

@@ -5,7 +5,7 @@
 
 use crate::error::PictureError;
 use crate::geometry::Size;
-use crate::planes::Plane;
+use crate::plane::Plane;
 use crate::simd::{I16x8, I32x4, WEIGHT_BITS};
 
 /// A stretch of a plane's columns or rows, which may reach beyond its edges.

@@ -82,6 +82,7 @@ fn most_below(refused: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const SIZE: Size = Size { width: 10, height: 10 };

@@ -4,22 +4,17 @@
 //! exact, and every operation on floating-point numbers rounds as IEEE 754 requires, in the same order, without fused
 //! multiplication. So the tests, which run natively, speak for the component.
 
+mod numbers;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
+pub use numbers::WEIGHT_BITS;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub use portable::{F32x4, I16x8, I32x4};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::{F32x4, I16x8, I32x4};
-
-/// 1.5 · 2²³. A number of smaller magnitude than 2²² that is added to it is rounded to the nearest integer, to the even one
-/// between two, and the integer is in the low bits of the sum.
-const ROUNDING: f32 = 12_582_912.0;
-
-/// The number of fractional bits in the weights of [`I32x4`]'s sums.
-pub const WEIGHT_BITS: u32 = 14;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul, Sub};
 
-use super::{ROUNDING, WEIGHT_BITS};
+use super::numbers::{ROUNDING, WEIGHT_BITS};
 
 /// Four floating-point numbers.
 #[derive(Clone, Copy)]

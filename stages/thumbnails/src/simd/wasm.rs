@@ -3,7 +3,7 @@
 use std::arch::wasm32::*;
 use std::ops::{Add, Mul, Sub};
 
-use super::{ROUNDING, WEIGHT_BITS};
+use super::numbers::{ROUNDING, WEIGHT_BITS};
 
 /// Four floating-point numbers.
 #[derive(Clone, Copy)]

@@ -56,9 +56,12 @@ pub(super) struct ModeCosts {
     pub(super) subblock: Vec<[[u32; SUBBLOCK_MODES as usize]; SUBBLOCK_MODES as usize]>,
 }
 
+/// Passes the bits of a mode on, each with its probability of being 0.
+type Bits<'a> = dyn Fn(&mut dyn FnMut(bool, u8)) + 'a;
+
 impl ModeCosts {
     pub(super) fn new() -> Self {
-        let sum = |bits: &dyn Fn(&mut dyn FnMut(bool, u8))| {
+        let sum = |bits: &Bits<'_>| {
             let mut sum = 0;
             bits(&mut |bit, zero| sum += cost(bit, zero));
             sum

@@ -121,7 +121,9 @@ pub(super) const fn cost(bit: bool, zero: u8) -> u32 {
     while place < 9 {
         mantissa = ((mantissa as u128 * mantissa as u128) >> 32) as u64;
         log = 2 * log + (mantissa >> 33);
-        mantissa >>= mantissa >> 33;
+        // Halved if it has reached two.
+        let two = mantissa >> 33;
+        mantissa >>= two;
         place += 1;
     }
     (((8 << 9) - log + 1) >> 1) as u32

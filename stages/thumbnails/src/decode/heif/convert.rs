@@ -135,8 +135,8 @@ fn blend_rows(plane: &[u16], chroma: Chroma, y: usize, out: &mut [i32]) {
     let row = |y: usize| plane.iter().skip(y.min(last) * width).take(width).map(|&sample| i32::from(sample));
     let (near, far, weight) = match chroma.halved_rows {
         None => (y, y, 4),
-        Some(Siting::Beside) => (y / 2, y / 2 + y % 2, if y % 2 == 0 { 4 } else { 2 }),
-        Some(Siting::Between) => (y / 2, if y % 2 == 0 { (y / 2).saturating_sub(1) } else { y / 2 + 1 }, 3),
+        Some(Siting::Beside) => (y / 2, y / 2 + y % 2, if y.is_multiple_of(2) { 4 } else { 2 }),
+        Some(Siting::Between) => (y / 2, if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 }, 3),
     };
     for ((out, near), far) in out.iter_mut().zip(row(near)).zip(row(far)) {
         *out = weight * near + (4 - weight) * far;
