@@ -49,8 +49,8 @@ pub const PYTHON: Need = Need {
 /// A Python that has Pillow, whose decoders are the ones that most programs use.
 pub const PILLOW: Need = Need {
     name: "pillow",
-    what: "a Python with Pillow and numpy",
-    how: "run the tests with tests/run, which makes one, or set STAGEHOST_PYTHON to a Python with Pillow and numpy",
+    what: "a Python with Pillow, pillow-heif and numpy",
+    how: "run the tests with tests/run, which makes one, or set STAGEHOST_PYTHON to one that has them",
 };
 /// A Python that has ministack.
 pub const MINISTACK: Need = Need {

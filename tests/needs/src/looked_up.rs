@@ -37,11 +37,11 @@ pub fn python_with(need: &Need, variable: &str, default: &Path, modules: &str) -
     need.or_skip(runs(&python, &["-c", &format!("import {modules}")]).map(|()| python))
 }
 
-/// The Python that `STAGEHOST_PYTHON` names, or that of `tests/run`, with Pillow and numpy.
+/// The Python that `STAGEHOST_PYTHON` names, or that of `tests/run`, with Pillow, pillow-heif and numpy.
 #[track_caller]
 pub fn pillow() -> Option<PathBuf> {
     let default = cache().map(|cache| cache.join("venv/bin/python")).unwrap_or_default();
-    python_with(&PILLOW, "STAGEHOST_PYTHON", &default, "PIL, numpy")
+    python_with(&PILLOW, "STAGEHOST_PYTHON", &default, "PIL, pillow_heif, numpy")
 }
 
 /// The programs `docker-registry` and `wkg`.

@@ -1,10 +1,11 @@
 //! HEIC and AVIF: on small files that libheif and libavif wrote, on real ones, beside other decoders.
 
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use stage_thumbnails::error::PictureError;
+use stagehost_needs::pillow;
 
 use crate::support::*;
 
@@ -119,13 +120,6 @@ fn more_pixels_or_memory_than_allowed_are_refused_before_anything_is_decoded() {
     }
 }
 
-/// A Python with Pillow and pillow_heif.
-fn judge() -> Option<PathBuf> {
-    let default = stagehost_needs::cache().map(|cache| cache.join("venv/bin/python")).unwrap_or_default();
-    let modules = "numpy, PIL, pillow_heif";
-    stagehost_needs::python_with(&stagehost_needs::PYTHON, "STAGEHOST_PYTHON", &default, modules)
-}
-
 /// What Pillow shows of a file, in sRGB: `width height` and a file of red, green, blue.
 const SHOW: &str = r#"
 import io, sys, numpy, pillow_heif
@@ -165,7 +159,7 @@ fn looks_as_pillow_shows_it(python: &Path, file: &Path, most: f64) {
 
 #[test]
 fn real_heic_files_look_as_libheif_shows_them() {
-    let (Some(files), Some(python)) = (media("heic"), judge()) else { return };
+    let (Some(files), Some(python)) = (media("heic"), pillow()) else { return };
     let mut compared = 0;
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
@@ -190,7 +184,7 @@ fn real_heic_files_look_as_libheif_shows_them() {
 
 #[test]
 fn avif_files_of_every_kind_look_as_libavif_shows_them() {
-    let Some(python) = judge() else { return };
+    let Some(python) = pillow() else { return };
     let folder = std::env::temp_dir().join(format!("stage-thumbnails-{}-avif", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let make = r#"
