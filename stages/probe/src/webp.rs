@@ -75,6 +75,10 @@ fn extended<S: Source>(window: &mut Window<'_, S>, header: &Chunk) -> Result<(Si
             b"VP8 " | b"VP8L" if frame_size(window, &chunk)? != canvas => {
                 return Err(ProbeError::corrupt("the picture's size differs from its canvas", at));
             }
+            // It comes after the picture's data and may turn it.
+            b"EXIF" if chunk.end > window.len() => {
+                return Err(ProbeError::Truncated { what: "the EXIF data", offset: window.len() });
+            }
             b"EXIF" => {
                 return Ok((canvas, tiff::exif_within(window, chunk.body, chunk.end)?));
             }

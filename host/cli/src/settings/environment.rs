@@ -74,6 +74,7 @@ pub const VARIABLES: &[Variable] = &[
     shown("STATE_MACHINE_ARN", Function, "", "What queue messages start"),
     shown("RUNNING_EXECUTIONS", Function, "100", "Executions of one listing while no other has any"),
     shown("QUEUE_CONSUMERS", Function, "5", "Processes that take messages of the queue"),
+    shown("AWS_LAMBDA_MAX_CONCURRENCY", Function, "1", "Calls in one process; set by Managed Instances"),
     shown("MEDIACONVERT_UNDECIDED_SECONDS", Function, "75", "Age of an unanswered request for a job that is repeated"),
     secret("CALLBACK_URL", Function, "Where the callback goes"),
     shown("CALLBACK_SECRET_ARN", Function, "", "The secret that signs the callback"),

@@ -30,7 +30,10 @@ pub fn check(bytes: &[u8]) {
     let computed = output(&computes, document.clone()).map(|output| output["x"].clone());
     let Ok(path) = inspect::path(text) else { return };
     is_written_as_it_is_read(&path);
-    if path.context || path.pieces.iter().any(|piece| matches!(piece, Piece::Some | Piece::Deep)) {
+    if path.context
+        || path.variable.is_some()
+        || path.pieces.iter().any(|piece| matches!(piece, Piece::Some | Piece::Deep))
+    {
         return;
     }
     assert_eq!(computed.as_ref(), walk(&path, &document), "{text} in {document}");
