@@ -40,7 +40,7 @@ pub use findings::{Code, Finding, LoadError, Severity};
 pub use history::event::{Detail, Event};
 pub use history::json::epoch_seconds;
 pub use history::text::JsonText;
-pub use map_run::{Counts, MapRun, MapRunLimits, MapRunState, MapRuns};
+pub use map_run::{ItemCounts, MapRun, MapRunLimits, MapRunState, MapRuns};
 pub use start::StartRequest;
 pub use tasks::execution_info::ExecutionInfo;
 pub use tasks::resources::{Resources, TaskCall, Unsupported};

@@ -13,7 +13,7 @@ use crate::limits::{CHILD_HISTORY_BYTES, MAP_RUNS};
 /// How many items or child executions of a run are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Counts {
+pub struct ItemCounts {
     pub pending: u64,
     pub running: u64,
     pub succeeded: u64,
@@ -24,7 +24,7 @@ pub struct Counts {
     pub results_written: u64,
 }
 
-impl Counts {
+impl ItemCounts {
     fn end(&mut self, status: Status, count: u64) {
         self.running = self.running.saturating_sub(count);
         let ended = match status {
@@ -55,7 +55,7 @@ pub struct MapRunLimits {
 
 impl MapRunLimits {
     /// Returns whether more items failed than may.
-    fn exceeded(&self, items: &Counts) -> bool {
+    fn exceeded(&self, items: &ItemCounts) -> bool {
         let failed = items.failed + items.timed_out + items.aborted;
         // Exact for every number of items that fits into memory.
         #[allow(clippy::cast_precision_loss)]
@@ -77,9 +77,9 @@ pub struct MapRunState {
     /// The limits as they are now.
     pub limits: MapRunLimits,
     /// Counts of items.
-    pub items: Counts,
+    pub items: ItemCounts,
     /// Counts of child executions.
-    pub executions: Counts,
+    pub executions: ItemCounts,
 }
 
 /// One run of a distributed Map state.
@@ -110,8 +110,8 @@ impl MapRun {
             status: Status::Running,
             stopped_at: None,
             limits,
-            items: Counts::default(),
-            executions: Counts::default(),
+            items: ItemCounts::default(),
+            executions: ItemCounts::default(),
         };
         let (state, changed) = (Mutex::new(state), Notify::new());
         Self { arn, execution_arn, state_machine_arn, started_at, state, changed }

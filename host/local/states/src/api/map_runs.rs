@@ -1,7 +1,7 @@
 //! The runs of distributed Map states in the API.
 
 use serde_json::{Value, json};
-use stagehost_asl::{Counts, MapRun, Status, epoch_seconds};
+use stagehost_asl::{ItemCounts, MapRun, Status, epoch_seconds};
 
 use super::executions::summary;
 use super::paging::Page;
@@ -100,7 +100,7 @@ impl States {
     }
 }
 
-fn counts(counts: &Counts) -> Value {
+fn counts(counts: &ItemCounts) -> Value {
     json!({
         "pending": counts.pending, "running": counts.running, "succeeded": counts.succeeded, "failed": counts.failed,
         "timedOut": counts.timed_out, "aborted": counts.aborted, "total": counts.total,
