@@ -140,7 +140,7 @@ fn assert_whole(bucket: &Path, object: &Path) {
             let uploaded = std::fs::read(file("samples/listing").join(object.file_name().unwrap())).unwrap();
             assert!(bytes == uploaded, "{key} is not what was uploaded");
         }
-        (Some("thumb"), "jpg") => {
+        (Some("thumb" | "processed"), "jpg") => {
             assert!(bytes.ends_with(&[0xff, 0xd9]), "{key} is cut off");
             image::load_from_memory(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
@@ -159,7 +159,7 @@ fn assert_whole(bucket: &Path, object: &Path) {
                 std::io::copy(&mut entry, &mut std::io::sink()).unwrap_or_else(|error| panic!("{key}: {error}"));
             }
         }
-        (Some("tickets" | "jobs" | "receipts"), "json") => {
+        (Some("tickets" | "jobs" | "receipts" | "submitted"), "json") => {
             serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
         _ => panic!("{key} is no object of the pipeline"),

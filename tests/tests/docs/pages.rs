@@ -8,13 +8,14 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 15] = [
+pub const PAGES: [&str; 16] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
     "docs/operate.md",
     "docs/runbook.md",
     "docs/on-aws-checklist.md",
+    "docs/why-step-functions.md",
     "host/lambda/README.md",
     "host/pins/README.md",
     "host/record/README.md",

@@ -114,11 +114,8 @@ async fn header(bucket: &MediaBucket, key: &str, etag: &str) -> Result<Option<Ve
         let bytes = in_memory::read_range(bucket, key, etag, at..end).await?;
         // Small boxes follow each other within what was read.
         let mut within = 0_usize;
-        loop {
-            let Some((kind, size)) = bytes.get(within..).and_then(|rest| outer_box(rest, length - at - within as u64))
-            else {
-                break;
-            };
+        while let Some((kind, size)) = bytes.get(within..).and_then(|rest| outer_box(rest, length - at - within as u64))
+        {
             let start = at + within as u64;
             if &kind == b"moov" {
                 if size > MAX_HEADER || start + size > length {
