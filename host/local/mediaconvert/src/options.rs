@@ -45,7 +45,7 @@ impl Default for Options {
             concurrency: 1,
             threads: 2,
             timeout: Duration::from_secs(3600),
-            silence: Duration::from_secs(180),
+            silence: Duration::from_secs(90),
             look: Duration::from_secs(2),
             memory: 4 << 30,
             largest_output: 8 << 30,
