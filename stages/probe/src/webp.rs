@@ -164,7 +164,8 @@ pub(crate) mod tests {
     fn a_container_longer_than_the_file_is_cut_off() {
         let file = webp((300, 200), (300, 200), 1);
         let cut = &file[..file.len() - 2];
-        let found = probe(&mut &*cut).unwrap();
+        let found = probe(&mut file.as_slice()).unwrap();
+        assert!(matches!(probe(&mut &*cut), Err(ProbeError::Truncated { .. })), "the EXIF data may turn the picture");
         assert!(matches!(verify_end(&mut &*cut, &found), Err(ProbeError::Truncated { .. })));
         assert_eq!(verify_end(&mut &file[..file.len() - 1], &found), Ok(()), "one byte, as some writers count");
         assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()));
