@@ -186,13 +186,10 @@ impl Directory {
             match header.number(part(0, 2)) as u16 {
                 NEW_SUBFILE_TYPE => found.is_preview |= number & 1 == 1,
                 SUBFILE_TYPE => found.is_preview |= number == 2,
-                // Of an entry that is there twice, the first counts, as in libtiff.
+                // Of a size that is there twice, the first counts, as in libtiff.
                 WIDTH => found.width = found.width.or(small),
                 HEIGHT => found.height = found.height.or(small),
-                ORIENTATION => {
-                    let turned = u8::try_from(number).ok().filter(|value| (1..=8).contains(value));
-                    found.orientation = found.orientation.or(turned);
-                }
+                ORIENTATION => found.orientation = u8::try_from(number).ok().filter(|value| (1..=8).contains(value)),
                 EXIF => found.exif = Some(number),
                 COLOUR_SPACE => found.colour_space = small,
                 INTEROPERABILITY => found.interoperability = Some(number),
