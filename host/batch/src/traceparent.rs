@@ -28,14 +28,10 @@ impl TraceParent {
     /// Reads the value of X-Ray's tracing header, `Root=1-…;Parent=…;Sampled=1`, whose fields may have any order; `None` if it is
     /// invalid or has no parent.
     pub fn from_xray_header(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
-        };
-        let (epoch, rest) = field("Root")?.strip_prefix("1-")?.split_once('-')?;
-        let (span, sampled) = (field("Parent")?, field("Sampled") == Some("1"));
-        let trace = format!("{epoch}{rest}");
-        let known = is_hex(epoch, 8) && is_hex(rest, 24) && is_id(&trace, 32) && is_id(span, 16);
-        known.then(|| Self { trace, span: span.to_owned(), sampled })
+        let XrayHeader { root, parent, sampled } = XrayHeader::parse(text)?;
+        let trace = root.strip_prefix("1-")?.replace('-', "");
+        let span = parent.filter(|_| is_id(&trace, 32))?;
+        Some(Self { trace, span, sampled })
     }
 
     /// Returns it as a `traceparent` of version 00.
@@ -53,6 +49,34 @@ impl TraceParent {
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html>, "Tracing header").
     pub fn xray_header(&self) -> String {
         format!("Root={};Parent={};Sampled={}", self.xray_id(), self.span, u8::from(self.sampled))
+    }
+}
+
+/// The value of X-Ray's tracing header
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html>, "Tracing header").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XrayHeader {
+    /// The trace's id in X-Ray's notation: `1-`, 8 hexadecimal digits, `-`, 24 hexadecimal digits.
+    pub root: String,
+    /// The id of the parent, if it has a valid one: 16 hexadecimal digits.
+    pub parent: Option<String>,
+    /// Whether the trace is recorded.
+    pub sampled: bool,
+}
+
+impl XrayHeader {
+    /// Reads `Root=1-…;Parent=…;Sampled=1`, whose fields may have any order; `None` if `Root` is missing or invalid.
+    pub fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
+        };
+        let root = field("Root")?;
+        let (epoch, rest) = root.strip_prefix("1-")?.split_once('-')?;
+        (is_hex(epoch, 8) && is_hex(rest, 24)).then(|| Self {
+            root: root.to_owned(),
+            parent: field("Parent").filter(|parent| is_id(parent, 16)).map(str::to_owned),
+            sampled: field("Sampled") == Some("1"),
+        })
     }
 }
 

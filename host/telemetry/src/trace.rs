@@ -1,6 +1,6 @@
 //! The trace that a call belongs to: the backend's, by the batch's `traceparent`, or else Lambda's own.
 
-use stagehost_batch::TraceParent;
+use stagehost_batch::{TraceParent, XrayHeader};
 
 /// The trace and the parent of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,30 +23,9 @@ impl TraceContext {
 
     /// Reads Lambda's trace header, `Root=1-…;Parent=…;Sampled=1`; `None` if it is invalid.
     pub(crate) fn from_lambda(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
-        };
-        let id = field("Root")?;
-        let mut parts = id.split('-');
-        let whole = parts.next() == Some("1")
-            && parts.next().is_some_and(|epoch| is_hex(epoch, 8))
-            && parts.next().is_some_and(|rest| is_hex(rest, 24))
-            && parts.next().is_none();
-        whole.then(|| Self {
-            id: id.to_owned(),
-            parent: field("Parent").filter(|parent| is_id(parent, 16)).map(str::to_owned),
-            sampled: field("Sampled") == Some("1"),
-        })
+        let XrayHeader { root: id, parent, sampled } = XrayHeader::parse(text)?;
+        Some(Self { id, parent, sampled })
     }
-}
-
-fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Returns whether `text` is an id: not all digits may be zero.
-fn is_id(text: &str, digits: usize) -> bool {
-    is_hex(text, digits) && text.bytes().any(|b| b != b'0')
 }
 
 #[cfg(test)]
