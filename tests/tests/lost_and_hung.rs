@@ -147,7 +147,7 @@ fn ffmpeg_that_hangs_is_ended_with_its_children_and_its_videos_have_failed() {
     assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);
     for video in ["walk-through.mp4", "staircase.mp4"] {
         let said = ran.output(video)["errorMessage"].as_str().unwrap_or_default();
-        assert!(said.contains("ffmpeg was stopped because it has reported nothing for 60 s"), "{said}");
+        assert!(said.contains("ffmpeg was stopped because it has reported nothing for 90 s"), "{said}");
     }
     assert!(!runs(&seconds), "a child of ffmpeg still runs");
     assert_eq!(entries(&place.path("scratch")), [] as [&str; 0]);

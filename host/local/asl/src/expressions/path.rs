@@ -333,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_of_a_missing_value_is_empty_and_one_of_another_value_than_an_array_fails() {
+        assert_eq!(find("$.items[1:]", &json!({})), Some(json!([])));
+        assert_eq!(find("$.items[1:]", &json!({"items": [1, 2]})), Some(json!([2])));
+        for (path, input) in [("$[1:]", json!({})), ("$.items[1:]", json!({"items": {}})), ("$[:2]", json!("text"))] {
+            assert_eq!(find(path, &input), None, "{path} of {input}");
+        }
+    }
+
+    #[test]
     fn a_backslash_before_another_character_than_the_quote_belongs_to_the_name() {
         let input = json!({"Test\\\"Name\"": 1, "it's": 2, "a\"b": 3});
         assert_eq!(find("$['Test\\\"Name\"']", &input), Some(json!(1)));

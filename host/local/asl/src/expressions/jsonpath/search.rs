@@ -66,6 +66,7 @@ pub(super) fn find_from<'a>(
     if is_definite(segments) {
         return definite(value, segments);
     }
+    check_slice(value, segments)?;
     let mut search = Search { document, work, found: Vec::new(), size: 0 };
     search.visit(value, segments)?;
     Ok(Cow::Owned(search.found.into_iter().map(Cow::into_owned).collect()))
@@ -101,21 +102,30 @@ fn definite<'a>(value: &'a Value, segments: &[Segment]) -> Result<Cow<'a, Value>
                 );
                 return Err(fail(reason, false));
             }
-            (_, other) => {
-                let fragment = normal(&segments[at..=at]);
-                let fragment = fragment.strip_prefix('$').unwrap_or_default();
-                let reason = match other {
-                    Value::Null => format!("The path {} is null", normal(&segments[..at])),
-                    other => format!(
-                        "Filter: {fragment} can only be applied to arrays. Current context is: {}",
-                        quoted(other)
-                    ),
-                };
-                return Err(fail(reason, false));
-            }
+            (_, other) => return Err(no_array(segments, at, other)),
         };
     }
     Ok(Cow::Borrowed(value))
+}
+
+/// Checks that a slice after a definite path is that of an array. A value that is missing has no items.
+fn check_slice(value: &Value, segments: &[Segment]) -> Result<(), Failure> {
+    let Some(at) = (0..segments.len()).find(|at| !is_definite(&segments[..=*at])) else { return Ok(()) };
+    match (&segments[at], definite(value, &segments[..at])) {
+        (Segment::Slice { .. }, Ok(found)) if !found.is_array() => Err(no_array(segments, at, &found)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the failure of an index or a slice, the segment `at`, of a value that is no array.
+fn no_array(segments: &[Segment], at: usize, value: &Value) -> Failure {
+    let fragment = normal(&segments[at..=at]);
+    let fragment = fragment.strip_prefix('$').unwrap_or_default();
+    let reason = match value {
+        Value::Null => format!("The path {} is null", normal(&segments[..at])),
+        other => format!("Filter: {fragment} can only be applied to arrays. Current context is: {}", quoted(other)),
+    };
+    Failure::NotFound(NotFound { reason, beyond_end: false })
 }
 
 /// Returns a definite path as the library writes it: `$['a'][0]`.
@@ -124,6 +134,10 @@ fn normal(segments: &[Segment]) -> String {
         Segment::Names(names) => path + "['" + &names.join("','") + "']",
         Segment::Indices(indices) => {
             path + "[" + &indices.iter().map(i64::to_string).collect::<Vec<_>>().join(",") + "]"
+        }
+        Segment::Slice { from, to } => {
+            let end = |end: &Option<i64>| end.map(|end| end.to_string()).unwrap_or_default();
+            format!("{path}[{}:{}]", end(from), end(to))
         }
         _ => path,
     })
