@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a job has ended, without a report | its report is written; if it was the last one, the state is ended |
 //! | a job waits or runs | a heartbeat of the state |
-//! | nobody waits with the token, and the execution is over | its waiting jobs are cancelled; ticket, reports and records are deleted |
+//! | the execution is over | its waiting jobs are cancelled; ticket, reports and records are deleted |
 //! | nobody waits with the token, and the execution goes on | nothing: its next try takes the jobs over |
 //! | a record of a submission without a ticket, of an execution that is over | its job is cancelled, the record deleted |
 //!
@@ -124,9 +124,10 @@ impl Tickets {
             true => self.settle(ticket.clone()).await?,
             false => self.heartbeat(&ticket).await?,
         };
+        // A heartbeat that is accepted does not say that the execution goes on: the token of a stopped one may still be known.
         match progress {
             TicketProgress::Ended => Ok(Done::Ended),
-            TicketProgress::Gone if self.is_over(&ticket.execution).await? => {
+            TicketProgress::Gone | TicketProgress::Waiting { .. } if self.is_over(&ticket.execution).await? => {
                 let mut cancelled = 0;
                 for job in running {
                     cancelled += usize::from(self.jobs.cancel(job).await?);
