@@ -5,7 +5,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 
 use super::deployed::Deployed;
-use super::expectations::Expectations;
+use super::results::Expectations;
 use crate::console::printer::Printer;
 
 const GOOD: (&str, &[u8]) = ("kitchen.jpg", include_bytes!("../../../../../samples/listing/kitchen.jpg"));

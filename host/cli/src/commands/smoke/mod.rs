@@ -2,7 +2,7 @@
 
 mod deployed;
 mod endings;
-mod expectations;
+mod results;
 mod stack;
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::deployed::Deployed;
-use self::expectations::Expectations;
+use self::results::Expectations;
 use self::stack::Stack;
 use crate::console::printer::Printer;
 use crate::exit::Exit;
