@@ -10,7 +10,7 @@ use stagehost_storage::{Found, Storage, StorageError};
 
 use crate::jobs::ticket::Ticket;
 
-/// How often a ticket is written that others change at the same time. A state has a few tries.
+/// How many times a write is tried while others change the ticket at the same time. A state has a few tries only.
 const WRITES: u32 = 8;
 
 /// Writes a ticket under a name in the store. If there is the ticket of a later try, it stays and is returned, unless its

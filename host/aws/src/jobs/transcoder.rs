@@ -27,7 +27,7 @@ use stagehost_storage::Tag;
 /// The most seconds between an intention and the first attempt of its request.
 const SOON: Duration = Duration::from_secs(10);
 
-/// How often a record is read that others change at the same time.
+/// How many times a record is read while others change it at the same time.
 const ROUNDS: u32 = 64;
 
 /// How jobs are submitted.
@@ -117,7 +117,7 @@ impl MediaConvertTranscoder {
                     let age = record.age();
                     if let Some(report) = self.jobs.find(&round_token(id, record.round), record.began()).await? {
                         let accepted = record.with(Phase::Accepted { job: report.job_id.clone() });
-                        // If another try has noted it meanwhile, it is noted.
+                        // The result does not matter: if the record has changed, another try has noted the job.
                         self.submissions.replace(id, &accepted, &tag).await?;
                         return Ok(Turn::Known(report));
                     }

@@ -53,7 +53,7 @@ const ENDINGS: [Ending; 3] = [
     },
 ];
 
-/// Sends everything, then looks at what became of it.
+/// Sends everything, then checks the results.
 ///
 /// # Errors
 /// If something cannot be sent.

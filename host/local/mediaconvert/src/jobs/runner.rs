@@ -67,7 +67,7 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
     jobs.end(&id, status, error, outputs).await;
 }
 
-/// Returns when a bucket of the job has gone, which a job of hours would notice only at its end.
+/// Waits until a bucket of the job has gone. Without this, a job of hours would notice it only at its end.
 async fn lost(jobs: &JobTable, id: &str) -> JobError {
     let plan = jobs.plan(id);
     let files = plan.iter().flat_map(|plan| plan.outputs().map(|output| &output.file).chain([&plan.input.file]));
