@@ -5,7 +5,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 
 use super::deployed::Deployed;
-use super::results::Expectations;
+use super::expectations::Expectations;
 use crate::console::printer::Printer;
 
 const GOOD: (&str, &[u8]) = ("kitchen.jpg", include_bytes!("../../../../../samples/listing/kitchen.jpg"));
@@ -53,7 +53,7 @@ const ENDINGS: [Ending; 3] = [
     },
 ];
 
-/// Sends everything, then checks the results.
+/// Sends everything, then looks at what became of it.
 ///
 /// # Errors
 /// If something cannot be sent.

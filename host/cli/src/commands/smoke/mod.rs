@@ -1,8 +1,8 @@
-//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks the results.
+//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks what became of them.
 
 mod deployed;
 mod endings;
-mod results;
+mod expectations;
 mod stack;
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::deployed::Deployed;
-use self::results::Expectations;
+use self::expectations::Expectations;
 use self::stack::Stack;
 use crate::console::printer::Printer;
 use crate::exit::Exit;

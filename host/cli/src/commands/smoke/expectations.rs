@@ -1,4 +1,4 @@
-//! What was expected, and what was found: the rows of the command's table. `endings` says what is expected.
+//! What was expected, and what was found.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -32,7 +32,7 @@ impl Expectations {
         self.0.push(Expectation { about, expected: expected.into(), found, passed });
     }
 
-    /// Returns whether everything is as expected. Without any expectation it is not.
+    /// Returns whether everything is as expected. Nothing looked at is not.
     pub fn passed(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|expectation| expectation.passed)
     }
