@@ -2,12 +2,12 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `transcoder`, `job_settings`, `captures`, `colours`, `merged_settings` | Submits a job; its settings for MediaConvert; compares them with those of the job that MediaConvert made |
+//! | `transcoder`, `job_settings`, `captures`, `colours`, `merged_settings` | Submits a job; its settings for MediaConvert; what MediaConvert made of them |
 //! | `submissions` | The record by which a job is submitted once |
 //! | `media_jobs` | MediaConvert's own knowledge of jobs: look up, find, cancel |
 //! | `source_film` | What a job must know of its film: the sound that can be decoded, the length |
 //! | `job_recorder` | Remembers the jobs that one call of a stage submitted |
-//! | `receipts` | Which outputs exist already, so that a second run submits no job |
+//! | `receipts` | Why a second run submits no job |
 //! | `waiting_states`, `ticket`, `ticket_store` | Ends a waiting state after its last job; the document that names the jobs |
 //! | `events` | MediaConvert's events |
 //! | `sweep` | Looks after open tickets on a schedule: heartbeats, lost events, executions that are gone |
