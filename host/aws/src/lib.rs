@@ -1,7 +1,7 @@
 //! The runtime's capabilities on AWS.
 //!
-//! All requests go through the AWS SDK's configuration, in production and on one machine. Where the APIs are is a part
-//! of that configuration, and no code here depends on it. The runtime checks grants and limits before it calls this
+//! All requests go through the AWS SDK's configuration, in production and on one machine. The endpoints are a part of that
+//! configuration, and no code here depends on them. The runtime checks grants and limits before it calls this
 //! crate. This crate keeps the promises of [`stagehost_runtime::capability`]: every read is of one version, nothing is
 //! visible before `finish`, memory is bounded, failures are typed, and no callback is sent unsigned.
 //!
@@ -16,7 +16,7 @@
 //! | `objects` | Stored objects on S3 |
 //! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store |
 //! | `outside` | HTTP requests of stages, and the addresses that they must not reach |
-//! | `ids`, `sdk_error`, `error`, `lock` | Derived ids; failures from the SDK's errors; configuration errors; locking |
+//! | `ids`, `sdk_error`, `error` | Derived ids; failures from the SDK's errors; configuration errors |
 
 mod callback;
 mod clients;

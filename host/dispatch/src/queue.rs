@@ -221,9 +221,9 @@ async fn take(
 /// Returns why a message is no job. Dead letters of two other kinds have the form of EventBridge's events.
 fn of_input(body: &Value, error: &InputError) -> String {
     match (body.get("detail-type").and_then(Value::as_str), body.get("source").and_then(Value::as_str)) {
-        (Some(kind), _) => format!(
-            "this is an event of EventBridge ({kind}) and no job; statemachine/README.md says what to do with it"
-        ),
+        (Some(kind), _) => {
+            format!("this is an event of EventBridge ({kind}) and no job; docs/runbook.md says what to do with it")
+        }
         (None, Some(source)) => format!("this is an event of {source} and no job; it can be deleted"),
         (None, None) => error.to_string(),
     }

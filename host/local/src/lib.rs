@@ -8,8 +8,8 @@
 //! The services are separate crates (`s3`, `states` over `asl`, `mediaconvert`). This crate connects them: Task states
 //! call the [`Function`], MediaConvert reads and writes S3, and its events go to the function.
 //!
-//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly, and requests from
-//! web pages in this machine's browser are refused.
+//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly. Requests from web pages
+//! are refused, except from pages that this machine itself serves.
 
 mod endpoint;
 mod error;

@@ -17,8 +17,8 @@
 //! Pictures of the film have output groups of their own behind those of the films, where the template has none.
 //!
 //! **Names.** A key goes into the job as it is: MediaConvert takes spaces, `#`, `%`, `+` and letters of all languages. Only
-//! `$…$` has a meaning in a destination ("Using variables in your job settings" in its user guide), and there is no way to
-//! write it otherwise. So a key with such a word is refused.
+//! `$…$` has a meaning in a destination ("Using variables in your job settings" in its user guide), and it cannot be escaped.
+//! So a key with such a word is refused.
 
 use aws_sdk_mediaconvert::types::{
     AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,

@@ -1,4 +1,4 @@
-//! Whether MediaConvert made of a request and a job template what was requested.
+//! Compares the job that MediaConvert has made from a request and a job template with the request.
 //!
 //! Settings and template are merged by position, and AWS documents little of the merge (see `job_settings`). The answer of
 //! CreateJob has the merged settings. A job with another output, or with an output at another place, would be paid and would

@@ -1,7 +1,7 @@
 //! Looks after the states that wait for transcoding jobs, on a schedule.
 //!
 //! Events alone are not enough. MediaConvert sends none while a job waits in its queue, so a state would miss its heartbeat although
-//! its job is well. A final event can be lost. And nothing stops the jobs of an execution that was stopped. So every few minutes
+//! nothing is wrong with its job. A final event can be lost. And nothing stops the jobs of an execution that was stopped. So every few minutes
 //! each open ticket is compared with what MediaConvert and Step Functions say:
 //!
 //! | found | done |
@@ -9,7 +9,7 @@
 //! | a job has ended, without a report | its report is written; if it was the last one, the state is ended |
 //! | a job waits or runs | a heartbeat of the state |
 //! | the execution is over | its waiting jobs are cancelled; ticket, reports and records are deleted |
-//! | nobody waits with the token, and the execution goes on | nothing: its next try takes the jobs over |
+//! | no state waits with the token, but the execution goes on | nothing: the state's next try takes the jobs over |
 //! | a record of a submission without a ticket, of an execution that is over | its job is cancelled, the record deleted |
 //!
 //! Each step may be repeated, and two sweeps at the same time do no harm.

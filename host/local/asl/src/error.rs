@@ -74,7 +74,7 @@ pub(crate) struct StateError {
 pub(crate) struct Evaluation {
     /// The field: `Output/a/b`, `Choices[0]/Condition`.
     pub location: Option<String>,
-    /// The evaluation succeeded and its value was of no use once the state ran.
+    /// The evaluation succeeded, but the state could not use its value.
     pub late: bool,
 }
 

@@ -90,7 +90,7 @@ impl Design {
     }
 }
 
-/// What a line belongs to, in the picture.
+/// The part of the costs that a line belongs to, in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CostKind {
     /// Lambda.

@@ -1,4 +1,4 @@
-//! The files that ffmpeg has made, and what is said of them.
+//! The files that ffmpeg has made, and what a job's event says of them.
 
 use std::path::{Path, PathBuf};
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
         // A job that has ended is not cancelled.
         biased;
         result = work => Some(result),
-        error = lost(&jobs, &id) => Some(Err(error)),
+        error = bucket_gone(&jobs, &id) => Some(Err(error)),
         _ = cancel.wait_for(|cancelled| *cancelled) => None,
     };
     let (status, error, outputs) = match ended {
@@ -67,8 +67,8 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
     jobs.end(&id, status, error, outputs).await;
 }
 
-/// Returns when a bucket of the job has gone, which a job of hours would notice only at its end.
-async fn lost(jobs: &JobTable, id: &str) -> JobError {
+/// Waits until a bucket of the job has gone. Without this, a job of hours would notice it only at its end.
+async fn bucket_gone(jobs: &JobTable, id: &str) -> JobError {
     let plan = jobs.plan(id);
     let files = plan.iter().flat_map(|plan| plan.outputs().map(|output| &output.file).chain([&plan.input.file]));
     let buckets: BTreeSet<_> = files.map(|file| file.bucket.clone()).collect();
