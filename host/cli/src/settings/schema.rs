@@ -165,8 +165,8 @@ fn limits(state: &str) -> Value {
         "properties": {
             "memoryMib": {
                 "title": "Memory",
-                "description": "The most memory of one call, in MiB.",
-                "type": "integer", "minimum": 1, "maximum": u32::MAX, "default": left_out.memory_mib
+                "description": "The most memory of one call, in MiB; a function has at most 10240.",
+                "type": "integer", "minimum": 1, "maximum": 10_240, "default": left_out.memory_mib
             },
             "deadlineMs": {
                 "title": "Deadline",
