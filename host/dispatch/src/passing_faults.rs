@@ -146,7 +146,8 @@ mod tests {
             assert_eq!(before(&faults, "GenerateThumbnails", retry).await, retry);
             faults.count(EXECUTION, "GenerateThumbnails", retry).await;
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "one document");
+        let documents = Folder::new(folder.path()).list("").await.unwrap();
+        assert_eq!(documents.len(), 1, "{documents:?}");
     }
 
     #[tokio::test]
