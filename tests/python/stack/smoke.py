@@ -138,7 +138,7 @@ def each_of_the_twelve_expectations_fails_when_it_is_broken(desk):
     try:
         with transcoding(desk, without_frames="COMPLETE"):
             # Without --emulator: there is no trace here.
-            code, document = smoke(desk, "--patience", "45", "--kill-host", "true",
+            code, document = smoke(desk, "--patience", "60", "--kill-host", "true",
                                    endpoint=liar.Liar(desk.aws.endpoint, *liar.ALL).url)
     finally:
         desk.aws.alarms.enable_alarm_actions(AlarmNames=[silent])
