@@ -14,7 +14,7 @@
 //! | `jobs` | MediaConvert jobs, and the states that wait for them |
 //! | `documents` | Batch documents that are too large for a state's payload |
 //! | `objects` | Stored objects on S3 |
-//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store |
+//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store, CloudWatch |
 //! | `outside` | HTTP requests of stages, and the addresses that they must not reach |
 //! | `ids`, `sdk_error`, `error` | Derived ids; failures from the SDK's errors; configuration errors |
 
@@ -38,7 +38,7 @@ pub use clients::{Clients, number_from_env, storage_from_env};
 pub use documents::Documents;
 pub use error::{ConfigError, SecretError};
 pub use ids::{ticket_id, ticket_key};
-pub use jobs::events::{EventError, JobReport, JobStatus};
+pub use jobs::events::{EventError, JobReport, JobSpan, JobStatus};
 pub use jobs::job_recorder::JobRecorder;
 pub use jobs::sweep::SweepReport;
 pub use jobs::ticket::{Ticket, TicketJob, TicketOutput};
@@ -50,3 +50,4 @@ pub use outside::http::HttpClient;
 pub use services::endpoints::Endpoints;
 pub use services::parameter::ParameterArn;
 pub use services::queue::{KeptMessage, Queues, Redelivery};
+pub use services::watch::{AlarmState, CloudWatch};

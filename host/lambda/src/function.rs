@@ -31,6 +31,9 @@ const CACHE: &str = "stagehost-artifacts";
 /// The prefix of the health of canaries in the media bucket.
 const CANARIES: &str = "pipeline/canaries";
 
+/// The prefix of the counts of tries that failed by passing faults.
+const FAILED_TRIES: &str = "pipeline/tries";
+
 /// Returns the prefix of recorded calls in the media bucket. There is one per month: bytes that records share are stored
 /// once per month, and expire with all records of it.
 fn records(now: OffsetDateTime) -> String {
@@ -99,6 +102,7 @@ impl Function {
             observer: Arc::new(()),
             watcher,
             canaries: Some(media(CANARIES)),
+            passing_faults: Some(media(FAILED_TRIES)),
             sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })

@@ -1,5 +1,7 @@
 //! Events of running calls, for progress display and metrics.
 
+use std::time::SystemTime;
+
 use stagehost_batch::Failure;
 
 use crate::call::CallReport;
@@ -32,6 +34,23 @@ pub enum AssetEvent<'a> {
         id: &'a str,
         /// Percent done, if reported.
         percent: Option<u64>,
+    },
+    /// A transcoding job ended.
+    JobEnded {
+        /// The service's id of the job.
+        id: &'a str,
+        /// The batch's `traceparent`, as the job was submitted with it.
+        traceparent: &'a str,
+        /// The state that submitted it.
+        state: &'a str,
+        /// The listing.
+        listing: &'a str,
+        /// When it was submitted, by the host's clock.
+        submitted: SystemTime,
+        /// When it ended, by the service's clock.
+        ended: SystemTime,
+        /// Why it failed, if it did.
+        failure: Option<&'a str>,
     },
     /// A call ended.
     Ended {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use stagehost_runtime::{AssetEvent, Observer};
 
-use crate::calls::{StateCalls, StateContext};
+use crate::calls::{EndedJob, StateCalls, StateContext};
 use crate::trace::TraceContext;
 use crate::xray::XRay;
 use crate::{emf, segment};
@@ -65,6 +65,15 @@ impl Telemetry {
         (self.sink)(&emf::host_error(&self.environment, error, SystemTime::now()));
     }
 
+    /// Sends the subsegment of a job. Its parent is the sender's span, as the execution's is: the state that waited for the job has
+    /// ended long before.
+    fn trace_job(&self, job: &EndedJob<'_>, traceparent: &str) {
+        let trace = TraceContext::from_traceparent(traceparent).filter(|trace| trace.sampled);
+        if let (Some(xray), Some(trace)) = (&self.xray, trace) {
+            xray.send(&[segment::of_job(job, &trace)]);
+        }
+    }
+
     fn trace(&self, calls: &StateCalls, lambda: Option<&str>) {
         let Some(xray) = &self.xray else { return };
         let batch = calls.context.traceparent.as_deref().and_then(TraceContext::from_traceparent);
@@ -108,7 +117,14 @@ impl Drop for InvocationTelemetry {
 
 impl Observer for InvocationTelemetry {
     fn on(&self, event: AssetEvent<'_>) {
-        let AssetEvent::Ended { scope, key, failure, report, .. } = event else { return };
+        let (scope, key, failure, report) = match event {
+            AssetEvent::Ended { scope, key, failure, report, .. } => (scope, key, failure, report),
+            AssetEvent::JobEnded { id, traceparent, state, listing, submitted, ended, failure } => {
+                let job = EndedJob { id, state, listing, span: (submitted, ended), failure };
+                return self.process.trace_job(&job, traceparent);
+            }
+            _ => return,
+        };
         let context = StateContext::of(scope);
         let mut states = self.states();
         if let Some(calls) = states.iter_mut().find(|calls| calls.context == context) {

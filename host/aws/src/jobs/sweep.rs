@@ -29,6 +29,9 @@ use crate::jobs::ticket::Ticket;
 use crate::jobs::waiting_states::{TicketProgress, Tickets, write_report};
 use crate::sdk_error::failure;
 
+/// How the names of tickets and of submissions begin. Nothing else begins so.
+const OF_WAITING_STATES: &str = "pipeline/tickets";
+
 /// How many tickets are looked after at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -70,8 +73,9 @@ impl Tickets {
     pub async fn sweep(&self) -> Result<SweepReport, Failure> {
         let store = self.bucket.documents("");
         let transient = |error: stagehost_storage::StorageError| Failure::new(Case::Transient, error.to_string());
-        let tickets = store.list(TICKETS).await.map_err(transient)?;
-        let submissions = store.list(submissions::PREFIX).await.map_err(transient)?;
+        let found = store.list(OF_WAITING_STATES).await.map_err(transient)?;
+        let of = |prefix: &str| found.iter().filter(|name| name.starts_with(prefix)).cloned().collect::<Vec<_>>();
+        let (tickets, submissions) = (of(TICKETS), of(submissions::PREFIX));
         let mut report = SweepReport { tickets: tickets.len(), ..SweepReport::default() };
 
         let work: Vec<_> = tickets.iter().map(|key| Box::pin(self.sweep_ticket(key))).collect();

@@ -12,7 +12,7 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transcoder};
 
 use crate::ids::{hash, ticket_id};
-use crate::jobs::events::JobReport;
+use crate::jobs::events::{JobReport, SUBMITTED};
 use crate::jobs::media_jobs::{self, MediaJobs, SUBMISSION};
 use crate::jobs::receipts::{self, Transcoding};
 use crate::jobs::source_film::{self, Sound};
@@ -213,6 +213,7 @@ impl MediaConvertTranscoder {
                     .map(|trace| HashMap::from([("traceparent".to_owned(), clipped(trace))])),
             )
             .user_metadata("ticket", ticket_id(&scope.execution, &scope.state))
+            .user_metadata(SUBMITTED, submissions::now().to_string())
             .user_metadata(SUBMISSION, token)
             .user_metadata("source", hash([job.source_key.as_str()]))
             .user_metadata("state", clipped(&scope.state))
