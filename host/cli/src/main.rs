@@ -5,6 +5,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod analysis;
+mod authoring;
 mod build;
 mod commands;
 mod console;

@@ -160,6 +160,9 @@ impl Fanout {
             return Err(Failure::new(Case::Internal, "a batch stage answered for an asset"));
         };
         let note = merge_batch(&mut batch, additions, &state, &grants)?;
+        if let Some(note) = &note {
+            observer.on(AssetEvent::Note { state: &state, note });
+        }
         batch.recount();
         Ok(BatchOutcome { batch, reports: vec![report], note })
     }
@@ -202,12 +205,12 @@ impl Fanout {
             None => (None, None),
         };
         let ended = invoke(stage, &request, clocks_and_random, input, core, budget, progress).await;
-        let Ended { outcome: answer, report, unfinished } = ended;
+        let Ended { outcome: answer, report, printed, unfinished } = ended;
         place.free_guest();
         discard(unfinished, request.deadline, key.unwrap_or(state)).await;
         drop(place);
         let (scope, failure) = (&request.scope, answer.as_ref().err());
-        observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report });
+        observer.on(AssetEvent::Ended { state, scope, key, failure, report: &report, printed: &printed });
         if let Some(on_end) = on_end {
             on_end.ended(&answer, &report, request.deadline).await;
         }
@@ -241,6 +244,7 @@ fn never_began(
     let report = CallReport::of_nothing();
     let (scope, state) = (&request.scope, request.scope.state.as_str());
     observer.on(AssetEvent::Started { state, key });
-    observer.on(AssetEvent::Ended { state, scope, key, failure: Some(&failure), report: &report });
+    let failed = Some(&failure);
+    observer.on(AssetEvent::Ended { state, scope, key, failure: failed, report: &report, printed: "" });
     (Err(failure), report)
 }

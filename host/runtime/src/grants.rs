@@ -127,7 +127,11 @@ impl ListingGrants {
         }
         Err(Failure::new(
             Case::Denied,
-            format!("the pin does not grant HTTP calls to {}; granted: {:?}", quoted(authority), self.http),
+            format!(
+                "the pin does not grant HTTP calls to {}; granted in `grants.http`: {:?}",
+                quoted(authority),
+                self.http
+            ),
         ))
     }
 
@@ -139,7 +143,11 @@ impl ListingGrants {
         }
         Err(Failure::new(
             Case::Denied,
-            format!("the pin does not grant to set the tag {}; granted: {:?}", quoted(name), self.tags),
+            format!(
+                "the pin does not grant to set the tag {}; granted in `grants.tags`: {:?}",
+                quoted(name),
+                self.tags
+            ),
         ))
     }
 }
@@ -160,7 +168,8 @@ fn safe(rest: &str) -> bool {
 
 fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
     let key = quoted(key);
-    Failure::new(Case::Denied, format!("the pin does not grant to {verb} {key}; granted prefixes: {prefixes:?}"))
+    let message = format!("the pin does not grant to {verb} {key}; granted in `grants.{verb}`: {prefixes:?}");
+    Failure::new(Case::Denied, message)
 }
 
 #[cfg(test)]
@@ -211,7 +220,7 @@ mod tests {
         assert!(grants().may_tag("51/raw/photo/vertical/a.jpg", "lifecycle").is_ok());
         assert!(grants().may_tag("52/raw/photo/vertical/a.jpg", "lifecycle").is_err());
         let refused = grants().may_tag("51/raw/photo/vertical/a.jpg", "tier").err();
-        let message = "the pin does not grant to set the tag \"tier\"; granted: [\"lifecycle\"]";
+        let message = "the pin does not grant to set the tag \"tier\"; granted in `grants.tags`: [\"lifecycle\"]";
         assert_eq!(refused, Some(Failure::new(Case::Denied, message)));
     }
 

@@ -26,6 +26,8 @@ const MAX_HANDLES: usize = 4096;
 pub(crate) struct Ended {
     pub(crate) outcome: Result<CallOutput, Failure>,
     pub(crate) report: CallReport,
+    /// The end of what it printed.
+    pub(crate) printed: String,
     /// The objects that it left unfinished.
     pub(crate) unfinished: Vec<Box<dyn ObjectWriter>>,
 }
@@ -68,9 +70,10 @@ pub(crate) async fn invoke(
         bytes_read: state.traffic.read,
         bytes_written: state.traffic.written,
     };
-    log(stage, request, asset.as_deref(), &outcome, &report, &output);
+    let printed = output.text();
+    log(stage, request, asset.as_deref(), &outcome, &report, &printed);
     let unfinished = state.writers.drain().map(|(_, writer)| writer).collect();
-    Ended { outcome, report, unfinished }
+    Ended { outcome, report, printed, unfinished }
 }
 
 /// Returns a store that enforces the call's memory limit and deadline.
@@ -128,10 +131,9 @@ fn log(
     asset: Option<&str>,
     outcome: &Result<CallOutput, Failure>,
     report: &CallReport,
-    output: &OutputTail,
+    stderr: &str,
 ) {
     let identity = stage.identity();
-    let stderr = output.text();
     let failure = outcome.as_ref().err();
     let batch = &request.scope.batch;
     // These cases are defects of the stage, which a person must look at. All others are the stage's verdict on a file.
@@ -156,7 +158,7 @@ fn log(
                 failure = failure.map(|f| f.case.name()),
                 message = failure.map(|f| f.message.as_str()).unwrap_or("call ended"),
                 asset = asset,
-                stderr = (!stderr.is_empty()).then_some(stderr.as_str()),
+                stderr = (!stderr.is_empty()).then_some(stderr),
             )
         };
     }

@@ -23,6 +23,7 @@ mod grants;
 mod host;
 mod interceptor;
 mod invoke;
+mod last_words;
 mod limits;
 mod lock;
 mod observer;

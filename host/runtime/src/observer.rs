@@ -64,6 +64,15 @@ pub enum AssetEvent<'a> {
         failure: Option<&'a Failure>,
         /// Time and resources that it used.
         report: &'a CallReport,
+        /// The end of what it printed on standard output and standard error: at most 8 KiB.
+        printed: &'a str,
+    },
+    /// A batch stage returned a note.
+    Note {
+        /// The state.
+        state: &'a str,
+        /// One line for the person who watches.
+        note: &'a str,
     },
 }
 

@@ -7,6 +7,7 @@ use stagehost_batch::{Case, Failure};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::budget::MAX_LIFTED;
+use crate::last_words::last_words;
 use crate::limits::Limits;
 use crate::output_tail::OutputTail;
 use crate::text::{recorded, shorten};
@@ -24,7 +25,11 @@ pub(crate) struct DeadlinePassed;
 
 /// Returns the failure of a call that ran out of time.
 pub(crate) fn timed_out(allowed: Duration) -> Failure {
-    Failure::new(Case::Timeout, format!("the stage did not finish within {} ms", allowed.as_millis()))
+    let message = format!(
+        "the stage did not finish within {} ms, which is `limits.deadlineMs` of its pin or what the function had left",
+        allowed.as_millis()
+    );
+    Failure::new(Case::Timeout, message)
 }
 
 /// Returns the failure of a call for which there was no room before its deadline.
@@ -50,7 +55,10 @@ pub(crate) fn classify(
     if refused_memory {
         return Failure::new(
             Case::OutOfMemory,
-            format!("the stage wanted more than the {} MiB of memory that its pin allows", limits.memory_mib),
+            format!(
+                "the stage wanted more than the {} MiB of memory that its pin allows in `limits.memoryMib`",
+                limits.memory_mib
+            ),
         );
     }
     if error.chain().any(|cause| cause.to_string().contains(HOSTCALL_FUEL)) {
@@ -65,7 +73,7 @@ pub(crate) fn classify(
         None => error.root_cause().to_string(),
     };
     let mut message = format!("the stage broke: {}", shorten(cause));
-    if let Some(printed) = last_lines(&output.text()) {
+    if let Some(printed) = last_words(&output.text()) {
         let _ = write!(message, "; it printed: {printed}");
     }
     let frames = frames(error);
@@ -73,16 +81,6 @@ pub(crate) fn classify(
         let _ = write!(message, "; in {}", frames.join(" ← "));
     }
     Failure::new(Case::Trapped, recorded(message))
-}
-
-/// Returns the last two lines that a guest printed. A Rust guest prints its panic before it traps; the hint to set
-/// RUST_BACKTRACE, which follows it, is of no use here.
-fn last_lines(printed: &str) -> Option<String> {
-    let lines: Vec<&str> =
-        printed.lines().filter(|line| !line.trim().is_empty() && !line.contains("RUST_BACKTRACE")).collect();
-    let tail = lines.get(lines.len().saturating_sub(2)..)?;
-    let text: String = tail.join(" ").chars().take(300).collect();
-    (!text.is_empty()).then_some(text)
 }
 
 /// Returns the names of the innermost functions, without those of Rust's panic handling.
@@ -106,17 +104,4 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
 fn demangle(name: &str) -> String {
     let text = format!("{:#}", rustc_demangle::demangle(name));
     if text.is_empty() { name.to_owned() } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hint_about_backtraces_is_left_out() {
-        let printed =
-            "thread '<unnamed>' panicked at src/lib.rs:7:5:\nno such tile\nnote: run with `RUST_BACKTRACE=1` ...";
-        assert_eq!(last_lines(printed).as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:7:5: no such tile"));
-        assert_eq!(last_lines(""), None);
-    }
 }

@@ -40,7 +40,7 @@ fn received(socket: &UdpSocket) -> Option<Value> {
 
 fn ended(invocation: &InvocationTelemetry, scope: &CallScope, failure: Option<&Failure>) {
     let (state, report) = (scope.state.as_str(), &report(0, 100));
-    invocation.on(AssetEvent::Ended { state, scope, key: Some("51/raw/a.jpg"), failure, report });
+    invocation.on(AssetEvent::Ended { state, scope, key: Some("51/raw/a.jpg"), failure, report, printed: "" });
 }
 
 fn of_state(state: &str) -> CallScope {

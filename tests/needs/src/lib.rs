@@ -12,8 +12,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use looked_up::{
-    cache, cargo_component, ffmpeg, jsonata, media, mount_namespace, network_namespace, oci, pillow, program,
-    python_with,
+    cache, cargo_component, componentize_js, componentize_py, ffmpeg, jsonata, media, mount_namespace,
+    network_namespace, oci, pillow, program, python_with,
 };
 pub use required::{Required, RequiredError};
 
@@ -76,6 +76,18 @@ pub const CARGO_COMPONENT: Need = Need {
     what: "cargo component",
     how: "run `cargo install cargo-component --version 0.21.1`",
 };
+/// Builds stages from Python.
+pub const COMPONENTIZE_PY: Need = Need {
+    name: "componentize-py",
+    what: "componentize-py 0.25.1",
+    how: "run the tests with tests/run, which installs it, or set STAGEHOST_COMPONENTIZE_PY to the program",
+};
+/// Builds stages from JavaScript.
+pub const COMPONENTIZE_JS: Need = Need {
+    name: "componentize-js",
+    what: "the npm package @bytecodealliance/componentize-js 0.19 with Node.js",
+    how: "run the tests with tests/run, which installs it where npm is, or set STAGEHOST_COMPONENTIZE_JS to the program",
+};
 /// A process without any network.
 pub const NETWORK_NAMESPACE: Need = Need {
     name: "network-namespace",
@@ -113,7 +125,9 @@ pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 19] = [
+pub const ALL: [&Need; 21] = [
+    &COMPONENTIZE_PY,
+    &COMPONENTIZE_JS,
     &MEDIA,
     &FFMPEG,
     &PYTHON,

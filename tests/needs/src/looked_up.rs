@@ -4,7 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{CARGO_COMPONENT, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE, Need, OCI, PILLOW, path_of};
+use crate::{
+    CARGO_COMPONENT, COMPONENTIZE_JS, COMPONENTIZE_PY, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE,
+    Need, OCI, PILLOW, path_of,
+};
 
 /// The file or folder of this name in the media collection, or the collection itself for an empty name.
 #[track_caller]
@@ -61,6 +64,24 @@ pub fn oci() -> Option<[PathBuf; 2]> {
 #[track_caller]
 pub fn cargo_component() -> bool {
     CARGO_COMPONENT.or_skip(runs("cargo", &["component", "--version"])).is_some()
+}
+
+/// The program componentize-py.
+#[track_caller]
+pub fn componentize_py() -> Option<PathBuf> {
+    COMPONENTIZE_PY.or_skip(tool("STAGEHOST_COMPONENTIZE_PY", "componentize-py/bin/componentize-py"))
+}
+
+/// The program componentize-js.
+#[track_caller]
+pub fn componentize_js() -> Option<PathBuf> {
+    COMPONENTIZE_JS.or_skip(tool("STAGEHOST_COMPONENTIZE_JS", "node_modules/.bin/componentize-js"))
+}
+
+/// A program that a variable names, or that `tests/run` has installed.
+fn tool(variable: &str, installed: &str) -> Result<PathBuf, String> {
+    let program = path_of(variable).map_or_else(|| cache().map(|cache| cache.join(installed)), Ok)?;
+    runs(&program, &["--version"]).map(|()| program)
 }
 
 /// Whether `unshare` can run a process in a network of its own.

@@ -131,7 +131,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|m| m.modified()).ok()
 }
 
-fn newest_in(path: &Path) -> Option<SystemTime> {
+/// Returns when the newest file or folder in a folder was changed, the folder itself included; `None` if there is none.
+pub fn newest_in(path: &Path) -> Option<SystemTime> {
     let own = modified(path);
     let Ok(entries) = std::fs::read_dir(path) else { return own };
     entries.flatten().map(|entry| newest_in(&entry.path())).chain([own]).flatten().max()

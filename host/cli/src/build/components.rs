@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use stagehost_dispatch::{DispatchError, StageSource};
 use stagehost_pins::Pin;
-use stagehost_runtime::{Stage, StageEngine, StageIdentity, World};
+use stagehost_runtime::{Stage, StageEngine, StageIdentity, World, lock};
 use tokio::sync::Mutex;
 
 use crate::console::printer::Printer;
@@ -51,7 +51,7 @@ impl Components {
 /// The components that pins may name, each compiled when it is first called.
 pub struct ComponentStore {
     engine: StageEngine,
-    components: Components,
+    components: std::sync::Mutex<Components>,
     artifacts: PathBuf,
     loaded: Mutex<HashMap<(StageIdentity, World), Arc<Stage>>>,
     printer: Printer,
@@ -64,15 +64,20 @@ impl ComponentStore {
     /// If there is no folder for compiled artifacts.
     pub fn new(engine: StageEngine, components: Components, printer: Printer) -> Result<Self> {
         let artifacts = cache_folder()?;
+        let components = std::sync::Mutex::new(components);
         Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()), printer })
+    }
+
+    /// Adds a component that later pins may name, and returns its digest.
+    pub fn add(&self, bytes: Arc<[u8]>) -> String {
+        lock(&self.components).add_bytes(bytes)
     }
 
     fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
         let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
-        let bytes = self
-            .components
-            .get(&pin.digest)
-            .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
+        let known = lock(&self.components).get(&pin.digest).cloned();
+        let bytes =
+            known.ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
         let identity = identity(pin);
         let artifact = self.artifacts.join(format!(
             "{}-{}.cwasm",
@@ -89,9 +94,9 @@ impl ComponentStore {
                 Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
             }
         }
-        fit(bytes, Some(pin.world)).and_then(|fit| fit.world()).map_err(|reason| refuse(format!("it {reason}")))?;
+        fit(&bytes, Some(pin.world)).and_then(|fit| fit.world()).map_err(|reason| refuse(format!("it {reason}")))?;
         let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
-        let compiled = self.engine.precompile(bytes).map_err(|e| refuse(e.to_string()))?;
+        let compiled = self.engine.precompile(&bytes).map_err(|e| refuse(e.to_string()))?;
         work.done();
         let written = tempfile::NamedTempFile::new_in(&self.artifacts)
             .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, &compiled).map(|()| temporary))

@@ -79,18 +79,27 @@ fn pin_of_release(release: &ReleaseStage, stages: &Path, components: &mut Compon
     })
 }
 
+/// Returns the pin of a named component, with the defaults of its state.
 fn pin_of_file(replaced: &StageOverride, release: Option<&ReleaseStage>, components: &mut Components) -> Result<Pin> {
     let file = &replaced.file;
     let bytes = read_named(&format!("--stage {}", replaced.state), file)?;
     let refused = |reason: String| usage!("{} {reason}", file.display());
-    let expected = release.map(|release| fit(&bytes, Some(release.world))).transpose();
-    let world = match expected.map_err(|reason| refused(format!("is {reason}")))? {
-        Some(fit) if fit.findings.is_empty() => fit.world().map_err(refused)?,
-        _ => fit(&bytes, None).and_then(|fit| fit.world()).map_err(refused)?,
-    };
+    let world = world_of(&bytes, release).map_err(refused)?;
     let digest = components.add_bytes(bytes.into());
     let name = file.file_stem().map_or_else(|| replaced.state.clone(), |stem| stem.to_string_lossy().into_owned());
     let limits = state_defaults::limits(&replaced.state);
     let grants = state_defaults::grants(&replaced.state);
     Ok(Pin { stage: name, version: "0.0.0-local".to_owned(), world, digest, config: Map::new(), limits, grants })
+}
+
+/// Returns the world of a component for a state: that of the release's stage if it fits, or else the narrowest that does.
+///
+/// # Errors
+/// If it fits none. The text goes on after the component's name.
+pub fn world_of(component: &[u8], release: Option<&ReleaseStage>) -> std::result::Result<World, String> {
+    let expected = release.map(|release| fit(component, Some(release.world))).transpose();
+    match expected.map_err(|reason| format!("is {reason}"))? {
+        Some(fit) if fit.findings.is_empty() => fit.world(),
+        _ => fit(component, None).and_then(|fit| fit.world()),
+    }
 }

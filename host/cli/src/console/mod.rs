@@ -8,3 +8,4 @@ pub mod progress;
 pub mod table;
 pub mod terminal;
 pub mod units;
+pub mod untrusted;

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use wit_parser::{PackageId, Resolve, SourceMap};
 
-pub(super) const FILES: [(&str, &str); 4] = [
+/// The files' names and texts.
+pub const FILES: [(&str, &str); 4] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
     ("stages.wit", include_str!("../../../../wit/stages.wit")),

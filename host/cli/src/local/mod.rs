@@ -1,6 +1,8 @@
 //! The whole pipeline in one process.
 
 mod callbacks;
+mod following;
 mod leftovers;
 pub mod pipeline;
+mod swap;
 mod waiting;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, WebhookOptions};
-use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StateMachineExecutions};
+use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StageSource, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
-use stagehost_pins::{FilePins, PinsEvent, PinsWatcher};
+use stagehost_pins::{FilePins, PinSource, PinsEvent, PinsWatcher};
 use stagehost_record::{CallRecorder, RecordBudget, RecordLimits, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 use stagehost_storage::{Folder, Storage};
@@ -26,7 +26,9 @@ use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
 use crate::local::callbacks::{self, BothCallbacks};
+use crate::local::following::{FollowArgs, LocalMachine};
 use crate::local::leftovers;
+use crate::local::swap::{self, SwapParts, Swapping};
 use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
@@ -55,7 +57,7 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Run this component for a state; may be given several times
+    /// Run this component for a state, and the new one when the file changes; or NAME@VERSION of --registry; may be given several times
     #[arg(long = "stage", value_name = "STATE=FILE")]
     pub stages_named: Vec<StageOverride>,
 
@@ -75,6 +77,9 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "SECRET")]
     pub webhook_secret: Option<String>,
 
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
     /// First install what is missing: the compile target for stages, ffmpeg
     #[arg(long)]
     pub setup: bool,
@@ -90,6 +95,8 @@ pub struct Pipeline {
     pub state_machine: String,
     /// The bucket's folder.
     pub bucket: PathBuf,
+    /// Follows the components that `--stage` names.
+    _swapping: Option<Swapping>,
 }
 
 impl Pipeline {
@@ -115,32 +122,47 @@ impl Pipeline {
             callbacks::check(url)?;
         }
         // Before anything is installed, built or started.
-        let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
+        let own = args.out.join(".stagehost");
+        let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
+        let config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
-        let stages = match &args.stages {
-            Some(folder) => folder.clone(),
-            None => Checkout::find()?.built_stages(printer).await?,
-        };
         let engine = StageEngine::new()?;
         let mut components = Components::default();
-        let pins = pin(&states, &stages, &args.stages_named, config.settings, &mut components)?;
+        let pins = match &args.follow.pins {
+            Some(_) => None,
+            None => {
+                let stages = match &args.stages {
+                    Some(folder) => folder.clone(),
+                    None => Checkout::find()?.built_stages(printer).await?,
+                };
+                Some(pin(&states, &stages, &named, config.settings, &mut components)?)
+            }
+        };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
         if let Some(folder) = &args.record {
             fanout = fanout.intercepted(Arc::new(recorder(folder, &components).await?));
         }
-        let store = ComponentStore::new(engine, components, printer.clone())?;
+        let store = Arc::new(ComponentStore::new(engine.clone(), components, printer.clone())?);
+        if let Some(pins) = &pins {
+            // Compiled before the first execution, so that the time is not counted as that of a state.
+            for pin in named.iter().filter_map(|named| pins.states.get(&named.state)) {
+                store.stage(pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
+            }
+        }
 
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
         options.allow_remote = remote;
         options.webhook_secret = args.webhook_secret.clone();
         let aws = LocalAws::start(options).await?;
-        let pins_file = args.out.join(".stagehost/pins.json");
-        std::fs::write(&pins_file, serde_json::to_vec_pretty(&pins)?)
-            .with_context(|| format!("cannot write {}", pins_file.display()))?;
+        let pins_file = own.join("pins.json");
+        if let Some(pins) = &pins {
+            std::fs::write(&pins_file, serde_json::to_vec_pretty(pins)?)
+                .with_context(|| format!("cannot write {}", pins_file.display()))?;
+        }
 
         let machine = aws
             .states()
@@ -161,9 +183,17 @@ impl Pipeline {
             });
         }
         let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
+        let bucket = args.out.join(&aws.options().bucket);
+        let room = (cores, GUEST_MEMORY_MIB);
+        let place = LocalMachine { engine, objects: capabilities.objects.clone(), bucket: &bucket, own: &own, room };
+        let followed = args.follow.open(place, watcher.clone()).await?;
+        let (source, stages, canaries, sampler): (Arc<dyn PinSource>, Arc<dyn StageSource>, _, _) = match followed {
+            Some(followed) => (followed.pins, followed.stages, Some(followed.canaries), Some(followed.sampler)),
+            None => (Arc::new(FilePins::new(pins_file.clone(), watcher.clone())), store.clone(), None, None),
+        };
         let dispatcher = Dispatcher::new(DispatcherParts {
-            pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
-            stages: Arc::new(store),
+            pins: source,
+            stages,
             capabilities,
             fanout,
             documents: clients.documents(),
@@ -173,16 +203,17 @@ impl Pipeline {
             visibility: Arc::new(NoQueue),
             observer,
             watcher,
-            canaries: None,
+            canaries,
             // On one machine no call is refused.
             passing_faults: None,
-            sampler: None,
+            sampler,
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
-        let bucket = args.out.join(&aws.options().bucket);
         let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
         aws.set_function(Arc::new(Host { dispatcher, waiting }));
-        Ok(Self { aws, clients, state_machine: machine.arn, bucket })
+        let swapping =
+            pins.map(|pins| swap::follow(SwapParts { store, pins, file: pins_file, named }, printer.clone()));
+        Ok(Self { aws, clients, state_machine: machine.arn, bucket, _swapping: swapping })
     }
 }
 

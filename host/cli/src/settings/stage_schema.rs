@@ -70,8 +70,11 @@ fn of_release(stage: &str) -> Result<Option<Value>> {
     Ok(found.map(|(_, text)| serde_json::from_str(text)).transpose()?)
 }
 
-/// Returns the schema that a component carries.
-fn embedded(component: &[u8], file: &Path) -> Result<Option<Value>> {
+/// Returns the schema that a component carries; `None` if it has no such section.
+///
+/// # Errors
+/// If the section is not JSON.
+pub fn embedded(component: &[u8], file: &Path) -> Result<Option<Value>> {
     // A file that is not WebAssembly carries no schema; what it is instead is explained where it is loaded.
     for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
         if let Payload::CustomSection(section) = payload

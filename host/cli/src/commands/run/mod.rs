@@ -2,6 +2,7 @@
 
 mod follow;
 mod intake;
+mod last_output;
 mod report;
 mod timing;
 mod upload;
@@ -108,7 +109,9 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
 
     let body = callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
     let error = finished.error();
+    let outputs = watch.outputs();
     let report = Report {
+        outputs: &outputs,
         callback: body.as_ref(),
         batch: batch.as_ref(),
         timings: &finished.timings,

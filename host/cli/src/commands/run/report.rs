@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Map, Value, json};
 use stagehost_batch::{Asset, Batch, MediaType, Problem};
 
+use super::last_output::{LastOutput, last_outputs};
 use super::timing::Timing;
 use crate::console::table::{self, table};
 use crate::console::units::seconds;
@@ -26,6 +27,8 @@ pub struct Report<'a> {
     pub error: Option<&'a str>,
     /// The bucket as a folder.
     pub bucket: &'a Path,
+    /// What stages printed in the calls that failed.
+    pub outputs: &'a [LastOutput],
 }
 
 impl Report<'_> {
@@ -75,6 +78,7 @@ impl Report<'_> {
                 let _ = writeln!(text, "{} failed: {}: {}", problem.state, problem.code, problem.message);
             }
         }
+        text.push_str(&last_outputs(self.outputs));
         let timings: Vec<_> = self.timings.iter().map(|t| format!("{} {}", t.state, seconds(t.duration))).collect();
         let _ = writeln!(text, "Time: {}", timings.join(" · "));
         let _ = writeln!(text, "Files: {}", self.bucket.display());

@@ -7,12 +7,17 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar};
 use stagehost_runtime::{AssetEvent, Observer};
 
+use super::last_output::LastOutput;
 use crate::console::printer::Printer;
 use crate::console::progress::style;
 use crate::console::units::seconds;
+use crate::console::untrusted::harmless;
 
 /// The state that waits for transcoding jobs.
 const TRANSCODING: &str = "ProcessVideos";
+
+/// Of how many failed calls the output is kept.
+const OUTPUTS_KEPT: usize = 64;
 
 /// Watches a run.
 pub struct Watch {
@@ -20,6 +25,8 @@ pub struct Watch {
     screen: MultiProgress,
     states: Mutex<HashMap<String, StateLine>>,
     jobs: Mutex<HashMap<String, Job>>,
+    /// What stages printed in calls that failed.
+    outputs: Mutex<Vec<LastOutput>>,
 }
 
 struct StateLine {
@@ -40,7 +47,13 @@ enum Job {
 impl Watch {
     /// Returns a watch that shows nothing yet.
     pub fn new(printer: &Printer) -> Self {
-        Self { printer: printer.clone(), screen: printer.screen(), states: Mutex::default(), jobs: Mutex::default() }
+        Self {
+            printer: printer.clone(),
+            screen: printer.screen(),
+            states: Mutex::default(),
+            jobs: Mutex::default(),
+            outputs: Mutex::default(),
+        }
     }
 
     /// A state began.
@@ -76,6 +89,27 @@ impl Watch {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, line) in states.drain() {
             line.bar.finish_and_clear();
+        }
+    }
+
+    /// Returns what stages printed in the calls that failed, in the order in which they ended.
+    pub fn outputs(&self) -> Vec<LastOutput> {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call ended.
+    fn ended(&self, state: &str, key: Option<&str>, failed: bool, printed: &str) {
+        self.with_line(state, |line| {
+            line.running.remove(&key.map_or_else(|| "batch".into(), short));
+            if key.is_some() {
+                *(if failed { &mut line.failed } else { &mut line.done }) += 1;
+            }
+        });
+        if failed && !printed.is_empty() {
+            let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of the others only the number is shown.
+            let printed = if outputs.len() < OUTPUTS_KEPT { printed.to_owned() } else { String::new() };
+            outputs.push(LastOutput { state: state.to_owned(), file: key.map(short), printed });
         }
     }
 
@@ -144,12 +178,12 @@ impl Observer for Watch {
                 line.running.insert("batch".into(), Some(percent(done, total)));
             }),
             AssetEvent::Job { id, percent } => self.job(id, percent),
-            AssetEvent::Ended { state, key, failure, .. } => self.with_line(state, |line| {
-                line.running.remove(&key.map_or_else(|| "batch".into(), short));
-                if key.is_some() {
-                    *(if failure.is_some() { &mut line.failed } else { &mut line.done }) += 1;
-                }
-            }),
+            AssetEvent::Ended { state, key, failure, printed, .. } => {
+                self.ended(state, key, failure.is_some(), printed);
+            }
+            AssetEvent::Note { state, note } => {
+                self.printer.note(format_args!("  {state}: {}", harmless(note)));
+            }
             _ => {}
         }
     }

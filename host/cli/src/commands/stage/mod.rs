@@ -1,13 +1,18 @@
-//! `stagehost stage`: checks components; publishes them and looks after what is published.
+//! `stagehost stage`: begins, builds and checks stages; publishes them and looks after what is published.
 
+mod build;
 mod check;
+mod dev;
 mod inspect;
 mod list;
 mod names;
+mod new;
 mod publish;
 mod pull;
 mod recompile;
 mod resign;
+mod templates;
+mod test;
 mod verify;
 mod yank;
 
@@ -18,14 +23,24 @@ use crate::console::printer::Printer;
 use crate::exit::Exit;
 
 #[derive(Subcommand)]
-#[command(after_help = "Examples: from a component to a version that can be pinned
+#[command(after_help = "Examples: from nothing to a version that can be pinned
 
+  stagehost stage new line-notes --lang rust
+  stagehost stage build line-notes
   stagehost stage check my_thumbnails.wasm
   export STAGEHOST_REGISTRY=~/registry
   stagehost stage publish my_thumbnails.wasm \\
     --name thumbnails --version 1.5.0
   stagehost stage list")]
 pub enum StageCommand {
+    /// Make a project to begin a stage with, in Rust, Python or JavaScript
+    New(new::NewArgs),
+    /// Build a project's component with the tool of its language
+    Build(build::BuildArgs),
+    /// Run a project's stage on a file, and again after every save
+    Dev(dev::DevArgs),
+    /// Test a project's stage with its cases, in memory
+    Test(test::TestArgs),
     /// Check whether a component can serve as a stage; name what to change if it cannot
     Check(check::CheckArgs),
     /// Publish a component as a version that hosts can be pinned to
@@ -52,6 +67,10 @@ pub enum StageCommand {
 /// If it fails; the text says where and what to do.
 pub async fn stage(command: StageCommand, printer: &Printer) -> Result<Exit> {
     match command {
+        StageCommand::New(args) => new::new(args, printer),
+        StageCommand::Build(args) => build::build_command(args, printer).await,
+        StageCommand::Dev(args) => dev::dev(args, printer).await,
+        StageCommand::Test(args) => test::test(args, printer).await,
         StageCommand::Check(args) => check::check(args, printer),
         StageCommand::Publish(args) => publish::publish(args, printer).await,
         StageCommand::List(args) => list::list(args, printer).await,

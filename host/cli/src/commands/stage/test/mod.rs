@@ -1,0 +1,155 @@
+//! `stagehost stage test`: a stage's cases, in memory.
+
+mod case_file;
+mod differences;
+mod expectation;
+mod junit;
+mod picture;
+mod ran;
+mod snapshot;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+
+use self::case_file::Case;
+use self::ran::Ran;
+use crate::authoring::defaults::project_settings;
+use crate::authoring::project::Project;
+use crate::authoring::toolchain::build_if_stale;
+use crate::authoring::trial::TrialStage;
+use crate::console::printer::Printer;
+use crate::console::untrusted::harmless;
+use crate::exit::Exit;
+use crate::settings::file::StateSettings;
+
+#[derive(Args)]
+#[command(after_help = "\
+A case is a folder in cases/ with a case.json:
+
+  {
+    \"input\": [{\"file\": \"photo.jpg\"}],
+    \"config\": {\"author\": \"Ada\"},
+    \"grants\": {\"read\": [\"{listingId}/raw/\"]},
+    \"http\": [
+      {\"url\": \"https://chat.example/*\", \"status\": 503}
+    ],
+    \"faults\": [
+      {\"when\": \"open\", \"then\": \"missing\", \"times\": 1}
+    ]
+  }
+
+Only \"input\" is needed. A file of it may have a \"type\" (PHOTO_VERTICAL), a \"name\" and a \"title\". Settings, limits and grants are otherwise those of stage.json's settings file. The stage is called \
+as by the host, with every check, and everything outside of it is in memory. Uploads have the keys \
+1/raw/TYPE/2026-01-02/NAME, and clocks and random numbers are the same in every run. What the stage did is compared with \
+expected.json beside it: what changed of each file, and each effect. Pictures are compared by pixels with those in \
+expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 by default).
+
+\"when\" is one of stat, digest, open, read, create, append, finish, tag, submit, deliver and send; \"then\" one of missing, \
+mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses.
+
+Exit codes: 0 every case did what is expected, 1 one did not, 2 wrong usage or a missing file.
+
+Examples:
+
+  stagehost stage test
+  stagehost stage test --case a-photo --update
+  stagehost stage test line-notes --junit report.xml")]
+pub struct TestArgs {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+
+    /// Test this component instead of building the project's
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+
+    /// Run this case only; may be given several times
+    #[arg(long = "case", value_name = "NAME")]
+    cases: Vec<String>,
+
+    /// Write what each case did as what it is expected to do
+    #[arg(long)]
+    update: bool,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+
+    /// Write a report in JUnit's format, for CI
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the project cannot be built, a case cannot be read, or something cannot be written.
+pub async fn test(args: TestArgs, printer: &Printer) -> Result<Exit> {
+    let project = Project::open(&args.folder)?;
+    let cases = Case::all(&project.folder.join("cases"), &args.cases)?;
+    let settings = project_settings(&project)?;
+    let component = match args.component.clone() {
+        Some(component) => component,
+        None => build_if_stale(&project, printer).await?,
+    };
+    let stage = TrialStage::load(&component, &project.state, printer).await?;
+    let mut ran = Vec::new();
+    for case in &cases {
+        let one = run(case, &stage, settings.as_ref(), args.update).await?;
+        if !args.json {
+            show(&one, printer);
+        }
+        ran.push(one);
+    }
+    let failed = ran.iter().filter(|case| !case.passed()).count();
+    if let Some(file) = &args.junit {
+        let report = junit::junit(&project.name, &ran);
+        std::fs::write(file, report).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if args.json {
+        let list = ran.iter().map(|case| {
+            json!({
+                "name": case.name, "passed": case.passed(), "updated": case.updated, "differences": case.differences,
+                "printed": case.printed, "durationMs": case.took.as_secs_f64() * 1e3,
+            })
+        });
+        printer.document(&json!({
+            "stage": project.name, "component": component, "failed": failed, "cases": list.collect::<Vec<_>>(),
+        }));
+    } else {
+        printer.line(format_args!("{} passed, {failed} failed", ran.len() - failed));
+    }
+    Ok(if failed == 0 { Exit::Success } else { Exit::Failure })
+}
+
+async fn run(case: &Case, stage: &TrialStage, settings: Option<&StateSettings>, update: bool) -> Result<Ran> {
+    let trial = case.trial(&stage.state, settings)?;
+    let (before, host) = (trial.batch.clone(), trial.host.clone());
+    let tried = stage.run(trial).await;
+    let found = snapshot::snapshot(&before, &tried, &host.effects());
+    let mut differences = expectation::compare(&case.folder, &found, case.tolerance())?;
+    let updated = update && !differences.is_empty();
+    if updated {
+        expectation::update(&case.folder, &found)?;
+        differences.clear();
+    }
+    let printed = tried.calls.iter().map(|call| call.printed.clone()).filter(|printed| !printed.is_empty());
+    Ok(Ran { name: case.name.clone(), took: tried.took, differences, printed: printed.collect(), updated })
+}
+
+fn show(case: &Ran, printer: &Printer) {
+    let (mark, updated) =
+        (if case.passed() { '✓' } else { '✗' }, if case.updated { ", expectation written" } else { "" });
+    printer.line(format_args!("{mark} {} ({:.1} ms{updated})", case.name, case.took.as_secs_f64() * 1e3));
+    for difference in &case.differences {
+        printer.line(format_args!("    {difference}"));
+    }
+    if !case.passed() {
+        for line in case.printed.iter().flat_map(|printed| printed.lines()) {
+            printer.line(format_args!("    | {}", harmless(line)));
+        }
+    }
+}

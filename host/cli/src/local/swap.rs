@@ -1,0 +1,107 @@
+//! Components that are replaced while the pipeline runs: the ones that `--stage` names, when their files change.
+//!
+//! A changed component is checked and compiled first, and then pinned by a new revision of the pins. Calls that run end with
+//! the old one. What cannot be used is reported, and the old one stays.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use stagehost_dispatch::StageSource as _;
+use stagehost_pins::Pins;
+use tokio::task::JoinHandle;
+
+use crate::build::components::ComponentStore;
+use crate::build::release_pins::world_of;
+use crate::console::printer::Printer;
+use crate::console::problem::sentence;
+use crate::exit::read_named;
+use crate::settings::stage_override::StageOverride;
+use crate::settings::state_defaults;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Follows named components until it is dropped.
+pub struct Swapping(JoinHandle<()>);
+
+impl Drop for Swapping {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a swap changes.
+pub struct SwapParts {
+    /// Where components are known by digest.
+    pub store: Arc<ComponentStore>,
+    /// The pins in force.
+    pub pins: Pins,
+    /// The file that the host follows.
+    pub file: PathBuf,
+    /// The components, each with its state.
+    pub named: Vec<StageOverride>,
+}
+
+/// Begins to follow the components.
+pub fn follow(mut parts: SwapParts, printer: Printer) -> Swapping {
+    let mut seen: Vec<_> = parts.named.iter().map(|named| facts(&named.file)).collect();
+    Swapping(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            for index in 0..parts.named.len() {
+                let now = facts(&parts.named[index].file);
+                // A file that is being written changes again; it is taken when it is the same twice.
+                if now.is_none() || now == seen[index] {
+                    continue;
+                }
+                tokio::time::sleep(LOOK).await;
+                if facts(&parts.named[index].file) != now {
+                    continue;
+                }
+                seen[index] = now;
+                let named = parts.named[index].clone();
+                match swap(&mut parts, &named).await {
+                    Ok(Some(revision)) => printer.note(format_args!(
+                        "stagehost: {} runs the new {} (revision {revision} of the pins)",
+                        named.state,
+                        named.file.display()
+                    )),
+                    Ok(None) => {}
+                    Err(error) => {
+                        printer.problem(format_args!("{} keeps its stage: {}", named.state, sentence(&error)))
+                    }
+                }
+            }
+        }
+    }))
+}
+
+fn facts(file: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = file.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// Pins a component as it is now. Returns the new revision; `None` if the bytes are those that are pinned.
+async fn swap(parts: &mut SwapParts, named: &StageOverride) -> Result<Option<u64>> {
+    let bytes = read_named(&format!("--stage {}", named.state), &named.file)?;
+    let world = world_of(&bytes, state_defaults::of(&named.state))
+        .map_err(|reason| anyhow!("{} {reason}", named.file.display()))?;
+    let mut pins = parts.pins.clone();
+    let pin = pins.states.get_mut(&named.state).context("its state is not pinned")?;
+    let digest = parts.store.add(bytes.into());
+    if pin.digest == digest {
+        return Ok(None);
+    }
+    (pin.digest, pin.world) = (digest, world);
+    parts.store.stage(pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
+    pins.revision += 1;
+    // Renamed into place, so that the host never reads half of it.
+    let folder = parts.file.parent().context("the pins lie in a folder")?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut new, &serde_json::to_vec_pretty(&pins)?)?;
+    new.persist(&parts.file).with_context(|| format!("cannot write {}", parts.file.display()))?;
+    parts.pins = pins;
+    Ok(Some(parts.pins.revision))
+}
