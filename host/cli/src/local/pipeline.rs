@@ -115,7 +115,8 @@ impl Pipeline {
             callbacks::check(url)?;
         }
         // Before anything is installed, built or started.
-        let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
+        let mut config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
+        let functions = std::mem::take(&mut config.settings.functions);
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
@@ -136,6 +137,7 @@ impl Pipeline {
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
         options.allow_remote = remote;
+        options.foreign_functions = functions;
         options.webhook_secret = args.webhook_secret.clone();
         let aws = LocalAws::start(options).await?;
         let pins_file = args.out.join(".stagehost/pins.json");
