@@ -72,9 +72,17 @@ fn first_error(text: &str) -> Option<(String, Place)> {
     let mut expected = Expected::Value;
     let mut at = 0;
     while let Some(&c) = characters.get(at) {
-        if c.is_whitespace() {
+        if matches!(c, ' ' | '\t' | '\n' | '\r') {
             at += 1;
             continue;
+        }
+        if c < ' ' {
+            let code = u32::from(c);
+            let problem = format!(
+                "Illegal character ((CTRL-CHAR, code {code})): only regular white space (\\r, \\n, \\t) is allowed between \
+                 tokens"
+            );
+            return Some((problem, after(at)?));
         }
         let (inside_object, _) = open.last().copied().unwrap_or((false, 0));
         let unexpected = |what: &str| {
@@ -211,15 +219,14 @@ mod tests {
             ),
             (
                 "\u{1}",
-                "Unexpected character ('\u{1}' (code 1)): expected a valid value (JSON String, Number, Array, \
-              Object or token 'null', 'true' or 'false')",
+                "Illegal character ((CTRL-CHAR, code 1)): only regular white space (\\r, \\n, \\t) is allowed between tokens",
                 1,
                 2,
             ),
             (
                 "{\"a\": tru\\u0000",
-                "Unrecognized token 'tru': was expecting (JSON String, Number, Array, Object or token \
-              'null', 'true' or 'false')",
+                "Unrecognized token 'tru': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or \
+                 'false')",
                 1,
                 10,
             ),
