@@ -25,6 +25,7 @@ mod task_resources;
 
 pub use endpoint::CREDENTIALS;
 pub use error::StartError;
+pub use lambda::foreign::ForeignFunction;
 pub use lambda::function::{Function, FunctionError};
 pub use local_aws::LocalAws;
 pub use options::LocalOptions;

@@ -124,7 +124,8 @@ impl Pipeline {
         // Before anything is installed, built or started.
         let own = args.out.join(".stagehost");
         let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
-        let config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
+        let mut config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
+        let functions = std::mem::take(&mut config.settings.functions);
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
@@ -156,6 +157,7 @@ impl Pipeline {
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
         options.allow_remote = remote;
+        options.foreign_functions = functions;
         options.webhook_secret = args.webhook_secret.clone();
         let aws = LocalAws::start(options).await?;
         let pins_file = own.join("pins.json");

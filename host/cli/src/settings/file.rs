@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use stagehost_local::ForeignFunction;
 use stagehost_pins::BatchLimits;
 use stagehost_runtime::{Grants, Limits};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     _schema: Option<IgnoredAny>,
     /// What a batch may hold.
     pub batch: Option<BatchLimits>,
+    /// Functions that are not the host's, and where their calls go. Only `run` and `serve` read it.
+    pub functions: BTreeMap<String, ForeignFunction>,
     /// By state; what is absent keeps its default.
     pub states: BTreeMap<String, StateSettings>,
 }

@@ -44,6 +44,7 @@ pub fn schema(states: &[String], overrides: &[StageOverride]) -> Result<Value> {
                 "type": "string"
             },
             "batch": batch(),
+            "functions": functions(),
             "states": {
                 "title": "States",
                 "description": "Settings by the name of the state in the state machine. Each of `config`, `limits` and \
@@ -78,6 +79,36 @@ fn batch() -> Value {
             }
         },
         "default": defaults
+    })
+}
+
+fn functions() -> Value {
+    json!({
+        "title": "Functions of other state machines",
+        "description": "Lambda functions that are not the host's, by name, for other people's state machines. `run` and \
+                        `serve` send their calls to a URL or to a command; `package` does not read this.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {
+                "url": {
+                    "title": "URL",
+                    "description": "The payload is posted there, as to Lambda's Invoke or its Runtime Interface Emulator. The \
+                                    body of the response is the result.",
+                    "type": "string", "pattern": "^https?://"
+                },
+                "command": {
+                    "title": "Command",
+                    "description": "A program and its arguments. It reads the payload from its standard input and writes the \
+                                    result to its standard output.",
+                    "type": "array", "items": {"type": "string"}, "minItems": 1
+                }
+            }
+        },
+        "default": {}
     })
 }
 

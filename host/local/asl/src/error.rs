@@ -213,6 +213,11 @@ impl StateError {
         self
     }
 
+    /// Returns the failure with a cause that names no state.
+    pub fn without_state(self) -> Self {
+        Self { names_state: true, ..self }
+    }
+
     /// Returns the failure of a branch as a failure of the state that contains it.
     pub fn of_branch(mut self) -> Self {
         if !self.aliases.contains(&names::BRANCH_FAILED) {
