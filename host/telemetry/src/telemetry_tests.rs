@@ -193,3 +193,26 @@ fn no_line_contains_the_task_token() {
     let token = scope().task_token.unwrap();
     assert!(lines.lock().unwrap().iter().all(|line| !line.to_string().contains(&token)));
 }
+
+#[test]
+fn a_stage_s_line_is_written_at_once_and_its_numbers_when_the_invocation_ends() {
+    use stagehost_runtime::{MeasuredValue, StageLogLevel};
+    let (telemetry, lines) = telemetry();
+    let invocation = telemetry.invocation(None);
+    let scope = scope();
+    for level in [StageLogLevel::Info, StageLogLevel::Debug] {
+        let line = LogLine { level, message: "two faces", fields: &[] };
+        invocation.on(AssetEvent::Logged { scope: &scope, key: Some("51/raw/a.jpg"), line });
+    }
+    assert_eq!(lines.lock().unwrap().len(), 1, "debug is below the level");
+    assert_eq!(lines.lock().unwrap()[0]["message"], "two faces");
+    for _ in 0..2 {
+        let measures = [Measure { name: "faces".into(), value: MeasuredValue::Count(2) }];
+        invocation.on(AssetEvent::Measured { scope: &scope, measures: &measures });
+    }
+    ended(&invocation, &scope, None);
+    invocation.end();
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["faces"], 4);
+}

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use wit_parser::{PackageId, Resolve, SourceMap};
 
-pub(super) const FILES: [(&str, &str); 4] = [
+pub(super) const FILES: [(&str, &str); 5] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("call.wit", include_str!("../../../../wit/call.wit")),
     ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
     ("stages.wit", include_str!("../../../../wit/stages.wit")),
     ("worlds.wit", include_str!("../../../../wit/worlds.wit")),

@@ -10,6 +10,7 @@ use stagehost_runtime::{AssetEvent, Observer};
 use crate::console::printer::Printer;
 use crate::console::progress::style;
 use crate::console::units::seconds;
+use crate::stage_log::log_line;
 
 /// The state that waits for transcoding jobs.
 const TRANSCODING: &str = "ProcessVideos";
@@ -143,6 +144,7 @@ impl Observer for Watch {
             AssetEvent::Progress { state, key: None, done, total } if total > 0 => self.with_line(state, |line| {
                 line.running.insert("batch".into(), Some(percent(done, total)));
             }),
+            AssetEvent::Logged { scope, key, line } => log_line(scope, key, line),
             AssetEvent::Job { id, percent } => self.job(id, percent),
             AssetEvent::Ended { state, key, failure, .. } => self.with_line(state, |line| {
                 line.running.remove(&key.map_or_else(|| "batch".into(), short));
