@@ -10,6 +10,7 @@
 //! | module | content |
 //! |---|---|
 //! | `clients`, `options` | The SDK's clients and everything made of them; their options |
+//! | `stage_secrets` | The secrets in stages' HTTP requests |
 //! | `callback` | The signed callback to the backend |
 //! | `jobs` | MediaConvert jobs, and the states that wait for them |
 //! | `documents` | Batch documents that are too large for a state's payload |
@@ -29,6 +30,7 @@ mod options;
 mod outside;
 mod sdk_error;
 mod services;
+mod stage_secrets;
 
 pub use callback::secret::Secret;
 pub use callback::secret_rotation::{AwsSecret, SecretSource};
@@ -51,3 +53,4 @@ pub use services::endpoints::Endpoints;
 pub use services::parameter::ParameterArn;
 pub use services::queue::{KeptMessage, Queues, Redelivery};
 pub use services::watch::{AlarmState, CloudWatch};
+pub use stage_secrets::StageSecretsSetting;

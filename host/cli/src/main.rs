@@ -16,6 +16,7 @@ mod registry;
 mod settings;
 mod signals;
 mod signing;
+mod stage_log;
 #[cfg(test)]
 mod tests;
 

@@ -19,7 +19,7 @@ use stagehost_record::Shadow;
 use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
 use stagehost_storage::Location;
-use stagehost_telemetry::{Telemetry, XRay, stdout};
+use stagehost_telemetry::{LogLevel, Telemetry, XRay, stdout};
 use time::OffsetDateTime;
 
 use crate::deadline::calls_end_at;
@@ -71,7 +71,9 @@ impl Function {
             tracing::warn!(%error, "no segments are sent");
             None
         });
-        let telemetry = Arc::new(Telemetry::new(settings.environment.clone(), stdout).with_xray(xray));
+        let level = LogLevel::from_lookup(|name| std::env::var(name).ok()).level;
+        let telemetry =
+            Arc::new(Telemetry::new(settings.environment.clone(), stdout).with_xray(xray).with_stage_log(level));
         let watcher = watcher(telemetry.clone());
         let pins: Arc<dyn PinSource> = match settings.pins {
             PinsPlace::File(file) => Arc::new(FilePins::new(file, watcher.clone())),

@@ -224,3 +224,26 @@ fn a_transcoding_job_is_a_subsegment_of_its_batchs_trace_from_its_submission_to_
     invocation.on(job("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", None));
     assert_eq!(received(&daemon), None);
 }
+
+#[test]
+fn a_stage_s_line_is_written_at_once_and_its_numbers_when_the_invocation_ends() {
+    use stagehost_runtime::{MeasuredValue, StageLogLevel};
+    let (telemetry, lines) = telemetry();
+    let invocation = telemetry.invocation(None);
+    let scope = scope();
+    for level in [StageLogLevel::Info, StageLogLevel::Debug] {
+        let line = LogLine { level, message: "two faces", fields: &[] };
+        invocation.on(AssetEvent::Logged { scope: &scope, key: Some("51/raw/a.jpg"), line });
+    }
+    assert_eq!(lines.lock().unwrap().len(), 1, "debug is below the level");
+    assert_eq!(lines.lock().unwrap()[0]["message"], "two faces");
+    for _ in 0..2 {
+        let measures = [Measure { name: "faces".into(), value: MeasuredValue::Count(2) }];
+        invocation.on(AssetEvent::Measured { scope: &scope, measures: &measures });
+    }
+    ended(&invocation, &scope, None);
+    invocation.end();
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["faces"], 4);
+}

@@ -1,6 +1,7 @@
 //! Which videos are submitted, with which outputs, and what the service answers.
 
-use crate::bindings::exports::toq::media::batch_stage::{AssetFailure, Outcome};
+use stage_sdk::{AssetFailure, Outcome};
+
 use crate::bindings::toq::media::transcoder::{Job, Output, Submission};
 use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType, PixelSize, Rendition};
 use crate::config::{Config, SMALLEST, STREAM};
@@ -27,7 +28,7 @@ pub fn run(host: &impl Host, config: &str, batch: &Batch) -> Result<Outcome, Fai
     let config = Config::parse(config)?;
     let videos: Vec<&Asset> = batch.assets.iter().filter(|asset| is_due(asset)).collect();
     let total = videos.len() as u64;
-    let mut outcome = Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None };
+    let mut outcome = Outcome::default();
     let (mut submitted, mut up_to_date) = (0_u64, 0_u64);
     for (done, video) in (1..).zip(videos) {
         match job(host, &config, video).and_then(|job| submit(host, job)) {

@@ -10,11 +10,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::archive::DosDate;
-use crate::bindings::exports::toq::media::batch_stage::AssetFailure;
 use crate::bindings::toq::media::keys::{Area, Parts};
 use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType};
 use crate::config::BundleKind;
 use crate::names::Names;
+use stage_sdk::AssetFailure;
 
 /// The part that a file has in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, WebhookOptions};
+use stagehost_aws::{
+    AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, StageSecretsSetting, WebhookOptions,
+};
 use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StageSource, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinSource, PinsEvent, PinsWatcher};
@@ -278,6 +280,7 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
             ..MediaConvertOptions::default()
         },
         webhook: webhook(aws, aws.callback_url())?,
+        stage_secrets: StageSecretsSetting::from_lookup(|name| std::env::var(name).ok())?,
         ..AwsOptions::default()
     };
     Ok(Clients::new(&config, options))

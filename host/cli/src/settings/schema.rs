@@ -271,6 +271,30 @@ fn grants(state: &str) -> Value {
                 "type": "array",
                 "items": {"type": "string", "pattern": "^[!-~]{1,128}$"},
                 "default": []
+            },
+            "secrets": {
+                "title": "Secrets for requests",
+                "description": "Secrets that the host puts into requests over HTTP. Their values are settings of the host: STAGE_SECRETS.",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["name", "host", "header"],
+                    "properties": {
+                        "name": {
+                            "description": "The secret's name in the host's settings.",
+                            "type": "string",
+                            "pattern": "^[a-z0-9-]{1,64}$"
+                        },
+                        "host": {
+                            "description": "The only host that it is sent to, one of the hosts in http.",
+                            "type": "string"
+                        },
+                        "header": {"description": "The header that it goes into.", "type": "string"},
+                        "prefix": {"description": "What stands before it, such as Bearer and a space.", "type": "string"}
+                    }
+                },
+                "default": []
             }
         },
         "default": state_defaults::grants(state)
