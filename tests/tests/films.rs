@@ -77,8 +77,8 @@ fn brightest(file: &Path) -> u8 {
 }
 
 fn succeeded(input: &Path, out: &Path, config: &Path) -> Ran {
-    let options = ["--out".as_ref(), out.as_os_str(), "--config".as_ref(), config.as_os_str()];
-    let ran = run([input.as_os_str()].into_iter().chain(options)).unwrap();
+    let ran =
+        run([input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--config".as_ref(), config.as_os_str()]).unwrap();
     assert_eq!(ran.json["status"], "SUCCEEDED", "{:#}\n{}", ran.json, ran.stderr);
     ran
 }

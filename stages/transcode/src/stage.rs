@@ -294,7 +294,7 @@ mod tests {
         let all = [("hls", 1920, 1080), ("hls-1080p", 1920, 1080), ("hls-720p", 1280, 720), ("hls-480p", 854, 480)];
         assert_eq!(made(&jobs[0]), expect("a", &all));
         // A small portrait film: nothing is enlarged, and no size is there twice.
-        let small = [("hls", 640, 1280), ("hls-1080p", 640, 1280), ("hls-480p", 426, 854)];
+        let small = [("hls", 640, 1280), ("hls-1080p", 640, 1280), ("hls-480p", 428, 854)];
         assert_eq!(made(&jobs[1]), expect("s", &small));
     }
 
