@@ -24,6 +24,7 @@ from pathlib import Path
 
 from boto3.s3.transfer import TransferConfig
 
+from developer_api import the_developers_operations_are_served
 from language import all_of_the_language_runs
 from server import RUN, Server, equal, holds, refused, until
 
@@ -297,6 +298,7 @@ def main(address, samples):
         ("the host is a function", lambda: the_host_is_a_function(server)),
         ("machines that cannot run are refused", lambda: machines_that_cannot_run_are_refused(server)),
         ("all of the language runs", lambda: all_of_the_language_runs(server)),
+        ("the developers' operations are served", lambda: the_developers_operations_are_served(server)),
         ("an execution is stopped and listed", lambda: an_execution_is_stopped_and_listed(server)),
         ("the listing is uploaded", lambda: keys.update(the_listing_is_uploaded(server, samples, listing))),
         ("a page uploads by a form with a policy", lambda: a_page_uploads_by_a_form_with_a_policy(server, samples, listing)),

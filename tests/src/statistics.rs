@@ -7,6 +7,11 @@ use std::time::Duration;
 pub struct Times(Vec<Duration>);
 
 impl Times {
+    /// No measurements yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds a measurement.
     pub fn add(&mut self, time: Duration) {
         self.0.push(time);

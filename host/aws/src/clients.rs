@@ -20,7 +20,7 @@ use stagehost_runtime::capability::Capabilities;
 use stagehost_storage::{Bucket, Folder, GrowingNumber, Location, Storage};
 
 use crate::callback::secret_rotation::AwsSecret;
-use crate::callback::secret_store::SecretStore;
+use crate::callback::secret_store::{CALLBACK, SecretStore};
 use crate::callback::webhook::SignedWebhook;
 use crate::documents::Documents;
 use crate::error::ConfigError;
@@ -34,6 +34,7 @@ use crate::outside::http::HttpClient;
 use crate::services::endpoints::Endpoints;
 use crate::services::parameter::{ParameterArn, ParameterNumber};
 use crate::services::queue::Queues;
+use crate::stage_secrets::{HttpWithSecrets, StageSecrets};
 
 /// The SDK's clients for one set of options. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +48,7 @@ pub struct Clients {
     options: Arc<AwsOptions>,
     queues: Arc<Queues>,
     pins_floor: Option<Arc<ParameterNumber>>,
+    stage_secrets: Arc<StageSecrets>,
     bucket: MediaBucket,
 }
 
@@ -59,7 +61,7 @@ impl Clients {
     /// Clients with the credentials and the region of `config`, and the host's own retries and timeouts.
     pub fn new(config: &SdkConfig, mut options: AwsOptions) -> Self {
         if let (None, Some(arn)) = (&options.webhook.secret, &options.callback_secret) {
-            let store = SecretStore::new(config, arn.clone(), &options.endpoints);
+            let store = SecretStore::new(config, CALLBACK, arn.clone(), &options.endpoints);
             options.webhook.secret = Some(Arc::new(AwsSecret::new(store)));
         }
         let s3 = s3_config(config, &options);
@@ -83,6 +85,7 @@ impl Clients {
                 .pins_floor
                 .clone()
                 .map(|arn| Arc::new(ParameterNumber::new(config, arn, &options.endpoints))),
+            stage_secrets: Arc::new(StageSecrets::new(config, &options.stage_secrets, &options.endpoints)),
             options: Arc::new(options),
         }
     }
@@ -143,10 +146,13 @@ impl Clients {
             objects: Arc::new(self.objects()),
             transcoder: Arc::new(self.transcoder()),
             webhook: Arc::new(SignedWebhook::new(self.options.webhook.clone())?),
-            http: Arc::new(match self.options.loopback_denied {
-                true => HttpClient::without_loopback()?,
-                false => HttpClient::new()?,
-            }),
+            http: Arc::new(HttpWithSecrets::new(
+                match self.options.loopback_denied {
+                    true => HttpClient::without_loopback()?,
+                    false => HttpClient::new()?,
+                },
+                self.stage_secrets.clone(),
+            )),
         })
     }
 }

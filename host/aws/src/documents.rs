@@ -25,8 +25,8 @@ const MAX_INLINE: usize = 100 * 1024;
 
 /// The field of a head that names the document in the bucket.
 const SPILLED: &str = "spilled";
-/// The fields that a head omits: those whose length depends on the number of files.
-const LISTS: [&str; 3] = ["assets", "bundles", "problems"];
+/// The fields that a head omits: those whose length depends on the number of files, or on what stages add.
+const LISTS: [&str; 5] = ["assets", "attributes", "bundles", "files", "problems"];
 
 /// Names a document in the bucket.
 #[derive(Serialize, Deserialize)]

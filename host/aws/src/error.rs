@@ -24,12 +24,21 @@ pub enum ConfigError {
     /// Both a secret and an ARN are given, so it is not clear which secret signs.
     #[error("CALLBACK_SECRET and CALLBACK_SECRET_ARN are both set; keep one")]
     TwoSecrets,
-    /// Not the ARN of a secret or a parameter. Holds the part of the text that may be shown.
+    /// Not the ARN of a secret or a parameter. Holds the variable, and the part of the text that may be shown.
     #[error(
-        "CALLBACK_SECRET_ARN is {0}; it must be arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or \
+        "{0} is {1}; it must be arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or \
          arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"
     )]
-    SecretArn(String),
+    SecretArn(&'static str, String),
+    /// The stages' secrets are in a Lambda function's environment.
+    #[error(
+        "STAGE_SECRETS is set on a Lambda function, where its configuration shows it; remove it, store the secrets in Secrets \
+         Manager or as an SSM SecureString, and set STAGE_SECRETS_ARN to its ARN"
+    )]
+    StageSecretsOnLambda,
+    /// The stages' secrets cannot be read. Holds why; never a part of the text.
+    #[error("STAGE_SECRETS: {0}")]
+    StageSecrets(String),
     /// Not the ARN of a parameter.
     #[error(
         "{0:?} is not the ARN of a parameter with the lowest revision of the pins (PINS_FLOOR); it must be \

@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 use crate::jobs::transcoder::MediaConvertOptions;
 use crate::services::endpoints::Endpoints;
 use crate::services::parameter::ParameterArn;
+use crate::stage_secrets::StageSecretsSetting;
 
 /// Options of the host on AWS, except for credentials and region, which are part of the SDK's configuration.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct AwsOptions {
     pub callback_secret: Option<SecretArn>,
     /// The ARN of the parameter with the lowest revision of the pins that may be in force.
     pub pins_floor: Option<ParameterArn>,
+    /// Secrets for HTTP requests of stages, by name.
+    pub stage_secrets: StageSecretsSetting,
     /// Whether stages must not call this machine. They must not on Lambda, whose runtime API is there.
     pub loopback_denied: bool,
 }
@@ -39,9 +42,10 @@ impl AwsOptions {
     /// Reads the options from a Lambda function's environment: `MEDIA_BUCKET`, `MEDIA_KMS_KEY_ID`,
     /// `MEDIACONVERT_QUEUE`, `MEDIACONVERT_ROLE`, `MEDIACONVERT_JOB_TEMPLATE`, `MEDIACONVERT_STATUS_SECONDS`,
     /// `MEDIACONVERT_UNDECIDED_SECONDS`,
-    /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`, `PINS_FLOOR`. Where `AWS_LAMBDA_RUNTIME_API` is set, stages
+    /// `CALLBACK_URL`, `CALLBACK_SECRET_ARN`, `TRACE_HEADER_KEY`, `PINS_FLOOR`,
+    /// `STAGE_SECRETS_ARN`. Where `AWS_LAMBDA_RUNTIME_API` is set, stages
     /// must not call this machine. Outside Lambda, that is without
-    /// `AWS_LAMBDA_FUNCTION_NAME`, `CALLBACK_SECRET` may contain the secret itself. An empty variable counts as absent.
+    /// `AWS_LAMBDA_FUNCTION_NAME`, `CALLBACK_SECRET` and `STAGE_SECRETS` may contain the secrets themselves. An empty variable counts as absent.
     ///
     /// # Errors
     /// [`ConfigError`] if a variable is missing or invalid.
@@ -89,6 +93,7 @@ impl AwsOptions {
             webhook,
             callback_secret,
             pins_floor: get("PINS_FLOOR").map(|arn| ParameterArn::parse(&arn)).transpose()?,
+            stage_secrets: StageSecretsSetting::from_lookup(&lookup)?,
             loopback_denied: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             ..Self::default()
         })

@@ -70,6 +70,9 @@ async fn request(name: &str, codecs: &[&[u8; 4]]) -> Value {
             output("1080p", ".mp4", 1080, 1920, Some(128_000)),
             output("720p", ".mp4", 720, 1280, Some(96_000)),
             output("320x240", ".0000001.jpg", 136, 240, None),
+            output("hls", ".m3u8", 1080, 1920, Some(96_000)),
+            output("hls-1080p", ".m3u8", 1080, 1920, Some(96_000)),
+            output("hls-720p", ".m3u8", 720, 1280, Some(96_000)),
         ],
     };
     Clients::new(&support::sdk_config(), options).transcoder().submit(&scope, job).await.unwrap();

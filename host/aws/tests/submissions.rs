@@ -9,7 +9,7 @@ use stagehost_batch::Case;
 use stagehost_runtime::capability::Submission;
 use support::fixture::{Fixture, UNDECIDED, asset, fixture, job, report, scope};
 
-const SUBMITTED: &str = "pipeline/submitted/";
+const SUBMITTED: &str = "pipeline/tickets-submitted/";
 
 /// The only record of a submission.
 fn record(fixture: &Fixture) -> (String, Value) {

@@ -56,7 +56,7 @@ async fn the_jobs_of_a_stopped_execution_are_cancelled_and_nothing_of_it_stays()
     let swept = fixture.tickets.sweep().await.unwrap();
     assert_eq!(swept, SweepReport { tickets: 1, removed: 1, cancelled: 1, ..SweepReport::default() });
     assert_eq!(fixture.services.statuses(), ["PROGRESSING", "CANCELED"], "what has begun goes on");
-    for prefix in ["pipeline/tickets/", "pipeline/jobs/", "pipeline/submitted/"] {
+    for prefix in ["pipeline/tickets/", "pipeline/jobs/", "pipeline/tickets-submitted/"] {
         assert_eq!(fixture.bucket.keys(prefix), [""; 0], "{prefix}");
     }
 }
@@ -95,12 +95,12 @@ async fn a_job_whose_function_died_before_its_ticket_is_cancelled_once_the_execu
     };
     fixture.services.end_execution(EXECUTION, "FAILED");
     assert_eq!(fixture.tickets.sweep().await.unwrap(), SweepReport::default(), "its function may still run");
-    let key = &fixture.bucket.keys("pipeline/submitted/")[0];
+    let key = &fixture.bucket.keys("pipeline/tickets-submitted/")[0];
     let mut record: serde_json::Value = serde_json::from_str(&fixture.bucket.text(key).unwrap()).unwrap();
     record["began"] = json!(record["began"].as_i64().unwrap() - 3_600_000);
     fixture.bucket.put_text(key, record.to_string());
     let swept = fixture.tickets.sweep().await.unwrap();
     assert_eq!(swept, SweepReport { removed: 1, cancelled: 1, ..SweepReport::default() });
     assert_eq!(fixture.services.statuses(), ["CANCELED"]);
-    assert_eq!(fixture.bucket.keys("pipeline/submitted/"), [""; 0]);
+    assert_eq!(fixture.bucket.keys("pipeline/tickets-submitted/"), [""; 0]);
 }

@@ -1,6 +1,8 @@
 //! Batches for property tests: every field in every state that the types allow.
 
-use proptest::collection::vec;
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -52,6 +54,11 @@ pub fn bundle() -> impl Strategy<Value = Bundle> {
     )
 }
 
+/// Any attributes of a file or a batch.
+fn attributes() -> impl Strategy<Value = BTreeMap<String, String>> {
+    btree_map("[A-Za-z0-9._-]{1,64}", ".{0,40}", 0..3)
+}
+
 /// An asset with any key.
 pub fn asset() -> impl Strategy<Value = Asset> {
     ("\\PC{0,20}", media_type()).prop_flat_map(|(key, media_type)| asset_of(key, media_type))
@@ -62,7 +69,8 @@ pub fn asset_of(key: String, media_type: MediaType) -> impl Strategy<Value = Ass
     let declared =
         (of(".{1,20}"), of(any::<u64>()), of(".{1,20}"), of("[0-9a-f]{64}"), of(".{0,20}"), of(any::<u32>()));
     let found = (of(any::<u32>()), of(pixels()), of(1..=8u8), of(any::<u64>()), of(any::<bool>()), any::<bool>());
-    (declared, found, vec(rendition(), 0..4), of(problem())).prop_map(move |(declared, found, renditions, problem)| {
+    let made = (vec(rendition(), 0..4), attributes());
+    (declared, found, made, of(problem())).prop_map(move |(declared, found, (renditions, attributes), problem)| {
         let (content_type, bytes, etag, sha256, title, sequence) = declared;
         let (crc32, pixels, orientation, duration_ms, has_audio, verified) = found;
         let mut asset = Asset {
@@ -81,6 +89,7 @@ pub fn asset_of(key: String, media_type: MediaType) -> impl Strategy<Value = Ass
             sequence,
             verified,
             renditions: Vec::new(),
+            attributes,
             problem,
         };
         for rendition in renditions {
@@ -106,7 +115,7 @@ fn listing() -> impl Strategy<Value = Listing> {
 pub fn batch() -> impl Strategy<Value = Batch> {
     let ids = (listing(), of(id()), of(id()), of(".{0,20}"), any::<u32>());
     let run = (of("00-[0-9a-f]{31}1-[0-9a-f]{15}1-0[01]"), of(execution()), of(any::<u64>()));
-    let made = (vec(asset(), 0..5), vec(bundle(), 0..4), vec(problem(), 0..3));
+    let made = (vec(asset(), 0..5), vec(bundle(), 0..4), vec(problem(), 0..3), vec(rendition(), 0..2), attributes());
     (ids, run, made).prop_map(|(ids, run, made)| {
         let mut batch = Batch::new(ids.0);
         (batch.batch_id, batch.job_id, batch.external_id, batch.retry) = (ids.1, ids.2, ids.3, ids.4);
@@ -122,6 +131,10 @@ pub fn batch() -> impl Strategy<Value = Batch> {
         for problem in made.2 {
             batch.add_problem(problem);
         }
+        for file in made.3 {
+            batch.add_file(file);
+        }
+        batch.attributes = made.4;
         batch.recount();
         batch
     })

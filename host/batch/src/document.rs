@@ -1,6 +1,8 @@
 //! The strict types of the batch document. They serialise to the canonical shape, whose JSON Schema is
 //! `statemachine/schemas/batch.schema.json`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::Id;
@@ -40,6 +42,12 @@ pub struct Batch {
     /// Archives of the files.
     #[serde(default)]
     pub bundles: Vec<Bundle>,
+    /// Files that stages made from the batch as a whole, one for each name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<Rendition>,
+    /// What stages found out about the batch as a whole, by name; see [`attribute_fault`](crate::attribute_fault).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub attributes: BTreeMap<String, String>,
     /// States that failed as a whole.
     #[serde(default)]
     pub problems: Vec<Problem>,
@@ -170,11 +178,15 @@ pub struct Asset {
     pub verified: bool,
     #[serde(default)]
     pub renditions: Vec<Rendition>,
+    /// What stages found out about the file beyond the other fields, by name; see
+    /// [`attribute_fault`](crate::attribute_fault).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub attributes: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub problem: Option<Problem>,
 }
 
-/// A file made from an asset.
+/// A file made from an asset, or from the batch as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -250,6 +262,7 @@ impl Asset {
             sequence: None,
             verified: false,
             renditions: Vec::new(),
+            attributes: BTreeMap::new(),
             problem: None,
         }
     }
@@ -274,6 +287,8 @@ impl Batch {
             revision: None,
             assets: Vec::new(),
             bundles: Vec::new(),
+            files: Vec::new(),
+            attributes: BTreeMap::new(),
             problems: Vec::new(),
             counts: Counts::default(),
         }

@@ -113,7 +113,8 @@ fn canonical(document: &Map<String, Value>, path: &str) -> Result<Batch, InputEr
         .map_err(|source| InputError::Document { path: path.to_owned(), reason: source.to_string() })
 }
 
-/// Reads a document from outside. Its `problems`, `bundles`, `execution`, `revision` and `counts` are ignored.
+/// Reads a document from outside. Everything that only the host and stages know is ignored:
+/// `problems`, `bundles`, `files`, `attributes`, `execution`, `revision` and `counts`.
 fn outside(document: &Map<String, Value>, path: &str, attributes: &Attributes) -> Result<Batch, InputError> {
     let fields = Fields::new(document, path);
     let mut batch = Batch::new(listing(&fields, attributes)?);

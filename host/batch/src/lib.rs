@@ -12,6 +12,7 @@
 //! | a `run` file, an execution's input | [`parse`] | the same |
 //! | a state's input | [`resume`] | everything, if an earlier state of the same execution wrote it |
 
+mod attribute_rules;
 mod document;
 mod failure;
 mod id;
@@ -27,6 +28,7 @@ mod arbitrary;
 #[cfg(test)]
 mod schema_test;
 
+pub use attribute_rules::{MAX_ATTRIBUTES, attribute_fault, is_plain_name};
 pub use document::{Asset, Batch, Bundle, Counts, Execution, Listing, ListingField, PixelSize, Problem, Rendition};
 pub use failure::{Case, Failure};
 pub use id::Id;

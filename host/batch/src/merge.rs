@@ -42,8 +42,8 @@ pub enum MergeError {
 }
 
 impl Asset {
-    /// Adds what a stage found or made. A field that is set in `additions` replaces the earlier value; renditions are
-    /// matched by name; a verified file stays verified; a second problem is added to the first.
+    /// Adds what a stage found or made. A field that is set in `additions` replaces the earlier value; renditions and
+    /// attributes are matched by name; a verified file stays verified; a second problem is added to the first.
     ///
     /// # Errors
     /// If `additions` has another key or another media type; nothing is changed then.
@@ -75,6 +75,7 @@ impl Asset {
             sequence,
             verified,
             renditions,
+            attributes,
             problem,
         } = additions;
         set(&mut self.content_type, content_type);
@@ -92,6 +93,7 @@ impl Asset {
         for rendition in renditions {
             self.add_rendition(rendition);
         }
+        self.attributes.extend(attributes);
         if let Some(problem) = problem {
             self.add_problem(problem);
         }
@@ -135,6 +137,11 @@ impl Batch {
         replace_or_push(&mut self.bundles, bundle, |one| &one.name);
     }
 
+    /// Adds a file of the batch as a whole, or replaces the one with the same name.
+    pub fn add_file(&mut self, file: Rendition) {
+        replace_or_push(&mut self.files, file, |one| &one.name);
+    }
+
     /// Records that a state failed as a whole. The same problem is recorded once.
     pub fn add_problem(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
@@ -154,8 +161,8 @@ impl Batch {
     }
 }
 
-/// Merges the results of the branches of a Parallel state, in their order: assets by key, archives by name, problems
-/// united. Every branch began with the same batch, so a branch that did nothing removes nothing.
+/// Merges the results of the branches of a Parallel state, in their order: assets by key, archives, files and
+/// attributes by name, problems united. Every branch began with the same batch, so a branch that did nothing removes nothing.
 ///
 /// # Errors
 /// If there is no branch, or they belong to different batches.
@@ -181,6 +188,8 @@ fn merge_branch(merged: &mut Batch, branch: Batch, index: usize) -> Result<(), M
         revision,
         assets,
         bundles,
+        files,
+        attributes,
         problems,
         counts: _,
     } = branch;
@@ -207,6 +216,10 @@ fn merge_branch(merged: &mut Batch, branch: Batch, index: usize) -> Result<(), M
     for bundle in bundles {
         merged.add_bundle(bundle);
     }
+    for file in files {
+        merged.add_file(file);
+    }
+    merged.attributes.extend(attributes);
     for problem in problems {
         merged.add_problem(problem);
     }
@@ -278,6 +291,30 @@ mod tests {
         asset.merge_from(additions).unwrap();
         let made: Vec<_> = asset.renditions.iter().map(|one| (one.name.as_str(), one.bytes)).collect();
         assert_eq!(made, [("320x240", 1), ("640x480", 2), ("1280x960", 2)]);
+    }
+
+    #[test]
+    fn attributes_are_matched_by_name_and_never_removed() {
+        let named = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        let mut asset = photo();
+        asset.attributes = named(&[("thumbhash", "old"), ("colour", "red")]);
+        let mut additions = photo();
+        additions.attributes = named(&[("thumbhash", "new"), ("faces", "2")]);
+        asset.merge_from(additions).unwrap();
+        asset.merge_from(photo()).unwrap();
+        assert_eq!(asset.attributes, named(&[("colour", "red"), ("faces", "2"), ("thumbhash", "new")]));
+    }
+
+    #[test]
+    fn files_and_attributes_of_the_batch_come_from_all_branches() {
+        let (mut one, mut other) = (branch(51, 4), branch(51, 4));
+        one.add_file(rendition("contact-sheet", 1));
+        one.attributes.insert("cover".into(), "a.jpg".into());
+        other.add_file(rendition("poster", 2));
+        other.attributes.insert("rooms".into(), "5".into());
+        let merged = merge_branches(vec![one, other]).unwrap();
+        assert_eq!(merged.files.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["contact-sheet", "poster"]);
+        assert_eq!(merged.attributes.keys().collect::<Vec<_>>(), ["cover", "rooms"]);
     }
 
     #[test]
@@ -364,7 +401,8 @@ mod tests {
             for asset in &mut idle.assets {
                 *asset = Asset::new(asset.key.clone(), asset.media_type);
             }
-            (idle.bundles, idle.problems) = (Vec::new(), Vec::new());
+            (idle.bundles, idle.files, idle.problems) = (Vec::new(), Vec::new(), Vec::new());
+            idle.attributes.clear();
             let branches = if first { vec![idle, worked.clone()] } else { vec![worked.clone(), idle] };
             prop_assert_eq!(merge_branches(branches).unwrap(), worked);
         }

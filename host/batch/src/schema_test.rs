@@ -37,6 +37,7 @@ fn the_callback_schema_allows_the_contract_and_nothing_else() {
             {"rawKey": "b", "outputs": {}, "errorCode": "Stage.Corrupt", "errorMessage": "no picture"}
         ],
         "assetsZipped": 1, "zipBundles": ["51/zip/job-4/complete.zip"], "zipSizeBytes": 2, "unzippedSizeBytes": 1,
+        "files": {"contact-sheet": "51/processed/sheet.jpg"}, "attributes": {"rooms": "5"},
         "failureReason": "1 of 2 files failed",
         "error": {"code": "Stage.Corrupt", "message": "no picture", "details": [
             {"key": "b", "code": "Stage.Corrupt", "message": "no picture", "state": "ValidateRawAssets"}
@@ -58,6 +59,8 @@ fn the_callback_schema_allows_the_contract_and_nothing_else() {
         with("outputs", json!([{"rawKey": "", "outputs": {}}])),
         with("outputs", json!([{"rawKey": "b", "outputs": {}, "errorCode": "Stage.Corrupt"}])),
         with("zipBundles", json!({})),
+        with("attributes", json!({"two words": "x"})),
+        with("files", json!(["51/processed/sheet.jpg"])),
         with("error", json!({"code": "c", "message": "m"})),
     ] {
         assert!(!faults_under(CALLBACK, &bad).is_empty(), "{bad}");

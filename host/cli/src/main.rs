@@ -16,6 +16,7 @@ mod registry;
 mod settings;
 mod signals;
 mod signing;
+mod stage_log;
 #[cfg(test)]
 mod tests;
 
@@ -100,10 +101,10 @@ impl Command {
             // These stop services before they end, so they listen for signals themselves.
             Command::Run(args) => run::run(args, printer).await,
             Command::Serve(args) => serve::serve(args, printer).await,
+            Command::Smoke(args) => Box::pin(smoke::smoke(args, printer)).await,
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,
-            Command::Smoke(args) => stoppable(printer, Box::pin(smoke::smoke(args, printer))).await,
             Command::Stage(command) => stoppable(printer, stage::stage(command, printer)).await,
             // These hold nothing that a signal would leave behind.
             Command::Check(args) => check::check(args, printer),

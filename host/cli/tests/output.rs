@@ -86,6 +86,8 @@ fn a_missing_file_is_wrong_usage_in_every_command() {
     for arguments in [
         &["run", missing][..],
         &["run", ".", "--state-machine", missing, "--stages", "."],
+        &["run", ".", "--stage", "GenerateThumbnails=/no/such/file"],
+        &["package", "--stage", "GenerateThumbnails=/no/such/file"],
         &["serve", "--port", "0", "--state-machine", missing, "--stages", "."],
         &["package", "--bootstrap", missing],
         &["replay", missing],

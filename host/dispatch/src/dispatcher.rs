@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stagehost_aws::{Documents, JobRecorder, JobReport, Ticket, TicketJob, Tickets};
+use stagehost_aws::{Documents, JobRecorder, JobReport, JobSpan, Ticket, TicketJob, Tickets};
 use stagehost_batch::{Batch, Case, Failure, Problem};
 use stagehost_pins::{Choice, Pin, PinSource, Pins, PinsWatcher, Role};
 use stagehost_runtime::capability::{CallScope, Capabilities};
@@ -15,6 +15,7 @@ use crate::canary::{CanaryHealth, defect_in};
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
 use crate::job_admission::JobAdmission;
+use crate::passing_faults::PassingFaults;
 use crate::pins_in_force::Revisions;
 use crate::pins_readiness::is_transient;
 use crate::queue::{self, Executions};
@@ -59,6 +60,9 @@ pub struct DispatcherParts {
     pub watcher: PinsWatcher,
     /// Where all processes of a function share the health of canaries. Without it, each judges by its own runs.
     pub canaries: Option<Arc<dyn Storage>>,
+    /// Where all processes of a function count the tries of states that failed by passing faults. Without it, Step Functions'
+    /// count is used, which includes refused calls.
+    pub passing_faults: Option<Arc<dyn Storage>>,
     /// Runs shadows and stores records. Without it, the pins' shadows and recordings are ignored.
     pub sampler: Option<Sampler>,
 }
@@ -68,6 +72,7 @@ pub struct Dispatcher {
     parts: DispatcherParts,
     revisions: Revisions,
     canaries: CanaryHealth,
+    passing_faults: PassingFaults,
 }
 
 /// A state that is ready to run.
@@ -93,7 +98,8 @@ impl Dispatcher {
     pub fn new(parts: DispatcherParts) -> Self {
         let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone(), parts.watcher.clone());
         let canaries = CanaryHealth::new(parts.canaries.clone(), parts.watcher.clone());
-        Self { parts, revisions, canaries }
+        let passing_faults = PassingFaults::new(parts.passing_faults.clone());
+        Self { parts, revisions, canaries, passing_faults }
     }
 
     /// Handles one event. Every call of a stage ends at the `deadline`; the answer follows within half a second.
@@ -165,6 +171,17 @@ impl Dispatcher {
     async fn transcoding(&self, event: &Value, observer: &dyn Observer) -> Result<Value, DispatchError> {
         let report = JobReport::from_event(event).map_err(|e| DispatchError::bad_event(e.to_string()))?;
         observer.on(AssetEvent::Job { id: &report.job_id, percent: report.progress.map(u64::from) });
+        if let Some(span) = JobSpan::from_event(event, &report) {
+            observer.on(AssetEvent::JobEnded {
+                id: &report.job_id,
+                traceparent: &span.traceparent,
+                state: &span.state,
+                listing: &span.listing,
+                submitted: span.submitted,
+                ended: span.ended,
+                failure: span.failure.as_deref(),
+            });
+        }
         let progress = match self.parts.tickets.report(&report).await {
             Ok(progress) => progress,
             // The next one follows, and the sweep sends heartbeats as well. As an error it would end as a dead letter.
@@ -275,9 +292,10 @@ impl Dispatcher {
         observer: Arc<dyn Observer>,
     ) -> Ran {
         let Prepared { envelope, pins, role, .. } = prepared;
-        let state = &envelope.state;
+        let (state, execution) = (&envelope.state, &envelope.execution.arn);
         let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
-        let mut request = self.request(prepared, &batch, deadline);
+        let failed_before = self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await;
+        let mut request = self.request(prepared, &batch, deadline, failed_before);
         request.call.capabilities.transcoder = Arc::new(submitted.clone());
         let sample = self.parts.sampler.as_ref().and_then(|one| one.sample(pins, state, &envelope.execution.name));
         let fanout = match &sample {
@@ -291,6 +309,11 @@ impl Dispatcher {
         // A batch may be large, so it is copied only for a sample.
         let before = sample.as_ref().map(|_| batch.clone());
         let outcome = fanout.run(prepared.stage.clone(), request, batch, observer).await;
+        if let (Export::AssetStage, Err(Failure { case: Case::Transient, .. })) =
+            (prepared.stage.world().export(), &outcome)
+        {
+            self.passing_faults.count(execution, state, envelope.retry).await;
+        }
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
         if let (Some(canary), true) = (pins.canaries.get(state), in_time)
@@ -304,7 +327,14 @@ impl Dispatcher {
         Ran { outcome, jobs: submitted.jobs(), sample }
     }
 
-    fn request(&self, prepared: &Prepared, batch: &Batch, deadline: Option<Instant>) -> FanoutRequest {
+    /// `failed_before` is on how many tries this state has failed by a passing fault.
+    fn request(
+        &self,
+        prepared: &Prepared,
+        batch: &Batch,
+        deadline: Option<Instant>,
+        failed_before: u32,
+    ) -> FanoutRequest {
         let Prepared { envelope, pin, stage, .. } = prepared;
         let scope = CallScope {
             state: envelope.state.clone(),
@@ -324,7 +354,8 @@ impl Dispatcher {
                 capabilities: self.parts.capabilities.clone(),
                 deadline,
             },
-            transient_attempts: TRANSIENT_ATTEMPTS,
+            // Compared with RetryCount, which is no smaller than the number of failed tries.
+            transient_attempts: if failed_before < TRANSIENT_ATTEMPTS { envelope.retry.saturating_add(1) } else { 0 },
         }
     }
 

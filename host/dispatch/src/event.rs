@@ -39,6 +39,9 @@ pub struct Envelope {
     pub task_token: Option<String>,
 }
 
+/// The attribute of a message that the host has sent again: the id of the first.
+pub(crate) const FIRST_MESSAGE: &str = "FirstMessage";
+
 /// One message of an SQS batch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +70,12 @@ impl QueueRecord {
     /// "Message system attributes": `AWSTraceHeader`).
     pub(crate) fn sent_in(&self) -> Option<TraceParent> {
         self.attributes.get("AWSTraceHeader").and_then(Value::as_str).and_then(TraceParent::from_xray_header)
+    }
+
+    /// Returns the id of the message; of one that the host has sent again, the id of the first.
+    pub(crate) fn first_id(&self) -> &str {
+        let first = self.message_attributes.get(FIRST_MESSAGE).and_then(|value| value.get("stringValue"));
+        first.and_then(Value::as_str).unwrap_or(&self.message_id)
     }
 
     /// Returns how often the message has been received, this time included.

@@ -16,6 +16,7 @@ mod event;
 mod job_admission;
 mod loaded;
 mod next_pins;
+mod passing_faults;
 mod pins_in_force;
 mod pins_readiness;
 mod queue;

@@ -3,8 +3,10 @@
 //!
 //! Messages may be moved back from the dead-letter queue as they are. A result that could not be delivered has `undelivered`
 //! beside the batch; its execution's name is taken, so it gets the next number of `retry`. For any other message whose name is
-//! taken the execution decides: if that runs or has succeeded, the message is a duplicate; if it has failed, the message is refused
-//! and says so, because dropping it would drop the job.
+//! taken the execution decides: if that runs or has succeeded, the message is a duplicate. If it has failed, its input decides, which
+//! names the message that it was started for: the same message, delivered once more, is a duplicate as well, because whoever waits
+//! for the batch knows of the failure. Another message of the same name was sent to run the job again; it is refused and says so,
+//! because dropping it would drop the job.
 
 use std::time::Instant;
 
@@ -22,6 +24,9 @@ use crate::visibility::{Redeliveries, Refused, Visibility};
 /// The field that the state machine adds to a result which could not be delivered.
 const UNDELIVERED: &str = "undelivered";
 
+/// The field of an execution's input with the id of the message that it was started for.
+const STARTED_FOR: &str = "queueMessage";
+
 /// The header of a request's trace. Step Functions prefers it to the parameter `traceHeader`.
 const TRACE_HEADER: &str = "x-amzn-trace-id";
 
@@ -33,7 +38,12 @@ pub enum Started {
     /// An execution of that name runs or has succeeded.
     Before,
     /// An execution of that name has ended otherwise.
-    Over(ExecutionStatus),
+    Over {
+        /// How.
+        status: ExecutionStatus,
+        /// The id of the message that it was started for, if its input names one.
+        started_for: Option<String>,
+    },
 }
 
 /// Starts executions of the state machine.
@@ -106,7 +116,11 @@ impl StateMachineExecutions {
             described.map_err(|error| format!("DescribeExecution of {arn}: {}", DisplayErrorContext(error)))?;
         Ok(match described.status() {
             ExecutionStatus::Running | ExecutionStatus::PendingRedrive | ExecutionStatus::Succeeded => Started::Before,
-            status => Started::Over(status.clone()),
+            status => {
+                let input = described.input().and_then(|input| serde_json::from_str::<Value>(input).ok());
+                let started_for = input.as_ref().and_then(|input| input[STARTED_FOR].as_str()).map(str::to_owned);
+                Started::Over { status: status.clone(), started_for }
+            }
         })
     }
 }
@@ -205,10 +219,17 @@ async fn take(
             Err(error) => tracing::warn!(%error, execution = %name, "a job that should wait begins at once"),
         }
     }
-    let input = documents.pack(&batch).await.map_err(of_document)?;
+    let mut input = documents.pack(&batch).await.map_err(of_document)?;
+    let message = record.first_id();
+    if let Some(fields) = input.as_object_mut() {
+        fields.insert(STARTED_FOR.to_owned(), message.into());
+    }
     let trace = batch.traceparent.as_deref().and_then(TraceParent::parse);
     match executions.start(&name, &input, trace.as_ref()).await.map_err(Refused::ForNow)? {
-        Started::Over(status) => Err(Refused::Unreadable(format!(
+        Started::Over { started_for, .. } if started_for.as_deref() == Some(message) => {
+            Ok(Taken::Started(name, Started::Before))
+        }
+        Started::Over { status, .. } => Err(Refused::Unreadable(format!(
             "the execution {name} has ended as {status}; redrive that execution, or send the job with a higher \"retry\""
         ))),
         started => {
@@ -221,9 +242,9 @@ async fn take(
 /// Returns why a message is no job. Dead letters of two other kinds have the form of EventBridge's events.
 fn of_input(body: &Value, error: &InputError) -> String {
     match (body.get("detail-type").and_then(Value::as_str), body.get("source").and_then(Value::as_str)) {
-        (Some(kind), _) => format!(
-            "this is an event of EventBridge ({kind}) and no job; statemachine/README.md says what to do with it"
-        ),
+        (Some(kind), _) => {
+            format!("this is an event of EventBridge ({kind}) and no job; docs/runbook.md says what to do with it")
+        }
         (None, Some(source)) => format!("this is an event of {source} and no job; it can be deleted"),
         (None, None) => error.to_string(),
     }

@@ -170,6 +170,8 @@ async fn a_record_without_a_receipt_or_a_queue_is_only_reported() {
 #[derive(Default)]
 struct Names {
     over: BTreeMap<&'static str, ExecutionStatus>,
+    /// The message that they were started for.
+    started_for: Option<&'static str>,
     started: Mutex<Vec<(String, Option<String>)>>,
 }
 
@@ -177,7 +179,8 @@ struct Names {
 impl Executions for Names {
     async fn start(&self, name: &str, _: &Value, trace: Option<&TraceParent>) -> Result<Started, String> {
         if let Some(status) = self.over.get(name) {
-            return Ok(Started::Over(status.clone()));
+            let started_for = self.started_for.map(str::to_owned);
+            return Ok(Started::Over { status: status.clone(), started_for });
         }
         self.started.lock().unwrap().push((name.to_owned(), trace.map(TraceParent::xray_header)));
         Ok(Started::Now)
@@ -197,14 +200,33 @@ async fn an_undelivered_result_that_is_moved_back_from_the_dead_letters_runs_wit
 }
 
 #[tokio::test]
-async fn a_job_whose_execution_has_failed_is_kept_as_a_dead_letter_and_not_counted_as_a_duplicate() {
-    for status in [ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted] {
-        let machine = Names { over: [(NAME, status)].into(), ..Names::default() };
+async fn a_job_that_is_sent_again_after_its_execution_has_failed_is_kept_as_a_dead_letter() {
+    let ends = [ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
+    for (status, started_for) in ends.into_iter().zip([Some("another"), None, Some("")]) {
+        let machine = Names { over: [(NAME, status)].into(), started_for, ..Names::default() };
         let queue = Queue::default();
         let answer = consume(&machine, &queue, &nowhere(), &many(), vec![received("a", JOB, 1)]).await;
         assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
         assert_eq!(queue.asked.into_inner().unwrap()[0].1, [redelivery("a", 1)], "it is soon back");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_is_delivered_again_after_its_execution_has_failed_is_a_duplicate() {
+    let machine =
+        || Names { over: [(NAME, ExecutionStatus::Failed)].into(), started_for: Some("a"), ..Names::default() };
+    let again = received("a", JOB, 2);
+    // The host has sent it again in the meantime, because its listing had its share of the running executions.
+    let mut copy = received("b", JOB, 1);
+    copy.message_attributes =
+        json!({"FirstMessage": {"stringValue": "a", "dataType": "String"}}).as_object().unwrap().clone();
+    for record in [again, copy] {
+        let answer = consume(&machine(), &NoQueue, &nowhere(), &many(), vec![record]).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+    let machine = Machine::default();
+    consume(&machine, &NoQueue, &nowhere(), &many(), vec![received("a", JOB, 1)]).await;
+    assert_eq!(machine.0.into_inner().unwrap()[NAME]["queueMessage"], "a", "the input names the message");
 }
 
 #[tokio::test]
@@ -333,11 +355,17 @@ async fn of_a_name_that_is_taken_the_execution_decides() {
     {
         let (executions, asked) = step_functions(json!({
             "StartExecution": {"__type": "ExecutionAlreadyExists", "message": "it exists"},
-            "DescribeExecution": {"executionArn": "arn:e", "stateMachineArn": "arn:m", "status": status, "startDate": 1.0}
+            "DescribeExecution": {
+                "executionArn": "arn:e", "stateMachineArn": "arn:m", "status": status, "startDate": 1.0,
+                "input": "{\"queueMessage\": \"a\"}"
+            }
         }))
         .await;
         let started = executions.start("job-4", &json!({}), None).await.unwrap();
         assert_eq!(started == Started::Before, is_duplicate, "{status}");
+        if let Started::Over { started_for, .. } = started {
+            assert_eq!(started_for.as_deref(), Some("a"));
+        }
         let arn = "arn:aws:states:eu-west-1:123456789012:execution:media:job-4";
         assert_eq!(asked.lock().unwrap()[1].2["executionArn"], arn);
     }

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stagehost_aws::{Queues, Redelivery};
 
-use crate::event::QueueRecord;
+use crate::event::{FIRST_MESSAGE, QueueRecord};
 
 /// Seconds before the second receive of a message that may succeed later. They double with every further receive.
 const FIRST: u32 = 30;
@@ -46,8 +46,10 @@ impl Visibility for Queues {
 
     async fn postpone(&self, record: &QueueRecord, seconds: u32) -> Result<(), String> {
         let queue = record.event_source_arn.as_deref().ok_or("the message names no queue")?;
-        let attributes = Value::Object(record.message_attributes.clone());
-        let sent = self.send_again(queue, &record.body, &attributes, seconds).await;
+        let mut attributes = record.message_attributes.clone();
+        let first = json!({"stringValue": record.first_id(), "dataType": "String"});
+        attributes.insert(FIRST_MESSAGE.to_owned(), first);
+        let sent = self.send_again(queue, &record.body, &Value::Object(attributes), seconds).await;
         sent.map_err(|failure| failure.message)
     }
 }

@@ -19,7 +19,7 @@ use stagehost_record::Shadow;
 use stagehost_registry::Registry;
 use stagehost_runtime::{Fanout, StageEngine};
 use stagehost_storage::Location;
-use stagehost_telemetry::{Telemetry, XRay, stdout};
+use stagehost_telemetry::{LogLevel, Telemetry, XRay, stdout};
 use time::OffsetDateTime;
 
 use crate::deadline::calls_end_at;
@@ -30,6 +30,9 @@ const CACHE: &str = "stagehost-artifacts";
 
 /// The prefix of the health of canaries in the media bucket.
 const CANARIES: &str = "pipeline/canaries";
+
+/// The prefix of the counts of tries that failed by passing faults.
+const FAILED_TRIES: &str = "pipeline/tries";
 
 /// Returns the prefix of recorded calls in the media bucket. There is one per month: bytes that records share are stored
 /// once per month, and expire with all records of it.
@@ -68,7 +71,9 @@ impl Function {
             tracing::warn!(%error, "no segments are sent");
             None
         });
-        let telemetry = Arc::new(Telemetry::new(settings.environment.clone(), stdout).with_xray(xray));
+        let level = LogLevel::from_lookup(|name| std::env::var(name).ok()).level;
+        let telemetry =
+            Arc::new(Telemetry::new(settings.environment.clone(), stdout).with_xray(xray).with_stage_log(level));
         let watcher = watcher(telemetry.clone());
         let pins: Arc<dyn PinSource> = match settings.pins {
             PinsPlace::File(file) => Arc::new(FilePins::new(file, watcher.clone())),
@@ -99,6 +104,7 @@ impl Function {
             observer: Arc::new(()),
             watcher,
             canaries: Some(media(CANARIES)),
+            passing_faults: Some(media(FAILED_TRIES)),
             sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })

@@ -40,6 +40,14 @@ pub enum StartError {
     /// The receiver's database cannot be opened.
     #[error(transparent)]
     Receiver(#[from] ReceiverError),
+    /// A function that is not the host's has a target that cannot be used.
+    #[error("the function {name:?} cannot be called: {reason}")]
+    ForeignFunction {
+        /// The function.
+        name: String,
+        /// What is wrong with its URL or command.
+        reason: String,
+    },
     /// The options contain no name of the function.
     #[error("the function has no name; give at least one")]
     NoFunction,

@@ -8,8 +8,8 @@
 //! The services are separate crates (`s3`, `states` over `asl`, `mediaconvert`). This crate connects them: Task states
 //! call the [`Function`], MediaConvert reads and writes S3, and its events go to the function.
 //!
-//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly, and requests from
-//! web pages in this machine's browser are refused.
+//! Credentials are not checked. The port is on loopback unless other machines are allowed explicitly. Requests from web pages
+//! are refused, except from pages that this machine itself serves.
 
 mod endpoint;
 mod error;
@@ -25,6 +25,7 @@ mod task_resources;
 
 pub use endpoint::CREDENTIALS;
 pub use error::StartError;
+pub use lambda::foreign::ForeignFunction;
 pub use lambda::function::{Function, FunctionError};
 pub use local_aws::LocalAws;
 pub use options::LocalOptions;

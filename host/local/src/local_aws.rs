@@ -75,7 +75,8 @@ impl LocalAws {
         })
         .await?;
 
-        let functions = Functions::new(options.functions.clone(), &options.region, &options.account);
+        let foreign = callable(&options)?;
+        let functions = Functions::new(options.functions.clone(), foreign, &options.region, &options.account);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let events = EventBus::start(functions.clone(), function.clone(), &tasks, stop.clone());
         let files = S3Files(s3_client(&options.region, &endpoint(address)));
@@ -227,4 +228,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// Returns what calls the functions that are not the host's.
+fn callable(options: &LocalOptions) -> Result<BTreeMap<String, Arc<dyn Function>>, StartError> {
+    let callable = options.foreign_functions.iter().map(|(name, target)| match target.callable(name) {
+        _ if options.functions.contains(name) => Err(StartError::ForeignFunction {
+            name: name.clone(),
+            reason: "the host's own function has this name".to_owned(),
+        }),
+        Ok(function) => Ok((name.clone(), function)),
+        Err(reason) => Err(StartError::ForeignFunction { name: name.clone(), reason }),
+    });
+    callable.collect()
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::lambda::foreign::ForeignFunction;
+
 /// The settings for [`LocalAws::start`](crate::LocalAws::start).
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
@@ -23,6 +25,8 @@ pub struct LocalOptions {
     pub bucket: String,
     /// The names of the function. The first one is invoked for MediaConvert's events.
     pub functions: Vec<String>,
+    /// Functions that are not the host's, by name, and where their calls go.
+    pub foreign_functions: BTreeMap<String, ForeignFunction>,
     /// The secret with which callbacks are signed. `None` generates one; see
     /// [`LocalAws::webhook_secret`](crate::LocalAws::webhook_secret).
     pub webhook_secret: Option<String>,
@@ -46,6 +50,7 @@ impl LocalOptions {
             account: "000000000000".into(),
             bucket: "toq-listing-medias".into(),
             functions: vec!["listing-media-host-local".into()],
+            foreign_functions: BTreeMap::new(),
             webhook_secret: None,
             trace_header: "traceparent".into(),
             substitutions: BTreeMap::new(),

@@ -31,6 +31,7 @@ impl Resources for LocalResources {
     fn supports(&self, resource: &Resource) -> Result<(), Unsupported> {
         let refuse = |reason: String| Err(Unsupported { reason });
         match resource {
+            Resource::Activity { .. } => Ok(()),
             Resource::LambdaFunction { arn } => match self.functions.find(arn) {
                 Ok(_) => Ok(()),
                 Err(error) => refuse(error.message),
@@ -55,6 +56,9 @@ impl Resources for LocalResources {
 
     async fn call(&self, call: TaskCall) -> Result<Value, TaskError> {
         match &call.resource {
+            Resource::Activity { arn } => {
+                Err(TaskError::new("States.Runtime", format!("{arn} is an activity, which a worker asks for")))
+            }
             Resource::LambdaFunction { arn } => {
                 let answer = self.functions.invoke(arn, payload(&call.parameters)).await.map_err(invoke_failed)?;
                 read(&answer.map_err(function_failed)?)

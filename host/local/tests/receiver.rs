@@ -322,3 +322,27 @@ async fn a_body_that_is_too_long_is_refused_as_json() {
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(answer["error"].as_str().unwrap().contains("4194304 bytes"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_too_much_gets_the_refusal_and_not_a_broken_connection() {
+    use std::io::{Read as _, Write as _};
+    let (receiver, _starter) = with_starter();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router(receiver)).await });
+    let answer = tokio::task::spawn_blocking(move || {
+        // As Python's http.client does: everything is sent before the answer is read.
+        let mut connection = std::net::TcpStream::connect(address).unwrap();
+        let length = 20 << 20;
+        let head = format!(
+            "POST /api/v1/listings/51/media/batch HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).unwrap();
+        connection.write_all(&vec![b' '; length]).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("4194304 bytes"), "{answer}");
+}

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use stagehost_registry::hex_of;
 use stagehost_runtime::{Grants, Limits, World};
 
+use crate::batch_limits::BatchLimits;
 use crate::error::PinError;
-use crate::limits::BatchLimits;
 
 /// One revision of all pins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! its rules, the changes that can be made to it, the store that keeps every revision signed and prevents lost updates,
 //! and the sources that a running host follows. It does not know how stages are loaded or called.
 
+mod batch_limits;
 mod change;
 mod diff;
 mod document;
@@ -12,12 +13,12 @@ mod events;
 mod file;
 mod floor;
 mod history;
-mod limits;
 mod new_roles;
 mod source;
 mod store;
-mod stored;
+mod stored_pins;
 
+pub use batch_limits::BatchLimits;
 pub use change::ChangeError;
 pub use diff::{Difference, differences};
 pub use document::{Canary, Change, Choice, Pin, Pins, Role, Shadow};
@@ -26,7 +27,6 @@ pub use events::{PinsEvent, PinsWatcher};
 pub use file::FilePins;
 pub use floor::Floor;
 pub use history::{FALLBACK_STEPS, HistoryEntry};
-pub use limits::BatchLimits;
 pub use source::PinSource;
 pub use store::{Author, CURRENT, CurrentPins, LOCAL_ENVIRONMENT, PinStore};
-pub use stored::StoredPins;
+pub use stored_pins::StoredPins;

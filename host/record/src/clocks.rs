@@ -22,6 +22,7 @@ struct RecordingClocks {
     log: Arc<CallLog>,
     wall: Mutex<Vec<u64>>,
     monotonic: Mutex<Vec<u64>>,
+    remaining: Mutex<Vec<u64>>,
 }
 
 /// Records the clocks and random numbers of one call: a new seed, and the machine's own time.
@@ -35,8 +36,9 @@ impl ClockRecorder {
     pub(crate) fn new(log: Arc<CallLog>) -> Option<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).ok()?;
-        let (began, wall, monotonic) = (Instant::now(), Mutex::default(), Mutex::default());
-        Some(Self { seed, clocks: Arc::new(RecordingClocks { began, log, wall, monotonic }) })
+        let (wall, monotonic, remaining) = Default::default();
+        let clocks = RecordingClocks { began: Instant::now(), log, wall, monotonic, remaining };
+        Some(Self { seed, clocks: Arc::new(clocks) })
     }
 
     /// Returns the clocks and random numbers for the guest.
@@ -47,14 +49,22 @@ impl ClockRecorder {
     /// Returns the seed and all readings.
     pub(crate) fn finish(&self) -> SeedAndReadings {
         let take = |readings: &Mutex<Vec<u64>>| std::mem::take(&mut *lock(readings));
-        let (wall, monotonic) = (take(&self.clocks.wall), take(&self.clocks.monotonic));
-        SeedAndReadings { seed: hex::encode(self.seed), wall, monotonic }
+        let RecordingClocks { wall, monotonic, remaining, .. } = &*self.clocks;
+        SeedAndReadings {
+            seed: hex::encode(self.seed),
+            wall: take(wall),
+            monotonic: take(monotonic),
+            remaining: take(remaining),
+        }
     }
 }
 
 impl RecordingClocks {
     fn note(&self, readings: &Mutex<Vec<u64>>, now: Duration) -> u64 {
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.note_number(readings, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn note_number(&self, readings: &Mutex<Vec<u64>>, now: u64) -> u64 {
         let mut readings = lock(readings);
         if readings.len() >= MAX_READINGS {
             self.log.cut(CutReason::TooManyReadings);
@@ -74,12 +84,17 @@ impl Clocks for RecordingClocks {
     fn monotonic(&self) -> u64 {
         self.note(&self.monotonic, self.began.elapsed())
     }
+
+    fn remaining_ms(&self, left: u64) -> u64 {
+        self.note_number(&self.remaining, left)
+    }
 }
 
 /// Clocks that return the recorded readings one by one and then continue from the last one.
 struct ReplayedClocks {
     wall: Mutex<ReplayedClock>,
     monotonic: Mutex<ReplayedClock>,
+    remaining: Mutex<VecDeque<u64>>,
 }
 
 struct ReplayedClock {
@@ -114,6 +129,10 @@ impl Clocks for ReplayedClocks {
     fn monotonic(&self) -> u64 {
         ReplayedClock::next(&self.monotonic)
     }
+
+    fn remaining_ms(&self, left: u64) -> u64 {
+        lock(&self.remaining).pop_front().unwrap_or(left)
+    }
 }
 
 /// Returns the clocks and random numbers of a recorded call for a replay. If the recorded guest never read the wall clock,
@@ -125,6 +144,7 @@ pub(crate) fn replayed(recorded: &SeedAndReadings, began: u64) -> ClocksAndRando
     let clocks = ReplayedClocks {
         wall: ReplayedClock::new(&recorded.wall, began),
         monotonic: ReplayedClock::new(&recorded.monotonic, 0),
+        remaining: Mutex::new(recorded.remaining.iter().copied().collect()),
     };
     ClocksAndRandom { seed, clocks: Arc::new(clocks) }
 }
@@ -146,12 +166,14 @@ mod tests {
         let (recorder, log) = recorder();
         let original = recorder.clocks_and_random();
         let first = (original.clocks.wall(), original.clocks.monotonic(), original.clocks.monotonic());
+        assert_eq!([original.clocks.remaining_ms(70), original.clocks.remaining_ms(60)], [70, 60]);
         let recorded = recorder.finish();
         assert_eq!(log.state().cut, None);
         let replay = replayed(&recorded, 0);
         assert_eq!(replay.seed, original.seed);
         assert_eq!((replay.clocks.wall(), replay.clocks.monotonic(), replay.clocks.monotonic()), first);
         assert!(replay.clocks.monotonic() >= first.2);
+        assert_eq!([1, 2, 3].map(|left| replay.clocks.remaining_ms(left)), [70, 60, 3]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod compare;
 mod cut;
 mod error;
 mod log;
+mod outcome;
 mod parts;
 mod player;
 mod record_format;

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stagehost_batch::{Asset, Batch, Bundle, Case, Failure};
+use stagehost_batch::{Asset, Batch, Failure};
 use stagehost_runtime::capability::{Digests, HttpResponse, ObjectInfo, Submission, TranscodeJob, WebhookReply};
-use stagehost_runtime::{Additions, CallOutput, CallReport, Grants, Limits, Stage, World};
+use stagehost_runtime::{CallReport, Grants, Limits, Stage, World};
 
 use crate::cut::Cut;
+pub use crate::outcome::{AssetFailure, BatchAdditions, Outcome, Problem};
 use crate::scrub;
 
 /// The format that this version writes, and the only one that it reads.
@@ -128,6 +129,9 @@ pub struct SeedAndReadings {
     pub wall: Vec<u64>,
     /// Every reading of the monotonic clock, in nanoseconds.
     pub monotonic: Vec<u64>,
+    /// Every answer to how much time is left, in milliseconds.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub remaining: Vec<u64>,
 }
 
 /// The host's answer to one host call.
@@ -153,28 +157,6 @@ impl<T: Clone> Answer<T> {
             Self::Ok(value) => Ok(value.clone()),
             Self::Failed(problem) => Err(problem.into()),
         }
-    }
-}
-
-/// A failure with its stable name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Problem {
-    /// `Stage.Missing`, …
-    pub code: String,
-    pub message: String,
-}
-
-impl From<&Failure> for Problem {
-    fn from(failure: &Failure) -> Self {
-        Self { code: failure.case.name().to_owned(), message: failure.message.clone() }
-    }
-}
-
-impl From<&Problem> for Failure {
-    fn from(problem: &Problem) -> Self {
-        let case = Case::ALL.into_iter().find(|case| case.name() == problem.code);
-        Failure::new(case.unwrap_or(Case::Internal), problem.message.clone())
     }
 }
 
@@ -413,66 +395,6 @@ pub struct BlobRef {
     pub bytes: u64,
     /// Hexadecimal.
     pub sha256: String,
-}
-
-/// The outcome of a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// The asset that an asset stage returned.
-    Asset(Box<Asset>),
-    /// The additions that a batch stage returned.
-    Batch(BatchAdditions),
-    /// The stage returned a failure or broke.
-    Failed(Problem),
-    /// The stage returned more than a record may have; the record is cut.
-    NotRecorded {
-        /// The length of what it returned, as JSON, in bytes.
-        bytes: u64,
-    },
-}
-
-/// The additions of a batch stage to the batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct BatchAdditions {
-    pub assets: Vec<Asset>,
-    pub bundles: Vec<Bundle>,
-    pub failures: Vec<AssetFailure>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub note: Option<String>,
-}
-
-/// A file on which a batch stage failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct AssetFailure {
-    pub key: String,
-    #[serde(flatten)]
-    pub problem: Problem,
-}
-
-impl Outcome {
-    pub(crate) fn of(outcome: &Result<CallOutput, Failure>) -> Self {
-        let scrubbed = |failure: &Failure| {
-            let problem = Problem::from(failure);
-            Problem { message: scrub::text(&problem.message), ..problem }
-        };
-        match outcome {
-            Ok(CallOutput::Asset(asset)) => Self::Asset(asset.clone()),
-            Ok(CallOutput::Batch(Additions { assets, bundles, failures, note })) => Self::Batch(BatchAdditions {
-                assets: assets.clone(),
-                bundles: bundles.clone(),
-                failures: failures
-                    .iter()
-                    .map(|(key, failure)| AssetFailure { key: key.clone(), problem: scrubbed(failure) })
-                    .collect(),
-                note: note.as_deref().map(scrub::text),
-            }),
-            Err(failure) => Self::Failed(scrubbed(failure)),
-        }
-    }
 }
 
 /// Time and resources that a call used.

@@ -242,15 +242,17 @@ fn hidden(primary: &[Recording], after: &Batch) -> HashSet<String> {
     let renditions = after.assets.iter().flat_map(|asset| &asset.renditions);
     let made = renditions.filter(|rendition| !rendition.reused).map(|rendition| rendition.key.clone());
     let bundles = after.bundles.iter().filter(|bundle| !bundle.reused).map(|bundle| bundle.key.clone());
+    let files = after.files.iter().filter(|file| !file.reused).map(|file| file.key.clone());
     // Results of earlier states are not hidden, because the candidate may have to read them.
     let before: HashSet<_> = primary
         .iter()
         .flat_map(|recording| {
             let record = &recording.record;
             let assets = record.batch.assets.iter().chain(&record.asset);
-            assets.flat_map(|asset| &asset.renditions).map(|rendition| rendition.key.clone()).collect::<Vec<_>>()
+            let renditions = assets.flat_map(|asset| &asset.renditions).chain(&record.batch.files);
+            renditions.map(|rendition| rendition.key.clone()).collect::<Vec<_>>()
         })
         .collect();
-    let claimed = made.chain(bundles).filter(|key| !before.contains(key));
+    let claimed = made.chain(bundles).chain(files).filter(|key| !before.contains(key));
     primary.iter().flat_map(|recording| writes(&recording.record)).chain(claimed).collect()
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Write access to the bucket is not enough to make a host run something: every document is signed by a key that the host
-//! trusts for stages, names the version it is for, and names bytes by their digest. A version never changes once it is published;
-//! only its signer may (`resign`).
+//! trusts for stages, names the version it is for, and names bytes by their digest. A published version never changes, except
+//! for its signatures (`resign`).
 //!
 //! This crate has no compiler, so that the Lambda host can link it. The publisher passes compiled code in.
 

@@ -1,6 +1,8 @@
 //! What a stage returned, checked and merged into the batch.
 
-use stagehost_batch::{Asset, Batch, Bundle, Case, Failure, Problem, Rendition};
+use std::collections::BTreeMap;
+
+use stagehost_batch::{Asset, Batch, Bundle, Case, Failure, MAX_ATTRIBUTES, Problem, Rendition, attribute_fault};
 
 use crate::grants::ListingGrants;
 use crate::text::{quoted, recorded, shorten};
@@ -9,6 +11,8 @@ use crate::text::{quoted, recorded, shorten};
 const MAX_RENDITIONS: usize = 64;
 /// The most archives of one batch, for the same reason.
 const MAX_BUNDLES: usize = 64;
+/// The most files of one batch as a whole, for the same reason.
+const MAX_FILES: usize = 64;
 
 /// What a batch stage returned, in the document's types.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +21,10 @@ pub struct Additions {
     pub assets: Vec<Asset>,
     /// Archives that it made or found up to date.
     pub bundles: Vec<Bundle>,
+    /// Files of the batch as a whole that it made or found up to date.
+    pub files: Vec<Rendition>,
+    /// What it found out about the batch as a whole, as it returned it.
+    pub attributes: Vec<(String, String)>,
     /// Failures, each with the asset's key.
     pub failures: Vec<(String, Failure)>,
     /// One line for the log.
@@ -34,7 +42,8 @@ pub(crate) fn problem(state: &str, failure: &Failure) -> Problem {
 
 /// Merges what a stage found out about an asset.
 pub(crate) fn merge_asset(asset: &mut Asset, additions: Asset, grants: &ListingGrants) -> Result<(), Failure> {
-    check_renditions(&additions.renditions, grants)?;
+    check_renditions(&additions.renditions, &asset.renditions, grants)?;
+    check_attributes(additions.attributes.iter(), &asset.attributes)?;
     asset.merge_from(additions).map_err(|e| Failure::new(Case::Internal, shorten(e.to_string())))
 }
 
@@ -46,6 +55,8 @@ pub(crate) fn merge_batch(
     grants: &ListingGrants,
 ) -> Result<Option<String>, Failure> {
     check_bundles(&additions.bundles, grants)?;
+    check_files(&additions.files, &batch.files, grants)?;
+    check_attributes(additions.attributes.iter().map(|(name, value)| (name, value)), &batch.attributes)?;
     for addition in additions.assets {
         let asset = find(batch, &addition.key)?;
         merge_asset(asset, addition, grants)?;
@@ -57,18 +68,57 @@ pub(crate) fn merge_batch(
         batch.bundles.retain(|known| known.name != bundle.name);
         batch.bundles.push(bundle);
     }
+    for file in additions.files {
+        batch.add_file(file);
+    }
+    batch.attributes.extend(additions.attributes);
     Ok(additions.note)
 }
 
-/// A rendition's key goes to the backend and into archives, so it must be one that the stage may read.
-fn check_renditions(renditions: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
+/// A rendition's key goes to the backend and into archives, so it must be one that the stage may read. Those that an earlier
+/// stage made and this one gives back unchanged are not its own.
+fn check_renditions(renditions: &[Rendition], known: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
     if renditions.len() > MAX_RENDITIONS {
         return Err(Failure::new(
             Case::Internal,
             format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are taken", renditions.len()),
         ));
     }
-    renditions.iter().try_for_each(|rendition| grants.may_read(&rendition.key))
+    let added = renditions.iter().filter(|rendition| !known.contains(rendition));
+    added.into_iter().try_for_each(|rendition| grants.may_read(&rendition.key))
+}
+
+/// The keys of the batch's files go to the backend.
+fn check_files(files: &[Rendition], known: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
+    let new = files.iter().filter(|file| known.iter().all(|known| known.name != file.name)).count();
+    if known.len() + new > MAX_FILES {
+        let message =
+            format!("with those of this stage the batch has {} files; at most {MAX_FILES}", known.len() + new);
+        return Err(Failure::new(Case::Internal, message));
+    }
+    files.iter().filter(|file| !known.contains(file)).try_for_each(|file| grants.may_read(&file.key))
+}
+
+fn check_attributes<'a>(
+    added: impl Iterator<Item = (&'a String, &'a String)>,
+    known: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let mut count = known.len();
+    for (name, value) in added {
+        if let Some(fault) = attribute_fault(name, value) {
+            return Err(Failure::new(
+                Case::Internal,
+                format!("the attribute {} cannot be taken: {fault}", quoted(name)),
+            ));
+        }
+        count += usize::from(!known.contains_key(name));
+    }
+    if count > MAX_ATTRIBUTES {
+        let message =
+            format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are taken");
+        return Err(Failure::new(Case::Internal, message));
+    }
+    Ok(())
 }
 
 fn check_bundles(bundles: &[Bundle], grants: &ListingGrants) -> Result<(), Failure> {
@@ -85,4 +135,86 @@ fn find<'a>(batch: &'a mut Batch, key: &str) -> Result<&'a mut Asset, Failure> {
     batch.assets.iter_mut().find(|asset| asset.key == key).ok_or_else(|| {
         Failure::new(Case::Internal, format!("the stage answered for {}, which is not in the batch", quoted(key)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use stagehost_batch::{Id, Listing, ListingField, MediaType};
+
+    use super::*;
+    use crate::grants::Grants;
+
+    const KEY: &str = "51/raw/photo/vertical/a.jpg";
+
+    fn grants() -> ListingGrants {
+        Grants { write: vec!["{listingId}/processed/".into()], ..Grants::default() }.for_listing("51")
+    }
+
+    fn rendition(name: &str, key: &str) -> Rendition {
+        Rendition {
+            name: name.into(),
+            key: key.into(),
+            content_type: "image/jpeg".into(),
+            pixels: None,
+            bytes: 1,
+            etag: "e".into(),
+            crc32: None,
+            reused: false,
+        }
+    }
+
+    fn photo() -> Asset {
+        Asset::new(KEY, MediaType::PhotoVertical)
+    }
+
+    fn batch() -> Batch {
+        let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
+        batch.assets.push(photo());
+        batch
+    }
+
+    fn with_attributes(count: usize) -> Additions {
+        let attributes = (0..count).map(|number| (format!("a{number}"), "v".to_owned())).collect();
+        Additions { attributes, ..Additions::default() }
+    }
+
+    #[test]
+    fn a_rendition_of_an_earlier_stage_needs_no_grant_and_a_new_one_does() {
+        let mut asset = photo();
+        asset.renditions.push(rendition("320x240", "51/thumb/photo/vertical/a_320x240.jpg"));
+        let same = asset.clone();
+        merge_asset(&mut asset, same, &grants()).unwrap();
+        let mut claimed = asset.clone();
+        claimed.renditions[0].key = "52/thumb/photo/vertical/a_320x240.jpg".into();
+        assert_eq!(merge_asset(&mut asset, claimed, &grants()).unwrap_err().case, Case::Denied);
+    }
+
+    #[test]
+    fn attributes_are_bounded_in_number_and_form() {
+        let mut batch = batch();
+        merge_batch(&mut batch, with_attributes(32), "State", &grants()).unwrap();
+        merge_batch(&mut batch, with_attributes(32), "State", &grants()).unwrap();
+        assert_eq!(batch.attributes.len(), 32);
+        let one_more = Additions { attributes: vec![("b".into(), String::new())], ..Additions::default() };
+        let refused = merge_batch(&mut batch, one_more, "State", &grants()).unwrap_err();
+        assert!(refused.message.contains("33 attributes; at most 32"), "{refused}");
+
+        let mut asset = photo();
+        let mut named = photo();
+        named.attributes.insert("two words".into(), "v".into());
+        let refused = merge_asset(&mut asset, named, &grants()).unwrap_err();
+        assert!(refused.message.contains("the attribute \"two words\" cannot be taken: its name"), "{refused}");
+    }
+
+    #[test]
+    fn files_of_the_batch_are_matched_by_name_and_need_a_grant() {
+        let mut batch = batch();
+        let add = |name: &str, key: &str| Additions { files: vec![rendition(name, key)], ..Additions::default() };
+        merge_batch(&mut batch, add("sheet", "51/processed/sheet.jpg"), "State", &grants()).unwrap();
+        merge_batch(&mut batch, add("sheet", "51/processed/sheet-2.jpg"), "State", &grants()).unwrap();
+        assert_eq!(batch.files.iter().map(|file| &*file.key).collect::<Vec<_>>(), ["51/processed/sheet-2.jpg"]);
+        let refused = merge_batch(&mut batch, add("other", "52/processed/x.jpg"), "State", &grants()).unwrap_err();
+        assert_eq!(refused.case, Case::Denied);
+    }
 }

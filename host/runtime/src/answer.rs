@@ -37,9 +37,11 @@ pub(crate) fn checked_asset(asset: types::Asset, files: usize) -> Result<types::
 pub(crate) fn checked_outcome(outcome: Outcome, files: usize) -> Result<Outcome, types::Failure> {
     let assets = outcome.assets.iter().map(weight_of_asset).sum::<usize>();
     let bundles = outcome.bundles.iter().map(|b| size_of_val(b) + b.name.len() + b.key.len()).sum::<usize>();
+    let made = outcome.files.iter().map(weight_of_rendition).sum::<usize>();
+    let attributes = weight_of_pairs(&outcome.attributes);
     let failures = outcome.failures.iter().map(|f| size_of_val(f) + f.key.len() + message(&f.failure).len());
     let note = outcome.note.as_ref().map_or(0, String::len);
-    check(assets + bundles + failures.sum::<usize>() + note, for_a_batch(files))?;
+    check(assets + bundles + made + attributes + failures.sum::<usize>() + note, for_a_batch(files))?;
     Ok(outcome)
 }
 
@@ -55,12 +57,23 @@ fn check(weight: usize, limit: usize) -> Result<(), types::Failure> {
 fn weight_of_asset(asset: &types::Asset) -> usize {
     let texts = [&asset.content_type, &asset.etag, &asset.sha256, &asset.title];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
-    let renditions = asset.renditions.iter().map(|r| {
-        let types::Rendition { name, key, content_type, etag, .. } = r;
-        size_of_val(r) + name.len() + key.len() + content_type.len() + etag.len()
-    });
+    let renditions = asset.renditions.iter().map(weight_of_rendition);
     let problem = asset.problem.as_ref().map_or(0, |p| p.state.len() + p.code.len() + p.message.len());
-    size_of_val(asset) + asset.key.len() + texts + renditions.sum::<usize>() + problem
+    size_of_val(asset)
+        + asset.key.len()
+        + texts
+        + renditions.sum::<usize>()
+        + weight_of_pairs(&asset.attributes)
+        + problem
+}
+
+fn weight_of_rendition(rendition: &types::Rendition) -> usize {
+    let types::Rendition { name, key, content_type, etag, .. } = rendition;
+    size_of_val(rendition) + name.len() + key.len() + content_type.len() + etag.len()
+}
+
+fn weight_of_pairs(pairs: &[(String, String)]) -> usize {
+    pairs.iter().map(|pair| size_of_val(pair) + pair.0.len() + pair.1.len()).sum()
 }
 
 fn message(failure: &types::Failure) -> &str {
@@ -85,7 +98,8 @@ mod tests {
     }
 
     fn outcome(assets: Vec<types::Asset>) -> Outcome {
-        Outcome { assets, bundles: Vec::new(), failures: Vec::new(), note: None }
+        let (bundles, files, attributes, failures) = Default::default();
+        Outcome { assets, bundles, files, attributes, failures, note: None }
     }
 
     #[test]
@@ -127,6 +141,11 @@ mod tests {
         let mut keyed = asset(1);
         keyed.key = long();
         assert!(checked_asset(keyed, 1).is_err());
+        let mut attributed = asset(1);
+        attributed.attributes.push(("n".into(), long()));
+        assert!(checked_asset(attributed, 1).is_err());
+        let named = Outcome { attributes: vec![(long(), "v".into())], ..outcome(Vec::new()) };
+        assert!(checked_outcome(named, 1).is_err());
         let noted = Outcome { note: Some(long()), ..outcome(Vec::new()) };
         assert!(checked_outcome(noted, 1).is_err());
         let failure = crate::bindings::exports::toq::media::batch_stage::AssetFailure {

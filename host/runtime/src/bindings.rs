@@ -8,6 +8,9 @@ wasmtime::component::bindgen!({
         /// All interfaces that a world may import, and both kinds of export.
         world host {
             import toq:media/types@1.0.0;
+            import toq:media/call@1.0.0;
+            import toq:media/log@1.0.0;
+            import toq:media/metrics@1.0.0;
             import toq:media/progress@1.0.0;
             import toq:media/keys@1.0.0;
             import toq:media/objects@1.0.0;
@@ -22,6 +25,9 @@ wasmtime::component::bindgen!({
     ",
     world: "toq:host/host",
     imports: {
+        "toq:media/call": trappable,
+        "toq:media/log": trappable,
+        "toq:media/metrics": trappable,
         "toq:media/progress": trappable,
         "toq:media/keys": trappable,
         default: async | trappable,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
 
 use crate::budget::HostBudget;
+use crate::grants::HttpSecret;
 
 /// All capabilities of a host. Cheap to clone.
 #[derive(Clone)]
@@ -222,6 +223,9 @@ pub struct HttpRequest {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,
+    /// Secrets from the pin. The implementation that sends the request puts their values into headers; whatever stands before
+    /// it, such as a recorder, sees their names only.
+    pub secrets: Vec<HttpSecret>,
     pub body: Bytes,
     pub timeout: std::time::Duration,
     /// The longest response body to accept, in bytes.

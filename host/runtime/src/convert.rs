@@ -63,7 +63,7 @@ same_fields!(doc::Bundle, types::Bundle { name, key, bytes, entries, unpacked_by
 same_fields!(doc::Asset, types::Asset {
     key, media_type, content_type, bytes, etag, sha256, crc32, orientation, duration_ms, has_audio, title, sequence,
     verified,
-} options { pixels, problem } lists { renditions });
+} options { pixels, problem } lists { renditions, attributes });
 same_fields!(capability::ObjectInfo, objects::ObjectInfo { key, bytes, etag, content_type, crc32, fingerprint });
 same_fields!(capability::Digests, objects::Digests { sha256, crc32, bytes, etag });
 same_fields!(capability::TranscodeOutput, transcoder::Output { name, key, pixels, video_bitrate, audio_bitrate });
@@ -124,6 +124,8 @@ impl From<doc::Batch> for types::Batch {
             traceparent: batch.traceparent,
             assets: batch.assets.into_iter().map(Into::into).collect(),
             bundles: batch.bundles.into_iter().map(Into::into).collect(),
+            files: batch.files.into_iter().map(Into::into).collect(),
+            attributes: batch.attributes.into_iter().collect(),
             problems: batch.problems.into_iter().map(Into::into).collect(),
         }
     }
@@ -134,6 +136,8 @@ impl From<batch_stage::Outcome> for Additions {
         Self {
             assets: outcome.assets.into_iter().map(Into::into).collect(),
             bundles: outcome.bundles.into_iter().map(Into::into).collect(),
+            files: outcome.files.into_iter().map(Into::into).collect(),
+            attributes: outcome.attributes,
             failures: outcome.failures.into_iter().map(|f| (f.key, failure_from_guest(f.failure))).collect(),
             note: outcome.note.map(shorten),
         }

@@ -190,12 +190,6 @@ impl Fanout {
             request.capabilities.objects = charged;
         }
         observer.on(AssetEvent::Started { state, key });
-        let progress = {
-            let (observer, state, key) = (observer.clone(), state.to_owned(), key.map(str::to_owned));
-            Arc::new(move |done, total| {
-                observer.on(AssetEvent::Progress { state: &state, key: key.as_deref(), done, total });
-            })
-        };
         let interception = self.interceptor.as_ref().and_then(|one| one.intercept(stage, &request, &input));
         let (clocks_and_random, on_end) = match interception {
             Some(interception) => {
@@ -204,7 +198,7 @@ impl Fanout {
             }
             None => (None, None),
         };
-        let ended = invoke(stage, &request, clocks_and_random, input, core, budget, progress).await;
+        let ended = invoke(stage, &request, clocks_and_random, input, core, budget, observer.clone()).await;
         let Ended { outcome: answer, report, printed, unfinished } = ended;
         place.free_guest();
         discard(unfinished, request.deadline, key.unwrap_or(state)).await;

@@ -23,6 +23,25 @@ pub struct Grants {
     /// hosts can read them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Secrets that the host puts into requests over HTTP. Left out of documents if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<HttpSecret>,
+}
+
+/// A secret that the host puts into a header of every request to one HTTP host. A pin has its name; the value is a setting
+/// of the host, and neither the stage nor a record sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpSecret {
+    /// The secret's name in the host's settings: `chat-token`.
+    pub name: String,
+    /// The only host name that it is sent to. It must be among the grants' `http`.
+    pub host: String,
+    /// The header that it goes into: `Authorization`.
+    pub header: String,
+    /// What stands before it in the header: `Bearer `.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub prefix: String,
 }
 
 /// Why a grant is invalid.
@@ -48,6 +67,14 @@ pub enum GrantError {
     OpenPrefix {
         /// The grant as written.
         grant: String,
+    },
+    /// A secret whose name, header or prefix cannot be used.
+    #[error("the secret \"{name}\" cannot be granted: {reason}")]
+    Secret {
+        /// The name as written.
+        name: String,
+        /// What is wrong with it, and what it should be.
+        reason: String,
     },
     /// S3 would not take it.
     #[error("the tag \"{tag}\" cannot be granted: a tag's name has 1 to 128 visible ASCII characters")]
@@ -78,10 +105,27 @@ impl Grants {
                 return Err(GrantError::UnknownPlaceholder { grant: grant.clone() });
             }
         }
+        self.check_secrets()?;
         match self.tags.iter().find(|tag| !is_tag_text(tag, TAG_NAME)) {
             Some(tag) => Err(GrantError::Tag { tag: tag.clone() }),
             None => Ok(()),
         }
+    }
+
+    fn check_secrets(&self) -> Result<(), GrantError> {
+        for (index, secret) in self.secrets.iter().enumerate() {
+            let fault = secret_fault(secret, &self.http).or_else(|| {
+                let same = |other: &HttpSecret| {
+                    other.host.eq_ignore_ascii_case(&secret.host) && other.header.eq_ignore_ascii_case(&secret.header)
+                };
+                let twice = self.secrets.iter().skip(index + 1).any(same);
+                twice.then(|| format!("the header {} for {} has two secrets; keep one", secret.header, secret.host))
+            });
+            if let Some(reason) = fault {
+                return Err(GrantError::Secret { name: secret.name.clone(), reason });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the grants for one listing.
@@ -92,6 +136,7 @@ impl Grants {
             write: fill(&self.write),
             http: self.http.clone(),
             tags: self.tags.clone(),
+            secrets: self.secrets.clone(),
         }
     }
 }
@@ -103,6 +148,7 @@ pub(crate) struct ListingGrants {
     write: Vec<String>,
     http: Vec<String>,
     tags: Vec<String>,
+    secrets: Vec<HttpSecret>,
 }
 
 impl ListingGrants {
@@ -135,6 +181,26 @@ impl ListingGrants {
         ))
     }
 
+    /// Returns the secrets for requests to a host.
+    ///
+    /// Errors: `InvalidInput` if the stage sets a header itself that one of them goes into.
+    pub(crate) fn secrets_for(
+        &self,
+        authority: &str,
+        headers: &[(String, String)],
+    ) -> Result<Vec<HttpSecret>, Failure> {
+        let secrets: Vec<_> =
+            self.secrets.iter().filter(|secret| secret.host.eq_ignore_ascii_case(authority)).cloned().collect();
+        let filled = |secret: &&HttpSecret| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(&secret.header));
+        match secrets.iter().find(filled) {
+            Some(secret) => Err(Failure::new(
+                Case::InvalidInput,
+                format!("the pin fills the header {} with a secret; the stage must not set it", secret.header),
+            )),
+            None => Ok(secrets),
+        }
+    }
+
     pub(crate) fn may_tag(&self, key: &str, name: &str) -> Result<(), Failure> {
         // A tag changes no byte of the object, so it need not be one that may be written.
         self.may_read(key)?;
@@ -150,6 +216,29 @@ impl ListingGrants {
             ),
         ))
     }
+}
+
+/// Returns why a secret cannot be granted beside the grants for these hosts.
+fn secret_fault(secret: &HttpSecret, http: &[String]) -> Option<String> {
+    let HttpSecret { name, host, header, prefix } = secret;
+    if !is_secret_name(name) {
+        return Some("its name must have 1 to 64 characters of a-z, 0-9 and '-'".into());
+    }
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !(1..=64).contains(&header.len()) || !header.bytes().all(token) {
+        return Some(format!("{} is no name of a header", quoted(header)));
+    }
+    if prefix.len() > 64 || !prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Some("its prefix must have at most 64 visible ASCII characters and spaces".into());
+    }
+    let granted = http.iter().any(|granted| granted.eq_ignore_ascii_case(host));
+    (!granted).then(|| format!("it is for {}, which is not among the granted http hosts {http:?}", quoted(host)))
+}
+
+/// Returns whether a text can be the name of a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Returns whether a text can be the name or the value of a tag.
@@ -182,6 +271,7 @@ mod tests {
             write: vec!["{listingId}/thumb/".into()],
             http: vec!["api.example.org".into()],
             tags: vec!["lifecycle".into()],
+            ..Grants::default()
         }
         .for_listing("51")
     }
@@ -222,6 +312,42 @@ mod tests {
         let refused = grants().may_tag("51/raw/photo/vertical/a.jpg", "tier").err();
         let message = "the pin does not grant to set the tag \"tier\"; granted in `grants.tags`: [\"lifecycle\"]";
         assert_eq!(refused, Some(Failure::new(Case::Denied, message)));
+    }
+
+    fn secret(name: &str, host: &str, header: &str, prefix: &str) -> HttpSecret {
+        HttpSecret { name: name.into(), host: host.into(), header: header.into(), prefix: prefix.into() }
+    }
+
+    fn with_secrets(secrets: Vec<HttpSecret>) -> Grants {
+        Grants { http: vec!["chat.example".into(), "mail.example:8443".into()], secrets, ..Grants::default() }
+    }
+
+    #[test]
+    fn a_secret_goes_to_its_own_host_and_the_stage_cannot_set_its_header() {
+        let token = secret("chat-token", "chat.example", "Authorization", "Bearer ");
+        let grants = with_secrets(vec![token.clone()]).for_listing("51");
+        let header = |name: &str| [(name.to_owned(), "x".to_owned())];
+        assert_eq!(grants.secrets_for("CHAT.example", &header("Accept")), Ok(vec![token]));
+        assert_eq!(grants.secrets_for("mail.example:8443", &header("Authorization")), Ok(Vec::new()));
+        let refused = grants.secrets_for("chat.example", &header("AUTHORIZATION")).err();
+        assert!(refused.is_some_and(|refused| refused.case == Case::InvalidInput));
+    }
+
+    #[test]
+    fn a_secret_that_could_not_be_sent_cannot_be_granted() {
+        let reason = |secrets: Vec<HttpSecret>| match with_secrets(secrets).check() {
+            Err(GrantError::Secret { reason, .. }) => reason,
+            other => format!("{other:?}"),
+        };
+        let good = secret("chat-token", "chat.example", "X-Key", "");
+        assert_eq!(reason(vec![good.clone()]), "Ok(())");
+        assert!(reason(vec![secret("Chat", "chat.example", "X-Key", "")]).contains("its name must have"));
+        assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("no name of a header"));
+        assert!(reason(vec![secret("chat", "chat.example", "X-Key", "a\r\nb: ")]).contains("its prefix must have"));
+        assert!(
+            reason(vec![secret("chat", "other.example", "X-Key", "")]).contains("not among the granted http hosts")
+        );
+        assert!(reason(vec![good, secret("other", "CHAT.example", "x-key", "")]).contains("has two secrets"));
     }
 
     #[test]

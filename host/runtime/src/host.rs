@@ -1,11 +1,14 @@
-//! The host's side of the contract: one file per interface of `wit/capabilities.wit`, named after it, and two for
+//! The host's side of the contract: one file per interface of `wit/call.wit` and `wit/capabilities.wit`, named after it, and two for
 //! WASI: `wasi.rs` and `poll.rs`.
 //!
 //! The checks that no implementation of a capability may forget are in these files: grants, sizes, quotas, accounting.
 
+mod call;
 pub(crate) mod handles;
 mod http;
 mod keys;
+mod log;
+mod metrics;
 mod object_writer;
 mod objects;
 pub(crate) mod poll;

@@ -1,5 +1,6 @@
 //! One call of a stage: a fresh store, an instance, a deadline, a report.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use stagehost_batch::{Case, Failure};
@@ -12,8 +13,9 @@ use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
 use crate::capability::ObjectWriter;
 use crate::convert::failure_from_guest;
 use crate::cores::Core;
-use crate::host::state::{CallState, Progress};
+use crate::host::state::{CallFacts, CallState};
 use crate::host::wasi::{self, ClocksAndRandom};
+use crate::observer::{AssetEvent, Observer};
 use crate::output_tail::OutputTail;
 use crate::stage::{Instance, Stage};
 use crate::trap::{self, DeadlinePassed};
@@ -40,7 +42,7 @@ pub(crate) async fn invoke(
     input: CallInput,
     core: Core,
     budget: HostBudget,
-    progress: Progress,
+    observer: Arc<dyn Observer>,
 ) -> Ended {
     let (started_at, started) = (SystemTime::now(), Instant::now());
     let own = started + request.limits.deadline();
@@ -48,7 +50,14 @@ pub(crate) async fn invoke(
     let allowed = deadline.saturating_duration_since(started);
     let output = OutputTail::default();
     let asset = input.asset_key().map(str::to_owned);
-    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, progress);
+    let facts = CallFacts {
+        key: asset.clone(),
+        started_at: request.started_at.clone(),
+        config: request.config.clone(),
+        deadline,
+        clocks: clocks_and_random.as_ref().map(|replacement| replacement.clocks.clone()),
+    };
+    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, facts, observer);
     let mut store = store(stage, state, deadline);
 
     let mut instantiate = Duration::ZERO;
@@ -72,8 +81,23 @@ pub(crate) async fn invoke(
     };
     let printed = output.text();
     log(stage, request, asset.as_deref(), &outcome, &report, &printed);
+    pass_measures(&mut state);
     let unfinished = state.writers.drain().map(|(_, writer)| writer).collect();
     Ended { outcome, report, printed, unfinished }
+}
+
+/// Passes what the call measured to the observer, and says in the log what there was no room for.
+fn pass_measures(state: &mut CallState) {
+    let (measures, numbers) = state.measures.take();
+    if !measures.is_empty() {
+        state.observer.on(AssetEvent::Measured { scope: &state.scope, measures: &measures });
+    }
+    let lines = state.logged.dropped();
+    if lines > 0 || numbers > 0 {
+        let (name, execution) = (&state.scope.state, &state.scope.execution);
+        let message = "a stage logged or measured more than is kept of one call";
+        tracing::warn!(state = name, execution, asset = state.facts.key, lines, numbers, "{message}");
+    }
 }
 
 /// Returns a store that enforces the call's memory limit and deadline.

@@ -199,6 +199,9 @@ fn linker(engine: &StageEngine, world: World) -> wasmtime::Result<Linker<CallSta
     media::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     for interface in world.imports() {
         match *interface {
+            "call" => media::call::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "log" => media::log::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "metrics" => media::metrics::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "progress" => media::progress::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "keys" => media::keys::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "objects" => media::objects::add_to_linker::<_, Host>(&mut linker, |state| state)?,

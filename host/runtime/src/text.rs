@@ -33,15 +33,16 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// Returns a guest's message, cut if it is long.
 pub(crate) fn shorten(message: String) -> String {
-    shorten_to(message, MAX_GUEST_MESSAGE)
+    cut_to(message, MAX_GUEST_MESSAGE)
 }
 
 /// Returns a message of a failure as it is recorded, cut if it is long.
 pub(crate) fn recorded(message: String) -> String {
-    shorten_to(message, MAX_MESSAGE)
+    cut_to(message, MAX_MESSAGE)
 }
 
-fn shorten_to(mut message: String, longest: usize) -> String {
+/// Returns a text, cut if it has more than `longest` bytes.
+pub(crate) fn cut_to(mut message: String, longest: usize) -> String {
     if let Some(end) = cut(&message, longest).map(str::len) {
         message.truncate(end);
         message.push('…');

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of `toq:media` that this host offers. Components built for any 1.x up to it are served.
+/// The version of `toq:media` that this host offers. Components built for any 1.x are served if they use nothing that came
+/// later; see `wit/README.md`.
 pub const CONTRACT_VERSION: &str = "1.0.0";
 
 const CONTRACT_PACKAGE: &str = "toq:media/";
@@ -100,14 +101,18 @@ impl World {
         }
     }
 
-    /// Returns the interfaces of the contract that it grants, except `types`, which contains only types.
+    /// Returns the interfaces of the contract that it grants, except `types`, which contains only types. Every world has the
+    /// first four.
     pub fn imports(self) -> &'static [&'static str] {
+        macro_rules! with {
+            ($($more:literal),*) => { &["call", "log", "metrics", "progress", $($more),*] };
+        }
         match self {
-            World::Validate => &["progress", "keys", "objects", "tags"],
-            World::Thumbnails | World::Zip => &["progress", "keys", "objects", "object-writer"],
-            World::Transcode => &["progress", "keys", "objects", "transcoder"],
-            World::Callback => &["progress", "webhook"],
-            World::Custom | World::CustomBatch => &["progress", "keys", "objects", "object-writer", "tags", "http"],
+            World::Validate => with!["keys", "objects", "tags"],
+            World::Thumbnails | World::Zip => with!["keys", "objects", "object-writer"],
+            World::Transcode => with!["keys", "objects", "transcoder"],
+            World::Callback => with!["webhook"],
+            World::Custom | World::CustomBatch => with!["keys", "objects", "object-writer", "tags", "http"],
         }
     }
 
@@ -253,7 +258,7 @@ fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
             fix: "build with --target wasm32-wasip2".into(),
         });
     }
-    let Some((interface, _)) = contract_interface(import) else {
+    let Some((interface, version)) = contract_interface(import) else {
         let fix = if import.starts_with("wasi:http/") {
             "call other services through toq:media/http in the world custom; for componentize-js pass -d http -d fetch-event"
         } else {
@@ -265,6 +270,14 @@ fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
             fix: fix.into(),
         });
     };
+    let is_known = interface == "types" || World::ALL.into_iter().any(|world| world.imports().contains(&interface));
+    if !is_known && is_newer(version) {
+        return Some(Finding {
+            item: format!("import {import}"),
+            problem: format!("new in a later version of the contract; this host serves {CONTRACT_VERSION}"),
+            fix: "do without it, or use a newer host".into(),
+        });
+    }
     if interface != "types" && !world.imports().contains(&interface) {
         let others: Vec<_> = World::ALL
             .into_iter()
@@ -304,16 +317,19 @@ fn contract_interface(name: &str) -> Option<(&str, &str)> {
     Some(rest.split_once('@').unwrap_or((rest, "")))
 }
 
-/// Returns whether this host serves a version of the contract: the same major version, and not a newer minor one.
+/// Returns whether this host serves a version of the contract: any with the same major version.
 fn served(version: &str) -> bool {
-    fn parts(version: &str) -> Option<(u32, u32)> {
-        let mut numbers = version.split('.').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    }
-    match (parts(version), parts(CONTRACT_VERSION)) {
-        (Some((major, minor)), Some((our_major, our_minor))) => major == our_major && minor <= our_minor,
-        _ => false,
-    }
+    major_and_minor(version).zip(major_and_minor(CONTRACT_VERSION)).is_some_and(|(theirs, ours)| theirs.0 == ours.0)
+}
+
+/// Returns whether a version has things that this host does not know.
+fn is_newer(version: &str) -> bool {
+    major_and_minor(version) > major_and_minor(CONTRACT_VERSION)
+}
+
+fn major_and_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 #[cfg(test)]
@@ -371,7 +387,7 @@ mod tests {
 
     #[test]
     fn another_contract_is_the_only_finding() {
-        for version in ["@1.1.0", "@2.0.0", "@0.9.0", ""] {
+        for version in ["@2.0.0", "@0.9.0", ""] {
             let import = |name: &str| format!("toq:media/{name}{version}");
             let (objects, job) = (import("objects"), import("transcoder"));
             let names = names(&[&objects, &job], &import("asset-stage"));
@@ -382,9 +398,19 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_contract_is_refused_and_an_older_minor_version_is_served() {
-        assert!(served("1.0.0") && served("1.0.7"));
-        assert!(!served("1.1.0") && !served("2.0.0") && !served("0.9.0") && !served(""));
+    fn every_minor_version_is_served_and_no_other_major_one() {
+        assert!(served("1.0.0") && served("1.0.7") && served("1.1.0"));
+        assert!(!served("2.0.0") && !served("0.9.0") && !served("") && !served("1") && !served("1.x"));
+    }
+
+    #[test]
+    fn an_interface_of_a_later_minor_version_is_said_to_be_new() {
+        let newer = names(&["toq:media/objects@1.1.0", "toq:media/faces@1.1.0"], "toq:media/asset-stage@1.1.0");
+        let findings = check(&newer, World::Custom);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].problem.starts_with("new in a later version"), "{findings:?}");
+        let unknown = names(&["toq:media/faces@1.0.0"], "toq:media/asset-stage@1.0.0");
+        assert!(check(&unknown, World::Custom)[0].problem.contains("does not grant it"));
     }
 
     #[test]

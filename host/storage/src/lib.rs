@@ -2,7 +2,7 @@
 //!
 //! Registries, pins with their history, and records of calls are small trees of files that one party writes and another
 //! reads, on one machine or in a bucket. They need four operations: read a document unless it is unchanged, create it
-//! unless it exists, replace it only if it still is what the caller has read, and list names.
+//! unless it exists, replace it only if it is still what the caller has read, and list names.
 
 mod bucket;
 mod document;

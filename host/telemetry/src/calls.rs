@@ -107,3 +107,14 @@ impl StateCalls {
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
+
+/// A transcoding job that has ended.
+pub(crate) struct EndedJob<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) listing: &'a str,
+    /// From the submission to the end.
+    pub(crate) span: (SystemTime, SystemTime),
+    /// Why it failed, if it did.
+    pub(crate) failure: Option<&'a str>,
+}

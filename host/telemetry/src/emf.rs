@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "Stagehost";
 
 /// The level of these lines. With its JSON log format Lambda drops lines below `ApplicationLogLevel`, counts a line without a level
 /// as INFO, and never drops this one (AWS Lambda Developer Guide, "Log-level filtering").
-const NEVER_DROPPED: &str = "FATAL";
+pub(crate) const NEVER_DROPPED: &str = "FATAL";
 
 /// How many characters of a dimension's value are kept. CloudWatch accepts 1024.
 const MAX_DIMENSION: usize = 200;
@@ -119,13 +119,13 @@ impl Spread {
     }
 }
 
-fn milliseconds_since_1970(time: SystemTime) -> u64 {
+pub(crate) fn milliseconds_since_1970(time: SystemTime) -> u64 {
     u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or_default()
 }
 
 /// Returns a value that CloudWatch accepts: not empty, printable ASCII, no colon at the beginning. The name of a stage
 /// is any text of its author's.
-fn dimension(text: &str) -> String {
+pub(crate) fn dimension(text: &str) -> String {
     let clean: String = text
         .trim()
         .chars()

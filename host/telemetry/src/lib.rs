@@ -9,13 +9,16 @@
 //! | `logging`, `scrub` | Log lines, with secrets removed |
 //! | `telemetry`, `calls` | Observes calls and collects them until an invocation ends |
 //! | `emf` | Metrics in CloudWatch's Embedded Metric Format |
+//! | `stage_log`, `measures` | Lines that stages log, and numbers that they measure |
 //! | `trace`, `segment`, `xray` | The trace of a call; X-Ray's documents; the daemon |
 
 mod calls;
 mod emf;
 mod logging;
+mod measures;
 mod scrub;
 mod segment;
+mod stage_log;
 mod telemetry;
 mod trace;
 mod xray;

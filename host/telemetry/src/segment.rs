@@ -1,4 +1,4 @@
-//! X-Ray's segment documents: a subsegment for a state, with a subsegment for each file in it.
+//! X-Ray's segment documents: a subsegment for a state, with a subsegment for each file in it; and one for a transcoding job.
 //!
 //! A document is sent in one datagram, which limits its size. If a segment is too large for that, its subsegments are
 //! sent as documents of their own, which X-Ray joins by their ids.
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 use stagehost_batch::Case;
 
-use crate::calls::{EndedCall, StateCalls, StateContext, milliseconds};
+use crate::calls::{EndedCall, EndedJob, StateCalls, StateContext, milliseconds};
 use crate::scrub::scrub;
 use crate::trace::TraceContext;
 
@@ -80,6 +80,25 @@ pub(crate) fn documents(
     documents
 }
 
+/// Returns the document of a transcoding job. It is the same however often the job's event is delivered.
+pub(crate) fn of_job(job: &EndedJob<'_>, trace: &TraceContext) -> String {
+    let (begin, end) = job.span;
+    let mut fields = named("MediaConvert job", begin, end);
+    fields.insert("id".into(), json!(id_of(&format!("{}\n{}", trace.id, job.id))));
+    fields.insert("trace_id".into(), json!(trace.id));
+    fields.insert("type".into(), json!("subsegment"));
+    if let Some(parent) = &trace.parent {
+        fields.insert("parent_id".into(), json!(parent));
+    }
+    fields.insert("annotations".into(), json!({"listing": job.listing, "state": job.state, "job": job.id}));
+    if let Some(message) = job.failure {
+        fields.insert("error".into(), json!(true));
+        let exception = json!({"id": id_of(job.id), "type": "MediaConvert", "message": scrub(message)});
+        fields.insert("cause".into(), json!({"exceptions": [exception]}));
+    }
+    Value::Object(fields).to_string()
+}
+
 /// Returns the calls that have a subsegment, in order of time.
 fn shown(kept: &[EndedCall]) -> Vec<&EndedCall> {
     let mut calls: Vec<&EndedCall> = kept.iter().collect();
@@ -148,6 +167,14 @@ fn allowed(name: &str) -> String {
 /// Seconds since 1970, to the microsecond.
 fn seconds(time: SystemTime) -> f64 {
     (time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1e6).round() / 1e6
+}
+
+/// Returns 64 bits in hexadecimal that follow from a text: the FNV-1a hash.
+fn id_of(text: &str) -> String {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
 }
 
 /// Returns 64 random bits in hexadecimal.

@@ -193,3 +193,57 @@ fn no_line_contains_the_task_token() {
     let token = scope().task_token.unwrap();
     assert!(lines.lock().unwrap().iter().all(|line| !line.to_string().contains(&token)));
 }
+
+#[test]
+fn a_transcoding_job_is_a_subsegment_of_its_batchs_trace_from_its_submission_to_its_end() {
+    let (telemetry, daemon) = traced();
+    let invocation = telemetry.invocation(Some(LAMBDA));
+    let job = |traceparent: &'static str, failure: Option<&'static str>| AssetEvent::JobEnded {
+        id: "1767312000000-abc",
+        traceparent,
+        state: "ProcessVideos",
+        listing: "51",
+        submitted: crate::samples::begin(),
+        ended: crate::samples::begin() + Duration::from_secs(90),
+        failure,
+    };
+    invocation.on(job(crate::samples::TRACEPARENT, Some("no video")));
+    let document = received(&daemon).unwrap();
+    assert_eq!(document["name"], "MediaConvert job");
+    assert_eq!(document["type"], "subsegment");
+    assert_eq!(document["trace_id"], "1-0af76519-16cd43dd8448eb211c80319c");
+    assert_eq!(document["parent_id"], "b7ad6b7169203331");
+    assert_eq!(document["end_time"].as_f64().unwrap() - document["start_time"].as_f64().unwrap(), 90.0);
+    assert_eq!(document["annotations"]["job"], "1767312000000-abc");
+    assert_eq!(document["error"], true);
+    assert_eq!(document["cause"]["exceptions"][0]["message"], "no video");
+    // Its event is delivered once more: X-Ray knows the document by its id.
+    invocation.on(job(crate::samples::TRACEPARENT, Some("no video")));
+    assert_eq!(received(&daemon).unwrap()["id"], document["id"]);
+    // A trace that is not sampled is not sent.
+    invocation.on(job("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", None));
+    assert_eq!(received(&daemon), None);
+}
+
+#[test]
+fn a_stage_s_line_is_written_at_once_and_its_numbers_when_the_invocation_ends() {
+    use stagehost_runtime::{MeasuredValue, StageLogLevel};
+    let (telemetry, lines) = telemetry();
+    let invocation = telemetry.invocation(None);
+    let scope = scope();
+    for level in [StageLogLevel::Info, StageLogLevel::Debug] {
+        let line = LogLine { level, message: "two faces", fields: &[] };
+        invocation.on(AssetEvent::Logged { scope: &scope, key: Some("51/raw/a.jpg"), line });
+    }
+    assert_eq!(lines.lock().unwrap().len(), 1, "debug is below the level");
+    assert_eq!(lines.lock().unwrap()[0]["message"], "two faces");
+    for _ in 0..2 {
+        let measures = [Measure { name: "faces".into(), value: MeasuredValue::Count(2) }];
+        invocation.on(AssetEvent::Measured { scope: &scope, measures: &measures });
+    }
+    ended(&invocation, &scope, None);
+    invocation.end();
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["faces"], 4);
+}

@@ -39,6 +39,11 @@ struct Body<'a> {
     zip_size_bytes: u64,
     /// The length of the files in all bundles, in bytes.
     unzipped_size_bytes: u64,
+    /// The keys of the files of the batch as a whole, by name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    files: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +60,8 @@ struct Output<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     thumbnail_key: Option<&'a str>,
     outputs: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +104,8 @@ pub fn compose(ctx: &Context, batch: &Batch, verdict: &Verdict) -> Result<String
         zip_bundles: batch.bundles.iter().map(|bundle| bundle.key.as_str()).collect(),
         zip_size_bytes: batch.bundles.iter().map(|bundle| bundle.bytes).fold(0, u64::saturating_add),
         unzipped_size_bytes: batch.bundles.iter().map(|bundle| bundle.unpacked_bytes).fold(0, u64::saturating_add),
+        files: keys(&batch.files),
+        attributes: attributes(&batch.attributes),
         failure_reason: verdict.fault.as_ref().map(|fault| fault.reason.as_str()),
         error: verdict.fault.as_ref().map(|fault| Error {
             code: &fault.code,
@@ -116,12 +125,23 @@ fn id(id: &Id) -> Value {
     }
 }
 
+/// Returns the keys of files by their names.
+fn keys(files: &[Rendition]) -> Map<String, Value> {
+    files.iter().map(|made| (made.name.clone(), Value::from(made.key.as_str()))).collect()
+}
+
+/// Returns what stages found out, by name.
+fn attributes(found: &[(String, String)]) -> Map<String, Value> {
+    found.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+}
+
 fn output(asset: &Asset) -> Output<'_> {
     Output {
         raw_key: &asset.key,
         processed_key: processed(asset).map(|rendition| rendition.key.as_str()),
         thumbnail_key: thumbnail(asset).map(|rendition| rendition.key.as_str()),
-        outputs: asset.renditions.iter().map(|made| (made.name.clone(), Value::from(made.key.as_str()))).collect(),
+        outputs: keys(&asset.renditions),
+        attributes: attributes(&asset.attributes),
         error_code: asset.problem.as_ref().map(|problem| problem.code.as_str()),
         error_message: asset.problem.as_ref().map(|problem| problem.message.as_str()),
     }

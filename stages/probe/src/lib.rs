@@ -14,6 +14,7 @@
 //! | `format`, `sniff`, `describe` | the formats, how they are recognised, names for all other files |
 //! | `source` | random access to a file, and the window |
 //! | `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `movie`, `pdf` | one parser per format |
+//! | `jpeg_data` | whether the data of a JPEG is complete where its end mark is missing |
 //! | `bmff` | the box structure that HEIF, MP4 and QuickTime share |
 //! | `sound` | the codecs of a film's sound tracks |
 //! | `end` | searching the mark that closes a file |

@@ -1,4 +1,4 @@
-//! In which sizes a photo's renditions are made of each other.
+//! The sizes of a photo's renditions, and which one is made from which.
 //!
 //! The photo is decoded at a scale that the largest rendition needs, and every other rendition is resized from the next
 //! larger one. So the bytes of a rendition depend on the sizes of all larger ones. They are taken from the configuration and
@@ -24,7 +24,7 @@ impl Cascade {
         Self { sizes }
     }
 
-    /// Returns the size that is made of the decoded photo. A single pixel for no rendition, which no configuration allows.
+    /// Returns the size that is made of the decoded photo. Without renditions, which no configuration allows, it is one pixel.
     pub fn largest(&self) -> Size {
         self.sizes.first().copied().unwrap_or(Size::new(1, 1))
     }

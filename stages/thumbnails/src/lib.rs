@@ -13,7 +13,7 @@
 //! | [`stage`] | what to do with one asset: which renditions are out of date, and their keys; on a trait |
 //! | [`recipe`] | fingerprints: what the bytes of a rendition follow from |
 //! | [`render`] | from one photo's bytes to its renditions |
-//! | [`cascade`] | in which sizes they are made of each other |
+//! | [`cascade`] | their sizes, and which one is made from which |
 //! | [`format`] | recognising a file by its first bytes |
 //! | [`decode`] | one decoder per format, all of them bounded |
 //! | [`raster`], [`planes`] | pictures as pixels, and as one plane for each channel |

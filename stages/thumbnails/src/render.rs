@@ -42,7 +42,8 @@ pub struct Unmade {
 /// The photo is decoded once. The largest rendition of the configuration is resized from it, every other one from the next
 /// larger; only the wanted ones are encoded. Turning upright and converting colours happen once, on the largest. The
 /// channels of a JPEG that is in sRGB already stay apart from the decoder to the encoder.
-/// Returns the wanted ones that the format cannot hold; all others are made.
+///
+/// Returns the wanted renditions that the format cannot hold; all others are made.
 ///
 /// # Errors
 /// If `wanted` has bounds that are not in the configuration, the photo cannot be rendered, or the first error of `each`.
@@ -97,7 +98,7 @@ pub fn render<E: From<PictureError>>(
     Ok(unmade)
 }
 
-/// Returns the size that a JPEG of `full` pixels is decoded for, so that `size` is made of it: a quarter larger.
+/// Returns the size for which a JPEG of `full` pixels is decoded if `size` is made of it: a quarter larger.
 ///
 /// Its decoder skips detail block by block, and what is close to its limit is not exact. At a quarter of the full
 /// size, a photo of fine textures lost 2.4 dB in a rendition 1.05 times smaller, 0.4 dB at half the full size.

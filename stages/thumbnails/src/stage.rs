@@ -135,8 +135,8 @@ fn not_made(key: &str, unmade: &[Unmade]) -> Option<String> {
 }
 
 /// Writes a rendition. The host refuses to replace what was stored there since this call looked, unless it is the same
-/// rendition. Then another execution has other settings or another version of the photo: this call yields if the photo was
-/// replaced, and otherwise replaces what it has looked at again.
+/// rendition. If it refuses, another execution has other settings or another version of the photo. This call then fails if the
+/// photo was replaced; otherwise it looks again and replaces what is there.
 fn write(
     host: &mut impl Host,
     asset: &Asset,

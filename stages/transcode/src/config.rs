@@ -4,6 +4,8 @@ use serde::Deserialize;
 
 use crate::bindings::toq::media::types::Failure;
 
+/// The name of the playlist above a stream's renditions, with which their names begin.
+pub const STREAM: &str = "hls";
 /// The shortest side of a picture that the service makes, in pixels ("VideoDescription" in MediaConvert's API reference).
 pub const SMALLEST: u32 = 32;
 /// The longest side of a picture in H.264, and the longest that the other side may be ("Maximum supported output
@@ -20,6 +22,9 @@ const AUDIO_BITRATES: std::ops::RangeInclusive<u32> = 6_000..=1_024_000;
 pub struct Config {
     /// The outputs to make of every video, in this order.
     pub outputs: Vec<OutputConfig>,
+    /// The renditions of a stream to make of every video; none for no stream. Those that would only repeat a larger one, because
+    /// nothing is enlarged, are left out.
+    pub streaming: Vec<OutputConfig>,
     /// The boxes that pictures of every video are fitted into; none for no picture.
     pub posters: Vec<PosterConfig>,
 }
@@ -34,7 +39,7 @@ pub struct PosterConfig {
     pub height: u32,
 }
 
-/// One MP4 to make of every video.
+/// One MP4, or one rendition of a stream, to make of every video.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OutputConfig {
@@ -64,6 +69,7 @@ impl Default for Config {
                 output("1080p", 1920, 1080, 5_000_000, 128_000),
                 output("720p", 1280, 720, 3_000_000, 96_000),
             ],
+            streaming: Vec::new(),
             posters: [(320, 240), (640, 480), (1280, 960)]
                 .map(|(width, height)| PosterConfig { width, height })
                 .to_vec(),
@@ -82,11 +88,18 @@ impl Config {
         if config.outputs.is_empty() {
             return Err(refuse("`outputs` is empty; leave it out for the default outputs".to_owned()));
         }
-        for (index, output) in config.outputs.iter().enumerate() {
-            output.check().map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
-            if config.outputs[..index].iter().any(|other| other.name == output.name) {
-                return Err(refuse(format!("output `{}` is listed twice", output.name)));
+        for list in [&config.outputs, &config.streaming] {
+            for (index, output) in list.iter().enumerate() {
+                output.check().map_err(|text| refuse(format!("output `{}`: {text}", output.name)))?;
+                if list[..index].iter().any(|other| other.name == output.name) {
+                    return Err(refuse(format!("output `{}` is listed twice", output.name)));
+                }
             }
+        }
+        let is_stream =
+            |name: &str| name == STREAM || name.strip_prefix(STREAM).is_some_and(|rest| rest.starts_with('-'));
+        if let Some(output) = config.outputs.iter().find(|output| is_stream(&output.name)) {
+            return Err(refuse(format!("output `{}`: names that begin with `hls` are those of streams", output.name)));
         }
         for (index, poster) in config.posters.iter().enumerate() {
             let name = poster.name();
@@ -198,10 +211,16 @@ mod tests {
     fn sides_or_names_clash(config: &Value) -> bool {
         let list = |name: &str| config[name].as_array().cloned().unwrap_or_default();
         let mut names = std::collections::HashSet::new();
+        let text = |output: &Value| output["name"].as_str().unwrap_or_default().to_owned();
         let clash = list("outputs").iter().any(|output| {
-            let name = output["name"].as_str().unwrap_or_default().to_owned();
-            output["short"].as_u64() > output["long"].as_u64() || !names.insert(name)
+            let stream = text(output) == STREAM || text(output).starts_with("hls-");
+            stream || output["short"].as_u64() > output["long"].as_u64() || !names.insert(text(output))
         });
+        let mut streams = std::collections::HashSet::new();
+        let clash = clash
+            || list("streaming")
+                .iter()
+                .any(|output| output["short"].as_u64() > output["long"].as_u64() || !streams.insert(text(output)));
         clash || list("posters").iter().any(|poster| !names.insert(format!("{}x{}", poster["width"], poster["height"])))
     }
 
@@ -212,6 +231,7 @@ mod tests {
         assert_same_settings(SCHEMA, Config::parse);
         assert_same_item_settings(SCHEMA, "outputs", Config::parse);
         assert_same_item_settings(SCHEMA, "posters", Config::parse);
+        assert_same_item_settings(SCHEMA, "streaming", Config::parse);
         assert_same_defaults(SCHEMA, Config::parse);
     }
 

@@ -1,9 +1,10 @@
 //! Which videos are submitted, with which outputs, and what the service answers.
 
-use crate::bindings::exports::toq::media::batch_stage::{AssetFailure, Outcome};
+use stage_sdk::{AssetFailure, Outcome};
+
 use crate::bindings::toq::media::transcoder::{Job, Output, Submission};
 use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType, PixelSize, Rendition};
-use crate::config::{Config, SMALLEST};
+use crate::config::{Config, SMALLEST, STREAM};
 use crate::geometry::{fit, within};
 
 /// What the stage needs of its host. One method for each import that it uses.
@@ -27,7 +28,7 @@ pub fn run(host: &impl Host, config: &str, batch: &Batch) -> Result<Outcome, Fai
     let config = Config::parse(config)?;
     let videos: Vec<&Asset> = batch.assets.iter().filter(|asset| is_due(asset)).collect();
     let total = videos.len() as u64;
-    let mut outcome = Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None };
+    let mut outcome = Outcome::default();
     let (mut submitted, mut up_to_date) = (0_u64, 0_u64);
     for (done, video) in (1..).zip(videos) {
         match job(host, &config, video).and_then(|job| submit(host, job)) {
@@ -100,6 +101,7 @@ fn job(host: &impl Host, config: &Config, video: &Asset) -> Result<Job, Failure>
             audio_bitrate: (video.has_audio != Some(false)).then_some(output.audio_bitrate),
         });
     }
+    outputs.extend(stream(host, config, video, pixels)?);
     for poster in &config.posters {
         let bounds = PixelSize { width: poster.width, height: poster.height };
         // A very long film strip has no small picture that the service makes.
@@ -115,6 +117,34 @@ fn job(host: &impl Host, config: &Config, video: &Asset) -> Result<Job, Failure>
         });
     }
     Ok(Job { source_key: key.clone(), source_etag: etag.clone(), outputs })
+}
+
+/// Returns the playlists of a stream: the one above its renditions, and theirs.
+fn stream(host: &impl Host, config: &Config, video: &Asset, pixels: PixelSize) -> Result<Vec<Output>, Failure> {
+    let mut renditions: Vec<Output> = Vec::with_capacity(config.streaming.len() + 1);
+    for output in &config.streaming {
+        let fitted = fit(pixels, output.long, output.short);
+        let Some(size) = fitted.filter(|size| size.width >= SMALLEST && size.height >= SMALLEST) else { continue };
+        // A small video has the same size in several boxes.
+        if renditions.iter().any(|other| other.pixels == size) {
+            continue;
+        }
+        let name = format!("{STREAM}-{}", output.name);
+        renditions.push(Output {
+            key: host.derive(&video.key, &name, "m3u8")?,
+            name,
+            pixels: size,
+            video_bitrate: output.video_bitrate,
+            audio_bitrate: (video.has_audio != Some(false)).then_some(output.audio_bitrate),
+        });
+    }
+    let Some(largest) = renditions.iter().map(|output| output.pixels).max_by_key(|size| size.width) else {
+        return Ok(renditions);
+    };
+    let key = host.derive(&video.key, STREAM, "m3u8")?;
+    let above = Output { name: STREAM.to_owned(), key, pixels: largest, video_bitrate: 0, audio_bitrate: None };
+    renditions.insert(0, above);
+    Ok(renditions)
 }
 
 fn with_reused(video: &Asset, renditions: Vec<Rendition>) -> Asset {
@@ -243,6 +273,29 @@ mod tests {
         let host = Fake::default();
         run(&host, r#"{"posters":[]}"#, &batch(vec![video("51/raw/a.mov", 640, 360)])).unwrap();
         assert_eq!(host.jobs.borrow()[0].outputs.len(), 2);
+    }
+
+    #[test]
+    fn a_stream_has_each_size_once_and_a_playlist_above_them() {
+        let config = r#"{"posters":[],"streaming":[
+            {"name":"1080p","long":1920,"short":1080,"videoBitrate":5000000,"audioBitrate":128000},
+            {"name":"720p","long":1280,"short":720,"videoBitrate":3000000,"audioBitrate":96000},
+            {"name":"480p","long":854,"short":480,"videoBitrate":1200000,"audioBitrate":96000}]}"#;
+        let host = Fake::default();
+        run(&host, config, &batch(vec![video("51/raw/a.mov", 1920, 1080), video("51/raw/s.mov", 640, 1280)])).unwrap();
+        let jobs = host.jobs.borrow();
+        let made = |job: &Job| -> Vec<_> {
+            job.outputs[2..].iter().map(|o| (o.name.clone(), o.key.clone(), o.pixels.width, o.pixels.height)).collect()
+        };
+        let expect = |stem: &str, outputs: &[(&str, u32, u32)]| -> Vec<_> {
+            let key = |name| format!("51/processed/{stem}_{name}.m3u8");
+            outputs.iter().map(|(name, width, height)| ((*name).to_owned(), key(name), *width, *height)).collect()
+        };
+        let all = [("hls", 1920, 1080), ("hls-1080p", 1920, 1080), ("hls-720p", 1280, 720), ("hls-480p", 854, 480)];
+        assert_eq!(made(&jobs[0]), expect("a", &all));
+        // A small portrait film: nothing is enlarged, and no size is there twice.
+        let small = [("hls", 640, 1280), ("hls-1080p", 640, 1280), ("hls-480p", 426, 854)];
+        assert_eq!(made(&jobs[1]), expect("s", &small));
     }
 
     #[test]

@@ -1,33 +1,22 @@
-//! The component: its export, and its imports as a [`Host`]. It decides nothing.
+//! The component, and its imports as a [`Host`]. It decides nothing.
 
 use stage_probe::Source;
+use stage_sdk::{Asset, AssetStage, Call, Digests, Failure, KeyParts, Object, ObjectInfo};
 
-use crate::bindings::exports::toq::media::asset_stage::Guest;
-use crate::bindings::toq::media::keys::{self, Parts};
-use crate::bindings::toq::media::objects::{self, Digests, Object, ObjectInfo};
-use crate::bindings::toq::media::tags;
-use crate::bindings::toq::media::types::{Asset, Context, Failure};
 use crate::check::{Host, validate};
 use crate::config::Config;
 
-/// The component.
-pub struct Component;
+/// The stage.
+pub struct Validate;
 
-impl Guest for Component {
-    fn process(ctx: Context, asset: Asset) -> Result<Asset, Failure> {
-        validate(&mut Imports, &Config::parse(&ctx.config)?, asset)
+impl AssetStage for Validate {
+    fn process(call: Call, asset: Asset) -> Result<Asset, Failure> {
+        validate(&mut Imports, &Config::parse(call.config_text())?, asset)
     }
 }
 
-// Native linkers reject the names of a component's exports; natively only the tests are built.
-#[cfg(target_family = "wasm")]
-crate::bindings::export!(Component with_types_in crate::bindings);
-
-/// The JSON Schema of this stage's settings, a custom section of the component that `stagehost` reads.
-#[cfg(target_family = "wasm")]
-#[used]
-#[unsafe(link_section = "stagehost:config-schema")]
-static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+stage_sdk::export_asset_stage!(Validate);
+stage_sdk::config_schema!("../config.schema.json");
 
 /// The component's imports.
 struct Imports;
@@ -35,44 +24,39 @@ struct Imports;
 impl Host for Imports {
     type Object = OpenObject;
 
-    fn parse_key(&mut self, key: &str) -> Result<Parts, Failure> {
-        keys::parse(key)
+    fn parse_key(&mut self, key: &str) -> Result<KeyParts, Failure> {
+        stage_sdk::parse_key(key)
     }
 
     fn stat(&mut self, key: &str) -> Result<ObjectInfo, Failure> {
-        objects::stat(key)
+        stage_sdk::stat(key)
     }
 
     fn digest(&mut self, key: &str, etag: &str) -> Result<Digests, Failure> {
-        objects::digest(key, Some(etag))
+        stage_sdk::digest(key, Some(etag))
     }
 
     fn open(&mut self, key: &str, etag: &str) -> Result<OpenObject, Failure> {
-        let object = Object::open(key, Some(etag))?;
-        let bytes = object.info().bytes;
-        Ok(OpenObject { object, bytes })
+        Object::open_version(key, Some(etag)).map(OpenObject)
     }
 
     fn tag(&mut self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
-        tags::set(key, name, value)
+        stage_sdk::set_tag(key, name, value)
     }
 }
 
-/// An object opened for reading, and its length.
-struct OpenObject {
-    object: Object,
-    bytes: u64,
-}
+/// An object opened for reading.
+struct OpenObject(Object);
 
 impl Source for OpenObject {
     type Error = Failure;
 
     fn len(&self) -> u64 {
-        self.bytes
+        self.0.info().bytes
     }
 
     fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Failure> {
-        self.object.read(offset, u32::try_from(len).unwrap_or(u32::MAX))
+        self.0.read_at(offset, u32::try_from(len).unwrap_or(u32::MAX))
     }
 }
 

@@ -1,65 +1,57 @@
-//! The component: its export, and its imports as a [`Host`]. It decides nothing.
+//! The component, and its imports as a [`Host`]. It decides nothing.
 
-use crate::bindings::exports::toq::media::batch_stage::{Guest, Outcome};
-use crate::bindings::toq::media::object_writer::Writer;
-use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
-use crate::bindings::toq::media::types::{Batch, Context, Failure};
-use crate::bindings::toq::media::{keys, objects, progress};
+use std::io::Write;
+
+use stage_sdk::{Batch, BatchStage, Call, Digests, Failure, KeyParts, NewObject, ObjectInfo, Outcome};
+
 use crate::stage::{Host, ObjectWriter, run};
 
-/// The component.
-pub struct Component;
+/// The stage.
+pub struct Zip;
 
-impl Guest for Component {
-    fn process(ctx: Context, batch: Batch) -> Result<Outcome, Failure> {
-        run(&Imports, &ctx.config, &batch)
+impl BatchStage for Zip {
+    fn process(call: Call, batch: Batch) -> Result<Outcome, Failure> {
+        run(&Imports, call.config_text(), &batch)
     }
 }
 
-// Native linkers reject the names of a component's exports; natively only the tests are built.
-#[cfg(target_family = "wasm")]
-crate::bindings::export!(Component with_types_in crate::bindings);
-
-/// The JSON Schema of this stage's settings, a custom section of the component that `stagehost` reads.
-#[cfg(target_family = "wasm")]
-#[used]
-#[unsafe(link_section = "stagehost:config-schema")]
-static CONFIG_SCHEMA: [u8; include_bytes!("../config.schema.json").len()] = *include_bytes!("../config.schema.json");
+stage_sdk::export_batch_stage!(Zip);
+stage_sdk::config_schema!("../config.schema.json");
 
 /// The component's imports.
 struct Imports;
 
 impl Host for Imports {
-    type Writer = Writer;
+    type Writer = NewObject;
 
-    fn parse(&self, key: &str) -> Result<keys::Parts, Failure> {
-        keys::parse(key)
+    fn parse(&self, key: &str) -> Result<KeyParts, Failure> {
+        stage_sdk::parse_key(key)
     }
     fn bundle_key(&self, name: &str) -> Result<String, Failure> {
-        keys::bundle(name)
+        stage_sdk::bundle_key(name)
     }
     fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
-        objects::stat(key)
+        stage_sdk::stat(key)
     }
     fn digest(&self, key: &str, if_match: &str) -> Result<Digests, Failure> {
-        objects::digest(key, Some(if_match))
+        stage_sdk::digest(key, Some(if_match))
     }
-    fn create(&self, key: &str, content_type: &str, fingerprint: &str) -> Result<Writer, Failure> {
-        Writer::create(key, content_type, Some(fingerprint))
+    fn create(&self, key: &str, content_type: &str, fingerprint: &str) -> Result<NewObject, Failure> {
+        NewObject::create(key, content_type, Some(fingerprint))
     }
     fn report(&self, done: u64, total: u64) {
-        progress::report(done, total);
+        stage_sdk::report_progress(done, total);
     }
 }
 
-impl ObjectWriter for Writer {
+impl ObjectWriter for NewObject {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        Writer::append(self, bytes)
+        Ok(self.write_all(bytes)?)
     }
     fn append_object(&mut self, key: &str, if_match: &str, bytes: u64) -> Result<(), Failure> {
-        Writer::append_object(self, key, Some(if_match), 0, bytes)
+        NewObject::append_object(self, key, Some(if_match), 0, bytes)
     }
     fn finish(self) -> Result<ObjectInfo, Failure> {
-        Writer::finish(self)
+        NewObject::finish(self)
     }
 }

@@ -14,7 +14,6 @@ pub mod config;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/config_schema.rs"]
 mod config_schema;
-mod failure;
 #[cfg(test)]
 #[path = "../../../tests/fixtures/contract.rs"]
 mod fixtures;

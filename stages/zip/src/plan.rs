@@ -10,11 +10,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::archive::DosDate;
-use crate::bindings::exports::toq::media::batch_stage::AssetFailure;
 use crate::bindings::toq::media::keys::{Area, Parts};
 use crate::bindings::toq::media::types::{Asset, Batch, Failure, MediaType};
 use crate::config::BundleKind;
 use crate::names::Names;
+use stage_sdk::AssetFailure;
 
 /// The part that a file has in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,8 @@ fn sources_of(asset: &Asset, parse: &dyn Fn(&str) -> Result<Parts, Failure>) -> 
     // Sorted by key: the order in which a stage lists renditions must not change the archive.
     let mut renditions: Vec<_> = asset.renditions.iter().collect();
     renditions.sort_by(|a, b| a.key.cmp(&b.key));
-    for made in renditions {
+    // A playlist is nothing without its segments, which no archive has.
+    for made in renditions.into_iter().filter(|made| made.content_type != "application/vnd.apple.mpegurl") {
         let parts = parse(&made.key)?;
         let role = if parts.area == Area::Thumb { Role::Thumbnail } else { Role::Processed };
         found.push(source(role, &made.key, &made.etag, made.bytes, made.crc32, parts));

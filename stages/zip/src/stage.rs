@@ -1,12 +1,12 @@
 //! Making bundles: plan, check whether the archive is up to date, compose it, report what was done.
 
+use stage_sdk::{AssetFailure, FailureContext as _, Outcome};
+
 use crate::archive::{Archive, Entry, Part};
-use crate::bindings::exports::toq::media::batch_stage::{AssetFailure, Outcome};
 use crate::bindings::toq::media::keys::Parts;
 use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
 use crate::bindings::toq::media::types::{Batch, Bundle, Failure};
 use crate::config::{BundleKind, Config};
-use crate::failure::{in_context, text};
 use crate::plan::{self, Role, Source};
 
 /// How often an archive is begun again although all its files are as they were: another execution writes it too.
@@ -58,7 +58,7 @@ pub fn run<H: Host>(host: &H, config: &str, batch: &Batch) -> Result<Outcome, Fa
     let mut bundles = Vec::new();
     let mut notes = Vec::new();
     for kind in config.bundles {
-        let made = bundler.bundle(kind).map_err(|failure| in_context(&format!("bundle `{}`", kind.name()), failure))?;
+        let made = bundler.bundle(kind).context(format_args!("bundle `{}`", kind.name()))?;
         notes.push(match &made {
             None => format!("{}: nothing to bundle", kind.name()),
             Some(Made { bundle, .. }) if bundle.reused => {
@@ -73,7 +73,7 @@ pub fn run<H: Host>(host: &H, config: &str, batch: &Batch) -> Result<Outcome, Fa
     }
     notes.extend(bundler.note_on_left_out());
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    Ok(Outcome { assets: Vec::new(), bundles, failures: bundler.failures, note })
+    Ok(Outcome { bundles, failures: bundler.failures, note, ..Outcome::default() })
 }
 
 fn files(count: u32) -> String {
@@ -140,7 +140,7 @@ impl<H: Host> Bundler<'_, H> {
                         conflicts += 1;
                     }
                     if conflicts == MAX_CONFLICTS {
-                        let why = text(&failure);
+                        let why = failure.message();
                         return Err(Failure::Transient(format!("the archive or its files change all the time: {why}")));
                     }
                 }

@@ -1,5 +1,6 @@
-//! A gigabyte into two archives: the host beside the Python function that did it before. `tests/bench/README.md` says how to run it
-//! and has the results.
+//! A gigabyte into two archives: the host beside the Python function that did it before; and as many files that are too small for
+//! S3 to copy them. `tests/bench/README.md` says how to run it and has the results; `--json FILE` writes them for `stagehost cost`,
+//! which wants them on one core.
 //!
 //! The S3 server is SeaweedFS, which copies parts by itself. Both go through a door that counts their bytes.
 
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::Client;
 use serde_json::{Value, json};
 use stagehost_needs::{PYTHON, python_with};
+use stagehost_tests::cost_durations::{BenchArguments, duration};
 use stagehost_tests::package::{environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
@@ -30,6 +32,8 @@ const ROUNDS: usize = 3;
 /// The most that a batch may have by default: 60 files, a gigabyte.
 const FILES: usize = 60;
 const FILE_BYTES: usize = (1 << 30) / FILES;
+/// As large as a photo of the cost model. S3 copies parts from 5 MiB on, so these pass through the function.
+const SMALL_BYTES: usize = 4_000_000;
 /// As long as Lambda's longest call.
 const PATIENCE: Deadline = Deadline::In(Duration::from_secs(900));
 
@@ -62,17 +66,19 @@ fn main() -> Result<()> {
 }
 
 async fn compare() -> Result<()> {
-    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
-    let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let arguments = BenchArguments::read(ROUNDS)?;
+    let rounds = arguments.rounds;
     let made = cache()?.join("venv/bin/python");
     let python = python_with(&PYTHON, "STAGEHOST_PYTHON", &made, "boto3").context("there is no Python with boto3")?;
     let server = Seaweed::start()?;
     let client = server.bucket(BUCKET).await?;
     let door = Counted::before(&server.endpoint()).await?;
-    let keys = upload(&client).await?;
+    let keys = upload(&client, "video", FILE_BYTES).await?;
+    let small_keys = upload(&client, "small", SMALL_BYTES).await?;
     println!("{FILES} videos of {FILE_BYTES} bytes, twice; {rounds} rounds in alternation");
 
     let mut measured: BTreeMap<&str, Measured> = BTreeMap::new();
+    let mut small: BTreeMap<&str, Measured> = BTreeMap::new();
     let mut found = Vec::new();
     for round in 0..rounds {
         for turn in 0..CONTENDERS.len() {
@@ -83,6 +89,8 @@ async fn compare() -> Result<()> {
             if round + 1 == rounds {
                 found.push(contents(&client, of).await.with_context(|| contender.name.to_owned())?);
             }
+            delete_archives(&client).await?;
+            bundle(contender, &python, &door, &small_keys, small.entry(contender.name).or_default()).await?;
             delete_archives(&client).await?;
         }
     }
@@ -95,8 +103,10 @@ async fn compare() -> Result<()> {
     // A quarter of the files: memory that grows with the batch would show.
     let mut quarter = Measured::default();
     bundle(&CONTENDERS[0], &python, &door, &keys[..FILES / 4], &mut quarter).await?;
-    report(&measured, &quarter);
-    Ok(())
+    report("Two archives of a gigabyte", &measured);
+    println!("of a quarter of the files the host had {} MiB at most", quarter.peak_mib);
+    report("Two archives of 60 files of 4 MB", &small);
+    arguments.write(&for_the_cost_model(&measured, &small))
 }
 
 /// Runs a contender once, in a new process.
@@ -181,11 +191,9 @@ async fn contents(client: &Client, measured: &Measured) -> Result<Vec<BTreeMap<S
     Ok(all)
 }
 
-fn report(measured: &BTreeMap<&str, Measured>, quarter: &Measured) {
+fn report(title: &str, measured: &BTreeMap<&str, Measured>) {
     let of = |name: &str| measured.get(name);
-    println!(
-        "\n| Two archives of a gigabyte | ms, median (10th–90th percentile) | Through the function | Peak |\n|---|---|---|---|"
-    );
+    println!("\n| {title} | ms, median (10th–90th percentile) | Through the function | Peak |\n|---|---|---|---|");
     for contender in &CONTENDERS {
         let Some(of) = of(contender.name) else { continue };
         let mib = of.traffic >> 20;
@@ -198,16 +206,32 @@ fn report(measured: &BTreeMap<&str, Measured>, quarter: &Measured) {
         let bytes = 100.0 * host.traffic as f64 / other.traffic as f64;
         println!("host / {}: {time:.3} of its time, {bytes:.2} % of its bytes", contender.name);
     }
-    println!("of a quarter of the files the host had {} MiB at most", quarter.peak_mib);
-    let each = host.times.median().as_secs_f64() * 1e3 / (2.0 * FILES as f64);
-    println!("for the cost model: {each:.1} ms to bundle a file that S3 copies");
 }
 
-async fn upload(client: &Client) -> Result<Vec<String>> {
+/// Returns the durations of a file, and of a megabyte that is deflated. Every file is in two archives.
+fn for_the_cost_model(large: &BTreeMap<&str, Measured>, small: &BTreeMap<&str, Measured>) -> Value {
+    let median =
+        |of: &BTreeMap<&str, Measured>, name: &str| of.get(name).map(|one| one.times.median()).unwrap_or_default();
+    let files = 2 * FILES as u32;
+    let [deflated, stored] = ["zipfile, deflated", "zipfile, stored"].map(|name| median(small, name));
+    let megabytes = f64::from(files) * SMALL_BYTES as f64 / 1e6;
+    json!({
+        "host": {
+            "copyFile": duration(median(large, "the host") / files, "bundles: 17.9 MB, copied by SeaweedFS"),
+            "zipFile": duration(median(small, "the host") / files, "bundles: 4 MB, from SeaweedFS on loopback"),
+        },
+        "functions": {
+            "zipFile": duration(stored / files, "bundles: 4 MB, from SeaweedFS on loopback, stored"),
+            "deflateMb": duration(deflated.saturating_sub(stored).div_f64(megabytes), "bundles: deflated less stored"),
+        },
+    })
+}
+
+async fn upload(client: &Client, name: &str, bytes: usize) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for number in 0..FILES {
-        let key = format!("{LISTING}/raw/video/horizontal/2026-01-02/video-{number:02}.mp4");
-        let body = videos::make(number as u64, FILE_BYTES)?;
+        let key = format!("{LISTING}/raw/video/horizontal/2026-01-02/{name}-{number:02}.mp4");
+        let body = videos::make(number as u64, bytes)?;
         let put = client.put_object().bucket(BUCKET).key(&key).content_type("video/mp4").body(body.into());
         put.send().await.with_context(|| format!("uploading {key}"))?;
         keys.push(key);

@@ -1,5 +1,5 @@
-//! What the host itself takes for the calls that mostly wait for others: the callback, and the submission of a video.
-//! `tests/bench/README.md` says how to run it and has the results.
+//! What the host itself takes for the calls that mostly wait for others: the callback, a video's submission, an event of its job,
+//! and a sweep. `tests/bench/README.md` says how to run it and has the results; `--json FILE` writes them for `stagehost cost`.
 //!
 //! S3, the backend, Secrets Manager and MediaConvert are on loopback and answer at once, so their own time has to be added.
 
@@ -13,7 +13,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use stagehost_aws::ticket_id;
 use stagehost_local::{LocalAws, LocalOptions};
+use stagehost_tests::cost_durations::{BenchArguments, duration_and_waits};
 use stagehost_tests::file;
 use stagehost_tests::package::{ACCOUNT, environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
@@ -28,8 +30,8 @@ fn main() -> Result<()> {
 }
 
 async fn measure() -> Result<()> {
-    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
-    let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let arguments = BenchArguments::read(ROUNDS)?;
+    let rounds = arguments.rounds;
     let folder = tempfile::tempdir()?;
     let aws = LocalAws::start(LocalOptions::new(folder.path().join("out"))).await?;
     let bucket = folder.path().join("out").join(&aws.options().bucket);
@@ -59,7 +61,15 @@ async fn measure() -> Result<()> {
         Ok((answer, begun.elapsed()))
     };
 
-    let (mut submission, mut callback) = (Times::default(), Times::default());
+    let [mut submission, mut event, mut callback, mut sweep] = [const { Times::new() }; 4];
+    // No state waits yet, as in most sweeps.
+    for round in 0..=rounds {
+        let (swept, took) = invoke(&json!({"source": "stagehost.sweep"})).await?;
+        ensure!(swept["swept"]["tickets"] == 0, "the sweep found {swept}");
+        if round > 0 {
+            sweep.add(took);
+        }
+    }
     // The first round fills caches and opens connections.
     for round in 0..=rounds {
         let batch = json!({"listingId": 51, "batchId": 5, "jobId": round, "assets": [VIDEO]});
@@ -68,9 +78,13 @@ async fn measure() -> Result<()> {
         let mut waiting = of_execution(state("ProcessVideos", valid.clone()), round);
         waiting["taskToken"] = json!(format!("token-{round}"));
         let (_, took) = invoke(&waiting).await?;
+        let (heard, heard_in) = invoke(&progress(&waiting, round)).await?;
+        // Nobody waits with these tokens, which the host learns from Step Functions' answer to the heartbeat.
+        ensure!(heard["outcome"] == "Gone", "the event ended as {heard}");
         let (_, told) = invoke(&of_execution(state("FinalizeAndCallback", valid), round)).await?;
         if round > 0 {
             submission.add(took);
+            event.add(heard_in);
             callback.add(told);
         }
     }
@@ -80,8 +94,29 @@ async fn measure() -> Result<()> {
     ensure!(told == rounds as u64 + 1, "{told} callbacks of {} executions", rounds + 1);
     println!("\n{rounds} rounds; milliseconds: median (10th–90th percentile)\n\n| Call | ms |\n|---|---|");
     println!("| a video's submission: its headers, records, job, ticket | {} |", submission.summary());
+    println!("| an event of its job: the ticket, a heartbeat | {} |", event.summary());
     println!("| the callback: signed, sent, answered | {} |", callback.summary());
-    Ok(())
+    println!("| a sweep without tickets | {} |", sweep.summary());
+    // What AWS and the backend take is not in these; the cost model assumes it.
+    arguments.write(&json!({"host": {
+        "submitVideo": duration_and_waits(submission.median(), "waits: headers, records, CreateJob, ticket", 240),
+        "videoEvent": duration_and_waits(event.median(), "waits: the ticket, a heartbeat", 60),
+        "callback": duration_and_waits(callback.median(), "waits: signed, sent, answered", 250),
+        "sweep": duration_and_waits(sweep.median(), "waits: one listing of the bucket", 40),
+    }}))
+}
+
+/// Returns MediaConvert's event that the job of a round goes on.
+fn progress(waiting: &Value, round: usize) -> Value {
+    let ticket = ticket_id(waiting["execution"]["arn"].as_str().unwrap_or_default(), "ProcessVideos");
+    json!({
+        "source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change",
+        "detail": {"jobId": job_id(round as u64), "status": "STATUS_UPDATE", "userMetadata": {"ticket": ticket}}
+    })
+}
+
+fn job_id(number: u64) -> String {
+    format!("{}-waits1", 1_767_312_000_000 + number)
 }
 
 /// Every round is an execution of its own; within one, a job is submitted once.
@@ -96,7 +131,7 @@ fn of_execution(mut payload: Value, round: usize) -> Value {
 async fn transcoder(submitted: Arc<AtomicU64>) -> Result<String> {
     let take = move || {
         let number = submitted.fetch_add(1, Ordering::Relaxed);
-        let job = json!({"id": format!("{}-waits1", 1_767_312_000_000 + number), "status": "SUBMITTED"});
+        let job = json!({"id": job_id(number), "status": "SUBMITTED"});
         async move { (StatusCode::CREATED, Json(json!({"job": job}))) }
     };
     serve(Router::new().route("/2017-08-29/jobs", post(take))).await

@@ -36,7 +36,7 @@ def everything_of_the_template_is_there(desk):
     equal(videos, arn("mediaconvert", "queues/toq-media-queue-staging"), "the queue for videos")
 
 
-def the_key_turns_yearly_and_is_used_by_four_roles(desk):
+def the_key_turns_yearly_and_is_used_by_five_roles(desk):
     aws = desk.aws
     key = aws.kms.describe_key(KeyId="alias/toq-media-processing-staging")["KeyMetadata"]
     equal((key["Arn"], key["KeyState"]), (aws.outputs["KeyArn"], "Enabled"), "the key behind the alias")
@@ -44,7 +44,7 @@ def the_key_turns_yearly_and_is_used_by_four_roles(desk):
     equal((rotation["KeyRotationEnabled"], rotation["RotationPeriodInDays"]), (True, 365), "its rotation")
     policy = json.loads(aws.kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"])
     use = next(statement for statement in policy["Statement"] if statement["Sid"] == "UseByTheRoles")
-    people = ("backend", "lambda", "stepfunctions", "mediaconvert")
+    people = ("backend", "lambda", "stepfunctions", "mediaconvert", "scheduler")
     roles = [arn("iam", f"role/toq-media-processing-{who}-staging") for who in people]
     equal(use["Condition"]["ArnEquals"]["aws:PrincipalArn"], roles, "who may use it")
     by_service = {s["Principal"]["Service"]: s for s in policy["Statement"] if "Service" in s["Principal"]}
@@ -127,6 +127,7 @@ def the_sweep_calls_the_host_every_five_minutes(desk):
     equal((schedule["ScheduleExpression"], schedule["State"], target["Arn"], json.loads(target["Input"])),
           ("rate(5 minutes)", "ENABLED", alias, {"source": "stagehost.sweep"}), "the schedule")
     equal(target["RoleArn"], arn("iam", "role/toq-media-processing-scheduler-staging"), "its role")
+    equal(target["DeadLetterConfig"], {"Arn": arn("sqs", "listing-media-processing-dlq-staging")}, "where a dropped sweep rings")
 
 
 def the_state_machine_is_the_repositorys(desk):
@@ -159,21 +160,17 @@ def alarms_ring_at_the_topic(desk):
         "lambda-errors-media-processing-staging": (
             "AWS/Lambda", "Errors", "FunctionName", "listing-media-processing-host-staging", 5),
         "host-errors-media-processing-staging": ("Stagehost", "HostErrors", "Environment", "staging", 0),
-        **{
-            f"listing-media-undelivered-{what}-staging": ("AWS/Events", "FailedInvocations", "RuleName", rule, 0)
-            for what, rule in {
-                "status": "toq-media-mediaconvert-status-staging", "cancel": "toq-media-mediaconvert-cancel-staging",
-                "progress": "toq-media-mediaconvert-progress-staging",
-                "unreported": "listing-media-executions-unreported-staging",
-            }.items()
-        },
-        "listing-media-undelivered-sweep-staging": (
-            "AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", "default", 0),
+        "listing-media-undelivered-unreported-staging": (
+            "AWS/Events", "FailedInvocations", "RuleName", "listing-media-executions-unreported-staging", 0),
     }
     seen = {alarm["AlarmName"]: alarm for alarm in desk.aws.alarms.describe_alarms()["MetricAlarms"]}
     equal(set(seen), set(expected), "alarms")
+    # What a rule cannot deliver rings: it becomes a dead letter, or has an alarm. Heartbeats alone may be lost.
     watched = {alarm["Dimensions"][0]["Value"] for alarm in seen.values() if alarm["MetricName"] == "FailedInvocations"}
-    equal(watched, {rule["Name"] for rule in desk.aws.events.list_rules()["Rules"]}, "rules whose failed deliveries ring")
+    for rule in desk.aws.events.list_rules()["Rules"]:
+        targets = desk.aws.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        rings = rule["Name"] in watched or all("DeadLetterConfig" in target for target in targets)
+        equal(rings, "progress" not in rule["Name"], f"whether failed deliveries of {rule['Name']} ring")
     for name, (space, metric, dimension, value, threshold) in expected.items():
         alarm = seen[name]
         equal((alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Threshold"]),
@@ -266,7 +263,7 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/51/processed/video/vertical/a.mp4": "s3:PutObject",
             key: "kms:Decrypt kms:GenerateDataKey",
         },
-        "scheduler": {function + ":live": "lambda:InvokeFunction"},
+        "scheduler": {function + ":live": "lambda:InvokeFunction", dead: "sqs:SendMessage", key: "kms:Decrypt kms:GenerateDataKey"},
     }
     may_not = {
         "backend": {
@@ -287,7 +284,7 @@ def roles_may_do_their_work_and_no_more(desk):
             f"{media}/51/raw/photo/vertical/a.jpg": "s3:GetObject",
             f"{media}/51/raw/video/vertical/a.mp4": "s3:PutObject s3:DeleteObject",
         },
-        "scheduler": {function: "lambda:InvokeFunction", desk.machine: "states:StartExecution"},
+        "scheduler": {function: "lambda:InvokeFunction", desk.machine: "states:StartExecution", dead: "sqs:ReceiveMessage"},
     }
     never = {
         "backend": {f"{media}/pipeline/pins/current.json": "s3:GetObject s3:PutObject s3:DeleteObject"},
@@ -336,8 +333,8 @@ def what_ministack_does_not_keep_is_in_the_template(desk):
     equal(media["LifecycleConfiguration"]["TransitionDefaultMinimumObjectSize"], "varies_by_storage_class",
           "which uploads are too small for that")
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules.values() if "Prefix" in rule}
-    equal({what: expiring.get(f"pipeline/{what}/") for what in ("tickets", "jobs", "submitted", "documents", "records")},
-          {"tickets": 14, "jobs": 14, "submitted": 30, "documents": 30, "records": 70}, "what expires, after how many days")
+    equal({what: expiring.get(f"pipeline/{what}/") for what in ("tickets", "jobs", "tickets-submitted", "tries", "documents", "records")},
+          {"tickets": 14, "jobs": 14, "tickets-submitted": 30, "tries": 14, "documents": 30, "records": 70}, "what expires, after how many days")
     equal(rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"], {"DaysAfterInitiation": 2}, "unfinished uploads")
     equal(media["CorsConfiguration"]["Fn::If"][1]["CorsRules"][0]["AllowedOrigins"], {"Ref": "UploadOrigins"},
           "pages that may upload")
@@ -384,7 +381,7 @@ def what_ministack_does_not_keep_is_in_the_template(desk):
 
 ALL = [
     everything_of_the_template_is_there,
-    the_key_turns_yearly_and_is_used_by_four_roles,
+    the_key_turns_yearly_and_is_used_by_five_roles,
     buckets_are_private_and_versioned_and_speak_tls_only,
     queues_keep_and_hand_on_what_they_should,
     the_function_is_the_package_and_consumes_the_queue,

@@ -19,7 +19,8 @@ pub(super) struct Entry {
     pub(super) work: Option<Work>,
     pub(super) seen: Option<Seen>,
     pub(super) fault: Option<FaultKind>,
-    /// The status of the answer, whether it reached the host or not. `None` if the request had no effect.
+    /// The status of the answer, whether it reached the host or not. `None` if the request had no effect, or if the host was
+    /// killed before the answer.
     pub(super) status: Option<u16>,
     /// What happened, of an event beside the requests.
     pub(super) note: String,

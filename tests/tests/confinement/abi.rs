@@ -81,6 +81,11 @@ besieged!(
 );
 
 besieged!(
+    an_answer_of_a_million_attributes_is_refused,
+    Case::new("crooked", World::Thumbnails, &[fails("attributes", "Stage.TooLarge", AT_ONCE)]).limits(large)
+);
+
+besieged!(
     an_answer_of_many_short_texts_takes_no_more_than_its_share_of_the_host,
     Case::new("crooked", World::Thumbnails, &[fails("short", "Stage.TooLarge", "the stage's answer takes ")])
 );

@@ -71,6 +71,7 @@ pub fn grants() -> Grants {
         write: vec!["{listingId}/thumb/".into(), "{listingId}/processed/".into()],
         http: vec!["api.example.org".into()],
         tags: vec!["meddled".into()],
+        ..Grants::default()
     }
 }
 

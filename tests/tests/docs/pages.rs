@@ -8,7 +8,7 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 16] = [
+pub const PAGES: [&str; 17] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
@@ -16,6 +16,7 @@ pub const PAGES: [&str; 16] = [
     "docs/runbook.md",
     "docs/on-aws-checklist.md",
     "docs/why-step-functions.md",
+    "docs/step-functions-api.md",
     "host/lambda/README.md",
     "host/pins/README.md",
     "host/record/README.md",

@@ -190,6 +190,7 @@ pub fn grants() -> Grants {
         write: vec!["{listingId}/thumb/".into(), "{listingId}/processed/".into()],
         http: vec!["api.example.org".into()],
         tags: vec!["acted".into()],
+        ..Grants::default()
     }
 }
 

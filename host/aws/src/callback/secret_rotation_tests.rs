@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use stagehost_batch::Case;
 
 use super::*;
-use crate::callback::secret_store::SecretArn;
+use crate::callback::secret_store::{CALLBACK, SecretArn};
 use crate::services::endpoints::Endpoints;
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:callback-AbCdEf";
@@ -60,7 +60,10 @@ fn source(arn: &str, url: &str, clock: fn() -> SystemTime) -> AwsSecret {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(url)
         .build();
-    AwsSecret::with_clock(SecretStore::new(&config, SecretArn::parse(arn).unwrap(), &Endpoints::default()), clock)
+    AwsSecret::with_clock(
+        SecretStore::new(&config, CALLBACK, SecretArn::parse(arn).unwrap(), &Endpoints::default()),
+        clock,
+    )
 }
 
 fn secret(text: &str) -> Secret {

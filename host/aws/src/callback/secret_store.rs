@@ -1,4 +1,4 @@
-//! Reads the callback's secret from Secrets Manager or from SSM's Parameter Store.
+//! Reads the callback's secret, and the stages' secrets, from Secrets Manager or from SSM's Parameter Store.
 
 use std::fmt;
 
@@ -34,9 +34,14 @@ impl SecretArn {
     /// [`ConfigError::SecretArn`] for any other text. It shows the text only if it begins like an ARN, because somebody
     /// may have given the secret itself.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::of_variable("CALLBACK_SECRET_ARN", text)
+    }
+
+    /// The same for the variable of another secret, which the error names.
+    pub(crate) fn of_variable(variable: &'static str, text: &str) -> Result<Self, ConfigError> {
         Self::read(text).ok_or_else(|| {
             let shown = if text.starts_with("arn:") { format!("{text:?}") } else { "not an ARN".to_owned() };
-            ConfigError::SecretArn(shown)
+            ConfigError::SecretArn(variable, shown)
         })
     }
 
@@ -82,34 +87,52 @@ impl SecretService {
     }
 }
 
+/// What a secret is for: its name in messages, and the variable that has its ARN.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose {
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+}
+
+/// The secret that signs callbacks.
+pub(crate) const CALLBACK: Purpose = Purpose { name: "the callback secret", variable: "CALLBACK_SECRET_ARN" };
+
 /// A secret in its service.
 pub(crate) struct SecretStore {
+    purpose: Purpose,
     arn: SecretArn,
     endpoint: String,
     json: SignedJson,
 }
 
 impl SecretStore {
-    pub(crate) fn new(config: &SdkConfig, arn: SecretArn, endpoints: &Endpoints) -> Self {
+    pub(crate) fn new(config: &SdkConfig, purpose: Purpose, arn: SecretArn, endpoints: &Endpoints) -> Self {
         let option = match arn.service {
             SecretService::SecretsManager => &endpoints.secrets_manager,
             SecretService::ParameterStore => &endpoints.ssm,
         };
         let endpoint = configured_endpoint(config, option.as_ref(), arn.service.endpoint_variable())
             .unwrap_or_else(|| arn.arn.aws_endpoint(config.use_fips().unwrap_or_default()));
-        Self { arn, endpoint, json: SignedJson::new(config) }
+        Self { purpose, arn, endpoint, json: SignedJson::new(config) }
     }
 
     pub(crate) fn arn(&self) -> &SecretArn {
         &self.arn
     }
 
-    /// Returns the secret's present value. A transient failure is retried for some seconds.
+    /// Returns the secret that signs. A transient failure is retried for some seconds.
     pub(crate) async fn fetch(&self) -> Result<Secret, Failure> {
+        let value = self.fetch_value().await?;
+        let text = secret_text(&value).map_err(|why| self.unusable(why))?;
+        Secret::new(text.as_str()).map_err(|error| self.unusable(&error.to_string()))
+    }
+
+    /// Returns the present value as it is stored. A transient failure is retried for some seconds.
+    pub(crate) async fn fetch_value(&self) -> Result<Zeroizing<String>, Failure> {
         with_retries(|| self.attempt()).await
     }
 
-    async fn attempt(&self) -> Result<Secret, Failure> {
+    async fn attempt(&self) -> Result<Zeroizing<String>, Failure> {
         let SecretArn { arn, service } = &self.arn;
         let operation = Operation {
             endpoint: &self.endpoint,
@@ -129,8 +152,8 @@ impl SecretStore {
         }
     }
 
-    /// Returns the secret in a response. No message here may quote the response.
-    fn read(&self, body: &[u8]) -> Result<Secret, Failure> {
+    /// Returns the value in a response. No message here may quote the response.
+    fn read(&self, body: &[u8]) -> Result<Zeroizing<String>, Failure> {
         let answer: SecretResponse = serde_json::from_slice(body)
             .map_err(|_| self.failure(Case::Internal, "the response cannot be read", ""))?;
         let value = match (answer.secret_string, answer.parameter) {
@@ -139,9 +162,7 @@ impl SecretStore {
             (None, Some(_)) => return Err(self.unusable("it is not encrypted; store it as a SecureString")),
             (None, None) => return Err(self.unusable("it has no text; store it as text, not as binary data")),
         };
-        let value = Zeroizing::new(value);
-        let text = secret_text(&value).map_err(|why| self.unusable(why))?;
-        Secret::new(text.as_str()).map_err(|error| self.unusable(&error.to_string()))
+        Ok(Zeroizing::new(value))
     }
 
     fn refused(&self, error: &ServiceError) -> Failure {
@@ -149,7 +170,7 @@ impl SecretStore {
         let (case, hint) = match error.code.as_str() {
             _ if error.is_transient() => (Case::Transient, String::new()),
             "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" => {
-                (Case::Denied, format!("; create it in {region}, or correct CALLBACK_SECRET_ARN"))
+                (Case::Denied, format!("; create it in {region}, or correct {}", self.purpose.variable))
             }
             "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" | "InvalidKeyId" => (
                 Case::Denied,
@@ -158,17 +179,17 @@ impl SecretStore {
                     service.permission()
                 ),
             ),
-            _ => (Case::Denied, format!("; check CALLBACK_SECRET_ARN and the role's access in {region}")),
+            _ => (Case::Denied, format!("; check {} and the role's access in {region}", self.purpose.variable)),
         };
         self.failure(case, &error.to_string(), &hint)
     }
 
     fn failure(&self, case: Case, why: &str, hint: &str) -> Failure {
-        Failure::new(case, format!("cannot read the callback secret {}: {why}{hint}", self.arn))
+        Failure::new(case, format!("cannot read {} {}: {why}{hint}", self.purpose.name, self.arn))
     }
 
-    fn unusable(&self, why: &str) -> Failure {
-        Failure::new(Case::Denied, format!("the callback secret {} cannot be used: {why}", self.arn))
+    pub(crate) fn unusable(&self, why: &str) -> Failure {
+        Failure::new(Case::Denied, format!("{} {} cannot be used: {why}", self.purpose.name, self.arn))
     }
 }
 

@@ -10,7 +10,7 @@ const PARAMETER: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/toq/callba
 
 fn store(arn: &str) -> SecretStore {
     let config = SdkConfig::builder().build();
-    SecretStore::new(&config, SecretArn::parse(arn).unwrap(), &Endpoints::default())
+    SecretStore::new(&config, CALLBACK, SecretArn::parse(arn).unwrap(), &Endpoints::default())
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::ids::hash;
 use crate::outside::address::{UrlHost, url_host};
 use crate::outside::client::{self, causes, shown};
 
-/// The longest time for one attempt.
+/// The longest time for one attempt. `stages/callback/src/config.rs` reckons with it, and `wit/capabilities.wit` promises it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait that is taken from the backend's `Retry-After`.

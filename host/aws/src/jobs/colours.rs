@@ -8,8 +8,8 @@ use aws_sdk_mediaconvert::types::{
 
 /// Begins the description of a picture of this size.
 ///
-/// - The size is exact and has the film's own aspect ratio, so the picture is scaled over it. By default MediaConvert pads it,
-///   which leaves lines at the edges where a side was rounded.
+/// - The size is exact and has the film's own aspect ratio, so the picture is stretched to fill it. By default MediaConvert
+///   pads the picture, which leaves lines at the edges where a side was rounded.
 /// - HDR is tone mapped to BT.709. H.264 of 8 bits that still says HDR is shown washed out. `VIBRANT` is the service's
 ///   recommendation for HDR10; for HLG it chooses by itself, and SDR it leaves alone.
 /// - Full range becomes limited range, and only frames that are marked as interlaced are deinterlaced.

@@ -3,6 +3,8 @@
 //! Shapes: <https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_cwe_events.html>. AWS adds fields and
 //! statuses over time, so fields that are not needed are not read, and an unknown status is not an error.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,6 +57,45 @@ impl JobStatus {
             "CANCELED" => Self::Canceled,
             _ => Self::Running,
         }
+    }
+}
+
+/// The user metadata of a job with the time of its submission, in milliseconds since 1970.
+pub(crate) const SUBMITTED: &str = "submitted";
+
+/// A job from its submission to its end, for its batch's trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpan {
+    /// The batch's `traceparent`.
+    pub traceparent: String,
+    /// The state that submitted it.
+    pub state: String,
+    /// The listing.
+    pub listing: String,
+    /// When it was submitted, by the host's clock.
+    pub submitted: SystemTime,
+    /// When it ended, by the event.
+    pub ended: SystemTime,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl JobSpan {
+    /// Reads the event of a job's end; `None` if it is not one, or lacks a time or the trace.
+    pub fn from_event(event: &Value, report: &JobReport) -> Option<Self> {
+        let metadata = |name: &str| event.pointer(&format!("/detail/userMetadata/{name}"))?.as_str().map(str::to_owned);
+        let time = |milliseconds: u64| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds));
+        let submitted = time(metadata(SUBMITTED)?.parse().ok()?)?;
+        let ended = time(event.pointer("/detail/timestamp")?.as_u64()?)?;
+        let failure = match report.status {
+            JobStatus::Complete => None,
+            JobStatus::Error => Some(report.error_message.clone().unwrap_or_else(|| "no message".to_owned())),
+            JobStatus::Canceled => Some("cancelled".to_owned()),
+            JobStatus::Running => return None,
+        };
+        let text = |name: &str| metadata(name).unwrap_or_default();
+        let (traceparent, state, listing) = (metadata("traceparent")?, text("state"), text("listing"));
+        Some(Self { traceparent, state, listing, submitted, ended, failure })
     }
 }
 
@@ -161,6 +202,23 @@ mod tests {
             assert_eq!(report.error_message.as_deref(), Some("no video"));
             assert_eq!(report.ticket, None);
         }
+    }
+
+    #[test]
+    fn the_event_of_a_jobs_end_has_its_span_from_the_submission() {
+        let event_of = |status: &str, submitted: &str| {
+            event(json!({
+                "timestamp": 1_767_312_090_000_u64, "jobId": "a-1", "status": status, "errorMessage": "no video",
+                "userMetadata": {"traceparent": "00-a-b-01", "submitted": submitted, "state": "ProcessVideos", "listing": "51"}
+            }))
+        };
+        let span = |event: &Value| JobSpan::from_event(event, &JobReport::from_event(event).unwrap());
+        let failed = span(&event_of("ERROR", "1767312000000")).unwrap();
+        assert_eq!(failed.ended.duration_since(failed.submitted).unwrap(), Duration::from_secs(90));
+        assert_eq!((failed.traceparent.as_str(), failed.failure.as_deref()), ("00-a-b-01", Some("no video")));
+        assert_eq!(span(&event_of("COMPLETE", "1767312000000")).unwrap().failure, None);
+        assert_eq!(span(&event_of("STATUS_UPDATE", "1767312000000")), None, "it goes on");
+        assert_eq!(span(&event_of("COMPLETE", "a minute ago")), None, "no time is made up");
     }
 
     #[test]

@@ -17,16 +17,16 @@
 //! Pictures of the film have output groups of their own behind those of the films, where the template has none.
 //!
 //! **Names.** A key goes into the job as it is: MediaConvert takes spaces, `#`, `%`, `+` and letters of all languages. Only
-//! `$…$` has a meaning in a destination ("Using variables in your job settings" in its user guide), and there is no way to
-//! write it otherwise. So a key with such a word is refused.
+//! `$…$` has a meaning in a destination ("Using variables in your job settings" in its user guide), and it cannot be escaped.
+//! So a key with such a word is refused.
 
 use aws_sdk_mediaconvert::types::{
     AacCodingMode, AacRateControlMode, AacSettings, AudioCodec, AudioCodecSettings, AudioDefaultSelection,
     AudioDescription, AudioSelector, AudioSelectorType, ContainerSettings, ContainerType, FileGroupSettings,
-    H264FramerateControl, H264ParControl, H264QualityTuningLevel, H264RateControlMode, H264SceneChangeDetect,
-    H264Settings, Input, InputRotate, InputTimecodeSource, JobSettings, Mp4MoovPlacement, Mp4Settings, Output,
-    OutputGroup, OutputGroupSettings, OutputGroupType, TimecodeConfig, TimecodeSource, VideoCodec, VideoCodecSettings,
-    VideoSelector,
+    H264FramerateControl, H264GopSizeUnits, H264ParControl, H264QualityTuningLevel, H264RateControlMode,
+    H264SceneChangeDetect, H264Settings, Input, InputRotate, InputTimecodeSource, JobSettings, Mp4MoovPlacement,
+    Mp4Settings, Output, OutputGroup, OutputGroupSettings, OutputGroupType, TimecodeConfig, TimecodeSource, VideoCodec,
+    VideoCodecSettings, VideoSelector, builders::OutputBuilder,
 };
 use stagehost_batch::{Case, Failure, PixelSize};
 use stagehost_runtime::capability::{TranscodeJob, TranscodeOutput};
@@ -34,6 +34,7 @@ use stagehost_runtime::capability::{TranscodeJob, TranscodeOutput};
 use super::captures;
 use super::colours;
 use super::source_film::{Sound, SourceFilm};
+use super::streams;
 
 /// The sides of a picture that the service takes, in pixels ("VideoDescription" in its API reference; the longest of H.264).
 const SIDES: std::ops::RangeInclusive<u32> = 32..=4096;
@@ -68,6 +69,7 @@ pub(crate) fn settings(bucket: &str, job: &TranscodeJob, film: &SourceFilm) -> R
     }
     let mut groups = groups(bucket, job)?;
     groups.extend(picture_groups(bucket, job, film)?);
+    groups.extend(stream_group(bucket, job)?);
     Ok(JobSettings::builder()
         .timecode_config(TimecodeConfig::builder().source(TimecodeSource::Zerobased).build())
         .inputs(input.build())
@@ -83,9 +85,9 @@ pub(crate) fn template_fits(template_outputs: &[String], job: &TranscodeJob) -> 
         && common_base(job).is_some()
 }
 
-/// Returns the outputs that are films, and not pictures.
+/// Returns the outputs that are films, and neither pictures nor playlists.
 fn films(job: &TranscodeJob) -> impl Iterator<Item = &TranscodeOutput> {
-    job.outputs.iter().filter(|output| captures::base(output).is_none())
+    job.outputs.iter().filter(|output| captures::base(output).is_none() && !streams::is_playlist(output))
 }
 
 /// Returns a file group for every picture of the film.
@@ -97,6 +99,20 @@ fn picture_groups(bucket: &str, job: &TranscodeJob, film: &SourceFilm) -> Result
             Ok(group(&format!("s3://{bucket}/{base}"), vec![settings]))
         })
         .collect()
+}
+
+/// Returns the group of the job's stream, if it has one.
+fn stream_group(bucket: &str, job: &TranscodeJob) -> Result<Option<OutputGroup>, Failure> {
+    let Some(stream) = streams::renditions(&job.outputs).map_err(|why| invalid(job, why))? else { return Ok(None) };
+    let rendition = |(output, modifier): &(&TranscodeOutput, &str)| {
+        encoded(job, output, streams::container(), true).map(|settings| settings.name_modifier(*modifier).build())
+    };
+    let outputs = stream.each.iter().map(rendition).collect::<Result<Vec<_>, _>>()?;
+    let group = OutputGroup::builder()
+        .name("Apple HLS")
+        .output_group_settings(streams::group(format!("s3://{bucket}/{}", stream.base)))
+        .set_outputs(Some(outputs));
+    Ok(Some(group.build()))
 }
 
 /// Returns the width and height of an output.
@@ -192,6 +208,22 @@ fn output_settings(
     extension: &str,
     modifier: Option<&str>,
 ) -> Result<Output, Failure> {
+    let container = ContainerSettings::builder()
+        .container(ContainerType::Mp4)
+        // The index comes first, so that a browser can play the file while it downloads it.
+        .mp4_settings(Mp4Settings::builder().moov_placement(Mp4MoovPlacement::ProgressiveDownload).build())
+        .build();
+    let settings = encoded(job, output, container, false)?;
+    Ok(settings.extension(extension).set_name_modifier(modifier.map(str::to_owned)).build())
+}
+
+/// Begins the settings of a film or a rendition of a stream. `segmented`: it is cut into segments, at key frames.
+fn encoded(
+    job: &TranscodeJob,
+    output: &TranscodeOutput,
+    container: ContainerSettings,
+    segmented: bool,
+) -> Result<OutputBuilder, Failure> {
     let number = |value: u32| {
         i32::try_from(value).map_err(|_| invalid(job, &format!("the output {}: {value} is out of range", output.name)))
     };
@@ -205,20 +237,13 @@ fn output_settings(
         .par_control(H264ParControl::Specified)
         .par_numerator(1)
         .par_denominator(1)
+        .set_gop_size(segmented.then_some(streams::KEY_FRAME_SECONDS))
+        .set_gop_size_units(segmented.then_some(H264GopSizeUnits::Seconds))
         .build();
     let video = colours::picture(size(job, output)?)
         .codec_settings(VideoCodecSettings::builder().codec(VideoCodec::H264).h264_settings(h264).build())
         .build();
-    let container = ContainerSettings::builder()
-        .container(ContainerType::Mp4)
-        // The index comes first, so that a browser can play the file while it downloads it.
-        .mp4_settings(Mp4Settings::builder().moov_placement(Mp4MoovPlacement::ProgressiveDownload).build())
-        .build();
-    let mut settings = Output::builder()
-        .container_settings(container)
-        .video_description(video)
-        .extension(extension)
-        .set_name_modifier(modifier.map(str::to_owned));
+    let mut settings = Output::builder().container_settings(container).video_description(video);
     if let Some(bitrate) = output.audio_bitrate {
         let aac = AacSettings::builder()
             .bitrate(number(bitrate)?)
@@ -233,7 +258,7 @@ fn output_settings(
                 .build(),
         );
     }
-    Ok(settings.build())
+    Ok(settings)
 }
 
 fn invalid(job: &TranscodeJob, why: &str) -> Failure {
@@ -408,5 +433,23 @@ mod tests {
                 job.outputs.iter().map(|output| format!("s3://medias/{}", output.key)).collect();
             assert_eq!(written(&settings), expected);
         }
+    }
+
+    #[test]
+    fn a_stream_is_a_group_of_its_own_with_key_frames_for_its_segments() {
+        let mut job = portrait(Some(96_000));
+        let key = |name: &str| format!("51/processed/video/vertical/2025-11-27/tour_{name}.m3u8");
+        for name in ["hls", "hls-720p", "hls-480p"] {
+            job.outputs.push(TranscodeOutput { key: key(name), ..output(name, 720, 1280, Some(96_000)) });
+        }
+        assert!(template_fits(&names(), &job));
+        let settings = settings("medias", &job, &SourceFilm::default()).unwrap();
+        let group = settings.output_groups().last().unwrap();
+        let hls = group.output_group_settings().unwrap().hls_group_settings().unwrap();
+        assert_eq!(hls.destination(), Some("s3://medias/51/processed/video/vertical/2025-11-27/tour_hls"));
+        let modifiers: Vec<_> = group.outputs().iter().map(|output| output.name_modifier().unwrap()).collect();
+        assert_eq!(modifiers, ["-720p", "-480p"]);
+        let h264 = group.outputs()[0].video_description().unwrap().codec_settings().unwrap().h264_settings().unwrap();
+        assert_eq!((h264.gop_size(), h264.gop_size_units()), (Some(2.0), Some(&H264GopSizeUnits::Seconds)));
     }
 }

@@ -1,4 +1,4 @@
-//! What MediaConvert knows of its jobs: one by its id, one by what the host noted in its user metadata; and their end on request.
+//! The jobs as MediaConvert knows them: looks a job up by its id, finds one by the host's entry in its user metadata, cancels one.
 
 use std::time::Duration;
 

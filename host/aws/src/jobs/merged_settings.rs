@@ -1,4 +1,4 @@
-//! Whether MediaConvert made of a request and a job template what was requested.
+//! Compares the job that MediaConvert has made from a request and a job template with the request.
 //!
 //! Settings and template are merged by position, and AWS documents little of the merge (see `job_settings`). The answer of
 //! CreateJob has the merged settings. A job with another output, or with an output at another place, would be paid and would
@@ -20,12 +20,10 @@ pub(crate) fn difference(wanted: &JobSettings, made: &JobSettings) -> Option<Str
 
 fn of_group(wanted: &OutputGroup, made: &OutputGroup) -> Option<String> {
     let place = |group: &OutputGroup| {
-        group
-            .output_group_settings()?
-            .file_group_settings()?
-            .destination()
-            .map(str::to_owned)
-            .filter(|to| !to.is_empty())
+        let settings = group.output_group_settings()?;
+        let of_files = settings.file_group_settings().and_then(|files| files.destination());
+        let of_stream = settings.hls_group_settings().and_then(|stream| stream.destination());
+        of_files.or(of_stream).filter(|to| !to.is_empty()).map(str::to_owned)
     };
     if place(wanted) != place(made) {
         return Some(format!("the destination {:?} in place of {:?}", place(made), place(wanted)));
@@ -48,7 +46,7 @@ fn of_output(wanted: &Output, made: &Output) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use aws_sdk_mediaconvert::types::{FileGroupSettings, OutputGroupSettings, VideoDescription};
+    use aws_sdk_mediaconvert::types::{FileGroupSettings, HlsGroupSettings, OutputGroupSettings, VideoDescription};
 
     use super::*;
 
@@ -78,5 +76,17 @@ mod tests {
         ] {
             assert!(difference(&wanted, &made).unwrap().contains(said), "{said}");
         }
+    }
+
+    #[test]
+    fn another_place_of_a_stream_is_a_difference() {
+        let stream = |to: &str| {
+            let hls = HlsGroupSettings::builder().destination(to).build();
+            let settings = OutputGroupSettings::builder().hls_group_settings(hls).build();
+            let group = OutputGroup::builder().output_group_settings(settings).outputs(Output::builder().build());
+            JobSettings::builder().output_groups(group.build()).build()
+        };
+        assert_eq!(difference(&stream("s3://b/51/v_hls"), &stream("s3://b/51/v_hls")), None);
+        assert!(difference(&stream("s3://b/51/v_hls"), &stream("s3://b/v")).unwrap().contains("s3://b/v"));
     }
 }

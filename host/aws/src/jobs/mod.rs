@@ -2,12 +2,13 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `transcoder`, `job_settings`, `captures`, `colours`, `merged_settings` | Submits a job; its settings for MediaConvert; what MediaConvert made of them |
+//! | `transcoder`, `job_settings`, `captures`, `colours`, `streams`, `merged_settings` | Submits a job; its settings for MediaConvert; what MediaConvert made of them |
 //! | `submissions` | The record by which a job is submitted once |
 //! | `media_jobs` | MediaConvert's own knowledge of jobs: look up, find, cancel |
 //! | `source_film` | What a job must know of its film: the sound that can be decoded, the length |
 //! | `job_recorder` | Remembers the jobs that one call of a stage submitted |
-//! | `receipts` | Why a second run submits no job |
+//! | `results` | What a completed job has made |
+//! | `receipts`, `segments` | Why a second run submits no job |
 //! | `waiting_states`, `ticket`, `ticket_store` | Ends a waiting state after its last job; the document that names the jobs |
 //! | `events` | MediaConvert's events |
 //! | `sweep` | Looks after open tickets on a schedule: heartbeats, lost events, executions that are gone |
@@ -20,7 +21,10 @@ pub(crate) mod job_settings;
 pub(crate) mod media_jobs;
 pub(crate) mod merged_settings;
 pub(crate) mod receipts;
+pub(crate) mod results;
+pub(crate) mod segments;
 pub(crate) mod source_film;
+pub(crate) mod streams;
 pub(crate) mod submissions;
 pub(crate) mod sweep;
 pub(crate) mod ticket;

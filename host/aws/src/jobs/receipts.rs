@@ -2,7 +2,7 @@
 //!
 //! MediaConvert writes its files by itself and cannot note a fingerprint on them. So the host writes a receipt to
 //! `pipeline/receipts/` once it has seen a job's outputs. A receipt holds as long as every output still has the entity
-//! tag that the receipt names.
+//! tag that the receipt names, and the segments of streams are the same.
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use stagehost_batch::{Batch, Case, Failure, Rendition};
 
 use crate::ids;
 use crate::jobs::captures;
+use crate::jobs::segments;
 use crate::jobs::ticket::TicketOutput;
 use crate::objects::bucket::MediaBucket;
 use crate::objects::in_memory;
@@ -33,6 +34,9 @@ struct Receipt {
     source: String,
     source_etag: String,
     renditions: Vec<Rendition>,
+    /// The digest of the segments; see `segments`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    segments: Option<String>,
 }
 
 impl Transcoding<'_> {
@@ -81,14 +85,21 @@ pub(crate) async fn find(
         }
     });
     let renditions: Option<Vec<Rendition>> = try_join_all(checks).await?.into_iter().collect();
-    Ok(renditions.filter(|renditions| {
-        // The picture of a film of one frame has another key.
-        let is_of = |rendition: &Rendition, output: &TicketOutput| {
-            rendition.key == output.key || captures::first_frame(&output.key).as_ref() == Some(&rendition.key)
-        };
-        renditions.len() == transcoding.outputs.len()
-            && renditions.iter().zip(transcoding.outputs).all(|(rendition, output)| is_of(rendition, output))
-    }))
+    let Some(renditions) = renditions.filter(|renditions| are_all(renditions, transcoding.outputs)) else {
+        return Ok(None);
+    };
+    let segments = segments::digest(bucket, transcoding.outputs).await?;
+    Ok((segments == receipt.segments).then_some(renditions))
+}
+
+/// Returns whether these are the renditions of all outputs.
+fn are_all(renditions: &[Rendition], outputs: &[TicketOutput]) -> bool {
+    // The picture of a film is one of several captures.
+    let is_of = |rendition: &Rendition, output: &TicketOutput| {
+        rendition.key == output.key || captures::captured(&output.key).is_some_and(|keys| keys.contains(&rendition.key))
+    };
+    renditions.len() == outputs.len()
+        && renditions.iter().zip(outputs).all(|(rendition, output)| is_of(rendition, output))
 }
 
 /// Writes the receipt for the outputs of a finished job.
@@ -101,6 +112,7 @@ pub(crate) async fn write(
         source: transcoding.source_key.to_owned(),
         source_etag: transcoding.source_etag.to_owned(),
         renditions: renditions.to_vec(),
+        segments: segments::digest(bucket, transcoding.outputs).await?,
     };
     in_memory::write_document(bucket, &transcoding.receipt_key(), &receipt).await
 }

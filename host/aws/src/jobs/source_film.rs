@@ -67,7 +67,8 @@ pub(crate) struct SourceFilm {
     pub(crate) duration: Option<u64>,
 }
 
-/// Returns what is known of the job's film. A film that cannot be read is left to the service, which says why.
+/// Returns what is known of the job's film. If the film cannot be read, its job is submitted all the same, and the service's
+/// error says what is wrong.
 ///
 /// Errors: `Transient` if the bucket does not answer.
 pub(crate) async fn read(bucket: &MediaBucket, scope: &CallScope, job: &TranscodeJob) -> Result<SourceFilm, Failure> {

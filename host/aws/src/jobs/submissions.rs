@@ -2,7 +2,8 @@
 //!
 //! MediaConvert recognises a repeated request by its client request token, but for one minute only ("Preventing duplicate
 //! jobs", MediaConvert API Reference). A state may be tried again hours later. So each submission has a record in the
-//! bucket, `pipeline/submitted/<id>.json`. Its id follows from the execution, the state, the version of the source and the outputs.
+//! bucket, `pipeline/tickets-submitted/<id>.json`. Its id follows from the execution, the state, the version of the source and the
+//! outputs.
 //! The record is changed by compare-and-set only, and goes through these phases:
 //!
 //! 1. *intended*: written before the job is requested, with the time and the round. The job carries a token made of id and
@@ -40,8 +41,8 @@ pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(40);
 /// time in which MediaConvert lists what it has accepted.
 pub(crate) const UNDECIDED: Duration = Duration::from_secs(75);
 
-/// The prefix of all records.
-pub(crate) const PREFIX: &str = "pipeline/submitted/";
+/// The prefix of all records. It begins like the tickets', so that the sweep lists both with one request.
+pub(crate) const PREFIX: &str = "pipeline/tickets-submitted/";
 
 /// The record of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +177,6 @@ fn transient(error: StorageError) -> Failure {
 }
 
 /// Milliseconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

@@ -1,15 +1,15 @@
 //! Looks after the states that wait for transcoding jobs, on a schedule.
 //!
 //! Events alone are not enough. MediaConvert sends none while a job waits in its queue, so a state would miss its heartbeat although
-//! its job is well. A final event can be lost. And nothing stops the jobs of an execution that was stopped. So every few minutes
+//! nothing is wrong with its job. A final event can be lost. And nothing stops the jobs of an execution that was stopped. So every few minutes
 //! each open ticket is compared with what MediaConvert and Step Functions say:
 //!
 //! | found | done |
 //! |---|---|
 //! | a job has ended, without a report | its report is written; if it was the last one, the state is ended |
 //! | a job waits or runs | a heartbeat of the state |
-//! | nobody waits with the token, and the execution is over | its waiting jobs are cancelled; ticket, reports and records are deleted |
-//! | nobody waits with the token, and the execution goes on | nothing: its next try takes the jobs over |
+//! | the execution is over | its waiting jobs are cancelled; ticket, reports and records are deleted |
+//! | no state waits with the token, but the execution goes on | nothing: the state's next try takes the jobs over |
 //! | a record of a submission without a ticket, of an execution that is over | its job is cancelled, the record deleted |
 //!
 //! Each step may be repeated, and two sweeps at the same time do no harm.
@@ -28,6 +28,9 @@ use crate::jobs::submissions::{self, Phase, SubmissionRecord, id_in, round_token
 use crate::jobs::ticket::Ticket;
 use crate::jobs::waiting_states::{TicketProgress, Tickets, write_report};
 use crate::sdk_error::failure;
+
+/// How the names of tickets and of submissions begin. Nothing else begins so.
+const OF_WAITING_STATES: &str = "pipeline/tickets";
 
 /// How many tickets are looked after at the same time.
 const CONCURRENCY: usize = 8;
@@ -70,8 +73,9 @@ impl Tickets {
     pub async fn sweep(&self) -> Result<SweepReport, Failure> {
         let store = self.bucket.documents("");
         let transient = |error: stagehost_storage::StorageError| Failure::new(Case::Transient, error.to_string());
-        let tickets = store.list(TICKETS).await.map_err(transient)?;
-        let submissions = store.list(submissions::PREFIX).await.map_err(transient)?;
+        let found = store.list(OF_WAITING_STATES).await.map_err(transient)?;
+        let of = |prefix: &str| found.iter().filter(|name| name.starts_with(prefix)).cloned().collect::<Vec<_>>();
+        let (tickets, submissions) = (of(TICKETS), of(submissions::PREFIX));
         let mut report = SweepReport { tickets: tickets.len(), ..SweepReport::default() };
 
         let work: Vec<_> = tickets.iter().map(|key| Box::pin(self.sweep_ticket(key))).collect();
@@ -124,9 +128,10 @@ impl Tickets {
             true => self.settle(ticket.clone()).await?,
             false => self.heartbeat(&ticket).await?,
         };
+        // A heartbeat that is accepted does not say that the execution goes on: the token of a stopped one may still be known.
         match progress {
             TicketProgress::Ended => Ok(Done::Ended),
-            TicketProgress::Gone if self.is_over(&ticket.execution).await? => {
+            TicketProgress::Gone | TicketProgress::Waiting { .. } if self.is_over(&ticket.execution).await? => {
                 let mut cancelled = 0;
                 for job in running {
                     cancelled += usize::from(self.jobs.cancel(job).await?);

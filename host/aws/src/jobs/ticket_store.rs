@@ -10,8 +10,8 @@ use stagehost_storage::{Found, Storage, StorageError};
 
 use crate::jobs::ticket::Ticket;
 
-/// How often a ticket is written that others change at the same time. A state has a few tries.
-const WRITES: u32 = 8;
+/// How many times a write is tried while others change the ticket at the same time. A state has a few tries only.
+const MAX_WRITES: u32 = 8;
 
 /// Writes a ticket under a name in the store. If there is the ticket of a later try, it stays and is returned, unless its
 /// token is `gone`: nobody waits with that any more.
@@ -31,7 +31,7 @@ pub(crate) async fn write(
     if store.create(name, bytes.clone()).await.map_err(failed)?.is_some() {
         return Ok(None);
     }
-    for _ in 0..WRITES {
+    for _ in 0..MAX_WRITES {
         let written = match store.get(name, None).await.map_err(failed)? {
             // The answer to an earlier attempt was lost.
             Found::Found { bytes: there, .. } if there == bytes => return Ok(None),

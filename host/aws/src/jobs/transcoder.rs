@@ -12,7 +12,7 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transcoder};
 
 use crate::ids::{hash, ticket_id};
-use crate::jobs::events::JobReport;
+use crate::jobs::events::{JobReport, SUBMITTED};
 use crate::jobs::media_jobs::{self, MediaJobs, SUBMISSION};
 use crate::jobs::receipts::{self, Transcoding};
 use crate::jobs::source_film::{self, Sound};
@@ -25,10 +25,10 @@ use crate::sdk_error::failure;
 use stagehost_storage::Tag;
 
 /// The most seconds between an intention and the first attempt of its request.
-const SOON: Duration = Duration::from_secs(10);
+const MAX_REQUEST_DELAY: Duration = Duration::from_secs(10);
 
-/// How often a record is read that others change at the same time.
-const ROUNDS: u32 = 64;
+/// How many times a record is read while others change it at the same time.
+const MAX_READS: u32 = 64;
 
 /// How jobs are submitted.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl MediaConvertTranscoder {
 
     /// Decides by the record of a submission who requests its job, and writes the intention if it is this try.
     async fn turn(&self, id: &str, first: &SubmissionRecord) -> Result<Turn, Failure> {
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_READS {
             let since = Instant::now();
             let Some((record, tag)) = self.submissions.read(id).await? else {
                 let record = SubmissionRecord::new(&first.execution, &first.state, &first.source);
@@ -117,7 +117,7 @@ impl MediaConvertTranscoder {
                     let age = record.age();
                     if let Some(report) = self.jobs.find(&round_token(id, record.round), record.began()).await? {
                         let accepted = record.with(Phase::Accepted { job: report.job_id.clone() });
-                        // If another try has noted it meanwhile, it is noted.
+                        // The result does not matter: if the record has changed, another try has noted the job.
                         self.submissions.replace(id, &accepted, &tag).await?;
                         return Ok(Turn::Known(report));
                     }
@@ -213,6 +213,7 @@ impl MediaConvertTranscoder {
                     .map(|trace| HashMap::from([("traceparent".to_owned(), clipped(trace))])),
             )
             .user_metadata("ticket", ticket_id(&scope.execution, &scope.state))
+            .user_metadata(SUBMITTED, submissions::now().to_string())
             .user_metadata(SUBMISSION, token)
             .user_metadata("source", hash([job.source_key.as_str()]))
             .user_metadata("state", clipped(&scope.state))
@@ -281,7 +282,7 @@ impl Transcoder for MediaConvertTranscoder {
         let first = SubmissionRecord::new(&scope.execution, &scope.state, &job.source_key);
         let report = match Box::pin(self.turn(&id, &first)).await? {
             Turn::Known(report) => report,
-            Turn::Own { since, .. } if since.elapsed() > SOON => {
+            Turn::Own { since, .. } if since.elapsed() > MAX_REQUEST_DELAY => {
                 let message = format!("{}: noting its submission took too long", job.source_key);
                 return Err(Failure::new(Case::Transient, message));
             }

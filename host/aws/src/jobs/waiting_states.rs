@@ -24,10 +24,10 @@ use stagehost_batch::{Batch, Case, Failure, Problem, Rendition};
 
 use crate::documents::Documents;
 use crate::ids::{ticket_id, ticket_key};
-use crate::jobs::captures;
 use crate::jobs::events::{JobReport, JobStatus, is_job_id, is_ticket_id};
 use crate::jobs::media_jobs::MediaJobs;
 use crate::jobs::receipts::{self, Transcoding};
+use crate::jobs::results;
 use crate::jobs::submissions::{Submissions, record_key, submission_id};
 use crate::jobs::ticket::{Ticket, TicketJob};
 use crate::jobs::ticket_store;
@@ -170,40 +170,11 @@ impl Tickets {
             let (case, message) = explain(job, report);
             return Ok(Err(problem(case, message)));
         }
-        let mut renditions = Vec::with_capacity(job.outputs.len());
-        for output in &job.outputs {
-            let mut found = self.bucket.head(&output.key, None).await;
-            let first = captures::first_frame(&output.key);
-            if let (Err(failure), Some(first)) = (&found, &first)
-                && failure.case == Case::Missing
-            {
-                found = self.bucket.head(first, None).await;
-            }
-            match found {
-                Ok(info) => renditions.push(Rendition {
-                    name: output.name.clone(),
-                    content_type: captures::content_type(&info.key).to_owned(),
-                    key: info.key,
-                    pixels: Some(output.pixels),
-                    bytes: info.bytes,
-                    etag: info.etag,
-                    crc32: info.crc32,
-                    reused: false,
-                }),
-                Err(failure) if failure.case == Case::Transient => return Err(failure),
-                // The film is good without a picture of it.
-                Err(failure) if first.is_some() => {
-                    tracing::warn!(job = %job.id, key = output.key, %failure, "the film has no picture");
-                }
-                Err(failure) => {
-                    let message = format!(
-                        "MediaConvert completed job {}, but its output cannot be used: {}",
-                        job.id, failure.message
-                    );
-                    return Ok(Err(problem(failure.case, message)));
-                }
-            }
-        }
+        let renditions = match results::renditions(&self.bucket, job).await {
+            Ok(renditions) => renditions,
+            Err(failure) if failure.case == Case::Transient => return Err(failure),
+            Err(failure) => return Ok(Err(problem(failure.case, failure.message))),
+        };
         let transcoding = Transcoding {
             batch: &ticket.batch,
             source_key: &job.source_key,

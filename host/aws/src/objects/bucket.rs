@@ -67,6 +67,20 @@ impl MediaBucket {
         info_of(key, &output)
     }
 
+    /// Returns the keys that begin with `prefix`, with their entity tags.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
+        let mut pages = self.client().list_objects_v2().bucket(self.name()).prefix(prefix).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failure(&format!("listing {prefix}"), &error))?;
+            found.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let etag = object.e_tag.as_deref().map(unquoted).unwrap_or_default().to_owned();
+                Some((object.key?, etag))
+            }));
+        }
+        Ok(found)
+    }
+
     /// Begins to read an object, or the half-open `range` of it.
     pub(crate) async fn get(
         &self,

@@ -5,7 +5,7 @@
 //! | `s3_objects` | The runtime's `Objects` |
 //! | `reader`, `body`, `recent` | Reading: streamed, resumed where a connection broke, no request for what is known |
 //! | `writer`, `upload`, `parts` | Writing: objects composed of bytes and stored objects |
-//! | `replacing` | What a write may replace |
+//! | `conditional_write` | What a write may replace |
 //! | `bucket`, `in_memory` | Single requests to the media bucket; small objects read and written whole |
 //! | `metadata`, `notation` | User metadata; how S3 writes checksums and entity tags |
 

@@ -204,6 +204,7 @@ mod tests {
             method: "GET".into(),
             url,
             headers: Vec::new(),
+            secrets: Vec::new(),
             body: Bytes::new(),
             timeout: Duration::from_secs(20),
             max_response: 50_000,

@@ -6,9 +6,11 @@
 //! | `arn`, `endpoints` | Names of resources; the addresses of services |
 //! | `parameter` | SSM: a number that only grows |
 //! | `queue` | SQS: when a message is delivered again |
+//! | `watch` | CloudWatch: alarms, metrics, log lines |
 
 pub(crate) mod arn;
 pub(crate) mod endpoints;
 pub(crate) mod parameter;
 pub(crate) mod queue;
 pub(crate) mod signed_json;
+pub(crate) mod watch;

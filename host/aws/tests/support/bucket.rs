@@ -45,6 +45,12 @@ impl MemoryBucket {
         self.write(key.to_owned(), bytes.into()).to_string()
     }
 
+    /// Deletes an object without a request.
+    #[allow(dead_code)]
+    pub fn remove(&self, key: &str) {
+        self.0.lock().unwrap().by_key.remove(key).unwrap();
+    }
+
     /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.0.lock().unwrap().by_key.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
@@ -84,8 +90,11 @@ impl MemoryBucket {
 /// ListObjectsV2, on one page.
 async fn list(State(bucket): State<MemoryBucket>, Query(query): Query<BTreeMap<String, String>>) -> Response<Body> {
     let prefix = query.get("prefix").cloned().unwrap_or_default();
-    let keys = bucket.keys(&prefix).into_iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
-    let keys: String = keys.collect();
+    let objects = bucket.0.lock().unwrap();
+    let found = objects.by_key.iter().filter(|(key, _)| key.starts_with(&prefix));
+    let keys: String = found
+        .map(|(key, (etag, _))| format!("<Contents><Key>{key}</Key><ETag>&quot;{etag}&quot;</ETag></Contents>"))
+        .collect();
     Response::new(Body::from(format!("<ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>")))
 }
 

@@ -282,9 +282,9 @@ const CASES: &[Case] = &[
         "a transition that leads nowhere",
         |s| s.set(ZIP, "Next", json!("Finalize")),
         &[
-            (Kind::Definition, "/States/CreateZipBundle", "MISSING_TRANSITION_TARGET", "'Finalize'"),
-            (Kind::Definition, "/States/FinalizeAndCallback", "MISSING_TRANSITION_TARGET", "no transition leads"),
-            (Kind::Definition, "/States/ProcessingSucceeded", "MISSING_TRANSITION_TARGET", "no transition leads"),
+            (Kind::Definition, "/States/CreateZipBundle/Next", "MISSING_TRANSITION_TARGET", "target: Finalize"),
+            (Kind::Definition, "/States/FinalizeAndCallback", "MISSING_TRANSITION_TARGET", "is not reachable"),
+            (Kind::Definition, "/States/ProcessingSucceeded", "MISSING_TRANSITION_TARGET", "is not reachable"),
         ],
     ),
     (

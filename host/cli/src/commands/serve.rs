@@ -15,6 +15,7 @@ use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
 use crate::signals::Signals;
+use crate::stage_log::StageLog;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -72,7 +73,7 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         ));
     }
     let bind = SocketAddr::from((args.bind, args.port));
-    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(()), printer);
+    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(StageLog), printer);
     let pipeline = match signals.or(starting).await {
         Ok(started) => started?,
         Err(stopped) => {

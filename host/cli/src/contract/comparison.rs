@@ -59,10 +59,11 @@ impl Comparison<'_> {
         for (name, function) in &theirs.functions {
             match ours.functions.get(name) {
                 Some(own) => self.function(interface, own, function),
-                None if imported => self.differs(
-                    format!("import {interface}.{name}"),
-                    format!("the contract {CONTRACT_VERSION} has no such function"),
-                ),
+                None if imported => self.findings.push(Finding {
+                    item: format!("import {interface}.{name}"),
+                    problem: format!("the contract {CONTRACT_VERSION} has no such function"),
+                    fix: format!("do without it, or use a host with a later contract than {CONTRACT_VERSION}"),
+                }),
                 None => {}
             }
         }

@@ -4,8 +4,9 @@ use anyhow::Result;
 use wit_parser::{PackageId, Resolve, SourceMap};
 
 /// The files' names and texts.
-pub const FILES: [(&str, &str); 4] = [
+pub const FILES: [(&str, &str); 5] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("call.wit", include_str!("../../../../wit/call.wit")),
     ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
     ("stages.wit", include_str!("../../../../wit/stages.wit")),
     ("worlds.wit", include_str!("../../../../wit/worlds.wit")),

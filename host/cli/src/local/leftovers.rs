@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_s3::Client;
 
 /// Prefixes of what belongs to executions, which live no longer than this process: nothing of it is needed at a start.
-const OF_EXECUTIONS: [&str; 3] = ["pipeline/tickets/", "pipeline/jobs/", "pipeline/submitted/"];
+const OF_EXECUTIONS: [&str; 3] = ["pipeline/tickets/", "pipeline/tickets-submitted/", "pipeline/jobs/"];
 
 /// Large documents of batches. They are kept for a while, because a dead letter may name one.
 const DOCUMENTS: &str = "pipeline/documents/";

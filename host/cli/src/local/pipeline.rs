@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use stagehost_aws::{AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, WebhookOptions};
+use stagehost_aws::{
+    AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, StageSecretsSetting, WebhookOptions,
+};
 use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StageSource, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinSource, PinsEvent, PinsWatcher};
@@ -124,7 +126,8 @@ impl Pipeline {
         // Before anything is installed, built or started.
         let own = args.out.join(".stagehost");
         let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
-        let config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
+        let mut config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
+        let functions = std::mem::take(&mut config.settings.functions);
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
@@ -156,6 +159,7 @@ impl Pipeline {
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
         options.allow_remote = remote;
+        options.foreign_functions = functions;
         options.webhook_secret = args.webhook_secret.clone();
         let aws = LocalAws::start(options).await?;
         let pins_file = own.join("pins.json");
@@ -204,6 +208,8 @@ impl Pipeline {
             observer,
             watcher,
             canaries,
+            // On one machine no call is refused.
+            passing_faults: None,
             sampler,
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
@@ -274,6 +280,7 @@ fn clients(aws: &LocalAws) -> Result<Clients> {
             ..MediaConvertOptions::default()
         },
         webhook: webhook(aws, aws.callback_url())?,
+        stage_secrets: StageSecretsSetting::from_lookup(|name| std::env::var(name).ok())?,
         ..AwsOptions::default()
     };
     Ok(Clients::new(&config, options))

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod compile;
+mod identity_token;
 pub mod metadata;
 pub mod oci;
 pub mod place;

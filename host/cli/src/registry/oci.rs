@@ -24,6 +24,7 @@ use stagehost_registry::{ArtifactRecord, Document, Draft, Manifest, Published, S
 use stagehost_runtime::StageIdentity;
 
 use crate::exit::usage;
+use crate::registry::identity_token;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
@@ -80,7 +81,8 @@ struct Session {
 }
 
 impl Session {
-    fn open(reference: &Reference) -> Result<Self> {
+    /// `actions` are `pull` or `pull,push`.
+    async fn open(reference: &Reference, actions: &str) -> Result<Self> {
         let host = reference.resolve_registry();
         // As Docker does: a registry on this machine needs no certificate.
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -90,8 +92,10 @@ impl Session {
         // The login of `docker login`; without it, an anonymous one.
         let auth = match docker_credential::get_credential(host) {
             Ok(DockerCredential::UsernamePassword(user, password)) => RegistryAuth::Basic(user, password),
-            Ok(DockerCredential::IdentityToken(_)) => {
-                bail!("the login at {host} is an identity token, which is not supported; log in with a password")
+            Ok(DockerCredential::IdentityToken(token)) => {
+                let base = format!("{}://{host}", if loopback { "http" } else { "https" });
+                let token = identity_token::exchange(&base, host, reference.repository(), actions, &token).await?;
+                RegistryAuth::Bearer(token)
             }
             Err(_) => RegistryAuth::Anonymous,
         };
@@ -146,7 +150,7 @@ impl Session {
 /// # Errors
 /// If the tag belongs to another component, or the registry refuses.
 pub async fn push(reference: &Reference, signed: &Path, draft: &Draft, published: &Published) -> Result<bool> {
-    let session = Session::open(reference)?;
+    let session = Session::open(reference, "pull,push").await?;
     session
         .client
         .auth(reference, &session.auth, oci_client::RegistryOperation::Push)
@@ -255,7 +259,7 @@ pub async fn pull(text: &str) -> Result<Bytes> {
     let name = text.strip_prefix("oci://").unwrap_or(text);
     let reference: Reference =
         name.parse().map_err(|e| usage!("{text:?} is not a reference; expected oci://host/path:tag ({e})"))?;
-    let session = Session::open(&reference)?;
+    let session = Session::open(&reference, "pull").await?;
     let Some((manifest, _)) = session.manifest(&reference).await? else {
         bail!("there is no {reference}");
     };

@@ -79,6 +79,13 @@ pub const VARIABLES: &[Variable] = &[
     secret("CALLBACK_URL", Function, "Where the callback goes"),
     shown("CALLBACK_SECRET_ARN", Function, "", "The secret that signs the callback"),
     secret("CALLBACK_SECRET", Function, "The secret itself, outside Lambda only"),
+    shown(
+        "STAGE_SECRETS_ARN",
+        Function,
+        "",
+        "Secrets for HTTP requests of stages: a JSON object, stored as one secret",
+    ),
+    secret("STAGE_SECRETS", Both, "The JSON object itself, outside Lambda only"),
     shown("TRACE_HEADER_KEY", Function, "traceparent", "The header of the callback that carries the trace"),
     shown("MEDIACONVERT_QUEUE", Function, "", "The queue of transcoding jobs"),
     shown("MEDIACONVERT_ROLE", Function, "", "The role of transcoding jobs"),

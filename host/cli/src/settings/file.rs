@@ -8,10 +8,11 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use stagehost_local::ForeignFunction;
 use stagehost_pins::BatchLimits;
 use stagehost_runtime::{Grants, Limits};
 
-use crate::exit::usage;
+use crate::exit::{read_named, usage};
 use crate::settings::finding::{findings, nearest};
 use crate::settings::schema::schema;
 use crate::settings::stage_override::StageOverride;
@@ -38,6 +39,8 @@ pub struct Settings {
     _schema: Option<IgnoredAny>,
     /// What a batch may hold.
     pub batch: Option<BatchLimits>,
+    /// Functions that are not the host's, and where their calls go. Only `run` and `serve` read it.
+    pub functions: BTreeMap<String, ForeignFunction>,
     /// By state; what is absent keeps its default.
     pub states: BTreeMap<String, StateSettings>,
 }
@@ -59,10 +62,14 @@ impl ConfigFile {
     /// that call the host. Nothing has to be built for that.
     ///
     /// # Errors
-    /// If the file cannot be read, or for everything in it that does not fit: each with its place and what was expected.
+    /// If the file or a named component cannot be read, or for everything in the file that does not fit: each with its place and
+    /// what was expected.
     pub fn read(file: Option<&Path>, states: &[String], overrides: &[StageOverride]) -> Result<Self> {
         if let Some(named) = overrides.iter().map(|named| &named.state).find(|named| !states.contains(named)) {
             return Err(unknown_state(named, states));
+        }
+        for named in overrides {
+            read_named(&format!("--stage {}", named.state), &named.file)?;
         }
         let Some(path) = file else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).map_err(|e| usage!("cannot read --config {}: {e}", path.display()))?;

@@ -70,3 +70,20 @@ fn an_option_for_a_state_that_does_not_exist_names_the_nearest_one() {
     let error = ConfigFile::read(None, &states(), &overrides).unwrap_err().to_string();
     assert!(error.contains("did you mean \"GenerateThumbnails\"?"), "{error}");
 }
+
+#[test]
+fn a_component_that_is_not_there_is_named_with_its_state() {
+    let overrides = [StageOverride { state: "GenerateThumbnails".into(), file: "/no/such.wasm".into() }];
+    let error = ConfigFile::read(None, &states(), &overrides).unwrap_err();
+    assert_eq!(crate::exit::of_error(&error), crate::exit::Exit::Usage);
+    assert!(error.to_string().contains("--stage GenerateThumbnails /no/such.wasm"), "{error}");
+}
+
+#[test]
+fn more_memory_than_a_function_can_have_is_refused() {
+    let limits =
+        |mib: u32| format!("{{\"states\": {{\"GenerateThumbnails\": {{\"limits\": {{\"memoryMib\": {mib}}}}}}}}}");
+    assert!(read(&limits(10_240)).is_ok());
+    let text = refusal(&limits(99_999_999));
+    assert!(text.contains("memoryMib") && text.contains("10240"), "{text}");
+}

@@ -44,6 +44,7 @@ pub fn schema(states: &[String], overrides: &[StageOverride]) -> Result<Value> {
                 "type": "string"
             },
             "batch": batch(),
+            "functions": functions(),
             "states": {
                 "title": "States",
                 "description": "Settings by the name of the state in the state machine. Each of `config`, `limits` and \
@@ -78,6 +79,36 @@ fn batch() -> Value {
             }
         },
         "default": defaults
+    })
+}
+
+fn functions() -> Value {
+    json!({
+        "title": "Functions of other state machines",
+        "description": "Lambda functions that are not the host's, by name, for other people's state machines. `run` and \
+                        `serve` send their calls to a URL or to a command; `package` does not read this.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {
+                "url": {
+                    "title": "URL",
+                    "description": "The payload is posted there, as to Lambda's Invoke or its Runtime Interface Emulator. The \
+                                    body of the response is the result.",
+                    "type": "string", "pattern": "^https?://"
+                },
+                "command": {
+                    "title": "Command",
+                    "description": "A program and its arguments. It reads the payload from its standard input and writes the \
+                                    result to its standard output.",
+                    "type": "array", "items": {"type": "string"}, "minItems": 1
+                }
+            }
+        },
+        "default": {}
     })
 }
 
@@ -165,8 +196,8 @@ fn limits(state: &str) -> Value {
         "properties": {
             "memoryMib": {
                 "title": "Memory",
-                "description": "The most memory of one call, in MiB.",
-                "type": "integer", "minimum": 1, "maximum": u32::MAX, "default": left_out.memory_mib
+                "description": "The most memory of one call, in MiB; a function has at most 10240.",
+                "type": "integer", "minimum": 1, "maximum": 10_240, "default": left_out.memory_mib
             },
             "deadlineMs": {
                 "title": "Deadline",
@@ -239,6 +270,30 @@ fn grants(state: &str) -> Value {
                 "description": "Names of tags that may be set, on objects that may be read.",
                 "type": "array",
                 "items": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+                "default": []
+            },
+            "secrets": {
+                "title": "Secrets for requests",
+                "description": "Secrets that the host puts into requests over HTTP. Their values are settings of the host: STAGE_SECRETS.",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["name", "host", "header"],
+                    "properties": {
+                        "name": {
+                            "description": "The secret's name in the host's settings.",
+                            "type": "string",
+                            "pattern": "^[a-z0-9-]{1,64}$"
+                        },
+                        "host": {
+                            "description": "The only host that it is sent to, one of the hosts in http.",
+                            "type": "string"
+                        },
+                        "header": {"description": "The header that it goes into.", "type": "string"},
+                        "prefix": {"description": "What stands before it, such as Bearer and a space.", "type": "string"}
+                    }
+                },
                 "default": []
             }
         },

@@ -124,7 +124,7 @@ fn batch_limits_and_grants_have_the_settings_and_defaults_of_their_types() {
         // Quotas and tags that are the defaults are left out of documents.
         (&state["limits"], with(json!(Limits::default()), "quotas", json!({}))),
         (&state["limits"]["properties"]["quotas"], json!(Quotas::default())),
-        (&state["grants"], with(json!(Grants::default()), "tags", json!([]))),
+        (&state["grants"], with(with(json!(Grants::default()), "tags", json!([])), "secrets", json!([]))),
     ] {
         let mut defaults = Map::new();
         for (name, setting) in part["properties"].as_object().unwrap() {

@@ -113,7 +113,7 @@ impl ReleaseStage {
 
 fn all(read: &[&str], write: &[&str], tags: &[&str]) -> Grants {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    Grants { read: owned(read), write: owned(write), tags: owned(tags), http: Vec::new() }
+    Grants { read: owned(read), write: owned(write), tags: owned(tags), ..Grants::default() }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub(crate) struct StateError {
 pub(crate) struct Evaluation {
     /// The field: `Output/a/b`, `Choices[0]/Condition`.
     pub location: Option<String>,
-    /// The evaluation succeeded and its value was of no use once the state ran.
+    /// The evaluation succeeded, but the state could not use its value.
     pub late: bool,
 }
 
@@ -211,6 +211,11 @@ impl StateError {
             self.cause = Some(clip(place + &cause, MOST_CAUSE));
         }
         self
+    }
+
+    /// Returns the failure with a cause that names no state.
+    pub fn without_state(self) -> Self {
+        Self { names_state: true, ..self }
     }
 
     /// Returns the failure of a branch as a failure of the state that contains it.

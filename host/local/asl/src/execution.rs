@@ -1,13 +1,16 @@
 //! A handle of an execution: its state, its events, and stopping it.
 
+use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::history::event::{Detail, Event};
-use crate::history::log::History;
+use crate::history::log::{Cursor, History};
+use crate::limits::HISTORY_EVENTS;
 use crate::tasks::execution_info::ExecutionInfo;
 
 /// The status of an execution.
@@ -55,7 +58,51 @@ pub struct Execution {
     info: Arc<ExecutionInfo>,
     history: Arc<History>,
     stop: watch::Sender<Option<Stop>>,
+    /// `None` if it cannot be redriven.
+    redrive: Option<Arc<Redrive>>,
 }
+
+/// What a redrive needs.
+pub(crate) struct Redrive {
+    restart: Box<dyn Restart>,
+    redrives: Mutex<Redrives>,
+}
+
+/// An execution that has ended and can go on.
+pub(crate) trait Restart: Send + Sync {
+    /// Goes on after the event that the cursor stands at. `count` is the number of redrives with this one.
+    fn run_on(&self, count: u64, cursor: Cursor, stopped: watch::Receiver<Option<Stop>>);
+
+    /// Returns about the memory that is held for it, in bytes.
+    fn held_bytes(&self) -> usize;
+}
+
+impl Redrive {
+    /// Returns what a redrive of this execution needs.
+    pub fn new(restart: impl Restart + 'static) -> Self {
+        Self { restart: Box::new(restart), redrives: Mutex::default() }
+    }
+}
+
+impl fmt::Debug for Redrive {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Redrive").field("redrives", &self.redrives).finish_non_exhaustive()
+    }
+}
+
+/// The redrives of an execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redrives {
+    /// How many there were.
+    pub count: u64,
+    /// When the last one was.
+    pub at: Option<OffsetDateTime>,
+}
+
+/// Why an execution cannot be redriven, in the service's words where it has them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotRedrivable(pub String);
 
 /// A stop that was asked for, with the reason for the last event.
 #[derive(Clone, Debug)]
@@ -66,8 +113,50 @@ pub(crate) struct Stop {
 
 impl Execution {
     /// Returns a handle of an execution that runs. `stop` is where its task expects a stop.
-    pub(crate) fn new(info: Arc<ExecutionInfo>, history: Arc<History>, stop: watch::Sender<Option<Stop>>) -> Self {
-        Self { info, history, stop }
+    pub(crate) fn new(
+        info: Arc<ExecutionInfo>,
+        history: Arc<History>,
+        stop: watch::Sender<Option<Stop>>,
+        redrive: Option<Arc<Redrive>>,
+    ) -> Self {
+        Self { info, history, stop, redrive }
+    }
+
+    /// Goes on with an execution that ended without success, from the state where it stopped. What had succeeded is not
+    /// done again; retries are counted from zero.
+    ///
+    /// # Errors
+    /// It runs or has succeeded, it is of a kind that cannot be redriven, or its history has no more room.
+    pub fn redrive(&self) -> Result<(), NotRedrivable> {
+        let refuse = |reason: &str| Err(NotRedrivable(reason.to_owned()));
+        let Some(redrive) = &self.redrive else {
+            return refuse("Child executions are redriven with their execution");
+        };
+        if self.info.express {
+            return refuse("Execution is EXPRESS and cannot be redriven");
+        }
+        // Locked until the event is recorded: of two at once, the second sees an execution that runs.
+        let mut redrives = redrive.redrives.lock();
+        let status = self.status();
+        if matches!(status, Status::Running | Status::Succeeded) {
+            return refuse(&format!("Execution is {} and cannot be redriven", status.as_str()));
+        }
+        if self.history.len() + 2 >= HISTORY_EVENTS {
+            return refuse("Execution history has no room for the events of a redrive");
+        }
+        redrives.count += 1;
+        let cursor = Cursor::default();
+        cursor.set(self.history.len() as u64);
+        self.stop.send_replace(None);
+        self.history.record(&cursor, Detail::ExecutionRedriven { count: redrives.count });
+        redrives.at = self.history.last().map(|event| event.timestamp);
+        redrive.restart.run_on(redrives.count, cursor, self.stop.subscribe());
+        Ok(())
+    }
+
+    /// Returns how often it was redriven, and when last.
+    pub fn redrives(&self) -> Redrives {
+        self.redrive.as_ref().map(|redrive| *redrive.redrives.lock()).unwrap_or_default()
     }
 
     /// Returns the properties that were fixed at its start.
@@ -90,9 +179,9 @@ impl Execution {
         self.history.from(0)
     }
 
-    /// Returns the memory that the events hold, in bytes, so that a caller can bound what it keeps.
+    /// Returns the memory that the events and the place for a redrive hold, in bytes, so that a caller can bound what it keeps.
     pub fn history_bytes(&self) -> usize {
-        self.history.bytes()
+        self.history.bytes() + self.redrive.as_ref().map_or(0, |redrive| redrive.restart.held_bytes())
     }
 
     /// Returns a stream of all events from the first one on.

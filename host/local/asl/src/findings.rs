@@ -15,11 +15,16 @@ pub enum Severity {
     Warning,
 }
 
-/// The kinds of findings. The names are those of the service's `ValidateStateMachineDefinition`.
+/// The kinds of findings. The names are those of the service's `ValidateStateMachineDefinitionDiagnostic` where it has
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The text is not JSON.
+    /// The text is empty.
+    MissingDescription,
+    /// The text is not JSON. The location is the place in the text.
     InvalidJson,
+    /// The text is JSON, but not an object. It has no location.
+    NotAnObject,
     /// A field is missing, unknown, of the wrong type or out of its range.
     Schema,
     /// A transition leads to an unknown state, or a state cannot be reached.
@@ -38,6 +43,12 @@ pub enum Code {
     NoDefault,
     /// No state ends the machine.
     NoEnd,
+    /// A literal that looks like a path or a call of an intrinsic function: the name of its field does not end in `.$`.
+    NoDollar,
+    /// A literal that looks like a path: the name of its field does not end in `Path`.
+    NoPath,
+    /// The result of a Pass state, in which nothing is computed, looks as if it were.
+    StaticResult,
 }
 
 impl Code {
@@ -45,7 +56,8 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidJson => "INVALID_JSON_DESCRIPTION",
-            Self::Schema => "SCHEMA_VALIDATION_FAILED",
+            Self::MissingDescription => "MISSING_DESCRIPTION",
+            Self::Schema | Self::NotAnObject => "SCHEMA_VALIDATION_FAILED",
             Self::Transition => "MISSING_TRANSITION_TARGET",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Self::InvalidPath => "INVALID_JSON_PATH",
@@ -53,7 +65,10 @@ impl Code {
             Self::UnsupportedJsonata => "UNSUPPORTED_JSONATA_EXPRESSION",
             Self::Unsupported => "UNSUPPORTED_FEATURE",
             Self::NoDefault => "CHOICE_STATE_MISSING_DEFAULT",
-            Self::NoEnd => "NO_TERMINAL_STATE",
+            Self::NoEnd => "MISSING_END_STATE",
+            Self::NoDollar => "NO_DOLLAR",
+            Self::NoPath => "NO_PATH",
+            Self::StaticResult => "PASS_RESULT_IS_STATIC",
         }
     }
 }
@@ -65,7 +80,8 @@ pub struct Finding {
     pub severity: Severity,
     /// Its code.
     pub code: Code,
-    /// A JSON pointer into the definition, `/States/Work/Retry/0`; `/` for the document.
+    /// A JSON pointer into the definition, `/States/Work/Retry/0`; `/` for the document. Of a text that is not JSON, the
+    /// place in the text.
     pub location: String,
     /// The innermost state around it.
     pub state: Option<String>,
@@ -112,6 +128,15 @@ impl Collector {
         value
     }
 
+    /// Calls `read` with the location extended by several steps, which slashes divide.
+    pub fn along<T>(&mut self, steps: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.location.len();
+        self.location.extend(steps.split('/').map(str::to_owned));
+        let value = read(self);
+        self.location.truncate(length);
+        value
+    }
+
     /// Calls `read` with the location and the state of `name`.
     pub fn in_state<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.states.push(name.to_owned());
@@ -133,6 +158,13 @@ impl Collector {
     /// Notes a warning at the current location.
     pub fn warning(&mut self, code: Code, message: impl Into<String>) {
         self.push(Severity::Warning, code, message.into());
+    }
+
+    /// Notes an error at a place in the text.
+    pub fn in_text(&mut self, place: String, code: Code, message: String) {
+        if self.findings.len() < MOST {
+            self.findings.push(Finding { severity: Severity::Error, code, location: place, state: None, message });
+        }
     }
 
     /// Notes an error at a place that was left.

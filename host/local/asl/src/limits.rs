@@ -38,6 +38,8 @@ pub const ITEM_BYTES: usize = 96 * 1024 * 1024;
 pub const RESULT_FILE_BYTES: usize = 8 * 1024 * 1024;
 /// The longest time that a field can give, in seconds; also the default timeout of a task.
 pub const SECONDS: u64 = 99_999_999;
+/// The longest execution of an express workflow, in seconds.
+pub const EXPRESS_SECONDS: u64 = 300;
 /// The largest definition, in bytes.
 pub const DEFINITION_BYTES: usize = 1_048_576;
 

@@ -42,14 +42,14 @@ impl ItemCounts {
     }
 }
 
-/// What `UpdateMapRun` changes while a run runs.
+/// What `UpdateMapRun` changes while a run is in progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MapRunLimits {
     /// How many child executions run at once; 0 for as many as there may be.
     pub concurrency: u64,
     /// The number of items that may fail.
     pub tolerated_count: Option<u64>,
-    /// The part of the items that may fail, from 0 to 100.
+    /// The share of the items that may fail, in percent.
     pub tolerated_percentage: Option<f64>,
 }
 
@@ -134,7 +134,7 @@ impl MapRun {
         running
     }
 
-    /// Returns when the limits have been changed.
+    /// Waits until the limits are changed.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }

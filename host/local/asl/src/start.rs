@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,13 +12,17 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::definition::model::{Flow, StateMachine};
 use crate::error::StateError;
-use crate::execution::{Execution, Stop};
+use crate::execution::{Execution, Redrive, Restart, Stop};
 use crate::history::event::Detail;
 use crate::history::log::{Cursor, History};
 use crate::history::text::JsonText;
+use crate::inspector::Inspector;
 use crate::interpreter::flow::execute;
+use crate::interpreter::resume::ResumePlace;
 use crate::interpreter::run::Run;
+use crate::limits::EXPRESS_SECONDS;
 use crate::map_run::MapRuns;
+use crate::tasks::activities::Activities;
 use crate::tasks::execution_info::ExecutionInfo;
 use crate::tasks::resources::Resources;
 use crate::tasks::tokens::TokenBoard;
@@ -41,6 +46,12 @@ pub struct StartRequest {
     pub trace_header: Option<String>,
     /// Where the runs of its distributed Map states are kept.
     pub map_runs: MapRuns,
+    /// Watches the first state, in a test of a state.
+    pub inspector: Option<Inspector>,
+    /// The activities that its Task states use.
+    pub activities: Activities,
+    /// It belongs to an express workflow.
+    pub express: bool,
 }
 
 impl Execution {
@@ -52,7 +63,7 @@ impl Execution {
         tokens: TokenBoard,
     ) -> Self {
         let clock = Clock::new();
-        let info = Arc::new(ExecutionInfo {
+        let info = ExecutionInfo {
             arn: request.arn,
             name: request.name,
             state_machine_arn: request.state_machine_arn,
@@ -62,41 +73,90 @@ impl Execution {
             trace_header: request.trace_header,
             started_at: clock.now(),
             map_run: None,
-        });
-        start(machine, info, clock, resources, tokens, request.map_runs)
+            express: request.express,
+        };
+        let services = Services {
+            resources,
+            tokens,
+            map_runs: request.map_runs,
+            activities: request.activities,
+            inspector: request.inspector,
+        };
+        let run = start(machine, info, clock, services);
+        let (stop, stopped) = watch::channel(None);
+        let redrive = Redrive::new(Redrivable(run.clone()));
+        let execution = Execution::new(run.info.clone(), run.history.clone(), stop, Some(Arc::new(redrive)));
+        tokio::spawn(supervise(run, Cursor::default(), stopped));
+        execution
     }
 }
 
 /// Starts an execution of a machine.
-fn start(
-    machine: Arc<StateMachine>,
-    info: Arc<ExecutionInfo>,
-    clock: Clock,
-    resources: Arc<dyn Resources>,
-    tokens: TokenBoard,
-    map_runs: MapRuns,
-) -> Execution {
+fn start(machine: Arc<StateMachine>, info: ExecutionInfo, clock: Clock, services: Services) -> Arc<Run> {
     let history = Arc::new(History::new(clock));
     let started = Detail::ExecutionStarted { input: JsonText::of(&info.input), role_arn: info.role_arn.clone() };
     // The next event does not point to this one; it does not on the service either.
     history.record(&Cursor::default(), started);
-    let (stop, stopped) = watch::channel(None);
-    let execution = Execution::new(info.clone(), history.clone(), stop);
-    let run = Run { machine, info, resources, tokens, history, clock, map_runs, start_child };
-    tokio::spawn(supervise(run, stopped));
-    execution
+    let Services { resources, tokens, map_runs, activities, inspector } = services;
+    Arc::new(Run {
+        machine,
+        info: Arc::new(info),
+        resources,
+        tokens,
+        history,
+        clock,
+        map_runs,
+        activities,
+        inspector,
+        start_child,
+        redrives: AtomicU64::new(0),
+        place: ResumePlace::default(),
+    })
+}
+
+/// What an execution works with.
+struct Services {
+    resources: Arc<dyn Resources>,
+    tokens: TokenBoard,
+    map_runs: MapRuns,
+    activities: Activities,
+    inspector: Option<Inspector>,
 }
 
 /// Starts a child execution of a run of a distributed Map state.
 fn start_child(parent: &Run, flow: Arc<Flow>, info: ExecutionInfo) -> Execution {
     let machine = StateMachine { flow, timeout: None, warnings: Vec::new() };
-    let (resources, tokens) = (parent.resources.clone(), parent.tokens.clone());
-    start(Arc::new(machine), Arc::new(info), parent.clock, resources, tokens, parent.map_runs.clone())
+    let services = Services {
+        resources: parent.resources.clone(),
+        tokens: parent.tokens.clone(),
+        map_runs: parent.map_runs.clone(),
+        activities: parent.activities.clone(),
+        inspector: None,
+    };
+    let run = start(Arc::new(machine), info, parent.clock, services);
+    let (stop, stopped) = watch::channel(None);
+    // A child execution is redriven with its run only, so its handle does not keep what a redrive needs.
+    let execution = Execution::new(run.info.clone(), run.history.clone(), stop, None);
+    tokio::spawn(supervise(run, Cursor::default(), stopped));
+    execution
+}
+
+/// An execution that can be redriven.
+struct Redrivable(Arc<Run>);
+
+impl Restart for Redrivable {
+    fn run_on(&self, count: u64, cursor: Cursor, stopped: watch::Receiver<Option<Stop>>) {
+        self.0.redrives.store(count, Ordering::Relaxed);
+        tokio::spawn(supervise(self.0.clone(), cursor, stopped));
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.place.bytes()
+    }
 }
 
 /// Runs the machine until it ends, is stopped or times out, and records the last event.
-async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
-    let cursor = Cursor::default();
+async fn supervise(run: Arc<Run>, cursor: Cursor, mut stopped: watch::Receiver<Option<Stop>>) {
     let stop = async {
         let stop = stopped.wait_for(Option::is_some).await.ok().and_then(|stop| stop.clone());
         match stop {
@@ -106,7 +166,8 @@ async fn supervise(run: Run, mut stopped: watch::Receiver<Option<Stop>>) {
         }
     };
     let timeout = async {
-        match run.machine.timeout {
+        let express = run.info.express.then_some(EXPRESS_SECONDS);
+        match run.machine.timeout.into_iter().chain(express).min() {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             None => std::future::pending().await,
         }

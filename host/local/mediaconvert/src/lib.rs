@@ -9,12 +9,12 @@
 //! ffmpeg decodes uploaded files outside of the sandbox in which all other media is decoded. This crate confines the
 //! process as far as possible without privileges: only the QuickTime demuxer and a short list of decoders, no network
 //! protocol, no standard input, an empty environment, its own scratch folder, limits on memory, processor time and file
-//! size (Linux), and a deadline that follows from the film's length. ffmpeg that reports no progress for a minute is ended,
+//! size (Linux), and a deadline that follows from the film's length. If ffmpeg reports no progress for 90 seconds, it is ended
 //! with everything that it has started.
 //!
 //! # Intended differences from the service
 //! - An output whose audio source has no sound track has no sound.
-//! - Pixels are square. Where `DEFAULT` scaling would leave a bar of at most two pixels, the picture is scaled over it.
+//! - Pixels are square. Where `DEFAULT` scaling would leave a bar of at most two pixels, the picture is stretched to fill it.
 //! - `qualityTuningLevel` selects an x264 preset; there is one pass.
 
 mod document;

@@ -24,7 +24,7 @@ pub struct Options {
     /// The longest time in which ffmpeg reports no progress. It reports twice a second, but not while it moves the index of a
     /// finished film to its beginning, for which it writes the film once more.
     pub silence: Duration,
-    /// The time between two looks whether the buckets of a running job still exist.
+    /// The time between two checks that the buckets of a running job still exist.
     pub look: Duration,
     /// Bytes of address space for a program (Linux).
     pub memory: u64,

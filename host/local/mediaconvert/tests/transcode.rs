@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{bench, ffmpeg, job, output, probe, thumbnail};
+use common::{bench, ffmpeg, job, output, probe, thumbnail, turn_by_90};
 use serde_json::{Value, json};
 use stagehost_mediaconvert::{Options, Tools};
 
@@ -86,19 +86,6 @@ async fn a_portrait_video_of_a_phone_stays_upright() {
     assert!(pixels[0] > 150 && pixels[2] < 100, "red above");
     let last = &pixels[pixels.len() - 3..];
     assert!(last[2] > 150 && last[0] < 100, "blue below");
-}
-
-/// Writes a quarter turn into the matrix of the track header. The second matrix in the file is that of the first track.
-fn turn_by_90(file: &std::path::Path) {
-    let mut bytes = std::fs::read(file).unwrap();
-    let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap();
-    // After the name: version and flags, times, id, reserved, duration; reserved, layer, group, volume, reserved.
-    let matrix = header + 4 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + 2 + 2 + 2 + 2;
-    let turn: [u32; 9] = [0, 0x10000, 0, 0xFFFF_0000, 0, 0, 0xB4_0000, 0, 0x4000_0000];
-    for (index, value) in turn.iter().enumerate() {
-        bytes[matrix + index * 4..matrix + index * 4 + 4].copy_from_slice(&value.to_be_bytes());
-    }
-    std::fs::write(file, bytes).unwrap();
 }
 
 #[tokio::test]

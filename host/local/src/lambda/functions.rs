@@ -3,6 +3,7 @@
 //! Facts: the API reference ("Invoke") and the developer guide's quotas. If the function fails, the call still
 //! succeeds: 200 with `X-Amz-Function-Error` and the error as payload.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ const MAX_EVENT: usize = 1024 * 1024;
 /// The delays before the two retries of an asynchronous call. Lambda waits one and two minutes; here that is too long.
 const EVENT_RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
-/// The functions that can be invoked: one dispatcher under several names. Cheap to clone.
+/// The functions that can be invoked: one dispatcher under several names, and functions that run elsewhere. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Functions {
     inner: Arc<Inner>,
@@ -34,6 +36,8 @@ struct Inner {
     region: String,
     account: String,
     function: RwLock<Option<Arc<dyn Function>>>,
+    /// Functions that are not the host's, by name.
+    foreign: BTreeMap<String, Arc<dyn Function>>,
     /// Asynchronous calls in progress.
     events: TaskTracker,
     stop: CancellationToken,
@@ -43,13 +47,19 @@ struct Inner {
 pub(crate) type InvokeResult = Result<Bytes, FunctionError>;
 
 impl Functions {
-    pub(crate) fn new(names: Vec<String>, region: &str, account: &str) -> Self {
+    pub(crate) fn new(
+        names: Vec<String>,
+        foreign: BTreeMap<String, Arc<dyn Function>>,
+        region: &str,
+        account: &str,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 names,
                 region: region.to_owned(),
                 account: account.to_owned(),
                 function: RwLock::new(None),
+                foreign,
                 events: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -72,7 +82,7 @@ impl Functions {
     /// `ResourceNotFoundException`, if there is no such function.
     pub(crate) fn find(&self, reference: &str) -> Result<&str, InvokeError> {
         let name = function_name(reference);
-        let known = self.inner.names.iter().find(|known| *known == name);
+        let known = self.inner.names.iter().chain(self.inner.foreign.keys()).find(|known| *known == name);
         known.map(String::as_str).ok_or_else(|| InvokeError {
             code: "ResourceNotFoundException",
             status: StatusCode::NOT_FOUND,
@@ -145,6 +155,9 @@ impl Functions {
     }
 
     fn function(&self, name: &str) -> Result<Arc<dyn Function>, InvokeError> {
+        if let Some(function) = self.inner.foreign.get(name) {
+            return Ok(function.clone());
+        }
         let function = self.inner.function.read().clone();
         function.ok_or_else(|| InvokeError {
             code: "ResourceNotFoundException",
@@ -208,7 +221,7 @@ mod tests {
     }
 
     fn functions(failures: u32) -> Functions {
-        let functions = Functions::new(vec!["host".into()], "us-east-1", "000000000000");
+        let functions = Functions::new(vec!["host".into()], BTreeMap::new(), "us-east-1", "000000000000");
         functions.set(Arc::new(Echo(AtomicU32::new(failures))));
         functions
     }

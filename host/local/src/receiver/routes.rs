@@ -1,11 +1,12 @@
 //! The two endpoints of the backend, and endpoints that show what was stored.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,6 +22,9 @@ use super::signature::verify;
 
 /// The largest body of a callback or batch, in bytes: the limit for deliveries of a stage.
 const MAX_BODY: usize = 4 << 20;
+
+/// How much is read of a longer body. Who still writes when the connection ends sees a broken connection and not the answer.
+const MAX_DISCARDED: usize = 256 << 20;
 
 /// Returns the routes:
 ///
@@ -38,7 +42,6 @@ pub fn router(receiver: Receiver) -> Router {
         .route("/api/v1/listings/{listing}/media/{table}", get(listing_table))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(receiver)
 }
 
@@ -65,17 +68,27 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 /// Returns the body of a request, or why it was not read: it is too long, or the connection broke.
-fn read(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
-    body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes"))
+async fn read(mut body: Body) -> Result<Vec<u8>, Refusal> {
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let broken =
+            |error: axum::Error| Refusal(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"));
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        match length {
+            ..=MAX_BODY => bytes.extend_from_slice(&data),
+            ..=MAX_DISCARDED => bytes = Vec::new(),
+            _ => break,
         }
-        status => Refusal(status, rejection.body_text()),
-    })
+    }
+    if length > MAX_BODY {
+        return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes")));
+    }
+    Ok(bytes)
 }
 
-async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Reply {
-    let body = read(body)?;
+async fn callback(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Reply {
+    let body = read(body).await?;
     let options = receiver.options();
     // The body is parsed only after its signature has been verified.
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -102,13 +115,8 @@ fn kept_headers(headers: &HeaderMap, trace: &str) -> BTreeMap<String, String> {
     names.filter_map(|name| Some((name.to_ascii_lowercase(), headers.get(name)?.to_str().ok()?.to_owned()))).collect()
 }
 
-async fn batch(
-    State(receiver): State<Receiver>,
-    Path(listing): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Reply {
-    let body = read(body)?;
+async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, headers: HeaderMap, body: Body) -> Reply {
+    let body = read(body).await?;
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =

@@ -1,4 +1,5 @@
-//! Which callers a server on loopback accepts: programs on this machine, but not web pages in its browser.
+//! Which callers a server on loopback accepts: programs on this machine, and web pages that this machine serves, but no pages of
+//! other hosts in its browser.
 //!
 //! A page can send requests to `127.0.0.1`, and an attacker can make a host name resolve to it (DNS rebinding). Neither
 //! can forge the Host and Origin headers.

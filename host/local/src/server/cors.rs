@@ -1,7 +1,7 @@
 //! Cross-origin requests of web pages on this machine, such as a listing's page under development that uploads photos.
 //!
-//! Pages of other hosts are refused before this (see `caller`), also where other machines may send requests: a browser then
-//! shows their answers to nobody.
+//! Pages of other hosts get none of these headers. On loopback `caller` refuses their requests; where other machines may send
+//! requests, the browser does not show such a page the answers.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,11 +1,11 @@
-//! Names and ARNs of state machines and executions.
+//! Names and ARNs of state machines, executions and activities.
 
 use crate::error::StatesError;
 
 /// The longest name, in characters.
 const MOST_NAME: usize = 80;
 
-/// Checks the name of a state machine or an execution.
+/// Checks the name of a state machine, an execution or an activity.
 ///
 /// # Errors
 /// `InvalidName`.
@@ -19,16 +19,49 @@ pub(crate) fn check_name(name: &str) -> Result<(), StatesError> {
     }
 }
 
+/// What an ARN of a state machine names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MachineReference<'a> {
+    /// The machine as it is now.
+    Machine(&'a str),
+    /// The machine and a published version of it.
+    Version(&'a str, u64),
+    /// The machine and an alias of it.
+    Alias(&'a str, &'a str),
+}
+
+impl<'a> MachineReference<'a> {
+    /// Returns the machine's name.
+    pub fn machine(self) -> &'a str {
+        match self {
+            Self::Machine(name) | Self::Version(name, _) | Self::Alias(name, _) => name,
+        }
+    }
+}
+
+/// Parses an ARN of a state machine, a version or an alias.
+///
+/// # Errors
+/// `InvalidArn`.
+pub(crate) fn machine_reference(arn: &str) -> Result<MachineReference<'_>, StatesError> {
+    match parts(arn, "stateMachine").as_deref() {
+        Some([name]) => Ok(MachineReference::Machine(name)),
+        Some([name, qualifier]) => Ok(match qualifier.parse() {
+            Ok(version) => MachineReference::Version(name, version),
+            Err(_) => MachineReference::Alias(name, qualifier),
+        }),
+        _ => Err(invalid(arn, "stateMachine")),
+    }
+}
+
 /// Returns the name in a state machine's ARN.
 ///
 /// # Errors
 /// `InvalidArn`; `StateMachineDoesNotExist` for the ARN of a version or an alias.
 pub(crate) fn machine_name(arn: &str) -> Result<&str, StatesError> {
-    match parts(arn, "stateMachine").as_deref() {
-        Some([name]) => Ok(name),
-        // A version or an alias, which are not supported.
-        Some([_, _]) => Err(StatesError::no_machine(arn)),
-        _ => Err(StatesError::invalid_arn(arn)),
+    match machine_reference(arn)? {
+        MachineReference::Machine(name) => Ok(name),
+        MachineReference::Version(..) | MachineReference::Alias(..) => Err(StatesError::no_machine(arn)),
     }
 }
 
@@ -39,7 +72,31 @@ pub(crate) fn machine_name(arn: &str) -> Result<&str, StatesError> {
 pub(crate) fn check_execution(arn: &str) -> Result<(), StatesError> {
     match parts(arn, "execution").as_deref() {
         Some([_, _]) => Ok(()),
-        _ => Err(StatesError::invalid_arn(arn)),
+        _ => Err(invalid(arn, "execution")),
+    }
+}
+
+/// Checks an activity's ARN.
+///
+/// # Errors
+/// `InvalidArn`.
+pub(crate) fn check_activity(arn: &str) -> Result<(), StatesError> {
+    match parts(arn, "activity").as_deref() {
+        Some([_]) => Ok(()),
+        _ => Err(invalid(arn, "activity")),
+    }
+}
+
+/// Returns the error of an ARN that should be of this resource type, in the service's words.
+fn invalid(arn: &str, wanted: &str) -> StatesError {
+    if !arn.starts_with("arn:") {
+        return StatesError::invalid_arn(&format!("Invalid ARN prefix: {arn}"));
+    }
+    match arn.split(':').nth(5) {
+        Some(found) if found != wanted && !found.is_empty() => {
+            StatesError::invalid_arn(&format!("Resource type not valid in this context: {found}"))
+        }
+        _ => StatesError::invalid_arn(arn),
     }
 }
 
@@ -73,13 +130,20 @@ mod tests {
 
     #[test]
     fn arns_are_parsed_or_refused() {
-        assert_eq!(machine_name("arn:aws:states:eu-west-1:111122223333:stateMachine:m").unwrap(), "m");
-        let version = machine_name("arn:aws:states:eu-west-1:111122223333:stateMachine:m:1").unwrap_err();
+        let arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:m";
+        assert_eq!(machine_name(arn).unwrap(), "m");
+        assert_eq!(machine_reference(&format!("{arn}:12")).unwrap(), MachineReference::Version("m", 12));
+        assert_eq!(machine_reference(&format!("{arn}:live")).unwrap(), MachineReference::Alias("m", "live"));
+        let version = machine_name(&format!("{arn}:1")).unwrap_err();
         assert_eq!(version.name, "StateMachineDoesNotExist");
         for bad in ["", "m", "arn:aws:states:eu-west-1:111122223333:execution:m:e", "arn:aws:states:::stateMachine:m"] {
             assert_eq!(machine_name(bad).unwrap_err().name, "InvalidArn", "{bad}");
         }
         check_execution("arn:aws:states:eu-west-1:111122223333:execution:m:e").unwrap();
         assert!(check_execution("arn:aws:states:eu-west-1:111122223333:execution:m").is_err());
+        let express = check_execution("arn:aws:states:eu-west-1:111122223333:express:m:e:1").unwrap_err();
+        assert_eq!(express.message, "Invalid Arn: 'Resource type not valid in this context: express'");
+        check_activity("arn:aws:states:eu-west-1:111122223333:activity:a").unwrap();
+        assert!(check_activity(arn).is_err());
     }
 }

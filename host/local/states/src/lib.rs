@@ -8,18 +8,22 @@
 //! same as an axum router. The other methods of [`States`] are the operations for code in the same process that starts
 //! executions and watches them.
 //!
-//! Not supported, and refused by name: express workflows, versions and aliases, activities, redrives.
+//! `docs/step-functions-api.md` lists what is served and what differs from the service.
 
+mod activities;
+mod aliases;
 mod api;
 mod arn;
+mod diagnostics;
 mod error;
 mod executions;
 mod machines;
 mod service;
 mod store;
 mod substitution;
+mod versions;
 
 pub use error::StatesError;
 pub use service::{States, StatesOptions};
 pub use store::executions::NewExecution;
-pub use store::machine::{Machine, NewMachine};
+pub use store::machine::{Machine, MachineKind, NewMachine};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stagehost_asl::{Finding, StateMachine};
+use stagehost_asl::{Finding, LoadError, StateMachine};
 use time::OffsetDateTime;
 
 use crate::error::StatesError;
 use crate::service::States;
-use crate::store::machine::{Machine, NewMachine};
+use crate::store::machine::{Machine, MachineKind, NewMachine};
 use crate::{arn, substitution};
 
 impl States {
@@ -18,13 +18,14 @@ impl States {
     /// `InvalidName`, `InvalidDefinition` (the message contains every finding), `StateMachineAlreadyExists`.
     pub fn create_state_machine(&self, new: NewMachine) -> Result<Machine, StatesError> {
         arn::check_name(&new.name)?;
-        let (definition, parsed) = self.load(&new.definition)?;
+        let (definition, parsed) = self.load(&new.definition, new.kind)?;
         let arn = self.machine_arn(&new.name);
         let logging = new.logging.unwrap_or_else(|| json!({"level": "OFF", "includeExecutionData": false}));
         let tracing = new.tracing.unwrap_or_else(|| json!({"enabled": false}));
         let mut store = self.store();
         if let Some(found) = store.machines.get(&new.name) {
-            return if (&found.definition, &found.logging, &found.tracing) == (&definition, &logging, &tracing) {
+            let same = (&found.definition, found.kind, &found.logging, &found.tracing);
+            return if same == (&definition, new.kind, &logging, &tracing) {
                 Ok(found.clone())
             } else {
                 let message = format!("State Machine Already Exists: '{arn}'");
@@ -39,7 +40,8 @@ impl States {
             role_arn: new.role_arn,
             created_at: now,
             updated_at: now,
-            revision: uuid::Uuid::new_v4().to_string(),
+            revision: None,
+            kind: new.kind,
             logging,
             tracing,
             tags: new.tags,
@@ -69,7 +71,8 @@ impl States {
             ));
         }
         let name = arn::machine_name(arn)?;
-        let loaded = definition.map(|definition| self.load(definition)).transpose()?;
+        let kind = self.state_machine(arn)?.kind;
+        let loaded = definition.map(|definition| self.load(definition, kind)).transpose()?;
         let mut store = self.store();
         let found = store.machines.get_mut(name).filter(|machine| machine.arn == arn);
         let machine = found.ok_or_else(|| StatesError::no_machine(arn))?;
@@ -86,12 +89,12 @@ impl States {
         // An update that changes nothing makes no new revision.
         let same = before == (machine.definition.clone(), machine.role_arn.clone());
         if !(same && settings == (machine.logging.clone(), machine.tracing.clone())) {
-            machine.revision = uuid::Uuid::new_v4().to_string();
+            machine.revision = Some(uuid::Uuid::new_v4().to_string());
         }
         Ok(machine.clone())
     }
 
-    /// Deletes a state machine, if it exists. Its executions continue and are kept.
+    /// Deletes a state machine with its versions and aliases, if it exists. Its executions continue and are kept.
     ///
     /// # Errors
     /// `InvalidArn`
@@ -100,6 +103,7 @@ impl States {
         let mut store = self.store();
         if store.machines.get(name).is_some_and(|machine| machine.arn == arn) {
             store.machines.remove(name);
+            store.published.remove(name);
         }
         Ok(())
     }
@@ -121,27 +125,32 @@ impl States {
     }
 
     /// Returns the errors and warnings of a definition.
-    pub fn validate(&self, definition: &str) -> Vec<Finding> {
+    pub fn validate(&self, definition: &str, kind: MachineKind) -> Vec<Finding> {
         let definition = substitution::fill(definition, &self.options.substitutions);
-        match StateMachine::load(&definition, self.options.resources.as_ref()) {
+        match self.read(&definition, kind) {
             Ok(machine) => machine.warnings().to_vec(),
             Err(error) => error.findings,
         }
     }
 
     /// Fills the placeholders and parses the definition.
-    fn load(&self, definition: &str) -> Result<(String, StateMachine), StatesError> {
+    fn load(&self, definition: &str, kind: MachineKind) -> Result<(String, StateMachine), StatesError> {
         let definition = substitution::fill(definition, &self.options.substitutions);
-        match StateMachine::load(&definition, self.options.resources.as_ref()) {
+        match self.read(&definition, kind) {
             Ok(machine) => Ok((definition, machine)),
-            Err(error) => {
-                let findings = error.findings.iter().map(|finding| {
-                    let state = finding.state.as_ref().map(|state| format!("state '{state}': ")).unwrap_or_default();
-                    format!("{}: {state}{} at {}", finding.code.as_str(), finding.message, finding.location)
-                });
-                let message = findings.collect::<Vec<_>>().join(", ");
-                Err(StatesError::new("InvalidDefinition", format!("Invalid State Machine Definition: '{message}'")))
-            }
+            Err(error) => Err(StatesError::invalid_definition(&error.findings)),
         }
+    }
+
+    fn read(&self, definition: &str, kind: MachineKind) -> Result<StateMachine, LoadError> {
+        let machine = StateMachine::parse(definition)?;
+        let mut findings = match kind {
+            MachineKind::Express => machine.unsupported_in_express(),
+            MachineKind::Standard => Vec::new(),
+        };
+        if findings.is_empty() {
+            findings = machine.unsupported(self.options.resources.as_ref());
+        }
+        if findings.is_empty() { Ok(machine) } else { Err(LoadError { findings }) }
     }
 }

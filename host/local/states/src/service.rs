@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use stagehost_asl::{MapRuns, Resources, TokenBoard};
+use stagehost_asl::{Activities, MapRuns, Resources, TokenBoard};
 
 use crate::store::Store;
 
@@ -24,6 +24,8 @@ pub struct StatesOptions {
     pub tokens: TokenBoard,
     /// The runs of distributed Map states and their child executions.
     pub map_runs: MapRuns,
+    /// The activities that Task states use.
+    pub activities: Activities,
     /// The number of ended executions to keep. The oldest are removed first.
     pub keep_ended: usize,
     /// The memory that the histories of all ended executions may hold, in bytes.
@@ -41,6 +43,7 @@ impl StatesOptions {
             substitutions: BTreeMap::new(),
             tokens: TokenBoard::new(),
             map_runs: MapRuns::default(),
+            activities: Activities::default(),
             keep_ended: 1_000,
             keep_bytes: 128 * 1024 * 1024,
         }
@@ -73,6 +76,12 @@ impl States {
     /// Returns the ARN of an execution.
     pub(crate) fn execution_arn(&self, machine: &str, name: &str) -> String {
         format!("arn:aws:states:{}:{}:execution:{machine}:{name}", self.options.region, self.options.account)
+    }
+
+    /// Returns the ARN of an execution of an express workflow.
+    pub(crate) fn express_arn(&self, machine: &str, name: &str) -> String {
+        let (region, account) = (&self.options.region, &self.options.account);
+        format!("arn:aws:states:{region}:{account}:express:{machine}:{name}:{}", uuid::Uuid::new_v4())
     }
 
     /// Locks the state machines and executions.

@@ -30,7 +30,9 @@ impl http::Host for CallState {
         let core = self.enter();
         Ok(host_call(&core, async {
             check(&request)?;
-            self.grants.may_call(authority(&request.url)?)?;
+            let authority = authority(&request.url)?;
+            self.grants.may_call(authority)?;
+            let secrets = self.grants.secrets_for(authority, &request.headers)?;
             self.effects.count(Effect::HttpRequest)?;
             let _response = self.budget.charge(MAX_RESPONSE, "the response of an HTTP service")?;
             let response = self
@@ -40,6 +42,7 @@ impl http::Host for CallState {
                     method: request.method,
                     url: request.url,
                     headers: request.headers,
+                    secrets,
                     body: request.body.into(),
                     timeout: MAX_TIMEOUT.min(Duration::from_millis(timeout_ms.into())),
                     max_response: MAX_RESPONSE,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use stagehost_batch::Failure;
 use wasmtime::component::ResourceTable;
@@ -15,14 +16,28 @@ use crate::cores::Core;
 use crate::grants::ListingGrants;
 use crate::host::poll::Waits;
 use crate::host::seen_versions::SeenKeys;
+use crate::host::wasi::Clocks;
 use crate::limits::Meter;
+use crate::observer::Observer;
 use crate::quotas::Effects;
+use crate::stage_reports::{Logged, Measures};
 
 /// The most resources of the host that a guest may hold: open objects, writers, streams, timers.
 const MAX_RESOURCES: usize = 1024;
 
-/// Called with the amount done and the total.
-pub(crate) type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+/// Facts of a call that are not in its [`CallScope`].
+pub(crate) struct CallFacts {
+    /// The key of the asset; `None` for a batch stage.
+    pub(crate) key: Option<String>,
+    /// When the execution began, RFC 3339.
+    pub(crate) started_at: String,
+    /// The stage's configuration, a JSON object.
+    pub(crate) config: String,
+    /// When the host ends the call.
+    pub(crate) deadline: Instant,
+    /// What stands in for the machine's clocks.
+    pub(crate) clocks: Option<Arc<dyn Clocks>>,
+}
 
 /// Bytes of objects that a call has moved.
 #[derive(Default)]
@@ -42,7 +57,10 @@ pub(crate) struct CallState {
     pub(crate) grants: ListingGrants,
     core: Core,
     pub(crate) scope: Arc<CallScope>,
-    pub(crate) progress: Progress,
+    pub(crate) facts: CallFacts,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) logged: Logged,
+    pub(crate) measures: Measures,
     pub(crate) traffic: Traffic,
     /// How many objects are open for reading.
     pub(crate) open_objects: usize,
@@ -59,7 +77,8 @@ impl CallState {
         wasi: WasiCtx,
         core: Core,
         budget: HostBudget,
-        progress: Progress,
+        facts: CallFacts,
+        observer: Arc<dyn Observer>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -73,7 +92,10 @@ impl CallState {
             grants: request.grants.for_listing(&request.scope.batch.listing.id.to_string()),
             core,
             scope: Arc::new(request.scope.clone()),
-            progress,
+            facts,
+            observer,
+            logged: Logged::default(),
+            measures: Measures::default(),
             traffic: Traffic::default(),
             open_objects: 0,
             writers: HashMap::new(),

@@ -26,6 +26,10 @@ pub trait Clocks: Send + Sync + 'static {
     fn wall(&self) -> Duration;
     /// Returns nanoseconds since a fixed moment before the call.
     fn monotonic(&self) -> u64;
+    /// Returns how many milliseconds are left for the call, as the guest is told. `left` is the truth.
+    fn remaining_ms(&self, left: u64) -> u64 {
+        left
+    }
 }
 
 /// The most random bytes that one call returns. They are made on the host.

@@ -82,6 +82,20 @@ fn a_success_has_no_failure_and_leaves_out_unknown_values() {
 }
 
 #[test]
+fn what_stages_of_other_authors_found_out_and_made_is_there_by_name() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let photo = Asset { attributes: vec![pair("thumbhash", "1QcSHQRnh493V4dIh4eXh1h4kJUI")], ..asset("a.jpg") };
+    let body = composed(&Batch {
+        files: vec![rendition("contact-sheet", "51/processed/sheet.jpg", "image/jpeg", None)],
+        attributes: vec![pair("rooms", "5")],
+        ..batch(vec![photo])
+    });
+    assert_eq!(body["outputs"][0]["attributes"], serde_json::json!({"thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI"}));
+    assert_eq!(body["files"], serde_json::json!({"contact-sheet": "51/processed/sheet.jpg"}));
+    assert_eq!(body["attributes"], serde_json::json!({"rooms": "5"}));
+}
+
+#[test]
 fn ids_keep_their_type_and_the_listing_its_field() {
     let body = composed(&Batch {
         listing: Id::Text("L-1".to_owned()),

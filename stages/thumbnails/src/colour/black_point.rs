@@ -23,8 +23,8 @@ pub(super) struct Compensated {
 }
 
 impl Compensated {
-    /// Returns the compensated conversion of a profile with tables for the perceptual intent, whose samples are `transform`'s.
-    /// `None` if its black is black already.
+    /// Returns `transform`, the conversion of the profile `source`, with compensation. `None` if the profile has no tables for
+    /// the perceptual intent, or its darkest colour is black already.
     pub(super) fn new(source: &ColorProfile, transform: Arc<Transform16BitExecutor>) -> Option<Self> {
         source.lut_a_to_b_perceptual.as_ref()?;
         let old = matches!(

@@ -59,7 +59,7 @@ impl StatedColours {
     /// Returns the colours of the code points for primaries and transfer. `None` for those that are unknown.
     pub fn by_cicp(primaries: u8, transfer: u8, full_range: bool) -> Option<Self> {
         let curve = match transfer {
-            // The curves of cameras are shown by screens like that of sRGB.
+            // Samples with the curve of a camera are shown as if they had that of sRGB.
             1 | 2 | 6 | 13 | 14 | 15 => Curve::Srgb,
             4 => Curve::Power(1.0 / 2.2),
             5 => Curve::Power(1.0 / 2.8),

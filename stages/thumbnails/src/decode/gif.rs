@@ -29,9 +29,9 @@ pub(super) fn decode(
     }
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
-    // Extensions that are not in the standard have the structure of those that are, and say nothing of the picture.
+    // Extensions that are not in the standard have the same structure as the others and do not affect the picture.
     options.allow_unknown_blocks(true);
-    // What it is asked for is checked here.
+    // The memory is checked below, before it is taken.
     options.set_memory_limit(MemoryLimit::Unlimited);
     let mut decoder = options.read_info(Cursor::new(source.as_slice())).map_err(explain)?;
     let size = Size::new(decoder.width().into(), decoder.height().into());
@@ -39,7 +39,7 @@ pub(super) fn decode(
     let frame = decoder.next_frame_info().map_err(explain)?.ok_or_else(missing)?;
     let (left, top) = (usize::from(frame.left), u32::from(frame.top));
     let (covered, transparent) = (Size::new(frame.width.into(), frame.height.into()), frame.transparent);
-    // A frame may claim to be larger than its screen; its pixels count, too.
+    // A frame may claim to be larger than its screen, so its pixels are limited as well.
     limits.check_size(Format::Gif, covered)?;
     let target = stored_target(size, orientation, wanted);
     let factor = rows::factor(size, target);

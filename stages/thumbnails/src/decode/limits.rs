@@ -1,8 +1,8 @@
 //! How large a source may be.
 //!
-//! There is one limit of memory: that of the stage's pin. A decoder computes what it needs before it begins, and asks for
-//! it; what the host does not give is `TooLarge` then, and not the end of the call. The setting `maxMemory` can only lower
-//! it.
+//! There is one limit of memory: that of the stage's pin. A decoder computes what it needs before it begins, and
+//! tries to take that much. If it does not get it, the picture is `TooLarge`; the call does not end in `OutOfMemory`. The
+//! setting `maxMemory` can only lower the limit.
 
 use crate::error::PictureError;
 use crate::format::Format;
@@ -60,12 +60,13 @@ impl Limits {
     }
 }
 
-/// Returns whether this much memory can be taken at once. It is given back; a component keeps it for what comes.
+/// Returns whether this much memory can be taken at once. It is freed again; the component's memory does not shrink, so the
+/// decoder finds it there.
 fn can_have(bytes: u64) -> bool {
     let Ok(bytes) = usize::try_from(bytes) else { return false };
     let mut room = Vec::<u8>::new();
     let had = room.try_reserve_exact(bytes).is_ok();
-    // Otherwise the compiler leaves out an allocation that nobody uses.
+    // Otherwise the compiler would leave out an allocation that is not used.
     std::hint::black_box(&room);
     had
 }

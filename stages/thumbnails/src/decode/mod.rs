@@ -38,8 +38,8 @@ pub fn decode(
     limits: Limits,
     wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
-    // As the probe reads them, which has told portraits from landscapes before. The decoders' libraries read another block
-    // where there are several, or one that is broken.
+    // Orientation and colours are as the probe reads them, because the validate stage has used its orientation already. Of
+    // several EXIF blocks, or of broken ones, the decoders' libraries would read another.
     let probed = stage_probe::probe(&mut source.as_slice()).ok();
     let orientation = probed.as_ref().map(|found| Orientation::from_exif(found.orientation.into())).unwrap_or_default();
     let by_exif = || probed.as_ref().filter(|found| found.adobe_rgb).map(|_| adobe_rgb());
@@ -53,7 +53,7 @@ pub fn decode(
         Format::Tiff => {
             let directory = match &probed {
                 Some(found) => found.content(),
-                // The decoder says what is wrong with the first one.
+                // The decoder returns the error of the first directory.
                 None => tiff::first_directory(&source)?,
             };
             tiff::decode(source, limits, directory, orientation, &size)?

@@ -1,6 +1,6 @@
 //! PNG, row by row. The first frame of an animation is decoded.
 //!
-//! What is there is a picture: the mark at the end may be missing, and the last bytes of the data, if all rows are there.
+//! A file with all rows is complete: the mark at its end and the last bytes of its data may be missing.
 
 use std::io::{Cursor, ErrorKind};
 

@@ -41,8 +41,8 @@ pub(super) fn memory(full: Size, layout: Layout, factor: u32) -> u64 {
     size.pixels().saturating_mul(channels).saturating_add(sums)
 }
 
-/// Returns the bytes that resizing the reduced picture takes beside it: the library copies a picture with opacity, and keeps
-/// one that is narrow already and not yet low.
+/// Returns the bytes that resizing the reduced picture takes beside it: the library copies a picture with opacity, and it
+/// changes the width before the height, so it also holds a picture of the target's width and the source's height.
 pub(super) fn resizing(full: Size, layout: Layout, factor: u32, target: Size) -> u64 {
     let size = reduced(full, factor);
     if size == target {

@@ -2,7 +2,7 @@
 //!
 //! WebAssembly's own instructions where the stage runs, and plain Rust elsewhere. Both give the same bits: integers are
 //! exact, and every operation on floating-point numbers rounds as IEEE 754 requires, in the same order, without fused
-//! multiplication. So the tests, which run natively, speak for the component.
+//! multiplication. So the tests, which run natively, hold for the component.
 
 mod numbers;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]

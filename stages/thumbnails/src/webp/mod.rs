@@ -88,8 +88,8 @@ fn chunk(out: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
     }
 }
 
-/// Returns the index of the quantiser: 127 × (1 − ∛c), where c is quality as a part, two thirds of it below 75 % and twice what
-/// is above 50 % from there on.
+/// Returns the index of the quantiser as libwebp chooses it: 127 × (1 − ∛c). With q, the quality divided by 100, c is 2q/3 for q
+/// below 0.75, and 2q − 1 otherwise.
 fn index(quality: u8) -> u8 {
     let quality = u64::from(quality.clamp(1, 100));
     // In thirds of a percent.

@@ -7,6 +7,8 @@ use std::process::Command;
 use stage_thumbnails::error::PictureError;
 use stagehost_needs::pillow;
 
+use crate::pictures::png;
+use crate::stated_colours::add_chunk;
 use crate::support::*;
 
 /// The whole picture, without loss.
@@ -59,6 +61,24 @@ fn stated_primaries_become_srgb() {
     let seen = one(&file("p3.heic"), WHOLE);
     assert_near(&seen.quarter(true, false), &[0, 162, 7], 8, "green");
     assert_near(&seen.quarter(false, true), &[24, 28, 208], 8, "blue");
+}
+
+/// PQ and HLG, which no profile in an 8-bit file describes: the light that they mean is known of PNG, whose tests state it.
+#[test]
+fn code_points_of_high_dynamic_range_mean_what_they_mean_in_a_png() {
+    for transfer in [16, 18] {
+        let mut heic = file("p3.heic");
+        let at = heic.windows(4).position(|name| name == b"nclx").unwrap() + 4;
+        heic[at..at + 4].copy_from_slice(&[0, 12, 0, transfer]);
+        let mut png = png(&quarters(120, 80), 120, 80, image::ExtendedColorType::Rgb8, None, None);
+        add_chunk(&mut png, b"cICP", &[12, transfer, 0, 1]);
+        let (seen, wanted) = (one(&heic, WHOLE), one(&png, WHOLE));
+        for (got, want) in seen.quarters().iter().zip(wanted.quarters()) {
+            assert_near(got, &want, 12, &format!("transfer {transfer}"));
+        }
+        // A sample of 160 is far brighter than white in PQ, and darker than it in HLG.
+        assert_ne!(seen.quarters(), one(&file("p3.heic"), WHOLE).quarters());
+    }
 }
 
 #[test]

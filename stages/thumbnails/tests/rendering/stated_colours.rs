@@ -40,7 +40,7 @@ fn file(wide: bool, encode: impl Fn(f64) -> f64, chunks: &[(&[u8; 4], Vec<u8>)])
 }
 
 /// Puts a chunk after the header.
-fn add_chunk(file: &mut Vec<u8>, kind: &[u8; 4], body: &[u8]) {
+pub fn add_chunk(file: &mut Vec<u8>, kind: &[u8; 4], body: &[u8]) {
     let sealed = [kind.as_slice(), body].concat();
     let sum = !sealed.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))

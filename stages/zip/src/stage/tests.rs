@@ -184,7 +184,7 @@ fn rendition(host: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rend
     Rendition { bytes, etag, crc32, ..fixtures::rendition("any", key, "any/any", None) }
 }
 
-/// A photo with a thumbnail, a video transcoded by a service that gives no checksum, and a document.
+/// A photo with a thumbnail, a video transcoded by a service that gives no checksum, with a stream, and a document.
 fn listing(host: &Memory) -> Batch {
     let mut photo = asset(host, "51/raw/photo/vertical/2025-11-27/a.jpg", b"photo");
     photo.renditions = vec![rendition(
@@ -195,6 +195,9 @@ fn listing(host: &Memory) -> Batch {
     )];
     let mut video = asset(host, "51/raw/video/horizontal/2025-11-27/v.mov", b"video");
     video.renditions = vec![rendition(host, "51/processed/video/horizontal/2025-11-27/v_1080p.mp4", b"hd", None)];
+    // Its segments are in no batch, so the playlist is in no archive.
+    let playlist = rendition(host, "51/processed/video/horizontal/2025-11-27/v_hls.m3u8", b"#EXTM3U", None);
+    video.renditions.push(Rendition { content_type: "application/vnd.apple.mpegurl".to_owned(), ..playlist });
     let document = asset(host, "51/raw/project/doc/2025-11-27/plan.pdf", b"plan");
     batch(vec![photo, video, document])
 }

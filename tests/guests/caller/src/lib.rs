@@ -19,6 +19,6 @@ impl Guest for Caller {
             }
             other => return Err(Failure::InvalidInput(format!("nothing is called {other:?}"))),
         }
-        Ok(Outcome { assets: vec![], bundles: vec![], failures: vec![], note: None })
+        Ok(Outcome { assets: vec![], bundles: vec![], files: vec![], attributes: vec![], failures: vec![], note: None })
     }
 }

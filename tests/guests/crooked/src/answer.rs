@@ -8,12 +8,16 @@ const KEY: usize = PAYLOAD;
 const MEDIA_TYPE: usize = PAYLOAD + 8;
 const TITLE: usize = PAYLOAD + 108;
 const RENDITIONS: usize = PAYLOAD + 132;
-const SIZE: usize = PAYLOAD + 168;
+const ATTRIBUTES: usize = PAYLOAD + 140;
+const SIZE: usize = PAYLOAD + 176;
 
 /// The size of a rendition, and where its texts are, in bytes: name, key, content type, entity tag.
 const RENDITION: usize = 72;
 const RENDITION_TEXTS: [usize; 4] = [0, 8, 16, 48];
 const RENDITION_KEY: usize = RENDITION_TEXTS[1];
+
+/// The size of an attribute: two texts.
+const ATTRIBUTE: usize = 16;
 
 /// Where the asset's key is in the arguments: the context has 36 bytes, and the asset is aligned to 8.
 const KEY_ARGUMENT: usize = 40;
@@ -96,6 +100,11 @@ impl Answer {
     /// Claims so many renditions, all without a name. They cost this guest nothing but zeroed pages.
     pub fn repeat_empty_rendition(&mut self, count: usize) {
         self.set_renditions_at(zeroed(count * RENDITION) as u32, count as u32);
+    }
+
+    /// Claims so many attributes, all without name and value.
+    pub fn repeat_empty_attribute(&mut self, count: usize) {
+        self.pair(ATTRIBUTES, zeroed(count * ATTRIBUTE) as u32, count as u32);
     }
 
     /// Claims so many renditions whose four texts are all the same byte. On the host each text takes memory of its own.

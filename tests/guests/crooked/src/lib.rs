@@ -44,6 +44,7 @@ unsafe extern "C" fn process(arguments: *const u8) -> usize {
         "outside" => answer.set_renditions_at(0xffff_ff00, 1000),
         "count" => answer.set_renditions_at(1024, u32::MAX),
         "million" => answer.repeat_empty_rendition(1_000_000),
+        "attributes" => answer.repeat_empty_attribute(1_000_000),
         "short" => answer.repeat_short_rendition(25_000),
         "echo" => answer.repeat_long_rendition(1000, 1 << 20),
         "nowhere" => return 0xffff_fff0,

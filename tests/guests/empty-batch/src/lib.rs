@@ -19,6 +19,13 @@ export!(Empty);
 
 impl Guest for Empty {
     fn process(_: Context, _: Batch) -> Result<Outcome, Failure> {
-        Ok(Outcome { assets: Vec::new(), bundles: Vec::new(), failures: Vec::new(), note: None })
+        Ok(Outcome {
+            assets: Vec::new(),
+            bundles: Vec::new(),
+            files: Vec::new(),
+            attributes: Vec::new(),
+            failures: Vec::new(),
+            note: None,
+        })
     }
 }

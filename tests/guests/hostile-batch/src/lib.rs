@@ -11,7 +11,14 @@ export!(HostileBatch);
 
 impl Guest for HostileBatch {
     fn process(ctx: Context, batch: Batch) -> Result<Outcome, Failure> {
-        let mut outcome = Outcome { assets: vec![], bundles: vec![], failures: vec![], note: None };
+        let mut outcome = Outcome {
+            assets: vec![],
+            bundles: vec![],
+            files: vec![],
+            attributes: vec![],
+            failures: vec![],
+            note: None,
+        };
         let failed = |key: &str| AssetFailure { key: key.into(), failure: Failure::Corrupt("claimed".into()) };
         match ctx.config.split('"').nth(3).unwrap_or_default() {
             "strange" => outcome.failures.push(failed("51/raw/photo/vertical/nobody.jpg")),

@@ -31,7 +31,14 @@ impl Guest for Submitter {
                 submitted(&asset, more, 1)?;
             }
         }
-        Ok(Outcome { assets: vec![], bundles: vec![], failures: vec![], note: Some(ids.join(", ")) })
+        Ok(Outcome {
+            assets: vec![],
+            bundles: vec![],
+            files: vec![],
+            attributes: vec![],
+            failures: vec![],
+            note: Some(ids.join(", ")),
+        })
     }
 }
 

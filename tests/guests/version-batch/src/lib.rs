@@ -28,6 +28,13 @@ impl Guest for Version {
         for asset in &mut assets {
             asset.title = Some(mark.clone());
         }
-        Ok(Outcome { assets, bundles: Vec::new(), failures: Vec::new(), note: None })
+        Ok(Outcome {
+            assets,
+            bundles: Vec::new(),
+            files: Vec::new(),
+            attributes: Vec::new(),
+            failures: Vec::new(),
+            note: None,
+        })
     }
 }

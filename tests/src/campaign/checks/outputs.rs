@@ -86,7 +86,9 @@ pub(super) async fn uploads(world: &World, findings: &mut Findings) -> Result<()
         entries.iter().filter(|entry| entry.note == "kill -9").map(|entry| entry.environment).collect();
     let nobodys = |key: &str| {
         let began = |entry: &&Entry| {
-            entry.operation() == "CreateMultipartUpload" && entry.succeeded() && entry.key() == Some(key)
+            // A process that is killed takes the request with it, and what S3 answered is not known.
+            let unknown = entry.status.is_none() && entry.fault.is_none() && killed.contains(&entry.environment);
+            entry.operation() == "CreateMultipartUpload" && (entry.succeeded() || unknown) && entry.key() == Some(key)
         };
         let lost =
             |entry: &&Entry| matches!(entry.fault, Some(FaultKind::AnswerLost)) || killed.contains(&entry.environment);

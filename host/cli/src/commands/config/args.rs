@@ -1,4 +1,4 @@
-//! Which states there are, and which stages they run.
+//! The options that name the states and the stages that they run.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,12 @@
 //! The model's inputs: prices, durations, a batch. Each can be replaced.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::exit::{read_named_text, usage};
 
@@ -79,6 +80,9 @@ struct Price {
     unit: String,
     /// The page.
     source: String,
+    /// When it was read: a day or a month.
+    #[serde(default)]
+    read: String,
 }
 
 /// How many normalized minutes a minute of output is.
@@ -146,40 +150,72 @@ pub struct Durations {
     pub thumbnail_photo: Duration,
     pub submit_video: Duration,
     pub video_event: Duration,
+    pub copy_file: Duration,
     pub zip_file: Duration,
     pub deflate_mb: Duration,
     pub callback: Duration,
-    /// Absent in older files.
-    #[serde(default)]
     pub sweep: Duration,
 }
 
 /// One duration, and how it was found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Duration {
-    /// Milliseconds.
+    /// Milliseconds of the function itself.
     pub ms: f64,
-    /// Whether it was measured; else it is assumed.
+    /// Whether they were measured; else they are assumed.
     pub measured: bool,
     /// How, in a few words.
     #[serde(default)]
     pub how: String,
+    /// Milliseconds more in which it waits for AWS or the backend, which no benchmark on one machine can measure; assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_ms: Option<f64>,
+}
+
+impl Duration {
+    /// Returns the milliseconds in which it waits for others.
+    pub fn waits(&self) -> f64 {
+        self.waits_ms.unwrap_or_default()
+    }
+
+    /// Returns all milliseconds.
+    pub fn total(&self) -> f64 {
+        self.ms + self.waits()
+    }
 }
 
 impl Measured {
-    /// Returns the program's own durations, or those of a file of the same shape.
+    /// Returns the program's own durations, with those of the files in their places. A file may have some of them only, as the
+    /// benchmarks write them; of two files the later one counts.
     ///
     /// # Errors
-    /// If the file cannot be read.
-    pub fn read(file: Option<&Path>) -> Result<Self> {
-        read(file, MEASURED, "--measured")
+    /// If a file cannot be read, or has anything else.
+    pub fn read(files: &[PathBuf]) -> Result<Self> {
+        let mut all: Value = read(None, MEASURED, "--measured")?;
+        for file in files {
+            put_over(&mut all, read(Some(file.as_path()), MEASURED, "--measured")?);
+        }
+        let names = || files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+        serde_json::from_value(all).map_err(|error| usage!("--measured {}: {error}", names()))
+    }
+}
+
+/// Puts a document over another one. Durations are replaced as a whole.
+fn put_over(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) if !above.contains_key("ms") => {
+            for (name, value) in above {
+                put_over(below.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above,
     }
 }
 
 impl Durations {
     /// Returns all durations with their names.
-    pub fn all(&self) -> [(&'static str, &Duration); 11] {
+    pub fn all(&self) -> [(&'static str, &Duration); 12] {
         [
             ("cold start", &self.cold_start),
             ("starting the execution", &self.enqueue),
@@ -188,7 +224,8 @@ impl Durations {
             ("thumbnails of a photo", &self.thumbnail_photo),
             ("submitting a video", &self.submit_video),
             ("a transcoding event", &self.video_event),
-            ("bundling a file", &self.zip_file),
+            ("bundling a file that S3 copies", &self.copy_file),
+            ("bundling another file", &self.zip_file),
             ("deflating a megabyte", &self.deflate_mb),
             ("the callback", &self.callback),
             ("a sweep", &self.sweep),

@@ -45,7 +45,7 @@ Formulas, per batch:
   S3 requests: per file head, tags, bytes in 8 MB ranges;
     per thumbnail, output, part; per video its intention,
     job, report, receipt, and a ticket for all; per sweep
-    2 listings; of bundles the host copies files from 5 MB
+    1 listing; of bundles the host copies files from 5 MB
     on within S3, the functions read and write all
   KMS requests: S3 requests × 0.01 (bucket key) + 2
   Logs: transitions × 2 KB + 0.6 KB × (requests + files)
@@ -53,7 +53,7 @@ Formulas, per batch:
   Custom metrics: at most 6 of the host, each for the hours
     in which something fails: failing share × batches a
     month / 730, / batches a month
-  Alarms: host 9, functions 3, / batches a month
+  Alarms: host 5, functions 3, / batches a month
   MediaConvert: videos × minutes × (HD outputs × 2
     + SD outputs × 1), Basic tier
 
@@ -73,9 +73,10 @@ pub struct CostArgs {
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 
-    /// Durations, instead of the program's own; `--json` prints those in the file's shape
+    /// Durations, instead of the program's own; `--json` prints those in the file's shape. A file may have some of them
+    /// only, as the benchmarks write them
     #[arg(long, value_name = "FILE")]
-    measured: Option<PathBuf>,
+    measured: Vec<PathBuf>,
 
     /// Print one JSON document
     #[arg(long)]
@@ -88,7 +89,7 @@ pub struct CostArgs {
 /// If a file cannot be read.
 pub fn cost(args: CostArgs, printer: &Printer) -> Result<Exit> {
     let prices = Prices::read(args.prices.as_deref())?;
-    let measured = Measured::read(args.measured.as_deref())?;
+    let measured = Measured::read(&args.measured)?;
     let lines = model::lines(&args.work, &measured, &prices);
     let scales = scales::scales(&args.work, &measured, &prices);
     if args.json {
@@ -168,6 +169,12 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
             let named: Vec<_> = of.map(|(what, duration)| format!("{what} {} ms", duration.ms)).collect();
             let named = if named.is_empty() { vec!["nothing".into()] } else { named };
             let _ = writeln!(text, "{name}, {known}: {}", named.join(", "));
+        }
+        let all = durations.all();
+        let waits = all.iter().filter(|(_, duration)| duration.waits() > 0.0);
+        let named: Vec<_> = waits.map(|(what, duration)| format!("{what} {} ms", duration.waits())).collect();
+        if !named.is_empty() {
+            let _ = writeln!(text, "{name}, waiting for others besides, assumed: {}", named.join(", "));
         }
     }
     text

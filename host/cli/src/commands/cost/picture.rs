@@ -16,12 +16,15 @@ const LONGEST: usize = 48;
 /// The shortest bar.
 const SHORTEST: usize = 8;
 
+const TITLE: &str = "Without MediaConvert: USD for 1,000 batches, and as a share of the functions";
+
 /// Returns the picture, for a terminal of so many columns.
 pub fn picture(scales: &[Scale], ink: Ink, columns: Option<u16>) -> String {
     let room = columns.map_or(LONGEST, |columns| usize::from(columns).saturating_sub(BEFORE + 1));
     let room = room.clamp(SHORTEST, LONGEST);
     let most = scales.iter().flat_map(|scale| scale.totals).fold(0.0, f64::max);
-    let mut text = String::from("Without MediaConvert: USD for 1,000 batches, and as a share of the functions\n\n");
+    let words: Vec<_> = TITLE.split(' ').map(|word| (word.to_owned(), word.len())).collect();
+    let mut text = in_lines(&words, " ", columns) + "\n";
     let _ = writeln!(text, "{:>13}  {:<11}  {:>6}  {:>5}  {:>6}", "a month", "", "USD", "share", "share*");
     for scale in scales {
         for (at, design) in Design::ALL.into_iter().enumerate() {
@@ -39,8 +42,28 @@ pub fn picture(scales: &[Scale], ink: Ink, columns: Option<u16>) -> String {
         }
     }
     let alone = |part: char| PARTS.map(|(_, letter, _)| (letter, f64::from(u8::from(letter == part))));
-    let legend = PARTS.map(|(_, letter, what)| format!("{} {what}", bar(&alone(letter), 1.0, 1, ink)));
-    let _ = writeln!(text, "\n{}", legend.join(", "));
+    let legend = PARTS.map(|(_, letter, what)| {
+        // A bar of one column, whatever it takes to colour it.
+        (format!("{} {what}", bar(&alone(letter), 1.0, 1, ink)), 2 + what.len())
+    });
+    let _ = write!(text, "\n{}", in_lines(&legend, ", ", columns));
     let _ = writeln!(text, "* without alarms; an account has ten for nothing");
     text
+}
+
+/// Returns texts with their widths, in lines of so many columns.
+fn in_lines(texts: &[(String, usize)], between: &str, columns: Option<u16>) -> String {
+    let room = columns.map_or(usize::MAX, usize::from);
+    let (mut all, mut used) = (String::new(), 0);
+    for (at, (text, width)) in texts.iter().enumerate() {
+        // Of what is between two texts, a part may remain at the end of the line.
+        let fits = used + between.len() + width + between.trim_end().len() <= room;
+        if at > 0 {
+            all.push_str(if fits { between } else { between.trim_end() });
+            all.push_str(if fits { "" } else { "\n" });
+        }
+        used = if at > 0 && fits { used + between.len() + width } else { *width };
+        all.push_str(text);
+    }
+    all + "\n"
 }

@@ -1,4 +1,4 @@
-//! The cost of 1,000 batches at several numbers of batches a month. What is paid each month is spread over these.
+//! The cost of 1,000 batches at several numbers of batches a month, over which the monthly prices are spread.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Scale {
     pub batches_a_month: u32,
     /// USD by design.
     pub totals: [f64; 3],
-    /// The same without alarms, of which an account has ten for nothing.
+    /// The same without alarms, of which an account has ten free of charge.
     pub without_alarms: [f64; 3],
     /// USD by design and part, in the order of [`PARTS`].
     pub parts: [[f64; 5]; 3],

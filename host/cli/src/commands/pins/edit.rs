@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value};
 use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow, differences};
-use stagehost_runtime::Quotas;
+use stagehost_runtime::{HttpSecret, Quotas};
 
 use super::candidate::published;
 use super::change::ChangeArgs;
@@ -96,6 +96,11 @@ struct SettingsArgs {
     #[arg(long = "tag", value_name = "NAME")]
     tags: Vec<String>,
 
+    /// Secret that the host puts into requests to a host, such as chat-token@chat.example=Authorization:Bearer; may be given
+    /// several times
+    #[arg(long = "secret", value_name = "NAME@HOST=HEADER[:PREFIX]", value_parser = secret)]
+    secrets: Vec<HttpSecret>,
+
     /// Quota of one call, such as jobs=1000; may be given several times
     #[arg(long = "quota", value_name = "NAME=COUNT", value_parser = quota)]
     quotas: Vec<(String, u64)>,
@@ -119,11 +124,25 @@ impl SettingsArgs {
                 place.clone_from(given);
             }
         }
+        if !self.secrets.is_empty() {
+            pin.grants.secrets.clone_from(&self.secrets);
+        }
         for (name, count) in &self.quotas {
             pin.limits.quotas = with_quota(pin.limits.quotas, name, *count)?;
         }
         Ok(())
     }
+}
+
+/// Reads `chat-token@chat.example=Authorization:Bearer`. A space follows the prefix, if there is one.
+fn secret(text: &str) -> Result<HttpSecret, String> {
+    let expected =
+        "expected NAME@HOST=HEADER or NAME@HOST=HEADER:PREFIX, such as chat-token@chat.example=Authorization:Bearer";
+    let (name, rest) = text.split_once('@').ok_or(expected)?;
+    let (host, header) = rest.split_once('=').ok_or(expected)?;
+    let (header, prefix) = header.split_once(':').unwrap_or((header, ""));
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
+    Ok(HttpSecret { name: name.to_owned(), host: host.to_owned(), header: header.to_owned(), prefix })
 }
 
 /// Reads `jobs=1000`.

@@ -1,6 +1,7 @@
 //! `stagehost pins`: shows and changes which stage runs for which state.
 //!
-//! A change replaces exactly the pins that it was compared with. If somebody else was faster, it fails and nothing is lost.
+//! A change replaces exactly the pins that it was compared with. If somebody else has changed them meanwhile, it fails and
+//! nothing is lost.
 
 mod args;
 mod candidate;

@@ -28,7 +28,7 @@ impl Finished {
         (!parts.is_empty()).then(|| parts.join(": "))
     }
 
-    /// Whether the host has taken the batch over, so that there is something to report to the backend.
+    /// Whether the host has accepted the batch, so that there is something to report to the backend.
     pub fn was_handled(&self) -> bool {
         self.document.is_some()
     }

@@ -30,7 +30,12 @@ pub struct Intake {
 pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, today: &str) -> Result<Intake> {
     let metadata = std::fs::metadata(input).map_err(|e| usage!("cannot read {}: {e}", input.display()))?;
     if metadata.is_dir() {
-        return folder(input, listing, bucket, today);
+        return match media {
+            Some(_) => {
+                Err(usage!("--media is for a batch document, and {} is a folder; leave it out", input.display()))
+            }
+            None => folder(input, listing, bucket, today),
+        };
     }
     let batch: Value = serde_json::from_slice(&read_named("", input)?)
         .map_err(|e| usage!("{} is neither a folder nor a batch document: {e}", input.display()))?;
@@ -42,6 +47,9 @@ pub fn read(input: &Path, media: Option<&Path>, listing: &str, bucket: &Path, to
     }
     let mut uploads = BTreeMap::new();
     if let Some(media) = media {
+        if !media.is_dir() {
+            return Err(usage!("cannot read --media {}: there is no such folder", media.display()));
+        }
         let parsed = stagehost_batch::parse(&batch).map_err(|e| usage!("{}: {e}", input.display()))?;
         // A key with a problem, such as one with `..` in it, names no file here. The batch's result says what is wrong.
         for asset in parsed.assets.into_iter().filter(|asset| asset.problem.is_none()) {
@@ -283,6 +291,19 @@ mod tests {
         std::fs::write(&file, json!({"listingId": 51, "assets": assets}).to_string()).unwrap();
         let intake = read(&file, Some(&media), "1", dir.path(), "2026-01-02").unwrap();
         assert_eq!(intake.uploads.keys().collect::<Vec<_>>(), [good]);
+    }
+
+    #[test]
+    fn media_without_a_batch_document_and_a_missing_media_folder_are_wrong_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("batch.json");
+        std::fs::write(&file, json!({"listingId": 51, "assets": []}).to_string()).unwrap();
+        let nowhere = dir.path().join("nowhere");
+        for (input, media) in [(dir.path(), dir.path()), (file.as_path(), nowhere.as_path())] {
+            let error = read(input, Some(media), "1", dir.path(), "2026-01-02").unwrap_err();
+            assert!(error.to_string().contains("--media"), "{error}");
+            assert!(error.downcast_ref::<crate::exit::UsageError>().is_some(), "{error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::console::printer::Printer;
 use crate::console::progress::style;
 use crate::console::units::seconds;
 use crate::console::untrusted::harmless;
+use crate::stage_log::log_line;
 
 /// The state that waits for transcoding jobs.
 const TRANSCODING: &str = "ProcessVideos";
@@ -177,6 +178,7 @@ impl Observer for Watch {
             AssetEvent::Progress { state, key: None, done, total } if total > 0 => self.with_line(state, |line| {
                 line.running.insert("batch".into(), Some(percent(done, total)));
             }),
+            AssetEvent::Logged { scope, key, line } => log_line(scope, key, line),
             AssetEvent::Job { id, percent } => self.job(id, percent),
             AssetEvent::Ended { state, key, failure, printed, .. } => {
                 self.ended(state, key, failure.is_some(), printed);

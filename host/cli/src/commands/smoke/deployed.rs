@@ -1,34 +1,63 @@
 //! The deployed stack, by the APIs of AWS.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use aws_sdk_sfn::types::HistoryEvent;
 use serde_json::{Value, json};
-use stagehost_aws::{AwsOptions, Clients, KeptMessage, Queues};
+use stagehost_aws::{AwsOptions, Clients, CloudWatch, KeptMessage, Queues};
 
 use super::stack::Stack;
 
 /// How long to wait between two looks.
-const PAUSE: Duration = Duration::from_secs(2);
+pub(super) const PAUSE: Duration = Duration::from_secs(2);
 
 /// How long other people's dead letters are hidden while they are looked at.
 const HIDDEN_S: u32 = 30;
 
-/// How many listings a run uses.
-const LISTINGS: u64 = 4;
+/// A file to upload.
+#[derive(Clone, Debug)]
+pub struct SampleFile {
+    /// Its name.
+    pub name: &'static str,
+    media_type: &'static str,
+    content_type: &'static str,
+    /// What it contains.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+impl SampleFile {
+    /// A JPEG.
+    pub const fn photo(name: &'static str, bytes: &'static [u8]) -> Self {
+        let (media_type, content_type) = ("photo/horizontal", "image/jpeg");
+        Self { name, media_type, content_type, bytes: Cow::Borrowed(bytes) }
+    }
+
+    /// An MP4.
+    pub const fn film(name: &'static str, bytes: Cow<'static, [u8]>) -> Self {
+        Self { name, media_type: "video/horizontal", content_type: "video/mp4", bytes }
+    }
+}
 
 /// Clients for a stack, and the listings of this run.
 pub struct Deployed {
-    stack: Stack,
-    s3: aws_sdk_s3::Client,
-    states: aws_sdk_sfn::Client,
+    pub(super) stack: Stack,
+    pub(super) s3: aws_sdk_s3::Client,
+    pub(super) states: aws_sdk_sfn::Client,
     queues: std::sync::Arc<Queues>,
-    patience: Duration,
+    pub(super) cloudwatch: CloudWatch,
+    pub(super) patience: Duration,
+    /// When the run began.
+    pub(super) begun: SystemTime,
     /// The first listing: the milliseconds since 1970, so that no two runs meet.
     first: u64,
+    /// How many listings have files.
+    listings: AtomicU64,
 }
 
 impl Deployed {
@@ -42,7 +71,10 @@ impl Deployed {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere).build();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock is before 1970")?;
         Ok(Self {
+            cloudwatch: CloudWatch::beside(&config, &stack.machine).context("the output StateMachineArn is no ARN")?,
             s3: aws_sdk_s3::Client::from_conf(s3),
+            begun: SystemTime::now(),
+            listings: AtomicU64::new(0),
             states: aws_sdk_sfn::Client::new(&config),
             queues: Clients::new(&config, AwsOptions::default()).queues(),
             patience,
@@ -51,9 +83,14 @@ impl Deployed {
         })
     }
 
-    /// Returns one of this run's listings.
-    pub fn listing(&self, number: u64) -> u64 {
-        self.first + number
+    /// Returns the first of this run's listings; the others follow it.
+    pub fn first_listing(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns all listings that have files.
+    pub fn listings(&self) -> std::ops::Range<u64> {
+        self.first..self.first + self.listings.load(Ordering::Relaxed)
     }
 
     /// Returns a `traceparent` of this run.
@@ -62,18 +99,19 @@ impl Deployed {
         format!("00-{:08x}{:024x}-{:016x}-01", self.first / 1000, self.first, self.first)
     }
 
-    /// Uploads files for a listing. Returns a batch of them.
-    pub async fn batch(&self, number: u64, files: &[(&str, &'static [u8])]) -> Result<Value> {
+    /// Uploads files for the next listing. Returns a batch of them.
+    pub async fn batch(&self, files: &[SampleFile]) -> Result<Value> {
+        let listing = self.first + self.listings.fetch_add(1, Ordering::Relaxed);
         let mut keys = Vec::new();
-        for &(name, bytes) in files {
-            let key = format!("{}/raw/photo/horizontal/2026-01-02/{name}", self.listing(number));
-            let put = self.s3.put_object().bucket(&self.stack.bucket).key(&key).content_type("image/jpeg");
-            let sent = put.body(aws_sdk_s3::primitives::ByteStream::from_static(bytes)).send().await;
+        for SampleFile { name, media_type, content_type, bytes } in files {
+            let key = format!("{listing}/raw/{media_type}/2026-01-02/{name}");
+            let put = self.s3.put_object().bucket(&self.stack.bucket).key(&key).content_type(*content_type);
+            let sent = put.body(bytes.to_vec().into()).send().await;
             sent.map_err(|error| anyhow::anyhow!("uploading {key}: {}", DisplayErrorContext(error)))?;
             keys.push(key);
         }
         Ok(json!({
-            "listingId": self.listing(number), "batchId": 1, "jobId": 1, "assets": keys, "traceparent": self.traceparent()
+            "listingId": listing, "batchId": 1, "jobId": 1, "assets": keys, "traceparent": self.traceparent()
         }))
     }
 
@@ -82,23 +120,25 @@ impl Deployed {
         Ok(self.queues.send_again(&self.stack.queue, body, &json!({}), 0).await?)
     }
 
-    /// Starts an execution and stops it at once. Returns its ARN.
-    pub async fn start_and_stop(&self, batch: &Value) -> Result<String> {
-        let name = format!("smoke-{}", self.first);
-        let started = self.states.start_execution().state_machine_arn(&self.stack.machine).name(name);
+    /// Starts the execution of a batch without the queue. Returns its ARN.
+    pub async fn start(&self, batch: &Value) -> Result<String> {
+        let started = self.states.start_execution().state_machine_arn(&self.stack.machine).name(name_of(batch)?);
         let started = started.input(batch.to_string()).send().await;
-        let arn =
-            started.map_err(|error| anyhow::anyhow!("StartExecution: {}", DisplayErrorContext(error)))?.execution_arn;
+        let started = started.map_err(|error| anyhow::anyhow!("StartExecution: {}", DisplayErrorContext(error)))?;
+        Ok(started.execution_arn)
+    }
+
+    /// Stops an execution.
+    pub async fn stop(&self, arn: &str) -> Result<()> {
         let stopped =
-            self.states.stop_execution().execution_arn(&arn).error("Smoke").cause("stagehost smoke").send().await;
+            self.states.stop_execution().execution_arn(arn).error("Smoke").cause("stagehost smoke").send().await;
         stopped.map_err(|error| anyhow::anyhow!("StopExecution: {}", DisplayErrorContext(error)))?;
-        Ok(arn)
+        Ok(())
     }
 
     /// Waits for the end of a batch's execution. One that has not begun yet is waited for too.
     pub async fn ended(&self, batch: &Value) -> Result<DescribeExecutionOutput> {
-        let name = stagehost_batch::parse(batch).context("a batch of this command")?.execution_name();
-        self.end_of(&self.stack.execution(&name)).await
+        self.end_of(&self.stack.execution(&name_of(batch)?)).await
     }
 
     /// Waits for the end of an execution.
@@ -119,17 +159,27 @@ impl Deployed {
 
     /// Returns the states that an execution entered, in their order.
     pub async fn states_of(&self, arn: &str) -> Result<Vec<String>> {
-        let mut states = Vec::new();
+        let entered = |event: &HistoryEvent| Some(event.state_entered_event_details()?.name().to_owned());
+        Ok(self.history(arn).await?.iter().filter_map(entered).collect())
+    }
+
+    /// Returns the errors of an execution's failed tasks, in their order.
+    pub async fn errors_of(&self, arn: &str) -> Result<Vec<String>> {
+        let failed = |event: &HistoryEvent| Some(event.task_failed_event_details()?.error()?.to_owned());
+        Ok(self.history(arn).await?.iter().filter_map(failed).collect())
+    }
+
+    async fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>> {
+        let mut events = Vec::new();
         let mut token: Option<String> = None;
         loop {
             let page = self.states.get_execution_history().execution_arn(arn).include_execution_data(false);
             let page = page.set_next_token(token).send().await;
             let page = page.map_err(|error| anyhow::anyhow!("GetExecutionHistory: {}", DisplayErrorContext(error)))?;
-            let entered = page.events().iter().filter_map(|event| event.state_entered_event_details());
-            states.extend(entered.map(|details| details.name().to_owned()));
+            events.extend(page.events);
             token = page.next_token;
             if token.is_none() {
-                return Ok(states);
+                return Ok(events);
             }
         }
     }
@@ -175,33 +225,9 @@ impl Deployed {
         let missing = failed.unwrap_or_else(|| format!("no such message after {} s", self.patience.as_secs()));
         found.into_iter().map(|body| body.with_context(|| missing.clone())).collect()
     }
+}
 
-    /// Deletes all versions of all objects of this run's listings. Returns how many there were.
-    pub async fn clean_up(&self) -> Result<usize> {
-        let mut deleted = 0;
-        for number in 0..LISTINGS {
-            let prefix = format!("{}/", self.listing(number));
-            loop {
-                let listed = self.s3.list_object_versions().bucket(&self.stack.bucket).prefix(&prefix).send().await;
-                let listed =
-                    listed.map_err(|error| anyhow::anyhow!("listing {prefix}: {}", DisplayErrorContext(error)))?;
-                let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
-                let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
-                let mut here = 0;
-                for (key, version) in versions.chain(markers) {
-                    let Some(key) = key else { continue };
-                    ensure!(key.starts_with(&prefix), "{key} is not of this run");
-                    let delete = self.s3.delete_object().bucket(&self.stack.bucket).key(key);
-                    let gone = delete.set_version_id(version.map(str::to_owned)).send().await;
-                    gone.map_err(|error| anyhow::anyhow!("deleting {key}: {}", DisplayErrorContext(error)))?;
-                    here += 1;
-                }
-                deleted += here;
-                if here == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(deleted)
-    }
+/// Returns the name that the queue's consumer gives to a batch's execution.
+fn name_of(batch: &Value) -> Result<String> {
+    Ok(stagehost_batch::parse(batch).context("a batch of this command")?.execution_name())
 }

@@ -5,9 +5,40 @@ use serde::Serialize;
 
 use crate::console::table;
 
+/// What is expected of a deployed stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Expected {
+    /// An execution ends as it should.
+    End,
+    /// The backend takes the callback.
+    Callback,
+    /// The files that failed are counted.
+    Counts,
+    /// Thumbnails and archives are as the output says.
+    Files,
+    /// Uploads have the tag that brings them to Glacier.
+    Tags,
+    /// The execution is in the batch's trace.
+    Trace,
+    /// A transcoding job that fails costs its own film only.
+    FailedJob,
+    /// A host that dies is called again.
+    KilledHost,
+    /// What no state can catch, and what nobody can read, is kept.
+    DeadLetters,
+    /// Alarms ring, and somebody hears them.
+    Alarms,
+    /// Failures are metrics.
+    Metrics,
+    /// Nothing of the run is left.
+    NothingLeft,
+}
+
 /// One expectation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Expectation {
+    kind: Expected,
     /// The batch, or what else was looked at.
     about: &'static str,
     /// What was expected.
@@ -24,12 +55,12 @@ pub struct Expectations(Vec<Expectation>);
 
 impl Expectations {
     /// Adds an expectation that holds if `found` is no error.
-    pub fn add(&mut self, about: &'static str, expected: impl Into<String>, found: Result<String>) {
+    pub fn add(&mut self, kind: Expected, about: &'static str, expected: impl Into<String>, found: Result<String>) {
         let (found, passed) = match found {
             Ok(found) => (found, true),
             Err(error) => (format!("{error:#}"), false),
         };
-        self.0.push(Expectation { about, expected: expected.into(), found, passed });
+        self.0.push(Expectation { kind, about, expected: expected.into(), found, passed });
     }
 
     /// Returns whether everything is as expected. Nothing looked at is not.
@@ -63,9 +94,11 @@ mod tests {
     fn one_expectation_that_fails_fails_the_whole_and_nothing_looked_at_is_no_success() {
         let mut expectations = Expectations::default();
         assert!(!expectations.passed());
-        expectations.add("good", "SUCCEEDED", Ok("SUCCEEDED".into()));
+        expectations.add(Expected::End, "good", "SUCCEEDED", Ok("SUCCEEDED".into()));
         assert!(expectations.passed());
-        expectations.add("good", "a callback", Err(anyhow!("the backend answered with 500").context("no callback")));
+        let refused = anyhow!("the backend answered with 500").context("no callback");
+        expectations.add(Expected::Callback, "good", "a callback", Err(refused));
+        expectations.add(Expected::Tags, "good", "a tag", Ok("lifecycle=raw".into()));
         assert!(!expectations.passed());
         let table = expectations.table();
         assert!(table.contains("FAILED") && table.contains("no callback: the backend answered with 500"), "{table}");

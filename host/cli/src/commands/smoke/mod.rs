@@ -1,9 +1,12 @@
 //! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks what became of them.
 
+mod batches;
+mod clean_up;
 mod deployed;
-mod endings;
 mod expectations;
+mod run;
 mod stack;
+mod watching;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,28 +16,37 @@ use clap::Args;
 use serde_json::json;
 
 use self::deployed::Deployed;
-use self::expectations::Expectations;
+use self::expectations::{Expectations, Expected};
+use self::run::Looks;
 use self::stack::Stack;
 use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::signals::Signals;
+
+/// How long calls may still write after a run was interrupted.
+const STILL_WRITING: Duration = Duration::from_secs(5);
 
 /// Send small batches through a deployed stack, and check what becomes of them
 ///
-/// One batch for each ending: all files good, one damaged, none valid; an execution that is stopped; a message that nobody can
-/// read. Checks states, files, tags, the trace, the backend's answers as the history shows them, and the dead-letter queue. Then
-/// deletes what it made. The backend gets three callbacks, of listings that it does not know; alarms ring, as they should:
-/// for a failed execution and for dead letters. Needs the rights of an operator: to use the bucket and both queues, and to start, stop and read
-/// executions.
+/// One batch for each ending: all files good, one damaged, none valid, a film that MediaConvert cannot decode; an execution
+/// that is stopped; a message that nobody can read; with --kill-host, a host that dies in a call. Checks states, files, tags,
+/// the trace, metrics, alarms, the backend's answers as the history shows them, and the dead-letter queue. Then deletes what
+/// it made, also after Ctrl-C. The backend gets callbacks of listings that it does not know; alarms ring, as they should: for
+/// failed executions and for dead letters. Needs the rights of an operator: to use the bucket and both queues, to start,
+/// stop and read executions, and to read alarms, metrics and the host's log.
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes: 0 everything is as expected, 1 something is not,
-2 wrong usage or a missing file.
+2 wrong usage or a missing file, 130 and 143 stopped by
+Ctrl-C and SIGTERM.
 
 Examples:
 
   aws cloudformation describe-stacks \\
     --stack-name listing-media-staging \\
-    | stagehost smoke")]
+    | stagehost smoke
+  stagehost smoke --stack-outputs outputs.json \\
+    --kill-host ./host-away-for-a-minute")]
 pub struct SmokeArgs {
     /// The answer of `aws cloudformation describe-stacks`, as JSON; `-` is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -44,9 +56,14 @@ pub struct SmokeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     patience: u64,
 
-    /// Do not expect the batch's trace at its execution; emulators keep none
+    /// A command that kills the host or keeps it from being called for a moment, such as one that sets the function's reserved
+    /// concurrency to 0 and back after half a minute; a batch is started two seconds after it. Without it, no host is killed
+    #[arg(long, value_name = "COMMAND")]
+    kill_host: Option<String>,
+
+    /// Leave out what emulators have not: the execution's trace, counted metrics, alarms that ring
     #[arg(long)]
-    without_trace: bool,
+    emulator: bool,
 
     /// Print one JSON document
     #[arg(long)]
@@ -58,24 +75,53 @@ pub struct SmokeArgs {
 /// # Errors
 /// If the outputs cannot be read, or a batch cannot be sent. What is not as expected is a row of the table.
 pub async fn smoke(args: SmokeArgs, printer: &Printer) -> Result<Exit> {
+    let mut signals = Signals::listen()?;
+    let looks = Looks { kill_host: args.kill_host.as_deref(), emulator: args.emulator };
     let stack = Stack::read(&args.stack_outputs)?;
     let deployed = Deployed::open(stack, Duration::from_secs(args.patience)).await?;
     let mut expectations = Expectations::default();
-    let ran = endings::all(&deployed, &mut expectations, printer, !args.without_trace).await;
+    let ran = signals.or(Box::pin(run::all(&deployed, &mut expectations, printer, looks))).await;
+    let stopped = match ran {
+        Ok(_) => None,
+        Err(exit) => {
+            printer.problem("stopping; nothing stays in the bucket");
+            let stopped = deployed.stop_all().await;
+            // Calls of the stages that have begun may still write.
+            let first = deployed.clean_up().await;
+            tokio::time::sleep(STILL_WRITING).await;
+            Some((exit, stopped, first))
+        }
+    };
     // Whatever happened, nothing is left behind.
     let cleaned = deployed.clean_up().await;
+    if let Some((exit, stopped, first)) = stopped {
+        let (stopped, deleted) = (stopped?, first? + cleaned?);
+        printer.problem(format_args!(
+            "{stopped} executions stopped, {deleted} versions deleted; batches that wait in the queue fail for want of files, and \
+             dead letters of the listings from {} on may still come",
+            deployed.first_listing()
+        ));
+        return Ok(exit);
+    }
     expectations.add(
+        Expected::NothingLeft,
         "clean-up",
         "nothing is left in the bucket",
         cleaned.map(|deleted| format!("{deleted} versions deleted")),
     );
-    ran?;
+    if let Ok(Err(error)) = ran {
+        return Err(error);
+    }
     if args.json {
-        printer.document(
-            &json!({"listing": deployed.listing(0), "passed": expectations.passed(), "expectations": expectations.rows()}),
-        );
+        printer.document(&json!({
+            "listing": deployed.first_listing(), "listings": deployed.listings().count(),
+            "passed": expectations.passed(), "expectations": expectations.rows()
+        }));
     } else {
         printer.line(expectations.table());
+        if args.kill_host.is_none() {
+            printer.note("no host was killed: --kill-host names a command that does");
+        }
     }
     Ok(if expectations.passed() { Exit::Success } else { Exit::Failure })
 }

@@ -8,6 +8,15 @@ use serde_json::Value;
 
 use crate::exit::{read_named_text, usage};
 
+/// The template's alarms, without the environment.
+const ALARMS: [&str; 5] = [
+    "listing-media-dlq-has-messages",
+    "stepfunctions-execution-failed",
+    "lambda-errors-media-processing",
+    "host-errors-media-processing",
+    "listing-media-undelivered-unreported",
+];
+
 /// The parts of a stack that batches go through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
@@ -19,6 +28,10 @@ pub struct Stack {
     pub dead_letters: String,
     /// ARN of the state machine.
     pub machine: String,
+    /// ARN of the topic of alarms.
+    pub topic: String,
+    /// The host function's name.
+    pub function: String,
 }
 
 impl Stack {
@@ -51,8 +64,25 @@ impl Stack {
             bucket: output("MediaBucketName")?,
             queue: queue_arn(&machine, &output("QueueUrl")?)?,
             dead_letters: queue_arn(&machine, &output("DeadLetterQueueUrl")?)?,
+            topic: output("AlertTopicArn")?,
+            function: output("HostFunctionName")?,
             machine,
         })
+    }
+
+    /// Returns the environment, in which the names of all resources end.
+    pub fn environment(&self) -> &str {
+        self.function.strip_prefix("listing-media-processing-host-").unwrap_or_default()
+    }
+
+    /// Returns the host's log group.
+    pub fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.function)
+    }
+
+    /// Returns the names of all alarms of the template, first those that ring in a run: for dead letters, for failed executions.
+    pub fn alarms(&self) -> [String; 5] {
+        ALARMS.map(|name| format!("{name}-{}", self.environment()))
     }
 
     /// Returns the ARN of an execution.
@@ -83,12 +113,26 @@ mod tests {
         json!({"Stacks": [{"StackName": "s", "Outputs": all}]}).to_string()
     }
 
-    const ALL: [(&str, &str); 4] = [
+    const TEMPLATE: &str = include_str!("../../../../../statemachine/template.yaml");
+
+    const ALL: [(&str, &str); 6] = [
         ("MediaBucketName", "toq-listing-medias"),
         ("QueueUrl", "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs-staging"),
         ("DeadLetterQueueUrl", "http://127.0.0.1:4567/123456789012/dead-staging"),
         ("StateMachineArn", "arn:aws:states:eu-west-1:123456789012:stateMachine:sm-staging"),
+        ("AlertTopicArn", "arn:aws:sns:eu-west-1:123456789012:alerts-staging"),
+        ("HostFunctionName", "listing-media-processing-host-staging"),
     ];
+
+    #[test]
+    fn the_alarms_are_those_of_the_template() {
+        let stack = Stack::parse(&outputs(&ALL)).unwrap();
+        for name in stack.alarms() {
+            let name = name.strip_suffix("-staging").unwrap();
+            assert!(TEMPLATE.contains(&format!("AlarmName: !Sub {name}-${{Environment}}\n")), "{name}");
+        }
+        assert_eq!(TEMPLATE.matches("Type: AWS::CloudWatch::Alarm\n").count(), ALARMS.len());
+    }
 
     #[test]
     fn queues_and_executions_are_named_by_arn_wherever_the_endpoints_are() {

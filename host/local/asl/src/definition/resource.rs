@@ -26,6 +26,11 @@ pub enum Resource {
         /// The ARN as written.
         arn: String,
     },
+    /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker asks for the task and answers its token.
+    Activity {
+        /// The ARN as written.
+        arn: String,
+    },
     /// `arn:aws:states:::SERVICE:ACTION[.PATTERN]` (also `aws-sdk:SERVICE:ACTION`).
     Service {
         /// `lambda`, `sqs`, `aws-sdk:s3`.
@@ -50,9 +55,6 @@ pub enum ResourceError {
     /// A placeholder of a template was not filled.
     #[error("'{0}' still contains a ${{…}} placeholder: give its value as a definition substitution")]
     Placeholder(String),
-    /// `arn:aws:states:…:activity:NAME`.
-    #[error("'{0}' is an activity; activities are not supported, use a service integration with .waitForTaskToken")]
-    Activity(String),
     /// The part after the action's dot is unknown.
     #[error(
         "'{arn}' ends in the unknown integration pattern '.{pattern}': known are .sync, .sync:2 and .waitForTaskToken"
@@ -88,8 +90,8 @@ impl Resource {
             {
                 Ok(Self::LambdaFunction { arn: text.to_owned() })
             }
-            ("states", region, account, ["activity", ..]) if !region.is_empty() && !account.is_empty() => {
-                Err(ResourceError::Activity(text.to_owned()))
+            ("states", region, account, ["activity", _name]) if !region.is_empty() && !account.is_empty() => {
+                Ok(Self::Activity { arn: text.to_owned() })
             }
             ("states", "", "", rest) => Self::integration(text, rest),
             _ => Err(fail()),
@@ -126,7 +128,7 @@ impl Resource {
     /// Returns the ARN as written.
     pub fn arn(&self) -> &str {
         match self {
-            Self::LambdaFunction { arn } | Self::Service { arn, .. } => arn,
+            Self::LambdaFunction { arn } | Self::Activity { arn } | Self::Service { arn, .. } => arn,
         }
     }
 
@@ -134,6 +136,7 @@ impl Resource {
     pub fn pattern(&self) -> Pattern {
         match self {
             Self::LambdaFunction { .. } => Pattern::RequestResponse,
+            Self::Activity { .. } => Pattern::WaitForTaskToken,
             Self::Service { pattern, .. } => *pattern,
         }
     }
@@ -142,6 +145,7 @@ impl Resource {
     pub fn resource_type(&self) -> &str {
         match self {
             Self::LambdaFunction { .. } => "lambda",
+            Self::Activity { .. } => "activity",
             Self::Service { service, .. } => service,
         }
     }
@@ -149,7 +153,7 @@ impl Resource {
     /// Returns `resource` of the history's events: `invoke.waitForTaskToken`, or a function's ARN.
     pub fn resource_name(&self) -> &str {
         match self {
-            Self::LambdaFunction { arn } => arn,
+            Self::LambdaFunction { arn } | Self::Activity { arn } => arn,
             Self::Service { action, arn, .. } => arn.rfind(&format!(":{action}")).map_or(arn, |at| &arn[at + 1..]),
         }
     }
@@ -177,6 +181,12 @@ mod tests {
     }
 
     #[test]
+    fn an_activity_waits_for_its_token() {
+        let resource = Resource::parse("arn:aws:states:us-east-1:111122223333:activity:wait").unwrap();
+        assert_eq!((resource.resource_type(), resource.pattern()), ("activity", Pattern::WaitForTaskToken));
+    }
+
+    #[test]
     fn an_integration_is_split_into_service_action_and_pattern() {
         let resource = Resource::parse("arn:aws:states:::lambda:invoke.waitForTaskToken").unwrap();
         assert_eq!(resource.resource_type(), "lambda");
@@ -199,7 +209,7 @@ mod tests {
             ("arn:aws:states:::lambda:.sync", "is not a resource"),
             ("arn:aws:lambda:::function:host", "is not a resource"),
             ("${HostFunctionArn}", "placeholder"),
-            ("arn:aws:states:us-east-1:111122223333:activity:wait", "activities are not supported"),
+            ("arn:aws:states:us-east-1:111122223333:activity", "is not a resource"),
             ("arn:aws:states:::lambda:invoke.later", "'.later'"),
         ] {
             let error = Resource::parse(text).unwrap_err().to_string();

@@ -76,16 +76,33 @@ impl Retrier {
 pub(crate) struct Attempts<'a> {
     retriers: &'a [Retrier],
     done: Vec<u64>,
+    /// What each of `done` began with.
+    before: u64,
 }
 
 impl<'a> Attempts<'a> {
+    /// Returns the attempts of a state that none has been made of.
+    #[cfg(test)]
     pub fn new(retriers: &'a [Retrier]) -> Self {
-        Self { retriers, done: vec![0; retriers.len()] }
+        Self::after(retriers, 0)
+    }
+
+    /// Returns the attempts of a state after each retrier has made `done` of them.
+    pub fn after(retriers: &'a [Retrier], done: u64) -> Self {
+        Self { retriers, done: vec![done; retriers.len()], before: done }
     }
 
     /// Returns the number of retries of all retriers.
     pub fn count(&self) -> u64 {
-        self.done.iter().sum()
+        self.done.iter().map(|done| done - self.before).sum()
+    }
+
+    /// Returns the position of the retrier that applies to the failure and how long it waits, without jitter; `None` if
+    /// the failure is not retried.
+    pub fn planned(&self, error: &StateError) -> Option<(usize, Duration)> {
+        let mut all = self.retriers.iter().zip(&self.done).enumerate();
+        let (at, (retrier, done)) = all.find(|(_, (retrier, _))| retrier.errors.matching(error).is_some())?;
+        (*done < retrier.max_attempts).then(|| (at, retrier.delay(*done)))
     }
 
     /// Counts a retry and returns how long to wait; `None` if the failure is not retried. Only the first retrier that

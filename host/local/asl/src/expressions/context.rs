@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
     pub fn value(&self) -> &Value {
         self.whole.get_or_init(|| {
             let mut whole = self.small().clone();
-            if let Some(input) = whole.pointer_mut("/Execution/Input") {
+            if let Some(input @ Value::Null) = whole.pointer_mut("/Execution/Input") {
                 *input = self.input.clone();
             }
             whole

@@ -45,6 +45,10 @@ pub enum Detail {
         error: Option<String>,
         cause: Option<String>,
     },
+    /// The execution goes on from where it stopped. `count` is the number of its redrives.
+    ExecutionRedriven {
+        count: u64,
+    },
     StateEntered {
         state: StateType,
         name: String,
@@ -77,6 +81,10 @@ pub enum Detail {
     },
     TaskStarted {
         resource: Resource,
+    },
+    /// A worker took the task of an activity.
+    ActivityStarted {
+        worker: Option<String>,
     },
     TaskSubmitted {
         resource: Resource,
@@ -196,6 +204,7 @@ impl Event {
     pub fn event_type(&self) -> String {
         let lambda = |resource: &Resource, what: &str| match resource {
             Resource::LambdaFunction { .. } => format!("LambdaFunction{what}"),
+            Resource::Activity { .. } => format!("Activity{what}"),
             Resource::Service { .. } => format!("Task{what}"),
         };
         match &self.detail {
@@ -209,6 +218,8 @@ impl Event {
             Detail::TaskSucceeded { resource, .. } => lambda(resource, "Succeeded"),
             Detail::TaskFailed { resource, .. } => lambda(resource, "Failed"),
             Detail::TaskTimedOut { resource, .. } => lambda(resource, "TimedOut"),
+            Detail::ActivityStarted { .. } => "ActivityStarted".into(),
+            Detail::ExecutionRedriven { .. } => "ExecutionRedriven".into(),
             Detail::ExecutionStarted { .. } => "ExecutionStarted".into(),
             Detail::ExecutionSucceeded { .. } => "ExecutionSucceeded".into(),
             Detail::ExecutionFailed { .. } => "ExecutionFailed".into(),

@@ -87,7 +87,7 @@ impl Event {
             Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat } => {
                 place(&mut details, resource);
                 match resource {
-                    Resource::LambdaFunction { arn } => {
+                    Resource::LambdaFunction { arn } | Resource::Activity { arn } => {
                         details.insert("resource".into(), arn.as_str().into());
                         payload(&mut details, "input", parameters);
                     }
@@ -101,6 +101,12 @@ impl Event {
                 }
                 optional(&mut details, "timeoutInSeconds", timeout.map(Value::from));
                 optional(&mut details, "heartbeatInSeconds", heartbeat.map(Value::from));
+            }
+            Detail::ActivityStarted { worker } => {
+                optional(&mut details, "workerName", worker.as_deref().map(Value::from));
+            }
+            Detail::ExecutionRedriven { count } => {
+                details.insert("redriveCount".into(), (*count).into());
             }
             Detail::TaskStarted { resource: Resource::LambdaFunction { .. } } => return None,
             Detail::TaskStarted { resource } => place(&mut details, resource),

@@ -114,6 +114,11 @@ impl History {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of events.
+    pub fn len(&self) -> usize {
+        self.events.lock().len()
+    }
+
     /// Returns the events from `index` on; 0 is the first.
     pub fn from(&self, index: usize) -> Vec<Arc<Event>> {
         self.events.lock().get(index..).unwrap_or_default().to_vec()

@@ -104,6 +104,19 @@ impl Run {
         }
     }
 
+    /// Returns the limits of a distributed Map state with what it tolerates.
+    pub(super) async fn tolerated(
+        &self,
+        visit: &Visit<'_>,
+        distributed: &Distributed,
+        limits: MapRunLimits,
+        input: &Value,
+        context: &Context<'_>,
+    ) -> Result<MapRunLimits, StateError> {
+        let bindings = visit.state.query.as_ref().map(|_| self.bindings(visit, context.value().clone()));
+        tolerated(distributed, limits, &Fields { scope: visit.around(context).scope(input), bindings }).await
+    }
+
     /// Returns a new run of this execution.
     fn map_run(&self, label: &str, limits: MapRunLimits) -> MapRun {
         let name = self.child_machine(label);
@@ -208,6 +221,7 @@ impl Run {
             trace_header: self.info.trace_header.clone(),
             started_at: self.clock.now(),
             map_run: Some(run.arn.clone()),
+            express: false,
         };
         run.begin(batch.items);
         let execution = (self.start_child)(self, map.processor.clone(), info);

@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 
 use super::data;
 use super::flow::yield_fairly;
-use super::run::{Branch, FlowOutput, FlowRunner, Run, Visit};
+use super::flow_output::FlowOutput;
+use super::resume::ResumePlace;
+use super::run::{Branch, FlowRunner, Run, Visit};
 use crate::definition::model::{Flow, Map};
-use crate::error::{StateError, quoted};
+use crate::error::{StateError, names, quoted};
 use crate::expressions::context::Context;
 use crate::expressions::path::Scope;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
+use crate::inspector::Inspector;
 use crate::limits::{MAP_CONCURRENCY, PAYLOAD_BYTES};
 use crate::map_run::MapRunLimits;
 
@@ -30,18 +33,20 @@ impl Run {
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
         let parent = visit.branch;
-        self.history.record(&parent.cursor, Detail::ParallelStateStarted);
+        let resumed = (0..branches.len()).any(|at| parent.place.inner(at).is_begun());
+        if !resumed {
+            self.history.record(&parent.cursor, Detail::ParallelStateStarted);
+        }
         let own: Vec<Branch> = (0..branches.len()).map(|at| parent.inner(parent.item.clone(), at, None)).collect();
-        let mut running: FuturesUnordered<_> = branches
-            .iter()
-            .zip(&own)
-            .enumerate()
+        let mut outputs = Outputs::new(branches.len(), &parent.place);
+        let open: Vec<_> = branches.iter().zip(&own).enumerate().filter(|(at, _)| !outputs.resume(*at)).collect();
+        let mut running: FuturesUnordered<_> = open
+            .into_iter()
             .map(|(at, (flow, branch))| {
                 let input = input.clone();
                 async move { (at, run_flow(self, flow, input, branch).await, branch.cursor.get()) }
             })
             .collect();
-        let mut outputs = Outputs::new(branches.len());
         while let Some((at, result, last)) = running.next().await {
             // The next event points to the last event of the branch that ended last or failed.
             parent.cursor.set(last);
@@ -87,7 +92,10 @@ impl Run {
             return Err(StateError::runtime(cause));
         };
         let cursor = &visit.branch.cursor;
-        self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
+        let resumed = visit.branch.place.inner(0).is_begun();
+        if !resumed {
+            self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
+        }
         if let Some(distributed) = &map.distributed {
             return self.distributed(visit, map, distributed, limits, input, items, context).await;
         }
@@ -95,8 +103,9 @@ impl Run {
             0 => MAP_CONCURRENCY,
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
-        let mut outputs = Outputs::new(items.len());
-        let mut waiting = items.iter().enumerate();
+        let mut outputs = Outputs::new(items.len(), &visit.branch.place);
+        let open: Vec<_> = items.iter().enumerate().filter(|(at, _)| !(resumed && outputs.resume(*at))).collect();
+        let mut waiting = open.into_iter();
         let mut running = FuturesUnordered::new();
         // The first iterations all begin at the Map state, a later one at the end of the one that made room for it.
         for (index, item) in waiting.by_ref().take(most) {
@@ -131,6 +140,63 @@ impl Run {
         outputs.into_value(&visit.state.name)
     }
 
+    /// Computes what a Map state of a test begins with, and returns the result that the test gives.
+    pub(super) async fn mocked_map(
+        &self,
+        visit: &Visit<'_>,
+        map: &Map,
+        input: &Value,
+        context: &Context<'_>,
+        inspector: &Inspector,
+    ) -> Result<Value, StateError> {
+        let (found, limits) = self.items(visit, map, input, context).await?;
+        let reads = map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());
+        let Some(items) = found.as_array() else {
+            let path = map.items.as_ref().map_or("$", |path| path.text());
+            return Err(StateError::runtime(format!("Reference path \"{path}\" must point to array.")));
+        };
+        if visit.state.query.is_none() && !reads {
+            inspector.note("afterItemsPath", &found);
+            if let Some(selector) = &map.data.parameters {
+                let mut selected = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    let item = Arc::new(json!({"Index": index, "Value": item}));
+                    let branch = visit.branch.inner(Some(item), index, Some(&visit.state.name));
+                    let own = Visit { branch: &branch, ..*visit };
+                    let context = self.context(&own, 0, None);
+                    let around = own.around(&context);
+                    selected.push(data::parameters(Some(selector), Cow::Borrowed(input), around, &visit.state.name)?);
+                }
+                inspector.note("afterItemSelector", &selected.into());
+            }
+        }
+        let limits = match &map.distributed {
+            Some(distributed) => self.tolerated(visit, distributed, limits, input, context).await?,
+            None => limits,
+        };
+        inspector.note("maxConcurrency", &limits.concurrency.into());
+        if let Some(count) = limits.tolerated_count {
+            inspector.note("toleratedFailureCount", &count.into());
+        }
+        if let Some(percentage) = limits.tolerated_percentage {
+            inspector.note("toleratedFailurePercentage", &percentage.into());
+        }
+        // A state that tolerates nothing explicitly takes the result that is given.
+        #[allow(clippy::cast_precision_loss)]
+        if let Some(failed) = inspector.given().failed_iterations {
+            let part = failed as f64 * 100.0 / items.len().max(1) as f64;
+            let many = limits.tolerated_count.is_some_and(|most| failed > most);
+            if many || limits.tolerated_percentage.is_some_and(|most| part > most) {
+                let cause = "The specified tolerated failure threshold was exceeded".to_owned();
+                return Err(StateError::reported(names::EXCEED_TOLERATED_FAILURE_THRESHOLD, Some(cause)));
+            }
+        }
+        match inspector.mock() {
+            Some(mock) => Ok(mock?),
+            None => Err(StateError::runtime("The test of a Map state needs a mock.")),
+        }
+    }
+
     /// Returns the items of a Map state, none if it reads them, and its limits as far as they are computed before it
     /// starts.
     async fn items<'a>(
@@ -161,7 +227,9 @@ impl Run {
         let name = visit.state.name.as_str();
         let item = Arc::new(json!({"Index": index, "Value": item}));
         let branch = visit.branch.inner(Some(item), index, Some(name));
-        self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
+        if !branch.place.is_begun() {
+            self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
+        }
         branch
     }
 
@@ -198,14 +266,32 @@ impl Run {
 
 /// The outputs of branches or iterations, in order. Once they are larger together than a result may be, they are not
 /// kept any more.
-struct Outputs {
-    values: Vec<Value>,
+struct Outputs<'a> {
+    values: Vec<Option<FlowOutput>>,
     bytes: usize,
+    /// Keeps the outputs if the state does not succeed.
+    place: &'a ResumePlace,
 }
 
-impl Outputs {
-    fn new(count: usize) -> Self {
-        Self { values: vec![Value::Null; count], bytes: 0 }
+impl Drop for Outputs<'_> {
+    fn drop(&mut self) {
+        for (index, output) in self.values.iter_mut().enumerate() {
+            if let Some(output) = output.take() {
+                self.place.inner(index).end(output);
+            }
+        }
+    }
+}
+
+impl<'a> Outputs<'a> {
+    fn new(count: usize, place: &'a ResumePlace) -> Self {
+        Self { values: (0..count).map(|_| None).collect(), bytes: 0, place }
+    }
+
+    /// Takes the output that the branch of this index had before a redrive. Returns whether it had one.
+    fn resume(&mut self, index: usize) -> bool {
+        let output = self.place.inner(index).take_output();
+        output.map(|output| self.put(index, output)).is_some()
     }
 
     fn put(&mut self, index: usize, output: FlowOutput) {
@@ -214,7 +300,7 @@ impl Outputs {
             self.values.clear();
         }
         if let Some(place) = self.values.get_mut(index) {
-            *place = output.value;
+            *place = Some(output);
         }
     }
 
@@ -222,10 +308,13 @@ impl Outputs {
     ///
     /// # Errors
     /// They are larger together than a result may be.
-    fn into_value(self, state: &str) -> Result<Value, StateError> {
+    fn into_value(mut self, state: &str) -> Result<Value, StateError> {
         match self.bytes > PAYLOAD_BYTES {
             true => Err(StateError::data_limit(state)),
-            false => Ok(self.values.into()),
+            false => {
+                let values = std::mem::take(&mut self.values).into_iter();
+                Ok(values.map(|output| output.map_or(Value::Null, |output| output.value)).collect())
+            }
         }
     }
 }

@@ -7,18 +7,23 @@ use std::time::Instant;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::data;
+use super::flow_output::FlowOutput;
 use super::query::error_output;
-use super::run::{Branch, FlowOutput, Left, Output, Run, Visit};
+use super::resume::OpenState;
+use super::run::{Branch, Left, Output, Run, Visit};
 use super::variables::Variables;
 use crate::definition::model::{Flow, Next, Recovery, State, StateKind};
 use crate::definition::retry::Attempts;
-use crate::error::{StateError, names};
+use crate::definition::settings::ResultPath;
+use crate::error::{StateError, TaskError, names};
 use crate::expressions::jsonata::engine::Bindings;
 use crate::history::event::Detail;
 use crate::history::log::Cursor;
 use crate::history::text::JsonText;
+use crate::inspector::{Handling, Inspector};
 use crate::limits;
 
 /// A state that took this long uses as much of a task's turn as two states that took no time.
@@ -39,7 +44,10 @@ pub(super) async fn yield_fairly(begun: Instant) {
 /// # Errors
 /// The failure of the execution.
 pub(crate) async fn execute(run: &Run, cursor: &Cursor) -> Result<FlowOutput, StateError> {
-    let branch = Branch { cursor: cursor.clone(), ..Branch::default() };
+    let branch = Branch { cursor: cursor.clone(), place: run.place.clone(), ..Branch::default() };
+    if let Some(inspector) = &run.inspector {
+        branch.variables.set(&inspector.given().variables)?;
+    }
     run_flow(run, &run.machine.flow, run.info.input.clone(), &branch).await
 }
 
@@ -52,46 +60,86 @@ fn run_flow<'a>(
 ) -> BoxFuture<'a, Result<FlowOutput, StateError>> {
     async move {
         let missing = |name: &str| StateError::runtime(format!("There is no state '{name}'."));
-        let mut state = flow.states.get(&flow.start_at).ok_or_else(|| missing(&flow.start_at))?;
-        let mut text = JsonText::of(&input);
-        let mut value = input;
+        let resumed = branch.place.take_open();
+        let name = resumed.as_ref().map_or(&flow.start_at, |open| &open.name);
+        let mut state = flow.states.get(name).ok_or_else(|| missing(name))?;
+        let mut position = Position { branch, state, value: input, entered: None, keep: false };
+        let mut again = None;
+        if let Some(open) = resumed {
+            branch.variables.restore(open.variables);
+            position.value = open.input;
+            position.entered = open.entered;
+            position.keep = true;
+            again = open.entered.filter(|_| state.kind.has_attempts());
+        }
+        let mut text = JsonText::of(&position.value);
         loop {
             let begun = Instant::now();
-            let (output, after, next) = run.state(state, &value, &text, branch).await?;
+            let entered = &mut position.entered;
+            let (output, after, next) = run.state(state, &position.value, &text, branch, entered, again.take()).await?;
             if let Output::Value(output) = output {
-                value = output;
+                position.value = output;
             }
             text = after;
+            branch.place.forget_inner();
             let Next::State(next) = next else {
-                return Ok(FlowOutput { value, text });
+                (position.entered, position.keep) = (None, false);
+                return Ok(FlowOutput { value: std::mem::take(&mut position.value), text });
             };
             state = flow.states.get(&next).ok_or_else(|| missing(&next))?;
+            (position.state, position.entered, position.keep) = (state, None, true);
             yield_fairly(begun).await;
         }
     }
     .boxed()
 }
 
+/// Where a flow is. If it is dropped before the flow has ended, the place of the branch keeps it.
+struct Position<'a> {
+    branch: &'a Branch,
+    state: &'a State,
+    value: Value,
+    entered: Option<(u64, OffsetDateTime)>,
+    /// A state was left before.
+    keep: bool,
+}
+
+impl Drop for Position<'_> {
+    fn drop(&mut self) {
+        if self.keep || self.entered.is_some() {
+            let (name, input) = (self.state.name.clone(), std::mem::take(&mut self.value));
+            let (variables, entered) = (self.branch.variables.now(), self.entered);
+            self.branch.place.stop(OpenState { name, input, variables, entered });
+        }
+    }
+}
+
 impl Run {
-    /// Enters a state, runs it and leaves it. `text` is that of the input; returns that of the output.
+    /// Enters a state, runs it and leaves it. `text` is that of the input; returns that of the output. `again` is the
+    /// event of a state that was entered before a redrive: it is not entered again.
     async fn state(
         &self,
         state: &State,
         input: &Value,
         text: &JsonText,
         branch: &Branch,
+        position: &mut Option<(u64, OffsetDateTime)>,
+        again: Option<(u64, OffsetDateTime)>,
     ) -> Result<(Output, JsonText, Next), StateError> {
         if let Some(cause) = self.history.full() {
             return Err(StateError::reported(names::RUNTIME, Some(cause)));
         }
         let kind = state.kind.state_type();
-        let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: text.clone() };
         let before = branch.cursor.get();
-        let entered = self.history.record(&branch.cursor, detail);
+        let (entered, entered_at) = again.unwrap_or_else(|| {
+            let detail = Detail::StateEntered { state: kind, name: state.name.clone(), input: text.clone() };
+            branch.place.forget_inner();
+            (self.history.record(&branch.cursor, detail), self.clock.now())
+        });
+        *position = Some((entered, entered_at));
         branch.progress.enter(kind);
         let variables = branch.variables.now();
-        let visit =
-            Visit { state, branch, input, entered, entered_at: self.clock.now(), before, variables: &variables };
+        let visit = Visit { state, branch, input, entered, entered_at, before, variables: &variables };
         let result = self.work(&visit).await;
         let Left { output, next, assigned } = result.map_err(|error| self.reported(&visit, error))?;
         let after = match &output {
@@ -102,6 +150,9 @@ impl Run {
             }
         };
         let assigned = self.keep(branch, &visit, assigned)?;
+        if let Some(inspector) = self.inspector(&visit) {
+            inspector.note_variables(&branch.variables.now());
+        }
         branch.progress.leave();
         let detail = Detail::StateExited { state: kind, name: state.name.clone(), output: after.clone(), assigned };
         self.history.record(&branch.cursor, detail);
@@ -110,7 +161,11 @@ impl Run {
 
     /// Adds the state to the failure's cause, and records `EvaluationFailed` if a JSONata field failed.
     fn reported(&self, visit: &Visit<'_>, error: StateError) -> StateError {
-        let mut error = error.in_state(&visit.state.name, visit.entered);
+        // The test of a state reports a cause without the place.
+        let mut error = match self.inspector(visit) {
+            Some(_) => error.without_state(),
+            None => error.in_state(&visit.state.name, visit.entered),
+        };
         if let Some(evaluation) = error.evaluation.take() {
             let cursor = &visit.branch.cursor;
             // On the service, entering a state and evaluating its fields is one step: while nothing else happened, the
@@ -148,10 +203,18 @@ impl Run {
                 let input = data::filter(&visit.state.input_path, visit.input, around)?;
                 let result = match (&pass.result, &pass.parameters) {
                     (Some(result), _) => Cow::Borrowed(result),
-                    (None, Some(template)) => Cow::Owned(template.evaluate(around.scope(&input))?),
-                    (None, None) => input,
+                    (None, template) => {
+                        self.inspect(visit, "afterInputPath", &input);
+                        match template {
+                            Some(template) => Cow::Owned(template.evaluate(around.scope(&input))?),
+                            None => input,
+                        }
+                    }
                 };
+                let place = if pass.result.is_some() { "result" } else { "afterParameters" };
+                self.inspect(visit, place, &result);
                 let assigned = Self::assigned(assign, around.scope(&result))?;
+                self.inspect_result(visit, &pass.result_path, &result);
                 let path = &visit.state.output_path;
                 (unchanged(data::output(path, &pass.result_path, visit.input, result, around)?), assigned)
             }
@@ -159,6 +222,7 @@ impl Run {
                 let context = self.context(visit, 0, None);
                 let around = visit.around(&context);
                 let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                self.inspect(visit, "afterInputPath", &input);
                 let scope = around.scope(&input);
                 let mut chosen = (default.as_ref(), assign);
                 for choice in rules {
@@ -176,6 +240,7 @@ impl Run {
                 let context = self.context(visit, 0, None);
                 let around = visit.around(&context);
                 let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                self.inspect(visit, "afterInputPath", &input);
                 let scope = around.scope(&input);
                 tokio::time::sleep(data::wait_time(wait, scope, &self.clock)?).await;
                 let assigned = Self::assigned(assign, scope)?;
@@ -185,10 +250,12 @@ impl Run {
                 let context = self.context(visit, 0, None);
                 let around = visit.around(&context);
                 let input = data::filter(&visit.state.input_path, visit.input, around)?;
+                self.inspect(visit, "afterInputPath", &input);
                 (unchanged(data::filter(&visit.state.output_path, &input, around)?), None)
             }
             StateKind::Fail { error, cause } => {
                 let context = self.context(visit, 0, None);
+                self.inspect(visit, "afterInputPath", visit.input);
                 let scope = visit.around(&context).scope(visit.input);
                 let error = error.as_ref().map(|text| data::fail_text(text, scope)).transpose()?.unwrap_or_default();
                 let cause = cause.as_ref().map(|text| data::fail_text(text, scope)).transpose()?;
@@ -206,16 +273,24 @@ impl Run {
         recovery: &Recovery,
         failed: Option<Detail>,
     ) -> Result<Left, StateError> {
-        let mut attempts = Attempts::new(&recovery.retry);
+        let before = self.inspector(visit).map_or(0, |inspector| inspector.given().retries);
+        let mut attempts = Attempts::after(&recovery.retry, before);
         let error = loop {
-            let error = match self.attempt(visit, attempts.count()).await {
+            let error = match self.attempt(visit, before + attempts.count()).await {
                 Ok((output, assigned)) => {
                     return Ok(Left { output: Output::Value(output), next: visit.state.next.clone(), assigned });
                 }
                 Err(error) => self.reported(visit, error),
             };
+            if let (Some(inspector), Some((index, delay))) = (self.inspector(visit), attempts.planned(&error)) {
+                inspector.note_handling(Handling::Retry { index, delay });
+                return Err(error);
+            }
             match attempts.next(&error) {
-                Some(delay) => tokio::time::sleep(delay).await,
+                Some(delay) => {
+                    visit.branch.place.forget_inner();
+                    tokio::time::sleep(delay).await;
+                }
                 None => break error,
             }
         };
@@ -228,6 +303,10 @@ impl Run {
         let Some((at, catcher, name)) = caught else {
             return Err(error);
         };
+        if let Some(inspector) = self.inspector(visit) {
+            let error = TaskError { error: error.error.clone(), cause: error.cause.clone() };
+            inspector.note_handling(Handling::Catch { index: at, error });
+        }
         // If the Catch names the error by a documented alias, the next state expects that alias.
         let alias = error.aliases.iter().find(|alias| **alias == name && name != names::BRANCH_FAILED);
         let name = alias.map_or(error.error.as_str(), |alias| alias);
@@ -244,6 +323,16 @@ impl Run {
         };
         let output = Output::of(data::place(&catcher.result_path, visit.input, Cow::Owned(result))?, visit.input);
         Ok(Left { output, next: Next::State(catcher.next.clone()), assigned })
+    }
+
+    /// Notes a result and what `ResultPath` makes of it, if the state is watched.
+    fn inspect_result(&self, visit: &Visit<'_>, path: &ResultPath, result: &Value) {
+        if let Some(inspector) = self.inspector(visit) {
+            inspector.note("afterResultSelector", result);
+            if let Ok(placed) = data::place(path, visit.input, Cow::Borrowed(result)) {
+                inspector.note("afterResultPath", &placed);
+            }
+        }
     }
 
     /// Makes one attempt of a Task, Parallel or Map state.
@@ -265,18 +354,32 @@ impl Run {
                         self.query_arguments(visit, query, &self.bindings(visit, context.value().clone())).await?
                     }
                 };
-                (flow.as_ref(), self.parallel(branches, input, visit, run_flow).await?, context)
+                self.inspect_input(visit, &input);
+                let result = match self.inspector(visit).and_then(Inspector::mock) {
+                    Some(mock) => mock?,
+                    None => self.parallel(branches, input, visit, run_flow).await?,
+                };
+                (flow.as_ref(), result, context)
             }
             StateKind::Map(map) => {
                 let context = self.context(visit, retries, None);
                 let input = data::filter(&visit.state.input_path, visit.input, visit.around(&context))?;
-                let items = self.map(visit, map, &input, &context, run_flow).await?;
+                if visit.state.query.is_none() {
+                    self.inspect(visit, "afterInputPath", &input);
+                }
+                let items = match self.inspector(visit) {
+                    Some(inspector) => self.mocked_map(visit, map, &input, &context, inspector).await?,
+                    None => self.map(visit, map, &input, &context, run_flow).await?,
+                };
                 drop(input);
                 (&map.data, items, context)
             }
             _ => return Err(StateError::runtime("The state cannot be attempted.")),
         };
         let result = data::limit(result, &visit.state.name)?;
+        if !matches!(visit.state.kind, StateKind::Map(_)) {
+            self.inspect(visit, "result", &result);
+        }
         if let Some(query) = &visit.state.query {
             let bindings = Bindings { result: Some(Arc::new(result)), ..self.bindings(visit, context.value().clone()) };
             return self.query_output(visit, query, bindings).await;
@@ -287,6 +390,7 @@ impl Run {
             Some(template) => template.evaluate(around.scope(&result))?,
             None => result,
         });
+        self.inspect_result(visit, &flow.result_path, &result);
         let output = data::output(&visit.state.output_path, &flow.result_path, visit.input, result, around)?;
         Ok((data::limit(output.into_owned(), &visit.state.name)?, assigned))
     }

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::flow_output::FlowOutput;
 use super::progress::Progress;
+use super::resume::ResumePlace;
 use super::variables::{VariableScope, Variables};
 use crate::clock::{self, Clock};
 use crate::definition::model::{Flow, Next, State, StateMachine};
@@ -16,8 +19,9 @@ use crate::execution::Execution;
 use crate::expressions::context::Context;
 use crate::expressions::path::Scope;
 use crate::history::log::{Cursor, History};
-use crate::history::text::JsonText;
+use crate::inspector::Inspector;
 use crate::map_run::MapRuns;
+use crate::tasks::activities::Activities;
 use crate::tasks::execution_info::ExecutionInfo;
 use crate::tasks::resources::Resources;
 use crate::tasks::tokens::TokenBoard;
@@ -31,7 +35,13 @@ pub(crate) struct Run {
     pub history: Arc<History>,
     pub clock: Clock,
     pub map_runs: MapRuns,
+    pub activities: Activities,
+    pub inspector: Option<Inspector>,
     pub start_child: ChildStarter,
+    /// How often the execution was redriven.
+    pub redrives: AtomicU64,
+    /// Where it stopped.
+    pub place: ResumePlace,
 }
 
 /// Starts a child execution that runs this flow. An execution gets it as a value, because starting one needs the
@@ -46,6 +56,7 @@ pub(crate) struct Branch {
     /// `$$.Map.Item`, in an iteration.
     pub item: Option<Arc<Value>>,
     pub progress: Arc<Progress>,
+    pub place: ResumePlace,
 }
 
 impl Branch {
@@ -53,7 +64,8 @@ impl Branch {
     /// state of this name.
     pub fn inner(&self, item: Option<Arc<Value>>, index: usize, map: Option<&str>) -> Self {
         let progress = self.progress.begin(index, map);
-        Self { cursor: self.cursor.fork(), variables: self.variables.inner(), item, progress }
+        let place = self.place.inner(index);
+        Self { cursor: self.cursor.fork(), variables: self.variables.inner(), item, progress, place }
     }
 }
 
@@ -117,22 +129,40 @@ impl Output {
     }
 }
 
-/// What a flow ends with.
-pub(crate) struct FlowOutput {
-    pub value: Value,
-    pub text: JsonText,
-}
-
 /// Runs a flow to its end. Parallel and Map states get it as a parameter, because they contain flows.
 pub(super) type FlowRunner =
     for<'a> fn(&'a Run, &'a Flow, Value, &'a Branch) -> BoxFuture<'a, Result<FlowOutput, StateError>>;
 
+/// The id of the event with which an execution enters its first state.
+const FIRST_ENTERED: u64 = 2;
+
 impl Run {
+    /// Returns what watches the state; only the first one is watched.
+    pub(super) fn inspector(&self, visit: &Visit<'_>) -> Option<&Inspector> {
+        self.inspector.as_ref().filter(|_| visit.entered == FIRST_ENTERED)
+    }
+
+    /// Notes what a field of the state gave, if it is watched.
+    pub(super) fn inspect(&self, visit: &Visit<'_>, field: &'static str, value: &Value) {
+        if let Some(inspector) = self.inspector(visit) {
+            inspector.note(field, value);
+        }
+    }
+
+    /// Notes what a state works on, if it is watched.
+    pub(super) fn inspect_input(&self, visit: &Visit<'_>, parameters: &Value) {
+        let field = if visit.state.query.is_some() { "afterArguments" } else { "afterParameters" };
+        self.inspect(visit, field, parameters);
+    }
+
     /// Returns the context object, `$$`.
     pub fn context<'a>(&'a self, visit: &'a Visit<'_>, retries: u64, token: Option<&str>) -> Context<'a> {
         let info = &self.info;
         let token = token.map(str::to_owned);
         Context::new(&info.input, move || {
+            if let Some(given) = self.inspector(visit).and_then(|inspector| inspector.given().context.as_ref()) {
+                return Value::Object(given.clone());
+            }
             let mut state = json!({"Name": visit.state.name, "EnteredTime": clock::text(visit.entered_at)});
             // Only states with retries have a count of them.
             if visit.state.kind.has_attempts() {
@@ -141,11 +171,18 @@ impl Run {
             let mut context = json!({
                 "Execution": {
                     "Id": info.arn, "Input": null, "StartTime": clock::text(info.started_at), "Name": info.name,
-                    "RoleArn": info.role_arn, "RedriveCount": 0
+                    "RoleArn": info.role_arn
                 },
                 "StateMachine": {"Id": info.state_machine_arn, "Name": info.state_machine_name},
                 "State": state
             });
+            match &self.inspector {
+                Some(inspector) if inspector.given().has_role => {}
+                Some(_) => context["Execution"]["RoleArn"] = Value::Null,
+                // Executions of express workflows, as which states are tested, are never redriven.
+                None if info.express => {}
+                None => context["Execution"]["RedriveCount"] = self.redrives.load(Ordering::Relaxed).into(),
+            }
             if let Some(fields) = context.as_object_mut() {
                 if let Some(item) = &visit.branch.item {
                     fields.insert("Map".into(), json!({"Item": item.as_ref()}));

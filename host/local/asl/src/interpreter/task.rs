@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::data;
@@ -15,8 +15,8 @@ use crate::definition::resource::{Pattern, Resource};
 use crate::error::StateError;
 use crate::expressions::context::Context;
 use crate::history::event::Detail;
-use crate::history::log::Cursor;
 use crate::history::text::JsonText;
+use crate::inspector::Inspector;
 use crate::limits::{self, SECONDS};
 use crate::tasks::resources::TaskCall;
 use crate::tasks::tokens::{PendingToken, TokenAnswer};
@@ -33,10 +33,11 @@ impl Run {
         let token = pending.as_ref().map(|pending| pending.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
         let Prepared { parameters, timeout: limit, heartbeat } = match &visit.state.query {
-            None => prepare(visit, task, visit.around(&context))?,
+            None => prepare(self, visit, task, visit.around(&context))?,
             Some(query) => self.query_prepare(visit, query, &self.bindings(visit, context.value().clone())).await?,
         };
 
+        self.inspect_input(visit, &parameters);
         let resource = &task.resource;
         let cursor = &visit.branch.cursor;
         let scheduled = Detail::TaskScheduled {
@@ -46,8 +47,18 @@ impl Run {
             timeout: limit,
             heartbeat,
         };
+        if let Resource::Activity { arn } = resource
+            && !self.activities.exists(arn)
+            && self.inspector(visit).is_none()
+        {
+            return Err(StateError::runtime(format!("The activity {arn} does not exist.")));
+        }
         self.history.record(cursor, scheduled);
-        self.history.record(cursor, Detail::TaskStarted { resource: resource.clone() });
+        // On the service, all branches schedule their tasks before the first one starts.
+        tokio::task::yield_now().await;
+        if !matches!(resource, Resource::Activity { .. }) {
+            self.history.record(cursor, Detail::TaskStarted { resource: resource.clone() });
+        }
         let call = TaskCall {
             resource: resource.clone(),
             parameters,
@@ -59,17 +70,22 @@ impl Run {
         };
         // Only a task that waits for a token can send heartbeats.
         let heartbeats = pending.as_ref().map(PendingToken::heartbeats).zip(heartbeat.map(Duration::from_secs));
+        // The task of an activity has them from when a worker takes it.
+        let started = Notify::new();
+        if !matches!(resource, Resource::Activity { .. }) {
+            started.notify_one();
+        }
         let result = tokio::select! {
             biased;
-            result = self.run_call(call, pending, resource, cursor) => result,
-            () = heartbeat_missed(heartbeats) => Err(StateError::heartbeat()),
+            result = self.run_call(call, pending, visit, &started) => result,
+            () = heartbeat_missed(heartbeats, &started) => Err(StateError::heartbeat()),
             () = sleep(Duration::from_secs(limit.unwrap_or(SECONDS))) => Err(StateError::timeout()),
         };
         let result = result.and_then(|result| match limits::text(&result) {
             Ok(text) => Ok((result, JsonText::from(text))),
             Err(excess) => {
                 let what = match resource {
-                    Resource::LambdaFunction { arn } => arn,
+                    Resource::LambdaFunction { arn } | Resource::Activity { arn } => arn,
                     Resource::Service { service, .. } => service,
                 };
                 Err(StateError::excess(excess, what))
@@ -97,10 +113,25 @@ impl Run {
     async fn run_call(
         &self,
         call: TaskCall,
-        pending: Option<PendingToken>,
-        resource: &Resource,
-        cursor: &Cursor,
+        mut pending: Option<PendingToken>,
+        visit: &Visit<'_>,
+        started: &Notify,
     ) -> Result<Value, StateError> {
+        let cursor = &visit.branch.cursor;
+        if let Some(mock) = self.inspector(visit).and_then(Inspector::mock) {
+            return Ok(mock?);
+        }
+        let resource = call.resource.clone();
+        if let (Resource::Activity { arn }, Some(pending)) = (&resource, &mut pending) {
+            let taken = self.activities.schedule(arn, pending.token(), JsonText::of(&call.parameters));
+            let gone = |_| StateError::runtime(format!("The activity {arn} does not exist."));
+            let Ok(worker) = taken.map_err(gone)?.await else {
+                return std::future::pending().await;
+            };
+            self.history.record(cursor, Detail::ActivityStarted { worker });
+            started.notify_one();
+            return finished(pending.answer().await);
+        }
         let submitted = self.resources.call(call).await;
         let Some(mut pending) = pending else {
             return Ok(submitted?);
@@ -108,22 +139,28 @@ impl Run {
         let answer = match submitted {
             Ok(output) => {
                 let output = JsonText::of(&output);
-                self.history.record(cursor, Detail::TaskSubmitted { resource: resource.clone(), output });
+                self.history.record(cursor, Detail::TaskSubmitted { resource, output });
                 pending.answer().await
             }
             // The called service may have answered the token before it failed: then the answer counts.
             Err(error) => pending.answered().ok_or(error)?,
         };
-        match answer {
-            TokenAnswer::Success(value) => Ok(value),
-            TokenAnswer::Failure { error, cause } => Err(StateError::answered(error, cause)),
-        }
+        finished(answer)
+    }
+}
+
+/// Returns the result that a caller reported for a token.
+fn finished(answer: TokenAnswer) -> Result<Value, StateError> {
+    match answer {
+        TokenAnswer::Success(value) => Ok(value),
+        TokenAnswer::Failure { error, cause } => Err(StateError::answered(error, cause)),
     }
 }
 
 /// Computes what a JSONPath state calls its resource with.
-fn prepare(visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Result<Prepared, StateError> {
+fn prepare(run: &Run, visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Result<Prepared, StateError> {
     let input = data::filter(&visit.state.input_path, visit.input, around)?;
+    run.inspect(visit, "afterInputPath", &input);
     let scope = around.scope(&input);
     let setting =
         |setting: &Option<_>, field| setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose();
@@ -133,11 +170,13 @@ fn prepare(visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Result<Prepare
     Ok(Prepared { parameters, timeout, heartbeat })
 }
 
-/// Returns when no heartbeat has arrived for the given time. Does not return once the token is answered.
-async fn heartbeat_missed(heartbeats: Option<(watch::Receiver<u64>, Duration)>) {
+/// Returns when the task has started and no heartbeat has arrived for the given time. Does not return once the token is
+/// answered.
+async fn heartbeat_missed(heartbeats: Option<(watch::Receiver<u64>, Duration)>, started: &Notify) {
     let Some((mut heartbeats, most)) = heartbeats else {
         return pending().await;
     };
+    started.notified().await;
     loop {
         match timeout(most, heartbeats.changed()).await {
             Ok(Ok(())) => {}

@@ -21,6 +21,11 @@ impl VariableScope {
         Self(Mutex::new(self.now()))
     }
 
+    /// Sets all variables to what they were.
+    pub fn restore(&self, variables: Arc<Variables>) {
+        *self.0.lock() = variables;
+    }
+
     /// Returns the variables as they are now.
     pub fn now(&self) -> Arc<Variables> {
         self.0.lock().clone()

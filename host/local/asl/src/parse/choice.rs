@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::looks;
 use crate::definition::choice::{Operand, Rule, StringPattern, Test, comparison};
 use crate::definition::language::QueryLanguage;
 use crate::definition::model::ChoiceRule;
@@ -224,6 +225,9 @@ fn test(name: &'static str, fields: &mut Fields<'_>, notes: &mut Collector) -> O
             let message = format!("the value of '{name}' does not have the type that it compares: {value}");
             notes.at(name, |notes| notes.error(Code::Schema, message));
             return None;
+        }
+        if let Some(text) = value.as_str() {
+            notes.at(name, |notes| looks::check_literal(text, notes));
         }
         Operand::Value(value.clone())
     };

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::looks;
 use crate::definition::language::QueryLanguage;
 use crate::definition::query::Assign;
 use crate::definition::settings::{Filter, ResultPath, Setting};
@@ -149,7 +150,12 @@ impl<'a> Fields<'a> {
 
     /// Returns a payload template.
     pub fn template(&mut self, name: &'static str, notes: &mut Collector) -> Option<Template> {
-        self.raw(name).map(|value| notes.at(name, |notes| Template::parse(value, notes)))
+        self.raw(name).map(|value| {
+            notes.at(name, |notes| {
+                looks::check_template(value, notes);
+                Template::parse(value, notes)
+            })
+        })
     }
 
     /// Returns a number of seconds or a path to one. Both together are an error.

@@ -36,7 +36,7 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut
     });
     let start_at = start_at?;
     if !definitions.contains_key(start_at) {
-        let message = format!("'StartAt' names the state '{start_at}', which is not among 'States'");
+        let message = format!("Missing 'StartAt' target: {start_at}");
         notes.at("StartAt", |notes| notes.error(Code::Transition, message));
         return None;
     }
@@ -77,8 +77,9 @@ fn targets(state: &State) -> Vec<(String, &str)> {
 fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes: &mut Collector) {
     for state in order.iter().filter_map(|name| states.get(*name)) {
         for (field, next) in targets(state).into_iter().filter(|(_, next)| !states.contains_key(*next)) {
-            let message = format!("'{field}' names the state '{next}', which is not among the states beside it");
-            notes.in_state(&state.name, |notes| notes.error(Code::Transition, message));
+            let name = field.rsplit('/').next().unwrap_or_default();
+            let message = format!("Missing '{name}' target: {next}");
+            notes.in_state(&state.name, |notes| notes.along(&field, |notes| notes.error(Code::Transition, message)));
         }
     }
     let mut reached = HashSet::from([start_at]);
@@ -92,7 +93,8 @@ fn check(start_at: &str, order: &[&str], states: &HashMap<String, State>, notes:
         );
     }
     for name in order.iter().filter(|name| !reached.contains(**name)) {
-        notes.in_state(name, |notes| notes.error(Code::Transition, "no transition leads to this state"));
+        let message = format!("State \"{name}\" is not reachable.");
+        notes.in_state(name, |notes| notes.error(Code::Transition, message));
     }
     let ends = |state: &State| state.next == Next::End && !matches!(state.kind, StateKind::Choice { .. });
     if !states.values().any(ends) {

@@ -4,6 +4,7 @@ mod choice;
 mod distributed;
 mod fields;
 mod flow;
+mod looks;
 mod query;
 mod recovery;
 mod scopes;
@@ -15,8 +16,10 @@ use serde_json::Value;
 
 use crate::definition::language::QueryLanguage;
 use crate::definition::model::{StateKind, StateMachine};
+use crate::definition::resource::{Pattern, Resource};
 use crate::duplicates;
 use crate::findings::{Code, Collector, Finding, LoadError, Severity};
+use crate::json_errors;
 use crate::limits::{DEFINITION_BYTES, SECONDS};
 use crate::tasks::resources::Resources;
 #[cfg(test)]
@@ -57,6 +60,7 @@ impl StateMachine {
         let mut findings = Vec::new();
         self.flow.visit(&mut |state| {
             if let StateKind::Task(task) = &state.kind
+                && !matches!(task.resource, Resource::Activity { .. })
                 && let Err(unsupported) = resources.supports(&task.resource)
             {
                 findings.push(Finding {
@@ -89,6 +93,31 @@ impl StateMachine {
     }
 }
 
+impl StateMachine {
+    /// Returns a finding for each Task state whose resource an express workflow does not have. Messages are the service's.
+    pub fn unsupported_in_express(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.flow.visit(&mut |state| {
+            let StateKind::Task(task) = &state.kind else { return };
+            let what = match (&task.resource, task.resource.pattern()) {
+                (Resource::Activity { .. }, _) => "Activity ARN",
+                (_, Pattern::WaitForTaskToken) => "'.waitForTaskToken' service integration ",
+                (_, Pattern::Sync) => "'.sync' service integration",
+                (_, Pattern::RequestResponse) => return,
+            };
+            findings.push(Finding {
+                severity: Severity::Error,
+                code: Code::Schema,
+                location: format!("{}/Resource", state.location),
+                state: Some(state.name.clone()),
+                message: format!("Express state machine does not support {what}"),
+            });
+        });
+        findings.sort_by(|left, right| left.location.cmp(&right.location));
+        findings
+    }
+}
+
 fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     if definition.len() > DEFINITION_BYTES {
         notes.error(Code::Schema, format!("the definition is longer than {DEFINITION_BYTES} bytes"));
@@ -97,7 +126,12 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     let document: Value = match serde_json::from_str(definition) {
         Ok(document) => document,
         Err(error) => {
-            notes.error(Code::InvalidJson, format!("the definition is not JSON: {error}"));
+            if definition.trim().is_empty() {
+                notes.error(Code::MissingDescription, "the definition is empty");
+                return None;
+            }
+            let (message, place) = json_errors::describe(definition, &format!("the definition is not JSON: {error}"));
+            notes.in_text(place, Code::InvalidJson, message);
             return None;
         }
     };
@@ -105,7 +139,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
         notes.error(Code::Schema, error.to_string());
     }
     let Some(document) = document.as_object() else {
-        notes.error(Code::Schema, "the definition must be a JSON object");
+        notes.error(Code::NotAnObject, "Definition must be a valid JSON object");
         return None;
     };
     let mut fields = Fields::new(document);

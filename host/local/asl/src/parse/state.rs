@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{choice, distributed, query, recovery};
+use super::{choice, distributed, looks, query, recovery};
 use crate::clock;
 use crate::definition::language::QueryLanguage;
 use crate::definition::model::{DataFlow, FailText, Flow, Map, Next, Pass, State, StateKind, Task, Wait};
-use crate::definition::resource::Resource;
+use crate::definition::resource::{Resource, ResourceError};
 use crate::definition::settings::{Filter, Setting};
 use crate::expressions::intrinsics::Expression;
 use crate::findings::{Code, Collector};
@@ -157,7 +157,11 @@ fn task(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector)
     let resource = match Resource::parse(fields.text("Resource", notes)?) {
         Ok(resource) => resource,
         Err(error) => {
-            notes.at("Resource", |notes| notes.error(Code::Unsupported, error.to_string()));
+            let code = match error {
+                ResourceError::NotAnArn(_) => Code::Schema,
+                ResourceError::Placeholder(_) | ResourceError::UnknownPattern { .. } => Code::Unsupported,
+            };
+            notes.at("Resource", |notes| notes.error(code, error.to_string()));
             return None;
         }
     };
@@ -166,7 +170,7 @@ fn task(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector)
 
 fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
     StateKind::Pass(Box::new(Pass {
-        result: fields.raw("Result").cloned(),
+        result: fields.raw("Result").inspect(|result| looks::check_result(result, notes)).cloned(),
         parameters: fields.template("Parameters", notes),
         result_path: fields.result_path(notes),
     }))
@@ -345,7 +349,10 @@ fn fail_text(
     notes: &mut Collector,
 ) -> Option<FailText> {
     fields.exclusive(&[name, path], notes);
-    let text = fields.text(name, notes).map(|text| FailText::Text(text.to_owned()));
+    let text = fields.text(name, notes).map(|text| {
+        notes.at(name, |notes| looks::check_literal(text, notes));
+        FailText::Text(text.to_owned())
+    });
     let computed = fields.text(path, notes).and_then(|text| {
         let problem = match Expression::parse(text) {
             Ok(Expression::Call(call)) if !STRING_FUNCTIONS.contains(&call.name()) => {

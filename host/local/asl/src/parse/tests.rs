@@ -43,9 +43,9 @@ const TASK: &str = "arn:aws:states:::lambda:invoke";
 #[test]
 fn a_definition_must_be_an_object_with_states_and_a_start() {
     let parse = |text: &str| StateMachine::parse(text).unwrap_err().findings;
-    assert_eq!(parse("").first().unwrap().code, Code::InvalidJson);
+    assert_eq!(parse("").first().unwrap().code, Code::MissingDescription);
     assert_eq!(parse("not a definition").first().unwrap().code, Code::InvalidJson);
-    assert_eq!(parse("[]").first().unwrap().message, "the definition must be a JSON object");
+    assert_eq!(parse("[]").first().unwrap().message, "Definition must be a valid JSON object");
     let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Succeed"}}}"#;
     assert!(parse(twice)[0].message.contains("'A' occurs twice"));
     let found = parse("{}");
@@ -112,12 +112,12 @@ fn transitions_to_unknown_states_and_unreachable_states_are_named() {
     }));
     let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), 3, "{texts:#?}");
-    assert!(texts[0].starts_with("state 'A': 'Next' names the state 'Gone'"), "{}", texts[0]);
-    assert!(texts[1].starts_with("state 'B': 'Catch/0/Next' names the state 'Lost'"), "{}", texts[1]);
-    assert!(texts[2].starts_with("state 'B': no transition leads to this state"), "{}", texts[2]);
+    assert!(texts[0].starts_with("state 'A': Missing 'Next' target: Gone (at /States/A/Next)"), "{}", texts[0]);
+    assert!(texts[1].starts_with("state 'B': Missing 'Next' target: Lost (at /States/B/Catch/0/Next)"), "{}", texts[1]);
+    assert!(texts[2].starts_with("state 'B': State \"B\" is not reachable."), "{}", texts[2]);
 
     let found = findings(&json!({"StartAt": "Nope", "States": {"A": {"Type": "Succeed"}}}));
-    assert!(found[0].message.contains("'Nope'"));
+    assert!(found[0].message.contains("target: Nope"));
     assert_eq!((found[0].code, found[0].location.as_str()), (Code::Transition, "/StartAt"));
 }
 

@@ -17,6 +17,8 @@ pub struct ExecutionInfo {
     pub started_at: OffsetDateTime,
     /// The run of a distributed Map state that this is a child execution of.
     pub map_run: Option<String>,
+    /// It belongs to an express workflow.
+    pub express: bool,
 }
 
 impl ExecutionInfo {

@@ -8,7 +8,7 @@ use super::media::Media;
 use super::process::file_argument;
 use super::size;
 use super::tools::INPUT_OPTIONS;
-use crate::settings::{Audio, Content, Film, Frames, KeyFrames, Plan, RateControl, Video};
+use crate::settings::{Audio, Content, Film, Frames, KeyFrames, Plan, RateControl, Stream, Video};
 
 /// Returns the arguments of one run that decodes once and writes every output. `outputs` are the files to write, in the
 /// plan's order; for captures with `%07d` in place of the number. The input must have a video stream.
@@ -33,6 +33,13 @@ pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[Pat
                 let filters = size::filters(content.video.size, plan.input.rotate, stream, Target::Film);
                 line.add(&["-vf", &filters]);
                 film(&mut line, content, media, &threads);
+                mp4(&mut line, content);
+            }
+            Content::Stream(content) => {
+                let filters = size::filters(content.film.video.size, plan.input.rotate, stream, Target::Film);
+                line.add(&["-vf", &filters]);
+                film(&mut line, &content.film, media, &threads);
+                hls(&mut line, content, file);
             }
             Content::Frames(content) => {
                 let filters = size::filters(content.size, plan.input.rotate, stream, Target::Jpeg);
@@ -47,22 +54,39 @@ pub(crate) fn transcode(plan: &Plan, media: &Media, input: &Path, outputs: &[Pat
 fn film(line: &mut Line, film: &Film, media: &Media, threads: &str) {
     video(line, &film.video);
     line.add(&OUTPUT_TAGS);
-    let track = film.audio.as_ref().and_then(|audio| match audio.track {
-        Some(track) => usize::try_from(track).ok().filter(|track| *track < media.sound.len()),
-        None => media.first_sound(),
-    });
-    match (&film.audio, track) {
+    match (&film.audio, sound_track(film, media)) {
         (Some(settings), Some(track)) => audio(line, settings, track),
         _ => line.add(&["-an"]),
     }
     // Metadata is dropped: it contains the place and time of the recording.
     line.add(&["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]);
     line.add(&["-threads", threads]);
+    // Equal input and settings give equal bytes.
+    line.add(&["-fflags", "+bitexact"]);
+}
+
+/// Returns the index of the sound track that a film gets; `None` for a silent one.
+pub(crate) fn sound_track(film: &Film, media: &Media) -> Option<usize> {
+    match film.audio.as_ref()?.track {
+        Some(track) => usize::try_from(track).ok().filter(|track| *track < media.sound.len()),
+        None => media.first_sound(),
+    }
+}
+
+fn mp4(line: &mut Line, film: &Film) {
     if film.progressive_download {
         line.add(&["-movflags", "+faststart"]);
     }
-    // Equal input and settings give equal bytes.
-    line.add(&["-fflags", "+bitexact", "-f", "mp4"]);
+    line.add(&["-f", "mp4"]);
+}
+
+/// Writes the playlist to `file`, and the segments beside it: `{its name without extension}_{five digits from 1 on}.ts`.
+fn hls(line: &mut Line, stream: &Stream, file: &Path) {
+    line.add(&["-f", "hls", "-hls_time", &stream.segment.to_string(), "-hls_playlist_type", "vod"]);
+    line.add(&["-hls_list_size", "0", "-hls_flags", "independent_segments", "-start_number", "1"]);
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    line.add(&["-hls_segment_filename"]);
+    line.0.push(file_argument(&file.with_file_name(format!("{stem}_%05d.ts"))).into());
 }
 
 fn frames(line: &mut Line, frames: &Frames, filters: &str) {

@@ -10,7 +10,7 @@ mod progress;
 mod size;
 mod tools;
 
-pub(crate) use command::transcode;
+pub(crate) use command::{sound_track, transcode};
 pub(crate) use media::Media;
 pub(crate) use probe::probe;
 pub(crate) use process::{Limits, ToolError, run};

@@ -4,7 +4,7 @@ use super::colour::Target;
 use super::media::VideoStream;
 use crate::settings::{PictureSize, Rotate, Scaling};
 
-/// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is scaled over
+/// The widest bar, in pixels on both sides together, that comes from rounding to even sizes. The picture is stretched to fill
 /// it.
 const ROUNDING: u32 = 2;
 

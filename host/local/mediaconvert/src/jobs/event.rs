@@ -54,7 +54,9 @@ pub(crate) fn event(job: &Job, change: Change, region: &str, account: &str) -> J
                         })
                     })
                     .collect();
-                json!({"outputDetails": details, "type": "FILE_GROUP"})
+                let is_stream = group.first().is_some_and(|output| output.path.ends_with(".m3u8"));
+                let kind = if is_stream { "HLS_GROUP" } else { "FILE_GROUP" };
+                json!({"outputDetails": details, "type": kind})
             })
             .collect();
     }

@@ -1,7 +1,7 @@
 //! Running one job: fetch, probe, transcode, store.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use super::event::Change;
 use super::job::{FinishedOutput, JobError, JobStatus, Phase};
 use super::job_table::JobTable;
-use super::made::{self, MadeFile};
+use super::made::{self, Made, MadeFile};
+use super::playlists;
 use super::scratch::ScratchFolder;
 use crate::ffmpeg::{self, Limits, Media, Progress, ToolError};
-use crate::settings::{Content, Location, Plan};
+use crate::settings::{Content, Location, Output, Plan};
 use crate::storage::StorageError;
 
 /// Error codes of the service's user guide.
@@ -53,7 +54,7 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
         // A job that has ended is not cancelled.
         biased;
         result = work => Some(result),
-        error = lost(&jobs, &id) => Some(Err(error)),
+        error = bucket_gone(&jobs, &id) => Some(Err(error)),
         _ = cancel.wait_for(|cancelled| *cancelled) => None,
     };
     let (status, error, outputs) = match ended {
@@ -67,8 +68,8 @@ pub(crate) async fn run(jobs: Arc<JobTable>, id: String, mut cancel: watch::Rece
     jobs.end(&id, status, error, outputs).await;
 }
 
-/// Returns when a bucket of the job has gone, which a job of hours would notice only at its end.
-async fn lost(jobs: &JobTable, id: &str) -> JobError {
+/// Waits until a bucket of the job has gone. Without this, a job of hours would notice it only at its end.
+async fn bucket_gone(jobs: &JobTable, id: &str) -> JobError {
     let plan = jobs.plan(id);
     let files = plan.iter().flat_map(|plan| plan.outputs().map(|output| &output.file).chain([&plan.input.file]));
     let buckets: BTreeSet<_> = files.map(|file| file.bucket.clone()).collect();
@@ -116,8 +117,10 @@ async fn carry_out(jobs: &JobTable, id: &str, plan: &Plan) -> Result<Vec<Vec<Fin
     let outputs = transcode(jobs, id, plan, &media, &input, &folder, &transcoding).await?;
     let mut finished = measure(jobs, plan, &media, &outputs, &folder, &limits).await?;
 
+    let masters = playlists::masters(plan, &media, &outputs, &folder).map_err(playlist_error)?;
+
     jobs.phase(id, Phase::Uploading, TRANSCODING_SHARE).await;
-    for MadeFile { path, location, content_type } in outputs.iter().flatten() {
+    for MadeFile { path, location, content_type } in outputs.iter().flat_map(|made| &made.files).chain(&masters) {
         let Location { bucket, key } = location;
         jobs.storage
             .store(path, bucket, key, content_type)
@@ -152,7 +155,7 @@ fn check(plan: &Plan, media: &Media) -> Result<(), JobError> {
         return Err(fail(code::CODEC, format!("The video in {source} {why}")));
     }
     for output in plan.outputs() {
-        let Content::Film(film) = &output.content else { continue };
+        let Some(film) = output.content.film() else { continue };
         let track = film.audio.as_ref().and_then(|audio| audio.track);
         let unknown = track.filter(|track| media.sound.get(*track as usize) == Some(&false));
         if let Some(track) = unknown {
@@ -171,7 +174,7 @@ async fn transcode(
     input: &Path,
     folder: &Path,
     limits: &Limits,
-) -> Result<Vec<Vec<MadeFile>>, JobError> {
+) -> Result<Vec<Made>, JobError> {
     let names = made::names(plan, folder);
     let arguments = ffmpeg::transcode(plan, media, input, &names, jobs.options.threads);
     tracing::debug!(job = id, ?arguments, "ffmpeg");
@@ -210,7 +213,11 @@ async fn transcode(
         }
         fail(tool_code(&error, code::READ), format!("{} could not be transcoded: {error}", plan.input.file))
     })?;
-    Ok(plan.outputs().zip(&names).map(|(output, name)| made::files(output, name)).collect())
+    let made = |(output, name): (&Output, &PathBuf)| match &output.content {
+        Content::Stream(stream) => playlists::files(stream, name).map_err(playlist_error),
+        Content::Film(_) | Content::Frames(_) => Ok(Made { files: made::files(output, name), segments: None }),
+    };
+    plan.outputs().zip(&names).map(made).collect()
 }
 
 /// Reads the headers of the outputs. Outputs that are too short reveal an incomplete input, which ffmpeg does not
@@ -219,12 +226,12 @@ async fn measure(
     jobs: &JobTable,
     plan: &Plan,
     media: &Media,
-    outputs: &[Vec<MadeFile>],
+    outputs: &[Made],
     folder: &Path,
     limits: &Limits,
 ) -> Result<Vec<FinishedOutput>, JobError> {
     let mut finished = Vec::with_capacity(outputs.len());
-    for (output, files) in plan.outputs().zip(outputs) {
+    for (output, Made { files, segments }) in plan.outputs().zip(outputs) {
         let nothing = || fail(code::READ, format!("{} has no picture that could be read", plan.input.file));
         let film = match (&output.content, files.first()) {
             (Content::Film(_), Some(film)) => film,
@@ -232,25 +239,25 @@ async fn measure(
                 finished.push(made::captured(plan, media, frames, files).ok_or_else(nothing)?);
                 continue;
             }
+            (Content::Stream(stream), _) => {
+                let made = (segments.as_ref().map_or(0.0, |segments| segments.seconds) * 1e6) as u64;
+                if too_short(made, media) {
+                    return Err(incomplete(plan, media, made));
+                }
+                let video = media.video.as_ref().ok_or_else(nothing)?;
+                let (width, height) = ffmpeg::output_size(stream.film.video.size, plan.input.rotate, video);
+                let path = stream.playlist().to_string();
+                finished.push(FinishedOutput { path, duration_ms: made / 1000, width, height });
+                continue;
+            }
             (Content::Film(_), None) => return Err(nothing()),
         };
         let result = ffmpeg::probe(&jobs.options.tools, &film.path, folder, limits)
             .await
             .map_err(|error| fail(code::UNKNOWN, format!("The output {} is not readable: {error}", output.file)))?;
-        let broken = || {
-            fail(
-                code::READ,
-                format!(
-                    "{} is incomplete or damaged: only {} ms of its {} ms could be read",
-                    plan.input.file,
-                    result.duration / 1000,
-                    media.duration / 1000
-                ),
-            )
-        };
+        let broken = || incomplete(plan, media, result.duration);
         let video = result.video.as_ref().ok_or_else(broken)?;
-        // A tolerance of a tenth and a second: headers are rounded, and a sound track may be longer than the picture.
-        if result.duration.saturating_add(1_000_000) < media.duration / 10 * 9 {
+        if too_short(result.duration, media) {
             return Err(broken());
         }
         finished.push(FinishedOutput {
@@ -261,6 +268,23 @@ async fn measure(
         });
     }
     Ok(finished)
+}
+
+/// Returns whether an output of `made` microseconds lacks a part of the input. A tolerance of a tenth and a second: headers are
+/// rounded, and a sound track may be longer than the picture.
+fn too_short(made: u64, media: &Media) -> bool {
+    made.saturating_add(1_000_000) < media.duration / 10 * 9
+}
+
+fn incomplete(plan: &Plan, media: &Media, made: u64) -> JobError {
+    let (made, whole) = (made / 1000, media.duration / 1000);
+    let message =
+        format!("{} is incomplete or damaged: only {made} ms of its {whole} ms could be read", plan.input.file);
+    fail(code::READ, message)
+}
+
+fn playlist_error(error: std::io::Error) -> JobError {
+    fail(code::UNKNOWN, format!("a playlist could not be written: {error}"))
 }
 
 /// Returns the code of an error; `failed` if the program ran and refused the file.

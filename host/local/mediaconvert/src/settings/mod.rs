@@ -4,9 +4,11 @@
 //! API's model.
 
 mod audio;
+mod film;
 mod frames;
 mod location;
 mod picture;
+mod stream;
 mod video;
 
 use std::collections::{HashMap, HashSet};
@@ -14,9 +16,11 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 pub(crate) use audio::Audio;
+pub(crate) use film::Film;
 pub(crate) use frames::Frames;
 pub(crate) use location::Location;
 pub(crate) use picture::{PictureSize, Scaling};
+pub(crate) use stream::Stream;
 pub(crate) use video::{KeyFrames, RateControl, Rotate, Video};
 
 use crate::document::strict::{StrictObject, missing};
@@ -55,15 +59,18 @@ pub(crate) enum Content {
     Film(Film),
     /// JPEG files.
     Frames(Frames),
+    /// A playlist and its segments.
+    Stream(Stream),
 }
 
-/// An MP4 file.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Film {
-    /// The index is at the beginning of the file, so that playback can start before the whole file is loaded.
-    pub(crate) progressive_download: bool,
-    pub(crate) video: Video,
-    pub(crate) audio: Option<Audio>,
+impl Content {
+    /// Returns the film, unless these are captures.
+    pub(crate) fn film(&self) -> Option<&Film> {
+        match self {
+            Self::Film(film) | Self::Stream(Stream { film, .. }) => Some(film),
+            Self::Frames(_) => None,
+        }
+    }
 }
 
 impl Plan {
@@ -161,42 +168,68 @@ fn read_group(
     fields.ignore(&["name", "customName"]);
     let mut settings =
         fields.object("outputGroupSettings")?.ok_or_else(|| missing(&fields.at("outputGroupSettings")))?;
-    settings.only("type", &["FILE_GROUP_SETTINGS"])?;
-    let mut file = settings.object("fileGroupSettings")?.ok_or_else(|| missing(&settings.at("fileGroupSettings")))?;
-    let path = file.at("destination");
-    let destination = file.string("destination")?.ok_or_else(|| missing(&path))?;
+    let is_file = settings
+        .choice("type", &[("FILE_GROUP_SETTINGS", true), ("HLS_GROUP_SETTINGS", false)])?
+        .ok_or_else(|| missing(&settings.at("type")))?;
+    let (path, destination, segment) = if is_file {
+        let mut file =
+            settings.object("fileGroupSettings")?.ok_or_else(|| missing(&settings.at("fileGroupSettings")))?;
+        let path = file.at("destination");
+        let destination = file.string("destination")?.ok_or_else(|| missing(&path))?;
+        // Encryption, storage class and ACL depend on the store.
+        file.ignore(&["destinationSettings"]);
+        file.finish()?;
+        (path, destination, None)
+    } else {
+        let hls = settings.object("hlsGroupSettings")?.ok_or_else(|| missing(&settings.at("hlsGroupSettings")))?;
+        let (path, destination, segment) = stream::read_group(hls)?;
+        (path, destination, Some(segment))
+    };
     let destination = Location::destination(&path, &destination, &input.file)?;
-    // Encryption, storage class and ACL depend on the store.
-    file.ignore(&["destinationSettings"]);
-    file.finish()?;
     settings.finish()?;
     let outputs = fields.list("outputs")?;
     if outputs.is_empty() {
         return Err(missing(&fields.at("outputs")));
     }
     fields.finish()?;
-    let several = outputs.len() > 1;
-    outputs
-        .into_iter()
-        .map(|(path, output)| read_output(StrictObject::new(path, output)?, &destination, several, selectors))
-        .collect()
+    // The playlist above those of a stream's renditions has the name without a modifier.
+    let modified = outputs.len() > 1 || segment.is_some();
+    let group = Group { destination, modified, segment };
+    outputs.into_iter().map(|(path, output)| read_output(StrictObject::new(path, output)?, &group, selectors)).collect()
+}
+
+/// What the outputs of a group share.
+struct Group {
+    destination: Location,
+    /// Every output needs a name modifier.
+    modified: bool,
+    /// The length of segments in seconds, if the outputs are renditions of a stream.
+    segment: Option<u32>,
 }
 
 fn read_output(
     mut fields: StrictObject,
-    destination: &Location,
-    several: bool,
+    group: &Group,
     selectors: &HashMap<String, Option<u32>>,
 ) -> Result<Output, MediaConvertError> {
     let modifier = fields.string("nameModifier")?.unwrap_or_default();
-    if several && modifier.is_empty() {
+    if group.modified && modifier.is_empty() {
         return Err(missing(&fields.at("nameModifier")));
     }
     let extension = fields.string("extension")?;
     let path = fields.at("nameModifier");
 
     let mut container = fields.object("containerSettings")?.ok_or_else(|| missing(&fields.at("containerSettings")))?;
-    let is_film = container.choice("container", &[("MP4", true), ("RAW", false)])?.unwrap_or(true);
+    let is_film = match group.segment {
+        None => container.choice("container", &[("MP4", true), ("RAW", false)])?.unwrap_or(true),
+        Some(_) => {
+            container.only("container", &["M3U8"])?;
+            if let Some(transport) = container.object("m3u8Settings")? {
+                transport.finish()?;
+            }
+            true
+        }
+    };
     let progressive_download = match container.object("mp4Settings")? {
         None => false,
         Some(mut mp4) => {
@@ -220,14 +253,15 @@ fn read_output(
             codec.object("frameCaptureSettings")?.ok_or_else(|| missing(&codec.at("frameCaptureSettings")))?;
         codec.finish()?;
         fields.finish()?;
-        let base = destination.modified(&path, &modifier)?;
+        let base = group.destination.modified(&path, &modifier)?;
         let frames = frames::read(captures, size, base, extension.unwrap_or_else(|| "jpg".to_owned()))?;
         return Ok(Output { file: frames.file(0), content: Content::Frames(frames) });
     }
     let h264 = codec.object("h264Settings")?.ok_or_else(|| missing(&codec.at("h264Settings")))?;
     codec.finish()?;
     let video = video::read(h264, size)?;
-    let file = destination.named(&path, &modifier, extension.as_deref().unwrap_or("mp4"))?;
+    let default = if group.segment.is_some() { "m3u8" } else { "mp4" };
+    let file = group.destination.named(&path, &modifier, extension.as_deref().unwrap_or(default))?;
     let mut tracks = fields.list("audioDescriptions")?.into_iter();
     let audio = match tracks.next() {
         Some((path, track)) => Some(audio::read(StrictObject::new(path, track)?, selectors)?),
@@ -239,7 +273,12 @@ fn read_output(
         )));
     }
     fields.finish()?;
-    Ok(Output { file, content: Content::Film(Film { progressive_download, video, audio }) })
+    let film = Film { progressive_download, video, audio };
+    let content = match group.segment {
+        None => Content::Film(film),
+        Some(segment) => Content::Stream(Stream::new(film, segment, group.destination.clone(), modifier)),
+    };
+    Ok(Output { file, content })
 }
 
 #[cfg(test)]

@@ -94,6 +94,25 @@ fn captures_of_frames_are_numbered_as_on_the_service() {
 }
 
 #[test]
+fn a_stream_has_a_playlist_for_each_rendition_and_one_above_them() {
+    let mut settings = settings();
+    settings["outputGroups"][0]["outputGroupSettings"] = json!({
+        "type": "HLS_GROUP_SETTINGS",
+        "hlsGroupSettings": {"destination": "s3://media/51/processed/clip_hls", "segmentLength": 6, "minSegmentLength": 0},
+    });
+    settings["outputGroups"][0]["outputs"][0]["nameModifier"] = json!("-720p");
+    settings["outputGroups"][0]["outputs"][0]["containerSettings"] = json!({"container": "M3U8"});
+    let plan = Plan::read(&settings).unwrap();
+    let output = plan.outputs().next().unwrap();
+    let Content::Stream(stream) = &output.content else { panic!("{output:?}") };
+    assert_eq!(stream.master().to_string(), "s3://media/51/processed/clip_hls.m3u8");
+    assert_eq!(stream.playlist(), output.file);
+    assert_eq!(stream.segment_file(1).to_string(), "s3://media/51/processed/clip_hls-720p_00001.ts");
+    settings["outputGroups"][0]["outputGroupSettings"]["hlsGroupSettings"]["encryption"] = json!({"type": "SPEKE"});
+    assert!(Plan::read(&settings).unwrap_err().message.contains("hlsGroupSettings/encryption"));
+}
+
+#[test]
 fn a_setting_that_only_tunes_the_encoder_is_accepted() {
     const H264: &str = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";
     for (field, value) in

@@ -34,7 +34,13 @@ impl Storage for Folder {
     }
 
     async fn store(&self, file: &Path, bucket: &str, key: &str, content_type: &str) -> Result<(), StorageError> {
-        assert_eq!(content_type, if key.ends_with(".jpg") { "image/jpeg" } else { "video/mp4" });
+        let expected = match key.rsplit('.').next().unwrap() {
+            "jpg" => "image/jpeg",
+            "m3u8" => "application/vnd.apple.mpegurl",
+            "ts" => "video/mp2t",
+            _ => "video/mp4",
+        };
+        assert_eq!(content_type, expected, "{key}");
         let path = self.path(bucket, key);
         std::fs::create_dir_all(path.parent().unwrap()).map_err(|e| StorageError::Failed(e.to_string()))?;
         std::fs::copy(file, path).map_err(|e| StorageError::Failed(e.to_string()))?;
@@ -179,4 +185,17 @@ pub fn thumbnail(file: &Path) -> Vec<u8> {
         .unwrap();
     assert_eq!(output.stdout.len(), 8 * 8 * 3, "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// Writes a quarter turn into the matrix of the track header. The second matrix in the file is that of the first track.
+pub fn turn_by_90(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap();
+    // After the name: version and flags, times, id, reserved, duration; reserved, layer, group, volume, reserved.
+    let matrix = header + 4 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + 2 + 2 + 2 + 2;
+    let turn: [u32; 9] = [0, 0x10000, 0, 0xFFFF_0000, 0, 0, 0xB4_0000, 0, 0x4000_0000];
+    for (index, value) in turn.iter().enumerate() {
+        bytes[matrix + index * 4..matrix + index * 4 + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    std::fs::write(file, bytes).unwrap();
 }

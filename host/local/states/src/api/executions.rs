@@ -8,7 +8,12 @@ use super::requests::{ExecutionReference, GetExecutionHistory, ListExecutions, S
 use super::responses::with_next;
 use crate::error::StatesError;
 use crate::service::States;
-use crate::store::executions::NewExecution;
+use crate::store::executions::{ExecutionRecord, NewExecution};
+use crate::store::machine::MachineKind;
+
+/// The service's own text of the values of `statusFilter`. No execution here waits to be redriven.
+const STATUSES: &str = "Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, \
+                        RUNNING]";
 
 impl States {
     pub(super) fn start(&self, request: StartExecution, trace: Option<&str>) -> Result<Value, StatesError> {
@@ -32,7 +37,7 @@ impl States {
             }
         };
         let record = self.record(&request.execution_arn)?;
-        let mut fields = summary(&record.execution);
+        let mut fields = record_summary(&record);
         let status = record.execution.status();
         let mut add = |name: &str, value: Value| drop(fields.insert(name.into(), value));
         if data {
@@ -48,7 +53,10 @@ impl States {
                 let reason = format!("Execution is {} and cannot be redriven", status.as_str());
                 add("redriveStatusReason", reason.into());
             }
-            Status::Failed | Status::TimedOut | Status::Aborted => add("redriveStatus", "REDRIVABLE".into()),
+            Status::Failed | Status::TimedOut | Status::Aborted => {
+                let by_run = record.execution.info().map_run.is_some();
+                add("redriveStatus", if by_run { "REDRIVABLE_BY_MAP_RUN" } else { "REDRIVABLE" }.into());
+            }
         }
         if let Some(outcome) = record.execution.outcome() {
             if let Some(output) = outcome.output.filter(|_| data) {
@@ -71,8 +79,18 @@ impl States {
             None => None,
             Some(name) => match statuses.iter().find(|status| status.as_str() == name) {
                 Some(status) => Some(*status),
-                None => return Err(StatesError::validation(format!("'{name}' is not a status of an execution"))),
+                None if name == "PENDING_REDRIVE" => return Ok(json!({"executions": []})),
+                None => return Err(StatesError::constraint(name, "statusFilter", STATUSES)),
             },
+        };
+        let redriven = match request.redrive_filter.as_deref() {
+            None => None,
+            Some("REDRIVEN") => Some(true),
+            Some("NOT_REDRIVEN") => Some(false),
+            Some(other) => {
+                let message = format!("'{other}' is not a redriveFilter: REDRIVEN or NOT_REDRIVEN");
+                return Err(StatesError::validation(message));
+            }
         };
         let arn = match (&request.state_machine_arn, &request.map_run_arn) {
             (Some(arn), None) => arn,
@@ -82,19 +100,24 @@ impl States {
                 return Err(StatesError::validation(message));
             }
         };
-        self.state_machine(arn)?;
-        let list = json!(["executions", arn, request.status_filter]);
+        if self.choose(arn)?.machine.kind == MachineKind::Express {
+            return Err(StatesError::wrong_kind());
+        }
+        let list = json!(["executions", arn, request.status_filter, request.redrive_filter]);
         let page = Page::read(list, request.max_results, request.next_token.as_deref())?;
         let store = self.store();
         let wanted = store
             .executions
             .newest()
-            .filter(|record| record.machine.arn == *arn)
+            .filter(|record| {
+                let names = [Some(&record.machine.arn), record.version_arn.as_ref(), record.alias_arn.as_ref()];
+                names.contains(&Some(arn))
+            })
+            .filter(|record| redriven.is_none_or(|redriven| (record.execution.redrives().count > 0) == redriven))
             .filter(|record| page.from.is_none_or(|from| record.number <= from))
             .filter(|record| status.is_none_or(|status| record.execution.status() == status));
         let (records, next) = page.cut(wanted, |record| record.number);
-        let executions: Vec<Value> =
-            records.into_iter().map(|record| Value::Object(summary(&record.execution))).collect();
+        let executions: Vec<Value> = records.into_iter().map(|record| Value::Object(record_summary(record))).collect();
         Ok(with_next(json!({"executions": executions}), next))
     }
 
@@ -116,6 +139,17 @@ impl States {
     }
 }
 
+/// Returns the fields that all responses about an execution of a machine have.
+fn record_summary(record: &ExecutionRecord) -> Map<String, Value> {
+    let mut fields = summary(&record.execution);
+    for (name, arn) in [("stateMachineVersionArn", &record.version_arn), ("stateMachineAliasArn", &record.alias_arn)] {
+        if let Some(arn) = arn {
+            fields.insert(name.into(), arn.as_str().into());
+        }
+    }
+    fields
+}
+
 /// Returns the fields that all responses about an execution have.
 pub(super) fn summary(execution: &Execution) -> Map<String, Value> {
     let info = execution.info();
@@ -131,7 +165,11 @@ pub(super) fn summary(execution: &Execution) -> Map<String, Value> {
     if let Some(outcome) = outcome {
         fields.insert("stopDate".into(), epoch_seconds(outcome.stopped_at));
     }
-    fields.insert("redriveCount".into(), 0.into());
+    let redrives = execution.redrives();
+    fields.insert("redriveCount".into(), redrives.count.into());
+    if let Some(at) = redrives.at {
+        fields.insert("redriveDate".into(), epoch_seconds(at));
+    }
     if let Some(map_run) = &info.map_run {
         fields.insert("mapRunArn".into(), map_run.as_str().into());
     }

@@ -4,18 +4,24 @@ use serde_json::{Value, json};
 use stagehost_asl::{Severity, epoch_seconds};
 
 use super::paging::Page;
-use super::requests::{CreateStateMachine, ListMachines, UpdateStateMachine, ValidateDefinition};
+use super::requests::{CreateStateMachine, Encryption, ListMachines, UpdateStateMachine, ValidateDefinition};
 use super::responses::with_next;
 use super::tags::checked_tags;
+use crate::diagnostics::{Diagnostic, diagnostic, is_reported};
 use crate::error::StatesError;
 use crate::service::States;
-use crate::store::machine::{Machine, NewMachine};
+use crate::store::machine::{Machine, MachineKind, NewMachine};
+use crate::store::version::MachineVersion;
+
+/// The most diagnostics of one answer.
+const MOST_DIAGNOSTICS: usize = 100;
 
 impl States {
     pub(super) fn create(&self, request: CreateStateMachine) -> Result<Value, StatesError> {
-        only_standard(request.kind.as_deref())?;
-        no_versions(request.publish)?;
+        let publish = published(request.publish, request.version_description.as_deref())?;
+        no_own_keys(request.encryption_configuration.as_ref())?;
         let machine = self.create_state_machine(NewMachine {
+            kind: kind(request.kind.as_deref())?,
             name: request.name,
             definition: request.definition,
             role_arn: request.role_arn,
@@ -23,11 +29,17 @@ impl States {
             tracing: request.tracing_configuration,
             tags: checked_tags(0, request.tags)?,
         })?;
-        Ok(json!({"stateMachineArn": machine.arn, "creationDate": epoch_seconds(machine.created_at)}))
+        let mut answer = json!({"stateMachineArn": machine.arn, "creationDate": epoch_seconds(machine.created_at)});
+        if publish {
+            let version = self.publish_version(&machine.arn, None, request.version_description)?;
+            answer["stateMachineVersionArn"] = version.machine.arn.into();
+        }
+        Ok(answer)
     }
 
     pub(super) fn update(&self, request: UpdateStateMachine) -> Result<Value, StatesError> {
-        no_versions(request.publish)?;
+        let publish = published(request.publish, request.version_description.as_deref())?;
+        no_own_keys(request.encryption_configuration.as_ref())?;
         let machine = self.update_state_machine(
             &request.state_machine_arn,
             request.definition.as_deref(),
@@ -35,7 +47,15 @@ impl States {
             request.logging_configuration,
             request.tracing_configuration,
         )?;
-        Ok(json!({"updateDate": epoch_seconds(machine.updated_at), "revisionId": machine.revision}))
+        let mut answer = json!({"updateDate": epoch_seconds(machine.updated_at)});
+        if let Some(revision) = &machine.revision {
+            answer["revisionId"] = revision.as_str().into();
+        }
+        if publish {
+            let version = self.publish_version(&machine.arn, None, request.version_description)?;
+            answer["stateMachineVersionArn"] = version.machine.arn.into();
+        }
+        Ok(answer)
     }
 
     pub(super) fn list_machines(&self, request: &ListMachines) -> Result<Value, StatesError> {
@@ -44,7 +64,7 @@ impl States {
         let (machines, next) = page.cut(machines.skip_while(|(_, at)| *at < page.from.unwrap_or(0)), |(_, at)| *at);
         let machines = machines.iter().map(|(machine, _)| {
             json!({
-                "stateMachineArn": machine.arn, "name": machine.name, "type": "STANDARD",
+                "stateMachineArn": machine.arn, "name": machine.name, "type": machine.kind.as_str(),
                 "creationDate": epoch_seconds(machine.created_at)
             })
         });
@@ -52,7 +72,7 @@ impl States {
     }
 
     pub(super) fn validate_definition(&self, request: &ValidateDefinition) -> Result<Value, StatesError> {
-        only_standard(request.kind.as_deref())?;
+        let kind = kind(request.kind.as_deref())?;
         let warnings = match request.severity.as_deref() {
             None | Some("ERROR") => false,
             Some("WARNING") => true,
@@ -60,41 +80,55 @@ impl States {
                 return Err(StatesError::validation(format!("'{other}' is not a severity: ERROR or WARNING")));
             }
         };
-        let findings = self.validate(&request.definition);
+        if request.max_results.is_some_and(|most| most > MOST_DIAGNOSTICS) {
+            return Err(StatesError::validation(format!(
+                "Value at 'maxResults' must be between 0 and {MOST_DIAGNOSTICS}"
+            )));
+        }
+        let findings = self.validate(&request.definition, kind);
         let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
         let shown: Vec<Value> = findings
             .iter()
+            .filter(|finding| is_reported(finding))
             .filter(|finding| warnings || finding.severity == Severity::Error)
             .map(|finding| {
-                let severity = match finding.severity {
-                    Severity::Error => "ERROR",
-                    Severity::Warning => "WARNING",
-                };
-                json!({
-                    "severity": severity, "code": finding.code.as_str(), "message": finding.message,
-                    "location": finding.location
-                })
+                let Diagnostic { severity, code, message, location } = diagnostic(finding);
+                let mut shown = json!({"severity": severity, "code": code, "message": message});
+                if let Some(location) = location {
+                    shown["location"] = location.into();
+                }
+                shown
             })
             .collect();
-        let most = request.max_results.filter(|most| *most > 0).unwrap_or(100);
-        let truncated = shown.len() > most;
+        let most = request.max_results.filter(|most| *most > 0).unwrap_or(MOST_DIAGNOSTICS);
         Ok(json!({
             "result": if failed { "FAIL" } else { "OK" },
-            "diagnostics": shown.into_iter().take(most).collect::<Vec<_>>(),
-            "truncated": truncated
+            "diagnostics": shown.iter().take(most).collect::<Vec<_>>(),
+            "truncated": shown.len() > most
         }))
     }
+}
+
+/// Returns the response of `DescribeStateMachine` for a version.
+pub(super) fn describe_version(version: &MachineVersion) -> Value {
+    let mut answer = describe_machine(&version.machine);
+    if let Some(description) = &version.description {
+        answer["description"] = description.as_str().into();
+    }
+    answer
 }
 
 /// Returns the response of `DescribeStateMachine`.
 pub(super) fn describe_machine(machine: &Machine) -> Value {
     let mut answer = json!({
-        "stateMachineArn": machine.arn, "name": machine.name, "status": "ACTIVE", "type": "STANDARD",
+        "stateMachineArn": machine.arn, "name": machine.name, "status": "ACTIVE", "type": machine.kind.as_str(),
         "definition": machine.definition, "roleArn": machine.role_arn,
-        "creationDate": epoch_seconds(machine.created_at), "updateDate": epoch_seconds(machine.updated_at),
-        "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing,
-        "revisionId": machine.revision
+        "creationDate": epoch_seconds(machine.created_at),
+        "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing
     });
+    if let Some(revision) = &machine.revision {
+        answer["revisionId"] = revision.as_str().into();
+    }
     with_references(&mut answer, machine);
     answer
 }
@@ -107,20 +141,32 @@ pub(super) fn with_references(answer: &mut Value, machine: &Machine) {
     }
 }
 
-fn only_standard(kind: Option<&str>) -> Result<(), StatesError> {
-    match kind {
-        None | Some("STANDARD") => Ok(()),
-        Some("EXPRESS") => Err(StatesError::new(
-            "StateMachineTypeNotSupported",
-            "State Machine Type is not supported: 'EXPRESS': only STANDARD runs here",
-        )),
-        Some(other) => Err(StatesError::validation(format!("'{other}' is not a type of state machine: STANDARD"))),
+fn kind(name: Option<&str>) -> Result<MachineKind, StatesError> {
+    match name {
+        None | Some("STANDARD") => Ok(MachineKind::Standard),
+        Some("EXPRESS") => Ok(MachineKind::Express),
+        Some(other) => {
+            let message = format!("'{other}' is not a type of state machine: STANDARD or EXPRESS");
+            Err(StatesError::validation(message))
+        }
     }
 }
 
-fn no_versions(publish: Option<bool>) -> Result<(), StatesError> {
-    match publish {
-        Some(true) => Err(StatesError::validation("'publish' is not supported: there are no versions here")),
-        _ => Ok(()),
+/// Returns whether a version is published.
+fn published(publish: Option<bool>, description: Option<&str>) -> Result<bool, StatesError> {
+    match (publish.unwrap_or(false), description) {
+        (false, Some(_)) => Err(StatesError::validation("Version description can only be set when publish is true")),
+        (publish, _) => Ok(publish),
+    }
+}
+
+/// Refuses keys of the caller's own: nothing is encrypted here.
+pub(super) fn no_own_keys(encryption: Option<&Encryption>) -> Result<(), StatesError> {
+    match encryption.map(|encryption| encryption.kind.as_str()) {
+        None | Some("AWS_OWNED_KEY") => Ok(()),
+        Some(other) => {
+            let message = format!("'encryptionConfiguration' of type '{other}' is not supported here: AWS_OWNED_KEY");
+            Err(StatesError::new("InvalidEncryptionConfiguration", message))
+        }
     }
 }

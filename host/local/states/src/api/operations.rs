@@ -4,13 +4,15 @@ use serde_json::{Value, json};
 use stagehost_asl::epoch_seconds;
 use time::OffsetDateTime;
 
-use super::machines::describe_machine;
+use super::machines::{describe_machine, describe_version};
 use super::requests::{
-    ExecutionReference, MachineReference, MapRunReference, StopExecution, Tagging, TaskReport, read,
+    ActivityReference, AliasReference, ExecutionReference, MachineArn, MapRunReference, StopExecution, Tagging,
+    TaskReport, VersionReference, read,
 };
 use super::responses::empty;
 use super::tags::checked_tags;
 use super::task_tokens::token_error;
+use crate::arn::{self, MachineReference};
 use crate::error::StatesError;
 use crate::service::States;
 
@@ -26,24 +28,63 @@ impl States {
             "CreateStateMachine" => self.create(read(body)?),
             "UpdateStateMachine" => self.update(read(body)?),
             "DeleteStateMachine" => {
-                let MachineReference { state_machine_arn } = read(body)?;
+                let MachineArn { state_machine_arn } = read(body)?;
                 self.delete_state_machine(&state_machine_arn).map(|()| empty())
             }
             "DescribeStateMachine" => {
-                let MachineReference { state_machine_arn } = read(body)?;
-                self.state_machine(&state_machine_arn).map(|machine| describe_machine(&machine))
+                let MachineArn { state_machine_arn } = read(body)?;
+                match arn::machine_reference(&state_machine_arn)? {
+                    MachineReference::Version(name, number) => {
+                        let version = self.version(&state_machine_arn, name, number)?;
+                        Ok(describe_version(&version))
+                    }
+                    _ => self.state_machine(&state_machine_arn).map(|machine| describe_machine(&machine)),
+                }
             }
             "ListStateMachines" => self.list_machines(&read(body)?),
             "ValidateStateMachineDefinition" => self.validate_definition(&read(body)?),
+            "TestState" => self.test_state(read(body)?).await,
+            "PublishStateMachineVersion" => self.publish(read(body)?),
+            "ListStateMachineVersions" => self.list_versions(&read(body)?),
+            "DeleteStateMachineVersion" => {
+                let VersionReference { state_machine_version_arn } = read(body)?;
+                self.delete_version(&state_machine_version_arn).map(|()| empty())
+            }
+            "CreateStateMachineAlias" => self.new_alias(read(body)?),
+            "UpdateStateMachineAlias" => self.change_alias(read(body)?),
+            "DescribeStateMachineAlias" => {
+                let AliasReference { state_machine_alias_arn } = read(body)?;
+                self.describe_alias(&state_machine_alias_arn)
+            }
+            "ListStateMachineAliases" => self.list_aliases(&read(body)?),
+            "DeleteStateMachineAlias" => {
+                let AliasReference { state_machine_alias_arn } = read(body)?;
+                self.delete_alias(&state_machine_alias_arn).map(|()| empty())
+            }
+            "CreateActivity" => self.new_activity(read(body)?),
+            "DescribeActivity" => {
+                let ActivityReference { activity_arn, .. } = read(body)?;
+                self.describe_activity(&activity_arn)
+            }
+            "ListActivities" => self.list_activities(&read(body)?),
+            "DeleteActivity" => {
+                let ActivityReference { activity_arn, .. } = read(body)?;
+                self.delete_activity(&activity_arn).map(|()| empty())
+            }
+            "GetActivityTask" => self.activity_task(read(body)?).await,
             "StartExecution" => self.start(read(body)?, trace),
+            "StartSyncExecution" => self.start_sync(read(body)?, trace).await,
+            "RedriveExecution" => self.redrive(&read(body)?),
             "DescribeExecution" => self.describe_execution(&read(body)?),
             "DescribeStateMachineForExecution" => {
                 let ExecutionReference { execution_arn, .. } = read(body)?;
-                let mut machine = describe_machine(&self.record(&execution_arn)?.machine);
-                if let Some(fields) = machine.as_object_mut() {
+                let machine = self.record(&execution_arn)?.machine;
+                let mut answer = describe_machine(&machine);
+                if let Some(fields) = answer.as_object_mut() {
                     fields.retain(|field, _| !["status", "type", "creationDate"].contains(&field.as_str()));
+                    fields.insert("updateDate".into(), epoch_seconds(machine.updated_at));
                 }
-                Ok(machine)
+                Ok(answer)
             }
             "StopExecution" => {
                 let StopExecution { execution_arn, error, cause } = read(body)?;

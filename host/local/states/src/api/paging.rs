@@ -7,6 +7,8 @@ use crate::error::StatesError;
 /// The default page size and the largest one.
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
+/// The longest token of a page that a caller may give.
+const MAX_TOKEN: usize = 1_024;
 
 /// A requested page.
 #[derive(Debug)]
@@ -28,9 +30,19 @@ impl Page {
             None | Some(Ok(0)) => DEFAULT_SIZE,
             Some(Ok(size)) if size <= MAX_SIZE => size,
             Some(_) => {
-                return Err(StatesError::validation(format!("Value at 'maxResults' must be between 0 and {MAX_SIZE}")));
+                let given = size.unwrap_or_default();
+                let rule = match given {
+                    ..0 => "greater than or equal to 0".to_owned(),
+                    _ => format!("less than or equal to {MAX_SIZE}"),
+                };
+                let rule = format!("Member must have value {rule}");
+                return Err(StatesError::constraint(&given.to_string(), "maxResults", &rule));
             }
         };
+        if let Some(token) = token.filter(|token| token.len() > MAX_TOKEN) {
+            let rule = format!("Member must have length less than or equal to {MAX_TOKEN}");
+            return Err(StatesError::constraint(token, "nextToken", &rule));
+        }
         let from = token.map(|token| read_token(token, &list).ok_or_else(StatesError::invalid_page)).transpose()?;
         Ok(Self { size, from, list })
     }

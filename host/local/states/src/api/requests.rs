@@ -19,6 +19,8 @@ pub(super) struct CreateStateMachine {
     #[serde(default)]
     pub(super) tags: Vec<Tag>,
     pub(super) publish: Option<bool>,
+    pub(super) version_description: Option<String>,
+    pub(super) encryption_configuration: Option<Encryption>,
 }
 
 #[derive(Deserialize)]
@@ -30,11 +32,13 @@ pub(super) struct UpdateStateMachine {
     pub(super) logging_configuration: Option<Value>,
     pub(super) tracing_configuration: Option<Value>,
     pub(super) publish: Option<bool>,
+    pub(super) version_description: Option<String>,
+    pub(super) encryption_configuration: Option<Encryption>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct MachineReference {
+pub(super) struct MachineArn {
     pub(super) state_machine_arn: String,
 }
 
@@ -62,6 +66,8 @@ pub(super) struct StartExecution {
     pub(super) name: Option<String>,
     pub(super) input: Option<String>,
     pub(super) trace_header: Option<String>,
+    /// Of `StartSyncExecution`.
+    pub(super) included_data: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +91,7 @@ pub(super) struct ListExecutions {
     pub(super) state_machine_arn: Option<String>,
     pub(super) map_run_arn: Option<String>,
     pub(super) status_filter: Option<String>,
+    pub(super) redrive_filter: Option<String>,
     pub(super) max_results: Option<i64>,
     pub(super) next_token: Option<String>,
 }
@@ -145,6 +152,126 @@ pub(super) struct Tagging {
     pub(super) tags: Vec<Tag>,
     #[serde(default)]
     pub(super) tag_keys: Vec<String>,
+}
+
+/// The parameters of `ListStateMachineVersions` and `ListStateMachineAliases`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListOfMachine {
+    pub(super) state_machine_arn: String,
+    pub(super) max_results: Option<i64>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PublishVersion {
+    pub(super) state_machine_arn: String,
+    pub(super) revision_id: Option<String>,
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VersionReference {
+    pub(super) state_machine_version_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoutingItem {
+    pub(super) state_machine_version_arn: String,
+    pub(super) weight: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateAlias {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) routing_configuration: Vec<RoutingItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateAlias {
+    pub(super) state_machine_alias_arn: String,
+    pub(super) description: Option<String>,
+    pub(super) routing_configuration: Option<Vec<RoutingItem>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AliasReference {
+    pub(super) state_machine_alias_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RedriveExecution {
+    pub(super) execution_arn: String,
+    pub(super) client_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateActivity {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+    pub(super) encryption_configuration: Option<Encryption>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ActivityReference {
+    pub(super) activity_arn: String,
+    /// Of `GetActivityTask`.
+    pub(super) worker_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Encryption {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestState {
+    pub(super) definition: String,
+    pub(super) role_arn: Option<String>,
+    pub(super) input: Option<String>,
+    pub(super) inspection_level: Option<String>,
+    pub(super) reveal_secrets: Option<bool>,
+    pub(super) variables: Option<String>,
+    pub(super) state_name: Option<String>,
+    pub(super) mock: Option<Mock>,
+    pub(super) context: Option<String>,
+    pub(super) state_configuration: Option<TestStateConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Mock {
+    pub(super) result: Option<String>,
+    pub(super) error_output: Option<MockError>,
+    pub(super) field_validation_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MockError {
+    pub(super) error: Option<String>,
+    pub(super) cause: Option<String>,
+}
+
+/// `mapItemReaderData` is accepted: the result of a Map state is always mocked, so its items are never read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestStateConfiguration {
+    pub(super) retrier_retry_count: Option<u64>,
+    pub(super) error_caused_by_state: Option<String>,
+    pub(super) map_iteration_failure_count: Option<u64>,
 }
 
 /// Parses a request. An empty body is an empty object.

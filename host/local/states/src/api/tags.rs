@@ -1,4 +1,4 @@
-//! The tags of state machines.
+//! The tags of state machines and activities.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,25 @@ use crate::service::States;
 const MAX_TAGS: usize = 50;
 
 impl States {
-    /// Calls `work` with the tags of a state machine.
+    /// Calls `work` with the tags of a state machine or an activity.
     pub(super) fn change_tags<T>(
         &self,
         arn: &str,
         work: impl FnOnce(&mut BTreeMap<String, String>) -> Result<T, StatesError>,
     ) -> Result<T, StatesError> {
-        let name = arn::machine_name(arn)?;
         let mut store = self.store();
+        if arn::check_activity(arn).is_ok() {
+            let found = store.activities.get_mut(arn);
+            return work(&mut found.ok_or_else(|| no_resource(arn))?.tags);
+        }
+        let name = arn::machine_name(arn)?;
         let found = store.machines.get_mut(name).filter(|machine| machine.arn == arn);
-        let machine =
-            found.ok_or_else(|| StatesError::new("ResourceNotFound", format!("Resource not found: '{arn}'")))?;
-        work(&mut machine.tags)
+        work(&mut found.ok_or_else(|| no_resource(arn))?.tags)
     }
+}
+
+fn no_resource(arn: &str) -> StatesError {
+    StatesError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
 }
 
 /// Returns new tags as a map. `existing` is the number of tags that the resource has.

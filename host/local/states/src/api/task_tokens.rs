@@ -1,7 +1,7 @@
 //! The reports for task tokens.
 
 use serde_json::Value;
-use stagehost_asl::{TokenError, limits};
+use stagehost_asl::{TokenError, json_problem, limits};
 
 use super::requests::TaskReport;
 use super::responses::empty;
@@ -17,7 +17,8 @@ impl States {
         if output.len() > limits::PAYLOAD_BYTES {
             return Err(invalid(format!("the output is longer than {} bytes", limits::PAYLOAD_BYTES)));
         }
-        let output = serde_json::from_str(output).map_err(|error| invalid(error.to_string()))?;
+        let output = serde_json::from_str(output)
+            .map_err(|error| invalid(json_problem(output).unwrap_or_else(|| error.to_string())))?;
         self.tokens().send_success(&request.task_token, output).map(|()| empty()).map_err(token_error)
     }
 }

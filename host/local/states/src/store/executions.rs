@@ -1,9 +1,13 @@
 //! The executions that the service keeps.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use stagehost_asl::{Execution, Status};
+use time::OffsetDateTime;
 
+use super::chosen::ChosenMachine;
 use super::machine::Machine;
 
 /// The parameters of `StartExecution`.
@@ -27,6 +31,12 @@ pub(crate) struct ExecutionRecord {
     pub input: String,
     /// The state machine as it was at the start.
     pub machine: Machine,
+    /// The version that it runs, if it was started by a version or an alias.
+    pub version_arn: Option<String>,
+    /// The alias by which it was started.
+    pub alias_arn: Option<String>,
+    /// The client tokens of its last redrives and their dates.
+    pub redrive_tokens: Arc<Mutex<Vec<(String, OffsetDateTime)>>>,
 }
 
 /// All executions that are kept.
@@ -44,11 +54,14 @@ impl Executions {
     }
 
     /// Adds an execution and gives it the next number.
-    pub fn insert(&mut self, arn: String, execution: Execution, input: String, machine: Machine) {
+    pub fn insert(&mut self, arn: String, execution: Execution, input: String, chosen: ChosenMachine) {
         self.started += 1;
         let number = self.started;
         self.by_arn.insert(arn, number);
-        self.by_number.insert(number, ExecutionRecord { execution, number, input, machine });
+        let ChosenMachine { machine, version_arn, alias_arn } = chosen;
+        let redrive_tokens = Arc::default();
+        let record = ExecutionRecord { execution, number, input, machine, version_arn, alias_arn, redrive_tokens };
+        self.by_number.insert(number, record);
     }
 
     /// Removes the oldest ended executions beyond a number of executions or of bytes.

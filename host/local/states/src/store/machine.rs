@@ -22,6 +22,28 @@ pub struct NewMachine {
     pub tracing: Option<Value>,
     /// Shown and not used.
     pub tags: BTreeMap<String, String>,
+    /// Standard or express.
+    pub kind: MachineKind,
+}
+
+/// The type of a state machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MachineKind {
+    /// Its executions are kept and can be described.
+    #[default]
+    Standard,
+    /// Its executions last at most five minutes and leave nothing.
+    Express,
+}
+
+impl MachineKind {
+    /// Returns the name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::Express => "EXPRESS",
+        }
+    }
 }
 
 /// A state machine.
@@ -39,8 +61,10 @@ pub struct Machine {
     pub created_at: OffsetDateTime,
     /// When it was last changed.
     pub updated_at: OffsetDateTime,
-    /// Changes with every update that changes a value.
-    pub revision: String,
+    /// Changes with every update that changes a value; `None` until the first.
+    pub revision: Option<String>,
+    /// Standard or express.
+    pub kind: MachineKind,
     pub(crate) logging: Value,
     pub(crate) tracing: Value,
     pub(crate) tags: BTreeMap<String, String>,

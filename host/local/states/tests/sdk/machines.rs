@@ -25,9 +25,6 @@ async fn creating_the_same_machine_again_succeeds_and_a_different_one_fails() {
     let other = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}).to_string();
     let again = service.client.create_state_machine().name("m").definition(&other).role_arn(ROLE).send().await;
     assert_eq!(name(again).0, "StateMachineAlreadyExists");
-    let express = service.client.create_state_machine().name("e").definition(&other).role_arn(ROLE);
-    let express = express.r#type(aws_sdk_sfn::types::StateMachineType::Express).send().await;
-    assert_eq!(name(express).0, "StateMachineTypeNotSupported");
     let named = service.client.create_state_machine().name("a b").definition(&other).role_arn(ROLE).send().await;
     assert_eq!(name(named).0, "InvalidName");
 }
@@ -63,7 +60,7 @@ async fn an_invalid_definition_is_refused_with_every_faulty_state() {
     let errors = validate.clone().send().await.unwrap();
     assert_eq!((errors.result, errors.diagnostics.len()), (ValidateStateMachineDefinitionResultCode::Ok, 0));
     let all = validate.severity(ValidateStateMachineDefinitionSeverity::Warning).send().await.unwrap();
-    assert_eq!(all.diagnostics[0].code, "CHOICE_STATE_MISSING_DEFAULT");
+    assert_eq!(all.diagnostics.len(), 0);
 }
 
 #[tokio::test]
@@ -157,4 +154,108 @@ async fn an_execution_says_whether_it_can_be_redriven_as_the_service_does() {
         assert_eq!(found.redrive_status.unwrap().as_str(), status);
         assert_eq!(found.redrive_status_reason.as_deref(), reason);
     }
+}
+
+#[tokio::test]
+async fn diagnostics_have_the_service_s_codes_places_and_words() {
+    let service = Service::start().await;
+    let pass = json!({"Type": "Pass", "End": true});
+    for (definition, kind, code, location, message) in [
+        (
+            json!("x").to_string(),
+            "STANDARD",
+            "SCHEMA_VALIDATION_FAILED",
+            None,
+            "Definition must be a valid JSON object",
+        ),
+        (
+            json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {
+                "P": {"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}
+            }})
+            .to_string(),
+            "STANDARD",
+            "SCHEMA_VALIDATION_FAILED",
+            Some("/States/P"),
+            "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+        ),
+        (
+            json!({"StartAt": "W", "States": {"W": {
+                "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true
+            }}})
+            .to_string(),
+            "EXPRESS",
+            "SCHEMA_VALIDATION_FAILED",
+            Some("/States/W/Resource"),
+            "Express state machine does not support '.waitForTaskToken' service integration ",
+        ),
+        (
+            json!({"StartAt": "A", "States": {
+                "A": {"Type": "Choice", "Default": "B", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "C"}]},
+                "B": pass
+            }})
+            .to_string(),
+            "STANDARD",
+            "MISSING_TRANSITION_TARGET",
+            Some("/States/A/Choices[0]/Next"),
+            "Missing 'Next' target: C",
+        ),
+        (
+            json!({"StartAt": "A", "States": {"A": pass, "B": pass}}).to_string(),
+            "STANDARD",
+            "MISSING_TRANSITION_TARGET",
+            Some("/States/B"),
+            "State \"B\" is not reachable.",
+        ),
+        (
+            "not a definition".to_owned(),
+            "STANDARD",
+            "INVALID_JSON_DESCRIPTION",
+            Some("[Source: (String)\"not a definition\"; line: 1, column: 4]"),
+            "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or \
+             'false')\n at [Source: (String)\"not a definition\"; line: 1, column: 4]",
+        ),
+    ] {
+        let request = json!({"definition": definition, "type": kind});
+        let answer = service.call("ValidateStateMachineDefinition", request).await.unwrap();
+        let mut wanted = json!({"severity": "ERROR", "code": code, "message": message});
+        if let Some(location) = location {
+            wanted["location"] = location.into();
+        }
+        assert_eq!(answer, json!({"result": "FAIL", "truncated": false, "diagnostics": [wanted]}), "{definition}");
+    }
+}
+
+#[tokio::test]
+async fn warnings_are_shown_when_they_are_asked_for_and_the_list_is_cut() {
+    let service = Service::start().await;
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Result": {"a.$": "$.x"}, "Next": "B"},
+        "B": {"Type": "Pass", "Parameters": {"a": "$.x", "b": {"c": "States.UUID()"}}, "Next": "C"},
+        "C": {"Type": "Fail", "Error": "$.error"}
+    }})
+    .to_string();
+    let validate = async |most: usize, severity: &str| {
+        let request = json!({"definition": definition, "severity": severity, "maxResults": most});
+        service.call("ValidateStateMachineDefinition", request).await.unwrap()
+    };
+    let all = validate(100, "WARNING").await;
+    let found: Vec<(&str, &str)> = all["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| (found["code"].as_str().unwrap(), found["location"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("PASS_RESULT_IS_STATIC", "/States/A/Result"),
+            ("NO_DOLLAR", "/States/B/Parameters/a"),
+            ("NO_DOLLAR", "/States/B/Parameters/b/c"),
+            ("NO_PATH", "/States/C/Error")
+        ]
+    );
+    assert_eq!((all["result"].as_str(), &all["truncated"]), (Some("OK"), &json!(false)));
+    let cut = validate(2, "WARNING").await;
+    assert_eq!((cut["diagnostics"].as_array().unwrap().len(), &cut["truncated"]), (2, &json!(true)));
+    assert_eq!(validate(100, "ERROR").await["diagnostics"], json!([]));
 }

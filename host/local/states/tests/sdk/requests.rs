@@ -23,7 +23,7 @@ async fn an_invalid_request_is_refused_and_the_service_continues() {
     };
     for (target, body, error) in [
         (None, "{}", "UnknownOperationException"),
-        (Some("AWSStepFunctions.StartSyncExecution"), "{}", "UnknownOperationException"),
+        (Some("AWSStepFunctions.StartSyncExecutions"), "{}", "UnknownOperationException"),
         (Some("DynamoDB.GetItem"), "{}", "UnknownOperationException"),
         (Some("AWSStepFunctions.StartExecution"), "{}", "ValidationException"),
         (Some("AWSStepFunctions.StartExecution"), r#"{"stateMachineArn": 5}"#, "ValidationException"),

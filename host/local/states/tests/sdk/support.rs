@@ -20,6 +20,22 @@ pub const CALLBACK: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
 #[derive(Default)]
 pub struct Echo {
     tokens: Mutex<Vec<String>>,
+    /// The failures that are left; `None` for any number.
+    failures: Mutex<Option<u32>>,
+}
+
+impl Echo {
+    fn fails(&self) -> bool {
+        let mut failures = self.failures.lock().unwrap();
+        match failures.as_mut() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -37,7 +53,7 @@ impl Resources for Echo {
         }
         let payload = call.parameters.get("Payload").cloned().unwrap_or_default();
         match payload.get("fail").and_then(Value::as_str) {
-            Some(error) if call.retry_count == 0 => Err(TaskError::new(error, "on request")),
+            Some(error) if call.retry_count == 0 && self.fails() => Err(TaskError::new(error, "on request")),
             _ => Ok(json!({"Payload": payload, "StatusCode": 200})),
         }
     }
@@ -66,6 +82,21 @@ impl Service {
             .endpoint_url(format!("http://{address}"))
             .build();
         Self { client: Client::from_conf(config), states, echo }
+    }
+
+    /// Lets the function fail once only, however often it is asked to.
+    pub fn fail_once(&self) {
+        *self.echo.failures.lock().unwrap() = Some(1);
+    }
+
+    /// Carries out an operation without the SDK, which puts `sync-` before the host of some.
+    pub async fn call(&self, operation: &str, body: Value) -> Result<Value, (String, String)> {
+        let request = http::Request::post("/").header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+        let request = request.body(bytes::Bytes::from(body.to_string())).unwrap();
+        let response = self.states.handle(request).await;
+        let answer: Value = serde_json::from_slice(response.body()).unwrap();
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        if response.status().is_success() { Ok(answer) } else { Err((text("__type"), text("message"))) }
     }
 
     pub async fn create(&self, name: &str, states: Value) -> String {

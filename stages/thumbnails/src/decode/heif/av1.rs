@@ -79,7 +79,7 @@ impl Decoder {
                 picture = Some(Picture(out));
                 break;
             }
-            // No picture: there is more data, or nothing goes on.
+            // Without a picture: stops if all data was read, or if the decoder takes no more.
             if input.sz == 0 || input.sz == before {
                 break;
             }
@@ -107,7 +107,7 @@ impl Picture {
         // SAFETY: A picture that was returned has a header, which lives as long as it.
         let header: &Dav1dSequenceHeader = unsafe { picture.seq_hdr?.as_ref() };
         let size = Size::new(u32::try_from(picture.p.w).ok()?, u32::try_from(picture.p.h).ok()?);
-        // Without a statement, colours are between the samples, as other readers have it.
+        // If the stream does not say where colours are, they are between the samples, as in other readers.
         let (across, down) = match header.chr {
             DAV1D_CHR_VERTICAL => (Siting::Beside, Siting::Between),
             DAV1D_CHR_COLOCATED => (Siting::Beside, Siting::Beside),

@@ -1,7 +1,5 @@
 //! What a codec returns: planes of samples, and what their numbers mean.
 
-use crate::error::PictureError;
-use crate::format::Format;
 use crate::geometry::Size;
 
 /// Where the samples of a halved colour plane are, along one axis.
@@ -44,47 +42,4 @@ pub(super) struct Colours {
     pub(super) matrix: u16,
     /// Whether samples use all values. Otherwise, black is 16 and white is 235 of 255.
     pub(super) full_range: bool,
-}
-
-impl Colours {
-    /// Returns the ICC profile of these primaries and transfer. `None` for those of sRGB and for unspecified ones.
-    pub(super) fn profile(self, format: Format) -> Result<Option<Vec<u8>>, PictureError> {
-        use moxcms::{CicpColorPrimaries, CicpProfile, ColorProfile, MatrixCoefficients, TransferCharacteristics};
-        // The curves of cameras (BT.709 and its equals) are shown by screens like that of sRGB.
-        let curve = match self.transfer {
-            1 | 2 | 6 | 13 | 14 | 15 => TransferCharacteristics::Srgb,
-            4 => TransferCharacteristics::Bt470M,
-            5 => TransferCharacteristics::Bt470Bg,
-            8 => TransferCharacteristics::Linear,
-            16 | 18 => {
-                return Err(PictureError::Unsupported(format!(
-                    "is a {} of high dynamic range ({}), which is not supported",
-                    format.name(),
-                    if self.transfer == 16 { "PQ" } else { "HLG" }
-                )));
-            }
-            _ => return Ok(None),
-        };
-        let primaries = match self.primaries {
-            1 | 2 => CicpColorPrimaries::Bt709,
-            4 => CicpColorPrimaries::Bt470M,
-            5 => CicpColorPrimaries::Bt470Bg,
-            6 => CicpColorPrimaries::Bt601,
-            7 => CicpColorPrimaries::Smpte240,
-            9 => CicpColorPrimaries::Bt2020,
-            11 => CicpColorPrimaries::Smpte431,
-            12 => CicpColorPrimaries::Smpte432,
-            _ => return Ok(None),
-        };
-        if primaries == CicpColorPrimaries::Bt709 && curve == TransferCharacteristics::Srgb {
-            return Ok(None);
-        }
-        let profile = ColorProfile::new_from_cicp(CicpProfile {
-            color_primaries: primaries,
-            transfer_characteristics: curve,
-            matrix_coefficients: MatrixCoefficients::Identity,
-            full_range: true,
-        });
-        Ok(profile.encode().ok())
-    }
 }

@@ -23,7 +23,7 @@ pub(super) fn decode(container: &Container<'_>, item: ItemId, most: u64) -> Resu
     let [left, right, top, bottom] = coded.conf_win_offsets.map(u64::from);
     let (columns, rows) = coded.chroma_subsampling();
     let (width, height) = (u64::from(coded.pic_width_in_luma_samples), u64::from(coded.pic_height_in_luma_samples));
-    // The library subtracts without looking.
+    // The library subtracts without checking that there is enough.
     if (left + right) * u64::from(columns) >= width || (top + bottom) * u64::from(rows) >= height {
         return Err(container.damaged("it cuts more from its picture than there is"));
     }
@@ -34,8 +34,8 @@ pub(super) fn decode(container: &Container<'_>, item: ItemId, most: u64) -> Resu
     let frame = decode_picture(&stream, options).map_err(explain)?;
     let chroma = (frame.widths[1] > 0).then(|| Chroma {
         size: Size::new(frame.widths[1], frame.heights[1]),
-        // H.265, section 7.4.3.3.3, figure E.1: at the left of two columns, between two rows, unless the stream says
-        // something else, which other readers do not look at either.
+        // H.265, section 7.4.3.3.3, figure E.1: at the left of two columns, between two rows. A stream may say something
+        // else; other readers do not look at that either.
         halved_columns: (columns == 2).then_some(Siting::Beside),
         halved_rows: (rows == 2).then_some(Siting::Between),
     });

@@ -29,6 +29,7 @@ use container::Container;
 
 use super::decoded::Decoded;
 use super::limits::Limits;
+use crate::colour::profile_of_cicp;
 use crate::error::PictureError;
 use crate::format::Format;
 
@@ -45,7 +46,11 @@ pub(super) fn decode(format: Format, mut source: Vec<u8>, limits: Limits) -> Res
     let (picture, orientation) = Composer::new(&container, limits).primary(primary)?;
     let profile = match container.icc_profile(primary)? {
         Some(profile) => Some(profile.to_vec()),
-        None => picture.colours.profile(format)?,
+        None => {
+            // Code points beyond a byte are reserved; 2 is "unspecified".
+            let code = |point: u16| u8::try_from(point).unwrap_or(2);
+            profile_of_cicp(code(picture.colours.primaries), code(picture.colours.transfer))
+        }
     };
     Ok(Decoded::whole(picture.raster, orientation, profile))
 }

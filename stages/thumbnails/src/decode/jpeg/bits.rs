@@ -3,7 +3,7 @@
 /// Reads bits, most significant first, and removes the zero byte after every 0xFF of data. After the end of the data it
 /// returns zeros and records that.
 ///
-/// It is small and copied freely: a copy whose address nobody has stays in registers.
+/// It is small and copied freely: a copy to which no reference exists stays in registers.
 #[derive(Clone, Copy)]
 pub struct Bits<'a> {
     data: &'a [u8],

@@ -92,7 +92,7 @@ impl Coefficients {
             && self.missing[2..].iter().all(|m| *m == self.missing[1])
     }
 
-    /// Begins at a restart marker. Returns `false` if blocks were to be left empty beyond it.
+    /// Begins anew at a restart marker. Returns `false` if a run of empty blocks would reach beyond it.
     pub fn restart(&mut self) -> bool {
         self.predicted = 0;
         std::mem::take(&mut self.empty) == 0

@@ -113,7 +113,7 @@ impl Header {
                     let [hi, lo, ..] = body else { return Err(broken("restart interval", at)) };
                     header.restart_interval = u16::from_be_bytes([*hi, *lo]);
                 }
-                // A segment that is too short for its fields is none, as libjpeg has it.
+                // A segment that is too short for its fields is ignored, as libjpeg does.
                 0xE0 => header.jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xE2 => {
                     if let Some([number, count, piece @ ..]) = body.strip_prefix(b"ICC_PROFILE\0") {

@@ -77,7 +77,8 @@ impl Table {
     pub fn first(&self, bits: &mut Bits) -> Option<i32> {
         bits.fill();
         let entry = self.entry(bits);
-        // It advances by one, or ends a block where the difference is zero. A run is no first coefficient's.
+        // A first coefficient's entry advances by one, or ends a block, which means a difference of zero. A longer run is
+        // invalid here.
         if entry & 0xFF != 0 && entry & 0x7F00 <= 0x100 {
             bits.skip(entry & 0xFF);
             return Some(entry as i32 >> 16);
@@ -139,7 +140,8 @@ impl Table {
             };
         }
         let read = 'read: loop {
-            // Four times eleven bits are less than one filling. Each turn of a loop costs the sandbox a check.
+            // One filling has enough bits for four steps of at most eleven. Four at a time, because the sandbox checks the
+            // deadline in every turn of a loop.
             ahead.fill();
             step!('read);
             step!('read);

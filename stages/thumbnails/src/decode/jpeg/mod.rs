@@ -56,7 +56,7 @@ pub(super) fn decode(
             (source.len() as u64).saturating_add(shape.bytes()).saturating_add(more),
         )
     };
-    // Some odd file has fewer samples of brightness than of colours.
+    // A few files have fewer samples of brightness than of colours.
     let fine = shape.channels.first().is_some_and(|first| first.unit == shape.most);
     let pixels = if fine && matches!(colours, Colours::Gray | Colours::YCbCr) {
         let all = (f64::from(target.width), f64::from(target.height));

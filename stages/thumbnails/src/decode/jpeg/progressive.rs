@@ -6,7 +6,7 @@
 //! **When a picture is complete.** Every scan that was begun must have its data for all blocks, and follow from those before
 //! it: a first scan of coefficients that had none, or one more bit of coefficients whose next bit it is. Every channel must
 //! have all 64 coefficients. Their last bits may be missing where an end mark says that the picture ends there, and all
-//! coefficients of the channel except the first have the same number of bits: so libjpeg allows it to be written. Without an
+//! coefficients of the channel except the first have the same number of bits: libjpeg can be told to write such files. Without an
 //! end mark, the file was cut off between two scans. As soon as no bit is missing, nothing further is read.
 
 use super::bits::Bits;
@@ -124,7 +124,7 @@ fn scan(
     progress.end(&bits, file, header.scan.data)
 }
 
-/// Begins anew, at a restart marker and at the end. `None` if blocks were to be left empty beyond it.
+/// Begins anew, at a restart marker and at the end. `None` if a run of empty blocks would reach beyond it.
 fn begin(chosen: &[Chosen], channels: &mut [Coefficients]) -> Option<()> {
     chosen.iter().all(|one| channels.get_mut(one.place).is_some_and(Coefficients::restart)).then_some(())
 }

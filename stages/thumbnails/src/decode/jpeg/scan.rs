@@ -22,7 +22,7 @@ pub struct Chosen<'a> {
 /// Returns the channels of the scan that `header` has reached.
 ///
 /// # Errors
-/// If there are none, or one that the picture has not.
+/// If the scan has no channel, or one that the picture does not have.
 pub fn chosen<'a>(header: &Header, shape: &'a Shape) -> Result<Vec<Chosen<'a>>, PictureError> {
     let mut chosen: Vec<Chosen> = Vec::new();
     for &(id, dc, ac) in &header.scan.components {
@@ -126,9 +126,9 @@ impl Progress {
 
     /// Returns where the scan's data ends in the file.
     ///
-    /// A marker must follow the last unit, or the end of the file. Other bytes are the rest of data in which bits were
-    /// changed, so that the units before them are wrong, or they are what a phone appends in place of the end mark. Data is
-    /// followed by a marker in its turn, in the end, and the last byte of a scan that was read rightly is filled up with ones.
+    /// After the last unit, a marker or the end of the file must follow. Other bytes have one of two causes. Bits of the data
+    /// were changed, so that the units before are wrong and data is left; a marker follows that data. Or a phone has appended
+    /// bytes in place of the end mark; then the last byte of the scan is filled up with ones, because it was read rightly.
     ///
     /// # Errors
     /// If data is left.

@@ -128,7 +128,7 @@ impl<'a> FaxRows<'a> {
         }
     }
 
-    /// Notes a change of colour. Two at the same place are none.
+    /// Notes a change of colour. Two changes at the same place cancel each other.
     fn change(&mut self, at: u32) {
         if self.row.last() == Some(&at) {
             self.row.pop();
@@ -157,7 +157,7 @@ impl<'a> FaxRows<'a> {
     fn runs(&mut self) -> Result<(), Fault> {
         let (mut at, mut is_black) = (0u32, false);
         while at < self.width {
-            // A mark before the row is full: the machine left out the white at its end.
+            // The mark comes before the row is full if the machine left out the white at its end.
             if matches!(self.kind, Fax::Group3 { .. }) && at > 0 && self.bits.peek(11) == Some(0) {
                 break;
             }

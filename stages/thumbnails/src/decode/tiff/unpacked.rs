@@ -116,8 +116,8 @@ fn pack_bits(
 }
 
 fn lzw(source: &mut Packed<'_>, decoder: &mut weezl::decode::Decoder, mut out: &mut [u8]) -> Result<(), Fault> {
-    /// The decoder returns after a code that clears its table, which it may have read before: then it neither takes nor gives
-    /// bytes. It holds fewer such codes than this.
+    /// How many calls in a row may neither take nor give bytes. The decoder returns after every code that clears its table,
+    /// also for codes that it has read before, of which it holds fewer than this.
     const CLEARED: usize = 16;
     let mut cleared = 0;
     while !out.is_empty() {

@@ -1,4 +1,4 @@
-//! The functions that the service adds to JSONata, and `$eval`, which it takes away.
+//! The functions that the service adds to JSONata, and `$eval`, which it removes.
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
@@ -41,8 +41,8 @@ pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), Failure> {
 
 /// Checks that at most `most` arguments are given.
 ///
-/// A function that `$map` or `$filter` calls gets an item, its position and the array, of which it takes what it has
-/// parameters for.
+/// `$map` and `$filter` call a function with an item, its position and the array. The function takes as many of these as it has
+/// parameters.
 fn most(arguments: &[JValue], most: usize, function: &str) -> Result<(), EvaluatorError> {
     let called_with_item = match arguments {
         [item, JValue::Number(at), JValue::Array(items)] => {

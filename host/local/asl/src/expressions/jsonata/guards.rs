@@ -71,8 +71,8 @@ fn joined(values: &[JValue]) -> usize {
     texts.saturating_add(separator.saturating_mul(count))
 }
 
-/// Returns the most bytes of `$replace(text, pattern, replacement)` for a pattern of one character, divided by 64: most
-/// replacements are far from it.
+/// Returns an estimate of the bytes of `$replace(text, pattern, replacement)`: a 64th of what it would be if every character of
+/// the text were replaced, because few calls come near that.
 fn replaced(values: &[JValue]) -> usize {
     let length = |at: usize| values.get(at).and_then(JValue::as_str).map_or(1, str::len);
     length(0).saturating_mul(length(1)) / 64
@@ -137,7 +137,7 @@ fn children(node: &mut AstNode, each: &mut dyn FnMut(&mut AstNode)) {
     match node {
         AstNode::Path { steps } => {
             for step in steps {
-                // A step that is a call or an operator would be a different step inside a call.
+                // A step itself is not wrapped in a call, because that would change its meaning; its children are.
                 children(&mut step.node, each);
                 for stage in &mut step.stages {
                     if let Stage::Filter(filter) = stage {

@@ -1,7 +1,7 @@
 //! The generator behind `$random(seed)`.
 
 /// The linear congruential generator of `java.util.Random`, whose algorithm Java's documentation fixes. The service
-/// draws from it, so a seed yields the number that it yields there.
+/// uses it, so a seed yields the same number here as there.
 pub(super) struct JavaRandom(u64);
 
 const MULTIPLIER: u64 = 0x5_DEEC_E66D;

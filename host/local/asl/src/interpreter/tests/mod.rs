@@ -10,6 +10,7 @@ mod fan_out;
 mod histories;
 mod jsonata;
 mod mutations;
+mod redrives;
 mod tokens;
 mod variables;
 

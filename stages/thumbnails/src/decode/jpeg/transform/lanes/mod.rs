@@ -1,6 +1,6 @@
 //! The few operations on rows of numbers that the transforms need: instructions of WebAssembly where the stage runs, and
 //! plain Rust elsewhere. Both give the same bits: integers are exact, and every operation on floating-point numbers rounds as
-//! IEEE 754 requires. So the tests, which run natively, speak for the component.
+//! IEEE 754 requires. So the tests, which run natively, hold for the component.
 
 mod nearest;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]

@@ -1,0 +1,35 @@
+//! Versions of state machines in the API.
+
+use serde_json::{Value, json};
+use stagehost_asl::epoch_seconds;
+
+use super::paging::Page;
+use super::requests::{ListOfMachine, PublishVersion};
+use super::responses::with_next;
+use crate::arn;
+use crate::error::StatesError;
+use crate::service::States;
+
+impl States {
+    pub(super) fn publish(&self, request: PublishVersion) -> Result<Value, StatesError> {
+        let PublishVersion { state_machine_arn, revision_id, description } = request;
+        let version = self.publish_version(&state_machine_arn, revision_id.as_deref(), description)?;
+        let machine = version.machine;
+        Ok(json!({"stateMachineVersionArn": machine.arn, "creationDate": epoch_seconds(machine.created_at)}))
+    }
+
+    /// Returns the versions of a machine, the newest first.
+    pub(super) fn list_versions(&self, request: &ListOfMachine) -> Result<Value, StatesError> {
+        let arn = &request.state_machine_arn;
+        let name = arn::machine_name(arn)?;
+        let page = Page::read(json!(["versions", arn]), request.max_results, request.next_token.as_deref())?;
+        let versions = self.published(name).versions;
+        let versions = versions.iter().rev().filter(|(number, _)| page.from.is_none_or(|from| **number <= from));
+        let (versions, next) = page.cut(versions, |(number, _)| **number);
+        let versions = versions.iter().map(|(_, version)| {
+            let machine = &version.machine;
+            json!({"stateMachineVersionArn": machine.arn, "creationDate": epoch_seconds(machine.created_at)})
+        });
+        Ok(with_next(json!({"stateMachineVersions": versions.collect::<Vec<_>>()}), next))
+    }
+}
