@@ -12,22 +12,22 @@ use serde_json::{Value, json};
 use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program};
 use stagehost_tests::{binary, file};
 
-const STATE: &str = "RunLineNotes";
-
 /// A project that `stage new` has made.
 struct Project {
     folder: tempfile::TempDir,
+    /// The state that runs it.
+    state: String,
     /// Where the language's tool is, if it is not on the PATH.
     tool: Option<PathBuf>,
 }
 
 impl Project {
-    fn new(language: &str, kind: &str, tool: Option<PathBuf>) -> Result<Self> {
-        let project = Self { folder: tempfile::tempdir()?, tool };
+    /// Makes a project. Projects in Rust share a target directory, in which cargo tells them apart by their names.
+    fn new(name: &str, language: &str, kind: &str, tool: Option<PathBuf>) -> Result<Self> {
+        let mut project = Self { folder: tempfile::tempdir()?, state: String::new(), tool };
         let path = project.path("").display().to_string();
-        let made = ["stage", "new", "line-notes", "--lang", language, "--kind", kind, "--path", &path, "--json"];
-        let made = project.json(&made, 0)?;
-        assert_eq!(made["state"], STATE);
+        let made = ["stage", "new", name, "--lang", language, "--kind", kind, "--path", &path, "--json"];
+        project.state = project.json(&made, 0)?["state"].as_str().context("no state")?.to_owned();
         Ok(project)
     }
 
@@ -93,9 +93,9 @@ impl Project {
         let report = fs::read_to_string(self.path("report.xml"))?;
         assert!(report.contains("name=\"a-photo\"") && report.contains("failures=\"0\""), "{report}");
         // The settings are checked against the schema in the component.
-        let wrong = json!({"states": {STATE: {"config": {"auther": "Ada"}}}}).to_string();
+        let wrong = json!({"states": {&self.state: {"config": {"auther": "Ada"}}}}).to_string();
         fs::write(self.path("wrong.json"), wrong)?;
-        let stage = format!("{STATE}={component}");
+        let stage = format!("{}={component}", self.state);
         let machine = self.machine()?;
         let run = self.run(
             &binary(),
@@ -127,7 +127,7 @@ impl Project {
         let photos = self.path("photos");
         fs::create_dir_all(&photos)?;
         fs::copy(file("samples/listing/kitchen.jpg"), photos.join("kitchen.jpg"))?;
-        let (machine, stage) = (self.machine()?, format!("{STATE}={component}"));
+        let (machine, stage) = (self.machine()?, format!("{}={component}", self.state));
         let arguments = ["run", "photos", "--state-machine", &machine, "--config", "pipeline/settings.json", "--stage"];
         let output = self.run(&binary(), &[&arguments[..], &[&stage, "--json"]].concat())?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -138,7 +138,7 @@ impl Project {
 
 #[test]
 fn a_rust_stage_goes_from_nothing_into_the_pipeline() -> Result<()> {
-    let project = Project::new("rust", "asset", None)?;
+    let project = Project::new("line-notes", "rust", "asset", None)?;
     project.unit_tests("cargo", &["test", "--quiet"])?;
     let component = project.works_at_once()?;
 
@@ -155,7 +155,7 @@ fn a_rust_stage_goes_from_nothing_into_the_pipeline() -> Result<()> {
 
 #[test]
 fn a_changed_result_fails_its_case_by_name_and_is_taken_over_on_request() -> Result<()> {
-    let project = Project::new("rust", "asset", None)?;
+    let project = Project::new("changed-notes", "rust", "asset", None)?;
     project.edit("src/note.rs", "{} of {} bytes are zero", "{} of {} bytes are 0")?;
     let tested = project.json(&["stage", "test", "--json"], 1)?;
     let case = &tested["cases"][0];
@@ -172,7 +172,7 @@ fn a_changed_result_fails_its_case_by_name_and_is_taken_over_on_request() -> Res
 
 #[test]
 fn a_panic_is_shown_where_its_author_looks() -> Result<()> {
-    let project = Project::new("rust", "asset", None)?;
+    let project = Project::new("panicking-notes", "rust", "asset", None)?;
     let photo = project.path("cases/a-photo/photo.jpg").display().to_string();
     let shown = project.stagehost(&["stage", "dev", &photo, "--once"], 0)?;
     assert!(shown.contains("✓ note") && shown.contains("bytes read"), "{shown}");
@@ -192,12 +192,12 @@ fn a_panic_is_shown_where_its_author_looks() -> Result<()> {
 
 #[test]
 fn a_batch_stage_in_rust_works_at_once_and_its_note_is_shown() -> Result<()> {
-    let project = Project::new("rust", "batch", None)?;
+    let project = Project::new("batch-notes", "rust", "batch", None)?;
     project.unit_tests("cargo", &["test", "--quiet"])?;
     let component = project.works_at_once()?;
     let (body, said) = project.run_in_the_pipeline(&component)?;
     assert_eq!(body["status"], "SUCCEEDED", "{body:#}\n{said}");
-    assert!(said.contains("RunLineNotes: 1 files, 222910 bytes, counted by nobody"), "{said}");
+    assert!(said.contains("RunBatchNotes: 1 files, 222910 bytes, counted by nobody"), "{said}");
     Ok(())
 }
 
@@ -208,7 +208,7 @@ fn stages_in_python_work_at_once_and_an_exception_is_shown_with_its_place() -> R
         return Ok(());
     }
     for kind in ["batch", "asset"] {
-        let project = Project::new("python", kind, Some(tool.clone()))?;
+        let project = Project::new("line-notes", "python", kind, Some(tool.clone()))?;
         project.unit_tests("python3", &["-m", "unittest", "discover", "tests"])?;
         project.works_at_once()?;
         if kind == "asset" {
@@ -228,7 +228,7 @@ fn stages_in_javascript_work_at_once_and_an_exception_is_shown_with_its_place() 
         return Ok(());
     }
     for kind in ["batch", "asset"] {
-        let project = Project::new("javascript", kind, Some(tool.clone()))?;
+        let project = Project::new("line-notes", "javascript", kind, Some(tool.clone()))?;
         project.unit_tests("node", &["--test"])?;
         project.works_at_once()?;
         if kind == "asset" {
@@ -244,7 +244,7 @@ fn stages_in_javascript_work_at_once_and_an_exception_is_shown_with_its_place() 
 #[test]
 fn a_missing_tool_is_named_with_the_command_that_installs_it() -> Result<()> {
     for (language, advice) in [("python", "pip install"), ("javascript", "npm install")] {
-        let project = Project::new(language, "asset", None)?;
+        let project = Project::new("line-notes", language, "asset", None)?;
         let output = Command::new(binary())
             .args(["stage", "build"])
             .current_dir(project.path(""))

@@ -46,23 +46,22 @@ pub struct SwapParts {
 
 /// Begins to follow the components.
 pub fn follow(mut parts: SwapParts, printer: Printer) -> Swapping {
-    let mut seen: Vec<_> = parts.named.iter().map(|named| facts(&named.file)).collect();
+    let mut named: Vec<_> = parts.named.iter().map(|named| (named.clone(), facts(&named.file))).collect();
     Swapping(tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
-            for index in 0..parts.named.len() {
-                let now = facts(&parts.named[index].file);
+            for (named, seen) in &mut named {
+                let now = facts(&named.file);
                 // A file that is being written changes again; it is taken when it is the same twice.
-                if now.is_none() || now == seen[index] {
+                if now.is_none() || now == *seen {
                     continue;
                 }
                 tokio::time::sleep(LOOK).await;
-                if facts(&parts.named[index].file) != now {
+                if facts(&named.file) != now {
                     continue;
                 }
-                seen[index] = now;
-                let named = parts.named[index].clone();
-                match swap(&mut parts, &named).await {
+                *seen = now;
+                match swap(&mut parts, named).await {
                     Ok(Some(revision)) => printer.note(format_args!(
                         "stagehost: {} runs the new {} (revision {revision} of the pins)",
                         named.state,

@@ -79,7 +79,8 @@ fn trimmed(rendition: &stagehost_batch::Rendition) -> Value {
     let mut document = json!(rendition);
     if let Some(fields) = document.as_object_mut() {
         let picture = rendition.content_type.starts_with("image/");
-        fields.retain(|name, _| !FROM_BYTES.contains(&name.as_str()) && !(picture && name == "bytes"));
+        let changes = |name: &str| FROM_BYTES.contains(&name) || (picture && name == "bytes");
+        fields.retain(|name, _| !changes(name));
     }
     document
 }
