@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -13,7 +14,6 @@ use aws_config::SdkConfig;
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
 use stagehost_runtime::is_secret_name;
-use std::sync::Arc;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 

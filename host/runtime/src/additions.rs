@@ -84,8 +84,8 @@ fn check_renditions(renditions: &[Rendition], known: &[Rendition], grants: &List
             format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are taken", renditions.len()),
         ));
     }
-    let added = renditions.iter().filter(|rendition| !known.contains(rendition));
-    added.into_iter().try_for_each(|rendition| grants.may_read(&rendition.key))
+    let mut added = renditions.iter().filter(|rendition| !known.contains(rendition));
+    added.try_for_each(|rendition| grants.may_read(&rendition.key))
 }
 
 /// The keys of the batch's files go to the backend.

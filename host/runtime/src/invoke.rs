@@ -95,8 +95,15 @@ fn pass_measures(state: &mut CallState) {
     let lines = state.logged.dropped();
     if lines > 0 || numbers > 0 {
         let (name, execution) = (&state.scope.state, &state.scope.execution);
-        let message = "a stage logged or measured more than is kept of one call";
-        tracing::warn!(state = name, execution, asset = state.facts.key, lines, numbers, "{message}");
+        let asset = state.facts.key.as_deref();
+        tracing::warn!(
+            state = name,
+            execution,
+            asset,
+            lines,
+            numbers,
+            "a stage logged or measured more than is kept of one call"
+        );
     }
 }
 

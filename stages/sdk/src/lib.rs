@@ -54,9 +54,11 @@ mod logger;
 mod made;
 mod object;
 mod stage;
-#[cfg_attr(target_family = "wasm", path = "sys_component.rs")]
-#[cfg_attr(not(target_family = "wasm"), path = "sys_native.rs")]
 mod sys;
+#[cfg(target_family = "wasm")]
+mod sys_component;
+#[cfg(not(target_family = "wasm"))]
+mod sys_native;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod writer;

@@ -56,6 +56,7 @@ impl Asset {
 }
 
 /// Nothing added.
+#[allow(clippy::derivable_impls, reason = "the type is generated")]
 impl Default for Outcome {
     fn default() -> Self {
         Self {
