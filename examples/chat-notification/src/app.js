@@ -16,7 +16,7 @@ export const batchStage = {
       const request = { method: 'POST', url, headers: [['content-type', 'application/json']], body };
       const failed = verdict(send(request, PATIENCE).status);
       if (failed) throw failed;
-      return { assets: [], bundles: [], failures: [], note: 'the chat was told' };
+      return { assets: [], bundles: [], files: [], attributes: [], failures: [], note: 'the chat was told' };
     } catch (error) {
       if (error?.payload?.tag) throw error.payload; // The failure of a host function.
       if (error?.tag) throw error;

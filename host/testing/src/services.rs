@@ -42,7 +42,9 @@ impl Webhook for MemoryServices {
 impl Http for MemoryServices {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         self.0.meet(HostUse::Send, &request.url).await?;
-        let HttpRequest { method, url, headers, body, max_response, .. } = request;
+        let HttpRequest { method, url, mut headers, body, max_response, secrets, .. } = request;
+        // Their values are settings of a host, which a test has not.
+        headers.extend(secrets.into_iter().map(|secret| (secret.header, format!("(the secret {})", secret.name))));
         let answer = self.0.with(|inside| {
             let effect = Effect::Called { method: method.clone(), url: url.clone(), headers, body };
             inside.effects.push(effect);
@@ -84,6 +86,7 @@ mod tests {
             body: Bytes::new(),
             timeout: Duration::from_secs(1),
             max_response: 10,
+            secrets: Vec::new(),
         }
     }
 

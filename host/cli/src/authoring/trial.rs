@@ -70,7 +70,7 @@ pub struct Tried {
 pub struct TriedCall {
     /// The asset's key; `None` for a batch stage.
     pub key: Option<String>,
-    /// The end of what it printed.
+    /// The lines of its log, and the end of what it printed.
     pub printed: String,
     /// Time and memory.
     pub report: CallReport,
@@ -132,7 +132,7 @@ impl TrialStage {
         // A passing fault stays with its file, so that a person sees which one it was.
         let request = FanoutRequest { call, transient_attempts: 0 };
         let outcome = fanout.run(self.stage.clone(), request, batch, observed.clone()).await;
-        let calls = std::mem::take(&mut *lock(&observed.0));
+        let calls = std::mem::take(&mut *lock(&observed.calls));
         Tried { outcome, calls, took: began.elapsed() }
     }
 }
@@ -176,13 +176,34 @@ pub fn uploaded(host: &MemoryHost, name: &str, declared: Option<MediaType>, byte
 
 /// Keeps what the calls of a trial did.
 #[derive(Default)]
-struct Observed(Mutex<Vec<TriedCall>>);
+struct Observed {
+    calls: Mutex<Vec<TriedCall>>,
+    /// Lines of the log, with the asset's key, until their call ends.
+    logged: Mutex<Vec<(Option<String>, String)>>,
+}
 
 impl Observer for Observed {
     fn on(&self, event: AssetEvent<'_>) {
-        if let AssetEvent::Ended { key, report, printed, .. } = event {
-            let call = TriedCall { key: key.map(str::to_owned), printed: printed.to_owned(), report: *report };
-            lock(&self.0).push(call);
+        match event {
+            AssetEvent::Logged { key, line, .. } => {
+                let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+                let text = format!("{} {}{fields}", line.level.name(), line.message);
+                lock(&self.logged).push((key.map(str::to_owned), text));
+            }
+            AssetEvent::Ended { key, report, printed, .. } => {
+                let mut lines = Vec::new();
+                lock(&self.logged).retain(|(of, line)| {
+                    let ends = of.as_deref() == key;
+                    if ends {
+                        lines.push(line.clone());
+                    }
+                    !ends
+                });
+                lines.extend(printed.lines().map(str::to_owned));
+                let call = TriedCall { key: key.map(str::to_owned), printed: lines.join("\n"), report: *report };
+                lock(&self.calls).push(call);
+            }
+            _ => {}
         }
     }
 }

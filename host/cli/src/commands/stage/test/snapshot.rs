@@ -32,6 +32,12 @@ pub fn snapshot(before: &Batch, tried: &Tried, effects: &[Effect]) -> Snapshot {
             if !outcome.batch.bundles.is_empty() {
                 document["bundles"] = json!(outcome.batch.bundles);
             }
+            if !outcome.batch.files.is_empty() {
+                document["files"] = json!(outcome.batch.files.iter().map(trimmed).collect::<Vec<_>>());
+            }
+            if !outcome.batch.attributes.is_empty() {
+                document["attributes"] = json!(outcome.batch.attributes);
+            }
             if let Some(note) = &outcome.note {
                 document["note"] = json!(note);
             }
