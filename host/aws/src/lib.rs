@@ -14,7 +14,7 @@
 //! | `jobs` | MediaConvert jobs, and the states that wait for them |
 //! | `documents` | Batch documents that are too large for a state's payload |
 //! | `objects` | Stored objects on S3 |
-//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store |
+//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store, CloudWatch Logs |
 //! | `outside` | HTTP requests of stages, and the addresses that they must not reach |
 //! | `ids`, `sdk_error`, `error`, `lock` | Derived ids; failures from the SDK's errors; configuration errors; locking |
 
@@ -48,5 +48,6 @@ pub use objects::s3_objects::S3Objects;
 pub use options::AwsOptions;
 pub use outside::http::HttpClient;
 pub use services::endpoints::Endpoints;
+pub use services::logs::LogLines;
 pub use services::parameter::ParameterArn;
 pub use services::queue::{KeptMessage, Queues, Redelivery};

@@ -11,12 +11,15 @@ mod console;
 mod contract;
 mod exit;
 mod local;
+mod pinning;
 mod registry;
 mod settings;
 mod signals;
 mod signing;
+mod stack_outputs;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -70,6 +73,8 @@ enum Command {
     Run(run::RunArgs),
     /// Serve the pipeline's AWS endpoints on this machine, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
+    /// Open the console of a deployed stack: every batch, picture, stage and pin in a browser
+    Console(Box<commands::console::ConsoleArgs>),
     /// Make the package that is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
     /// Repeat recorded calls without any network, and compare the results
@@ -99,6 +104,7 @@ impl Command {
             // These stop services before they end, so they listen for signals themselves.
             Command::Run(args) => run::run(args, printer).await,
             Command::Serve(args) => serve::serve(args, printer).await,
+            Command::Console(args) => Box::pin(commands::console::console(*args, printer)).await,
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,

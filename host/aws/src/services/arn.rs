@@ -33,6 +33,11 @@ impl Arn {
         })
     }
 
+    /// Returns the same ARN as if its resource were one of another service: for that service's endpoint in the same region.
+    pub(crate) fn in_service(self, service: &str) -> Self {
+        Self { service: service.to_owned(), ..self }
+    }
+
     /// Returns the service's endpoint at AWS, by the SDKs' partitions and endpoint rules (botocore,
     /// `data/partitions.json` and `endpoint-rule-set-1.json`).
     pub(crate) fn aws_endpoint(&self, fips: bool) -> String {

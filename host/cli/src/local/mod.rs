@@ -2,5 +2,6 @@
 
 mod callbacks;
 mod leftovers;
+pub mod media_areas;
 pub mod pipeline;
 mod waiting;

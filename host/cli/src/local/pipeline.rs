@@ -90,6 +90,10 @@ pub struct Pipeline {
     pub state_machine: String,
     /// The bucket's folder.
     pub bucket: PathBuf,
+    /// The host, as the local Lambda calls it.
+    pub host: Arc<dyn Function>,
+    /// The file with the pins.
+    pub pins: PathBuf,
 }
 
 impl Pipeline {
@@ -162,7 +166,7 @@ impl Pipeline {
         }
         let watcher: PinsWatcher = Arc::new(|event: PinsEvent<'_>| event.log());
         let dispatcher = Dispatcher::new(DispatcherParts {
-            pins: Arc::new(FilePins::new(pins_file, watcher.clone())),
+            pins: Arc::new(FilePins::new(pins_file.clone(), watcher.clone())),
             stages: Arc::new(store),
             capabilities,
             fanout,
@@ -179,8 +183,9 @@ impl Pipeline {
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
         let bucket = args.out.join(&aws.options().bucket);
         let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
-        aws.set_function(Arc::new(Host { dispatcher, waiting }));
-        Ok(Self { aws, clients, state_machine: machine.arn, bucket })
+        let host: Arc<dyn Function> = Arc::new(Host { dispatcher, waiting });
+        aws.set_function(host.clone());
+        Ok(Self { aws, clients, state_machine: machine.arn, bucket, host, pins: pins_file })
     }
 }
 

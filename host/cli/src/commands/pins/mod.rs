@@ -2,8 +2,6 @@
 //!
 //! A change replaces exactly the pins that it was compared with. If somebody else was faster, it fails and nothing is lost.
 
-mod args;
-mod candidate;
 mod change;
 mod edit;
 mod floor;
