@@ -32,6 +32,7 @@ use crate::objects::s3_objects::S3Objects;
 use crate::options::AwsOptions;
 use crate::outside::http::HttpClient;
 use crate::services::endpoints::Endpoints;
+use crate::services::logs::LogLines;
 use crate::services::parameter::{ParameterArn, ParameterNumber};
 use crate::services::queue::Queues;
 use crate::stage_secrets::{HttpWithSecrets, StageSecrets};
@@ -47,6 +48,7 @@ pub struct Clients {
     pub states: aws_sdk_sfn::Client,
     options: Arc<AwsOptions>,
     queues: Arc<Queues>,
+    logs: Arc<LogLines>,
     pins_floor: Option<Arc<ParameterNumber>>,
     stage_secrets: Arc<StageSecrets>,
     bucket: MediaBucket,
@@ -81,6 +83,7 @@ impl Clients {
             mediaconvert: aws_sdk_mediaconvert::Client::from_conf(mediaconvert.build()),
             states: aws_sdk_sfn::Client::from_conf(states.build()),
             queues: Arc::new(Queues::new(config, &options.endpoints)),
+            logs: Arc::new(LogLines::new(config)),
             pins_floor: options
                 .pins_floor
                 .clone()
@@ -135,6 +138,11 @@ impl Clients {
     /// Returns the queues that messages come from.
     pub fn queues(&self) -> Arc<Queues> {
         self.queues.clone()
+    }
+
+    /// Returns the host's log lines, for people.
+    pub fn logs(&self) -> Arc<LogLines> {
+        self.logs.clone()
     }
 
     /// Returns the capabilities for the runtime.

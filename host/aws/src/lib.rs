@@ -15,7 +15,7 @@
 //! | `jobs` | MediaConvert jobs, and the states that wait for them |
 //! | `documents` | Batch documents that are too large for a state's payload |
 //! | `objects` | Stored objects on S3 |
-//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store, CloudWatch |
+//! | `services` | Signed requests to services without an SDK crate: SQS, Secrets Manager, Parameter Store, CloudWatch and its logs |
 //! | `outside` | HTTP requests of stages, and the addresses that they must not reach |
 //! | `ids`, `sdk_error`, `error` | Derived ids; failures from the SDK's errors; configuration errors |
 
@@ -50,6 +50,7 @@ pub use objects::s3_objects::S3Objects;
 pub use options::AwsOptions;
 pub use outside::http::HttpClient;
 pub use services::endpoints::Endpoints;
+pub use services::logs::LogLines;
 pub use services::parameter::ParameterArn;
 pub use services::queue::{KeptMessage, Queues, Redelivery};
 pub use services::watch::{AlarmState, CloudWatch};

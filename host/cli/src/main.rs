@@ -12,13 +12,16 @@ mod console;
 mod contract;
 mod exit;
 mod local;
+mod pinning;
 mod registry;
 mod settings;
 mod signals;
 mod signing;
+mod stack_outputs;
 mod stage_log;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -72,6 +75,8 @@ enum Command {
     Run(run::RunArgs),
     /// Serve the pipeline's AWS endpoints on this machine, for any AWS SDK or the AWS CLI
     Serve(serve::ServeArgs),
+    /// Open the console of a deployed stack: every batch, picture, stage and pin in a browser
+    Console(Box<commands::console::ConsoleArgs>),
     /// Make the package that is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
     /// Repeat recorded calls without any network, and compare the results
@@ -102,6 +107,7 @@ impl Command {
             Command::Run(args) => run::run(args, printer).await,
             Command::Serve(args) => serve::serve(args, printer).await,
             Command::Smoke(args) => Box::pin(smoke::smoke(args, printer)).await,
+            Command::Console(args) => Box::pin(commands::console::console(*args, printer)).await,
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,

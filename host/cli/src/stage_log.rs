@@ -1,7 +1,7 @@
 //! Lines that stages write for the log, on this machine: events of the command's own log, so that `--log` selects them.
 
 use stagehost_runtime::capability::CallScope;
-use stagehost_runtime::{AssetEvent, LogLine, Observer, StageLogLevel};
+use stagehost_runtime::{LogLine, StageLogLevel};
 
 /// Writes a stage's line into the command's log.
 pub fn log_line(scope: &CallScope, key: Option<&str>, line: LogLine<'_>) {
@@ -19,16 +19,5 @@ pub fn log_line(scope: &CallScope, key: Option<&str>, line: LogLine<'_>) {
         StageLogLevel::Info => event!(tracing::Level::INFO),
         StageLogLevel::Debug => event!(tracing::Level::DEBUG),
         StageLogLevel::Trace => event!(tracing::Level::TRACE),
-    }
-}
-
-/// Writes the stages' lines into the command's log and ignores everything else.
-pub struct StageLog;
-
-impl Observer for StageLog {
-    fn on(&self, event: AssetEvent<'_>) {
-        if let AssetEvent::Logged { scope, key, line } = event {
-            log_line(scope, key, line);
-        }
     }
 }

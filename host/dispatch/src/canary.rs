@@ -10,6 +10,7 @@
 mod document;
 mod known;
 mod run;
+mod standing;
 mod statistics;
 mod tally;
 
@@ -24,6 +25,7 @@ use stagehost_storage::{Found, Storage, StorageError};
 use document::name_of;
 use known::Known;
 pub(crate) use run::defect_in;
+pub use standing::{CanaryStanding, canary_standing};
 use tally::RunTally;
 
 /// The most canaries that a process remembers. Pins have as many at once as they have states.

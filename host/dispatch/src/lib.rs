@@ -27,6 +27,7 @@ mod visibility;
 
 pub use artifact_cache::{ArtifactCache, CacheError, DEFAULT_CACHE_BYTES};
 pub use artifacts::{Artifact, ArtifactError, ArtifactIndex, INDEX, PackagedStages};
+pub use canary::{CanaryStanding, canary_standing};
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::Router;
 use stagehost_mediaconvert::{JobEvent, MediaConvert};
 use stagehost_s3::S3Service;
 use stagehost_states::{States, StatesOptions};
@@ -37,6 +38,7 @@ pub struct LocalAws {
     mediaconvert: MediaConvert,
     receiver: Receiver,
     events: Arc<EventBus>,
+    pages: Arc<OnceLock<Router>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     server: Server,
@@ -99,6 +101,7 @@ impl LocalAws {
         states.substitutions = substitutions(&options, address, &functions.arn(&function));
         let states = States::new(states);
 
+        let pages = Arc::new(OnceLock::new());
         let server = Server::start(
             listener,
             Services {
@@ -107,6 +110,7 @@ impl LocalAws {
                 lambda: lambda::router(functions.clone()),
                 mediaconvert: stagehost_mediaconvert::router(mediaconvert.clone()),
                 receiver: receiver::router(receiver.clone()),
+                pages: pages.clone(),
                 remote: options.allow_remote,
             },
         );
@@ -122,6 +126,7 @@ impl LocalAws {
             mediaconvert,
             receiver,
             events,
+            pages,
             tasks,
             stop,
             server,
@@ -161,6 +166,11 @@ impl LocalAws {
     /// Sets the function that answers invocations and receives MediaConvert's events.
     pub fn set_function(&self, function: Arc<dyn Function>) {
         self.functions.set(function);
+    }
+
+    /// Sets the pages below `/console`, to which `/` leads a browser. Only the first call counts.
+    pub fn set_pages(&self, pages: Router) {
+        let _ = self.pages.set(pages);
     }
 
     /// Returns Step Functions, for code in the same process.

@@ -46,6 +46,12 @@ pub const PYTHON: Need = Need {
     what: "a Python with boto3",
     how: "run the tests with tests/run, which makes one, or set STAGEHOST_PYTHON to a Python with boto3",
 };
+/// A browser that a Python drives.
+pub const BROWSER: Need = Need {
+    name: "browser",
+    what: "Chromium, a Python with playwright 1, the npm package axe-core 4",
+    how: "run `apt install chromium` and then the tests with tests/run, which makes the others where npm is",
+};
 /// A Python that has Pillow, whose decoders are the ones that most programs use.
 pub const PILLOW: Need = Need {
     name: "pillow",
@@ -125,12 +131,13 @@ pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 21] = [
+pub const ALL: [&Need; 22] = [
     &COMPONENTIZE_PY,
     &COMPONENTIZE_JS,
     &MEDIA,
     &FFMPEG,
     &PYTHON,
+    &BROWSER,
     &PILLOW,
     &MINISTACK,
     &MOTO,

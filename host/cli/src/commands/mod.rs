@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod console;
 pub mod cost;
 pub mod env;
 pub mod keys;

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::{Value, json};
+use stagehost_console::{AcceptedHosts, ConsoleOptions, ConsoleParts, S3MediaFiles, StateMachineSource, WebConsole};
 use stagehost_local::CREDENTIALS;
 use stagehost_local::receiver::BatchStarter;
 use stagehost_states::NewExecution;
@@ -15,7 +17,14 @@ use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
 use crate::signals::Signals;
-use crate::stage_log::StageLog;
+use crate::web::bench::LocalBench;
+use crate::web::calls::RecentCalls;
+use crate::web::desk::FileDesk;
+use crate::web::intake::PostedBatches;
+use crate::web::receiver::StoredByReceiver;
+
+/// How often the services are asked for news while a page of the console is open.
+const POLL: Duration = Duration::from_millis(400);
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -30,6 +39,8 @@ Examples:
   stagehost serve \\
     --callback-url http://127.0.0.1:8000/callback \\
     --webhook-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+
+In a browser, the console: http://127.0.0.1:4599
 
 From another terminal, with the AWS CLI:
 
@@ -73,7 +84,8 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         ));
     }
     let bind = SocketAddr::from((args.bind, args.port));
-    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, Arc::new(StageLog), printer);
+    let calls = Arc::new(RecentCalls::default());
+    let starting = Pipeline::start(&args.pipeline, bind, args.allow_remote, calls.clone(), printer);
     let pipeline = match signals.or(starting).await {
         Ok(started) => started?,
         Err(stopped) => {
@@ -85,9 +97,12 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         states: pipeline.aws.states().clone(),
         state_machine: pipeline.state_machine.clone(),
     }));
+    let console = pages(&pipeline, calls, args.allow_remote)?;
+    pipeline.aws.set_pages(console.router());
     let endpoint = pipeline.aws.endpoint();
     let facts = json!({
         "endpoint": endpoint,
+        "console": format!("{endpoint}/console"),
         "stateMachineArn": pipeline.state_machine,
         "functionArn": pipeline.aws.function_arn(),
         "bucket": pipeline.aws.options().bucket,
@@ -111,9 +126,36 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
     }
     signals.stopped().await;
     printer.note("stagehost: stopping");
+    console.close();
     // A second signal ends at once.
     let _ = signals.or(pipeline.aws.shutdown()).await;
     Ok(Exit::Success)
+}
+
+/// Returns the console over the services of this machine.
+fn pages(pipeline: &Pipeline, calls: Arc<RecentCalls>, remote: bool) -> Result<WebConsole> {
+    let (aws, clients) = (&pipeline.aws, &pipeline.clients);
+    let receiver = Arc::new(StoredByReceiver(aws.receiver().clone()));
+    let bucket = &aws.options().bucket;
+    let parts = ConsoleParts {
+        executions: Arc::new(StateMachineSource::new(clients.states.clone(), &pipeline.state_machine)),
+        media: Arc::new(S3MediaFiles::new(clients.s3.clone(), bucket, clients.documents(), None)),
+        calls: Some(calls),
+        callbacks: Some(receiver.clone()),
+        dead_letters: Some(receiver),
+        pins: Some(Arc::new(FileDesk(pipeline.pins.clone()))),
+        intake: Some(Arc::new(PostedBatches(aws.receiver().clone()))),
+        bench: Some(Arc::new(LocalBench { host: pipeline.host.clone(), pins: pipeline.pins.clone() })),
+    };
+    let options = ConsoleOptions {
+        title: "this machine".to_owned(),
+        allow_changes: true,
+        hosts: if remote { AcceptedHosts::Addresses } else { AcceptedHosts::Loopback },
+        poll: POLL,
+        endpoint: Some(aws.endpoint()),
+        region: aws.options().region.clone(),
+    };
+    Ok(WebConsole::new(parts, options)?)
 }
 
 /// Starts an execution for `POST /api/v1/listings/{id}/media/batch`.

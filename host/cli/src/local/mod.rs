@@ -3,6 +3,7 @@
 mod callbacks;
 mod following;
 mod leftovers;
+pub mod media_areas;
 pub mod pipeline;
 mod swap;
 mod waiting;

@@ -99,6 +99,10 @@ pub struct Pipeline {
     pub bucket: PathBuf,
     /// Follows the components that `--stage` names.
     _swapping: Option<Swapping>,
+    /// The host, as the local Lambda calls it.
+    pub host: Arc<dyn Function>,
+    /// The file with the pins.
+    pub pins: PathBuf,
 }
 
 impl Pipeline {
@@ -214,10 +218,11 @@ impl Pipeline {
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
         let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
-        aws.set_function(Arc::new(Host { dispatcher, waiting }));
+        let host: Arc<dyn Function> = Arc::new(Host { dispatcher, waiting });
+        aws.set_function(host.clone());
         let swapping =
-            pins.map(|pins| swap::follow(SwapParts { store, pins, file: pins_file, named }, printer.clone()));
-        Ok(Self { aws, clients, state_machine: machine.arn, bucket, _swapping: swapping })
+            pins.map(|pins| swap::follow(SwapParts { store, pins, file: pins_file.clone(), named }, printer.clone()));
+        Ok(Self { aws, clients, state_machine: machine.arn, bucket, _swapping: swapping, host, pins: pins_file })
     }
 }
 

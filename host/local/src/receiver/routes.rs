@@ -117,8 +117,46 @@ fn kept_headers(headers: &HeaderMap, trace: &str) -> BTreeMap<String, String> {
 
 async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, headers: HeaderMap, body: Body) -> Reply {
     let body = read(body).await?;
+    // Without a trace in the body, the one in the header applies.
+    let trace = headers.get(receiver.options().trace_header.as_str()).and_then(|value| value.to_str().ok());
+    let (code, answer) = accept(&receiver, listing, trace, &body).await?;
+    Ok(reply(code, &answer))
+}
+
+impl Receiver {
+    /// Accepts a batch as `POST /api/v1/listings/{listing}/media/batch` does, for code in the same process. Returns the ARN of
+    /// its execution.
+    ///
+    /// # Errors
+    /// Why the batch is not accepted or was not started, as the endpoint says it.
+    pub async fn post_batch(&self, listing: &str, batch: &Value) -> Result<String, String> {
+        let posted = accept(self, listing.to_owned(), None, batch.to_string().as_bytes()).await;
+        let (_, answer) = posted.map_err(|Refusal(_, reason)| reason)?;
+        match (answer["error"].as_str(), answer["executionArn"].as_str()) {
+            (None, Some(arn)) => Ok(arn.to_owned()),
+            (Some(error), _) => Err(error.to_owned()),
+            (None, None) => Err("the batch was stored, but no execution has begun".to_owned()),
+        }
+    }
+
+    /// Returns the callbacks that are stored, of all listings or of one: the newest first, at most 1,000.
+    ///
+    /// # Errors
+    /// [`ReceiverError::Database`].
+    pub async fn stored_callbacks(&self, listing: Option<&str>) -> Result<Vec<Value>, ReceiverError> {
+        self.rows(Table::Callbacks, listing).await
+    }
+}
+
+/// Stores a batch and starts its execution, unless that was done before. Returns the answer.
+async fn accept(
+    receiver: &Receiver,
+    listing: String,
+    trace: Option<&str>,
+    body: &[u8],
+) -> Result<(StatusCode, Value), Refusal> {
     let bad = |reason: String| Refusal(StatusCode::BAD_REQUEST, reason);
-    let text = std::str::from_utf8(&body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
+    let text = std::str::from_utf8(body).map_err(|_| bad("the batch is not UTF-8".into()))?.to_owned();
     let mut document: Value =
         serde_json::from_str(&text).map_err(|error| bad(format!("the batch is not JSON: {error}")))?;
     // Without a listing in the body, the one in the path applies.
@@ -127,8 +165,6 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, he
     {
         fields.insert("listingId".into(), serde_json::to_value(Id::from_text(&listing)).unwrap_or(Value::Null));
     }
-    // Without a trace in the body, the one in the header applies.
-    let trace = headers.get(receiver.options().trace_header.as_str()).and_then(|value| value.to_str().ok());
     if let (Some(fields), Some(trace)) = (document.as_object_mut(), trace) {
         fields.entry("traceparent").or_insert_with(|| Value::String(trace.to_owned()));
     }
@@ -141,7 +177,7 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, he
     let accepted = receiver.add_batch(parsed, text).await?;
     let (mut status, mut execution) = (accepted.status.clone(), accepted.execution_arn.clone());
     let mut reason = None;
-    if !accepted.duplicate || must_start(&receiver, &accepted).await {
+    if !accepted.duplicate || must_start(receiver, &accepted).await {
         if let Some(fields) = document.as_object_mut() {
             let number = |id: &Id| serde_json::to_value(id).unwrap_or(Value::Null);
             fields.insert("jobId".into(), number(&accepted.job_id));
@@ -174,7 +210,7 @@ async fn batch(State(receiver): State<Receiver>, Path(listing): Path<String>, he
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    Ok(reply(code, &answer))
+    Ok((code, answer))
 }
 
 /// Returns whether a job that was stored earlier must be started: it never was, or its execution is gone without a result.

@@ -5,12 +5,12 @@ mod cors;
 mod service;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::serve::ListenerExt as _;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
@@ -32,6 +32,8 @@ pub(crate) struct Services {
     pub(crate) lambda: Router,
     pub(crate) mediaconvert: Router,
     pub(crate) receiver: Router,
+    /// Pages for a person's browser, once there are some. They check their callers by themselves, and more strictly.
+    pub(crate) pages: Arc<OnceLock<Router>>,
     /// Other machines may send requests.
     pub(crate) remote: bool,
 }
@@ -85,6 +87,10 @@ async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Re
         tracing::warn!(%refused, "a request was refused");
         return error(StatusCode::FORBIDDEN, "AccessDeniedException", &refused.to_string());
     }
+    // Nobody else reads or embeds the pages, not even another page of this machine.
+    if Service::of(request.method(), request.uri(), request.headers()) == Service::Pages {
+        return pages(&services, request).await;
+    }
     let page = CrossOrigin::of(request.method(), request.headers());
     if let Some(answer) = page.as_ref().and_then(CrossOrigin::preflight) {
         return answer;
@@ -105,6 +111,7 @@ async fn answer(services: &Services, request: Request) -> Response {
         Service::MediaConvert => &services.mediaconvert,
         Service::Receiver => &services.receiver,
         Service::Health => return health(),
+        Service::Pages => return pages(services, request).await,
         Service::Unknown(name) => {
             return error(
                 StatusCode::NOT_IMPLEMENTED,
@@ -113,6 +120,20 @@ async fn answer(services: &Services, request: Request) -> Response {
             );
         }
     };
+    match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Answers a person's browser.
+async fn pages(services: &Services, request: Request) -> Response {
+    let Some(router) = services.pages.get() else {
+        return error(StatusCode::NOT_FOUND, "NotFound", "there are no pages here; the AWS CLI and SDKs use this port");
+    };
+    if request.uri().path() == "/" {
+        return Redirect::to("/console").into_response();
+    }
     match router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

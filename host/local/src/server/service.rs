@@ -11,6 +11,8 @@ pub(super) enum Service {
     MediaConvert,
     Receiver,
     Health,
+    /// Pages for a person's browser.
+    Pages,
     /// A service of AWS that is not available here, by its name in signatures.
     Unknown(String),
 }
@@ -18,7 +20,7 @@ pub(super) enum Service {
 impl Service {
     /// Returns the service of a request. Checks, in this order: the path of the health check; the service in the
     /// signature; the header that names the operation; the path. Any other request is for S3, whose keys can be any
-    /// path.
+    /// path; a bucket named like the pages is reached by signed requests.
     pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let path = uri.path();
         if path == "/_stagehost/health" && method == Method::GET {
@@ -43,6 +45,8 @@ impl Service {
             Service::MediaConvert
         } else if begins("/internal/media-processing/") || begins("/api/v1/") {
             Service::Receiver
+        } else if path == "/console" || begins("/console/") || (path == "/" && is_browser(method, headers)) {
+            Service::Pages
         } else {
             Service::S3
         }
@@ -58,6 +62,13 @@ impl Service {
             other => Service::Unknown(other.to_owned()),
         }
     }
+}
+
+/// Returns whether a person's browser asks for a page. Clients of S3 that list buckets accept XML, or anything.
+fn is_browser(method: &Method, headers: &HeaderMap) -> bool {
+    let accept = headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    matches!(*method, Method::GET | Method::HEAD)
+        && accept.split(',').any(|kind| kind.split(';').next() == Some("text/html"))
 }
 
 /// Returns the service in the Authorization header: `Credential=AKID/20260102/us-east-1/SERVICE/aws4_request`.
@@ -121,7 +132,19 @@ mod tests {
         assert_eq!(by("/api/v1/listings/1/media/batch", &[]), Service::Receiver);
         assert_eq!(by("/_stagehost/health", &[]), Service::Health);
         assert_eq!(by("/bucket/key", &[]), Service::S3);
+        assert_eq!([by("/console", &[]), by("/console/batch/a", &[])], [Service::Pages, Service::Pages]);
+        assert_eq!([by("/console-2/a", &[]), by("/", &[])], [Service::S3, Service::S3]);
+        assert_eq!(by("/console/a", &[("authorization", &signed("s3"))]), Service::S3, "a bucket of this name");
         assert_eq!(by("/bucket/key", &[("authorization", "Basic eA==")]), Service::S3);
+    }
+
+    #[test]
+    fn a_browser_gets_pages_and_a_client_of_s3_its_buckets() {
+        let browser = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert_eq!(by("/", &[browser]), Service::Pages);
+        assert_eq!(by("/", &[browser, ("authorization", &signed("s3"))]), Service::S3);
+        assert_eq!(by("/", &[("accept", "*/*")]), Service::S3);
+        assert_eq!(by("/bucket/", &[browser]), Service::S3);
     }
 
     proptest::proptest! {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value};
-use stagehost_pins::{Canary, Pin, PinStore, Pins, Shadow, differences};
+use stagehost_pins::{Pin, Pins};
 use stagehost_runtime::{HttpSecret, Quotas};
 
-use super::candidate::published;
 use super::change::ChangeArgs;
-use super::show::current;
 use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named, read_named_text, usage};
+use crate::pinning::change::{ChangeKind, NextPins, current};
+use crate::pinning::wanted;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -39,7 +39,7 @@ pub async fn init(args: InitArgs, printer: &Printer) -> Result<Exit> {
              hosts has it"
         ));
     }
-    change.put(None, pins).await
+    args.change.put(&change, None, NextPins::new(pins), printer).await
 }
 
 #[derive(Args)]
@@ -174,16 +174,10 @@ fn read_config(text: &str) -> Result<Map<String, Value>> {
 
 pub async fn set(args: SetArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let now = on.pins.states.get(&args.state);
-    let mut pin = match (&args.version, now) {
-        (Some(version), now) => published(change.registry.as_ref(), &args.state, version, now).await?,
-        (None, Some(now)) => now.clone(),
-        (None, None) => return Err(usage!("nothing is pinned to {} yet; name a stage as NAME@VERSION", args.state)),
-    };
-    args.settings.apply(&mut pin)?;
-    let next = on.pins.pinning(&args.state, pin);
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    let settings = |pin: &mut Pin| args.settings.apply(pin);
+    let next = wanted::set(&change, &on, &args.state, args.version.as_deref(), &settings).await?;
+    args.change.put(&change, Some(&on), next, printer).await
 }
 
 #[derive(Args)]
@@ -205,48 +199,14 @@ pub struct RollbackArgs {
 }
 
 pub async fn rollback(args: RollbackArgs, printer: &Printer) -> Result<Exit> {
-    let allow_yanked = args.allow_yanked.as_deref().map(str::trim);
-    if allow_yanked == Some("") {
+    let allow_yanked = args.allow_yanked.as_deref().map(|reason| reason.trim().to_owned());
+    if allow_yanked.as_deref() == Some("") {
         return Err(usage!("--allow-yanked is empty; give the reason, for the history"));
     }
     let change = args.change.open(printer).await?;
-    let store = &change.store;
-    let on = current(store).await?;
-    let target = match args.revision {
-        Some(revision) => revision,
-        None => before(store, &on.pins).await?,
-    };
-    // Not every stored revision was in force: another change may have been faster.
-    let earlier = store.was_in_force(&on.pins, target).await;
-    let earlier = earlier.with_context(|| format!("revision {target} cannot be put in force again"))?;
-    let Some(earlier) = earlier else {
-        return Err(usage!("revision {target} was never in force; `stagehost pins history` lists those that were"));
-    };
-    if on.pins.revoked.contains(&target) {
-        return Err(usage!("revision {target} is revoked; `stagehost pins history` lists the others"));
-    }
-    let next = on.pins.rolled_back_to(&earlier);
-    change.put_again(&on, next, target, allow_yanked).await
-}
-
-/// Returns the newest revision before this one with other pins; one that was only signed again has the same. For pins that
-/// were put in force again it is the one before those, so that a second rollback does not undo the first.
-async fn before(store: &PinStore, pins: &Pins) -> Result<u64> {
-    let mut at = pins.clone();
-    loop {
-        if let Some(restored) =
-            at.change.as_ref().and_then(|change| change.restores).filter(|restored| *restored < at.revision)
-        {
-            at = store.revision(restored).await?;
-        }
-        let previous = at.change.as_ref().and_then(|change| change.previous).filter(|previous| *previous < at.revision);
-        let previous =
-            previous.ok_or_else(|| usage!("there are no pins before those of revision {}", pins.revision))?;
-        at = store.revision(previous).await?;
-        if !differences(pins, &pins.rolled_back_to(&at)).is_empty() {
-            return Ok(previous);
-        }
-    }
+    let on = change.current().await?;
+    let next = wanted::rollback(&change.store, &on, args.revision, allow_yanked).await?;
+    args.change.put(&change, Some(&on), next, printer).await
 }
 
 #[derive(Args)]
@@ -278,7 +238,8 @@ pub async fn resign(args: ResignArgs, printer: &Printer) -> Result<Exit> {
             change.store.place()
         ));
     }
-    change.put_resigned(&on).await
+    let next = NextPins { kind: ChangeKind::Resigned, pins: on.pins.clone() };
+    args.change.put(&change, Some(&on), next, printer).await
 }
 
 #[derive(Args)]
@@ -296,9 +257,8 @@ pub struct RevokeArgs {
 
 pub async fn revoke(args: RevokeArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let next = on.pins.revoking(args.revision).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    args.change.put(&change, Some(&on), wanted::revoke(&on, args.revision)?, printer).await
 }
 
 #[derive(Args)]
@@ -332,13 +292,11 @@ pub struct CanaryArgs {
 
 pub async fn canary(args: CanaryArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
-    let mut pin = published(change.registry.as_ref(), &args.state, &args.version, Some(now)).await?;
-    args.settings.apply(&mut pin)?;
-    let canary = Canary { percent: args.percent, abort_above_percent: args.abort_above, pin };
-    let next = on.pins.with_canary(&args.state, canary).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    let settings = |pin: &mut Pin| args.settings.apply(pin);
+    let share = (args.percent, args.abort_above);
+    let next = wanted::canary(&change, &on, &args.state, &args.version, share, &settings).await?;
+    args.change.put(&change, Some(&on), next, printer).await
 }
 
 #[derive(Args)]
@@ -358,16 +316,14 @@ pub struct EndArgs {
 
 pub async fn promote(args: EndArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let next = on.pins.promoting(&args.state).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    args.change.put(&change, Some(&on), wanted::promote(&on, &args.state)?, printer).await
 }
 
 pub async fn abort(args: EndArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let next = on.pins.aborting(&args.state).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    args.change.put(&change, Some(&on), wanted::abort(&on, &args.state)?, printer).await
 }
 
 #[derive(Args)]
@@ -403,18 +359,10 @@ pub struct ShadowArgs {
 
 pub async fn shadow(args: ShadowArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
-    let now = on.pins.pinned(&args.state).map_err(|error| usage!("{error}"))?;
-    let shadow = match &args.version {
-        None => None,
-        Some(version) => {
-            let mut pin = published(change.registry.as_ref(), &args.state, version, Some(now)).await?;
-            args.settings.apply(&mut pin)?;
-            Some(Shadow { percent: args.percent, pin })
-        }
-    };
-    let next = on.pins.with_shadow(&args.state, shadow).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    let on = change.current().await?;
+    let settings = |pin: &mut Pin| args.settings.apply(pin);
+    let next = wanted::shadow(&change, &on, &args.state, args.version.as_deref(), args.percent, &settings).await?;
+    args.change.put(&change, Some(&on), next, printer).await
 }
 
 #[derive(Args)]
@@ -437,7 +385,7 @@ pub struct RecordArgs {
 
 pub async fn record(args: RecordArgs, printer: &Printer) -> Result<Exit> {
     let change = args.change.open(printer).await?;
-    let on = current(&change.store).await?;
+    let on = change.current().await?;
     let next = on.pins.recording(&args.state, args.percent).map_err(|error| usage!("{error}"))?;
-    change.put(Some(&on), next).await
+    args.change.put(&change, Some(&on), NextPins::new(next), printer).await
 }

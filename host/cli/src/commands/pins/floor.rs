@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::args::{FloorArgs, PinsArgs};
-use super::show::current;
 use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::pinning::args::{FloorArgs, PinsArgs};
+use crate::pinning::change::current;
 
 #[derive(Args)]
 #[command(after_help = "\

@@ -3,8 +3,6 @@
 //! A change replaces exactly the pins that it was compared with. If somebody else has changed them meanwhile, it fails and
 //! nothing is lost.
 
-mod args;
-mod candidate;
 mod change;
 mod edit;
 mod floor;

@@ -1,15 +1,16 @@
 //! `stagehost pins show`, `history` and `diff`.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use comfy_table::Table;
 use serde_json::json;
-use stagehost_pins::{Difference, Pin, PinStore, Pins, differences};
+use stagehost_pins::{Difference, Pin, Pins, differences};
 
-use super::args::PinsArgs;
 use crate::console::printer::Printer;
 use crate::console::table;
 use crate::exit::{Exit, usage};
+use crate::pinning::args::PinsArgs;
+use crate::pinning::change::current;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n\n  stagehost pins show\n  stagehost pins show --revision 12 --json")]
@@ -44,14 +45,6 @@ pub struct DiffArgs {
 
     /// The later revision [default: the one in force]
     after: Option<u64>,
-}
-
-/// Returns the pins in force.
-///
-/// # Errors
-/// If there are none, or no trusted key has signed them.
-pub async fn current(store: &PinStore) -> Result<stagehost_pins::CurrentPins> {
-    store.current(None).await?.with_context(|| format!("there are no pins at {}", store.place()))
 }
 
 pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {

@@ -1,14 +1,13 @@
 //! The input of a run: a folder of media, or a batch document, becomes a batch and the files to upload.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use stage_probe::{Format, Kind, Pixels};
 
 use crate::exit::{read_named, usage};
+use crate::local::media_areas::media_segment;
 
 /// A batch to be run.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ fn folder(input: &Path, listing: &str, bucket: &Path, today: &str) -> Result<Int
         if name != wanted || relative.to_str().is_none() {
             notes.push(format!("{} is uploaded as {name}", file.display()));
         }
-        let media = media_segment(&file);
+        let media = media_segment(&file, &file);
         let key = earlier_key(bucket, listing, media, &name)
             .unwrap_or_else(|| format!("{listing}/raw/{media}/{today}/{name}"));
         assets.push(json!({"key": key, "sequence": sequence + 1}));
@@ -147,33 +146,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> 
         }
     }
     Ok(())
-}
-
-/// Returns the part of the key that names the kind of media, by the file's bytes, or else by its name. It is a guess: the
-/// validate stage decides.
-fn media_segment(file: &Path) -> &'static str {
-    let probe = File::open(file).ok().and_then(|open| {
-        let mut reader = stage_probe::Reader::new(open).ok()?;
-        stage_probe::probe(&mut reader).ok()
-    });
-    let format = probe.as_ref().map(|probe| probe.format).or_else(|| by_extension(file));
-    let portrait = probe.and_then(|probe| probe.pixels).is_some_and(Pixels::is_portrait);
-    match (format.map(Format::kind), portrait) {
-        (Some(Kind::Document), _) => "project/doc",
-        (Some(Kind::Video), true) => "video/vertical",
-        (Some(Kind::Video), false) => "video/horizontal",
-        (_, true) => "photo/vertical",
-        (_, false) => "photo/horizontal",
-    }
-}
-
-fn by_extension(file: &Path) -> Option<Format> {
-    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "mp4" | "m4v" => Some(Format::Mp4),
-        "mov" => Some(Format::QuickTime),
-        "pdf" => Some(Format::Pdf),
-        _ => None,
-    }
 }
 
 /// Returns the key under which an earlier run stored the file, so that another day does not make a second file of it.

@@ -34,6 +34,19 @@ pub struct PinsArgs {
 }
 
 impl PinsArgs {
+    /// Returns the bucket of the store; `None` if it is a folder.
+    pub fn bucket(&self) -> Option<&str> {
+        match self.pins.as_ref()? {
+            Location::Bucket { bucket, .. } => Some(bucket),
+            Location::Folder(_) => None,
+        }
+    }
+
+    /// Returns whether a store is named.
+    pub fn is_named(&self) -> bool {
+        self.pins.is_some()
+    }
+
     /// Opens the store. Nothing is read yet.
     ///
     /// # Errors

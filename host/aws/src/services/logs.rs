@@ -1,0 +1,96 @@
+//! Reads the host's log lines about one execution, for people.
+//!
+//! The operation is `FilterLogEvents`; an operator needs `logs:FilterLogEvents` on the function's log group (Amazon CloudWatch
+//! Logs API Reference). The pattern is one for JSON lines (CloudWatch Logs User Guide, "Filter pattern syntax").
+
+use aws_config::SdkConfig;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use stagehost_batch::{Case, Failure};
+
+use crate::services::arn::Arn;
+use crate::services::endpoints::configured_endpoint;
+use crate::services::signed_json::{Operation, SignedJson, with_retries};
+
+/// How many lines one answer has: as many as fit into the longest answer that is read, if none is unusually long.
+const LINES: u32 = 100;
+
+/// How many answers are read for one execution.
+const ANSWERS: usize = 20;
+
+/// CloudWatch Logs.
+#[derive(Debug)]
+pub struct LogLines {
+    /// The endpoint; `None` means AWS's own.
+    endpoint: Option<String>,
+    fips: bool,
+    json: SignedJson,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FilterResponse {
+    #[serde(default)]
+    events: Vec<FilteredEvent>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FilteredEvent {
+    #[serde(default)]
+    message: String,
+}
+
+impl LogLines {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self {
+            endpoint: configured_endpoint(config, None, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+            fips: config.use_fips().unwrap_or_default(),
+            json: SignedJson::new(config),
+        }
+    }
+
+    /// Returns the lines of a log group, in the execution's own account and region, that name the execution with the ARN
+    /// `execution`: the oldest first, at most 2,000. `from` and `until` are milliseconds since 1970. Lines that are not JSON are
+    /// left out.
+    ///
+    /// # Errors
+    /// The failure names the log group and the reason.
+    pub async fn of_execution(
+        &self,
+        group: &str,
+        execution: &str,
+        from: i64,
+        until: i64,
+    ) -> Result<Vec<Value>, Failure> {
+        let failed = |case, why: &str| Failure::new(case, format!("FilterLogEvents of {group}: {why}"));
+        let arn = Arn::parse(execution).map(|arn| arn.of_service("logs"));
+        let arn = arn.ok_or_else(|| failed(Case::InvalidInput, &format!("{execution:?} is no ARN")))?;
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| arn.aws_endpoint(self.fips));
+        let operation = Operation {
+            endpoint: &endpoint,
+            service: "logs",
+            region: &arn.region,
+            target: "Logs_20140328.FilterLogEvents",
+            content_type: "application/x-amz-json-1.1",
+        };
+        let mut wanted = json!({
+            "logGroupName": group, "startTime": from, "endTime": until, "limit": LINES,
+            // An ARN of an execution has no quotes in it.
+            "filterPattern": format!("{{ $.execution = \"{}\" }}", execution.replace('"', "")),
+        });
+        let mut lines = Vec::new();
+        for _ in 0..ANSWERS {
+            let ask = || async {
+                self.json.call(&operation, &wanted).await.map_err(|error| failed(error.case(), &error.to_string()))
+            };
+            let answer = with_retries(ask).await?;
+            let answer: FilterResponse = serde_json::from_slice(&answer)
+                .map_err(|error| failed(Case::Internal, &format!("the response cannot be read: {error}")))?;
+            lines.extend(answer.events.iter().filter_map(|event| serde_json::from_str(&event.message).ok()));
+            let Some(next) = answer.next_token else { break };
+            wanted["nextToken"] = next.into();
+        }
+        Ok(lines)
+    }
+}

@@ -1,0 +1,104 @@
+//! The outputs of a deployed stack.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::exit::{read_named_text, usage};
+
+/// The answer of `aws cloudformation describe-stacks` for one stack.
+#[derive(Debug)]
+pub struct StackOutputs(Value);
+
+impl StackOutputs {
+    /// Reads them from a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn read(place: &Path) -> Result<Self> {
+        let text = if place == Path::new("-") {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(|e| usage!("cannot read standard input: {e}"))?;
+            text
+        } else {
+            read_named_text("--stack-outputs", place)?
+        };
+        Self::parse(&text).map_err(|error| usage!("--stack-outputs {}: {error:#}", place.display()))
+    }
+
+    /// Asks the AWS CLI, which finds credentials and region as it always does.
+    ///
+    /// # Errors
+    /// If there is no AWS CLI, or no such stack.
+    pub async fn of_stack(name: &str) -> Result<Self> {
+        let asked = ["cloudformation", "describe-stacks", "--output", "json", "--stack-name", name];
+        let answer = tokio::process::Command::new("aws")
+            .args(asked)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot run the AWS CLI (aws), which reads the stack; --stack-outputs takes its answer instead")?;
+        if !answer.status.success() {
+            bail!("aws {}: {}", asked.join(" "), String::from_utf8_lossy(&answer.stderr).trim());
+        }
+        Self::parse(&String::from_utf8_lossy(&answer.stdout)).with_context(|| format!("the stack {name}"))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let document: Value = serde_json::from_str(text).context("not JSON")?;
+        let stack = document.pointer("/Stacks/0").unwrap_or(&document);
+        if !stack["Outputs"].is_array() {
+            bail!("it has no outputs of a stack");
+        }
+        Ok(Self(stack.clone()))
+    }
+
+    /// Returns the stack's name.
+    pub fn name(&self) -> String {
+        self.0["StackName"].as_str().unwrap_or("stack").to_owned()
+    }
+
+    /// Returns an output.
+    ///
+    /// # Errors
+    /// If the stack does not have it.
+    pub fn value(&self, name: &str) -> Result<String> {
+        let outputs = self.0["Outputs"].as_array().into_iter().flatten();
+        let found =
+            outputs.filter(|output| output["OutputKey"] == name).find_map(|output| output["OutputValue"].as_str());
+        found.map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
+    }
+
+    /// Returns the ARN of the queue whose URL is an output: it is in the state machine's region and account.
+    ///
+    /// # Errors
+    /// If the stack does not have it.
+    pub fn queue_arn(&self, name: &str) -> Result<String> {
+        let (machine, url) = (self.value("StateMachineArn")?, self.value(name)?);
+        let fields: Vec<&str> = machine.split(':').collect();
+        let (Some(partition), Some(region), Some(account)) = (fields.get(1), fields.get(3), fields.get(4)) else {
+            bail!("the output StateMachineArn is no ARN: {machine}");
+        };
+        let queue = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        Ok(format!("arn:{partition}:sqs:{region}:{account}:{queue}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_output_is_found_and_a_missing_one_is_named() {
+        let text = r#"{"Stacks": [{"StackName": "s", "Outputs": [{"OutputKey": "A", "OutputValue": "1"}]}]}"#;
+        let outputs = StackOutputs::parse(text).unwrap();
+        assert_eq!((outputs.name().as_str(), outputs.value("A").unwrap().as_str()), ("s", "1"));
+        assert!(outputs.value("B").unwrap_err().to_string().contains('B'));
+        assert!(StackOutputs::parse("{}").is_err() && StackOutputs::parse("no").is_err());
+    }
+}

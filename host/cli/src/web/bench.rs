@@ -1,0 +1,41 @@
+//! Single stages of this machine's pipeline, called as the state machine calls them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use stagehost_console::{SourceError, StageBench, TriedAs};
+use stagehost_local::Function;
+use stagehost_pins::Pins;
+use stagehost_runtime::World;
+
+/// The host of this machine, and the file with its pins.
+pub struct LocalBench {
+    pub host: Arc<dyn Function>,
+    pub pins: PathBuf,
+}
+
+#[async_trait]
+impl StageBench for LocalBench {
+    async fn states(&self) -> Result<Vec<(String, String)>, SourceError> {
+        let place = self.pins.display().to_string();
+        let text = tokio::fs::read(&self.pins).await;
+        let text = text.map_err(|error| SourceError::Failed(format!("cannot read {place}: {error}")))?;
+        let pins = Pins::parse(&text, &place).map_err(|error| SourceError::Failed(error.to_string()))?;
+        let alone = |world: World| !matches!(world, World::Transcode | World::Callback);
+        let states = pins.states.iter().filter(|(_, pin)| alone(pin.world));
+        Ok(states.map(|(state, pin)| (state.clone(), pin.to_string())).collect())
+    }
+
+    async fn call(&self, state: &str, tried_as: &TriedAs, batch: &Value) -> Result<Value, SourceError> {
+        let TriedAs { arn, name, started_at } = tried_as;
+        let execution = json!({"arn": arn, "name": name, "startedAt": started_at});
+        // Not the first try: a failure that a retry may cure is recorded on the file, as at the end of an execution.
+        let payload = json!({"state": state, "execution": execution, "retry": 9, "batch": batch});
+        let answer = self.host.invoke(Bytes::from(payload.to_string())).await;
+        let answer = answer.map_err(|error| SourceError::Refused(error.to_string()))?;
+        serde_json::from_slice(&answer).map_err(|error| SourceError::Failed(format!("the host's answer: {error}")))
+    }
+}

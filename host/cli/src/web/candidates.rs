@@ -1,0 +1,55 @@
+//! What is known about canaries and shadows: the hosts' counts and reports in the media bucket.
+
+use anyhow::Result;
+use stagehost_aws::storage_from_env;
+use stagehost_dispatch::canary_standing;
+use stagehost_pins::Pins;
+use stagehost_record::{CandidateSummary, Ratio, read_reports, summarize};
+use stagehost_storage::Location;
+
+/// Where the hosts count the runs of canaries.
+const CANARIES: &str = "pipeline/canaries";
+
+/// Returns sentences about a state's canary and shadow.
+///
+/// # Errors
+/// If the bucket does not answer.
+pub async fn candidates(bucket: &str, pins: &Pins, state: &str) -> Result<Vec<String>> {
+    let place = |prefix: &str| Location::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+    let mut said = Vec::new();
+    if let Some(canary) = pins.canaries.get(state) {
+        let store = storage_from_env(&place(CANARIES)).await;
+        said.push(match canary_standing(store.as_ref(), state, &canary.pin).await? {
+            None => "No run of the canary is counted yet.".to_owned(),
+            Some(standing) => {
+                let counts = |(runs, defects): (u64, u64)| format!("{defects} of {runs} runs");
+                let given_up = if standing.given_up { "The canary is given up: " } else { "" };
+                format!(
+                    "{given_up}defects in {} of the canary, in {} of the pinned stage.",
+                    counts(standing.canary),
+                    counts(standing.pinned)
+                )
+            }
+        });
+    }
+    if let Some(shadow) = pins.shadows.get(state) {
+        let store = storage_from_env(&place("")).await;
+        let (reports, _) = read_reports(&store, state, Some(&shadow.pin.digest)).await?;
+        let summaries = summarize(reports);
+        if summaries.is_empty() {
+            said.push("There is no report of the shadow yet.".to_owned());
+        }
+        said.extend(summaries.iter().map(sentence));
+    }
+    Ok(said)
+}
+
+fn sentence(summary: &CandidateSummary) -> String {
+    let CandidateSummary { calls, same, different, failed, duration_ratio, .. } = summary;
+    let time =
+        duration_ratio.map_or_else(String::new, |Ratio { p50, p95 }| format!("; {p50:.2}× the time (p95 {p95:.2}×)"));
+    let example = summary.examples.first();
+    let example = example
+        .map_or_else(String::new, |example| format!("; for example {}: {}", example.subject, example.difference));
+    format!("Shadow: {calls} calls compared, {same} the same, {different} different, {failed} failed{time}{example}")
+}

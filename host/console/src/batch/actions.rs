@@ -1,0 +1,108 @@
+//! What a person can do with a batch: run it again, as it was or changed, and stop it.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use bytes::Bytes;
+use http::StatusCode;
+use maud::{Markup, html};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::loaded::arn_of;
+use crate::app::{App, Shared};
+use crate::fault::Fault;
+use crate::html::form::Fields;
+use crate::html::format::batch_url;
+use crate::html::frame::{Sheet, Tab, framed, token_field};
+use crate::source::error::SourceError;
+
+/// The longest input of an execution, in bytes (Step Functions Developer Guide, "Service quotas").
+const LONGEST_INPUT: usize = 256 << 10;
+
+/// The longest part of the earlier name that the new one begins with.
+const NAME_START: usize = 60;
+
+/// Shows the input, to be changed or not.
+pub(crate) async fn edit(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, Fault> {
+    let facts = app.parts.executions.facts(&arn_of(&app, &name)?).await?;
+    let input = serde_json::to_string_pretty(&facts.input).unwrap_or_default();
+    Ok(form(&app, &name, &input, None))
+}
+
+fn form(app: &App, name: &str, input: &str, problem: Option<&str>) -> Markup {
+    let body = html! {
+        nav.crumbs aria-label="Where you are" {
+            a href="/console" { "Batches" } a href=(batch_url(name)) { (name) }
+        }
+        h1 { "Run again" }
+        p { "A new execution begins at the first state. What is up to date is not made a second time." }
+        @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+        form.stack method="post" action={ (batch_url(name)) "/again" } {
+            (token_field(app))
+            label for="input" { "Input" }
+            textarea id="input" name="input" rows="22" spellcheck="false" { (input) }
+            button type="submit" { "Start" }
+        }
+    };
+    framed(app, Sheet { tab: Tab::Batches, title: "Run again", live: None, body })
+}
+
+/// Starts another execution.
+pub(crate) async fn again(State(app): State<Shared>, Path(name): Path<String>, body: Bytes) -> Result<Response, Fault> {
+    arn_of(&app, &name)?;
+    let fields = Fields::read(&body);
+    let text = fields.text("input");
+    let again = |problem: &str| (StatusCode::BAD_REQUEST, form(&app, &name, text, Some(problem))).into_response();
+    let input = match checked(text) {
+        Ok(input) => input,
+        Err(problem) => return Ok(again(&problem)),
+    };
+    let new = new_name(&name, OffsetDateTime::now_utc());
+    match app.parts.executions.start(&new, &input).await {
+        Ok(_) => Ok(Redirect::to(&batch_url(&new)).into_response()),
+        Err(SourceError::Refused(problem)) => Ok(again(&problem)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads an input, and checks that the first state would accept it.
+fn checked(text: &str) -> Result<Value, String> {
+    if text.len() > LONGEST_INPUT {
+        return Err(format!("the input has {} bytes; Step Functions takes {LONGEST_INPUT}", text.len()));
+    }
+    let input: Value = serde_json::from_str(text).map_err(|error| format!("the input is not JSON: {error}"))?;
+    stagehost_batch::parse(&input).map_err(|error| format!("the input is no batch: {error}"))?;
+    Ok(input)
+}
+
+/// Returns the earlier name's beginning with the time. A second person in the same millisecond is refused by the service.
+fn new_name(name: &str, now: OffsetDateTime) -> String {
+    let start: String = name.split("-again-").next().unwrap_or(name).chars().take(NAME_START).collect();
+    format!("{start}-again-{}", now.unix_timestamp_nanos() / 1_000_000)
+}
+
+/// Stops the execution.
+pub(crate) async fn stop(State(app): State<Shared>, Path(name): Path<String>) -> Result<Redirect, Fault> {
+    app.parts.executions.stop(&arn_of(&app, &name)?, "A person stopped it in the console").await?;
+    Ok(Redirect::to(&batch_url(&name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_another_run_is_accepted_by_the_service_and_does_not_grow() {
+        let first = new_name(&"x".repeat(80), OffsetDateTime::UNIX_EPOCH);
+        assert!(first.len() <= 80, "{first}");
+        assert_eq!(new_name("a-again-17", OffsetDateTime::UNIX_EPOCH), "a-again-0");
+    }
+
+    #[test]
+    fn only_what_the_first_state_reads_is_started() {
+        assert!(checked(r#"{"listingId": 51, "assets": []}"#).is_ok());
+        for bad in ["", "{", "[]", r#"{"assets": []}"#] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+    }
+}

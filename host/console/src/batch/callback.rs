@@ -1,0 +1,50 @@
+//! What the backend was told.
+
+use maud::{Markup, html};
+
+use super::loaded::Loaded;
+use super::visits::Attempt;
+use crate::app::App;
+use crate::fault::Fault;
+use crate::html::format::{between, clock, duration};
+use crate::html::parts::document;
+
+/// Shows the callbacks of an execution.
+///
+/// # Errors
+/// If they cannot be read.
+pub(super) async fn shown(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
+    let Some(journal) = &app.parts.callbacks else { return Ok(html! {}) };
+    let listing = loaded.batch.as_ref().map(|batch| batch.listing.id.to_string());
+    let callbacks = journal.callbacks(&loaded.facts.listed.arn, listing.as_deref()).await?;
+    Ok(html! {
+        @for (at, callback) in callbacks.iter().enumerate() {
+            h2 { "Callback" @if callbacks.len() > 1 { " " (at + 1) } }
+            p { "The backend accepted it at " (callback.at) "." }
+            (document(&format!("callback-{at}"), "Body", &callback.body))
+            table.list.headers {
+                thead { tr { th scope="col" { "Header" } th scope="col" { "Value" } } }
+                tbody { @for (name, value) in &callback.headers { tr { td { code { (name) } } td { code { (value) } } } } }
+            }
+        }
+    })
+}
+
+/// Shows the tries of a task.
+pub(super) fn attempts(attempts: &[Attempt]) -> Markup {
+    html! {
+        ol.attempts {
+            @for attempt in attempts {
+                li {
+                    @if let Some(began) = attempt.began { span { "from " (clock(began)) } }
+                    @if let (Some(began), Some(ended)) = (attempt.began, attempt.ended) { span { (duration(between(began, ended))) } }
+                    @match (&attempt.fault, attempt.ended) {
+                        (Some((error, cause)), _) => { span.badge.bad { "failed" } strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } },
+                        (None, Some(_)) => span.badge.ok { "done" },
+                        (None, None) => span.badge.run { "not ended" },
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! One batch: what happened in which state, what became of each file, and what can be done.
+
+pub mod actions;
+mod callback;
+mod cli;
+pub mod files;
+mod loaded;
+pub mod page;
+mod stages_that_ran;
+pub mod state_page;
+mod timeline;
+mod visits;

@@ -1,0 +1,98 @@
+//! Which stage, in which version and with which bytes, ran for which state.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use stagehost_pins::Role;
+
+use super::loaded::Loaded;
+use crate::app::App;
+use crate::fault::Fault;
+use crate::html::format::{bytes, duration, short_digest};
+use crate::source::journal::LoggedCall;
+
+/// Calls of one stage for one state.
+#[derive(Default)]
+struct Calls {
+    count: u64,
+    failed: u64,
+    millis: f64,
+    longest: f64,
+    memory: u64,
+}
+
+/// Shows the stages that ran, as their calls say or else as the pins of the batch's revision have them.
+///
+/// # Errors
+/// If the calls cannot be read.
+pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
+    let calls = match &app.parts.calls {
+        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
+        None => Vec::new(),
+    };
+    if calls.is_empty() {
+        return Ok(by_pins(app, loaded).await);
+    }
+    let mut stages: BTreeMap<(&str, &str, &str, &str), Calls> = BTreeMap::new();
+    for call in &calls {
+        let LoggedCall { state, stage, version, digest, .. } = call;
+        let sums = stages.entry((state.as_str(), stage.as_str(), version.as_str(), digest.as_str())).or_default();
+        sums.count += 1;
+        sums.failed += u64::from(call.failure.is_some());
+        sums.millis += call.millis;
+        sums.longest = sums.longest.max(call.millis);
+        sums.memory = sums.memory.max(call.memory);
+    }
+    Ok(html! {
+        h2 { "Stages that ran" }
+        table.list {
+            thead { tr {
+                th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" }
+                th.number scope="col" { "Calls" } th.number scope="col" { "Failed" } th.number scope="col" { "Time" }
+                th.number scope="col" { "Longest" } th.number scope="col" { "Memory" }
+            } }
+            tbody {
+                @for ((state, stage, version, digest), sums) in &stages {
+                    tr {
+                        td.name { (state) }
+                        td data-label="Stage" { (stage) " " (version) }
+                        td data-label="Digest" { code title=(digest) { (short_digest(digest)) } }
+                        td.number data-label="Calls" { (sums.count) }
+                        td.number data-label="Failed" { (sums.failed) }
+                        td.number data-label="Time" { (duration(sums.millis)) }
+                        td.number data-label="Longest" { (duration(sums.longest)) }
+                        td.number data-label="Memory" { (bytes(sums.memory)) }
+                    }
+                }
+            }
+        }
+    })
+}
+
+async fn by_pins(app: &App, loaded: &Loaded) -> Markup {
+    let revision = loaded.batch.as_ref().and_then(|batch| batch.revision);
+    let (Some(desk), Some(revision)) = (&app.parts.pins, revision) else { return html! {} };
+    // The page is complete without them, as when the store of pins does not trust the key that signed them.
+    let Ok(pins) = desk.revision(revision).await else { return html! {} };
+    let name = &loaded.facts.listed.name;
+    let mut states: Vec<&str> = loaded.visits.all.iter().map(|visit| visit.state.as_str()).collect();
+    states.dedup();
+    html! {
+        h2 { "Stages of revision " (revision) }
+        table.list {
+            thead { tr { th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" } } }
+            tbody {
+                @for (state, choice) in states.iter().filter_map(|state| Some((state, pins.choose(state, name)?))) {
+                    tr {
+                        td.name { (state) }
+                        td data-label="Stage" {
+                            (choice.pin.stage) " " (choice.pin.version)
+                            @if choice.role == Role::Canary { " " span.badge.run { "canary" } }
+                        }
+                        td data-label="Digest" { code title=(choice.pin.digest) { (short_digest(&choice.pin.digest)) } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The page of one stay in a state: input, output, tries, calls and what they printed.
+
+use axum::extract::{Path, State};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::callback::attempts;
+use super::loaded::load;
+use super::timeline::ending;
+use super::visits::Visit;
+use crate::app::{App, Shared};
+use crate::fault::Fault;
+use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
+use crate::html::frame::{Sheet, Tab, framed};
+use crate::html::parts::{document, time};
+use crate::source::journal::LoggedCall;
+
+/// The most calls on a page.
+const MOST_CALLS: usize = 500;
+
+pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(String, i64)>) -> Result<Markup, Fault> {
+    let loaded = load(&app, &name).await?;
+    let visit = loaded.visits.at(event);
+    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
+    let calls = match &app.parts.calls {
+        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
+        None => Vec::new(),
+    };
+    let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
+    let input = whole(&app, visit.input.as_deref()).await;
+    let output = whole(&app, visit.output.as_deref()).await;
+    let comment = loaded.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
+    let (class, word) = ending(visit.ending);
+    let body = html! {
+        nav.crumbs aria-label="Where you are" {
+            a href="/console" { "Batches" } a href=(batch_url(&name)) { (name) }
+        }
+        div.heading { h1 { (visit.state) } span class={ "badge " (class) } { (word) } }
+        @if let Some(comment) = comment { p.comment { (comment) } }
+        (facts(visit))
+        @if let Some((error, cause)) = &visit.fault {
+            div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
+        }
+        @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
+        @if !calls.is_empty() { section { h2 { "Calls" } (table(&calls)) } }
+        section.columns {
+            (document("input", "Input", &input))
+            (document("output", "Output", &output))
+        }
+    };
+    Ok(framed(&app, Sheet { tab: Tab::Batches, title: &visit.state, live: None, body }))
+}
+
+/// Returns a document as a whole, if it is the head of a large one; otherwise, and if the large one is gone, as it is.
+async fn whole(app: &App, text: Option<&str>) -> String {
+    let Some(text) = text else { return String::new() };
+    if !text.contains("\"spilled\"") {
+        return text.to_owned();
+    }
+    let Ok(document) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    app.parts.media.unpacked(document).await.map_or_else(|_| text.to_owned(), |whole| whole.to_string())
+}
+
+fn facts(visit: &Visit) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "Type" } dd { (visit.kind) } }
+            @if let Some(entered) = visit.entered {
+                div { dt { "Entered" } dd { (time(entered)) } }
+                @if let Some(left) = visit.left { div { dt { "Took" } dd { (duration(between(entered, left))) } } }
+            }
+        }
+    }
+}
+
+/// Shows calls of stages.
+pub(crate) fn table(calls: &[LoggedCall]) -> Markup {
+    html! {
+        table.list {
+            thead { tr {
+                th scope="col" { "File" } th scope="col" { "Result" } th scope="col" { "Stage" }
+                th.number scope="col" { "Try" } th.number scope="col" { "Time" } th.number scope="col" { "Memory" }
+            } }
+            tbody {
+                @for call in calls.iter().take(MOST_CALLS) {
+                    tr {
+                        td.name {
+                            @match &call.key {
+                                Some(key) => span title=(key) { (file_name(key)) },
+                                None => "the whole batch",
+                            }
+                            @if !call.text.is_empty() { pre.log tabindex="0" { (call.text) } }
+                        }
+                        td {
+                            @match &call.failure {
+                                Some(failure) => span.badge.bad { (failure) },
+                                None => span.badge.ok { "done" },
+                            }
+                        }
+                        td data-label="Stage" { (call.stage) " " (call.version) " " code title=(call.digest) { (short_digest(&call.digest)) } }
+                        td.number data-label="Try" { (call.attempt + 1) }
+                        td.number data-label="Time" { (duration(call.millis)) }
+                        td.number data-label="Memory" { (bytes(call.memory)) }
+                    }
+                }
+            }
+        }
+        @if calls.len() > MOST_CALLS { p.note { "The first " (MOST_CALLS) " of " (calls.len()) " calls are shown." } }
+    }
+}

@@ -1,0 +1,300 @@
+//! What happened in which state, from the events of a history.
+//!
+//! Events name the one that led to them. So an event without a state's name, such as `TaskFailed`, belongs to the state of the
+//! event before it in that chain, also where several branches run at once.
+
+use std::collections::{BTreeSet, HashMap};
+
+use time::OffsetDateTime;
+
+use crate::source::executions::{ExecutionStatus, PastEvent};
+
+/// One try of a state's task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attempt {
+    /// When it was scheduled.
+    pub began: Option<OffsetDateTime>,
+    /// When it ended.
+    pub ended: Option<OffsetDateTime>,
+    /// Error and cause, if it failed.
+    pub fault: Option<(String, String)>,
+}
+
+/// How it went in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is in the state.
+    Running,
+    /// It went on.
+    Left,
+    /// The state failed, and a Catch led on.
+    Caught,
+    /// The execution ended here, as a Fail state wants it or because of an error.
+    Failed,
+    /// The execution was stopped meanwhile.
+    Stopped,
+}
+
+/// One stay in a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visit {
+    /// The event of the entry, which identifies the visit.
+    pub event: i64,
+    /// The state's name.
+    pub state: String,
+    /// Its type: `Task`, `Choice`, …
+    pub kind: String,
+    /// How many states it is inside.
+    pub depth: usize,
+    /// When it was entered.
+    pub entered: Option<OffsetDateTime>,
+    /// When it was left.
+    pub left: Option<OffsetDateTime>,
+    /// Its input.
+    pub input: Option<String>,
+    /// Its output.
+    pub output: Option<String>,
+    /// The tries of its task.
+    pub attempts: Vec<Attempt>,
+    /// Error and cause of the last failure.
+    pub fault: Option<(String, String)>,
+    /// How it went.
+    pub ending: Ending,
+    /// The visit around it.
+    parent: Option<usize>,
+}
+
+/// All visits, and the ways from one to the next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Visits {
+    /// The visits in the order of their entries.
+    pub all: Vec<Visit>,
+    /// The ways that were gone, by names.
+    pub taken: BTreeSet<(String, String)>,
+}
+
+impl Visits {
+    /// Reads a history. `status` is the execution's.
+    pub fn of(events: &[PastEvent], status: ExecutionStatus) -> Self {
+        let mut reading = Reading::default();
+        for event in events {
+            reading.event(event);
+        }
+        let mut visits = reading.visits;
+        for visit in &mut visits.all {
+            if visit.left.is_none() {
+                visit.ending = match status {
+                    ExecutionStatus::Aborted => Ending::Stopped,
+                    ExecutionStatus::Failed | ExecutionStatus::TimedOut => Ending::Failed,
+                    _ => Ending::Running,
+                };
+            } else if visit.attempts.last().is_some_and(|last| last.fault.is_some()) || visit.fault.is_some() {
+                visit.ending = Ending::Caught;
+            }
+        }
+        visits
+    }
+
+    /// Returns the visit that began with an event.
+    pub fn at(&self, event: i64) -> Option<&Visit> {
+        self.all.iter().find(|visit| visit.event == event)
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    visits: Visits,
+    /// The visit of each event.
+    owner: HashMap<i64, usize>,
+    /// Events with which a visit ended.
+    exits: HashMap<i64, usize>,
+}
+
+impl Reading {
+    fn event(&mut self, event: &PastEvent) {
+        let before = self.owner.get(&event.previous).copied();
+        let owner = if let Some(kind) = event.kind.strip_suffix("StateEntered") {
+            Some(self.entered(event, kind, before))
+        } else if event.kind.ends_with("StateExited") {
+            self.left(event, before)
+        } else {
+            // The end of a state with others inside follows the last event inside.
+            let around = ["ParallelState", "MapState"].into_iter().find(|kind| event.kind.starts_with(kind));
+            let owner = match around {
+                Some(kind) => self.above(before, |visit| kind.starts_with(visit.kind.as_str())),
+                None => before,
+            };
+            if let Some(owner) = owner {
+                self.inside(event, owner);
+            }
+            owner
+        };
+        if let Some(owner) = owner {
+            self.owner.insert(event.id, owner);
+        }
+    }
+
+    fn entered(&mut self, event: &PastEvent, kind: &str, before: Option<usize>) -> usize {
+        let parent = match self.exits.get(&event.previous) {
+            Some(&from) => {
+                let way = (self.visits.all[from].state.clone(), event.state.clone().unwrap_or_default());
+                self.visits.taken.insert(way);
+                self.visits.all[from].parent
+            }
+            // The first state inside another.
+            None => before,
+        };
+        self.visits.all.push(Visit {
+            event: event.id,
+            state: event.state.clone().unwrap_or_default(),
+            kind: kind.to_owned(),
+            depth: parent.map_or(0, |parent| self.visits.all[parent].depth + 1),
+            entered: event.at,
+            left: None,
+            input: event.input.clone(),
+            output: None,
+            attempts: Vec::new(),
+            fault: None,
+            ending: Ending::Left,
+            parent,
+        });
+        self.visits.all.len() - 1
+    }
+
+    fn left(&mut self, event: &PastEvent, before: Option<usize>) -> Option<usize> {
+        let name = event.state.as_deref().unwrap_or_default();
+        let open = |visit: &Visit| visit.left.is_none() && visit.state == name;
+        let owner = self
+            .above(before, open)
+            .or_else(|| self.visits.all.iter().enumerate().rev().find(|(_, visit)| open(visit)).map(|(at, _)| at))?;
+        let visit = &mut self.visits.all[owner];
+        (visit.left, visit.output) = (event.at, event.output.clone());
+        self.exits.insert(event.id, owner);
+        Some(owner)
+    }
+
+    /// Returns the nearest visit, this one or one around it, for which `wanted` returns true.
+    fn above(&self, mut at: Option<usize>, wanted: impl Fn(&Visit) -> bool) -> Option<usize> {
+        while let Some(index) = at {
+            if wanted(&self.visits.all[index]) {
+                return Some(index);
+            }
+            at = self.visits.all[index].parent;
+        }
+        None
+    }
+
+    /// An event between entry and exit.
+    fn inside(&mut self, event: &PastEvent, owner: usize) {
+        let visit = &mut self.visits.all[owner];
+        let kind = event.kind.as_str();
+        let fault = event
+            .error
+            .as_ref()
+            .or(event.cause.as_ref())
+            .map(|_| (event.error.clone().unwrap_or_default(), event.cause.clone().unwrap_or_default()));
+        match kind {
+            "TaskScheduled" | "LambdaFunctionScheduled" | "ActivityScheduled" => {
+                visit.attempts.push(Attempt { began: event.at, ..Attempt::default() });
+                visit.fault = None;
+            }
+            "TaskSucceeded" | "LambdaFunctionSucceeded" | "ActivitySucceeded" => {
+                if let Some(attempt) = visit.attempts.last_mut() {
+                    attempt.ended = event.at;
+                }
+            }
+            // The execution's own end is not the state's fault.
+            _ if kind.starts_with("Execution") => {}
+            _ if kind.ends_with("Failed") || kind.ends_with("TimedOut") => {
+                let fault = fault.unwrap_or_else(|| (kind.to_owned(), String::new()));
+                if let Some(attempt) = visit.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+                    (attempt.ended, attempt.fault) = (event.at, Some(fault.clone()));
+                }
+                visit.fault = Some(fault);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A history in short: number, previous, kind, state.
+    fn history(events: &[(i64, i64, &str, &str)]) -> Vec<PastEvent> {
+        let event = |&(id, previous, kind, state): &(i64, i64, &str, &str)| PastEvent {
+            id,
+            previous,
+            kind: kind.to_owned(),
+            state: (!state.is_empty()).then(|| state.to_owned()),
+            at: OffsetDateTime::from_unix_timestamp(1_700_000_000 + id).ok(),
+            error: kind.ends_with("Failed").then(|| "Boom".to_owned()),
+            ..PastEvent::default()
+        };
+        events.iter().map(event).collect()
+    }
+
+    #[test]
+    fn tries_branches_and_catches_belong_to_their_states() {
+        let events = history(&[
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "TaskStateEntered", "Check"),
+            (3, 2, "TaskScheduled", ""),
+            (4, 3, "TaskStarted", ""),
+            (5, 4, "TaskFailed", ""),
+            (6, 5, "TaskScheduled", ""),
+            (7, 6, "TaskSucceeded", ""),
+            (8, 7, "TaskStateExited", "Check"),
+            (9, 8, "ParallelStateEntered", "Both"),
+            (10, 9, "ParallelStateStarted", ""),
+            (11, 10, "TaskStateEntered", "Left"),
+            (12, 10, "PassStateEntered", "Right"),
+            (13, 11, "TaskScheduled", ""),
+            (14, 12, "PassStateExited", "Right"),
+            (15, 13, "TaskFailed", ""),
+            (16, 15, "TaskStateExited", "Left"),
+            (17, 16, "PassStateEntered", "Note"),
+            (18, 17, "PassStateExited", "Note"),
+            (19, 18, "ParallelStateSucceeded", ""),
+            (20, 19, "ParallelStateExited", "Both"),
+            (21, 20, "FailStateEntered", "Give up"),
+            (22, 21, "ExecutionFailed", ""),
+        ]);
+        let visits = Visits::of(&events, ExecutionStatus::Failed);
+        let short: Vec<_> = visits
+            .all
+            .iter()
+            .map(|visit| (visit.state.as_str(), visit.depth, visit.attempts.len(), visit.ending))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                ("Check", 0, 2, Ending::Left),
+                ("Both", 0, 0, Ending::Left),
+                ("Left", 1, 1, Ending::Caught),
+                ("Right", 1, 0, Ending::Left),
+                ("Note", 1, 0, Ending::Left),
+                ("Give up", 0, 0, Ending::Failed),
+            ]
+        );
+        let taken: Vec<_> = visits.taken.iter().map(|(from, to)| format!("{from}>{to}")).collect();
+        assert_eq!(taken, ["Both>Give up", "Check>Both", "Left>Note"]);
+        assert_eq!(visits.all[0].attempts[0].fault.as_ref().map(|(error, _)| error.as_str()), Some("Boom"));
+        assert!(visits.all.iter().all(|visit| visit.state == "Give up" || visit.left.is_some()));
+    }
+
+    #[test]
+    fn an_execution_that_runs_is_in_a_state_and_one_that_was_stopped_was() {
+        let events =
+            history(&[(1, 0, "ExecutionStarted", ""), (2, 0, "TaskStateEntered", "A"), (3, 2, "TaskScheduled", "")]);
+        assert_eq!(Visits::of(&events, ExecutionStatus::Running).all[0].ending, Ending::Running);
+        assert_eq!(Visits::of(&events, ExecutionStatus::Aborted).all[0].ending, Ending::Stopped);
+    }
+
+    #[test]
+    fn a_history_that_makes_no_sense_is_read_to_its_end() {
+        let events = history(&[(5, 9, "TaskStateExited", "A"), (6, 5, "TaskFailed", ""), (7, 7, "MapStateFailed", "")]);
+        assert!(Visits::of(&events, ExecutionStatus::Failed).all.is_empty());
+    }
+}

@@ -1,0 +1,5 @@
+//! The list of batches.
+
+pub mod page;
+mod search;
+pub mod summary;

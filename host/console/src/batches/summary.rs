@@ -1,0 +1,104 @@
+//! What a list says about an execution besides its status, read from its input and output and remembered.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::source::error::SourceError;
+use crate::source::executions::{ExecutionFacts, ExecutionSource, ListedExecution};
+
+/// How many ended executions are remembered.
+const REMEMBERED: usize = 20_000;
+/// The longest text by which an execution is found, in bytes.
+const LONGEST_TEXT: usize = 8 << 10;
+
+/// What is in a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchSummary {
+    /// The listing.
+    pub listing: Option<String>,
+    /// The backend's id of the batch.
+    pub batch: Option<String>,
+    /// The backend's id of the job.
+    pub job: Option<String>,
+    /// How many files it has.
+    pub files: Option<u64>,
+    /// How many of them failed; known at the end.
+    pub failed: Option<u64>,
+    /// States that failed as a whole.
+    pub problems: u64,
+    /// The error with which the execution ended.
+    pub error: Option<String>,
+    /// Names, ids and files in lower case, to search in.
+    pub text: String,
+}
+
+impl BatchSummary {
+    /// Reads an execution.
+    pub fn of(facts: &ExecutionFacts) -> Self {
+        let parsed = stagehost_batch::parse(&facts.input).ok();
+        let count = |name: &str| facts.output.as_ref()?.get("counts")?.get(name)?.as_u64();
+        let listing = parsed.as_ref().map(|batch| batch.listing.id.to_string()).or_else(|| listing_of(&facts.input));
+        let batch = parsed.as_ref().and_then(|batch| batch.batch_id.as_ref()).map(ToString::to_string);
+        let job = parsed.as_ref().and_then(|batch| batch.job_id.as_ref()).map(ToString::to_string);
+        let mut text = facts.listed.name.to_lowercase();
+        for part in [&listing, &batch, &job].into_iter().flatten() {
+            text.push('\n');
+            text.push_str(&part.to_lowercase());
+        }
+        for asset in parsed.iter().flat_map(|batch| &batch.assets) {
+            if text.len() + asset.key.len() > LONGEST_TEXT {
+                break;
+            }
+            text.push('\n');
+            text.push_str(&asset.key.to_lowercase());
+        }
+        Self {
+            files: count("assets").or_else(|| parsed.as_ref().map(|batch| batch.assets.len() as u64)),
+            failed: count("failed"),
+            problems: count("problems").unwrap_or_default(),
+            error: facts.error.clone(),
+            listing,
+            batch,
+            job,
+            text,
+        }
+    }
+}
+
+/// Returns the listing of a document that cannot be read as a batch.
+fn listing_of(document: &Value) -> Option<String> {
+    let id = document.get("listingId").or_else(|| document.get("listingIdentityId"))?;
+    Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+}
+
+/// Summaries of ended executions, by ARN. They do not change any more.
+#[derive(Default)]
+pub struct Summaries(Mutex<HashMap<String, Arc<BatchSummary>>>);
+
+impl Summaries {
+    /// Returns the summary of an execution.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn of(
+        &self,
+        source: &dyn ExecutionSource,
+        execution: &ListedExecution,
+    ) -> Result<Arc<BatchSummary>, SourceError> {
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&execution.arn) {
+            return Ok(known.clone());
+        }
+        let facts = source.facts(&execution.arn).await?;
+        let summary = Arc::new(BatchSummary::of(&facts));
+        if facts.listed.status.is_over() {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(execution.arn.clone(), summary.clone());
+        }
+        Ok(summary)
+    }
+}

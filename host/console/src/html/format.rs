@@ -1,0 +1,131 @@
+//! Numbers, times and names as people read them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// Everything except what is the same in every part of a path.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Returns a part of a path, encoded.
+pub fn encoded(part: &str) -> String {
+    utf8_percent_encode(part, IN_PATH).to_string()
+}
+
+/// Returns where the console shows an object of the bucket.
+pub fn media_url(key: &str) -> String {
+    let parts: Vec<_> = key.split('/').map(encoded).collect();
+    format!("/console/media/{}", parts.join("/"))
+}
+
+/// Returns where the console shows an execution.
+pub fn batch_url(name: &str) -> String {
+    format!("/console/batch/{}", encoded(name))
+}
+
+/// Returns `12.3 MB`.
+pub fn bytes(count: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64;
+    let mut unit = "B";
+    for next in units {
+        if value < 1000.0 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+/// Returns `340 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(millis: f64) -> String {
+    let seconds = (millis / 1000.0).max(0.0);
+    let whole = seconds.round() as u64;
+    match () {
+        () if millis < 1000.0 => format!("{:.0} ms", millis.max(0.0)),
+        () if seconds < 10.0 => format!("{seconds:.1} s"),
+        () if whole < 60 => format!("{whole} s"),
+        () if whole < 3600 => format!("{} min {} s", whole / 60, whole % 60),
+        () => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Returns the time between two moments, in milliseconds.
+pub fn between(from: OffsetDateTime, to: OffsetDateTime) -> f64 {
+    (to - from).as_seconds_f64() * 1000.0
+}
+
+/// Returns `28 Nov 2026, 21:03:12`, in UTC.
+pub fn moment(at: OffsetDateTime) -> String {
+    let format = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second]");
+    at.format(format).unwrap_or_default()
+}
+
+/// Returns `21:03:12.345`, in UTC.
+pub fn clock(at: OffsetDateTime) -> String {
+    at.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]")).unwrap_or_default()
+}
+
+/// Returns the time for programs.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
+}
+
+/// Returns the last part of a key.
+pub fn file_name(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
+}
+
+/// Returns the beginning of a digest.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+}
+
+/// Returns a text as one argument of a shell.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Returns JSON in lines; a text that is no JSON stays as it is. At most `most` bytes are kept.
+pub fn pretty(text: &str, most: usize) -> (String, bool) {
+    let mut lines = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),
+        Err(_) => text.to_owned(),
+    };
+    let cut = lines.len() > most;
+    if cut {
+        let end = (0..=most).rev().find(|at| lines.is_char_boundary(*at)).unwrap_or_default();
+        lines.truncate(end);
+    }
+    (lines, cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_are_short() {
+        assert_eq!([bytes(0), bytes(999), bytes(1500), bytes(24_300_000)], ["0 B", "999 B", "1.5 kB", "24 MB"]);
+        let texts = [12.4, 2_520.0, 59_700.0, 200_000.0, 7_500_000.0].map(duration);
+        assert_eq!(texts, ["12 ms", "2.5 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn a_name_from_outside_stays_one_part_of_an_address_and_one_word_of_a_command() {
+        assert_eq!(media_url("51/raw/a b#?<.jpg"), "/console/media/51/raw/a%20b%23%3F%3C.jpg");
+        assert_eq!(batch_url("a/../b"), "/console/batch/a%2F..%2Fb");
+        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(pretty("ääää", 3), ("ä".to_owned(), true));
+    }
+}

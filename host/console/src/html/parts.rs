@@ -1,0 +1,58 @@
+//! Small parts of pages.
+
+use maud::{Markup, html};
+use time::OffsetDateTime;
+
+use super::format::{moment, pretty, rfc3339};
+use crate::source::executions::ExecutionStatus;
+
+/// The longest document on a page, in bytes.
+const LONGEST: usize = 256 << 10;
+
+/// Shows a status as a word in its colour.
+pub fn badge(status: ExecutionStatus) -> Markup {
+    let (class, word) = match status {
+        ExecutionStatus::Running => ("run", "running"),
+        ExecutionStatus::Succeeded => ("ok", "succeeded"),
+        ExecutionStatus::Failed => ("bad", "failed"),
+        ExecutionStatus::TimedOut => ("bad", "timed out"),
+        ExecutionStatus::Aborted => ("off", "stopped"),
+        ExecutionStatus::Other => ("off", "waits for a redrive"),
+    };
+    html! { span class={ "badge " (class) } { (word) } }
+}
+
+/// Shows a time in UTC.
+pub fn time(at: OffsetDateTime) -> Markup {
+    html! { time datetime=(rfc3339(at)) { (moment(at)) " UTC" } }
+}
+
+/// Shows a text or a JSON document, with a button that copies it. `name` is unique on the page.
+pub fn document(name: &str, title: &str, text: &str) -> Markup {
+    let (text, cut) = pretty(text, LONGEST);
+    html! {
+        div.document {
+            div.bar {
+                h3 { (title) }
+                button type="button" hidden data-copy=(name) { "Copy" }
+            }
+            pre id=(name) tabindex="0" aria-label=(title) { (text) }
+            @if cut { p.note { "Only the beginning is shown." } }
+        }
+    }
+}
+
+/// Shows a command for a shell, with a button that copies it.
+pub fn command(name: &str, text: &str) -> Markup {
+    html! {
+        div.command {
+            pre id=(name) tabindex="0" aria-label="Command" { (text) }
+            button type="button" hidden data-copy=(name) { "Copy" }
+        }
+    }
+}
+
+/// Shows a sentence where nothing else is to be shown.
+pub fn empty(sentence: &str) -> Markup {
+    html! { p.empty { (sentence) } }
+}

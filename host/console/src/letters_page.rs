@@ -1,0 +1,96 @@
+//! The dead-letter queue: what could not be read, started or delivered, and starting it again.
+
+use axum::extract::State;
+use axum::response::Redirect;
+use bytes::Bytes;
+use maud::{Markup, html};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::app::{App, Shared};
+use crate::fault::Fault;
+use crate::html::form::Fields;
+use crate::html::format::batch_url;
+use crate::html::frame::{Sheet, Tab, framed, token_field};
+use crate::html::parts::{document, empty};
+use crate::source::executions::execution_arn;
+use crate::source::journal::{DeadLetter, DeadLetterQueue};
+
+pub(crate) async fn show(State(app): State<Shared>) -> Result<Markup, Fault> {
+    let letters = queue(&app)?.letters().await?;
+    let body = html! {
+        h1 { "Dead letters" }
+        p { "Jobs that could not be read or started, and results that the backend did not accept." }
+        @if letters.is_empty() { (empty("There is none.")) }
+        @for (at, letter) in letters.iter().enumerate() { (shown(&app, at, letter)) }
+    };
+    Ok(framed(&app, Sheet { tab: Tab::Letters, title: "Dead letters", live: None, body }))
+}
+
+fn queue(app: &App) -> Result<&dyn DeadLetterQueue, Fault> {
+    app.parts.dead_letters.as_deref().ok_or_else(|| Fault::missing("no dead-letter queue is known here"))
+}
+
+fn shown(app: &App, at: usize, letter: &DeadLetter) -> Markup {
+    let execution = execution_of(app, &letter.body);
+    html! {
+        article.letter {
+            header {
+                h2 { (why(letter)) }
+                p { @if let Some(at) = &letter.at { (at) " · " } code { (letter.id) } }
+            }
+            @if let Some(name) = &execution { p { "Of the batch " a href=(batch_url(name)) { (name) } "." } }
+            (document(&format!("letter-{at}"), "Message", &letter.body))
+            @if app.options.allow_changes && job(&letter.body).is_some() {
+                form method="post" action="/console/dead-letters/send" data-confirm="Start this job again?" {
+                    (token_field(app))
+                    input type="hidden" name="id" value=(letter.id);
+                    button type="submit" { "Start the job again" }
+                }
+            }
+        }
+    }
+}
+
+/// Says what the message is.
+fn why(letter: &DeadLetter) -> String {
+    let body: Value = serde_json::from_str(&letter.body).unwrap_or_default();
+    let text = |place: &str| body.pointer(place).and_then(Value::as_str);
+    match (text("/error/Error").or_else(|| text("/Error")), job(&letter.body)) {
+        (Some(error), _) => format!("A result that was not delivered: {error}"),
+        (None, Some(_)) => "A job that was not started".to_owned(),
+        (None, None) if body.is_null() => "A message that is no JSON".to_owned(),
+        (None, None) => "A message that is no job".to_owned(),
+    }
+}
+
+/// Returns the job in a message, if it is one that can be started.
+fn job(body: &str) -> Option<Value> {
+    let job: Value = serde_json::from_str(body).ok()?;
+    // A result that was not delivered carries the input of its last state.
+    stagehost_batch::parse(&job).ok().map(|_| job)
+}
+
+/// Returns the name of the execution that a message is from.
+fn execution_of(app: &App, body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let arn = ["/execution/arn", "/executionArn", "/batch/execution/arn"]
+        .iter()
+        .find_map(|place| body.pointer(place)?.as_str())?;
+    let name = arn.rsplit(':').next()?;
+    (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
+}
+
+/// Starts the job of a message as a new execution. The message stays in the queue, for the one who looks after it.
+pub(crate) async fn send(State(app): State<Shared>, body: Bytes) -> Result<Redirect, Fault> {
+    let fields = Fields::read(&body);
+    let letters = queue(&app)?.letters().await?;
+    let letter = letters.iter().find(|letter| letter.id == fields.text("id"));
+    let letter = letter.ok_or_else(|| Fault::missing("the message is not in the queue any more"))?;
+    let job = job(&letter.body).ok_or_else(|| Fault::refused("the message is no job that can be started"))?;
+    let batch = stagehost_batch::parse(&job).map_err(|error| Fault::refused(error.to_string()))?;
+    let start: String = batch.execution_name().chars().take(60).collect();
+    let name = format!("{start}-again-{}", OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000);
+    app.parts.executions.start(&name, &job).await?;
+    Ok(Redirect::to(&batch_url(&name)))
+}

@@ -1,0 +1,53 @@
+//! The console: every batch, picture, stage and pin in a browser.
+//!
+//! The pages know Step Functions, S3 and the pins, through traits (`source`) and their implementations over the AWS SDK
+//! (`aws`). They do not know whether AWS or one machine answers: `stagehost serve` and `stagehost console` show the same.
+//!
+//! | module | content |
+//! |---|---|
+//! | `router` | The addresses of all pages |
+//! | `batches`, `batch`, `pins_page`, `letters_page`, `upload`, `bench_page` | The pages |
+//! | `media_route`, `live`, `statics` | Files of the bucket, news, style and script |
+//! | `plan` | The state machine as a drawing |
+//! | `html` | What all pages share |
+//! | `guard` | Who may use them |
+//! | `aws` | The sources over the AWS SDK |
+//! | `source` | What the pages are made of |
+//!
+//! All text from outside is escaped by the template language ([`maud`]); the Content-Security-Policy allows no other script
+//! than the page's own; files of the bucket are served as pictures and films only, or to be saved.
+
+mod app;
+mod aws;
+mod batch;
+mod batches;
+mod bench_page;
+mod fault;
+mod guard;
+mod html;
+mod letters_page;
+mod live;
+mod media_route;
+mod pins_page;
+mod plan;
+mod router;
+mod source;
+mod statics;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod web_console;
+
+pub use app::{ConsoleOptions, ConsoleParts};
+pub use aws::{LoggedCalls, S3MediaFiles, SqsDeadLetters, StateMachineSource};
+pub use guard::AcceptedHosts;
+pub use source::bench::{StageBench, TriedAs};
+pub use source::error::SourceError;
+pub use source::executions::{
+    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent, execution_arn,
+};
+pub use source::intake::BatchIntake;
+pub use source::journal::{CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, LoggedCall, SeenCallback};
+pub use source::media::{MediaFile, MediaFiles};
+pub use source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish};
+pub use web_console::WebConsole;

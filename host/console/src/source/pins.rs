@@ -1,0 +1,109 @@
+//! The pins, and changes to them.
+
+use async_trait::async_trait;
+use stagehost_pins::{Difference, Pins};
+
+use super::error::SourceError;
+
+/// A change that a person asks for. The names are those of `stagehost pins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinsWish {
+    /// Another version for a state.
+    Set {
+        /// The state.
+        state: String,
+        /// `[NAME@]VERSION`
+        version: String,
+    },
+    /// A candidate for some executions.
+    Canary {
+        /// The state.
+        state: String,
+        /// `[NAME@]VERSION`
+        version: String,
+        /// The share of executions, 1 to 99 %.
+        percent: u8,
+        /// Hosts give it up if this many of a hundred runs more end in a defect.
+        abort_above: Option<u8>,
+    },
+    /// The state's canary becomes its pin.
+    Promote {
+        /// The state.
+        state: String,
+    },
+    /// The state's canary ends.
+    Abort {
+        /// The state.
+        state: String,
+    },
+    /// An earlier revision is put in force again.
+    Rollback {
+        /// The revision; `None` for the one before.
+        revision: Option<u64>,
+    },
+    /// No execution may continue with a revision.
+    Revoke {
+        /// The revision.
+        revision: u64,
+    },
+}
+
+/// What a change does, or did.
+#[derive(Clone, Debug, Default)]
+pub struct PinsOutlook {
+    /// The new revision; `None` if nothing was changed yet.
+    pub revision: Option<u64>,
+    /// What differs from the pins in force.
+    pub differences: Vec<Difference>,
+    /// What was checked, a sentence each.
+    pub checks: Vec<String>,
+}
+
+/// A revision that was in force.
+#[derive(Clone, Debug)]
+pub struct PastRevision {
+    /// Its number.
+    pub revision: u64,
+    /// The pins, or why they are not to be trusted.
+    pub pins: Result<Pins, String>,
+}
+
+/// The store of pins, with the operator's key.
+#[async_trait]
+pub trait PinsDesk: Send + Sync + 'static {
+    /// Returns where the pins are.
+    fn place(&self) -> String;
+
+    /// Returns why they cannot be changed here; `None` if they can.
+    fn fixed(&self) -> Option<String>;
+
+    /// Returns the pins in force.
+    ///
+    /// # Errors
+    /// [`SourceError`], if there are none or they are not to be trusted.
+    async fn current(&self) -> Result<Pins, SourceError>;
+
+    /// Returns a revision.
+    ///
+    /// # Errors
+    /// [`SourceError::Missing`].
+    async fn revision(&self, revision: u64) -> Result<Pins, SourceError>;
+
+    /// Returns the revisions that were in force, the newest first.
+    ///
+    /// # Errors
+    /// [`SourceError`], if the store cannot be read.
+    async fn history(&self, limit: usize) -> Result<Vec<PastRevision>, SourceError>;
+
+    /// Returns what is known about a state's canary and shadow, a sentence each, as far as these pins have any.
+    ///
+    /// # Errors
+    /// [`SourceError`], if the store does not answer.
+    async fn candidates(&self, pins: &Pins, state: &str) -> Result<Vec<String>, SourceError>;
+
+    /// Shows and checks a change, and makes it if `by_whom` gives a person and a reason.
+    ///
+    /// # Errors
+    /// [`SourceError::Refused`] if a check fails or somebody else was faster.
+    async fn change(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError>;
+}

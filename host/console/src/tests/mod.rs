@@ -1,0 +1,7 @@
+//! The pages over services in memory.
+#![allow(clippy::unwrap_used)]
+
+mod hostile;
+mod memory;
+mod pages;
+mod protection;

@@ -1,0 +1,229 @@
+"""Uses the console of `stagehost serve` as a person does, in Chromium.
+
+    console_pages.py ADDRESS_FILE SAMPLES PICTURES TOOLS
+
+ADDRESS_FILE holds the JSON line that `stagehost serve --json` prints, SAMPLES is the folder of the sample listing, and
+screenshots are written into PICTURES. TOOLS is a JSON file that names the file axe.min.js of the npm package axe-core and
+the browser: {"axe": …, "chromium": …}. The exit code is 1 if something is not as it should be.
+"""
+
+import json
+import sys
+import traceback
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+WIDE = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+EVIL = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+expect.set_options(timeout=20_000)
+
+
+def holds(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def listened(page):
+    """Collects what the browser complains about: errors of the script, and violations of the content security policy."""
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    page.on("console", lambda message: complaints.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+    return complaints
+
+
+def drag(page, paths):
+    """Drags files or folders from outside the browser onto the page."""
+    box = page.locator("#drop").bounding_box()
+    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 20}
+    client = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ["dragEnter", "dragOver", "drop"]:
+        client.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+
+
+def a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples):
+    page, other = browser.new_page(viewport=WIDE), browser.new_page(viewport=WIDE)
+    complaints = [listened(page), listened(other)]
+    other.goto(home)
+    holds(other.url.endswith("/console"), f"a browser is led to the console: {other.url}")
+    page.goto(f"{home}console/upload")
+    page.fill("#listing", "51")
+    drag(page, [samples])
+    files = [path for path in samples.iterdir() if not path.name.startswith(".")]
+    expect(page.locator("#chosen li")).to_have_count(len(files))
+    page.click("#start")
+    page.wait_for_url("**/console/batch/*", timeout=120_000)
+    name = page.locator("h1").inner_text()
+    # A second person sees it without doing anything.
+    expect(other.locator("table.list tbody tr", has_text=name)).to_be_visible()
+    expect(page.locator(".heading .badge")).to_have_text("running")
+    expect(page.locator(".plan .node.ok, .plan .node.run").first).to_be_visible()
+    expect(page.locator(".heading .badge")).to_have_text("succeeded", timeout=400_000)
+    expect(other.locator("table.list tbody tr", has_text=name).locator(".badge").first).to_have_text("succeeded")
+    holds(not any(complaints), f"the browser complains: {complaints}")
+    other.close()
+    return page, name
+
+
+def files_are_seen_and_a_failure_is_read(page):
+    page.reload()
+    damaged = page.locator(".file", has_text="kitchen-damaged.jpg")
+    expect(damaged.locator(".problem")).to_contain_text("Stage.Corrupt")
+    page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
+    page.wait_for_function("[...document.querySelectorAll('.strip img')].every((img) => img.complete)")
+    broken = page.evaluate(
+        "[...document.querySelectorAll('.strip img')].filter((img) => img.naturalWidth === 0).map((img) => img.src)"
+    )
+    broken = [url for url in broken if "kitchen-damaged" not in url]
+    holds(not broken, f"pictures that are not shown: {broken}")
+    holds(page.locator(".strip img[src*='/thumb/']").count() > 5, "thumbnails are beside the uploads")
+    film = page.locator("video[src*='/processed/']").first
+    seconds = film.evaluate("(film) => new Promise((done) => { film.onloadedmetadata = () => done(film.duration); film.preload = 'metadata'; film.load(); })")
+    holds(seconds > 0.5, f"a film can be played: {seconds} s")
+    expect(page.locator(".bundles")).to_contain_text("complete.zip")
+    expect(page.locator("#callback-0")).to_contain_text("kitchen.jpg")
+    page.locator(".plan a.node", has_text="GenerateThumbnails").click()
+    expect(page.locator("h1")).to_have_text("GenerateThumbnails")
+    expect(page.locator("#output")).to_contain_text("renditions")
+    expect(page.locator("table.list tbody tr").first).to_contain_text("thumbnails")
+    page.go_back()
+
+
+def a_batch_is_run_again(page, batch, name):
+    page.goto(batch)
+    page.click("text=Run again")
+    page.click("button:has-text('Start')")
+    page.wait_for_url("**/console/batch/*-again-*")
+    expect(page.locator(".heading .badge")).to_have_text("succeeded", timeout=400_000)
+    holds(page.locator("h1").inner_text().startswith(name), "its name says of what")
+
+
+def a_file_is_tried_on_a_stage(browser, home, samples):
+    page = browser.new_page(viewport=WIDE)
+    complaints = listened(page)
+    page.goto(f"{home}console/playground")
+    page.select_option("#state", "GenerateThumbnails")
+    page.fill("#listing", "77")
+    page.set_input_files("#file", samples / "kitchen.jpg")
+    page.click("button:has-text('Call the stage')")
+    expect(page.locator(".strip img[src*='/thumb/']").first).to_be_visible(timeout=60_000)
+    expect(page.locator("table.list tbody tr").last).to_contain_text("thumbnails")
+    holds(not complaints, f"the browser complains: {complaints}")
+    page.close()
+
+
+def text_from_outside_stays_text(browser, home):
+    page = browser.new_page(viewport=WIDE)
+    complaints = listened(page)
+    key = "51/raw/photo/horizontal/2026-01-02/<img src=x onerror=alert(1)>.jpg"
+    batch = {"jobId": 990, "batchId": 990, "assets": [{"key": key, "type": "PHOTO_HORIZONTAL", "title": EVIL}]}
+    request = urllib.request.Request(f"{home}api/v1/listings/51/media/batch", json.dumps(batch).encode(), method="POST")
+    arn = json.load(urllib.request.urlopen(request))["executionArn"]
+    page.goto(f"{home}console/batch/{arn.rsplit(':', 1)[1]}")
+    expect(page.locator(".heading .badge")).not_to_have_text("running", timeout=60_000)
+    page.reload()
+    expect(page.locator(".file h3")).to_have_text(EVIL)
+    holds(page.evaluate("window.pwned") is None and page.locator("main img[src='x']").count() == 0, "markup from outside runs")
+    holds(not complaints, f"the browser complains: {complaints}")
+    page.close()
+
+
+def another_page_reads_and_changes_nothing(browser, home):
+    """A page of this machine, on another port, is another page."""
+    page = browser.new_page()
+    page.route("http://localhost:1/*", lambda route: route.fulfill(body="<title>other</title>", content_type="text/html"))
+    page.goto("http://localhost:1/")
+    read = page.evaluate("(url) => fetch(url).then((answer) => answer.text(), (error) => 'refused')", f"{home}console")
+    holds(read == "refused", "another page cannot read the console")
+    form = """(url) => new Promise((done) => {
+        const frame = document.createElement('iframe'); frame.name = 'f'; document.body.append(frame);
+        const form = document.createElement('form'); form.method = 'post'; form.action = url; form.target = 'f';
+        document.body.append(form); form.submit(); setTimeout(done, 1500); })"""
+    answers = []
+    page.on("response", lambda response: answers.append(response.status) if "/stop" in response.url else None)
+    page.evaluate(form, f"{home}console/batch/any/stop")
+    holds(all(status == 403 for status in answers), f"another page cannot change anything: {answers}")
+    page.close()
+
+
+def pages_are_accessible_and_pictured(browser, home, batch, pictures, axe):
+    state = None
+    found = []
+    for scheme in ["light", "dark"]:
+        for size, name in [(WIDE, "1440"), (PHONE, "390")]:
+            context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=1)
+            page = context.new_page()
+            page.goto(batch)
+            state = state or page.locator(".timeline a").nth(2).get_attribute("href")
+            for title, url in [
+                ("batches", f"{home}console"),
+                ("batch", batch),
+                ("state", home.rstrip("/") + state),
+                ("again", f"{batch}/again"),
+                ("upload", f"{home}console/upload"),
+                ("pins", f"{home}console/pins"),
+                ("dead-letters", f"{home}console/dead-letters"),
+                ("playground", f"{home}console/playground"),
+            ]:
+                page.goto(url)
+                page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
+                page.wait_for_function("[...document.querySelectorAll('img')].every((img) => img.complete)")
+                page.evaluate(axe)
+                result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+                for violation in result["violations"]:
+                    places = [node["html"][:160] for node in violation["nodes"][:3]]
+                    found.append(f"{title} {name} {scheme}: {violation['id']}: {violation['help']}: {places}")
+                wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                if wider > 0:
+                    found.append(f"{title} {name}: the page is {wider} pixels wider than the screen")
+                page.screenshot(path=pictures / f"{title}-{name}-{scheme}.png", full_page=True)
+            context.close()
+    holds(not found, "\n".join(found))
+
+
+def reading_works_without_a_script(browser, batch):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(batch)
+    expect(page.locator(".plan")).to_be_visible()
+    expect(page.locator(".timeline li").first).to_be_visible()
+    context.close()
+
+
+def main():
+    facts = json.loads(Path(sys.argv[1]).read_text())
+    samples, pictures = Path(sys.argv[2]), Path(sys.argv[3])
+    tools = json.loads(Path(sys.argv[4]).read_text())
+    pictures.mkdir(parents=True, exist_ok=True)
+    home = facts["endpoint"] + "/"
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
+        page, name = a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples)
+        batch = page.url
+        checks = [
+            (files_are_seen_and_a_failure_is_read, [page]),
+            (a_file_is_tried_on_a_stage, [browser, home, samples]),
+            (text_from_outside_stays_text, [browser, home]),
+            (another_page_reads_and_changes_nothing, [browser, home]),
+            (reading_works_without_a_script, [browser, batch]),
+            (pages_are_accessible_and_pictured, [browser, home, batch, pictures, Path(tools["axe"]).read_text()]),
+            (a_batch_is_run_again, [page, batch, name]),
+        ]
+        failed = 0
+        for check, arguments in checks:
+            try:
+                check(*arguments)
+                print(f"ok      {check.__name__}")
+            except Exception:
+                failed += 1
+                print(f"FAILED  {check.__name__}\n{traceback.format_exc()}")
+        browser.close()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Changes pins on the page of `stagehost console`, in Chromium.
+
+    console_pins.py URL PICTURES TOOLS
+
+URL is the console of an environment whose state GenerateThumbnails has version 1.5.0 of its stage in the registry. TOOLS and
+PICTURES are those of console_pages.py. The exit code is 1 if something is not as it should be.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+STATE = "GenerateThumbnails"
+expect.set_options(timeout=60_000)
+
+
+def confirmed(page, why):
+    """Checks the change that the form describes, and puts it in force."""
+    page.click("button:has-text('Check')")
+    expect(page.locator("h2", has_text="This would change")).to_be_visible()
+    page.fill("#by", "Ana <script>")
+    page.fill("#why", why)
+    page.click("button:has-text('Put in force')")
+    expect(page.locator(".done")).to_contain_text("is in force")
+
+
+def main():
+    url, pictures, tools = sys.argv[1], Path(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
+    pictures.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{url}/pins")
+        stage = page.locator(".stage", has=page.locator(f"h3:text-is('{STATE}')"))
+        stage.get_by_text("Canary", exact=True).click()
+        page.fill("#version", "9.9.9")
+        page.fill("#percent", "5")
+        page.click("button:has-text('Check')")
+        expect(page.get_by_role("alert")).to_contain_text("9.9.9")
+        page.fill("#version", "1.5.0")
+        confirmed(page, "one in twenty")
+        page.goto(f"{url}/pins")
+        expect(stage.locator(".candidate")).to_contain_text("1.5.0 for 5 %")
+        expect(page.locator(".history > li").first).to_contain_text("Ana <script>")
+        expect(page.locator(".history > li").first.locator(".differences")).to_contain_text("canaries")
+        page.screenshot(path=pictures / "canary-1440-light.png", full_page=True)
+        page.click("text=Roll back >> nth=0")
+        confirmed(page, "colours are off")
+        page.goto(f"{url}/pins")
+        expect(stage.locator(".candidate")).to_have_count(0)
+        expect(page.locator(".history > li")).to_have_count(3)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

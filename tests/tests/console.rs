@@ -1,0 +1,114 @@
+//! The console in a browser: `tests/python/console_pages.py` and `console_pins.py` use it as a person does.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use stagehost_needs::{BROWSER, python_with};
+use stagehost_tests::{Running, Serve, binary, cache, file, run_script};
+
+/// What drives the browser, besides Python.
+struct Tools {
+    axe: PathBuf,
+    chromium: PathBuf,
+}
+
+impl Tools {
+    /// Writes a file with their places into a folder. Returns the file.
+    fn write(&self, folder: &Path) -> Result<PathBuf> {
+        let file = folder.join("tools.json");
+        std::fs::write(&file, json!({"axe": self.axe, "chromium": self.chromium}).to_string())?;
+        Ok(file)
+    }
+}
+
+/// Returns a Python with playwright and the tools; `None` if the test is to be skipped.
+fn browser() -> Result<Option<(PathBuf, Tools)>> {
+    let cache = cache()?;
+    let python = python_with(&BROWSER, "STAGEHOST_BROWSER_PYTHON", &cache.join("browser/bin/python"), "playwright");
+    let axe = cache.join("node_modules/axe-core/axe.min.js");
+    let axe = BROWSER.or_skip(if axe.is_file() { Ok(axe) } else { Err(format!("there is no {}", axe.display())) });
+    let chromium = BROWSER.or_skip(chromium());
+    Ok(match (python, axe, chromium) {
+        (Some(python), Some(axe), Some(chromium)) => Some((python, Tools { axe, chromium })),
+        _ => None,
+    })
+}
+
+/// Returns the browser.
+fn chromium() -> Result<PathBuf, String> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let mut found = std::env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
+    found.find(|path| path.is_file()).ok_or_else(|| "no chromium on the PATH".to_owned())
+}
+
+/// Returns where screenshots go: into the folder that `STAGEHOST_PICTURES` names, or into one that goes with the test.
+fn pictures(folder: &Path) -> PathBuf {
+    std::env::var_os("STAGEHOST_PICTURES").map_or_else(|| folder.join("pictures"), PathBuf::from)
+}
+
+/// Returns the component that `stagehost serve` has built and pinned for GenerateThumbnails.
+fn thumbnails() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| file("target"), Into::into);
+    let built = file("").join(target).join("wasm32-wasip2/release/stage_thumbnails.wasm");
+    ensure!(built.is_file(), "there is no {}", built.display());
+    Ok(built)
+}
+
+fn target() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}
+
+#[test]
+fn a_person_uploads_a_folder_reads_a_failure_and_runs_it_again_in_a_browser() -> Result<()> {
+    let Some((python, tools)) = browser()? else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let serve = Serve::start(&folder.path().join("out"))?;
+    let address = folder.path().join("serve.json");
+    std::fs::write(&address, serve.facts.to_string())?;
+    let tools = tools.write(folder.path())?;
+    run_script(&python, "console_pages.py", &[&address, &file("samples/listing"), &pictures(folder.path()), &tools])
+}
+
+#[test]
+fn an_operator_sets_a_canary_and_rolls_it_back_by_click() -> Result<()> {
+    let Some((python, tools)) = browser()? else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let serve = Serve::start(&folder.path().join("out"))?;
+    let place = |name: &str| folder.path().join(name);
+    // The environment of somebody who operates a deployed stack.
+    let stagehost = |words: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(words).env("STAGEHOST_ENVIRONMENT", "staging").env("STAGEHOST_TARGET", target());
+        for (name, folder) in [("KEYS", "keys"), ("REGISTRY", "registry"), ("PINS", "pins")] {
+            command.env(format!("STAGEHOST_{name}"), place(folder));
+        }
+        command.env("AWS_ENDPOINT_URL", serve.endpoint()).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        command
+    };
+    let done = |words: &[&str]| -> Result<()> {
+        let ran = stagehost(words).output()?;
+        ensure!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        Ok(())
+    };
+    let pins = place("out/.stagehost/pins.json");
+    let component = thumbnails()?;
+    done(&["keys", "new", "release"])?;
+    done(&["pins", "init", "--from", &pins.display().to_string(), "--why", "first pins"])?;
+    let words = ["--name", "thumbnails", "--version", "1.5.0", "--target", target()];
+    done(&[["stage", "publish", &component.display().to_string()].as_slice(), &words].concat())?;
+
+    let arn = serve.facts["stateMachineArn"].as_str().unwrap_or_default();
+    let words = ["--bucket", "toq-listing-medias", "--allow-changes", "--port", "0", "--json"];
+    let mut command = stagehost(&[["console", "--state-machine-arn", arn].as_slice(), &words].concat());
+    let mut console = Running(command.stdout(Stdio::piped()).spawn()?);
+    let mut line = String::new();
+    BufReader::new(console.0.stdout.take().context("no standard output")?).read_line(&mut line)?;
+    let facts: Value = serde_json::from_str(&line).with_context(|| format!("console printed {line:?}"))?;
+    let url = PathBuf::from(facts["url"].as_str().unwrap_or_default());
+    run_script(&python, "console_pins.py", &[&url, &pictures(folder.path()), &tools.write(folder.path())?])
+}
