@@ -50,6 +50,7 @@ impl IntoResponse for Fault {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (title) " · stagehost" }
+                    link rel="icon" href="/console/static/icon.svg";
                     link rel="stylesheet" href="/console/static/console.css";
                 }
                 body.fault {

@@ -37,6 +37,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/console/live/{name}", get(live::batch))
         .route("/console/static/console.css", get(statics::style))
         .route("/console/static/console.js", get(statics::script))
+        .route("/console/static/icon.svg", get(statics::icon))
         .fallback(|| async { Fault::missing("there is no such page") })
         .layer(DefaultBodyLimit::max(1 << 20))
         .layer(from_fn_with_state(Arc::new(admission), admit))

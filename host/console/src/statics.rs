@@ -1,4 +1,4 @@
-//! Style and script.
+//! Style, script and icon.
 
 use axum::response::{IntoResponse, Response};
 
@@ -11,4 +11,8 @@ pub(crate) async fn style() -> Response {
 
 pub(crate) async fn script() -> Response {
     ([("content-type", "text/javascript; charset=utf-8"), KEPT], include_str!("statics/console.js")).into_response()
+}
+
+pub(crate) async fn icon() -> Response {
+    ([("content-type", "image/svg+xml"), KEPT], include_str!("statics/icon.svg")).into_response()
 }

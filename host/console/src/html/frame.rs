@@ -45,6 +45,7 @@ pub(crate) fn framed(app: &App, sheet: Sheet<'_>) -> Markup {
                 meta name="color-scheme" content="light dark";
                 @if app.options.allow_changes { meta name="token" content=(app.token.text()); }
                 title { (sheet.title) " · stagehost" }
+                link rel="icon" href="/console/static/icon.svg";
                 link rel="stylesheet" href="/console/static/console.css";
                 script src="/console/static/console.js" defer {}
             }
