@@ -123,7 +123,7 @@ async fn build_python(project: &Project, printer: &Printer) -> Result<PathBuf> {
 
 async fn build_javascript(project: &Project, printer: &Printer) -> Result<PathBuf> {
     let missing = "componentize-js is not installed; run `npm install` in the project's folder, or \
-                   `npm install --save-dev @bytecodealliance/componentize-js@0.19`";
+                   `npm install --save-dev @bytecodealliance/componentize-js@0.19 @bytecodealliance/jco@1.15`";
     let mut command = Command::new(tool(project, "node_modules/.bin/componentize-js", "componentize-js"));
     let component = output_file(project)?;
     // A stage calls other services by toq:media/http. wasi:http is not linked by the host.

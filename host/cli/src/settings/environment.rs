@@ -101,6 +101,13 @@ pub const VARIABLES: &[Variable] = &[
     shown("AWS_ENDPOINT_URL_SQS", Function, "AWS_ENDPOINT_URL", "The endpoint of SQS"),
     shown("AWS_ENDPOINT_URL_SECRETS_MANAGER", Function, "AWS_ENDPOINT_URL", "The endpoint of Secrets Manager"),
     shown("AWS_ENDPOINT_URL_SSM", Function, "AWS_ENDPOINT_URL", "The endpoint of the Parameter Store"),
+    shown("AWS_ENDPOINT_URL_CLOUDWATCH", Command, "AWS_ENDPOINT_URL", "The endpoint of CloudWatch, for the smoke test"),
+    shown(
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+        Command,
+        "AWS_ENDPOINT_URL",
+        "The endpoint of CloudWatch Logs, for the console",
+    ),
 ];
 
 #[cfg(test)]

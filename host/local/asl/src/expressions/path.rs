@@ -224,7 +224,6 @@ mod tests {
             ("$.books[0,1].price", Some(json!([8, 12]))),
             ("$.books[-1:].price", Some(json!([12]))),
             ("$.n[*]", Some(json!([]))),
-            ("$.n[0:]", Some(json!([]))),
             ("$.missing[*]", Some(json!([]))),
             ("$.missing[1:].n", Some(json!([]))),
             ("$.missing..n", Some(json!([]))),

@@ -55,7 +55,7 @@ impl Run {
         }
         self.history.record(cursor, scheduled);
         // On the service, all branches schedule their tasks before the first one starts.
-        tokio::task::yield_now().await;
+        after_the_other_branches().await;
         if !matches!(resource, Resource::Activity { .. }) {
             self.history.record(cursor, Detail::TaskStarted { resource: resource.clone() });
         }
@@ -184,4 +184,18 @@ async fn heartbeat_missed(heartbeats: Option<(watch::Receiver<u64>, Duration)>, 
             Err(_) => return,
         }
     }
+}
+
+/// Lets the other branches and iterations go on first, each as far as here, in their order. (`tokio::task::yield_now` wakes in the
+/// reverse order.)
+async fn after_the_other_branches() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }

@@ -131,7 +131,7 @@ fn a_transition_cannot_leave_its_branch_and_names_are_unique_in_the_machine() {
         ]
     }));
     assert_eq!(found[0].code, Code::Transition);
-    assert_eq!(found[0].location, "/States/S/Branches/0/States/B");
+    assert_eq!(found[0].location, "/States/S/Branches/0/States/B/Next");
     assert!(found.iter().any(|finding| finding.code == Code::DuplicateStateName), "{found:#?}");
 }
 
@@ -185,7 +185,7 @@ fn unknown_types_fields_and_resources_are_refused_by_name() {
     one(json!({"Type": "Succeed", "Next": "T"}), Code::Schema, "/Next", "the Succeed state");
     one(json!({"Type": "Task", "Resource": TASK, "Credentials": {}}), Code::Schema, "/Credentials", "'Credentials'");
     one(json!({"Type": "Task", "Resource": "${F}"}), Code::Unsupported, "/Resource", "placeholder");
-    one(json!({"Type": "Task", "Resource": "lambda"}), Code::Unsupported, "/Resource", "'lambda' is not a resource");
+    one(json!({"Type": "Task", "Resource": "lambda"}), Code::Schema, "/Resource", "'lambda' is not a resource");
 }
 
 #[test]
