@@ -127,6 +127,8 @@ def text_from_outside_stays_text(browser, home):
     page.reload()
     expect(page.locator(".file h3")).to_have_text(EVIL)
     holds(page.evaluate("window.pwned") is None and page.locator("main img[src='x']").count() == 0, "markup from outside runs")
+    # The file was never uploaded, so it has no picture.
+    complaints = [complaint for complaint in complaints if "the server responded with a status of 404" not in complaint]
     holds(not complaints, f"the browser complains: {complaints}")
     page.close()
 
@@ -170,7 +172,9 @@ def pages_are_accessible_and_pictured(browser, home, batch, pictures, axe):
             ]:
                 page.goto(url)
                 page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
-                page.wait_for_function("[...document.querySelectorAll('img')].every((img) => img.complete)")
+                # `wait_for_function` evaluates a text in the page, which the policy of the pages forbids.
+                page.evaluate("Promise.all([...document.querySelectorAll('img')].map((img) => img.complete || "
+                              "new Promise((done) => { img.onload = img.onerror = done; })))")
                 page.evaluate(axe)
                 result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
                 for violation in result["violations"]:

@@ -98,7 +98,7 @@ fn an_operator_sets_a_canary_and_rolls_it_back_by_click() -> Result<()> {
     let pins = place("out/.stagehost/pins.json");
     let component = thumbnails()?;
     done(&["keys", "new", "release"])?;
-    done(&["pins", "init", "--from", &pins.display().to_string(), "--why", "first pins"])?;
+    done(&["pins", "init", "--from", &pins.display().to_string(), "--why", "first pins", "--by", "Ada"])?;
     let words = ["--name", "thumbnails", "--version", "1.5.0", "--target", target()];
     done(&[["stage", "publish", &component.display().to_string()].as_slice(), &words].concat())?;
 
