@@ -159,7 +159,7 @@ fn assert_whole(bucket: &Path, object: &Path) {
                 std::io::copy(&mut entry, &mut std::io::sink()).unwrap_or_else(|error| panic!("{key}: {error}"));
             }
         }
-        (Some("tickets" | "jobs" | "receipts" | "submitted"), "json") => {
+        (Some("tickets" | "tickets-submitted" | "jobs" | "receipts"), "json") => {
             serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
         _ => panic!("{key} is no object of the pipeline"),
