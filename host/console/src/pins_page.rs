@@ -66,7 +66,7 @@ fn desk(app: &App) -> Result<&dyn PinsDesk, Fault> {
 fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&Vec<String>>, may_change: bool) -> Markup {
     html! {
         article.stage {
-            h3 { (state) }
+            h2 { (state) }
             p.version { strong { (pin.stage) } " " (pin.version) }
             p.digest { code title=(pin.digest) { (short_digest(&pin.digest)) } " · " (pin.world.to_string()) " · " (pin.limits.memory_mib) " MiB · " (pin.limits.deadline_ms / 1000) " s" }
             @if let Some(canary) = pins.canaries.get(state) {

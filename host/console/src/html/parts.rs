@@ -33,7 +33,7 @@ pub fn document(name: &str, title: &str, text: &str) -> Markup {
     html! {
         div.document {
             div.bar {
-                h3 { (title) }
+                strong { (title) }
                 button type="button" hidden data-copy=(name) { "Copy" }
             }
             pre id=(name) tabindex="0" aria-label=(title) { (text) }

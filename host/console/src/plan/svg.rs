@@ -72,7 +72,7 @@ fn node(state: &Drawn, mark: Option<&Mark>) -> Markup {
     let title = if state.comment.is_empty() { &state.name } else { &state.comment };
     match mark {
         Some(mark) => html! {
-            a class=(class) href=(mark.url) aria-label={ (state.name) ": " (mark.word) } { title { (title) } (shape) }
+            a class=(class) href=(mark.url) { title { (title) ": " (mark.word) } (shape) }
         },
         None => html! { g class=(class) { title { (title) } (shape) } },
     }

@@ -41,11 +41,14 @@ pub(super) fn at(second: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_790_000_000 + second).unwrap()
 }
 
+/// The content type and the bytes of each object.
+type Objects = BTreeMap<String, (Option<String>, Vec<u8>)>;
+
 /// All services in one.
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) executions: Mutex<Vec<(ExecutionFacts, Vec<PastEvent>)>>,
-    pub(super) objects: Mutex<BTreeMap<String, (Option<String>, Vec<u8>)>>,
+    pub(super) objects: Mutex<Objects>,
     pub(super) calls: Mutex<Vec<LoggedCall>>,
     pub(super) callbacks: Mutex<Vec<SeenCallback>>,
     pub(super) letters: Mutex<Vec<DeadLetter>>,

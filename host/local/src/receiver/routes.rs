@@ -75,10 +75,12 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Refusal> {
             |error: axum::Error| Refusal(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"));
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         length = length.saturating_add(data.len());
-        match length {
-            ..=MAX_BODY => bytes.extend_from_slice(&data),
-            ..=MAX_DISCARDED => bytes = Vec::new(),
-            _ => break,
+        if length <= MAX_BODY {
+            bytes.extend_from_slice(&data);
+        } else if length <= MAX_DISCARDED {
+            bytes = Vec::new();
+        } else {
+            break;
         }
     }
     if length > MAX_BODY {

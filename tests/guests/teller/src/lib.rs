@@ -1,5 +1,6 @@
 //! A guest that tells what the interfaces `call`, `log` and `metrics` gave it: facts as attributes, lines, numbers; or what the
 //! service said whose address is in its configuration. It is made with `stage-sdk`, so that the crate is proved in a component as well.
+#![cfg(target_arch = "wasm32")]
 
 use std::time::Duration;
 
