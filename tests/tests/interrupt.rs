@@ -180,8 +180,8 @@ fn a_signal_leaves_nothing_half_written_and_a_later_run_completes_the_listing() 
     assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);
     let failed: Vec<_> = ran.json["outputs"].as_array().unwrap().iter().filter(|o| !o["errorCode"].is_null()).collect();
     assert_eq!(failed.len(), 1, "the damaged sample alone: {failed:#?}");
-    // Of each of two videos: two sizes, and two frames in each of three sizes.
-    assert_eq!((place.thumbnails(), files(&place.bucket().join("1/processed")).len()), (24, 2 * (2 + 2 * 3)));
+    // Of each of two videos: two sizes, and three frames in each of three sizes.
+    assert_eq!((place.thumbnails(), files(&place.bucket().join("1/processed")).len()), (24, 2 * (2 + 3 * 3)));
     assert_eq!(files(&place.bucket().join("1/zip")).len(), 3);
     place.assert_clean();
 }
