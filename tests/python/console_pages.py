@@ -34,6 +34,15 @@ def listened(page):
     return complaints
 
 
+def pictures_arrive(page):
+    """Loads all pictures of the page, those below the screen too. (`wait_for_function` evaluates a text in the page, which the
+    policy of the pages forbids.)"""
+    page.evaluate("""Promise.all([...document.querySelectorAll('img')].map((img) => {
+        img.loading = 'eager';
+        return img.complete || new Promise((done) => { img.onload = img.onerror = done; });
+    }))""")
+
+
 def drag(page, paths):
     """Drags files or folders from outside the browser onto the page."""
     box = page.locator("#drop").bounding_box()
@@ -72,8 +81,7 @@ def files_are_seen_and_a_failure_is_read(page):
     page.reload()
     damaged = page.locator(".file", has_text="kitchen-damaged.jpg")
     expect(damaged.locator(".problem")).to_contain_text("Stage.Corrupt")
-    page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
-    page.wait_for_function("[...document.querySelectorAll('.strip img')].every((img) => img.complete)")
+    pictures_arrive(page)
     broken = page.evaluate(
         "[...document.querySelectorAll('.strip img')].filter((img) => img.naturalWidth === 0).map((img) => img.src)"
     )
@@ -171,10 +179,7 @@ def pages_are_accessible_and_pictured(browser, home, batch, pictures, axe):
                 ("playground", f"{home}console/playground"),
             ]:
                 page.goto(url)
-                page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
-                # `wait_for_function` evaluates a text in the page, which the policy of the pages forbids.
-                page.evaluate("Promise.all([...document.querySelectorAll('img')].map((img) => img.complete || "
-                              "new Promise((done) => { img.onload = img.onerror = done; })))")
+                pictures_arrive(page)
                 page.evaluate(axe)
                 result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
                 for violation in result["violations"]:

@@ -34,7 +34,7 @@ def main():
         browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{url}/pins")
-        stage = page.locator(".stage", has=page.locator(f"h3:text-is('{STATE}')"))
+        stage = page.locator(".stage", has=page.locator(f"h2:text-is('{STATE}')"))
         stage.get_by_text("Canary", exact=True).click()
         page.fill("#version", "9.9.9")
         page.fill("#percent", "5")
