@@ -304,7 +304,7 @@ async fn all_iterations_begin_before_the_first_one_runs_and_one_failure_ends_the
             "18 17 ExecutionFailed",
         ]
     );
-    assert_eq!(events[11], "12 8 TaskTimedOut");
+    assert_eq!(events[11], "12 10 TaskTimedOut");
 }
 
 #[tokio::test(start_paused = true)]
