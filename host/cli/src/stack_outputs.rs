@@ -48,7 +48,11 @@ impl StackOutputs {
         Self::parse(&String::from_utf8_lossy(&answer.stdout)).with_context(|| format!("the stack {name}"))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Takes them out of the document that AWS answers with, or out of its part for one stack.
+    ///
+    /// # Errors
+    /// If it is not JSON, or has no outputs.
+    pub fn parse(text: &str) -> Result<Self> {
         let document: Value = serde_json::from_str(text).context("not JSON")?;
         let stack = document.pointer("/Stacks/0").unwrap_or(&document);
         if !stack["Outputs"].is_array() {
@@ -65,12 +69,15 @@ impl StackOutputs {
     /// Returns an output.
     ///
     /// # Errors
-    /// If the stack does not have it.
+    /// If the stack does not have it, or it is empty.
     pub fn value(&self, name: &str) -> Result<String> {
         let outputs = self.0["Outputs"].as_array().into_iter().flatten();
         let found =
             outputs.filter(|output| output["OutputKey"] == name).find_map(|output| output["OutputValue"].as_str());
-        found.map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
+        found
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
+            .with_context(|| format!("the stack has no output {name}"))
     }
 
     /// Returns the ARN of the queue whose URL is an output: it is in the state machine's region and account.

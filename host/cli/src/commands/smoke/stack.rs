@@ -1,12 +1,11 @@
 //! What the stack's outputs name.
 
-use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::exit::{read_named_text, usage};
+use crate::exit::usage;
+use crate::stack_outputs::StackOutputs;
 
 /// The template's alarms, without the environment.
 const ALARMS: [&str; 5] = [
@@ -40,33 +39,18 @@ impl Stack {
     /// # Errors
     /// If they cannot be read, or one is missing.
     pub fn read(place: &Path) -> Result<Self> {
-        let text = if place == Path::new("-") {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(|e| usage!("cannot read standard input: {e}"))?;
-            text
-        } else {
-            read_named_text("--stack-outputs", place)?
-        };
-        Self::parse(&text).map_err(|error| usage!("--stack-outputs {}: {error:#}", place.display()))
+        let outputs = StackOutputs::read(place)?;
+        Self::named_by(&outputs).map_err(|error| usage!("--stack-outputs {}: {error:#}", place.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let document: Value = serde_json::from_str(text).context("not JSON")?;
-        let outputs = document.pointer("/Stacks/0/Outputs").or_else(|| document.get("Outputs"));
-        let outputs = outputs.and_then(Value::as_array).context("it has no outputs of a stack")?;
-        let output = |name: &str| {
-            let found = outputs.iter().find(|output| output["OutputKey"] == name);
-            let value = found.and_then(|output| output["OutputValue"].as_str()).filter(|value| !value.is_empty());
-            value.map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
-        };
-        let machine = output("StateMachineArn")?;
+    fn named_by(outputs: &StackOutputs) -> Result<Self> {
         Ok(Self {
-            bucket: output("MediaBucketName")?,
-            queue: queue_arn(&machine, &output("QueueUrl")?)?,
-            dead_letters: queue_arn(&machine, &output("DeadLetterQueueUrl")?)?,
-            topic: output("AlertTopicArn")?,
-            function: output("HostFunctionName")?,
-            machine,
+            bucket: outputs.value("MediaBucketName")?,
+            queue: outputs.queue_arn("QueueUrl")?,
+            dead_letters: outputs.queue_arn("DeadLetterQueueUrl")?,
+            machine: outputs.value("StateMachineArn")?,
+            topic: outputs.value("AlertTopicArn")?,
+            function: outputs.value("HostFunctionName")?,
         })
     }
 
@@ -91,16 +75,6 @@ impl Stack {
     }
 }
 
-/// Returns the ARN of a queue that is in the region and account of the state machine.
-fn queue_arn(machine: &str, url: &str) -> Result<String> {
-    let fields: Vec<&str> = machine.split(':').collect();
-    let (Some(partition), Some(region), Some(account)) = (fields.get(1), fields.get(3), fields.get(4)) else {
-        anyhow::bail!("the output StateMachineArn is no ARN: {machine}");
-    };
-    let name = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    Ok(format!("arn:{partition}:sqs:{region}:{account}:{name}"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -111,6 +85,10 @@ mod tests {
     fn outputs(all: &[(&str, &str)]) -> String {
         let all: Vec<_> = all.iter().map(|(key, value)| json!({"OutputKey": key, "OutputValue": value})).collect();
         json!({"Stacks": [{"StackName": "s", "Outputs": all}]}).to_string()
+    }
+
+    fn stack(text: &str) -> Result<Stack> {
+        Stack::named_by(&StackOutputs::parse(text)?)
     }
 
     const TEMPLATE: &str = include_str!("../../../../../statemachine/template.yaml");
@@ -126,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_alarms_are_those_of_the_template() {
-        let stack = Stack::parse(&outputs(&ALL)).unwrap();
+        let stack = stack(&outputs(&ALL)).unwrap();
         for name in stack.alarms() {
             let name = name.strip_suffix("-staging").unwrap();
             assert!(TEMPLATE.contains(&format!("AlarmName: !Sub {name}-${{Environment}}\n")), "{name}");
@@ -136,7 +114,7 @@ mod tests {
 
     #[test]
     fn queues_and_executions_are_named_by_arn_wherever_the_endpoints_are() {
-        let stack = Stack::parse(&outputs(&ALL)).unwrap();
+        let stack = stack(&outputs(&ALL)).unwrap();
         assert_eq!(stack.queue, "arn:aws:sqs:eu-west-1:123456789012:jobs-staging");
         assert_eq!(stack.dead_letters, "arn:aws:sqs:eu-west-1:123456789012:dead-staging");
         assert_eq!(stack.execution("e-1"), "arn:aws:states:eu-west-1:123456789012:execution:sm-staging:e-1");
@@ -146,9 +124,9 @@ mod tests {
     fn a_missing_output_is_named() {
         for (missing, _) in ALL {
             let rest: Vec<_> = ALL.into_iter().filter(|(name, _)| *name != missing).collect();
-            let error = Stack::parse(&outputs(&rest)).unwrap_err().to_string();
+            let error = stack(&outputs(&rest)).unwrap_err().to_string();
             assert!(error.contains(missing), "{error}");
         }
-        assert!(Stack::parse("{}").is_err() && Stack::parse("no").is_err());
+        assert!(stack("{}").is_err() && stack("no").is_err());
     }
 }
