@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use stagehost_asl::{Execution, Status, epoch_seconds};
 
 use super::paging::Page;
-use super::requests::{ExecutionReference, GetExecutionHistory, ListExecutions, StartExecution};
+use super::requests::{ExecutionReference, GetExecutionHistory, ListExecutions, StartExecution, wants_data};
 use super::responses::with_next;
 use crate::error::StatesError;
 use crate::service::States;
@@ -28,14 +28,7 @@ impl States {
     }
 
     pub(super) fn describe_execution(&self, request: &ExecutionReference) -> Result<Value, StatesError> {
-        let data = match request.included_data.as_deref() {
-            None | Some("ALL_DATA") => true,
-            Some("METADATA_ONLY") => false,
-            Some(other) => {
-                let message = format!("'{other}' is not known as includedData: ALL_DATA or METADATA_ONLY");
-                return Err(StatesError::validation(message));
-            }
-        };
+        let data = wants_data(request.included_data.as_deref())?;
         let record = self.record(&request.execution_arn)?;
         let mut fields = record_summary(&record);
         let status = record.execution.status();

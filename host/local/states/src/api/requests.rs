@@ -285,3 +285,18 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, StatesError> {
         _ => StatesError::new("SerializationException", format!("The request is not JSON: {error}")),
     })
 }
+
+/// Returns whether `includedData` asks for input and output. Without it, it does.
+///
+/// # Errors
+/// `ValidationException` for a value that the service does not know.
+pub(super) fn wants_data(included: Option<&str>) -> Result<bool, StatesError> {
+    match included {
+        None | Some("ALL_DATA") => Ok(true),
+        Some("METADATA_ONLY") => Ok(false),
+        Some(other) => {
+            let message = format!("'{other}' is not known as includedData: ALL_DATA or METADATA_ONLY");
+            Err(StatesError::validation(message))
+        }
+    }
+}

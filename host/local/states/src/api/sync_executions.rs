@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stagehost_asl::epoch_seconds;
 
-use super::requests::StartExecution;
+use super::requests::{StartExecution, wants_data};
 use crate::arn;
 use crate::error::StatesError;
 use crate::executions::read_input;
@@ -17,14 +17,7 @@ const BILLED_MEMORY: u64 = 64;
 
 impl States {
     pub(super) async fn start_sync(&self, request: StartExecution, trace: Option<&str>) -> Result<Value, StatesError> {
-        let data = match request.included_data.as_deref() {
-            None | Some("ALL_DATA") => true,
-            Some("METADATA_ONLY") => false,
-            Some(other) => {
-                let message = format!("'{other}' is not known as includedData: ALL_DATA or METADATA_ONLY");
-                return Err(StatesError::validation(message));
-            }
-        };
+        let data = wants_data(request.included_data.as_deref())?;
         let machine = self.choose(&request.state_machine_arn)?.machine;
         if machine.kind != MachineKind::Express {
             return Err(StatesError::wrong_kind());
