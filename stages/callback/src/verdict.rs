@@ -125,8 +125,10 @@ fn list(failed: &[&Asset]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use stage_sdk::testing::batch;
+
     use super::*;
-    use crate::fixtures::{asset, batch, problem};
+    use crate::fixtures::{asset, problem};
 
     fn status(batch: &Batch) -> &'static str {
         judge(batch).status.name()

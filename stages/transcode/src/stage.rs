@@ -157,8 +157,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::cell::{Cell, RefCell};
 
+    use stage_sdk::testing::batch;
+
     use super::*;
-    use crate::fixtures::{self, batch, problem};
+    use crate::fixtures::{self, problem};
 
     /// A host with prepared answers.
     #[derive(Default)]

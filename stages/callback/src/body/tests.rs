@@ -1,9 +1,11 @@
 //! The document as the backend receives it.
 #![allow(clippy::unwrap_used)]
 
+use stage_sdk::testing::batch;
+
 use super::*;
 use crate::bindings::toq::media::types::Bundle;
-use crate::fixtures::{asset, batch, problem, rendition};
+use crate::fixtures::{asset, problem, rendition};
 use crate::verdict::judge;
 
 fn context() -> Context {

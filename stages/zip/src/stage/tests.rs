@@ -5,10 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use stage_sdk::testing::batch;
+
 use super::*;
 use crate::bindings::toq::media::keys::Area;
 use crate::bindings::toq::media::types::{Asset, MediaType, Rendition};
-use crate::fixtures::{self, batch};
+use crate::fixtures;
 
 #[derive(Clone)]
 struct Stored {
