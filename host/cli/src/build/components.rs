@@ -13,7 +13,7 @@ use stagehost_runtime::{Stage, StageEngine, StageIdentity, World, lock};
 use tokio::sync::Mutex;
 
 use crate::console::printer::Printer;
-use crate::contract::fit;
+use crate::contract::{contract_checksum, fit};
 use crate::exit::read_named;
 
 /// Components by digest. They are in memory from the start, so that building a stage again does not disturb a running
@@ -79,10 +79,12 @@ impl ComponentStore {
         let bytes =
             known.ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
         let identity = identity(pin);
+        // An artifact also says that the component's types are those of the contract, so it counts for this contract only.
         let artifact = self.artifacts.join(format!(
-            "{}-{}.cwasm",
+            "{}-{}-{:08x}.cwasm",
             pin.digest.trim_start_matches("sha256:"),
-            self.engine.compatibility()
+            self.engine.compatibility(),
+            contract_checksum()
         ));
         if artifact.exists() {
             // SAFETY: the folder belongs to this user alone (see `cache_folder`), and files in it are made below, whole,

@@ -7,7 +7,7 @@ mod comparison;
 mod published_wit;
 mod type_text;
 
-pub use published_wit::FILES as WIT_FILES;
+pub use published_wit::{FILES as WIT_FILES, checksum as contract_checksum};
 use stagehost_runtime::{CONTRACT_VERSION, Finding, Names, World, check, names_of};
 use wit_parser::decoding::{DecodedWasm, decode};
 

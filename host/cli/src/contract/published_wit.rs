@@ -26,3 +26,12 @@ pub fn contract() -> Result<(Resolve, PackageId)> {
     let package = resolve.push_group(group).map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok((resolve, package))
 }
+
+/// Returns a checksum of the files, which changes with every change of the contract.
+pub fn checksum() -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    for (_, text) in FILES {
+        sum.update(text.as_bytes());
+    }
+    sum.finalize()
+}
