@@ -312,7 +312,9 @@ impl Dispatcher {
         if let (Export::AssetStage, Err(Failure { case: Case::Transient, .. })) =
             (prepared.stage.world().export(), &outcome)
         {
-            self.passing_faults.count(execution, state, envelope.retry).await;
+            // The failure must be answered in time: `Stage.Timeout` in its place would not be tried again.
+            let until = deadline.map(|deadline| deadline + GRACE / 2);
+            self.passing_faults.count(execution, state, envelope.retry, until).await;
         }
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
