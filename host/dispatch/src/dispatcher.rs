@@ -295,7 +295,7 @@ impl Dispatcher {
         let (state, execution) = (&envelope.state, &envelope.execution.arn);
         let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
         let failed_before = self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await;
-        let mut request = self.request(prepared, &batch, deadline, failed_before);
+        let mut request = self.request(prepared, &batch, deadline, failed_before < TRANSIENT_ATTEMPTS);
         request.call.capabilities.transcoder = Arc::new(submitted.clone());
         let sample = self.parts.sampler.as_ref().and_then(|one| one.sample(pins, state, &envelope.execution.name));
         let fanout = match &sample {
@@ -329,13 +329,13 @@ impl Dispatcher {
         Ran { outcome, jobs: submitted.jobs(), sample }
     }
 
-    /// `failed_before` is on how many tries this state has failed by a passing fault.
+    /// `transient_fails` is whether a passing fault of a file fails the state.
     fn request(
         &self,
         prepared: &Prepared,
         batch: &Batch,
         deadline: Option<Instant>,
-        failed_before: u32,
+        transient_fails: bool,
     ) -> FanoutRequest {
         let Prepared { envelope, pin, stage, .. } = prepared;
         let scope = CallScope {
@@ -356,8 +356,7 @@ impl Dispatcher {
                 capabilities: self.parts.capabilities.clone(),
                 deadline,
             },
-            // Compared with RetryCount, which is no smaller than the number of failed tries.
-            transient_attempts: if failed_before < TRANSIENT_ATTEMPTS { envelope.retry.saturating_add(1) } else { 0 },
+            transient_fails,
         }
     }
 
