@@ -86,7 +86,7 @@ async fn call_with(
         capabilities,
         deadline: None,
     };
-    let request = FanoutRequest { call, transient_attempts: 0 };
+    let request = FanoutRequest { call, transient_fails: false };
     let outcome = fanout.run(stage.clone(), request, batch, observer).await.unwrap();
     outcome.batch.assets.into_iter().next().unwrap()
 }

@@ -23,6 +23,8 @@ use crate::services::endpoints::Endpoints;
 
 /// How long fetched secrets are used, in wall-clock time: a monotonic clock may stand still in a frozen function.
 const MAX_AGE: Duration = Duration::from_secs(300);
+/// How long the old secrets are used after they could not be fetched. Without this pause, every request would wait for a fetch.
+const PAUSE: Duration = Duration::from_secs(30);
 /// The shortest secret, in bytes. A shorter one might be found in an answer by chance.
 const SHORTEST: usize = 8;
 
@@ -89,7 +91,7 @@ impl StageSecretsSetting {
 pub(crate) struct StageSecrets {
     given: Option<Values>,
     store: Option<SecretStore>,
-    /// The stored secrets and when they were fetched. Locked during a fetch, so that simultaneous calls fetch once.
+    /// The stored secrets and until when they are used. Locked during a fetch, so that simultaneous calls fetch once.
     cached: Mutex<Option<(Values, SystemTime)>>,
 }
 
@@ -115,8 +117,9 @@ impl StageSecrets {
         let Some(store) = &self.store else { return Ok(self.given.clone()) };
         let mut cached = self.cached.lock().await;
         let now = SystemTime::now();
-        let fresh = |fetched: &SystemTime| now.duration_since(*fetched).is_ok_and(|age| age < MAX_AGE);
-        if let Some((values, _)) = cached.as_ref().filter(|(_, fetched)| fresh(fetched)) {
+        // More time than was ever set is left only if the clock was set back.
+        let fresh = |until: &SystemTime| until.duration_since(now).is_ok_and(|left| left <= MAX_AGE);
+        if let Some((values, _)) = cached.as_ref().filter(|(_, until)| fresh(until)) {
             return Ok(Some(values.clone()));
         }
         let fetched = match store.fetch_value().await {
@@ -125,13 +128,15 @@ impl StageSecrets {
         };
         match (fetched, cached.as_ref()) {
             (Ok(values), _) => {
-                *cached = Some((values.clone(), now));
+                *cached = Some((values.clone(), now + MAX_AGE));
                 Ok(Some(values))
             }
             (Err(failure), Some((old, _))) => {
                 let (arn, error) = (store.arn(), &failure.message);
                 tracing::error!(%arn, %error, "the stages' secrets could not be refreshed; the old ones stay in use");
-                Ok(Some(old.clone()))
+                let old = old.clone();
+                *cached = Some((old.clone(), now + PAUSE));
+                Ok(Some(old))
             }
             (Err(failure), None) => Err(failure),
         }

@@ -294,25 +294,32 @@ impl Dispatcher {
         let Prepared { envelope, pins, role, .. } = prepared;
         let (state, execution) = (&envelope.state, &envelope.execution.arn);
         let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
-        let failed_before = self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await;
-        let mut request = self.request(prepared, &batch, deadline, failed_before);
+        let export = prepared.stage.world().export();
+        let failed_before = match export {
+            Export::AssetStage => {
+                self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await
+            }
+            // The failure of a batch stage is no file's.
+            Export::BatchStage => 0,
+        };
+        let mut request = self.request(prepared, &batch, deadline, failed_before < TRANSIENT_ATTEMPTS);
         request.call.capabilities.transcoder = Arc::new(submitted.clone());
         let sample = self.parts.sampler.as_ref().and_then(|one| one.sample(pins, state, &envelope.execution.name));
         let fanout = match &sample {
             Some(sample) => self.parts.fanout.intercepted(sample.interceptor()),
             None => self.parts.fanout.clone(),
         };
-        let calls = match prepared.stage.world().export() {
+        let calls = match export {
             Export::AssetStage => batch.assets.iter().filter(|asset| asset.problem.is_none()).count(),
             Export::BatchStage => 1,
         };
         // A batch may be large, so it is copied only for a sample.
         let before = sample.as_ref().map(|_| batch.clone());
         let outcome = fanout.run(prepared.stage.clone(), request, batch, observer).await;
-        if let (Export::AssetStage, Err(Failure { case: Case::Transient, .. })) =
-            (prepared.stage.world().export(), &outcome)
-        {
-            self.passing_faults.count(execution, state, envelope.retry).await;
+        if let (Export::AssetStage, Err(Failure { case: Case::Transient, .. })) = (export, &outcome) {
+            // The failure must be answered in time: `Stage.Timeout` in its place would not be tried again.
+            let until = deadline.map(|deadline| deadline + GRACE / 2);
+            self.passing_faults.count(execution, state, envelope.retry, until).await;
         }
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
@@ -327,13 +334,13 @@ impl Dispatcher {
         Ran { outcome, jobs: submitted.jobs(), sample }
     }
 
-    /// `failed_before` is on how many tries this state has failed by a passing fault.
+    /// `transient_fails` is whether a passing fault of a file fails the state.
     fn request(
         &self,
         prepared: &Prepared,
         batch: &Batch,
         deadline: Option<Instant>,
-        failed_before: u32,
+        transient_fails: bool,
     ) -> FanoutRequest {
         let Prepared { envelope, pin, stage, .. } = prepared;
         let scope = CallScope {
@@ -354,8 +361,7 @@ impl Dispatcher {
                 capabilities: self.parts.capabilities.clone(),
                 deadline,
             },
-            // Compared with RetryCount, which is no smaller than the number of failed tries.
-            transient_attempts: if failed_before < TRANSIENT_ATTEMPTS { envelope.retry.saturating_add(1) } else { 0 },
+            transient_fails,
         }
     }
 

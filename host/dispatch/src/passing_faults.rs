@@ -8,7 +8,7 @@
 //! The count is never above `RetryCount`, because an execution that is redriven counts from zero again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -54,8 +54,8 @@ impl PassingFaults {
         }
     }
 
-    /// Counts one more.
-    pub(crate) async fn count(&self, execution: &str, state: &str, retry: u32) {
+    /// Counts one more. Does not wait beyond `until`.
+    pub(crate) async fn count(&self, execution: &str, state: &str, retry: u32, until: Option<Instant>) {
         let Some(store) = &self.store else { return };
         let work = async {
             for _ in 0..ROUNDS {
@@ -66,7 +66,8 @@ impl PassingFaults {
             }
             Ok::<_, StorageError>(())
         };
-        match tokio::time::timeout(ANSWER, work).await {
+        let wait = until.map_or(ANSWER, |until| until.saturating_duration_since(Instant::now()).min(ANSWER));
+        match tokio::time::timeout(wait, work).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(execution, state, %error, "a failed try is not counted"),
             Err(_) => tracing::warn!(execution, state, "a failed try is not counted: the store does not answer"),
@@ -132,9 +133,9 @@ mod tests {
         let (faults, _folder) = counted();
         // Nine calls were refused before the first one reached the stage.
         assert_eq!(before(&faults, "GenerateThumbnails", 9).await, 0);
-        faults.count(EXECUTION, "GenerateThumbnails", 9).await;
+        faults.count(EXECUTION, "GenerateThumbnails", 9, None).await;
         assert_eq!(before(&faults, "GenerateThumbnails", 14).await, 1);
-        faults.count(EXECUTION, "GenerateThumbnails", 14).await;
+        faults.count(EXECUTION, "GenerateThumbnails", 14, None).await;
         assert_eq!(before(&faults, "GenerateThumbnails", 15).await, 2);
         assert_eq!(before(&faults, "ProcessVideos", 15).await, 0, "each state has its own");
     }
@@ -144,7 +145,7 @@ mod tests {
         let (faults, folder) = counted();
         for retry in 0..4 {
             assert_eq!(before(&faults, "GenerateThumbnails", retry).await, retry);
-            faults.count(EXECUTION, "GenerateThumbnails", retry).await;
+            faults.count(EXECUTION, "GenerateThumbnails", retry, None).await;
         }
         let documents = Folder::new(folder.path()).list("").await.unwrap();
         assert_eq!(documents.len(), 1, "{documents:?}");
@@ -154,10 +155,10 @@ mod tests {
     async fn a_redriven_execution_begins_from_zero() {
         let (faults, _folder) = counted();
         for retry in 0..3 {
-            faults.count(EXECUTION, "GenerateThumbnails", retry).await;
+            faults.count(EXECUTION, "GenerateThumbnails", retry, None).await;
         }
         assert_eq!(before(&faults, "GenerateThumbnails", 0).await, 0);
-        faults.count(EXECUTION, "GenerateThumbnails", 0).await;
+        faults.count(EXECUTION, "GenerateThumbnails", 0, None).await;
         assert_eq!(before(&faults, "GenerateThumbnails", 5).await, 1);
     }
 
@@ -167,7 +168,7 @@ mod tests {
         let (broken, folder) = counted();
         // A folder in place of the document.
         std::fs::create_dir(folder.path().join(name_of(EXECUTION, "GenerateThumbnails"))).unwrap();
-        broken.count(EXECUTION, "GenerateThumbnails", 9).await;
+        broken.count(EXECUTION, "GenerateThumbnails", 9, None).await;
         assert_eq!(before(&broken, "GenerateThumbnails", 9).await, 9);
     }
 }

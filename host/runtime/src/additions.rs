@@ -91,7 +91,8 @@ fn check_renditions(renditions: &[Rendition], known: &[Rendition], grants: &List
 /// The keys of the batch's files go to the backend.
 fn check_files(files: &[Rendition], known: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
     let new = files.iter().filter(|file| known.iter().all(|known| known.name != file.name)).count();
-    if known.len() + new > MAX_FILES {
+    // Branches that were merged may have more together; a stage that adds none to them is not at fault.
+    if new > 0 && known.len() + new > MAX_FILES {
         let message =
             format!("with those of this stage the batch has {} files; at most {MAX_FILES}", known.len() + new);
         return Err(Failure::new(Case::Internal, message));
@@ -103,7 +104,7 @@ fn check_attributes<'a>(
     added: impl Iterator<Item = (&'a String, &'a String)>,
     known: &BTreeMap<String, String>,
 ) -> Result<(), Failure> {
-    let mut count = known.len();
+    let mut new = 0;
     for (name, value) in added {
         if let Some(fault) = attribute_fault(name, value) {
             return Err(Failure::new(
@@ -111,9 +112,11 @@ fn check_attributes<'a>(
                 format!("the attribute {} cannot be taken: {fault}", quoted(name)),
             ));
         }
-        count += usize::from(!known.contains_key(name));
+        new += usize::from(!known.contains_key(name));
     }
-    if count > MAX_ATTRIBUTES {
+    let count = known.len() + new;
+    // As for files.
+    if new > 0 && count > MAX_ATTRIBUTES {
         let message =
             format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are taken");
         return Err(Failure::new(Case::Internal, message));
@@ -205,6 +208,24 @@ mod tests {
         named.attributes.insert("two words".into(), "v".into());
         let refused = merge_asset(&mut asset, named, &grants()).unwrap_err();
         assert!(refused.message.contains("the attribute \"two words\" cannot be taken: its name"), "{refused}");
+    }
+
+    #[test]
+    fn a_stage_is_not_refused_for_what_merged_branches_have_together() {
+        let mut batch = batch();
+        batch.attributes.extend(with_attributes(40).attributes);
+        batch.files.extend((0..70).map(|number| rendition(&format!("f{number}"), "51/processed/f.jpg")));
+        merge_batch(&mut batch, with_attributes(0), "State", &grants()).unwrap();
+        merge_batch(&mut batch, with_attributes(1), "State", &grants()).unwrap();
+        let one_more = Additions { files: vec![rendition("g", "51/processed/g.jpg")], ..Additions::default() };
+        let refused = merge_batch(&mut batch, one_more, "State", &grants()).unwrap_err();
+        assert!(refused.message.contains("71 files; at most 64"), "{refused}");
+
+        let mut asset = photo();
+        asset.attributes.extend(with_attributes(40).attributes);
+        let same = asset.clone();
+        merge_asset(&mut asset, same, &grants()).unwrap();
+        assert_eq!(asset.attributes.len(), 40);
     }
 
     #[test]

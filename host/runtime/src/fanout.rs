@@ -40,9 +40,9 @@ pub struct Fanout {
 pub struct FanoutRequest {
     /// Everything but the input.
     pub call: CallRequest,
-    /// On how many tries of the state a transient failure of a file fails the state, so that Step Functions tries again
-    /// (files that are done are not redone). On later tries it is recorded on the file.
-    pub transient_attempts: u32,
+    /// Whether a transient failure of a file fails the state, so that Step Functions tries again (files that are done are not
+    /// redone). Otherwise it is recorded on the file.
+    pub transient_fails: bool,
 }
 
 /// The result of a batch that went through a stage.
@@ -134,7 +134,7 @@ impl Fanout {
             }
         }
         if let Some(first) = transient.first()
-            && request.call.scope.attempt < request.transient_attempts
+            && request.transient_fails
         {
             return Err(Failure::new(
                 Case::Transient,

@@ -11,7 +11,7 @@ pub use http::Response;
 /// A request to another service. The pin names the hosts that may be called, and the secrets that the host puts in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    pub(crate) request: http::Request,
+    request: http::Request,
     timeout: Duration,
 }
 

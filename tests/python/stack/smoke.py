@@ -4,7 +4,6 @@ is broken on purpose."""
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import threading

@@ -61,7 +61,7 @@ pub fn request(stage: &Stage, outside: &Arc<Outside>, batch: &Batch, limits: Lim
             capabilities: outside.capabilities(),
             deadline: None,
         },
-        transient_attempts: 0,
+        transient_fails: false,
     }
 }
 

@@ -228,7 +228,7 @@ pub fn request(stage: &Stage, outside: &Arc<Outside>, config: &str) -> FanoutReq
             capabilities: outside.capabilities(),
             deadline: None,
         },
-        transient_attempts: 2,
+        transient_fails: true,
     }
 }
 

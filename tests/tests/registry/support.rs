@@ -92,7 +92,7 @@ pub async fn answer(stage: &Arc<Stage>) -> String {
         capabilities: offline::clients().capabilities().unwrap(),
         deadline: None,
     };
-    let request = FanoutRequest { call, transient_attempts: 0 };
+    let request = FanoutRequest { call, transient_fails: false };
     let outcome = Fanout::new(1, 64).run(stage.clone(), request, batch, Arc::new(())).await.unwrap();
     outcome.batch.assets[0].title.clone().unwrap_or_else(|| panic!("no title: {:?}", outcome.batch.assets[0].problem))
 }

@@ -130,7 +130,7 @@ impl TrialStage {
         let observed = Arc::new(Observed::default());
         let began = Instant::now();
         // A passing fault stays with its file, so that a person sees which one it was.
-        let request = FanoutRequest { call, transient_attempts: 0 };
+        let request = FanoutRequest { call, transient_fails: false };
         let outcome = fanout.run(self.stage.clone(), request, batch, observed.clone()).await;
         let calls = std::mem::take(&mut *lock(&observed.calls));
         Tried { outcome, calls, took: began.elapsed() }
