@@ -145,7 +145,7 @@ fn show(case: &Ran, printer: &Printer) {
         (if case.passed() { '✓' } else { '✗' }, if case.updated { ", expectation written" } else { "" });
     printer.line(format_args!("{mark} {} ({:.1} ms{updated})", case.name, case.took.as_secs_f64() * 1e3));
     for difference in &case.differences {
-        printer.line(format_args!("    {difference}"));
+        printer.line(format_args!("    {}", harmless(difference)));
     }
     if !case.passed() {
         for line in case.printed.iter().flat_map(|printed| printed.lines()) {
