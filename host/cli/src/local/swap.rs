@@ -3,6 +3,7 @@
 //! A changed component is checked and compiled first, and then pinned by a new revision of the pins. Calls that run end with
 //! the old one. What cannot be used is reported, and the old one stays.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -46,7 +47,9 @@ pub struct SwapParts {
 
 /// Begins to follow the components.
 pub fn follow(mut parts: SwapParts, printer: Printer) -> Swapping {
-    let mut named: Vec<_> = parts.named.iter().map(|named| (named.clone(), facts(&named.file))).collect();
+    // Of several components for a state, the last one is pinned.
+    let pinned: BTreeMap<_, _> = parts.named.iter().map(|named| (&named.state, named)).collect();
+    let mut named: Vec<_> = pinned.into_values().map(|named| (named.clone(), facts(&named.file))).collect();
     Swapping(tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
