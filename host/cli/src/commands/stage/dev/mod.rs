@@ -107,7 +107,7 @@ async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer:
         }
         batch.assets.push(asset);
     }
-    let (before, earlier) = (batch.clone(), host.effects().len());
+    let before = batch.clone();
     let trial = Trial {
         batch,
         config: local.config,
@@ -118,7 +118,7 @@ async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer:
     };
     let tried = stage.run(trial).await;
     let out = project.folder.join("out/dev");
-    let succeeded = show(&before, &tried, &host.effects()[earlier..], &out, printer)?;
+    let succeeded = show(&before, &tried, &host.take_effects(), &out, printer)?;
     printer.note(format_args!("{} from the beginning of the build", seconds(began.elapsed())));
     Ok(succeeded)
 }
