@@ -34,8 +34,8 @@ make it again, and that is said. --fresh forgets it before every run.
 
 `stagehost serve --stage STATE=FILE` follows a component in the whole pipeline.
 
-Exit codes: 0 stopped by Ctrl-C, or with --once everything succeeded; with --once 1 the build or the stage failed; 2 wrong \
-usage or a missing file.
+Exit codes: 130 stopped by Ctrl-C, 143 by SIGTERM; with --once 0 everything succeeded, 1 the build or the stage failed; 2 \
+wrong usage or a missing file.
 
 Examples:
 
