@@ -90,9 +90,14 @@ impl MemoryHost {
         lock(&self.0).faults.add(fault);
     }
 
-    /// Returns what was done to the outside so far, in order.
+    /// Returns what was done to the outside so far, in order, without what was taken by [`MemoryHost::take_effects`].
     pub fn effects(&self) -> Vec<Effect> {
         lock(&self.0).effects.clone()
+    }
+
+    /// Returns the same and forgets it, so that a host that is used again and again does not keep everything. Objects stay.
+    pub fn take_effects(&self) -> Vec<Effect> {
+        std::mem::take(&mut lock(&self.0).effects)
     }
 
     pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut Inside) -> T) -> T {

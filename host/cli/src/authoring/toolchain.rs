@@ -188,7 +188,10 @@ fn add_schema(project: &Project, component: &Path) -> Result<()> {
     let schema = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_slice::<serde_json::Value>(&schema).with_context(|| format!("{} is no JSON", file.display()))?;
     append_section(&mut bytes, SECTION, &schema);
-    std::fs::write(component, bytes).with_context(|| format!("cannot write {}", component.display()))
+    // As a new file: cargo's own copy is a link to this one. It stays without a schema, so that the next build adds the schema
+    // of then.
+    let written = std::fs::remove_file(component).and_then(|()| std::fs::write(component, bytes));
+    written.with_context(|| format!("cannot write {}", component.display()))
 }
 
 /// Appends a custom section to a component: the number 0, the length of what follows, the name with its length, the data
@@ -229,12 +232,15 @@ mod tests {
         std::fs::write(folder.path().join("config.schema.json"), &schema).unwrap();
         let component = folder.path().join("x.wasm");
         std::fs::write(&component, b"\0asm\x0d\0\x01\0").unwrap();
+        let linked = folder.path().join("linked.wasm");
+        std::fs::hard_link(&component, &linked).unwrap();
         let project = Project::open(folder.path()).unwrap();
         add_schema(&project, &component).unwrap();
         let once = std::fs::read(&component).unwrap();
         assert_eq!(embedded(&once, &component).unwrap().unwrap()["title"], "x".repeat(300));
         add_schema(&project, &component).unwrap();
         assert_eq!(std::fs::read(&component).unwrap(), once);
+        assert_eq!(embedded(&std::fs::read(&linked).unwrap(), &linked).unwrap(), None, "cargo's own copy is as it was");
     }
 
     #[test]

@@ -8,7 +8,6 @@ use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use stage_probe::Kind;
 use stagehost_batch::{Asset, Batch, Failure, Id, Listing, ListingField, MediaType, PixelSize};
 use stagehost_dispatch::StageSource as _;
 use stagehost_pins::Pin;
@@ -23,6 +22,7 @@ use crate::build::components::{ComponentStore, Components};
 use crate::console::printer::Printer;
 use crate::contract::fit;
 use crate::exit::{read_named, usage};
+use crate::local::media_areas::media_type;
 use crate::settings::state_defaults;
 
 /// The day in the keys of uploaded files.
@@ -149,13 +149,8 @@ pub fn empty_batch() -> Batch {
 pub fn uploaded(host: &MemoryHost, name: &str, declared: Option<MediaType>, bytes: Vec<u8>) -> Asset {
     let probe = stage_probe::probe(&mut bytes.as_slice()).ok();
     let portrait = probe.as_ref().and_then(|probe| probe.pixels).is_some_and(|pixels| pixels.is_portrait());
-    let media_type = declared.unwrap_or_else(|| match (probe.as_ref().map(|probe| probe.format.kind()), portrait) {
-        (Some(Kind::Document), _) => MediaType::ProjectDoc,
-        (Some(Kind::Video), true) => MediaType::VideoVertical,
-        (Some(Kind::Video), false) => MediaType::VideoHorizontal,
-        (_, true) => MediaType::PhotoVertical,
-        (_, false) => MediaType::PhotoHorizontal,
-    });
+    let kind = probe.as_ref().map(|probe| probe.format.kind());
+    let media_type = declared.unwrap_or_else(|| media_type(kind, portrait));
     let mime = probe.as_ref().map_or("application/octet-stream", |probe| probe.format.mime());
     let key = format!("1/raw/{}/{DAY}/{name}", media_type.segment());
     let mut asset = Asset::new(key.clone(), media_type);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use stage_probe::{Format, Kind, Pixels};
+use stagehost_batch::MediaType;
 
 /// Returns the part of the key that names the kind of media, by the file's bytes, or else by its `name`. It is a guess: the
 /// validate stage decides.
@@ -14,12 +15,17 @@ pub fn media_segment(file: &Path, name: &Path) -> &'static str {
     });
     let format = probe.as_ref().map(|probe| probe.format).or_else(|| by_extension(name));
     let portrait = probe.and_then(|probe| probe.pixels).is_some_and(Pixels::is_portrait);
-    match (format.map(Format::kind), portrait) {
-        (Some(Kind::Document), _) => "project/doc",
-        (Some(Kind::Video), true) => "video/vertical",
-        (Some(Kind::Video), false) => "video/horizontal",
-        (_, true) => "photo/vertical",
-        (_, false) => "photo/horizontal",
+    media_type(format.map(Format::kind), portrait).segment()
+}
+
+/// Returns the type that a file of this kind is uploaded as; without a kind it is taken for a photo.
+pub fn media_type(kind: Option<Kind>, portrait: bool) -> MediaType {
+    match (kind, portrait) {
+        (Some(Kind::Document), _) => MediaType::ProjectDoc,
+        (Some(Kind::Video), true) => MediaType::VideoVertical,
+        (Some(Kind::Video), false) => MediaType::VideoHorizontal,
+        (_, true) => MediaType::PhotoVertical,
+        (_, false) => MediaType::PhotoHorizontal,
     }
 }
 

@@ -3,6 +3,7 @@
 //! A changed component is checked and compiled first, and then pinned by a new revision of the pins. Calls that run end with
 //! the old one. What cannot be used is reported, and the old one stays.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, anyhow};
 use stagehost_dispatch::StageSource as _;
 use stagehost_pins::Pins;
+use stagehost_runtime::StageIdentity;
 use tokio::task::JoinHandle;
 
 use crate::build::components::ComponentStore;
@@ -46,7 +48,10 @@ pub struct SwapParts {
 
 /// Begins to follow the components.
 pub fn follow(mut parts: SwapParts, printer: Printer) -> Swapping {
-    let mut named: Vec<_> = parts.named.iter().map(|named| (named.clone(), facts(&named.file))).collect();
+    // Of several components for a state, the last one is pinned.
+    let pinned: BTreeMap<_, _> = parts.named.iter().map(|named| (&named.state, named)).collect();
+    // Each is looked at once at the beginning: it may have changed while the pinned one was compiled.
+    let mut named: Vec<_> = pinned.into_values().map(|named| (named.clone(), None)).collect();
     Swapping(tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
@@ -85,15 +90,14 @@ fn facts(file: &Path) -> Option<(SystemTime, u64)> {
 /// Pins a component as it is now. Returns the new revision; `None` if the bytes are those that are pinned.
 async fn swap(parts: &mut SwapParts, named: &StageOverride) -> Result<Option<u64>> {
     let bytes = read_named(&format!("--stage {}", named.state), &named.file)?;
-    let world = world_of(&bytes, state_defaults::of(&named.state))
-        .map_err(|reason| anyhow!("{} {reason}", named.file.display()))?;
     let mut pins = parts.pins.clone();
     let pin = pins.states.get_mut(&named.state).context("its state is not pinned")?;
-    let digest = parts.store.add(bytes.into());
-    if pin.digest == digest {
+    if pin.digest == StageIdentity::digest_of(&bytes) {
         return Ok(None);
     }
-    (pin.digest, pin.world) = (digest, world);
+    let world = world_of(&bytes, state_defaults::of(&named.state))
+        .map_err(|reason| anyhow!("{} {reason}", named.file.display()))?;
+    (pin.digest, pin.world) = (parts.store.add(bytes.into()), world);
     parts.store.stage(pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
     pins.revision += 1;
     // Renamed into place, so that the host never reads half of it.

@@ -11,6 +11,7 @@ use super::last_output::{LastOutput, last_outputs};
 use super::timing::Timing;
 use crate::console::table::{self, table};
 use crate::console::units::seconds;
+use crate::console::untrusted::harmless;
 use crate::exit::Exit;
 
 /// A finished run.
@@ -75,7 +76,7 @@ impl Report<'_> {
             }
             let _ = writeln!(text, "{}", sums(batch));
             for problem in &batch.problems {
-                let _ = writeln!(text, "{} failed: {}: {}", problem.state, problem.code, problem.message);
+                let _ = writeln!(text, "{} failed: {}: {}", problem.state, problem.code, harmless(&problem.message));
             }
         }
         text.push_str(&last_outputs(self.outputs));
@@ -107,7 +108,7 @@ fn assets(batch: &Batch) -> Table {
 
 fn result(asset: &Asset, problems: &[Problem]) -> String {
     if let Some(problem) = &asset.problem {
-        return format!("✗ {}: {}", problem.code, problem.message);
+        return format!("✗ {}: {}", problem.code, harmless(&problem.message));
     }
     if let Some(problem) = not_made(asset, problems) {
         return format!("✗ nothing was made of it: {} failed", problem.state);

@@ -23,7 +23,7 @@ use crate::console::printer::Printer;
 use crate::exit::Exit;
 use crate::signals::Signals;
 
-/// How long calls may still write after a run was interrupted.
+/// How long calls may still write after a run was interrupted, or failed.
 const STILL_WRITING: Duration = Duration::from_secs(5);
 
 /// Send small batches through a deployed stack, and check what becomes of them
@@ -81,37 +81,29 @@ pub async fn smoke(args: SmokeArgs, printer: &Printer) -> Result<Exit> {
     let deployed = Deployed::open(stack, Duration::from_secs(args.patience)).await?;
     let mut expectations = Expectations::default();
     let ran = signals.or(Box::pin(run::all(&deployed, &mut expectations, printer, looks))).await;
-    let stopped = match ran {
-        Ok(_) => None,
-        Err(exit) => {
-            printer.problem("stopping; nothing stays in the bucket");
-            let stopped = deployed.stop_all().await;
-            // Calls of the stages that have begun may still write.
-            let first = deployed.clean_up().await;
-            tokio::time::sleep(STILL_WRITING).await;
-            Some((exit, stopped, first))
+    match ran {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            if let Err(left) = stop(&deployed, printer).await {
+                let listing = deployed.first_listing();
+                printer.problem(format_args!(
+                    "files of the listings from {listing} on may be left in the bucket: {left:#}"
+                ));
+            }
+            return Err(error);
         }
-    };
-    // Whatever happened, nothing is left behind.
-    let cleaned = deployed.clean_up().await;
-    if let Some((exit, stopped, first)) = stopped {
-        let (stopped, deleted) = (stopped?, first? + cleaned?);
-        printer.problem(format_args!(
-            "{stopped} executions stopped, {deleted} versions deleted; batches that wait in the queue fail for want of files, and \
-             dead letters of the listings from {} on may still come",
-            deployed.first_listing()
-        ));
-        return Ok(exit);
+        Err(exit) => {
+            stop(&deployed, printer).await?;
+            return Ok(exit);
+        }
     }
+    let cleaned = deployed.clean_up().await;
     expectations.add(
         Expected::NothingLeft,
         "clean-up",
         "nothing is left in the bucket",
         cleaned.map(|deleted| format!("{deleted} versions deleted")),
     );
-    if let Ok(Err(error)) = ran {
-        return Err(error);
-    }
     if args.json {
         printer.document(&json!({
             "listing": deployed.first_listing(), "listings": deployed.listings().count(),
@@ -124,4 +116,22 @@ pub async fn smoke(args: SmokeArgs, printer: &Printer) -> Result<Exit> {
         }
     }
     Ok(if expectations.passed() { Exit::Success } else { Exit::Failure })
+}
+
+/// Stops the executions of a run that did not come to its end, and deletes what it made.
+async fn stop(deployed: &Deployed, printer: &Printer) -> Result<()> {
+    printer.problem("stopping; nothing stays in the bucket");
+    let stopped = deployed.stop_all().await;
+    // Calls of the stages that have begun may still write.
+    let first = deployed.clean_up().await;
+    tokio::time::sleep(STILL_WRITING).await;
+    // Whatever happened, nothing is left behind.
+    let cleaned = deployed.clean_up().await;
+    let (stopped, deleted) = (stopped?, first? + cleaned?);
+    printer.problem(format_args!(
+        "{stopped} executions stopped, {deleted} versions deleted; batches that wait in the queue fail for want of files, and \
+         dead letters of the listings from {} on may still come",
+        deployed.first_listing()
+    ));
+    Ok(())
 }

@@ -128,10 +128,13 @@ async fn killed_host(deployed: &Deployed, expectations: &mut Expectations, comma
         Err(error) => expectations.add(Expected::KilledHost, sent.about, sent.status, Err(error)),
     }
     let ran = match &mut killing {
-        Ok(child) => child.wait().await.context("waiting for it").and_then(|status| {
-            ensure!(status.success(), "{status}");
-            Ok(status.to_string())
-        }),
+        Ok(child) => match tokio::time::timeout(deployed.patience, child.wait()).await {
+            Ok(ended) => ended.context("waiting for it").and_then(|status| {
+                ensure!(status.success(), "{status}");
+                Ok(status.to_string())
+            }),
+            Err(_) => Err(anyhow::anyhow!("it still runs after {} s", deployed.patience.as_secs())),
+        },
         Err(error) => Err(anyhow::anyhow!("{error}")),
     };
     expectations.add(Expected::KilledHost, sent.about, "the command of --kill-host succeeds", ran);

@@ -25,12 +25,14 @@ use crate::exit::Exit;
 #[derive(Subcommand)]
 #[command(after_help = "Examples: from nothing to a version that can be pinned
 
-  stagehost stage new line-notes --lang rust
-  stagehost stage build line-notes
-  stagehost stage check my_thumbnails.wasm
+  stagehost stage new notes --lang rust
+  stagehost stage build notes
+  stagehost stage test notes
+  NOTES=notes/target/wasm32-wasip2/release/notes.wasm
+  stagehost stage check $NOTES
   export STAGEHOST_REGISTRY=~/registry
-  stagehost stage publish my_thumbnails.wasm \\
-    --name thumbnails --version 1.5.0
+  stagehost stage publish $NOTES \\
+    --name notes --version 1.0.0
   stagehost stage list")]
 pub enum StageCommand {
     /// Make a project to begin a stage with, in Rust, Python or JavaScript

@@ -128,7 +128,7 @@ fn values(name: &str, language: Language, kind: StageKind) -> Vec<(&'static str,
         ),
         Language::Python => (
             "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt   # once\n",
-            "      - run: pip install -r requirements.txt",
+            "      - run: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt",
             "python3 -m unittest discover tests",
             "src/note.py",
             "src/app.py",

@@ -34,8 +34,8 @@ make it again, and that is said. --fresh forgets it before every run.
 
 `stagehost serve --stage STATE=FILE` follows a component in the whole pipeline.
 
-Exit codes: 0 stopped by Ctrl-C, or with --once everything succeeded; with --once 1 the build or the stage failed; 2 wrong \
-usage or a missing file.
+Exit codes: 130 stopped by Ctrl-C, 143 by SIGTERM; with --once 0 everything succeeded, 1 the build or the stage failed; 2 \
+wrong usage or a missing file.
 
 Examples:
 
@@ -107,7 +107,7 @@ async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer:
         }
         batch.assets.push(asset);
     }
-    let (before, earlier) = (batch.clone(), host.effects().len());
+    let before = batch.clone();
     let trial = Trial {
         batch,
         config: local.config,
@@ -118,7 +118,7 @@ async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer:
     };
     let tried = stage.run(trial).await;
     let out = project.folder.join("out/dev");
-    let succeeded = show(&before, &tried, &host.effects()[earlier..], &out, printer)?;
+    let succeeded = show(&before, &tried, &host.take_effects(), &out, printer)?;
     printer.note(format_args!("{} from the beginning of the build", seconds(began.elapsed())));
     Ok(succeeded)
 }

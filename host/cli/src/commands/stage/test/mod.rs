@@ -41,14 +41,20 @@ A case is a folder in cases/ with a case.json:
     ]
   }
 
-Only \"input\" is needed. A file of it may have a \"type\" (PHOTO_VERTICAL), a \"name\" and a \"title\". Settings, limits and grants are otherwise those of stage.json's settings file. The stage is called \
-as by the host, with every check, and everything outside of it is in memory. Uploads have the keys \
+Only \"input\" is needed. Each of its files may have a \"type\" (such as PHOTO_VERTICAL), a \"name\" in the bucket and a \
+\"title\". \"config\", \"limits\" and \"grants\" take the place of those in stage.json's settings file. \"stored\" lists objects \
+that are there besides the input, each with \"key\" and \"file\", and if it needs them \"contentType\" and \"fingerprint\". An \
+answer in \"http\" may have \"method\", \"headers\" and \"body\" as well. \"callbacks\" lists the status codes that the backend \
+answers with, and \"attempt\" is the number of retries so far.
+
+The stage is called as by the host, with every check, and everything outside of it is in memory. Uploads have the keys \
 1/raw/TYPE/2026-01-02/NAME, and clocks and random numbers are the same in every run. What the stage did is compared with \
 expected.json beside it: what changed of each file, and each effect. Pictures are compared by pixels with those in \
 expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 by default).
 
 \"when\" is one of stat, digest, open, read, create, append, finish, tag, submit, deliver and send; \"then\" one of missing, \
-mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses.
+mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses; \
+\"milliseconds\" is how late a slow answer is, 200 by default.
 
 Exit codes: 0 every case did what is expected, 1 one did not, 2 wrong usage or a missing file.
 
@@ -145,7 +151,7 @@ fn show(case: &Ran, printer: &Printer) {
         (if case.passed() { '✓' } else { '✗' }, if case.updated { ", expectation written" } else { "" });
     printer.line(format_args!("{mark} {} ({:.1} ms{updated})", case.name, case.took.as_secs_f64() * 1e3));
     for difference in &case.differences {
-        printer.line(format_args!("    {difference}"));
+        printer.line(format_args!("    {}", harmless(difference)));
     }
     if !case.passed() {
         for line in case.printed.iter().flat_map(|printed| printed.lines()) {
