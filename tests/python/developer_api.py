@@ -167,7 +167,7 @@ def express_workflows_answer(sfn):
 
 
 def failed_executions_go_on(sfn):
-    # It fails at a time that is over when the execution is redriven.
+    # It is stopped in its first state; the redrive goes on there.
     states = {
         "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Work"},
         "Work": {"Type": "Pass", "Parameters": {"redrives.$": "$$.Execution.RedriveCount"}, "End": True},

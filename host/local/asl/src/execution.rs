@@ -218,15 +218,15 @@ pub struct Events {
 }
 
 impl Events {
-    /// Returns the next event; `None` after the one that ends the execution.
+    /// Returns the next event; `None` after the one that ends the execution, unless a redrive went on from there.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
-        if self.next.checked_sub(1).and_then(|last| self.history.get(last)).is_some_and(|event| event.is_last()) {
-            return None;
-        }
         loop {
             if let Some(event) = self.history.get(self.next) {
                 self.next += 1;
                 return Some(event);
+            }
+            if self.next.checked_sub(1).and_then(|last| self.history.get(last)).is_some_and(|event| event.is_last()) {
+                return None;
             }
             self.count.changed().await.ok()?;
         }

@@ -111,12 +111,11 @@ fn first_error(text: &str) -> Option<(String, Place)> {
             (Expected::Name | Expected::FirstName, '"') | (Expected::Value | Expected::FirstValue, '"') => {
                 let named = matches!(expected, Expected::Name | Expected::FirstName);
                 let Some(closed) = string_end(&characters, at) else {
-                    let what = if named { "name" } else { "value" };
                     let problem = match named {
-                        true => "Unexpected end-of-input in field name".to_owned(),
-                        false => format!("Unexpected end-of-input: was expecting closing quote for a string {what}"),
+                        true => "Unexpected end-of-input in field name",
+                        false => "Unexpected end-of-input: was expecting closing quote for a string value",
                     };
-                    return Some((problem, *places.last()?));
+                    return Some((problem.to_owned(), *places.last()?));
                 };
                 at = closed;
                 expected = if named { Expected::Colon } else { Expected::More };

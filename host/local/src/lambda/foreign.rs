@@ -1,4 +1,4 @@
-//! Functions of other people's machines: their calls go to a URL or to a command.
+//! Functions that are not the host's: their calls go to a URL or to a command.
 
 use std::process::Stdio;
 use std::sync::Arc;

@@ -87,15 +87,16 @@ async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Re
         tracing::warn!(%refused, "a request was refused");
         return error(StatusCode::FORBIDDEN, "AccessDeniedException", &refused.to_string());
     }
-    // Nobody else reads or embeds the pages, not even another page of this machine.
-    if Service::of(request.method(), request.uri(), request.headers()) == Service::Pages {
-        return pages(&services, request).await;
-    }
-    let page = CrossOrigin::of(request.method(), request.headers());
+    let service = Service::of(request.method(), request.uri(), request.headers());
+    let page = match service {
+        // Nobody else reads or embeds the pages, not even another page of this machine.
+        Service::Pages => None,
+        _ => CrossOrigin::of(request.method(), request.headers()),
+    };
     if let Some(answer) = page.as_ref().and_then(CrossOrigin::preflight) {
         return answer;
     }
-    let mut response = answer(&services, request).await;
+    let mut response = answer(&services, service, request).await;
     if let Some(page) = page {
         page.allow(&mut response);
     }
@@ -103,8 +104,8 @@ async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Re
 }
 
 /// Lets the service of a request answer it.
-async fn answer(services: &Services, request: Request) -> Response {
-    let router = match Service::of(request.method(), request.uri(), request.headers()) {
+async fn answer(services: &Services, service: Service, request: Request) -> Response {
+    let router = match service {
         Service::S3 => &services.s3,
         Service::States => &services.states,
         Service::Lambda => &services.lambda,

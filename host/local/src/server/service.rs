@@ -68,7 +68,7 @@ impl Service {
 fn is_browser(method: &Method, headers: &HeaderMap) -> bool {
     let accept = headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     matches!(*method, Method::GET | Method::HEAD)
-        && accept.split(',').any(|kind| kind.split(';').next() == Some("text/html"))
+        && accept.split(',').filter_map(|kind| kind.split(';').next()).any(|kind| kind.trim() == "text/html")
 }
 
 /// Returns the service in the Authorization header: `Credential=AKID/20260102/us-east-1/SERVICE/aws4_request`.
@@ -142,6 +142,7 @@ mod tests {
     fn a_browser_gets_pages_and_a_client_of_s3_its_buckets() {
         let browser = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
         assert_eq!(by("/", &[browser]), Service::Pages);
+        assert_eq!(by("/", &[("accept", "application/xhtml+xml, text/html ;q=0.9")]), Service::Pages);
         assert_eq!(by("/", &[browser, ("authorization", &signed("s3"))]), Service::S3);
         assert_eq!(by("/", &[("accept", "*/*")]), Service::S3);
         assert_eq!(by("/bucket/", &[browser]), Service::S3);

@@ -99,7 +99,7 @@ impl States {
     /// `InvalidArn`, `ResourceNotFound`.
     pub(crate) fn alias<'a>(&self, arn: &'a str) -> Result<(&'a str, &'a str, Alias), StatesError> {
         let (machine, name) = alias_name(arn)?;
-        let found = self.published(machine).aliases.remove(name);
+        let found = self.read_published(machine, |published| published.aliases.get(name).cloned());
         Ok((machine, name, found.ok_or_else(StatesError::no_resource)?))
     }
 
@@ -159,8 +159,10 @@ impl States {
             ));
         }
         let owner = owner.unwrap_or_default();
-        let published = self.published(owner);
-        match checked.iter().all(|(number, _)| published.versions.contains_key(number)) {
+        let known = self.read_published(owner, |published| {
+            checked.iter().all(|(number, _)| published.versions.contains_key(number))
+        });
+        match known {
             true => Ok((owner.to_owned(), checked)),
             false => Err(StatesError::no_resource()),
         }

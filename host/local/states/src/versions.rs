@@ -8,7 +8,7 @@ use crate::error::StatesError;
 use crate::service::States;
 use crate::store::chosen::ChosenMachine;
 use crate::store::machine::Machine;
-use crate::store::version::{MachineVersion, MachineVersions};
+use crate::store::version::{Alias, MachineVersion, MachineVersions};
 
 /// The most versions of a machine.
 const MOST_VERSIONS: usize = 1_000;
@@ -84,9 +84,12 @@ impl States {
         Ok(())
     }
 
-    /// Returns the versions and aliases of a machine.
-    pub(crate) fn published(&self, machine: &str) -> MachineVersions {
-        self.store().published.get(machine).cloned().unwrap_or_default()
+    /// Calls `read` with the versions and aliases of a machine. The service is locked meanwhile.
+    pub(crate) fn read_published<T>(&self, machine: &str, read: impl FnOnce(&MachineVersions) -> T) -> T {
+        match self.store().published.get(machine) {
+            Some(published) => read(published),
+            None => read(&MachineVersions::default()),
+        }
     }
 
     /// Returns a version.
@@ -94,7 +97,9 @@ impl States {
     /// # Errors
     /// `StateMachineDoesNotExist`.
     pub(crate) fn version(&self, arn: &str, machine: &str, number: u64) -> Result<MachineVersion, StatesError> {
-        let found = self.published(machine).versions.remove(&number).filter(|version| version.machine.arn == arn);
+        let found = self.read_published(machine, |published| {
+            published.versions.get(&number).filter(|version| version.machine.arn == arn).cloned()
+        });
         found.ok_or_else(|| StatesError::no_machine(arn))
     }
 
@@ -104,34 +109,33 @@ impl States {
     /// # Errors
     /// `InvalidArn`, `StateMachineDoesNotExist`.
     pub(crate) fn choose(&self, arn: &str) -> Result<ChosenMachine, StatesError> {
-        let name = match arn::machine_reference(arn)? {
+        let (name, number, alias_arn) = match arn::machine_reference(arn)? {
             MachineReference::Machine(_) => {
                 return Ok(ChosenMachine { machine: self.state_machine(arn)?, version_arn: None, alias_arn: None });
             }
-            MachineReference::Version(name, _) | MachineReference::Alias(name, _) => name,
-        };
-        let missing = || StatesError::no_machine(arn);
-        let published = self.published(name);
-        let (number, alias_arn) = match arn::machine_reference(arn)? {
-            MachineReference::Version(_, number) => (number, None),
-            MachineReference::Machine(alias) | MachineReference::Alias(_, alias) => {
-                let alias = published.aliases.get(alias).ok_or_else(missing)?;
-                let mut left = rand::rng().random_range(0..100);
-                let chosen = alias.routes.iter().find(|(_, weight)| {
-                    let here = left < *weight;
-                    left = left.saturating_sub(*weight);
-                    here
-                });
-                (chosen.ok_or_else(missing)?.0, Some(arn.to_owned()))
+            MachineReference::Version(name, number) => (name, Some(number), None),
+            MachineReference::Alias(name, alias) => {
+                let number = self.read_published(name, |published| published.aliases.get(alias).and_then(drawn));
+                (name, number, Some(arn.to_owned()))
             }
         };
-        let version = published.versions.get(&number).ok_or_else(missing)?;
-        let version_arn = version.machine.arn.clone();
         let machine_arn = self.machine_arn(name);
-        if !arn.starts_with(&format!("{machine_arn}:")) {
-            return Err(missing());
-        }
-        let machine = Machine { arn: machine_arn, ..version.machine.clone() };
-        Ok(ChosenMachine { machine, version_arn: Some(version_arn), alias_arn })
+        let number = number.filter(|_| arn.starts_with(&format!("{machine_arn}:")));
+        let version = number
+            .and_then(|number| self.read_published(name, |published| published.versions.get(&number).cloned()))
+            .ok_or_else(|| StatesError::no_machine(arn))?;
+        let version_arn = Some(version.machine.arn);
+        Ok(ChosenMachine { machine: Machine { arn: machine_arn, ..version.machine }, version_arn, alias_arn })
     }
+}
+
+/// Returns one of an alias's versions; chance decides by their weights.
+fn drawn(alias: &Alias) -> Option<u64> {
+    let mut left = rand::rng().random_range(0..100);
+    let chosen = alias.routes.iter().find(|(_, weight)| {
+        let here = left < *weight;
+        left = left.saturating_sub(*weight);
+        here
+    });
+    chosen.map(|(number, _)| *number)
 }

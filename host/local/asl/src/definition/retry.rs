@@ -98,24 +98,19 @@ impl<'a> Attempts<'a> {
     }
 
     /// Returns the position of the retrier that applies to the failure and how long it waits, without jitter; `None` if
-    /// the failure is not retried.
+    /// the failure is not retried. Only the first retrier that matches the failure applies.
     pub fn planned(&self, error: &StateError) -> Option<(usize, Duration)> {
         let mut all = self.retriers.iter().zip(&self.done).enumerate();
         let (at, (retrier, done)) = all.find(|(_, (retrier, _))| retrier.errors.matching(error).is_some())?;
         (*done < retrier.max_attempts).then(|| (at, retrier.delay(*done)))
     }
 
-    /// Counts a retry and returns how long to wait; `None` if the failure is not retried. Only the first retrier that
-    /// matches the failure applies.
+    /// Counts a retry and returns how long to wait; `None` if the failure is not retried.
     pub fn next(&mut self, error: &StateError) -> Option<Duration> {
-        let (retrier, done) =
-            self.retriers.iter().zip(&mut self.done).find(|(retrier, _)| retrier.errors.matching(error).is_some())?;
-        if *done >= retrier.max_attempts {
-            return None;
-        }
-        let delay = retrier.delay(*done);
-        *done += 1;
-        Some(if retrier.jitter { delay.mul_f64(rand::rng().random_range(0.0..=1.0)) } else { delay })
+        let (at, delay) = self.planned(error)?;
+        self.done[at] += 1;
+        let jitter = self.retriers[at].jitter;
+        Some(if jitter { delay.mul_f64(rand::rng().random_range(0.0..=1.0)) } else { delay })
     }
 }
 

@@ -335,6 +335,7 @@ mod tests {
     fn a_slice_of_a_missing_value_is_empty_and_one_of_another_value_than_an_array_fails() {
         assert_eq!(find("$.items[1:]", &json!({})), Some(json!([])));
         assert_eq!(find("$.items[1:]", &json!({"items": [1, 2]})), Some(json!([2])));
+        assert_eq!(find("$['a','b'][1:]", &json!({"a": [1, 2], "b": [3, 4]})), Some(json!([2, 4])));
         for (path, input) in [("$[1:]", json!({})), ("$.items[1:]", json!({"items": {}})), ("$[:2]", json!("text"))] {
             assert_eq!(find(path, &input), None, "{path} of {input}");
         }

@@ -1,6 +1,7 @@
 //! Activities: work that Task states schedule and that workers outside ask for.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +64,9 @@ impl Activities {
         let queue = self.0.lock().get(arn).cloned().ok_or(NoSuchActivity)?;
         let taken = async {
             loop {
-                // Registered before the look: a task that arrives in between wakes it.
-                let arrived = queue.arrived.notified();
+                // Registered before the look: each of several tasks that arrive in between wakes a worker of its own.
+                let mut arrived = pin!(queue.arrived.notified());
+                arrived.as_mut().enable();
                 let next = queue.waiting.lock().pop_front();
                 let Some(Scheduled { token, input, taken }) = next else {
                     arrived.await;

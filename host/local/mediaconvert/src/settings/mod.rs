@@ -216,7 +216,13 @@ fn read_output(
     if group.modified && modifier.is_empty() {
         return Err(missing(&fields.at("nameModifier")));
     }
-    let extension = fields.string("extension")?;
+    let extension = match group.segment {
+        None => fields.string("extension")?,
+        Some(_) => {
+            fields.only("extension", &["m3u8"])?;
+            None
+        }
+    };
     let path = fields.at("nameModifier");
 
     let mut container = fields.object("containerSettings")?.ok_or_else(|| missing(&fields.at("containerSettings")))?;

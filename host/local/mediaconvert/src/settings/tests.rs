@@ -108,6 +108,8 @@ fn a_stream_has_a_playlist_for_each_rendition_and_one_above_them() {
     assert_eq!(stream.master().to_string(), "s3://media/51/processed/clip_hls.m3u8");
     assert_eq!(stream.playlist(), output.file);
     assert_eq!(stream.segment_file(1).to_string(), "s3://media/51/processed/clip_hls-720p_00001.ts");
+    settings["outputGroups"][0]["outputs"][0]["extension"] = json!("mp4");
+    assert!(Plan::read(&settings).unwrap_err().message.contains("outputs/0/extension"));
     settings["outputGroups"][0]["outputGroupSettings"]["hlsGroupSettings"]["encryption"] = json!({"type": "SPEKE"});
     assert!(Plan::read(&settings).unwrap_err().message.contains("hlsGroupSettings/encryption"));
 }

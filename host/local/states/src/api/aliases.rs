@@ -55,7 +55,7 @@ impl States {
             MachineReference::Version(_, number) => routes.iter().any(|(to, _)| *to == number),
             MachineReference::Machine(_) | MachineReference::Alias(..) => true,
         };
-        let aliases = self.published(name).aliases;
+        let aliases = self.read_published(name, |published| published.aliases.clone());
         let aliases = aliases.iter().filter(|(_, alias)| leads(&alias.routes)).zip(0_u64..);
         let (aliases, next) = page.cut(aliases.skip_while(|(_, at)| *at < page.from.unwrap_or(0)), |(_, at)| *at);
         let aliases = aliases.iter().map(|((alias, found), _)| {

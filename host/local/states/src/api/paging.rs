@@ -7,7 +7,7 @@ use crate::error::StatesError;
 /// The default page size and the largest one.
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
-/// The longest token of a page that a caller may give.
+/// The longest token that the model of the service allows. Tokens of lists with long names are longer here.
 const MAX_TOKEN: usize = 1_024;
 
 /// A requested page.
@@ -39,11 +39,7 @@ impl Page {
                 return Err(StatesError::constraint(&given.to_string(), "maxResults", &rule));
             }
         };
-        if let Some(token) = token.filter(|token| token.len() > MAX_TOKEN) {
-            let rule = format!("Member must have length less than or equal to {MAX_TOKEN}");
-            return Err(StatesError::constraint(token, "nextToken", &rule));
-        }
-        let from = token.map(|token| read_token(token, &list).ok_or_else(StatesError::invalid_page)).transpose()?;
+        let from = token.map(|token| read_token(token, &list).ok_or_else(|| refused(token))).transpose()?;
         Ok(Self { size, from, list })
     }
 
@@ -77,6 +73,15 @@ fn read_token(token: &str, list: &Value) -> Option<u64> {
     }
 }
 
+/// Returns the error of a token that is not from this list.
+fn refused(token: &str) -> StatesError {
+    if token.len() <= MAX_TOKEN {
+        return StatesError::invalid_page();
+    }
+    let rule = format!("Member must have length less than or equal to {MAX_TOKEN}");
+    StatesError::constraint(token, "nextToken", &rule)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -100,12 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn the_next_page_of_a_list_with_a_long_name_is_served() {
+        let list = json!("名".repeat(400));
+        let token = write_token(3, &list);
+        assert!(token.len() > MAX_TOKEN);
+        assert_eq!(Page::read(list, None, Some(&token)).unwrap().from, Some(3));
+    }
+
+    #[test]
     fn a_token_of_another_list_or_a_made_up_one_is_refused() {
         let token = write_token(3, &json!("a"));
         assert!(Page::read(json!("a"), None, Some(&token)).is_ok());
         for (list, token) in [("b", token.as_str()), ("a", "zz"), ("a", "f"), ("a", ""), ("a", "ä")] {
             assert_eq!(Page::read(json!(list), None, Some(token)).unwrap_err().name, "InvalidToken", "{token}");
         }
+        let long = Page::read(json!("a"), None, Some(&"f".repeat(MAX_TOKEN + 1)));
+        assert_eq!(long.unwrap_err().name, "ValidationException");
         assert_eq!(Page::read(json!("a"), Some(1001), None).unwrap_err().name, "ValidationException");
     }
 }

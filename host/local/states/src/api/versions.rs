@@ -23,13 +23,17 @@ impl States {
         let arn = &request.state_machine_arn;
         let name = arn::machine_name(arn)?;
         let page = Page::read(json!(["versions", arn]), request.max_results, request.next_token.as_deref())?;
-        let versions = self.published(name).versions;
-        let versions = versions.iter().rev().filter(|(number, _)| page.from.is_none_or(|from| **number <= from));
-        let (versions, next) = page.cut(versions, |(number, _)| **number);
-        let versions = versions.iter().map(|(_, version)| {
-            let machine = &version.machine;
-            json!({"stateMachineVersionArn": machine.arn, "creationDate": epoch_seconds(machine.created_at)})
+        let (versions, next) = self.read_published(name, |published| {
+            let all = published.versions.iter().rev();
+            let wanted = all.filter(|(number, _)| page.from.is_none_or(|from| **number <= from));
+            let wanted = wanted.map(|(number, version)| {
+                let machine = &version.machine;
+                let created = epoch_seconds(machine.created_at);
+                (*number, json!({"stateMachineVersionArn": machine.arn, "creationDate": created}))
+            });
+            page.cut(wanted, |(number, _)| *number)
         });
-        Ok(with_next(json!({"stateMachineVersions": versions.collect::<Vec<_>>()}), next))
+        let versions: Vec<Value> = versions.into_iter().map(|(_, version)| version).collect();
+        Ok(with_next(json!({"stateMachineVersions": versions}), next))
     }
 }

@@ -108,11 +108,17 @@ fn definite<'a>(value: &'a Value, segments: &[Segment]) -> Result<Cow<'a, Value>
     Ok(Cow::Borrowed(value))
 }
 
-/// Checks that a slice after a definite path is that of an array. A value that is missing has no items.
+/// Checks that a slice after single names and indices is that of an array. A value that is missing has no items.
 fn check_slice(value: &Value, segments: &[Segment]) -> Result<(), Failure> {
-    let Some(at) = (0..segments.len()).find(|at| !is_definite(&segments[..=*at])) else { return Ok(()) };
-    match (&segments[at], definite(value, &segments[..at])) {
-        (Segment::Slice { .. }, Ok(found)) if !found.is_array() => Err(no_array(segments, at, &found)),
+    let single = |segment: &&Segment| match segment {
+        Segment::Names(names) => names.len() == 1,
+        Segment::Indices(indices) => indices.len() == 1,
+        _ => false,
+    };
+    let at = segments.iter().take_while(single).count();
+    let Some(Segment::Slice { .. }) = segments.get(at) else { return Ok(()) };
+    match definite(value, &segments[..at]) {
+        Ok(found) if !found.is_array() => Err(no_array(segments, at, &found)),
         _ => Ok(()),
     }
 }

@@ -62,6 +62,11 @@ async fn only_the_branch_that_failed_runs_again() {
         chain(&history)
     );
     assert_eq!(execution.redrives().count, 1);
+    let (mut events, mut seen) = (execution.subscribe(), 0);
+    while events.next().await.is_some() {
+        seen += 1;
+    }
+    assert_eq!(seen, history.len(), "a stream goes on over the redrive");
 }
 
 #[tokio::test(start_paused = true)]
