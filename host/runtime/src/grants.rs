@@ -228,11 +228,31 @@ fn secret_fault(secret: &HttpSecret, http: &[String]) -> Option<String> {
     if !(1..=64).contains(&header.len()) || !header.bytes().all(token) {
         return Some(format!("{} is no name of a header", quoted(header)));
     }
+    if is_connection_header(header) {
+        return Some(format!("the host sets the header {} itself", quoted(header)));
+    }
     if prefix.len() > 64 || !prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         return Some("its prefix must have at most 64 visible ASCII characters and spaces".into());
     }
     let granted = http.iter().any(|granted| granted.eq_ignore_ascii_case(host));
     (!granted).then(|| format!("it is for {}, which is not among the granted http hosts {http:?}", quoted(host)))
+}
+
+/// Returns whether a header belongs to the connection, so that the host alone sets it. Upper and lower case are the same.
+pub fn is_connection_header(name: &str) -> bool {
+    [
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ]
+    .iter()
+    .any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// Returns whether a text can be the name of a secret.
@@ -343,6 +363,7 @@ mod tests {
         assert_eq!(reason(vec![good.clone()]), "Ok(())");
         assert!(reason(vec![secret("Chat", "chat.example", "X-Key", "")]).contains("its name must have"));
         assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("no name of a header"));
+        assert!(reason(vec![secret("chat", "chat.example", "HOST", "")]).contains("the host sets the header"));
         assert!(reason(vec![secret("chat", "chat.example", "X-Key", "a\r\nb: ")]).contains("its prefix must have"));
         assert!(
             reason(vec![secret("chat", "other.example", "X-Key", "")]).contains("not among the granted http hosts")

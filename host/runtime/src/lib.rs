@@ -43,7 +43,7 @@ pub use call::{CallInput, CallOutput, CallReport, CallRequest};
 pub use engine::precompile_for;
 pub use engine::{ENGINE, EngineError, StageEngine, Target, engine_config};
 pub use fanout::{BatchOutcome, Fanout, FanoutRequest};
-pub use grants::{GrantError, Grants, HttpSecret, is_secret_name};
+pub use grants::{GrantError, Grants, HttpSecret, is_connection_header, is_secret_name};
 pub use host::wasi::{Clocks, ClocksAndRandom};
 pub use interceptor::{CallEnd, Interception, Interceptor};
 pub use limits::Limits;

@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use reqwest::{Client, Url};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
+use stagehost_runtime::is_connection_header;
 
 use crate::error::ConfigError;
 use crate::outside::address::{GuardedResolver, NoPublicAddress, UrlHost, url_host};
@@ -19,19 +20,6 @@ use crate::outside::client::{self, causes, shown};
 
 /// The longest time for one request; a stage cannot extend it.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Headers of the connection, which the client sets itself.
-const CONNECTION_HEADERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// The runtime's [`Http`].
 #[derive(Clone, Debug)]
@@ -146,7 +134,7 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     for (name, value) in headers {
         let header =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a valid header name"))?;
-        if CONNECTION_HEADERS.contains(&header.as_str()) {
+        if is_connection_header(header.as_str()) {
             return Err(format!("the host sets the header {header} itself; remove it"));
         }
         let value = HeaderValue::from_str(value).map_err(|_| format!("the value of the header {header} is invalid"))?;
