@@ -165,6 +165,15 @@ impl<T: Http> Http for HttpWithSecrets<T> {
             sent.push((secret.name, value));
         }
         let response = self.inner.send(request).await?;
+        if let (false, Some(encoding)) = (sent.is_empty(), encoding(&response)) {
+            return Err(Failure::new(
+                Case::Denied,
+                format!(
+                    "the service's answer is encoded ({encoding:?}), so the host cannot see whether it contains a secret; \
+                     ask for it without Accept-Encoding"
+                ),
+            ));
+        }
         match sent.iter().find(|(_, value)| contains(&response, value.as_bytes())) {
             None => Ok(response),
             Some((name, _)) => Err(Failure::new(
@@ -173,6 +182,12 @@ impl<T: Http> Http for HttpWithSecrets<T> {
             )),
         }
     }
+}
+
+/// Returns the encoding of a response's body; `None` if it is as it is.
+fn encoding(response: &HttpResponse) -> Option<&str> {
+    let encodings = response.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+    encodings.map(|(_, value)| value.trim()).find(|value| !value.is_empty() && !value.eq_ignore_ascii_case("identity"))
 }
 
 /// Returns whether a response contains a secret as it is.
@@ -213,7 +228,18 @@ mod tests {
         }
     }
 
-    async fn send(service: Service, name: &str) -> Result<HttpResponse, Failure> {
+    /// Answers with a compressed text.
+    struct Compressing;
+
+    #[async_trait]
+    impl Http for Compressing {
+        async fn send(&self, _: HttpRequest) -> Result<HttpResponse, Failure> {
+            let headers = vec![("Content-Encoding".to_owned(), "gzip".to_owned())];
+            Ok(HttpResponse { status: 200, headers, body: Bytes::from_static(b"\x1f\x8b") })
+        }
+    }
+
+    async fn send(service: impl Http, name: &str) -> Result<HttpResponse, Failure> {
         let setting = setting(&[("STAGE_SECRETS", &format!(r#"{{"chat-token": "{TOKEN}"}}"#))]).unwrap();
         let secrets = StageSecrets::new(&SdkConfig::builder().build(), &setting, &Endpoints::default());
         let secret = HttpSecret {
@@ -244,6 +270,13 @@ mod tests {
         let refused = send(Service(None), "chat-token").await.unwrap_err();
         assert_eq!(refused.case, Case::Denied);
         assert!(refused.message.contains("chat-token") && !refused.message.contains("hunter2"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_which_the_host_cannot_look_for_the_secret_does_not_reach_the_stage() {
+        let refused = send(Compressing, "chat-token").await.unwrap_err();
+        assert_eq!(refused.case, Case::Denied);
+        assert!(refused.message.contains("is encoded (\"gzip\")"), "{refused}");
     }
 
     #[tokio::test]
