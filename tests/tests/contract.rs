@@ -29,6 +29,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 /// What a stage logged and measured.
 #[derive(Default)]
 struct Heard {
+    /// Whether lines of the levels debug and trace are left out.
+    brief: bool,
     lines: Mutex<Vec<(StageLogLevel, String)>>,
     measures: Mutex<Vec<Measure>>,
 }
@@ -43,6 +45,10 @@ impl Observer for Heard {
             AssetEvent::Measured { measures, .. } => self.measures.lock().unwrap().extend_from_slice(measures),
             _ => {}
         }
+    }
+
+    fn keeps(&self, level: StageLogLevel) -> bool {
+        !self.brief || !matches!(level, StageLogLevel::Debug | StageLogLevel::Trace)
     }
 }
 
@@ -127,6 +133,16 @@ async fn what_one_call_logs_is_bounded_and_a_wrong_attribute_fails_its_file() {
     let problem = told.problem.unwrap();
     assert_eq!(problem.code, "Stage.Internal");
     assert!(problem.message.contains("\"two words\" cannot be taken"), "{}", problem.message);
+}
+
+#[tokio::test]
+async fn lines_below_the_operators_level_are_left_out() {
+    let teller = load(&std::fs::read(guest("teller").unwrap()).unwrap()).unwrap();
+    let heard = Arc::new(Heard { brief: true, ..Heard::default() });
+    call(&teller, r#"{"flood":true}"#, heard.clone()).await;
+    assert_eq!(heard.lines.lock().unwrap().len(), 0);
+    call(&teller, "{}", heard.clone()).await;
+    assert_eq!(heard.lines.lock().unwrap().len(), 1, "a warning");
 }
 
 const TOKEN: &str = "xoxb-hunter2-hunter2";

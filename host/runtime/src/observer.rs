@@ -149,6 +149,11 @@ pub enum MeasuredValue {
 pub trait Observer: Send + Sync + 'static {
     /// Receives one event.
     fn on(&self, event: AssetEvent<'_>);
+
+    /// Returns whether a line of this level is kept. Others are not counted against what is kept of one call.
+    fn keeps(&self, _level: StageLogLevel) -> bool {
+        true
+    }
 }
 
 impl Observer for () {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use stagehost_runtime::capability::CallScope;
-use stagehost_runtime::{AssetEvent, LogLine, Measure, Observer};
+use stagehost_runtime::{AssetEvent, LogLine, Measure, Observer, StageLogLevel};
 use tracing::level_filters::LevelFilter;
 
 use crate::calls::{EndedJob, StateCalls, StateContext};
@@ -124,7 +124,7 @@ impl InvocationTelemetry {
 
     /// Writes a stage's line at once, so that it is in the log even if the process ends.
     fn log(&self, scope: &CallScope, key: Option<&str>, line: LogLine<'_>) {
-        if stage_log::is_written(line.level, self.process.stage_log) {
+        if self.keeps(line.level) {
             (self.process.sink)(&stage_log::line(scope, key, line, SystemTime::now().into()));
         }
     }
@@ -153,6 +153,10 @@ impl Drop for InvocationTelemetry {
 }
 
 impl Observer for InvocationTelemetry {
+    fn keeps(&self, level: StageLogLevel) -> bool {
+        stage_log::is_written(level, self.process.stage_log)
+    }
+
     fn on(&self, event: AssetEvent<'_>) {
         let (scope, key, failure, report) = match event {
             AssetEvent::Ended { scope, key, failure, report, .. } => (scope, key, failure, report),

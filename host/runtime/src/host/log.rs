@@ -17,12 +17,16 @@ const MAX_FIELDS: usize = 16;
 impl log::Host for CallState {
     fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.meter.goes_on();
+        let level = level.into();
+        if !self.observer.keeps(level) {
+            return Ok(());
+        }
         let message = cut_to(message, MAX_MESSAGE);
         let kept = fields.into_iter().take(MAX_FIELDS);
         let fields: Vec<_> = kept.map(|(name, value)| (cut_to(name, MAX_NAME), cut_to(value, MAX_VALUE))).collect();
         let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         if self.logged.count(bytes) {
-            let line = LogLine { level: level.into(), message: &message, fields: &fields };
+            let line = LogLine { level, message: &message, fields: &fields };
             self.observer.on(AssetEvent::Logged { scope: &self.scope, key: self.facts.key.as_deref(), line });
         }
         Ok(())
