@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use stagehost_aws::Queues;
 
@@ -46,7 +45,7 @@ impl DeadLetterQueue for SqsDeadLetters {
                 if letters.iter().any(|letter| letter.id == id) {
                     continue;
                 }
-                letters.push(DeadLetter { id, at: None, body: message.body, attributes: Value::Null });
+                letters.push(DeadLetter { id, at: None, body: message.body });
             }
         }
         Ok(letters)

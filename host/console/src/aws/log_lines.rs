@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use serde_json::Value;
 use stagehost_aws::LogLines;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
@@ -56,7 +55,6 @@ fn logged(line: &Value) -> Option<LoggedCall> {
         stage: text("stage"),
         version: text("version"),
         digest: text("digest"),
-        began: OffsetDateTime::parse(&text("timestamp"), &Rfc3339).ok(),
         failure: line.get("failure").and_then(Value::as_str).map(str::to_owned),
         text: if printed.is_empty() { message } else { format!("{message}\n{printed}") },
     })
