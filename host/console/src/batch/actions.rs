@@ -78,7 +78,7 @@ fn checked(text: &str) -> Result<Value, String> {
 }
 
 /// Returns the earlier name's beginning with the time. A second person in the same millisecond is refused by the service.
-fn new_name(name: &str, now: OffsetDateTime) -> String {
+pub(crate) fn new_name(name: &str, now: OffsetDateTime) -> String {
     let start: String = name.split("-again-").next().unwrap_or(name).chars().take(NAME_START).collect();
     format!("{start}-again-{}", now.unix_timestamp_nanos() / 1_000_000)
 }
