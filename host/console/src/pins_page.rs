@@ -158,8 +158,7 @@ pub(crate) async fn ask(State(app): State<Shared>, Query(asked): Query<Asked>) -
     desk(&app)?;
     let mut fields = vec![("kind", asked.kind), ("state", asked.state)];
     fields.extend(asked.revision.map(|revision| ("revision", revision.to_string())));
-    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    Ok(form_page(&app, &Fields::read(&Bytes::from(form)), &Stage::Asked))
+    Ok(form_page(&app, &Fields::of(fields), &Stage::Asked))
 }
 
 /// How far a change is.
