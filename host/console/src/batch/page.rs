@@ -36,7 +36,6 @@ pub(crate) async fn show(
     let loaded = load(&app, &name).await?;
     let body = body(&app, &name, &loaded, wanted.files).await?;
     let runs = !loaded.facts.listed.status.is_over();
-    // The callback may arrive after the last event.
     let live = runs.then(|| format!("/console/live/{}", encoded(&name)));
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &name, live, body }))
 }
