@@ -39,6 +39,10 @@ impl CallJournal for LoggedCalls {
         let lines = lines.map_err(|failure| SourceError::Failed(failure.message))?;
         Ok(lines.iter().filter_map(logged).collect())
     }
+
+    fn gaps(&self) -> Option<&'static str> {
+        Some("These calls are in the host's log. It has calls that did not fail only at the level DEBUG.")
+    }
 }
 
 /// Reads a line about a call; `None` for others, such as those with the numbers of a whole state.

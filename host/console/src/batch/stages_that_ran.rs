@@ -45,6 +45,7 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup
     }
     Ok(html! {
         h2 { "Stages that ran" }
+        @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
         table.list {
             thead { tr {
                 th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" }

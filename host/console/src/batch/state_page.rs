@@ -42,7 +42,13 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
             div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
         }
         @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
-        @if !calls.is_empty() { section { h2 { "Calls" } (table(&calls)) } }
+        @if !calls.is_empty() {
+            section {
+                h2 { "Calls" }
+                @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
+                (table(&calls))
+            }
+        }
         section.columns {
             (document("input", "Input", &input))
             (document("output", "Output", &output))

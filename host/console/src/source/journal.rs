@@ -38,6 +38,11 @@ pub trait CallJournal: Send + Sync + 'static {
     /// # Errors
     /// [`SourceError::Failed`].
     async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError>;
+
+    /// Says which calls may be missing, in a sentence; `None` if all that were made here are kept.
+    fn gaps(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A callback as the backend got it.
