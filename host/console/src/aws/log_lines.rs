@@ -41,7 +41,9 @@ impl CallJournal for LoggedCalls {
     }
 
     fn gaps(&self) -> Option<&'static str> {
-        Some("These calls are in the host's log. It has calls that did not fail only at the level DEBUG.")
+        Some(
+            "From the first 2,000 lines of the host's log about this batch. Calls that did not fail are lines only at the level DEBUG.",
+        )
     }
 }
 

@@ -26,10 +26,7 @@ struct Calls {
 /// # Errors
 /// If the calls cannot be read.
 pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
-    let calls = match &app.parts.calls {
-        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
-        None => Vec::new(),
-    };
+    let calls = app.calls(&loaded.facts.listed.arn).await?;
     if calls.is_empty() {
         return Ok(by_pins(app, loaded).await);
     }

@@ -22,10 +22,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
     let loaded = load(&app, &name).await?;
     let visit = loaded.visits.at(event);
     let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let calls = match &app.parts.calls {
-        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
-        None => Vec::new(),
-    };
+    let calls = app.calls(&loaded.facts.listed.arn).await?;
     let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;

@@ -39,7 +39,7 @@ pub trait CallJournal: Send + Sync + 'static {
     /// [`SourceError::Failed`].
     async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError>;
 
-    /// Says which calls may be missing, in a sentence; `None` if all that were made here are kept.
+    /// Says which calls may be missing, in a sentence; `None` if there is nothing to say.
     fn gaps(&self) -> Option<&'static str> {
         None
     }
