@@ -61,7 +61,7 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
             (timeline(&loaded.visits, listed.started, until, url))
         }
         section data-part="files" { (all_files(name, loaded, first_file)) }
-        section data-part="stages" { (stages_that_ran(app, loaded).await?) }
+        section data-part="stages" { (stages_that_ran(app, loaded).await) }
         section data-part="callback" { (callback::shown(app, loaded).await?) }
         section {
             h2 { "AWS CLI" }

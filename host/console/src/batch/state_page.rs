@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::callback::attempts;
 use super::loaded::load;
+use super::stages_that_ran::unread;
 use super::timeline::ending;
 use super::visits::Visit;
 use crate::app::{App, Shared};
@@ -22,7 +23,10 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
     let loaded = load(&app, &name).await?;
     let visit = loaded.visits.at(event);
     let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let calls = app.calls(&loaded.facts.listed.arn).await?;
+    let (calls, problem) = match app.calls(&loaded.facts.listed.arn).await {
+        Ok(calls) => (calls, None),
+        Err(error) => (Vec::new(), Some(unread(&error))),
+    };
     let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;
@@ -39,6 +43,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
             div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
         }
         @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
+        @if let Some(problem) = problem { (problem) }
         @if !calls.is_empty() {
             section {
                 h2 { "Calls" }
