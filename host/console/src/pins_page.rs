@@ -68,7 +68,7 @@ fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&Vec<String>>, may_ch
         article.stage {
             h2 { (state) }
             p.version { strong { (pin.stage) } " " (pin.version) }
-            p.digest { code title=(pin.digest) { (short_digest(&pin.digest)) } " · " (pin.world.to_string()) " · " (pin.limits.memory_mib) " MiB · " (pin.limits.deadline_ms / 1000) " s" }
+            p.digest { code title=(pin.digest) { (short_digest(&pin.digest)) } " · " (pin.world.to_string()) " · " (pin.limits.memory_mib) " MiB · " (pin.limits.deadline_ms as f64 / 1000.0) " s" }
             @if let Some(canary) = pins.canaries.get(state) {
                 div.candidate {
                     p { span.badge.run { "canary" } " " strong { (canary.pin.stage) " " (canary.pin.version) } " for " (canary.percent) " %" }
