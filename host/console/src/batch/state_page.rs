@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::callback::attempts;
-use super::loaded::load;
+use super::loaded::load_run;
 use super::stages_that_ran::unread;
 use super::timeline::ending;
 use super::visits::Visit;
@@ -20,17 +20,17 @@ use crate::source::journal::LoggedCall;
 const MOST_CALLS: usize = 500;
 
 pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(String, i64)>) -> Result<Markup, Fault> {
-    let loaded = load(&app, &name).await?;
-    let visit = loaded.visits.at(event);
+    let run = load_run(&app, &name).await?;
+    let visit = run.visits.at(event);
     let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (calls, problem) = match app.calls(&loaded.facts.listed.arn).await {
+    let (calls, problem) = match app.calls(&run.facts.listed.arn).await {
         Ok(calls) => (calls, None),
         Err(error) => (Vec::new(), Some(unread(&error))),
     };
     let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;
-    let comment = loaded.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
+    let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
     let (class, word) = ending(visit.ending);
     let body = html! {
         nav.crumbs aria-label="Where you are" {
