@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use crate::batches::summary::Summaries;
 use crate::guard::{AcceptedHosts, SessionToken};
 use crate::source::bench::StageBench;
+use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
 use crate::source::intake::BatchIntake;
-use crate::source::journal::{CallJournal, CallbackJournal, DeadLetterQueue};
+use crate::source::journal::{CallJournal, CallbackJournal, DeadLetterQueue, LoggedCall};
 use crate::source::media::MediaFiles;
 use crate::source::pins::PinsDesk;
 
@@ -60,6 +61,19 @@ pub(crate) struct App {
     pub(crate) summaries: Summaries,
     /// Becomes true when open streams must end.
     pub(crate) closing: watch::Sender<bool>,
+}
+
+impl App {
+    /// Returns the calls of an execution, the oldest first; none where no calls are kept.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError> {
+        match &self.parts.calls {
+            Some(journal) => journal.calls(execution_arn).await,
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 /// What handlers get.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::app::{App, Shared};
+use crate::batch::actions::new_name;
 use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::batch_url;
@@ -21,7 +22,7 @@ pub(crate) async fn show(State(app): State<Shared>) -> Result<Markup, Fault> {
     let body = html! {
         h1 { "Dead letters" }
         p { "Jobs that could not be read or started, and results that the backend did not accept." }
-        @if letters.is_empty() { (empty("There is none.")) }
+        @if letters.is_empty() { (empty("There is none that can be seen now.")) }
         @for (at, letter) in letters.iter().enumerate() { (shown(&app, at, letter)) }
     };
     Ok(framed(&app, Sheet { tab: Tab::Letters, title: "Dead letters", live: None, body }))
@@ -86,11 +87,11 @@ pub(crate) async fn send(State(app): State<Shared>, body: Bytes) -> Result<Redir
     let fields = Fields::read(&body);
     let letters = queue(&app)?.letters().await?;
     let letter = letters.iter().find(|letter| letter.id == fields.text("id"));
-    let letter = letter.ok_or_else(|| Fault::missing("the message is not in the queue any more"))?;
+    let letter = letter
+        .ok_or_else(|| Fault::missing("the message cannot be seen in the queue now; look again in some seconds"))?;
     let job = job(&letter.body).ok_or_else(|| Fault::refused("the message is no job that can be started"))?;
     let batch = stagehost_batch::parse(&job).map_err(|error| Fault::refused(error.to_string()))?;
-    let start: String = batch.execution_name().chars().take(60).collect();
-    let name = format!("{start}-again-{}", OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000);
+    let name = new_name(&batch.execution_name(), OffsetDateTime::now_utc());
     app.parts.executions.start(&name, &job).await?;
     Ok(Redirect::to(&batch_url(&name)))
 }

@@ -41,29 +41,25 @@ pub(crate) async fn batch(
 
 fn news(app: Shared, watched: Watched) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let closing = app.closing.subscribe();
-    let stream =
-        stream::unfold((app, watched, closing, None::<u64>), |(app, watched, mut closing, mut last)| async move {
-            loop {
-                if *closing.borrow() {
-                    return None;
-                }
-                // A service that does not answer now is asked again.
-                if let Ok(now) = fingerprint(&app, &watched).await {
-                    let changed = last.is_some_and(|last| last != now);
-                    let first = last.is_none();
-                    last = Some(now);
-                    if changed || first {
-                        let event =
-                            Event::default().event(if first { "ready" } else { "change" }).data(format!("{now:016x}"));
-                        return Some((Ok(event), (app, watched, closing, last)));
-                    }
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(app.options.poll) => {}
-                    _ = closing.changed() => return None,
-                }
+    let stream = stream::unfold((app, watched, closing, None::<u64>), |(app, watched, mut closing, last)| async move {
+        loop {
+            if *closing.borrow() {
+                return None;
             }
-        });
+            // A service that does not answer now is asked again.
+            if let Ok(now) = fingerprint(&app, &watched).await
+                && last != Some(now)
+            {
+                let name = if last.is_none() { "ready" } else { "change" };
+                let event = Event::default().event(name).data(format!("{now:016x}"));
+                return Some((Ok(event), (app, watched, closing, Some(now))));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(app.options.poll) => {}
+                _ = closing.changed() => return None,
+            }
+        }
+    });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 

@@ -68,7 +68,7 @@ fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&Vec<String>>, may_ch
         article.stage {
             h2 { (state) }
             p.version { strong { (pin.stage) } " " (pin.version) }
-            p.digest { code title=(pin.digest) { (short_digest(&pin.digest)) } " · " (pin.world.to_string()) " · " (pin.limits.memory_mib) " MiB · " (pin.limits.deadline_ms / 1000) " s" }
+            p.digest { code title=(pin.digest) { (short_digest(&pin.digest)) } " · " (pin.world.to_string()) " · " (pin.limits.memory_mib) " MiB · " (pin.limits.deadline_ms as f64 / 1000.0) " s" }
             @if let Some(canary) = pins.canaries.get(state) {
                 div.candidate {
                     p { span.badge.run { "canary" } " " strong { (canary.pin.stage) " " (canary.pin.version) } " for " (canary.percent) " %" }
@@ -158,8 +158,7 @@ pub(crate) async fn ask(State(app): State<Shared>, Query(asked): Query<Asked>) -
     desk(&app)?;
     let mut fields = vec![("kind", asked.kind), ("state", asked.state)];
     fields.extend(asked.revision.map(|revision| ("revision", revision.to_string())));
-    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    Ok(form_page(&app, &Fields::read(&Bytes::from(form)), &Stage::Asked))
+    Ok(form_page(&app, &Fields::of(fields), &Stage::Asked))
 }
 
 /// How far a change is.

@@ -63,34 +63,56 @@ impl LogLines {
         from: i64,
         until: i64,
     ) -> Result<Vec<Value>, Failure> {
+        let place = Arn::parse(execution).ok_or_else(|| {
+            Failure::new(Case::InvalidInput, format!("FilterLogEvents of {group}: {execution:?} is no ARN"))
+        })?;
+        // An ARN of an execution has no quotes in it.
+        let pattern = format!("{{ $.execution = \"{}\" }}", execution.replace('"', ""));
+        let wanted = json!({"startTime": from, "endTime": until, "filterPattern": pattern});
+        let lines = self.filtered(&place, group, wanted, ANSWERS).await?;
+        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Returns the lines of a log group, in the account and region of `place`, that the request `wanted` asks for, from at most
+    /// `answers` answers.
+    ///
+    /// # Errors
+    /// The failure names the log group and the reason.
+    pub(crate) async fn filtered(
+        &self,
+        place: &Arn,
+        group: &str,
+        mut wanted: Value,
+        answers: usize,
+    ) -> Result<Vec<String>, Failure> {
         let failed = |case, why: &str| Failure::new(case, format!("FilterLogEvents of {group}: {why}"));
-        let arn = Arn::parse(execution).map(|arn| arn.of_service("logs"));
-        let arn = arn.ok_or_else(|| failed(Case::InvalidInput, &format!("{execution:?} is no ARN")))?;
-        let endpoint = self.endpoint.clone().unwrap_or_else(|| arn.aws_endpoint(self.fips));
+        let endpoint = self.endpoint(place);
         let operation = Operation {
             endpoint: &endpoint,
             service: "logs",
-            region: &arn.region,
+            region: &place.region,
             target: "Logs_20140328.FilterLogEvents",
             content_type: "application/x-amz-json-1.1",
         };
-        let mut wanted = json!({
-            "logGroupName": group, "startTime": from, "endTime": until, "limit": LINES,
-            // An ARN of an execution has no quotes in it.
-            "filterPattern": format!("{{ $.execution = \"{}\" }}", execution.replace('"', "")),
-        });
+        wanted["logGroupName"] = group.into();
+        wanted["limit"] = LINES.into();
         let mut lines = Vec::new();
-        for _ in 0..ANSWERS {
+        for _ in 0..answers {
             let ask = || async {
                 self.json.call(&operation, &wanted).await.map_err(|error| failed(error.case(), &error.to_string()))
             };
             let answer = with_retries(ask).await?;
             let answer: FilterResponse = serde_json::from_slice(&answer)
                 .map_err(|error| failed(Case::Internal, &format!("the response cannot be read: {error}")))?;
-            lines.extend(answer.events.iter().filter_map(|event| serde_json::from_str(&event.message).ok()));
+            lines.extend(answer.events.into_iter().map(|event| event.message));
             let Some(next) = answer.next_token else { break };
             wanted["nextToken"] = next.into();
         }
         Ok(lines)
+    }
+
+    /// Returns where the logs in the region of `place` are.
+    pub(crate) fn endpoint(&self, place: &Arn) -> String {
+        self.endpoint.clone().unwrap_or_else(|| place.of_service("logs").aws_endpoint(self.fips))
     }
 }

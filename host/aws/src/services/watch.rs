@@ -1,4 +1,4 @@
-//! Looks at alarms, metrics and log lines, for operators; the host itself does not.
+//! Looks at alarms, metrics and log lines (see `logs`), for operators; the host itself does not.
 //!
 //! The operations are `DescribeAlarms`, `GetMetricStatistics` (Amazon CloudWatch API Reference; its service model names the JSON
 //! protocol besides the older ones) and `FilterLogEvents` (Amazon CloudWatch Logs API Reference).
@@ -13,10 +13,11 @@ use stagehost_batch::{Case, Failure};
 
 use crate::services::arn::Arn;
 use crate::services::endpoints::configured_endpoint;
+use crate::services::logs::LogLines;
 use crate::services::signed_json::{Operation, SignedJson, with_retries};
 
 /// The most pages of log lines that are read.
-const MAX_PAGES: u32 = 50;
+const MAX_PAGES: usize = 50;
 
 /// An alarm.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -44,7 +45,7 @@ pub struct CloudWatch {
     /// In the region: only its place and partition are used.
     place: Arn,
     cloudwatch: Option<String>,
-    logs: Option<String>,
+    logs: LogLines,
     fips: bool,
     json: SignedJson,
 }
@@ -55,7 +56,7 @@ impl CloudWatch {
         Some(Self {
             place: Arn::parse(arn)?,
             cloudwatch: configured_endpoint(config, None, "AWS_ENDPOINT_URL_CLOUDWATCH"),
-            logs: configured_endpoint(config, None, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+            logs: LogLines::new(config),
             fips: config.use_fips().unwrap_or_default(),
             json: SignedJson::new(config),
         })
@@ -71,7 +72,7 @@ impl CloudWatch {
             #[serde(rename = "MetricAlarms", default)]
             alarms: Vec<AlarmState>,
         }
-        let answer: Answer = self.cloudwatch("DescribeAlarms", &json!({"AlarmNames": names})).await?;
+        let answer: Answer = self.ask("DescribeAlarms", &json!({"AlarmNames": names})).await?;
         Ok(answer.alarms)
     }
 
@@ -104,7 +105,7 @@ impl CloudWatch {
             "Namespace": namespace, "MetricName": metric, "Dimensions": dimensions,
             "StartTime": begin, "EndTime": end, "Period": 60, "Statistics": ["Sum"]
         });
-        let answer: Answer = self.cloudwatch("GetMetricStatistics", &wanted).await?;
+        let answer: Answer = self.ask("GetMetricStatistics", &wanted).await?;
         Ok(answer.points.iter().map(|point| point.sum).sum())
     }
 
@@ -113,59 +114,31 @@ impl CloudWatch {
     /// # Errors
     /// The failure names the reason.
     pub async fn log_lines(&self, group: &str, text: &str, since: SystemTime) -> Result<Vec<String>, Failure> {
-        #[derive(Deserialize)]
-        struct Line {
-            #[serde(default)]
-            message: String,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Answer {
-            #[serde(default)]
-            events: Vec<Line>,
-            next_token: Option<String>,
-        }
-        let mut lines = Vec::new();
-        let mut wanted = json!({
-            "logGroupName": group, "filterPattern": format!("\"{text}\""), "startTime": milliseconds(since), "limit": 100
-        });
-        for _ in 0..MAX_PAGES {
-            let endpoint = self.endpoint(self.logs.as_ref(), "logs");
-            let answer: Answer =
-                self.ask(&endpoint, ("logs", "Logs_20140328", "1.1"), "FilterLogEvents", &wanted).await?;
-            lines.extend(answer.events.into_iter().map(|line| line.message));
-            let Some(token) = answer.next_token else { break };
-            wanted["nextToken"] = token.into();
-        }
-        Ok(lines)
+        let wanted = json!({"filterPattern": format!("\"{text}\""), "startTime": milliseconds(since)});
+        self.logs.filtered(&self.place, group, wanted, MAX_PAGES).await
     }
 
-    async fn cloudwatch<T: DeserializeOwned>(&self, name: &str, wanted: &Value) -> Result<T, Failure> {
-        let endpoint = self.endpoint(self.cloudwatch.as_ref(), "monitoring");
-        self.ask(&endpoint, ("monitoring", "GraniteServiceVersion20100801", "1.0"), name, wanted).await
-    }
-
-    fn endpoint(&self, configured: Option<&String>, service: &str) -> String {
-        configured.cloned().unwrap_or_else(|| self.place.of_service(service).aws_endpoint(self.fips))
-    }
-
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        endpoint: &str,
-        (service, prefix, version): (&str, &str, &str),
-        name: &str,
-        wanted: &Value,
-    ) -> Result<T, Failure> {
-        let (target, content_type) = (format!("{prefix}.{name}"), format!("application/x-amz-json-{version}"));
-        let region = &self.place.region;
-        let to = Operation { endpoint, service, region, target: &target, content_type: &content_type };
+    async fn ask<T: DeserializeOwned>(&self, name: &str, wanted: &Value) -> Result<T, Failure> {
+        let (endpoint, target) = (self.endpoint(), format!("GraniteServiceVersion20100801.{name}"));
+        let operation = Operation {
+            endpoint: &endpoint,
+            service: "monitoring",
+            region: &self.place.region,
+            target: &target,
+            content_type: "application/x-amz-json-1.0",
+        };
         let once = || async {
-            let answer = self.json.call(&to, wanted).await;
+            let answer = self.json.call(&operation, wanted).await;
             answer.map_err(|error| Failure::new(error.case(), format!("{name}: {error}")))
         };
         let answer = with_retries(once).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| Failure::new(Case::Internal, format!("{name}: the response cannot be read: {error}")))
+    }
+
+    /// Returns where CloudWatch is.
+    fn endpoint(&self) -> String {
+        self.cloudwatch.clone().unwrap_or_else(|| self.place.of_service("monitoring").aws_endpoint(self.fips))
     }
 }
 
@@ -239,7 +212,7 @@ mod tests {
     #[test]
     fn without_other_endpoints_the_region_is_that_of_the_resource() {
         let watch = watch(None);
-        assert_eq!(watch.endpoint(None, "logs"), "https://logs.eu-west-1.amazonaws.com/");
-        assert_eq!(watch.endpoint(None, "monitoring"), "https://monitoring.eu-west-1.amazonaws.com/");
+        assert_eq!(watch.logs.endpoint(&watch.place), "https://logs.eu-west-1.amazonaws.com/");
+        assert_eq!(watch.endpoint(), "https://monitoring.eu-west-1.amazonaws.com/");
     }
 }

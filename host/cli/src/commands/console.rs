@@ -13,6 +13,8 @@ use stagehost_console::{
     S3MediaFiles, SqsDeadLetters, StateMachineSource, WebConsole,
 };
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
@@ -24,6 +26,9 @@ use crate::web::intake::StartedBatches;
 
 /// How often Step Functions is asked for news while a page is open. It allows some five such requests a second.
 const POLL: Duration = Duration::from_secs(2);
+
+/// How long requests may go on after a signal.
+const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -118,13 +123,18 @@ pub async fn console(args: ConsoleArgs, printer: &Printer) -> Result<Exit> {
     } else {
         printer.line(format_args!("The console is at {url}. Ctrl-C stops it."));
     }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async move {
+        let _ = stopped.await;
+    };
     let router = console.router();
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let serving = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
     signals.stopped().await;
     printer.note("stagehost: stopping");
     console.close();
-    // Nothing is half-done that a page would wait for: a change is made by one request to a service.
-    serving.abort();
+    let _ = stop.send(());
+    // A change of the pins has several steps, so requests have some time to end. A second signal ends at once.
+    let _ = signals.or(timeout(GRACE, serving)).await;
     Ok(Exit::Success)
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use stagehost_console::{SourceError, StageBench, TriedAs};
+use stagehost_console::{PinsDesk as _, SourceError, StageBench, TriedAs};
 use stagehost_local::Function;
-use stagehost_pins::Pins;
 use stagehost_runtime::World;
+
+use crate::web::desk::FileDesk;
 
 /// The host of this machine, and the file with its pins.
 pub struct LocalBench {
@@ -20,10 +21,7 @@ pub struct LocalBench {
 #[async_trait]
 impl StageBench for LocalBench {
     async fn states(&self) -> Result<Vec<(String, String)>, SourceError> {
-        let place = self.pins.display().to_string();
-        let text = tokio::fs::read(&self.pins).await;
-        let text = text.map_err(|error| SourceError::Failed(format!("cannot read {place}: {error}")))?;
-        let pins = Pins::parse(&text, &place).map_err(|error| SourceError::Failed(error.to_string()))?;
+        let pins = FileDesk(self.pins.clone()).current().await?;
         let alone = |world: World| !matches!(world, World::Transcode | World::Callback);
         let states = pins.states.iter().filter(|(_, pin)| alone(pin.world));
         Ok(states.map(|(state, pin)| (state.clone(), pin.to_string())).collect())

@@ -30,7 +30,6 @@ impl Observer for RecentCalls {
             stage: scope.provenance.stage.clone(),
             version: scope.provenance.version.clone(),
             digest: scope.provenance.digest.clone(),
-            began: Some(report.started_at.into()),
             millis: report.duration.as_secs_f64() * 1e3,
             memory: report.memory_peak as u64,
             failure: failure.map(|failure| failure.case.name().to_owned()),

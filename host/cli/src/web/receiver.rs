@@ -43,7 +43,6 @@ impl DeadLetterQueue for StoredByReceiver {
             id: text(&row["message_id"]),
             at: Some(text(&row["received_at"])),
             body: text(&row["body"]),
-            attributes: row["attributes"].clone(),
         };
         Ok(rows.iter().map(letter).collect())
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use stagehost_aws::Queues;
 
@@ -33,7 +32,7 @@ impl SqsDeadLetters {
 impl DeadLetterQueue for SqsDeadLetters {
     async fn letters(&self) -> Result<Vec<DeadLetter>, SourceError> {
         let mut letters: Vec<DeadLetter> = Vec::new();
-        while letters.len() < LOOKED_AT {
+        for _ in 0..LOOKED_AT {
             let received = self.queues.receive(&self.queue, HIDDEN).await;
             let received = received.map_err(|failure| SourceError::Failed(failure.message))?;
             if received.is_empty() {
@@ -42,11 +41,11 @@ impl DeadLetterQueue for SqsDeadLetters {
             for message in received {
                 let digest = hex::encode(Sha256::digest(&message.body));
                 let id = digest.get(..16).unwrap_or(&digest).to_owned();
-                // The first one can be seen again before the last was.
+                // The same job was sent twice, or the first message can be seen again.
                 if letters.iter().any(|letter| letter.id == id) {
-                    return Ok(letters);
+                    continue;
                 }
-                letters.push(DeadLetter { id, at: None, body: message.body, attributes: Value::Null });
+                letters.push(DeadLetter { id, at: None, body: message.body });
             }
         }
         Ok(letters)

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use serde_json::Value;
 use stagehost_aws::LogLines;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
@@ -40,6 +39,12 @@ impl CallJournal for LoggedCalls {
         let lines = lines.map_err(|failure| SourceError::Failed(failure.message))?;
         Ok(lines.iter().filter_map(logged).collect())
     }
+
+    fn gaps(&self) -> Option<&'static str> {
+        Some(
+            "From the first 2,000 lines of the host's log about this batch. Calls that did not fail are lines only at the level DEBUG.",
+        )
+    }
 }
 
 /// Reads a line about a call; `None` for others, such as those with the numbers of a whole state.
@@ -56,7 +61,6 @@ fn logged(line: &Value) -> Option<LoggedCall> {
         stage: text("stage"),
         version: text("version"),
         digest: text("digest"),
-        began: OffsetDateTime::parse(&text("timestamp"), &Rfc3339).ok(),
         failure: line.get("failure").and_then(Value::as_str).map(str::to_owned),
         text: if printed.is_empty() { message } else { format!("{message}\n{printed}") },
     })

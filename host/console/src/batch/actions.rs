@@ -67,16 +67,18 @@ pub(crate) async fn again(State(app): State<Shared>, Path(name): Path<String>, b
 
 /// Reads an input, and checks that the first state would accept it.
 fn checked(text: &str) -> Result<Value, String> {
-    if text.len() > LONGEST_INPUT {
-        return Err(format!("the input has {} bytes; Step Functions takes {LONGEST_INPUT}", text.len()));
-    }
     let input: Value = serde_json::from_str(text).map_err(|error| format!("the input is not JSON: {error}"))?;
+    // It is started without the indentation of the form.
+    let length = input.to_string().len();
+    if length > LONGEST_INPUT {
+        return Err(format!("the input has {length} bytes; Step Functions takes {LONGEST_INPUT}"));
+    }
     stagehost_batch::parse(&input).map_err(|error| format!("the input is no batch: {error}"))?;
     Ok(input)
 }
 
 /// Returns the earlier name's beginning with the time. A second person in the same millisecond is refused by the service.
-fn new_name(name: &str, now: OffsetDateTime) -> String {
+pub(crate) fn new_name(name: &str, now: OffsetDateTime) -> String {
     let start: String = name.split("-again-").next().unwrap_or(name).chars().take(NAME_START).collect();
     format!("{start}-again-{}", now.unix_timestamp_nanos() / 1_000_000)
 }
@@ -104,5 +106,13 @@ mod tests {
         for bad in ["", "{", "[]", r#"{"assets": []}"#] {
             assert!(checked(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_indentation_of_the_form_does_not_make_an_input_too_long() {
+        let indented = |spaces: usize| format!(r#"{{"listingId": 51,{}"assets": []}}"#, " ".repeat(spaces));
+        assert!(checked(&indented(LONGEST_INPUT)).is_ok());
+        let long = format!(r#"{{"listingId": 51, "assets": [], "note": "{}"}}"#, "x".repeat(LONGEST_INPUT));
+        assert!(checked(&long).is_err_and(|problem| problem.contains("Step Functions takes")));
     }
 }

@@ -3,42 +3,33 @@
 use crate::app::App;
 use crate::html::format::quoted;
 
-/// Returns `aws stepfunctions …` for the service that the console uses.
-pub(super) fn states(app: &App, words: &[&str]) -> String {
+/// Returns `aws …` for the services that the console uses.
+fn aws(app: &App, words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     let endpoint = app.options.endpoint.as_ref().map(|url| format!(" --endpoint-url {}", quoted(url)));
-    format!(
-        "aws stepfunctions {} --region {}{}",
-        words.join(" "),
-        quoted(&app.options.region),
-        endpoint.unwrap_or_default()
-    )
+    format!("aws {} --region {}{}", words.join(" "), quoted(&app.options.region), endpoint.unwrap_or_default())
 }
 
 /// Returns the command that shows an execution's history.
 pub(super) fn history(app: &App, arn: &str) -> String {
-    states(app, &["get-execution-history", "--execution-arn", arn])
+    aws(app, &["stepfunctions", "get-execution-history", "--execution-arn", arn])
 }
 
 /// Returns the command that starts an execution with this input.
 pub(super) fn start(app: &App, input: &str) -> String {
-    states(app, &["start-execution", "--state-machine-arn", app.parts.executions.machine(), "--input", input])
+    aws(
+        app,
+        &["stepfunctions", "start-execution", "--state-machine-arn", app.parts.executions.machine(), "--input", input],
+    )
 }
 
 /// Returns the command that stops an execution.
 pub(super) fn stop(app: &App, arn: &str) -> String {
-    states(app, &["stop-execution", "--execution-arn", arn])
+    aws(app, &["stepfunctions", "stop-execution", "--execution-arn", arn])
 }
 
-/// Returns the command that copies a batch's files of a listing to this machine.
+/// Returns the command that copies all files of a listing to this machine.
 pub(super) fn copy(app: &App, listing: &str) -> String {
-    let endpoint = app.options.endpoint.as_ref().map(|url| format!(" --endpoint-url {}", quoted(url)));
     let from = format!("s3://{}/{listing}/", app.parts.media.bucket());
-    format!(
-        "aws s3 cp --recursive {} {} --region {}{}",
-        quoted(&from),
-        quoted(&format!("listing-{listing}")),
-        quoted(&app.options.region),
-        endpoint.unwrap_or_default()
-    )
+    aws(app, &["s3", "cp", "--recursive", &from, &format!("listing-{listing}")])
 }

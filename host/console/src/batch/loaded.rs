@@ -10,6 +10,15 @@ use crate::plan::read::Plan;
 use crate::source::error::SourceError;
 use crate::source::executions::{ExecutionFacts, ExecutionSource, PastEvent, execution_arn};
 
+/// An execution with its history.
+pub(super) struct Run {
+    pub(super) facts: ExecutionFacts,
+    pub(super) visits: Visits,
+    /// The state machine as it was when the execution began; `None` if it is not there any more.
+    pub(super) plan: Option<Plan>,
+    events: Vec<PastEvent>,
+}
+
 /// An execution with its history and its batch.
 pub(super) struct Loaded {
     pub(super) facts: ExecutionFacts,
@@ -31,21 +40,30 @@ pub(super) fn arn_of(app: &App, name: &str) -> Result<String, Fault> {
     arn.ok_or_else(|| Fault::missing(format!("no batch is called {name:?}")))
 }
 
-/// Reads an execution.
+/// Reads an execution without its batch, which may be large.
 ///
 /// # Errors
 /// If it does not exist, or a service does not answer.
-pub(super) async fn load(app: &App, name: &str) -> Result<Loaded, Fault> {
+pub(super) async fn load_run(app: &App, name: &str) -> Result<Run, Fault> {
     let arn = arn_of(app, name)?;
     let source: &dyn ExecutionSource = app.parts.executions.as_ref();
     let (facts, events, definition) =
         futures::try_join!(source.facts(&arn), source.history(&arn), async { found(source.definition(&arn).await) })?;
     let visits = Visits::of(&events, facts.listed.status);
+    Ok(Run { plan: definition.as_deref().and_then(Plan::read), facts, visits, events })
+}
+
+/// Reads an execution.
+///
+/// # Errors
+/// If it does not exist, or a service does not answer.
+pub(super) async fn load(app: &App, name: &str) -> Result<Loaded, Fault> {
+    let Run { facts, visits, plan, events } = load_run(app, name).await?;
     let (batch, unreadable) = match batch(app, &facts, &events).await {
         Ok(batch) => (Some(batch), None),
         Err(why) => (None, Some(why)),
     };
-    Ok(Loaded { plan: definition.as_deref().and_then(Plan::read), facts, visits, batch, unreadable })
+    Ok(Loaded { facts, visits, plan, batch, unreadable })
 }
 
 /// Returns `None` for what is not there.

@@ -36,7 +36,6 @@ pub(crate) async fn show(
     let loaded = load(&app, &name).await?;
     let body = body(&app, &name, &loaded, wanted.files).await?;
     let runs = !loaded.facts.listed.status.is_over();
-    // The callback may arrive after the last event.
     let live = runs.then(|| format!("/console/live/{}", encoded(&name)));
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &name, live, body }))
 }
@@ -62,7 +61,7 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
             (timeline(&loaded.visits, listed.started, until, url))
         }
         section data-part="files" { (all_files(name, loaded, first_file)) }
-        section data-part="stages" { (stages_that_ran(app, loaded).await?) }
+        section data-part="stages" { (stages_that_ran(app, loaded).await) }
         section data-part="callback" { (callback::shown(app, loaded).await?) }
         section {
             h2 { "AWS CLI" }

@@ -7,8 +7,8 @@ use stagehost_pins::Role;
 
 use super::loaded::Loaded;
 use crate::app::App;
-use crate::fault::Fault;
 use crate::html::format::{bytes, duration, short_digest};
+use crate::source::error::SourceError;
 use crate::source::journal::LoggedCall;
 
 /// Calls of one stage for one state.
@@ -22,16 +22,17 @@ struct Calls {
 }
 
 /// Shows the stages that ran, as their calls say or else as the pins of the batch's revision have them.
-///
-/// # Errors
-/// If the calls cannot be read.
-pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
-    let calls = match &app.parts.calls {
-        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
-        None => Vec::new(),
+pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
+    let calls = match app.calls(&loaded.facts.listed.arn).await {
+        Ok(calls) => calls,
+        // The rest of the page does not need them, as when a person may not read the log.
+        Err(error) => {
+            let pinned = by_pins(app, loaded).await;
+            return html! { (unread(&error)) (pinned) };
+        }
     };
     if calls.is_empty() {
-        return Ok(by_pins(app, loaded).await);
+        return by_pins(app, loaded).await;
     }
     let mut stages: BTreeMap<(&str, &str, &str, &str), Calls> = BTreeMap::new();
     for call in &calls {
@@ -43,8 +44,9 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup
         sums.longest = sums.longest.max(call.millis);
         sums.memory = sums.memory.max(call.memory);
     }
-    Ok(html! {
+    html! {
         h2 { "Stages that ran" }
+        @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
         table.list {
             thead { tr {
                 th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" }
@@ -66,7 +68,12 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Result<Markup
                 }
             }
         }
-    })
+    }
+}
+
+/// Says why the calls are not shown.
+pub(super) fn unread(error: &SourceError) -> Markup {
+    html! { p.problem { "The calls of stages cannot be read: " (error.to_string()) } }
 }
 
 async fn by_pins(app: &App, loaded: &Loaded) -> Markup {

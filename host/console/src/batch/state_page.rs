@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::callback::attempts;
-use super::loaded::load;
+use super::loaded::load_run;
+use super::stages_that_ran::unread;
 use super::timeline::ending;
 use super::visits::Visit;
 use crate::app::{App, Shared};
@@ -19,17 +20,17 @@ use crate::source::journal::LoggedCall;
 const MOST_CALLS: usize = 500;
 
 pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(String, i64)>) -> Result<Markup, Fault> {
-    let loaded = load(&app, &name).await?;
-    let visit = loaded.visits.at(event);
+    let run = load_run(&app, &name).await?;
+    let visit = run.visits.at(event);
     let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let calls = match &app.parts.calls {
-        Some(journal) => journal.calls(&loaded.facts.listed.arn).await?,
-        None => Vec::new(),
+    let (calls, problem) = match app.calls(&run.facts.listed.arn).await {
+        Ok(calls) => (calls, None),
+        Err(error) => (Vec::new(), Some(unread(&error))),
     };
     let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;
-    let comment = loaded.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
+    let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
     let (class, word) = ending(visit.ending);
     let body = html! {
         nav.crumbs aria-label="Where you are" {
@@ -42,7 +43,14 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
             div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
         }
         @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
-        @if !calls.is_empty() { section { h2 { "Calls" } (table(&calls)) } }
+        @if let Some(problem) = problem { (problem) }
+        @if !calls.is_empty() {
+            section {
+                h2 { "Calls" }
+                @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
+                (table(&calls))
+            }
+        }
         section.columns {
             (document("input", "Input", &input))
             (document("output", "Output", &output))

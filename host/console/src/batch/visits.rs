@@ -29,9 +29,9 @@ pub enum Ending {
     Left,
     /// The state failed, and a Catch led on.
     Caught,
-    /// The execution ended here, as a Fail state wants it or because of an error.
+    /// The execution, or the state around this one, ended here, as a Fail state wants it or because of an error.
     Failed,
-    /// The execution was stopped meanwhile.
+    /// The execution was stopped meanwhile, or the state around this one ended because of another state inside.
     Stopped,
 }
 
@@ -81,12 +81,20 @@ impl Visits {
             reading.event(event);
         }
         let mut visits = reading.visits;
-        for visit in &mut visits.all {
+        // Whether a state around the visit was left; then nothing runs in the visit any more.
+        let mut cut_off: Vec<bool> = Vec::new();
+        for visit in &visits.all {
+            let over = visit.parent.is_some_and(|parent| cut_off[parent] || visits.all[parent].left.is_some());
+            cut_off.push(over);
+        }
+        for (visit, cut_off) in visits.all.iter_mut().zip(cut_off) {
             if visit.left.is_none() {
                 visit.ending = match status {
                     ExecutionStatus::Aborted => Ending::Stopped,
                     ExecutionStatus::Failed | ExecutionStatus::TimedOut => Ending::Failed,
-                    _ => Ending::Running,
+                    _ if !cut_off => Ending::Running,
+                    _ if visit.fault.is_some() => Ending::Failed,
+                    _ => Ending::Stopped,
                 };
             } else if visit.attempts.last().is_some_and(|last| last.fault.is_some()) || visit.fault.is_some() {
                 visit.ending = Ending::Caught;
@@ -290,6 +298,36 @@ mod tests {
             history(&[(1, 0, "ExecutionStarted", ""), (2, 0, "TaskStateEntered", "A"), (3, 2, "TaskScheduled", "")]);
         assert_eq!(Visits::of(&events, ExecutionStatus::Running).all[0].ending, Ending::Running);
         assert_eq!(Visits::of(&events, ExecutionStatus::Aborted).all[0].ending, Ending::Stopped);
+    }
+
+    #[test]
+    fn nothing_runs_inside_a_state_that_failed_and_was_caught() {
+        let events = history(&[
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Both"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "TaskStateEntered", "Left"),
+            (5, 3, "TaskStateEntered", "Right"),
+            (6, 4, "TaskScheduled", ""),
+            (7, 5, "TaskScheduled", ""),
+            (8, 6, "TaskFailed", ""),
+            (9, 8, "ParallelStateFailed", ""),
+            (10, 9, "ParallelStateExited", "Both"),
+            (11, 10, "PassStateEntered", "Note"),
+            (12, 11, "PassStateExited", "Note"),
+            (13, 12, "ExecutionSucceeded", ""),
+        ]);
+        for status in [ExecutionStatus::Running, ExecutionStatus::Succeeded] {
+            let visits = Visits::of(&events, status);
+            let endings: Vec<_> = visits.all.iter().map(|visit| (visit.state.as_str(), visit.ending)).collect();
+            let expected = [
+                ("Both", Ending::Caught),
+                ("Left", Ending::Failed),
+                ("Right", Ending::Stopped),
+                ("Note", Ending::Left),
+            ];
+            assert_eq!(endings, expected);
+        }
     }
 
     #[test]

@@ -18,16 +18,10 @@ const LONGEST_TEXT: usize = 8 << 10;
 pub struct BatchSummary {
     /// The listing.
     pub listing: Option<String>,
-    /// The backend's id of the batch.
-    pub batch: Option<String>,
-    /// The backend's id of the job.
-    pub job: Option<String>,
     /// How many files it has.
     pub files: Option<u64>,
     /// How many of them failed; known at the end.
     pub failed: Option<u64>,
-    /// States that failed as a whole.
-    pub problems: u64,
     /// The error with which the execution ended.
     pub error: Option<String>,
     /// Names, ids and files in lower case, to search in.
@@ -57,11 +51,8 @@ impl BatchSummary {
         Self {
             files: count("assets").or_else(|| parsed.as_ref().map(|batch| batch.assets.len() as u64)),
             failed: count("failed"),
-            problems: count("problems").unwrap_or_default(),
             error: facts.error.clone(),
             listing,
-            batch,
-            job,
             text,
         }
     }

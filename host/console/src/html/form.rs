@@ -6,6 +6,11 @@ use bytes::Bytes;
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// Returns the fields of a form that the page itself fills in.
+    pub(crate) fn of(fields: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
     /// Reads a body of the type `application/x-www-form-urlencoded`. Any bytes are one.
     pub(crate) fn read(body: &Bytes) -> Self {
         Self(form_urlencoded::parse(body).into_owned().collect())

@@ -2,8 +2,6 @@
 //! pages say so.
 
 use async_trait::async_trait;
-use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::error::SourceError;
 
@@ -16,14 +14,12 @@ pub struct LoggedCall {
     pub attempt: u32,
     /// The file; `None` for a stage that gets the whole batch.
     pub key: Option<String>,
-    /// The stage's name, version and digest.
+    /// The stage's name.
     pub stage: String,
     /// Its version.
     pub version: String,
     /// `sha256:…` of its component.
     pub digest: String,
-    /// When it began.
-    pub began: Option<OffsetDateTime>,
     /// How long it took, in milliseconds.
     pub millis: f64,
     /// The most memory at once, in bytes.
@@ -42,6 +38,11 @@ pub trait CallJournal: Send + Sync + 'static {
     /// # Errors
     /// [`SourceError::Failed`].
     async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError>;
+
+    /// Says which calls may be missing, in a sentence; `None` if there is nothing to say.
+    fn gaps(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A callback as the backend got it.
@@ -74,8 +75,6 @@ pub struct DeadLetter {
     pub at: Option<String>,
     /// The body: a job that could not be read or started, or a result that could not be delivered.
     pub body: String,
-    /// Its attributes.
-    pub attributes: Value,
 }
 
 /// The dead-letter queue.

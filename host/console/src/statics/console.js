@@ -106,6 +106,16 @@ function named(files) {
   return files;
 }
 
+// Stores a file in the bucket and returns its key.
+async function stored(listing, path, file) {
+  const query = new URLSearchParams({ listing, path });
+  const answer = await fetch(`/console/upload?${query}`, {
+    method: "PUT", body: file, headers: { "x-stagehost-token": token, "content-type": "application/octet-stream" },
+  });
+  if (!answer.ok) throw new Error(sentenceOf(await answer.text()));
+  return (await answer.json()).key;
+}
+
 function sentenceOf(text) {
   return new DOMParser().parseFromString(text, "text/html").querySelector("main p")?.textContent || text;
 }
@@ -167,12 +177,7 @@ function uploads(form) {
     try {
       for (const item of files) {
         item.state.textContent = "…";
-        const query = new URLSearchParams({ listing, path: item.name });
-        const answer = await fetch(`/console/upload?${query}`, {
-          method: "PUT", body: item.file, headers: { "x-stagehost-token": token, "content-type": "application/octet-stream" },
-        });
-        if (!answer.ok) throw new Error(sentenceOf(await answer.text()));
-        keys.push((await answer.json()).key);
+        keys.push(await stored(listing, item.name, item.file));
         item.state.textContent = "stored";
       }
       const answer = await fetch(form.action, {
@@ -196,22 +201,18 @@ function playground(form) {
     event.preventDefault();
     const problem = document.getElementById("playground-problem");
     problem.hidden = true;
-    const query = new URLSearchParams({ listing: form.elements.listing.value.trim(), path: file.name });
-    const answer = await fetch(`/console/upload?${query}`, {
-      method: "PUT", body: file, headers: { "x-stagehost-token": token, "content-type": "application/octet-stream" },
-    });
-    if (answer.ok) {
-      form.elements.key.value = (await answer.json()).key;
+    try {
+      form.elements.key.value = await stored(form.elements.listing.value.trim(), file.name, file);
       form.submit();
-    } else {
-      problem.textContent = sentenceOf(await answer.text());
+    } catch (error) {
+      problem.textContent = error.message;
       problem.hidden = false;
     }
   });
 }
 
-copyButtons(document);
 for (const part of document.querySelectorAll("[data-part]")) part.dataset.was = part.innerHTML;
+copyButtons(document);
 if (document.body.dataset.live && !document.hidden) follow(document.body.dataset.live);
 const upload = document.getElementById("upload");
 if (upload) uploads(upload);

@@ -35,7 +35,6 @@ async fn a_hostile_title_file_name_output_log_and_callback_stay_text() {
         stage: EVIL.into(),
         version: EVIL.into(),
         digest: EVIL.into(),
-        began: None,
         millis: f64::NAN,
         memory: u64::MAX,
         failure: Some(EVIL.into()),
@@ -50,7 +49,6 @@ async fn a_hostile_title_file_name_output_log_and_callback_stay_text() {
         id: EVIL.into(),
         at: Some(EVIL.into()),
         body: json!({"error": {"Error": EVIL}}).to_string(),
-        attributes: json!({}),
     });
     let (router, _) = console(&memory, true);
     let search = format!("/console?q={}", crate::html::format::encoded(EVIL));

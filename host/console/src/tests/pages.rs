@@ -73,7 +73,6 @@ async fn a_batch_shows_states_files_archives_stages_callback_and_commands() {
         stage: "validate".into(),
         version: "0.1.0".into(),
         digest: format!("sha256:{}", "7".repeat(64)),
-        began: None,
         millis: 56.6,
         memory: 1_179_648,
         failure: Some("Stage.Corrupt".into()),
@@ -245,12 +244,7 @@ async fn a_stage_is_tried_with_a_file_that_the_first_state_has_checked() {
 #[tokio::test]
 async fn a_job_among_the_dead_letters_is_started_again_and_other_messages_are_not() {
     let memory = Arc::new(Memory::default());
-    let letter = |id: &str, body: &str| DeadLetter {
-        id: id.into(),
-        at: Some("2026-01-01".into()),
-        body: body.into(),
-        attributes: json!({}),
-    };
+    let letter = |id: &str, body: &str| DeadLetter { id: id.into(), at: Some("2026-01-01".into()), body: body.into() };
     memory.letters.lock().unwrap().extend([letter("job", &input().to_string()), letter("noise", "no json <b>")]);
     let (router, token) = console(&memory, true);
     let letters = page(&router, "/console/dead-letters").await;

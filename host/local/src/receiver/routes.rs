@@ -23,7 +23,8 @@ use super::signature::verify;
 /// The largest body of a callback or batch, in bytes: the limit for deliveries of a stage.
 const MAX_BODY: usize = 4 << 20;
 
-/// How much is read of a longer body. Who still writes when the connection ends sees a broken connection and not the answer.
+/// How much of a longer body is read, in bytes, without being kept. A sender that still writes when the connection ends sees a
+/// broken connection instead of the answer.
 const MAX_DISCARDED: usize = 256 << 20;
 
 /// Returns the routes:
