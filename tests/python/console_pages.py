@@ -7,8 +7,11 @@ screenshots are written into PICTURES. TOOLS is a JSON file that names the file 
 the browser: {"axe": …, "chromium": …}. The exit code is 1 if something is not as it should be.
 """
 
+import contextlib
+import http.server
 import json
 import sys
+import threading
 import traceback
 import urllib.request
 from pathlib import Path
@@ -142,21 +145,41 @@ def text_from_outside_stays_text(browser, home):
 
 
 def another_page_reads_and_changes_nothing(browser, home):
-    """A page of this machine, on another port, is another page."""
-    page = browser.new_page()
-    page.route("http://localhost:1/*", lambda route: route.fulfill(body="<title>other</title>", content_type="text/html"))
-    page.goto("http://localhost:1/")
-    read = page.evaluate("(url) => fetch(url).then((answer) => answer.text(), (error) => 'refused')", f"{home}console")
-    holds(read == "refused", "another page cannot read the console")
-    form = """(url) => new Promise((done) => {
+    """A page of this machine on another port is another page, and so is one of another site."""
+    form = """(url) => {
         const frame = document.createElement('iframe'); frame.name = 'f'; document.body.append(frame);
         const form = document.createElement('form'); form.method = 'post'; form.action = url; form.target = 'f';
-        document.body.append(form); form.submit(); setTimeout(done, 1500); })"""
-    answers = []
-    page.on("response", lambda response: answers.append(response.status) if "/stop" in response.url else None)
-    page.evaluate(form, f"{home}console/batch/any/stop")
-    holds(answers and all(status == 403 for status in answers), f"another page cannot change anything: {answers}")
-    page.close()
+        document.body.append(form); form.submit(); }"""
+    with another_server() as port:
+        for site in ["127.0.0.1", "localhost"]:
+            page = browser.new_page()
+            page.goto(f"http://{site}:{port}/")
+            read = page.evaluate("(url) => fetch(url).then((answer) => answer.text(), (error) => 'refused')", f"{home}console")
+            holds(read == "refused", f"a page of {site} cannot read the console")
+            with page.expect_response("**/stop", timeout=20_000) as answer:
+                page.evaluate(form, f"{home}console/batch/any/stop")
+            holds(answer.value.status == 403, f"a page of {site} cannot change anything: {answer.value.status}")
+            page.close()
+
+
+@contextlib.contextmanager
+def another_server():
+    """Serves an empty page at every path, on a port of its own."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>other</title><body>")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def pages_are_accessible_and_pictured(browser, home, batch, pictures, axe):
