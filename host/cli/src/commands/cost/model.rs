@@ -5,7 +5,7 @@
 //! zip 3008 MB with 2 GB of disk, callback 256 MB), given the same work: every video transcoded, the same bundles, the state
 //! machine's log without execution data. The functions do not wait for videos, so they have neither events nor a sweep.
 
-use super::inputs::{Durations, Item, Measured, Prices, Workload};
+use super::inputs::{Duration, Durations, Item, Measured, Prices, Workload};
 
 /// How many batches the table is for.
 pub const BATCHES: f64 = 1000.0;
@@ -287,7 +287,7 @@ impl Usage {
         } else {
             function_calls(&batch, &measured.functions)
         };
-        let cold = if design.is_host() { &measured.host } else { &measured.functions }.cold_start.ms;
+        let cold = if design.is_host() { &measured.host } else { &measured.functions }.cold_start.total();
         let requests: f64 = calls.iter().map(|call| call.count).sum();
         let seconds = |call: &Call| {
             let busy = call.work_ms / call.cpus() + work.cold * cold / call.cpus().min(1.0);
@@ -344,34 +344,55 @@ impl Call {
     }
 }
 
+/// Returns the milliseconds of work, and those in which it waits for others, of so many times each of these.
+fn times(parts: &[(f64, &Duration)]) -> (f64, f64) {
+    (parts.iter().map(|(times, of)| times * of.ms).sum(), parts.iter().map(|(times, of)| times * of.waits()).sum())
+}
+
 fn host_calls(batch: &Batch, ms: &Durations, memory: f64, sweeps: f64) -> Vec<Call> {
-    let call = |count, work_ms, wait_ms| Call { count, memory, disk_gb: 0.0, work_ms, wait_ms, threads: f64::INFINITY };
+    let call = |count, (work_ms, wait_ms), more_ms: f64| Call {
+        count,
+        memory,
+        disk_gb: 0.0,
+        work_ms,
+        wait_ms: wait_ms + more_ms,
+        threads: f64::INFINITY,
+    };
+    let waiting = |count, wait_ms| call(count, (0.0, wait_ms), 0.0);
     // Files that S3 does not copy pass through the host; nothing is deflated.
     let (copies, copied_mb) = batch.copied();
     let (passed, passed_mb) = (batch.bundled_files() - copies, batch.bundled_mb() - copied_mb);
     vec![
-        call(1.0, 0.0, ms.enqueue.total()),
-        call(1.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms, 0.0),
-        call(1.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms), 0.0),
-        call(batch.has_videos(), 0.0, batch.videos * ms.submit_video.total()),
-        call(batch.events(), 0.0, ms.video_event.total()),
-        call(1.0, passed * ms.zip_file.ms + passed_mb * ms.read_mb.ms, copies * ms.copy_file.total()),
-        call(1.0, 0.0, ms.callback.total()),
-        call(sweeps, 0.0, ms.sweep.total()),
+        waiting(1.0, ms.enqueue.total()),
+        call(1.0, times(&[(batch.files, &ms.validate_file), (batch.raw_mb(), &ms.read_mb)]), 0.0),
+        call(1.0, times(&[(batch.photos, &ms.thumbnail_photo), (batch.photos * batch.photo_mb, &ms.read_mb)]), 0.0),
+        waiting(batch.has_videos(), batch.videos * ms.submit_video.total()),
+        waiting(batch.events(), ms.video_event.total()),
+        call(1.0, times(&[(passed, &ms.zip_file), (passed_mb, &ms.read_mb)]), copies * ms.copy_file.total()),
+        waiting(1.0, ms.callback.total()),
+        waiting(sweeps, ms.sweep.total()),
     ]
 }
 
 fn function_calls(batch: &Batch, ms: &Durations) -> Vec<Call> {
-    let call =
-        |memory, work_ms, wait_ms| Call { count: 1.0, memory, disk_gb: 0.0, work_ms, wait_ms, threads: f64::INFINITY };
-    let bundle = batch.bundled_files() * ms.zip_file.ms + batch.bundled_mb() * (ms.read_mb.ms + ms.deflate_mb.ms);
+    let call = |memory, (work_ms, wait_ms)| Call {
+        count: 1.0,
+        memory,
+        disk_gb: 0.0,
+        work_ms,
+        wait_ms,
+        threads: f64::INFINITY,
+    };
+    let bundled_mb = batch.bundled_mb();
+    let bundle =
+        times(&[(batch.bundled_files(), &ms.zip_file), (bundled_mb, &ms.read_mb), (bundled_mb, &ms.deflate_mb)]);
     vec![
-        call(512.0, 0.0, ms.enqueue.total()),
-        call(512.0, batch.files * ms.validate_file.ms + batch.raw_mb() * ms.read_mb.ms, 0.0),
-        call(2048.0, batch.photos * (ms.thumbnail_photo.ms + batch.photo_mb * ms.read_mb.ms), 0.0),
+        call(512.0, (0.0, ms.enqueue.total())),
+        call(512.0, times(&[(batch.files, &ms.validate_file), (batch.raw_mb(), &ms.read_mb)])),
+        call(2048.0, times(&[(batch.photos, &ms.thumbnail_photo), (batch.photos * batch.photo_mb, &ms.read_mb)])),
         // CPython's zipfile reads, deflates and writes one file after the other, in one thread.
-        Call { disk_gb: 1.5, threads: 1.0, ..call(3008.0, bundle, 0.0) },
-        call(256.0, 0.0, ms.callback.total()),
+        Call { disk_gb: 1.5, threads: 1.0, ..call(3008.0, bundle) },
+        call(256.0, (0.0, ms.callback.total())),
     ]
 }
 

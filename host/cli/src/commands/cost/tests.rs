@@ -168,6 +168,9 @@ fn every_assumption_can_be_replaced() {
     let some = write("waits.json", json!({"host": {"callback": {"ms": 7.5, "measured": true, "waitsMs": 250}}}));
     let both = Measured::read(&[file, some]).unwrap();
     assert_eq!((both.host.callback.total(), both.host.thumbnail_photo.ms), (257.5, 100.0));
+    let slow = write("slow.json", json!({"host": {"validateFile": {"ms": 6.4, "measured": true, "waitsMs": 500}}}));
+    let slow = model::lines(&work(&[]), &Measured::read(&[slow]).unwrap(), &Prices::read(None).unwrap());
+    assert!(line(&slow, "Lambda GB-seconds").columns[1].0 > line(&lines(&[]), "Lambda GB-seconds").columns[1].0);
     let wrong = write("wrong.json", json!({"host": {"callbacks": {"ms": 7.5, "measured": true}}}));
     let error = Measured::read(&[wrong]).unwrap_err().to_string();
     assert!(error.contains("callbacks") && error.contains("wrong.json"), "{error}");
