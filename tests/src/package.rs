@@ -30,11 +30,23 @@ pub struct Package {
 /// If it cannot be made; the error has the command's output.
 pub fn package() -> Result<&'static Package> {
     static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
-    let made = MADE.get_or_init(|| match std::env::var_os("STAGEHOST_TEST_PACKAGE") {
+    MADE.get_or_init(|| given_or_made("lambda-package")).as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
+}
+
+/// Returns the same as [`package`] from a folder of its own, for the test process that `tests/run` starts beside the others.
+///
+/// # Errors
+/// If it cannot be made; the error has the command's output.
+pub fn package_apart() -> Result<&'static Package> {
+    static MADE: OnceLock<Result<Package, String>> = OnceLock::new();
+    MADE.get_or_init(|| given_or_made("lambda-package-apart")).as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
+}
+
+fn given_or_made(name: &str) -> Result<Package, String> {
+    match std::env::var_os("STAGEHOST_TEST_PACKAGE") {
         Some(folder) => Ok(Package { zip: Path::new(&folder).with_extension("zip"), folder: folder.into() }),
-        None => package_with("lambda-package", &[]).map_err(|e| format!("{e:#}")),
-    });
-    made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
+        None => package_with(name, &[]).map_err(|e| format!("{e:#}")),
+    }
 }
 
 /// Makes a package with further arguments, under a name of its own.
