@@ -13,9 +13,9 @@ use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::short_digest;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
-use crate::html::parts::document;
+use crate::html::parts::{document, signer};
 use crate::source::error::SourceError;
-use crate::source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish};
+use crate::source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish, SignedPins};
 
 /// How many revisions the page shows.
 const REVISIONS: usize = 20;
@@ -28,11 +28,12 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
     let desk = desk(&app)?;
-    let current = desk.current().await?;
+    let signed = desk.current().await?;
     let history = desk.history(REVISIONS + 1).await?;
-    let pins = match wanted.revision.filter(|revision| *revision != current.revision) {
+    let current = signed.pins.clone();
+    let SignedPins { pins, signer: key } = match wanted.revision.filter(|revision| *revision != current.revision) {
         Some(revision) => desk.revision(revision).await?,
-        None => current.clone(),
+        None => signed,
     };
     let in_force = pins.revision == current.revision;
     let may_change = app.options.allow_changes && desk.fixed().is_none();
@@ -49,7 +50,10 @@ pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>
                 "revision " (pins.revision) @if in_force { ", in force" } @else { ", not in force" }
             }
         }
-        p.comment { (desk.place()) @if let Some(environment) = &pins.environment { " · " (environment) } }
+        p.comment {
+            (desk.place()) @if let Some(environment) = &pins.environment { " · " (environment) }
+            " · " @match &key { Some(key) => { "signed by " (signer(key)) }, None => "not signed" }
+        }
         @if let (true, Some(why)) = (app.options.allow_changes, desk.fixed()) { p.note { (why) } }
         ul.stages { @for (state, pin) in &pins.states { li { (stage(&pins, state, pin, news.get(state.as_str()), may_change && in_force)) } } }
         @if may_change && in_force { (change_form()) }

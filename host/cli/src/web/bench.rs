@@ -21,7 +21,7 @@ pub struct LocalBench {
 #[async_trait]
 impl StageBench for LocalBench {
     async fn states(&self) -> Result<Vec<(String, String)>, SourceError> {
-        let pins = FileDesk(self.pins.clone()).current().await?;
+        let pins = FileDesk(self.pins.clone()).current().await?.pins;
         let alone = |world: World| !matches!(world, World::Transcode | World::Callback);
         let states = pins.states.iter().filter(|(_, pin)| alone(pin.world));
         Ok(states.map(|(state, pin)| (state.clone(), pin.to_string())).collect())

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use stagehost_console::{PastRevision, PinsDesk, PinsOutlook, PinsWish, SourceError};
+use stagehost_console::{PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins, SourceError};
 use stagehost_pins::{PinError, PinStore, Pins};
+use stagehost_registry::PublicKey;
 
 use crate::console::printer::Printer;
 use crate::pinning::change::{ChangeMeans, NextPins, PinsChange};
@@ -27,6 +28,14 @@ impl StoreDesk {
     pub async fn open(means: ChangeMeans, printer: &Printer) -> Result<Self> {
         let store = means.pins.open().await?;
         Ok(Self { means, store, printer: printer.clone() })
+    }
+
+    /// Returns what is shown of a key. Its name is that of a file in the folder of keys.
+    fn signer(&self, key: &PublicKey) -> PinsSigner {
+        let id = key.id();
+        let keys = self.means.pins.trust.keyring.open().and_then(|keyring| keyring.public()).unwrap_or_default();
+        let name = keys.into_iter().find(|(_, known)| known.key.id() == id).map(|(name, _)| name);
+        PinsSigner { id, name }
     }
 
     async fn changed(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook> {
@@ -79,15 +88,16 @@ impl PinsDesk for StoreDesk {
         None
     }
 
-    async fn current(&self) -> Result<Pins, SourceError> {
+    async fn current(&self) -> Result<SignedPins, SourceError> {
         match self.store.current(None).await.map_err(of_pins)? {
-            Some(current) => Ok(current.pins),
+            Some(current) => Ok(SignedPins { signer: Some(self.signer(&current.signer)), pins: current.pins }),
             None => Err(SourceError::Missing(format!("there are no pins at {}", self.store.place()))),
         }
     }
 
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError> {
-        self.store.revision(revision).await.map_err(of_pins)
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        let (pins, key) = self.store.signed_revision(revision).await.map_err(of_pins)?;
+        Ok(SignedPins { pins, signer: Some(self.signer(&key)) })
     }
 
     async fn history(&self, limit: usize) -> Result<Vec<PastRevision>, SourceError> {
@@ -126,22 +136,24 @@ impl PinsDesk for FileDesk {
         )
     }
 
-    async fn current(&self) -> Result<Pins, SourceError> {
+    async fn current(&self) -> Result<SignedPins, SourceError> {
         let text = tokio::fs::read(&self.0).await;
         let text = text.map_err(|error| SourceError::Failed(format!("cannot read {}: {error}", self.place())))?;
-        Pins::parse(&text, &self.place()).map_err(of_pins)
+        let pins = Pins::parse(&text, &self.place()).map_err(of_pins)?;
+        Ok(SignedPins { pins, signer: None })
     }
 
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError> {
-        let pins = self.current().await?;
-        if pins.revision == revision {
-            return Ok(pins);
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        let signed = self.current().await?;
+        let found = signed.pins.revision;
+        if found == revision {
+            return Ok(signed);
         }
-        Err(SourceError::Missing(format!("{} holds revision {}, not {revision}", self.place(), pins.revision)))
+        Err(SourceError::Missing(format!("{} holds revision {found}, not {revision}", self.place())))
     }
 
     async fn history(&self, _: usize) -> Result<Vec<PastRevision>, SourceError> {
-        let pins = self.current().await?;
+        let SignedPins { pins, .. } = self.current().await?;
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 

@@ -59,6 +59,24 @@ pub struct PinsOutlook {
     pub checks: Vec<String>,
 }
 
+/// Pins, and who signed them.
+#[derive(Clone, Debug)]
+pub struct SignedPins {
+    /// The pins.
+    pub pins: Pins,
+    /// The signer; `None` if they are not signed, as those of a file on this machine.
+    pub signer: Option<PinsSigner>,
+}
+
+/// The key that signed pins, and that is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinsSigner {
+    /// The key's id.
+    pub id: String,
+    /// Its name among the keys of the person at the console, if it has one there.
+    pub name: Option<String>,
+}
+
 /// A revision that was in force.
 #[derive(Clone, Debug)]
 pub struct PastRevision {
@@ -81,13 +99,13 @@ pub trait PinsDesk: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`SourceError`], if there are none or they are not to be trusted.
-    async fn current(&self) -> Result<Pins, SourceError>;
+    async fn current(&self) -> Result<SignedPins, SourceError>;
 
     /// Returns a revision.
     ///
     /// # Errors
     /// [`SourceError::Missing`].
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError>;
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError>;
 
     /// Returns the revisions that were in force, the newest first.
     ///
