@@ -1,4 +1,4 @@
-//! What is known about canaries and shadows: the hosts' counts and reports in the media bucket.
+//! What is known about canaries and shadows: the hosts' counts and reports.
 
 use anyhow::Result;
 use stagehost_aws::storage_from_env;
@@ -7,18 +7,31 @@ use stagehost_pins::Pins;
 use stagehost_record::{CandidateSummary, Ratio, read_reports, summarize};
 use stagehost_storage::Location;
 
-/// Where the hosts count the runs of canaries.
-const CANARIES: &str = "pipeline/canaries";
+/// Where hosts keep what they know about candidates.
+#[derive(Clone, Debug)]
+pub struct HostReports {
+    /// The runs of canaries, counted.
+    pub canaries: Location,
+    /// The media bucket, with the reports about shadows.
+    pub media: Location,
+}
+
+impl HostReports {
+    /// Returns the places of deployed hosts with this media bucket.
+    pub fn of_bucket(bucket: &str) -> Self {
+        let place = |prefix: &str| Location::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+        Self { canaries: place("pipeline/canaries"), media: place("") }
+    }
+}
 
 /// Returns sentences about a state's canary and shadow.
 ///
 /// # Errors
-/// If the bucket does not answer.
-pub async fn candidates(bucket: &str, pins: &Pins, state: &str) -> Result<Vec<String>> {
-    let place = |prefix: &str| Location::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+/// If a store does not answer.
+pub async fn candidates(reports: &HostReports, pins: &Pins, state: &str) -> Result<Vec<String>> {
     let mut said = Vec::new();
     if let Some(canary) = pins.canaries.get(state) {
-        let store = storage_from_env(&place(CANARIES)).await;
+        let store = storage_from_env(&reports.canaries).await;
         said.push(match canary_standing(store.as_ref(), state, &canary.pin).await? {
             None => "No run of the canary is counted yet.".to_owned(),
             Some(standing) => {
@@ -33,7 +46,7 @@ pub async fn candidates(bucket: &str, pins: &Pins, state: &str) -> Result<Vec<St
         });
     }
     if let Some(shadow) = pins.shadows.get(state) {
-        let store = storage_from_env(&place("")).await;
+        let store = storage_from_env(&reports.media).await;
         let (reports, _) = read_reports(&store, state, Some(&shadow.pin.digest)).await?;
         let summaries = summarize(reports);
         if summaries.is_empty() {

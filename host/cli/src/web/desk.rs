@@ -11,23 +11,32 @@ use stagehost_registry::PublicKey;
 use crate::console::printer::Printer;
 use crate::pinning::change::{ChangeMeans, NextPins, PinsChange};
 use crate::pinning::wanted;
-use crate::web::candidates::candidates;
+use crate::web::candidates::{HostReports, candidates};
 
 /// A store of pins, with the checks and the key of `stagehost pins`.
 pub struct StoreDesk {
     means: ChangeMeans,
     store: PinStore,
+    reports: Option<HostReports>,
+    /// Why the pins cannot be changed here.
+    fixed: Option<String>,
     printer: Printer,
 }
 
 impl StoreDesk {
-    /// Opens the store. Nothing is read yet.
+    /// Opens the store, whose hosts keep their reports at these places. Nothing is read yet. If `fixed` says why, the pins cannot
+    /// be changed.
     ///
     /// # Errors
     /// If no store is named or a key is invalid.
-    pub async fn open(means: ChangeMeans, printer: &Printer) -> Result<Self> {
+    pub async fn open(
+        means: ChangeMeans,
+        reports: Option<HostReports>,
+        fixed: Option<String>,
+        printer: &Printer,
+    ) -> Result<Self> {
         let store = means.pins.open().await?;
-        Ok(Self { means, store, printer: printer.clone() })
+        Ok(Self { means, store, reports, fixed, printer: printer.clone() })
     }
 
     /// Returns what is shown of a key. Its name is that of a file in the folder of keys.
@@ -85,7 +94,7 @@ impl PinsDesk for StoreDesk {
     }
 
     fn fixed(&self) -> Option<String> {
-        None
+        self.fixed.clone()
     }
 
     async fn current(&self) -> Result<SignedPins, SourceError> {
@@ -110,11 +119,14 @@ impl PinsDesk for StoreDesk {
     }
 
     async fn candidates(&self, pins: &Pins, state: &str) -> Result<Vec<String>, SourceError> {
-        let Some(bucket) = self.means.pins.bucket() else { return Ok(Vec::new()) };
-        candidates(bucket, pins, state).await.map_err(|error| SourceError::Failed(format!("{error:#}")))
+        let Some(reports) = &self.reports else { return Ok(Vec::new()) };
+        candidates(reports, pins, state).await.map_err(|error| SourceError::Failed(format!("{error:#}")))
     }
 
     async fn change(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {
+        if let Some(why) = &self.fixed {
+            return Err(SourceError::Refused(why.clone()));
+        }
         self.changed(wish, by_whom).await.map_err(|error| SourceError::Refused(format!("{error:#}")))
     }
 }
@@ -131,7 +143,7 @@ impl PinsDesk for FileDesk {
     fn fixed(&self) -> Option<String> {
         Some(
             "These pins are the components that this command was started with. Start it again with --stage or --config to \
-             change them; pins in a store are changed by `stagehost console`."
+             change them. Pins in a store can be changed here: serve --pins PLACE --registry PLACE --allow-changes."
                 .to_owned(),
         )
     }
