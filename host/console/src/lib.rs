@@ -6,7 +6,7 @@
 //! | module | content |
 //! |---|---|
 //! | `router` | The addresses of all pages |
-//! | `batches`, `batch`, `pins_page`, `letters_page`, `upload`, `bench_page` | The pages |
+//! | `batches`, `batch`, `pins_page`, `shadows`, `letters_page`, `upload`, `bench_page` | The pages |
 //! | `media_route`, `live`, `statics` | Files of the bucket, news, style and script |
 //! | `plan` | The state machine as a drawing |
 //! | `archive` | What is in an archive of the bucket |
@@ -33,6 +33,7 @@ mod media_route;
 mod pins_page;
 mod plan;
 mod router;
+mod shadows;
 mod source;
 mod statics;
 #[cfg(test)]
@@ -54,5 +55,7 @@ pub use source::journal::{
     CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, KnownCalls, LoggedCall, SeenCallback, SeenLetters,
 };
 pub use source::media::{MediaFile, MediaFiles};
-pub use source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins};
+pub use source::pins::{
+    CandidateNews, DifferingCall, PastRevision, PicturePair, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins,
+};
 pub use web_console::WebConsole;

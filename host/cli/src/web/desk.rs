@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use stagehost_console::{PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins, SourceError};
+use stagehost_console::{
+    CandidateNews, PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins, SourceError,
+};
 use stagehost_pins::{PinError, PinStore, Pins};
 use stagehost_registry::PublicKey;
 
@@ -118,8 +120,8 @@ impl PinsDesk for StoreDesk {
         Ok(past.collect())
     }
 
-    async fn candidates(&self, pins: &Pins, state: &str) -> Result<Vec<String>, SourceError> {
-        let Some(reports) = &self.reports else { return Ok(Vec::new()) };
+    async fn candidates(&self, pins: &Pins, state: &str) -> Result<CandidateNews, SourceError> {
+        let Some(reports) = &self.reports else { return Ok(CandidateNews::default()) };
         candidates(reports, pins, state).await.map_err(|error| SourceError::Failed(format!("{error:#}")))
     }
 
@@ -169,8 +171,8 @@ impl PinsDesk for FileDesk {
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 
-    async fn candidates(&self, _: &Pins, _: &str) -> Result<Vec<String>, SourceError> {
-        Ok(Vec::new())
+    async fn candidates(&self, _: &Pins, _: &str) -> Result<CandidateNews, SourceError> {
+        Ok(CandidateNews::default())
     }
 
     async fn change(&self, _: &PinsWish, _: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {

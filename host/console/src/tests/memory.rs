@@ -29,7 +29,9 @@ use crate::source::journal::{
     CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, KnownCalls, LoggedCall, SeenCallback, SeenLetters,
 };
 use crate::source::media::{MediaFile, MediaFiles};
-use crate::source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins};
+use crate::source::pins::{
+    CandidateNews, DifferingCall, PastRevision, PicturePair, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins,
+};
 use crate::web_console::WebConsole;
 
 pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:sm";
@@ -289,8 +291,19 @@ impl PinsDesk for Memory {
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 
-    async fn candidates(&self, _: &Pins, state: &str) -> Result<Vec<String>, SourceError> {
-        Ok(vec![format!("40 runs of {state}")])
+    async fn candidates(&self, _: &Pins, state: &str) -> Result<CandidateNews, SourceError> {
+        let picture = PicturePair {
+            key: "51/thumb/photo/horizontal/2026-01-02/hall_320x240.jpg".into(),
+            shadow: "pipeline/shadow/GenerateThumbnails/0123456789ab/pictures/77.jpg".into(),
+            bytes: 20_000,
+        };
+        let call = DifferingCall {
+            execution: arn("a batch <b>"),
+            subject: "51/raw/photo/horizontal/2026-01-02/hall.jpg".into(),
+            differences: vec!["object: <b>was</b> 1 and is 2 bytes".into()],
+            pictures: vec![picture],
+        };
+        Ok(CandidateNews { sentences: vec![format!("40 runs of {state}")], differing: vec![call] })
     }
 
     async fn change(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {

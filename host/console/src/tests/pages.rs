@@ -450,6 +450,27 @@ async fn a_change_of_pins_is_checked_first_and_needs_a_name_and_a_reason() {
 }
 
 #[tokio::test]
+async fn a_shadow_that_differs_is_seen_beside_the_pinned_stage() {
+    let memory = Arc::new(Memory::default());
+    let pin = |version: &str| json!({"stage": "thumbnails", "version": version, "world": "thumbnails", "digest": format!("sha256:{}", "1".repeat(64))});
+    let pins = json!({"revision": 7, "environment": "staging", "states": {"GenerateThumbnails": pin("1.4.0")},
+        "shadows": {"GenerateThumbnails": {"pin": pin("1.5.0"), "percent": 20}}});
+    *memory.pins.lock().unwrap() = Some(serde_json::from_value(pins).unwrap());
+    let (router, _) = console(&memory, false);
+    let shown = page(&router, "/console/pins").await;
+    for part in [
+        "40 runs of GenerateThumbnails",
+        "<img src=\"/console/media/51/thumb/photo/horizontal/2026-01-02/hall_320x240.jpg\" alt=\"hall_320x240.jpg by the pinned stage\"",
+        "<img src=\"/console/media/pipeline/shadow/GenerateThumbnails/0123456789ab/pictures/77.jpg\" alt=\"hall_320x240.jpg by the shadow\"",
+        "20 kB",
+        "object: &lt;b&gt;was&lt;/b&gt; 1 and is 2 bytes",
+        "/console/batch/a%20batch%20%3Cb%3E",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_on_a_page() {
     let (router, _) = console(&Arc::new(Memory::default()), false);
     for path in [
