@@ -108,7 +108,7 @@ fn facts(loaded: &Loaded, until: OffsetDateTime) -> Markup {
             }
             div { dt { "Began" } dd { (time(listed.started)) } }
             div { dt { "Took" } dd { (duration(between(listed.started, until))) } }
-            @if facts.redrive.count > 0 { div { dt { "Went on" } dd { (facts.redrive.count) " times after its end" } } }
+            @if facts.redrive.count > 0 { div { dt { "Went on" } dd { @if facts.redrive.count == 1 { "once" } @else { (facts.redrive.count) " times" } " after its end" } } }
         }
         @if let Some(why) = &loaded.unreadable { p.problem { "The batch cannot be shown: " (why) } }
         @if facts.error.is_some() || facts.cause.is_some() {
