@@ -121,7 +121,7 @@ def a_batch_is_run_again(page, batch, name):
     holds(page.locator("h1").inner_text().startswith(name), "its name says of what")
 
 
-def a_batch_that_was_stopped_goes_on_from_there(browser, home, samples):
+def a_batch_that_was_stopped_goes_on_from_there(browser, home, samples, axe):
     """Its film is new, so the batch is stopped while it is transcoded."""
     page = browser.new_page(viewport=WIDE)
     complaints = listened(page)
@@ -138,6 +138,9 @@ def a_batch_that_was_stopped_goes_on_from_there(browser, home, samples):
     expect(page.locator(".heading .badge")).to_have_text("stopped")
     page.click("text=Go on from where it stopped")
     expect(page.locator(".stopped li", has_text="ProcessVideos")).to_be_visible()
+    page.evaluate(axe)
+    violations = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    holds(not violations, f"the question is accessible: {[violation['id'] for violation in violations]}")
     page.click("button:has-text('Go on')")
     page.wait_for_url(batch)
     expect(page.locator(".heading .badge")).to_have_text("succeeded", timeout=400_000)
@@ -300,15 +303,16 @@ def main():
         browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
         page, name = a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples, pictures)
         batch = page.url
+        axe = Path(tools["axe"]).read_text()
         checks = [
             (files_are_seen_and_a_failure_is_read, [page]),
             (a_file_is_tried_on_a_stage, [browser, home, samples]),
-            (a_batch_that_was_stopped_goes_on_from_there, [browser, home, samples]),
+            (a_batch_that_was_stopped_goes_on_from_there, [browser, home, samples, axe]),
             (an_upload_never_replaces_another_file, [browser, home, samples]),
             (text_from_outside_stays_text, [browser, home]),
             (another_page_reads_and_changes_nothing, [browser, home]),
             (reading_works_without_a_script, [browser, batch]),
-            (pages_are_accessible_and_pictured, [browser, home, batch, pictures, Path(tools["axe"]).read_text()]),
+            (pages_are_accessible_and_pictured, [browser, home, batch, pictures, axe]),
             (a_batch_is_run_again, [page, batch, name]),
         ]
         failed = 0

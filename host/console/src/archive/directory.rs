@@ -52,17 +52,16 @@ struct End {
 /// [`SourceError::Missing`]. [`SourceError::Refused`] if it is no archive or its directory is too long.
 pub async fn listing(media: &dyn MediaFiles, key: &str) -> Result<ArchiveListing, SourceError> {
     let mut end = read(media, key, &format!("bytes=-{TAIL}"), TAIL).await?;
-    for _ in 1..RANGES {
+    for ranges in 1..=RANGES {
         let (window, missed) = FileEnd::new(end.start, end.bytes.clone());
         // A long directory takes some milliseconds.
         let parsed = tokio::task::spawn_blocking(move || entries(window)).await;
-        let parsed = parsed.map_err(|error| SourceError::Failed(format!("{key} cannot be read: {error}")))?;
-        let (why, from) = match (parsed, missed.at()) {
-            (Ok(listing), _) => return Ok(listing),
-            (Err(why), None) => {
-                return Err(SourceError::Refused(format!("{key} is no archive that can be read: {why}")));
-            }
-            (Err(why), Some(from)) => (why, from),
+        let why = match parsed.map_err(|error| SourceError::Failed(format!("{key} cannot be read: {error}")))? {
+            Ok(listing) => return Ok(listing),
+            Err(why) => why,
+        };
+        let Some(from) = missed.at() else {
+            return Err(SourceError::Refused(format!("{key} is no archive that can be read: {why}")));
         };
         let missing = end.start.saturating_sub(from);
         if missing == 0 || missing.saturating_add(end.bytes.len() as u64) > LONGEST {
@@ -71,9 +70,11 @@ pub async fn listing(media: &dyn MediaFiles, key: &str) -> Result<ArchiveListing
                 LONGEST >> 20
             )));
         }
-        end = prepended(media, key, from, missing, end).await?;
+        if ranges < RANGES {
+            end = prepended(media, key, from, missing, end).await?;
+        }
     }
-    Err(SourceError::Refused(format!("the directory of {key} does not end where the archive says")))
+    Err(SourceError::Refused(format!("the directory of {key} is not where the archive says")))
 }
 
 /// Reads the bytes from `from` to the ones that are known.
