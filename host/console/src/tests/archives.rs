@@ -83,7 +83,7 @@ async fn an_archive_whose_end_leads_anywhere_is_read_in_a_bounded_number_of_rang
             let (listing, ranges) = read(bytes).await;
             assert!(ranges.len() <= 3, "{place} {size}: {ranges:?}");
             if let Ok(listing) = listing {
-                assert_eq!(listing.entries[0].name, "a.jpg", "{place} {size}");
+                assert!(listing.entries.iter().all(|entry| entry.name == "a.jpg"), "{place} {size}");
             }
         }
     }
