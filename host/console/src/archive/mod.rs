@@ -3,4 +3,4 @@
 mod directory;
 mod window;
 
-pub use directory::{ArchiveEntry, ArchiveListing, listing};
+pub use directory::{ArchiveListing, listing};
