@@ -44,7 +44,8 @@ Examples:
   stagehost serve \\
     --callback-url http://127.0.0.1:8000/callback \\
     --webhook-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-  stagehost serve --pins pins --registry registry --allow-changes
+  stagehost serve \\
+    --pins pins --registry registry --allow-changes
 
 In a browser, the console: http://127.0.0.1:4599
 
