@@ -160,7 +160,7 @@ def an_upload_never_replaces_another_file(browser, home, samples):
     said = ["stored", "was there already, with the same bytes", "stored under another name"]
     # The batch begins when it was read how the file was stored.
     held = []
-    page.route("**/console/upload/batch", held.append)
+    page.route("**/console/upload/batch", lambda route: held.append(route))
     for number, content in enumerate([photo, photo, photo + b"another"]):
         page.goto(f"{home}console/upload")
         page.fill("#listing", "88")
