@@ -50,10 +50,10 @@ fn pictures(folder: &Path) -> PathBuf {
     std::env::var_os("STAGEHOST_PICTURES").map_or_else(|| folder.join("pictures"), PathBuf::from)
 }
 
-/// Returns the component that `stagehost serve` has built and pinned for GenerateThumbnails.
-fn thumbnails() -> Result<PathBuf> {
+/// Returns the component that `stagehost serve` has built for a stage.
+fn component(stage: &str) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| file("target"), Into::into);
-    let built = file("").join(target).join("wasm32-wasip2/release/stage_thumbnails.wasm");
+    let built = file("").join(target).join(format!("wasm32-wasip2/release/stage_{stage}.wasm"));
     ensure!(built.is_file(), "there is no {}", built.display());
     Ok(built)
 }
@@ -86,12 +86,25 @@ impl Operator {
         let serve = Serve::start(&folder.path().join("out"))?;
         let this = Self { folder, serve };
         let pins = this.place("out/.stagehost/pins.json").display().to_string();
-        let component = thumbnails()?.display().to_string();
         this.done(&["keys", "new", "release"])?;
         this.done(&["pins", "init", "--from", &pins, "--why", "first pins", "--by", "Ada"])?;
-        let words = ["--name", "thumbnails", "--version", "1.5.0", "--target", target()];
-        this.done(&[["stage", "publish", &component].as_slice(), &words].concat())?;
+        this.publishes("thumbnails")?;
         Ok(this)
+    }
+
+    /// Publishes a stage as version 1.5.0.
+    fn publishes(&self, stage: &str) -> Result<()> {
+        let component = component(stage)?.display().to_string();
+        let words = ["--name", stage, "--version", "1.5.0", "--target", target()];
+        self.done(&[["stage", "publish", &component].as_slice(), &words].concat())
+    }
+
+    /// Starts a pipeline of this machine that follows the pins, and lets the console change them.
+    fn followed(&self) -> Result<Serve> {
+        Serve::start_with(&self.place("followed"), |command| {
+            command.arg("--pins").arg(self.place("pins")).arg("--registry").arg(self.place("registry"));
+            command.arg("--keys").arg(self.place("keys")).arg("--allow-changes");
+        })
     }
 
     fn place(&self, name: &str) -> PathBuf {
@@ -142,11 +155,25 @@ fn an_operator_sets_a_canary_and_rolls_it_back_by_click() -> Result<()> {
 fn serve_changes_the_pins_that_it_follows_by_click() -> Result<()> {
     let Some(browser) = browser()? else { return Ok(()) };
     let operator = Operator::begin()?;
-    let follows = Serve::start_with(&operator.place("followed"), |command| {
-        command.arg("--pins").arg(operator.place("pins")).arg("--registry").arg(operator.place("registry"));
-        command.arg("--keys").arg(operator.place("keys")).arg("--allow-changes");
-    })?;
+    let follows = operator.followed()?;
     operator.clicks(&browser, follows.facts["console"].as_str().unwrap_or_default())
+}
+
+#[test]
+fn a_shadow_that_makes_other_pictures_is_seen_beside_the_pinned_stage() -> Result<()> {
+    let Some((python, tools)) = browser()? else { return Ok(()) };
+    let operator = Operator::begin()?;
+    operator.publishes("validate")?;
+    for state in ["ValidateRawAssets", "GenerateThumbnails"] {
+        operator.done(&["pins", "set", state, "1.5.0", "--why", "from the registry", "--by", "Ada"])?;
+    }
+    let shadow = ["pins", "shadow", "GenerateThumbnails", "1.5.0", "--percent", "100", "--config", "{\"quality\":20}"];
+    operator.done(&[shadow.as_slice(), &["--why", "is it as good?", "--by", "Ada"]].concat())?;
+    let follows = operator.followed()?;
+    let address = operator.place("serve.json");
+    std::fs::write(&address, follows.facts.to_string())?;
+    let (folder, samples) = (operator.folder.path(), file("samples/listing"));
+    run_script(&python, "console_shadow.py", &[&address, &samples, &pictures(folder), &tools.write(folder)?])
 }
 
 #[test]
