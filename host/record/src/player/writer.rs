@@ -125,6 +125,7 @@ impl ObjectWriter for ReplayWriter {
         let parts = std::mem::take(&mut self.parts);
         let total = parts.total();
         let parts = parts.end();
+        let same_bytes = self.recorded.as_ref().is_some_and(|write| write.parts == parts);
         let recorded = self.recorded.take().filter(|write| {
             write.parts == parts
                 && write.content_type == self.object.content_type
@@ -137,7 +138,7 @@ impl ObjectWriter for ReplayWriter {
         let NewObject { key, content_type, fingerprint, .. } = &self.object;
         let texts = 2 * key.len() + content_type.len() + fingerprint.as_ref().map_or(0, String::len);
         self.player.keep(WRITTEN + texts as u64)?;
-        let picture = self.picture.take().filter(|_| !as_recorded).and_then(|picture| picture.finish(content_type));
+        let picture = self.picture.take().filter(|_| !same_bytes).and_then(|picture| picture.finish(content_type));
         let mut state = self.player.state();
         match picture {
             Some(picture) => drop(state.pictures.insert(key.clone(), picture)),
