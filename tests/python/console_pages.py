@@ -56,7 +56,7 @@ def drag(page, paths):
         client.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
 
 
-def a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples):
+def a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples, pictures):
     page, other = browser.new_page(viewport=WIDE), browser.new_page(viewport=WIDE)
     complaints = [listened(page), listened(other)]
     other.goto(home)
@@ -66,6 +66,7 @@ def a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples):
     drag(page, [samples])
     files = [path for path in samples.iterdir() if not path.name.startswith(".")]
     expect(page.locator("#chosen li")).to_have_count(len(files))
+    page.screenshot(path=pictures / "uploading-1440-light.png", full_page=True)
     page.click("#start")
     page.wait_for_url("**/console/batch/*", timeout=120_000)
     name = page.locator("h1").inner_text()
@@ -94,12 +95,20 @@ def files_are_seen_and_a_failure_is_read(page):
     film = page.locator("video[src*='/processed/']").first
     seconds = film.evaluate("(film) => new Promise((done) => { film.onloadedmetadata = () => done(film.duration); film.preload = 'metadata'; film.load(); })")
     holds(seconds > 0.5, f"a film can be played: {seconds} s")
-    expect(page.locator(".bundles")).to_contain_text("complete.zip")
+    archive = page.locator(".bundles > li", has_text="complete.zip")
+    said = int(archive.locator("span").first.inner_text().split()[0])
+    holds(said > 5, f"the archive has files: {said}")
+    archive.locator("summary").click()
+    expect(archive.locator(".entries li")).to_have_count(said)
+    expect(archive.locator(".entries li", has_text="kitchen.jpg").first).to_contain_text("B")
     expect(page.locator("#callback-0")).to_contain_text("kitchen.jpg")
     page.locator(".plan a.node", has_text="GenerateThumbnails").click()
     expect(page.locator("h1")).to_have_text("GenerateThumbnails")
     expect(page.locator("#output")).to_contain_text("renditions")
     expect(page.locator("table.list tbody tr").first).to_contain_text("thumbnails")
+    page.click("text=Run again with this input")
+    expect(page.locator("#input")).to_contain_text("startedAt")
+    page.go_back()
     page.go_back()
 
 
@@ -110,6 +119,64 @@ def a_batch_is_run_again(page, batch, name):
     page.wait_for_url("**/console/batch/*-again-*")
     expect(page.locator(".heading .badge")).to_have_text("succeeded", timeout=400_000)
     holds(page.locator("h1").inner_text().startswith(name), "its name says of what")
+
+
+def a_batch_that_was_stopped_goes_on_from_there(browser, home, samples, axe):
+    """Its film is new, so the batch is stopped while it is transcoded."""
+    page = browser.new_page(viewport=WIDE)
+    complaints = listened(page)
+    page.on("dialog", lambda dialog: dialog.accept())
+    film = max(samples.glob("*.mp4"), key=lambda path: path.stat().st_size)
+    page.goto(f"{home}console/upload")
+    page.fill("#listing", "52")
+    page.set_input_files("#files", [samples / "kitchen.jpg", film])
+    page.click("#start")
+    page.wait_for_url("**/console/batch/*", timeout=120_000)
+    batch = page.url
+    expect(page.locator(".timeline li", has_text="ProcessVideos").locator(".badge")).to_have_text("running", timeout=120_000)
+    page.click("button:has-text('Stop')")
+    expect(page.locator(".heading .badge")).to_have_text("stopped")
+    page.click("text=Go on from where it stopped")
+    expect(page.locator(".stopped li", has_text="ProcessVideos")).to_be_visible()
+    page.evaluate(axe)
+    violations = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    holds(not violations, f"the question is accessible: {[violation['id'] for violation in violations]}")
+    page.click("button:has-text('Go on')")
+    page.wait_for_url(batch)
+    expect(page.locator(".heading .badge")).to_have_text("succeeded", timeout=400_000)
+    page.reload()
+    expect(page.locator("dl.facts")).to_contain_text("once after its end")
+    page.locator(".timeline a", has_text="ProcessVideos").click()
+    expect(page.locator(".attempts li")).to_have_count(2)
+    expect(page.locator(".attempts li .badge").last).to_have_text("done")
+    holds(not complaints, f"the browser complains: {complaints}")
+    page.close()
+
+
+def an_upload_never_replaces_another_file(browser, home, samples):
+    page = browser.new_page(viewport=WIDE)
+    complaints = listened(page)
+    photo = (samples / "kitchen.jpg").read_bytes()
+    said = ["stored", "was there already, with the same bytes", "stored under another name"]
+    # The batch begins when it was read how the file was stored.
+    held = []
+    page.route("**/console/upload/batch", lambda route: held.append(route))
+    for number, content in enumerate([photo, photo, photo + b"another"]):
+        page.goto(f"{home}console/upload")
+        page.fill("#listing", "88")
+        page.set_input_files("#files", [{"name": "hall.jpg", "mimeType": "image/jpeg", "buffer": content}])
+        with page.expect_request("**/console/upload/batch"):
+            page.click("#start")
+        expect(page.locator("#chosen li span").last).to_have_text(said[number])
+        held.pop().continue_()
+        if number < 2:
+            page.wait_for_url("**/console/batch/*")
+    expect(page.locator("#upload-note")).to_contain_text("hall.jpg is stored as hall-2.jpg")
+    page.click("#upload-note a")
+    page.wait_for_url("**/console/batch/*")
+    expect(page.locator(".file h3")).to_have_text("hall-2.jpg")
+    holds(not complaints, f"the browser complains: {complaints}")
+    page.close()
 
 
 def a_file_is_tried_on_a_stage(browser, home, samples):
@@ -234,15 +301,18 @@ def main():
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
-        page, name = a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples)
+        page, name = a_folder_dragged_in_becomes_a_batch_that_others_see(browser, home, samples, pictures)
         batch = page.url
+        axe = Path(tools["axe"]).read_text()
         checks = [
             (files_are_seen_and_a_failure_is_read, [page]),
             (a_file_is_tried_on_a_stage, [browser, home, samples]),
+            (a_batch_that_was_stopped_goes_on_from_there, [browser, home, samples, axe]),
+            (an_upload_never_replaces_another_file, [browser, home, samples]),
             (text_from_outside_stays_text, [browser, home]),
             (another_page_reads_and_changes_nothing, [browser, home]),
             (reading_works_without_a_script, [browser, batch]),
-            (pages_are_accessible_and_pictured, [browser, home, batch, pictures, Path(tools["axe"]).read_text()]),
+            (pages_are_accessible_and_pictured, [browser, home, batch, pictures, axe]),
             (a_batch_is_run_again, [page, batch, name]),
         ]
         failed = 0

@@ -1,4 +1,4 @@
-"""Changes pins on the page of `stagehost console`, in Chromium.
+"""Changes pins on the page of `stagehost console`, or of `stagehost serve` that follows a store of pins, in Chromium.
 
     console_pins.py URL PICTURES TOOLS
 
@@ -34,6 +34,7 @@ def main():
         browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{url}/pins")
+        expect(page.locator("main p.comment").first).to_contain_text("signed by release")
         stage = page.locator(".stage", has=page.locator(f"h2:text-is('{STATE}')"))
         stage.get_by_text("Canary", exact=True).click()
         page.fill("#version", "9.9.9")

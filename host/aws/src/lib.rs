@@ -50,7 +50,7 @@ pub use objects::s3_objects::S3Objects;
 pub use options::AwsOptions;
 pub use outside::http::HttpClient;
 pub use services::endpoints::Endpoints;
-pub use services::logs::LogLines;
+pub use services::logs::{FoundLines, LogLines};
 pub use services::parameter::ParameterArn;
 pub use services::queue::{KeptMessage, Queues, Redelivery};
 pub use services::watch::{AlarmState, CloudWatch};

@@ -11,7 +11,7 @@ use crate::source::bench::StageBench;
 use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
 use crate::source::intake::BatchIntake;
-use crate::source::journal::{CallJournal, CallbackJournal, DeadLetterQueue, LoggedCall};
+use crate::source::journal::{CallJournal, CallbackJournal, DeadLetterQueue, KnownCalls};
 use crate::source::media::MediaFiles;
 use crate::source::pins::PinsDesk;
 
@@ -64,14 +64,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Returns the calls of an execution, the oldest first; none where no calls are kept.
+    /// Returns the calls of an execution; none where no calls are kept.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError> {
+    pub(crate) async fn calls(&self, execution_arn: &str) -> Result<KnownCalls, SourceError> {
         match &self.parts.calls {
             Some(journal) => journal.calls(execution_arn).await,
-            None => Ok(Vec::new()),
+            None => Ok(KnownCalls::default()),
         }
     }
 }

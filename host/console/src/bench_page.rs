@@ -56,7 +56,7 @@ pub(crate) async fn run(State(app): State<Shared>, body: Bytes) -> Result<Markup
         result => result,
     };
     let millis = (OffsetDateTime::now_utc() - now).as_seconds_f64() * 1e3;
-    let calls = app.calls(&tried_as.arn).await?;
+    let calls = app.calls(&tried_as.arn).await?.calls;
     let result = match result {
         Ok(document) => Ok(app.parts.media.unpacked(document).await?),
         Err(SourceError::Refused(why)) => Err(why),

@@ -1,9 +1,10 @@
 //! The dead-letter queue: what could not be read, started or delivered, and starting it again.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Redirect;
 use bytes::Bytes;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -15,15 +16,37 @@ use crate::html::format::batch_url;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::html::parts::{document, empty};
 use crate::source::executions::execution_arn;
-use crate::source::journal::{DeadLetter, DeadLetterQueue};
+use crate::source::journal::{DeadLetter, DeadLetterQueue, SeenLetters};
 
-pub(crate) async fn show(State(app): State<Shared>) -> Result<Markup, Fault> {
-    let letters = queue(&app)?.letters().await?;
+/// How many messages the page can look at. A queue has no pages: to see more, more are received.
+const LOOKS: [usize; 3] = [20, 100, 500];
+
+/// How many messages are asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    look: Option<usize>,
+}
+
+/// Returns the number that is offered and not below the wanted one.
+fn look(wanted: Option<usize>) -> usize {
+    let wanted = wanted.unwrap_or(LOOKS[0]);
+    LOOKS.into_iter().find(|look| *look >= wanted).unwrap_or(LOOKS[LOOKS.len() - 1])
+}
+
+pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
+    let look = look(wanted.look);
+    let SeenLetters { letters, more } = queue(&app)?.letters(look).await?;
     let body = html! {
         h1 { "Dead letters" }
         p { "Jobs that could not be read or started, and results that the backend did not accept." }
         @if letters.is_empty() { (empty("There is none that can be seen now.")) }
-        @for (at, letter) in letters.iter().enumerate() { (shown(&app, at, letter)) }
+        @for (at, letter) in letters.iter().enumerate() { (shown(&app, look, at, letter)) }
+        @if more {
+            p.note { "There may be more than the " (letters.len()) " messages above." }
+            @if let Some(next) = LOOKS.into_iter().find(|next| *next > look) {
+                nav.pages aria-label="Messages" { a href={ "/console/dead-letters?look=" (next) } { "Look at up to " (next) } }
+            }
+        }
     };
     Ok(framed(&app, Sheet { tab: Tab::Letters, title: "Dead letters", live: None, body }))
 }
@@ -32,7 +55,7 @@ fn queue(app: &App) -> Result<&dyn DeadLetterQueue, Fault> {
     app.parts.dead_letters.as_deref().ok_or_else(|| Fault::missing("no dead-letter queue is known here"))
 }
 
-fn shown(app: &App, at: usize, letter: &DeadLetter) -> Markup {
+fn shown(app: &App, look: usize, at: usize, letter: &DeadLetter) -> Markup {
     let execution = execution_of(app, &letter.body);
     html! {
         article.letter {
@@ -46,6 +69,7 @@ fn shown(app: &App, at: usize, letter: &DeadLetter) -> Markup {
                 form method="post" action="/console/dead-letters/send" data-confirm="Start this job again?" {
                     (token_field(app))
                     input type="hidden" name="id" value=(letter.id);
+                    input type="hidden" name="look" value=(look);
                     button type="submit" { "Start the job again" }
                 }
             }
@@ -85,7 +109,7 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
 /// Starts the job of a message as a new execution. The message stays in the queue, for the one who looks after it.
 pub(crate) async fn send(State(app): State<Shared>, body: Bytes) -> Result<Redirect, Fault> {
     let fields = Fields::read(&body);
-    let letters = queue(&app)?.letters().await?;
+    let SeenLetters { letters, .. } = queue(&app)?.letters(look(fields.text("look").parse().ok())).await?;
     let letter = letters.iter().find(|letter| letter.id == fields.text("id"));
     let letter = letter
         .ok_or_else(|| Fault::missing("the message cannot be seen in the queue now; look again in some seconds"))?;

@@ -6,9 +6,10 @@
 //! | module | content |
 //! |---|---|
 //! | `router` | The addresses of all pages |
-//! | `batches`, `batch`, `pins_page`, `letters_page`, `upload`, `bench_page` | The pages |
+//! | `batches`, `batch`, `pins_page`, `shadows`, `letters_page`, `upload`, `bench_page` | The pages |
 //! | `media_route`, `live`, `statics` | Files of the bucket, news, style and script |
 //! | `plan` | The state machine as a drawing |
+//! | `archive` | What is in an archive of the bucket |
 //! | `html` | What all pages share |
 //! | `guard` | Who may use them |
 //! | `aws` | The sources over the AWS SDK |
@@ -18,6 +19,7 @@
 //! than the page's own; files of the bucket are served as pictures and films only, or to be saved.
 
 mod app;
+mod archive;
 mod aws;
 mod batch;
 mod batches;
@@ -31,6 +33,7 @@ mod media_route;
 mod pins_page;
 mod plan;
 mod router;
+mod shadows;
 mod source;
 mod statics;
 #[cfg(test)]
@@ -44,10 +47,15 @@ pub use guard::AcceptedHosts;
 pub use source::bench::{StageBench, TriedAs};
 pub use source::error::SourceError;
 pub use source::executions::{
-    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent, execution_arn,
+    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent, RedriveFacts,
+    execution_arn,
 };
 pub use source::intake::BatchIntake;
-pub use source::journal::{CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, LoggedCall, SeenCallback};
+pub use source::journal::{
+    CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, KnownCalls, LoggedCall, SeenCallback, SeenLetters,
+};
 pub use source::media::{MediaFile, MediaFiles};
-pub use source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish};
+pub use source::pins::{
+    CandidateNews, DifferingCall, PastRevision, PicturePair, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins,
+};
 pub use web_console::WebConsole;

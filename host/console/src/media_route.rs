@@ -4,12 +4,16 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, RANGE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::app::Shared;
 use crate::fault::Fault;
 use crate::html::format::{encoded, file_name};
+use crate::source::error::SourceError;
 
 /// How a page shows a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +55,36 @@ pub(crate) fn shown_as(key: &str, content_type: Option<&str>) -> Shown {
     known(key, content_type).map_or(Shown::Saved, |(_, shown)| shown)
 }
 
+/// A browser keeps files, and asks each time whether they are still the same.
+const CACHED: &str = "private, no-cache";
+
+/// Answers that the browser has the file already (RFC 9110, section 15.4.5).
+fn unchanged(unless: Option<&str>) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
+    // Of several tags nobody knows which one it was.
+    let single =
+        unless.filter(|tags| !tags.contains(',') && *tags != "*").and_then(|tag| HeaderValue::from_str(tag).ok());
+    if let Some(tag) = single {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
 pub(crate) async fn serve(
     State(app): State<Shared>,
     Path(key): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    let file = match app.parts.media.open(&key, range).await {
-        Err(crate::source::error::SourceError::Refused(_)) if range.is_some() => {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let (range, unless) = (text(RANGE), text(IF_NONE_MATCH));
+    let file = match app.parts.media.open(&key, range, unless).await {
+        Err(SourceError::Refused(_)) if range.is_some() => {
             return Ok(StatusCode::RANGE_NOT_SATISFIABLE.into_response());
         }
         opened => opened?,
     };
+    let Some(file) = file else { return Ok(unchanged(unless)) };
     let known = known(&key, file.content_type.as_deref());
     let status = if file.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = (status, Body::from_stream(file.body)).into_response();
@@ -77,7 +99,7 @@ pub(crate) async fn serve(
         set(CONTENT_DISPOSITION, &format!("attachment; filename*=UTF-8''{}", encoded(file_name(&key))));
     }
     set(HeaderName::from_static("content-security-policy"), "sandbox; default-src 'none'");
-    set(HeaderName::from_static("cache-control"), "private, no-cache");
+    set(CACHE_CONTROL, CACHED);
     set(ACCEPT_RANGES, "bytes");
     if let Some(length) = file.length {
         set(CONTENT_LENGTH, &length.to_string());

@@ -13,9 +13,10 @@ use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::short_digest;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
-use crate::html::parts::document;
+use crate::html::parts::{document, signer};
+use crate::shadows;
 use crate::source::error::SourceError;
-use crate::source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish};
+use crate::source::pins::{CandidateNews, PastRevision, PinsDesk, PinsOutlook, PinsWish, SignedPins};
 
 /// How many revisions the page shows.
 const REVISIONS: usize = 20;
@@ -28,18 +29,21 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
     let desk = desk(&app)?;
-    let current = desk.current().await?;
+    let signed = desk.current().await?;
     let history = desk.history(REVISIONS + 1).await?;
-    let pins = match wanted.revision.filter(|revision| *revision != current.revision) {
+    let current = signed.pins.clone();
+    let SignedPins { pins, signer: key } = match wanted.revision.filter(|revision| *revision != current.revision) {
         Some(revision) => desk.revision(revision).await?,
-        None => current.clone(),
+        None => signed,
     };
     let in_force = pins.revision == current.revision;
     let may_change = app.options.allow_changes && desk.fixed().is_none();
     let mut news = BTreeMap::new();
     for state in pins.canaries.keys().chain(pins.shadows.keys()) {
         // The page is complete without them.
-        let known = desk.candidates(&pins, state).await.unwrap_or_else(|error| vec![error.to_string()]);
+        let unknown =
+            |error: SourceError| CandidateNews { sentences: vec![error.to_string()], ..CandidateNews::default() };
+        let known = desk.candidates(&pins, state).await.unwrap_or_else(unknown);
         news.insert(state.as_str(), known);
     }
     let body = html! {
@@ -49,7 +53,10 @@ pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>
                 "revision " (pins.revision) @if in_force { ", in force" } @else { ", not in force" }
             }
         }
-        p.comment { (desk.place()) @if let Some(environment) = &pins.environment { " · " (environment) } }
+        p.comment {
+            (desk.place()) @if let Some(environment) = &pins.environment { " · " (environment) }
+            " · " @match &key { Some(key) => { "signed by " (signer(key)) }, None => "not signed" }
+        }
         @if let (true, Some(why)) = (app.options.allow_changes, desk.fixed()) { p.note { (why) } }
         ul.stages { @for (state, pin) in &pins.states { li { (stage(&pins, state, pin, news.get(state.as_str()), may_change && in_force)) } } }
         @if may_change && in_force { (change_form()) }
@@ -63,7 +70,7 @@ fn desk(app: &App) -> Result<&dyn PinsDesk, Fault> {
     app.parts.pins.as_deref().ok_or_else(|| Fault::missing("no store of pins is known here; name one with --pins"))
 }
 
-fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&Vec<String>>, may_change: bool) -> Markup {
+fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&CandidateNews>, may_change: bool) -> Markup {
     html! {
         article.stage {
             h2 { (state) }
@@ -84,7 +91,8 @@ fn stage(pins: &Pins, state: &str, pin: &Pin, news: Option<&Vec<String>>, may_ch
             @if let Some(shadow) = pins.shadows.get(state) {
                 div.candidate { p { span.badge.off { "shadow" } " " strong { (shadow.pin.stage) " " (shadow.pin.version) } " beside " (shadow.percent) " %" } }
             }
-            @for sentence in news.into_iter().flatten() { p.note { (sentence) } }
+            @for sentence in news.iter().flat_map(|news| &news.sentences) { p.note { (sentence) } }
+            @if let Some(news) = news.filter(|news| !news.differing.is_empty()) { (shadows::differing_calls(&news.differing)) }
             @if let Some(percent) = pins.recordings.get(state) { p.note { "Recorded: " (percent) " % of executions." } }
             @if may_change { p.links { (link("set", state, "Set a version")) " " (link("canary", state, "Canary")) } }
         }

@@ -24,6 +24,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/console/batch/{name}", get(batch::page::show))
         .route("/console/batch/{name}/state/{event}", get(batch::state_page::show))
         .route("/console/batch/{name}/again", get(batch::actions::edit).post(batch::actions::again))
+        .route("/console/batch/{name}/go-on", get(batch::redrive::ask).post(batch::redrive::go_on))
         .route("/console/batch/{name}/stop", post(batch::actions::stop))
         .route("/console/pins", get(pins_page::show))
         .route("/console/pins/change", get(pins_page::ask).post(pins_page::change))

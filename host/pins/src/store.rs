@@ -124,15 +124,23 @@ impl PinStore {
     /// # Errors
     /// If it is missing, not signed by a trusted key, or for another environment.
     pub async fn revision(&self, revision: u64) -> Result<Pins, PinError> {
+        Ok(self.signed_revision(revision).await?.0)
+    }
+
+    /// Returns a revision from the history, and the key that signed it.
+    ///
+    /// # Errors
+    /// If it is missing, not signed by a trusted key, or for another environment.
+    pub async fn signed_revision(&self, revision: u64) -> Result<(Pins, PublicKey), PinError> {
         let name = history(revision);
         let Found::Found { bytes, .. } = self.storage.get(&name, None).await? else {
             return Err(PinError::Lost { revision, place: self.storage.place(&name) });
         };
-        let (pins, _) = self.opened(&name, &bytes)?;
+        let (pins, signer) = self.opened(&name, &bytes)?;
         if pins.revision != revision {
             return Err(PinError::Misplaced { place: self.storage.place(&name), found: pins.revision });
         }
-        Ok(pins)
+        Ok((pins, signer))
     }
 
     /// Puts `next` in force in place of `on`; with `None`, as the first pins. Sets the revision, the environment and the

@@ -18,6 +18,7 @@ mod error;
 mod log;
 mod outcome;
 mod parts;
+mod pictures;
 mod player;
 mod record_format;
 mod recorded_bytes;
@@ -38,6 +39,7 @@ pub use compare::{Difference, Kind, compare};
 pub use cut::{Cut, CutReason};
 pub use error::RecordError;
 pub use log::RecordLimits;
+pub use pictures::ShadowPicture;
 pub use record_format::{
     Answer, AssetFailure, BatchAdditions, BlobRef, Content, Context, FORMAT, HostCall, Outcome, Part, Payload, Problem,
     Range, Read, Record, Report, Request, Response, SeedAndReadings, StageRef, Step, Write, WriteEnd, WriteFailure,

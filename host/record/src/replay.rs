@@ -61,7 +61,7 @@ pub async fn replay(stored: StoredRecord, stage: &Stage, config: Option<String>)
         return Ok(replayed);
     }
     let budget = RecordBudget::new(2 * REPLAY.text, 0);
-    let player = Player::new(record.clone(), contents, Fallback::Refuse, budget.share());
+    let player = Player::new(record.clone(), contents, Fallback::Refuse, budget.share(), None);
     let settings = CallSettings {
         config: config.unwrap_or_else(|| record.context.config_text()),
         limits: record.limits,

@@ -9,6 +9,7 @@ use stagehost_storage::{Found, Storage};
 
 use crate::compare::{Difference, Kind};
 use crate::error::RecordError;
+use crate::pictures::ShadowPicture;
 use crate::record_format::{Problem, Report, StageRef};
 use crate::store::plain;
 
@@ -65,6 +66,9 @@ pub struct ShadowCall {
     /// How many more differences there are.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub more: usize,
+    /// Pictures that the candidate made otherwise, as far as they are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pictures: Vec<ShadowPicture>,
     /// The candidate's failure, if the stage in service did not fail with the same code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Problem>,
@@ -256,6 +260,8 @@ pub async fn read_reports(
     candidate: Option<&str>,
 ) -> Result<(Vec<ShadowReport>, Vec<String>), RecordError> {
     let names = storage.list(&folder(state, None)).await?;
+    // Pictures are beside the reports.
+    let names = names.into_iter().filter(|name| name.ends_with(".json")).collect::<Vec<_>>();
     let texts = stream::iter(names)
         .map(|name| async move { (storage.place(&name), storage.get(&name, None).await) })
         .buffer_unordered(CONCURRENCY)

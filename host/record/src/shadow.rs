@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Batch, Case};
 use stagehost_runtime::capability::Objects;
 use stagehost_runtime::{Fanout, Grants, Limits, Stage};
@@ -17,6 +18,7 @@ use crate::budget::RecordBudget;
 use crate::compare::Difference;
 use crate::error::RecordError;
 use crate::log::RecordLimits;
+use crate::pictures::{MadePicture, PictureRoom, ShadowPicture, extension};
 use crate::player::{Fallback, Player};
 use crate::record_format::{HostCall, Outcome, Problem, Record, StageRef};
 use crate::recorded_bytes::Contents;
@@ -124,11 +126,12 @@ impl Shadow {
         };
         let calls_until = deadline.map(|deadline| deadline.checked_sub(STORING).unwrap_or(deadline));
         let hidden = hidden(&primary, after);
+        let room = PictureRoom::default();
         let all = primary.len();
         let mut calls = JoinSet::new();
         for recording in primary {
-            let (this, candidate, hidden) = (self.clone(), candidate.clone(), hidden.clone());
-            calls.spawn(async move { this.one(&candidate, recording, hidden, calls_until).await });
+            let (this, candidate, hidden, room) = (self.clone(), candidate.clone(), hidden.clone(), room.clone());
+            calls.spawn(async move { this.one(&candidate, recording, (hidden, room), calls_until).await });
         }
         let gather = async {
             while let Some(joined) = calls.join_next().await {
@@ -162,7 +165,7 @@ impl Shadow {
         &self,
         candidate: &Candidate,
         recording: Recording,
-        hidden: HashSet<String>,
+        (hidden, room): (HashSet<String>, PictureRoom),
         until: Option<Instant>,
     ) -> Option<ShadowCall> {
         if until.is_some_and(|until| Instant::now() >= until) {
@@ -170,7 +173,7 @@ impl Shadow {
         }
         let Recording { record, log } = recording;
         let fallback = Fallback::Shadow { objects: self.objects.clone(), hidden };
-        let player = Player::new(record.clone(), Contents::Live(log), fallback, self.budget.share());
+        let player = Player::new(record.clone(), Contents::Live(log), fallback, self.budget.share(), Some(room));
         let settings = CallSettings {
             config: candidate.config.clone(),
             limits: candidate.limits,
@@ -196,6 +199,10 @@ impl Shadow {
             (false, None, false) => Verdict::Different,
             (false, None, true) => Verdict::Same,
         };
+        let pictures = match verdict {
+            Verdict::Different => self.keep_pictures(&player, &record.context.state, &now.stage, until).await,
+            Verdict::Same | Verdict::Failed | Verdict::CutOff => Vec::new(),
+        };
         let more = differences.len().saturating_sub(MAX_DIFFERENCES);
         differences.truncate(MAX_DIFFERENCES);
         for Difference { what, was, now, .. } in &mut differences {
@@ -208,10 +215,39 @@ impl Shadow {
             verdict,
             differences,
             more,
+            pictures,
             failure,
             primary: record.report,
             candidate: now.report,
         })
+    }
+
+    /// Stores the pictures that a candidate made otherwise, beside the reports. Returns those that are stored in time.
+    async fn keep_pictures(
+        &self,
+        player: &Player,
+        state: &str,
+        candidate: &StageRef,
+        until: Option<Instant>,
+    ) -> Vec<ShadowPicture> {
+        let folder = folder(state, Some(&candidate.digest));
+        let until = until.unwrap_or_else(|| Instant::now() + MAX_STORING);
+        let mut kept = Vec::new();
+        for (key, MadePicture { content_type, bytes }) in player.pictures() {
+            let Some(extension) = extension(&content_type) else { continue };
+            let name = format!("{folder}pictures/{}.{extension}", hex::encode(Sha256::digest(&bytes)));
+            let length = bytes.len() as u64;
+            // If there is such a document, another call has made the same picture.
+            match tokio::time::timeout_at(until.into(), self.sink.create(&name, bytes)).await {
+                Ok(Ok(_)) => kept.push(ShadowPicture { key, content_type, bytes: length, kept: name }),
+                Ok(Err(error)) => {
+                    tracing::warn!(state, %error, "a shadow's picture is not stored");
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        kept
     }
 
     async fn store(&self, report: &ShadowReport) -> Result<String, RecordError> {

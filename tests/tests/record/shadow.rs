@@ -8,7 +8,7 @@ use stagehost_record::{
     read_reports, summarize,
 };
 use stagehost_runtime::{BatchOutcome, Limits, Stage, World};
-use stagehost_storage::{Folder, Storage};
+use stagehost_storage::{Folder, Found, Storage};
 
 use crate::world::{Outside, PHOTO, Shared, batch, fanout, grants, limits, request, stage};
 
@@ -75,6 +75,24 @@ async fn a_candidate_that_writes_other_bytes_is_reported_as_different() {
     let report = bench.follow(candidate(&actor, "{\"do\":\"other-bytes\"}"), served, None).await;
     assert_eq!(report.calls[0].verdict, Verdict::Different);
     assert!(report.calls[0].differences.iter().any(|d| d.kind == Kind::Object), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_the_candidate_made_otherwise_is_kept_beside_the_report() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let pictures = |report: ShadowReport| report.calls.into_iter().flat_map(|call| call.pictures).collect::<Vec<_>>();
+    let served = bench.serve(&actor, "{\"do\":\"picture\"}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"picture\"}"), served, None).await;
+    assert_eq!(pictures(report), [], "the same picture");
+    let served = bench.serve(&actor, "{\"do\":\"picture\"}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"picture other-bytes\"}"), served, None).await;
+    let [picture] = &pictures(report)[..] else { panic!("one picture differs") };
+    assert!(picture.key.ends_with(".jpg") && picture.kept.contains("/pictures/"), "{picture:?}");
+    assert_eq!((picture.content_type.as_str(), picture.bytes), ("image/jpeg", 5));
+    let kept = bench.sink.get(&picture.kept, None).await.unwrap();
+    assert!(matches!(kept, Found::Found { bytes, .. } if &bytes[..] == b"other"));
+    let (reports, unreadable) = read_reports(&bench.sink, "Act", None).await.unwrap();
+    assert_eq!((reports.len(), unreadable), (2, Vec::new()), "a picture is no report");
 }
 
 #[tokio::test(flavor = "multi_thread")]

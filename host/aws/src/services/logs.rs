@@ -41,6 +41,15 @@ struct FilteredEvent {
     message: String,
 }
 
+/// Lines of a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FoundLines<T> {
+    /// The lines, the oldest first.
+    pub lines: Vec<T>,
+    /// There are more, which were not read.
+    pub more: bool,
+}
+
 impl LogLines {
     pub(crate) fn new(config: &SdkConfig) -> Self {
         Self {
@@ -51,8 +60,8 @@ impl LogLines {
     }
 
     /// Returns the lines of a log group, in the execution's own account and region, that name the execution with the ARN
-    /// `execution`: the oldest first, at most 2,000. `from` and `until` are milliseconds since 1970. Lines that are not JSON are
-    /// left out.
+    /// `execution`: the oldest first, from at most twenty answers of a hundred lines. `from` and `until` are milliseconds since
+    /// 1970. Lines that are not JSON are left out.
     ///
     /// # Errors
     /// The failure names the log group and the reason.
@@ -62,15 +71,16 @@ impl LogLines {
         execution: &str,
         from: i64,
         until: i64,
-    ) -> Result<Vec<Value>, Failure> {
+    ) -> Result<FoundLines<Value>, Failure> {
         let place = Arn::parse(execution).ok_or_else(|| {
             Failure::new(Case::InvalidInput, format!("FilterLogEvents of {group}: {execution:?} is no ARN"))
         })?;
         // An ARN of an execution has no quotes in it.
         let pattern = format!("{{ $.execution = \"{}\" }}", execution.replace('"', ""));
         let wanted = json!({"startTime": from, "endTime": until, "filterPattern": pattern});
-        let lines = self.filtered(&place, group, wanted, ANSWERS).await?;
-        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        let FoundLines { lines, more } = self.filtered(&place, group, wanted, ANSWERS).await?;
+        let lines = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Ok(FoundLines { lines, more })
     }
 
     /// Returns the lines of a log group, in the account and region of `place`, that the request `wanted` asks for, from at most
@@ -84,7 +94,7 @@ impl LogLines {
         group: &str,
         mut wanted: Value,
         answers: usize,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<FoundLines<String>, Failure> {
         let failed = |case, why: &str| Failure::new(case, format!("FilterLogEvents of {group}: {why}"));
         let endpoint = self.endpoint(place);
         let operation = Operation {
@@ -105,10 +115,10 @@ impl LogLines {
             let answer: FilterResponse = serde_json::from_slice(&answer)
                 .map_err(|error| failed(Case::Internal, &format!("the response cannot be read: {error}")))?;
             lines.extend(answer.events.into_iter().map(|event| event.message));
-            let Some(next) = answer.next_token else { break };
+            let Some(next) = answer.next_token else { return Ok(FoundLines { lines, more: false }) };
             wanted["nextToken"] = next.into();
         }
-        Ok(lines)
+        Ok(FoundLines { lines, more: true })
     }
 
     /// Returns where the logs in the region of `place` are.

@@ -115,7 +115,7 @@ impl CloudWatch {
     /// The failure names the reason.
     pub async fn log_lines(&self, group: &str, text: &str, since: SystemTime) -> Result<Vec<String>, Failure> {
         let wanted = json!({"filterPattern": format!("\"{text}\""), "startTime": milliseconds(since)});
-        self.logs.filtered(&self.place, group, wanted, MAX_PAGES).await
+        Ok(self.logs.filtered(&self.place, group, wanted, MAX_PAGES).await?.lines)
     }
 
     async fn ask<T: DeserializeOwned>(&self, name: &str, wanted: &Value) -> Result<T, Failure> {

@@ -21,6 +21,7 @@ use crate::exit::{Exit, usage};
 use crate::pinning::change::ChangeMeans;
 use crate::signals::Signals;
 use crate::stack_outputs::StackOutputs;
+use crate::web::candidates::HostReports;
 use crate::web::desk::StoreDesk;
 use crate::web::intake::StartedBatches;
 
@@ -92,7 +93,10 @@ pub async fn console(args: ConsoleArgs, printer: &Printer) -> Result<Exit> {
     let clients = Clients::from_env(options).await;
     let executions: Arc<dyn ExecutionSource> = Arc::new(StateMachineSource::new(clients.states.clone(), &machine));
     let pins: Option<Arc<dyn PinsDesk>> = match args.means.pins.is_named() {
-        true => Some(Arc::new(StoreDesk::open(args.means.clone(), printer).await?)),
+        true => {
+            let reports = args.means.pins.bucket().map(HostReports::of_bucket);
+            Some(Arc::new(StoreDesk::open(args.means.clone(), reports, None, printer).await?))
+        }
         false => None,
     };
     let parts = ConsoleParts {

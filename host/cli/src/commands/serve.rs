@@ -8,18 +8,23 @@ use anyhow::Result;
 use async_trait::async_trait;
 use clap::Args;
 use serde_json::{Value, json};
-use stagehost_console::{AcceptedHosts, ConsoleOptions, ConsoleParts, S3MediaFiles, StateMachineSource, WebConsole};
+use stagehost_console::{
+    AcceptedHosts, ConsoleOptions, ConsoleParts, PinsDesk, S3MediaFiles, StateMachineSource, WebConsole,
+};
 use stagehost_local::CREDENTIALS;
 use stagehost_local::receiver::BatchStarter;
 use stagehost_states::NewExecution;
+use stagehost_storage::Location;
 
 use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
 use crate::signals::Signals;
+use crate::signing::args::KeyArgs;
 use crate::web::bench::LocalBench;
 use crate::web::calls::RecentCalls;
-use crate::web::desk::FileDesk;
+use crate::web::candidates::HostReports;
+use crate::web::desk::{FileDesk, StoreDesk};
 use crate::web::intake::PostedBatches;
 use crate::web::receiver::StoredByReceiver;
 
@@ -39,6 +44,8 @@ Examples:
   stagehost serve \\
     --callback-url http://127.0.0.1:8000/callback \\
     --webhook-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+  stagehost serve \\
+    --pins pins --registry registry --allow-changes
 
 In a browser, the console: http://127.0.0.1:4599
 
@@ -64,6 +71,13 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pipeline: PipelineArgs,
+
+    /// Change the pins of --pins on the console, with the operator's key and the checks of `stagehost pins`
+    #[arg(long, requires = "followed_pins")]
+    allow_changes: bool,
+
+    #[command(flatten)]
+    key: KeyArgs,
 
     /// Print the endpoint, names, credentials and the secret of callbacks as one JSON line
     #[arg(long)]
@@ -97,7 +111,8 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         states: pipeline.aws.states().clone(),
         state_machine: pipeline.state_machine.clone(),
     }));
-    let console = pages(&pipeline, calls, args.allow_remote)?;
+    let pins = desk(&args, &pipeline, printer).await?;
+    let console = pages(&pipeline, calls, pins, args.allow_remote)?;
     pipeline.aws.set_pages(console.router());
     let endpoint = pipeline.aws.endpoint();
     let facts = json!({
@@ -132,8 +147,23 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// Returns the pins that the pipeline runs with: those of the store that it follows, or those of the components that were built.
+async fn desk(args: &ServeArgs, pipeline: &Pipeline, printer: &Printer) -> Result<Arc<dyn PinsDesk>> {
+    let means = args.pipeline.follow.means(args.key.clone(), args.pipeline.state_machine.clone());
+    let Some(means) = means else { return Ok(Arc::new(FileDesk(pipeline.pins.clone()))) };
+    let reports = HostReports {
+        canaries: Location::Folder(pipeline.canaries.clone()),
+        media: Location::Folder(pipeline.bucket.clone()),
+    };
+    let fixed = (!args.allow_changes).then(|| {
+        "Pins are shown and not changed here. Start serve with --allow-changes, and with a key that may sign pins, to change them."
+            .to_owned()
+    });
+    Ok(Arc::new(StoreDesk::open(means, Some(reports), fixed, printer).await?))
+}
+
 /// Returns the console over the services of this machine.
-fn pages(pipeline: &Pipeline, calls: Arc<RecentCalls>, remote: bool) -> Result<WebConsole> {
+fn pages(pipeline: &Pipeline, calls: Arc<RecentCalls>, pins: Arc<dyn PinsDesk>, remote: bool) -> Result<WebConsole> {
     let (aws, clients) = (&pipeline.aws, &pipeline.clients);
     let receiver = Arc::new(StoredByReceiver(aws.receiver().clone()));
     let bucket = &aws.options().bucket;
@@ -143,9 +173,9 @@ fn pages(pipeline: &Pipeline, calls: Arc<RecentCalls>, remote: bool) -> Result<W
         calls: Some(calls),
         callbacks: Some(receiver.clone()),
         dead_letters: Some(receiver),
-        pins: Some(Arc::new(FileDesk(pipeline.pins.clone()))),
+        pins: Some(pins.clone()),
         intake: Some(Arc::new(PostedBatches(aws.receiver().clone()))),
-        bench: Some(Arc::new(LocalBench { host: pipeline.host.clone(), pins: pipeline.pins.clone() })),
+        bench: Some(Arc::new(LocalBench { host: pipeline.host.clone(), pins })),
     };
     let options = ConsoleOptions {
         title: "this machine".to_owned(),

@@ -1,7 +1,7 @@
 //! A pipeline that follows a store of pins and a registry, as a deployed host does: swaps, canaries and shadows on one
 //! machine. Signatures are checked against the same trusted keys as by the commands that change pins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,12 @@ use stagehost_runtime::StageEngine;
 use stagehost_runtime::capability::Objects;
 use stagehost_storage::{Folder, Location, Storage};
 
+use crate::pinning::args::PinsArgs;
+use crate::pinning::change::ChangeMeans;
 use crate::registry::args::RegistryArgs;
 use crate::registry::versions::find_version;
 use crate::settings::stage_override::StageOverride;
-use crate::signing::args::TrustArgs;
+use crate::signing::args::{KeyArgs, TrustArgs};
 
 /// How old known pins may be: whoever changes them expects the next execution to use them.
 const MAX_AGE: Duration = Duration::from_millis(500);
@@ -65,11 +67,23 @@ pub struct LocalMachine<'a> {
 }
 
 impl FollowArgs {
-    /// Returns the host's part of what is followed; `None` if no pins are named.
+    /// Returns what the followed pins are changed with; `None` if no pins are named.
+    pub fn means(&self, key: KeyArgs, state_machine: Option<PathBuf>) -> Option<ChangeMeans> {
+        let pins = PinsArgs::at(self.pins.clone()?, self.trust.clone());
+        Some(ChangeMeans::of_this_machine(pins, key, self.registry.clone(), state_machine))
+    }
+
+    /// Returns the host's part of what is followed; `None` if no pins are named. The runs of canaries are counted in the folder
+    /// `canaries`.
     ///
     /// # Errors
     /// If no registry is named, or a key is invalid.
-    pub async fn open(&self, machine: LocalMachine<'_>, watcher: PinsWatcher) -> Result<Option<Followed>> {
+    pub async fn open(
+        &self,
+        machine: LocalMachine<'_>,
+        canaries: &Path,
+        watcher: PinsWatcher,
+    ) -> Result<Option<Followed>> {
         let Some(place) = &self.pins else { return Ok(None) };
         let trusted = self.trust.trusted()?;
         let store = PinStore::new(storage_from_env(place).await, trusted.clone()).of_any_environment();
@@ -81,7 +95,7 @@ impl FollowArgs {
         Ok(Some(Followed {
             pins: Arc::new(StoredPins::new(store, MAX_AGE, watcher)),
             stages: Arc::new(RegistryStages::new(machine.engine, None, registry, cache)),
-            canaries: Arc::new(Folder::new(machine.own.join("canaries"))),
+            canaries: Arc::new(Folder::new(canaries)),
             sampler: Sampler::new(shadow, Arc::new(Folder::new(machine.own.join("records")))),
         }))
     }

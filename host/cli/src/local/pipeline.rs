@@ -101,8 +101,10 @@ pub struct Pipeline {
     _swapping: Option<Swapping>,
     /// The host, as the local Lambda calls it.
     pub host: Arc<dyn Function>,
-    /// The file with the pins.
+    /// The file with the pins, unless those of a store are followed.
     pub pins: PathBuf,
+    /// The folder in which the runs of canaries are counted, if pins are followed.
+    pub canaries: PathBuf,
 }
 
 impl Pipeline {
@@ -194,7 +196,8 @@ impl Pipeline {
         let bucket = args.out.join(&aws.options().bucket);
         let room = (cores, GUEST_MEMORY_MIB);
         let place = LocalMachine { engine, objects: capabilities.objects.clone(), bucket: &bucket, own: &own, room };
-        let followed = args.follow.open(place, watcher.clone()).await?;
+        let canaries_folder = own.join("canaries");
+        let followed = args.follow.open(place, &canaries_folder, watcher.clone()).await?;
         let (source, stages, canaries, sampler): (Arc<dyn PinSource>, Arc<dyn StageSource>, _, _) = match followed {
             Some(followed) => (followed.pins, followed.stages, Some(followed.canaries), Some(followed.sampler)),
             None => (Arc::new(FilePins::new(pins_file.clone(), watcher.clone())), store.clone(), None, None),
@@ -222,7 +225,16 @@ impl Pipeline {
         aws.set_function(host.clone());
         let swapping =
             pins.map(|pins| swap::follow(SwapParts { store, pins, file: pins_file.clone(), named }, printer.clone()));
-        Ok(Self { aws, clients, state_machine: machine.arn, bucket, _swapping: swapping, host, pins: pins_file })
+        Ok(Self {
+            aws,
+            clients,
+            state_machine: machine.arn,
+            bucket,
+            _swapping: swapping,
+            host,
+            pins: pins_file,
+            canaries: canaries_folder,
+        })
     }
 }
 

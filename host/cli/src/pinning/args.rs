@@ -34,6 +34,11 @@ pub struct PinsArgs {
 }
 
 impl PinsArgs {
+    /// Returns the store at a place, with the pins of any environment.
+    pub fn at(place: Location, trust: TrustArgs) -> Self {
+        Self { pins: Some(place), environment: None, trust, json: false }
+    }
+
     /// Returns the bucket of the store; `None` if it is a folder.
     pub fn bucket(&self) -> Option<&str> {
         match self.pins.as_ref()? {
@@ -63,7 +68,7 @@ impl PinsArgs {
 }
 
 /// The lowest revision that hosts start with.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct FloorArgs {
     /// The SSM parameter with the lowest revision that hosts start with, by its ARN: PINS_FLOOR of the hosts
     #[arg(

@@ -50,6 +50,18 @@ pub struct ChangeMeans {
 }
 
 impl ChangeMeans {
+    /// Returns what the pins of this machine's own pipeline are changed with: there is no floor, and versions must be compiled
+    /// for this processor.
+    pub fn of_this_machine(
+        pins: PinsArgs,
+        key: KeyArgs,
+        registry: RegistryArgs,
+        state_machine: Option<PathBuf>,
+    ) -> Self {
+        let targets = Target::of_this_machine().into_iter().collect();
+        Self { pins, key, floor: FloorArgs::default(), registry, targets, state_machine }
+    }
+
     /// Opens the store of pins and the registry. Nothing is read yet.
     ///
     /// # Errors

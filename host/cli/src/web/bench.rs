@@ -1,27 +1,24 @@
 //! Single stages of this machine's pipeline, called as the state machine calls them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use stagehost_console::{PinsDesk as _, SourceError, StageBench, TriedAs};
+use stagehost_console::{PinsDesk, SourceError, StageBench, TriedAs};
 use stagehost_local::Function;
 use stagehost_runtime::World;
 
-use crate::web::desk::FileDesk;
-
-/// The host of this machine, and the file with its pins.
+/// The host of this machine, and its pins.
 pub struct LocalBench {
     pub host: Arc<dyn Function>,
-    pub pins: PathBuf,
+    pub pins: Arc<dyn PinsDesk>,
 }
 
 #[async_trait]
 impl StageBench for LocalBench {
     async fn states(&self) -> Result<Vec<(String, String)>, SourceError> {
-        let pins = FileDesk(self.pins.clone()).current().await?;
+        let pins = self.pins.current().await?.pins;
         let alone = |world: World| !matches!(world, World::Transcode | World::Callback);
         let states = pins.states.iter().filter(|(_, pin)| alone(pin.world));
         Ok(states.map(|(state, pin)| (state.clone(), pin.to_string())).collect())

@@ -4,29 +4,49 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use stagehost_console::{PastRevision, PinsDesk, PinsOutlook, PinsWish, SourceError};
+use stagehost_console::{
+    CandidateNews, PastRevision, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins, SourceError,
+};
 use stagehost_pins::{PinError, PinStore, Pins};
+use stagehost_registry::PublicKey;
 
 use crate::console::printer::Printer;
 use crate::pinning::change::{ChangeMeans, NextPins, PinsChange};
 use crate::pinning::wanted;
-use crate::web::candidates::candidates;
+use crate::web::candidates::{HostReports, candidates};
 
 /// A store of pins, with the checks and the key of `stagehost pins`.
 pub struct StoreDesk {
     means: ChangeMeans,
     store: PinStore,
+    reports: Option<HostReports>,
+    /// Why the pins cannot be changed here.
+    fixed: Option<String>,
     printer: Printer,
 }
 
 impl StoreDesk {
-    /// Opens the store. Nothing is read yet.
+    /// Opens the store, whose hosts keep their reports at these places. Nothing is read yet. If `fixed` says why, the pins cannot
+    /// be changed.
     ///
     /// # Errors
     /// If no store is named or a key is invalid.
-    pub async fn open(means: ChangeMeans, printer: &Printer) -> Result<Self> {
+    pub async fn open(
+        means: ChangeMeans,
+        reports: Option<HostReports>,
+        fixed: Option<String>,
+        printer: &Printer,
+    ) -> Result<Self> {
         let store = means.pins.open().await?;
-        Ok(Self { means, store, printer: printer.clone() })
+        Ok(Self { means, store, reports, fixed, printer: printer.clone() })
+    }
+
+    /// Returns what is shown of a key. Its name is that of a file in the folder of keys.
+    fn signer(&self, key: &PublicKey) -> PinsSigner {
+        let id = key.id();
+        let keys = self.means.pins.trust.keyring.open().and_then(|keyring| keyring.public()).unwrap_or_default();
+        let name = keys.into_iter().find(|(_, known)| known.key.id() == id).map(|(name, _)| name);
+        PinsSigner { id, name }
     }
 
     async fn changed(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook> {
@@ -76,18 +96,19 @@ impl PinsDesk for StoreDesk {
     }
 
     fn fixed(&self) -> Option<String> {
-        None
+        self.fixed.clone()
     }
 
-    async fn current(&self) -> Result<Pins, SourceError> {
+    async fn current(&self) -> Result<SignedPins, SourceError> {
         match self.store.current(None).await.map_err(of_pins)? {
-            Some(current) => Ok(current.pins),
+            Some(current) => Ok(SignedPins { signer: Some(self.signer(&current.signer)), pins: current.pins }),
             None => Err(SourceError::Missing(format!("there are no pins at {}", self.store.place()))),
         }
     }
 
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError> {
-        self.store.revision(revision).await.map_err(of_pins)
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        let (pins, key) = self.store.signed_revision(revision).await.map_err(of_pins)?;
+        Ok(SignedPins { pins, signer: Some(self.signer(&key)) })
     }
 
     async fn history(&self, limit: usize) -> Result<Vec<PastRevision>, SourceError> {
@@ -99,12 +120,15 @@ impl PinsDesk for StoreDesk {
         Ok(past.collect())
     }
 
-    async fn candidates(&self, pins: &Pins, state: &str) -> Result<Vec<String>, SourceError> {
-        let Some(bucket) = self.means.pins.bucket() else { return Ok(Vec::new()) };
-        candidates(bucket, pins, state).await.map_err(|error| SourceError::Failed(format!("{error:#}")))
+    async fn candidates(&self, pins: &Pins, state: &str) -> Result<CandidateNews, SourceError> {
+        let Some(reports) = &self.reports else { return Ok(CandidateNews::default()) };
+        candidates(reports, pins, state).await.map_err(|error| SourceError::Failed(format!("{error:#}")))
     }
 
     async fn change(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {
+        if let Some(why) = &self.fixed {
+            return Err(SourceError::Refused(why.clone()));
+        }
         self.changed(wish, by_whom).await.map_err(|error| SourceError::Refused(format!("{error:#}")))
     }
 }
@@ -121,32 +145,34 @@ impl PinsDesk for FileDesk {
     fn fixed(&self) -> Option<String> {
         Some(
             "These pins are the components that this command was started with. Start it again with --stage or --config to \
-             change them; pins in a store are changed by `stagehost console`."
+             change them. Pins in a store can be changed here: serve --pins PLACE --registry PLACE --allow-changes."
                 .to_owned(),
         )
     }
 
-    async fn current(&self) -> Result<Pins, SourceError> {
+    async fn current(&self) -> Result<SignedPins, SourceError> {
         let text = tokio::fs::read(&self.0).await;
         let text = text.map_err(|error| SourceError::Failed(format!("cannot read {}: {error}", self.place())))?;
-        Pins::parse(&text, &self.place()).map_err(of_pins)
+        let pins = Pins::parse(&text, &self.place()).map_err(of_pins)?;
+        Ok(SignedPins { pins, signer: None })
     }
 
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError> {
-        let pins = self.current().await?;
-        if pins.revision == revision {
-            return Ok(pins);
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        let signed = self.current().await?;
+        let found = signed.pins.revision;
+        if found == revision {
+            return Ok(signed);
         }
-        Err(SourceError::Missing(format!("{} holds revision {}, not {revision}", self.place(), pins.revision)))
+        Err(SourceError::Missing(format!("{} holds revision {found}, not {revision}", self.place())))
     }
 
     async fn history(&self, _: usize) -> Result<Vec<PastRevision>, SourceError> {
-        let pins = self.current().await?;
+        let SignedPins { pins, .. } = self.current().await?;
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 
-    async fn candidates(&self, _: &Pins, _: &str) -> Result<Vec<String>, SourceError> {
-        Ok(Vec::new())
+    async fn candidates(&self, _: &Pins, _: &str) -> Result<CandidateNews, SourceError> {
+        Ok(CandidateNews::default())
     }
 
     async fn change(&self, _: &PinsWish, _: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {

@@ -2,7 +2,7 @@
 
 pub mod bench;
 pub mod calls;
-mod candidates;
+pub mod candidates;
 pub mod desk;
 pub mod intake;
 pub mod receiver;

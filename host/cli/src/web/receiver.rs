@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use stagehost_console::{CallbackJournal, DeadLetter, DeadLetterQueue, SeenCallback, SourceError};
+use stagehost_console::{CallbackJournal, DeadLetter, DeadLetterQueue, SeenCallback, SeenLetters, SourceError};
 use stagehost_local::Receiver;
 
 /// The receiver beside the services.
@@ -37,13 +37,13 @@ impl CallbackJournal for StoredByReceiver {
 
 #[async_trait]
 impl DeadLetterQueue for StoredByReceiver {
-    async fn letters(&self) -> Result<Vec<DeadLetter>, SourceError> {
+    async fn letters(&self, most: usize) -> Result<SeenLetters, SourceError> {
         let rows = self.0.dead_letters().await.map_err(failed)?;
         let letter = |row: &Value| DeadLetter {
             id: text(&row["message_id"]),
             at: Some(text(&row["received_at"])),
             body: text(&row["body"]),
         };
-        Ok(rows.iter().map(letter).collect())
+        Ok(SeenLetters { letters: rows.iter().take(most).map(letter).collect(), more: rows.len() > most })
     }
 }

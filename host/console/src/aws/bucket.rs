@@ -38,34 +38,50 @@ impl MediaFiles for S3MediaFiles {
         &self.bucket
     }
 
-    async fn open(&self, key: &str, range: Option<&str>) -> Result<MediaFile, SourceError> {
+    async fn open(
+        &self,
+        key: &str,
+        range: Option<&str>,
+        unless: Option<&str>,
+    ) -> Result<Option<MediaFile>, SourceError> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).set_range(range.map(str::to_owned));
-        let found = request.send().await.map_err(|error| {
-            let unsatisfiable = error.raw_response().is_some_and(|response| response.status().as_u16() == 416);
-            match unsatisfiable {
-                true => SourceError::Refused(format!("{key} has no such range")),
-                false => SourceError::of_sdk(&format!("{key} cannot be read"), &error),
+        let found = match request.set_if_none_match(unless.map(str::to_owned)).send().await {
+            Ok(found) => found,
+            Err(error) => {
+                return match error.raw_response().map(|response| response.status().as_u16()) {
+                    Some(304) => Ok(None),
+                    Some(416) => Err(SourceError::Refused(format!("{key} has no such range"))),
+                    _ => Err(SourceError::of_sdk(&format!("{key} cannot be read"), &error)),
+                };
             }
-        })?;
+        };
         let body = ReaderStream::with_capacity(found.body.into_async_read(), CHUNK).boxed();
-        Ok(MediaFile {
+        Ok(Some(MediaFile {
             body,
             length: found.content_length.and_then(|length| u64::try_from(length).ok()),
             content_type: found.content_type,
             etag: found.e_tag,
             range: found.content_range,
-        })
+        }))
     }
 
-    async fn put(&self, key: &str, content_type: &str, file: &Path) -> Result<(), SourceError> {
+    async fn create(&self, key: &str, content_type: &str, file: &Path) -> Result<bool, SourceError> {
         let body = ByteStream::from_path(file).await;
         let body = body.map_err(|error| SourceError::Failed(format!("the upload cannot be read again: {error}")))?;
-        let mut put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(body);
+        let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(body);
+        let mut put = put.if_none_match("*");
         if let Some(kms_key) = &self.kms_key {
             put = put.server_side_encryption(aws_sdk_s3::types::ServerSideEncryption::AwsKms).ssekms_key_id(kms_key);
         }
-        let stored = put.send().await;
-        stored.map(drop).map_err(|error| SourceError::of_sdk(&format!("{key} cannot be stored"), &error))
+        match put.send().await {
+            Ok(_) => Ok(true),
+            // 412: there is one. 409: somebody is storing one (Amazon S3 User Guide, "How to prevent object overwrites with
+            // conditional writes").
+            Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
+                Some(409 | 412) => Ok(false),
+                _ => Err(SourceError::of_sdk(&format!("{key} cannot be stored"), &error)),
+            },
+        }
     }
 
     async fn unpacked(&self, document: Value) -> Result<Value, SourceError> {

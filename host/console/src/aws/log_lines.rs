@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
-use crate::source::journal::{CallJournal, LoggedCall};
+use crate::source::journal::{CallJournal, KnownCalls, LoggedCall};
 
 /// How long after an execution its last lines arrive, in milliseconds.
 const LATE: i64 = 60_000;
@@ -31,19 +31,23 @@ impl LoggedCalls {
 
 #[async_trait]
 impl CallJournal for LoggedCalls {
-    async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError> {
+    async fn calls(&self, execution_arn: &str) -> Result<KnownCalls, SourceError> {
         let listed = self.executions.facts(execution_arn).await?.listed;
         let millis = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
         let until = millis(listed.stopped.unwrap_or_else(OffsetDateTime::now_utc)) + LATE;
         let lines = self.lines.of_execution(&self.group, execution_arn, millis(listed.started), until).await;
-        let lines = lines.map_err(|failure| SourceError::Failed(failure.message))?;
-        Ok(lines.iter().filter_map(logged).collect())
-    }
-
-    fn gaps(&self) -> Option<&'static str> {
-        Some(
-            "From the first 2,000 lines of the host's log about this batch. Calls that did not fail are lines only at the level DEBUG.",
-        )
+        let found = lines.map_err(|failure| SourceError::Failed(failure.message))?;
+        let mut gaps =
+            vec!["From the host's log. Calls that did not fail are lines only at the level DEBUG.".to_owned()];
+        if found.more {
+            gaps.push(format!(
+                "The log has more about this batch than the {} lines that were read, so later calls are missing here. CloudWatch \
+                 Logs shows all: {}, filtered by the execution's ARN.",
+                found.lines.len(),
+                self.group
+            ));
+        }
+        Ok(KnownCalls { calls: found.lines.iter().filter_map(logged).collect(), gaps })
     }
 }
 

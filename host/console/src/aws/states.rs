@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::primitives::DateTime;
-use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
+use aws_sdk_sfn::types::{ExecutionRedriveStatus, ExecutionStatus as SdkStatus};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -11,7 +11,7 @@ use super::events::past_event;
 use super::times::time;
 use crate::source::error::SourceError;
 use crate::source::executions::{
-    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent,
+    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent, RedriveFacts,
 };
 
 /// The most events that one execution can have (Step Functions Developer Guide, "Service quotas").
@@ -85,6 +85,11 @@ impl ExecutionSource for StateMachineSource {
             output: document(found.output.as_deref()),
             error: found.error,
             cause: found.cause,
+            redrive: RedriveFacts {
+                count: found.redrive_count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+                possible: found.redrive_status == Some(ExecutionRedriveStatus::Redrivable),
+                why_not: found.redrive_status_reason,
+            },
         })
     }
 
@@ -128,6 +133,12 @@ impl ExecutionSource for StateMachineSource {
         let begun = request.send().await;
         let begun = begun.map_err(|error| SourceError::of_sdk("the execution does not start", &error))?;
         Ok(begun.execution_arn)
+    }
+
+    async fn redrive(&self, arn: &str) -> Result<(), SourceError> {
+        // The SDK makes a client token, so a request that it repeats is one redrive.
+        let redriven = self.client.redrive_execution().execution_arn(arn).send().await;
+        redriven.map(drop).map_err(|error| SourceError::of_sdk("the execution does not go on", &error))
     }
 
     async fn stop(&self, arn: &str, cause: &str) -> Result<(), SourceError> {

@@ -1,18 +1,19 @@
 //! What a person can do with a batch: run it again, as it was or changed, and stop it.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::loaded::arn_of;
+use super::loaded::{arn_of, load_run, whole};
 use crate::app::{App, Shared};
 use crate::fault::Fault;
 use crate::html::form::Fields;
-use crate::html::format::batch_url;
+use crate::html::format::{batch_url, pretty};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::source::error::SourceError;
 
@@ -22,10 +23,28 @@ const LONGEST_INPUT: usize = 256 << 10;
 /// The longest part of the earlier name that the new one begins with.
 const NAME_START: usize = 60;
 
+/// Which input is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    /// The input of the state that was entered with this event, instead of the execution's.
+    event: Option<i64>,
+}
+
 /// Shows the input, to be changed or not.
-pub(crate) async fn edit(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, Fault> {
-    let facts = app.parts.executions.facts(&arn_of(&app, &name)?).await?;
-    let input = serde_json::to_string_pretty(&facts.input).unwrap_or_default();
+pub(crate) async fn edit(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Markup, Fault> {
+    let Some(event) = wanted.event else {
+        let facts = app.parts.executions.facts(&arn_of(&app, &name)?).await?;
+        let input = serde_json::to_string_pretty(&facts.input).unwrap_or_default();
+        return Ok(form(&app, &name, &input, None));
+    };
+    let run = load_run(&app, &name).await?;
+    let visit = run.visits.at(event);
+    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
+    let (input, _) = pretty(&whole(&app, visit.input.as_deref()).await, usize::MAX);
     Ok(form(&app, &name, &input, None))
 }
 
@@ -35,7 +54,7 @@ fn form(app: &App, name: &str, input: &str, problem: Option<&str>) -> Markup {
             a href="/console" { "Batches" } a href=(batch_url(name)) { (name) }
         }
         h1 { "Run again" }
-        p { "A new execution begins at the first state. What is up to date is not made a second time." }
+        p { "A new execution begins at the first state, whatever the input is: Step Functions cannot begin in the middle. What is up to date is not made a second time, so states that have succeeded are passed quickly." }
         @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
         form.stack method="post" action={ (batch_url(name)) "/again" } {
             (token_field(app))

@@ -23,6 +23,11 @@ pub(super) fn start(app: &App, input: &str) -> String {
     )
 }
 
+/// Returns the command that lets an execution go on from where it stopped.
+pub(super) fn redrive(app: &App, arn: &str) -> String {
+    aws(app, &["stepfunctions", "redrive-execution", "--execution-arn", arn])
+}
+
 /// Returns the command that stops an execution.
 pub(super) fn stop(app: &App, arn: &str) -> String {
     aws(app, &["stepfunctions", "stop-execution", "--execution-arn", arn])

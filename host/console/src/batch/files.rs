@@ -3,8 +3,10 @@
 use maud::{Markup, html};
 use stagehost_batch::{Asset, Batch, Bundle, PixelSize, Rendition};
 
+use crate::archive::ArchiveListing;
 use crate::html::format::{bytes, duration, file_name, media_url};
 use crate::media_route::{Shown, shown_as};
+use crate::source::error::SourceError;
 
 /// How many files a page shows.
 pub(super) const ON_A_PAGE: usize = 60;
@@ -92,16 +94,20 @@ fn figure(
     }
 }
 
-/// Shows the archives.
-pub(super) fn bundles(bundles: &[Bundle]) -> Markup {
+/// Shows an archive with what is in it.
+pub(super) fn bundle(bundle: &Bundle, listing: &Result<ArchiveListing, SourceError>) -> Markup {
     html! {
-        ul.bundles {
-            @for bundle in bundles {
-                li {
-                    a href=(media_url(&bundle.key)) download { (bundle.name) ".zip" }
-                    span { (bundle.entries) " files · " (bytes(bundle.bytes)) @if bundle.reused { " · up to date before" } }
+        a href=(media_url(&bundle.key)) download { (bundle.name) ".zip" }
+        span { (bundle.entries) " files · " (bytes(bundle.bytes)) @if bundle.reused { " · up to date before" } }
+        @match listing {
+            Ok(listing) => details {
+                summary { "What is in " (bundle.name) ".zip" }
+                ul.entries {
+                    @for entry in &listing.entries { li { span.entry { (entry.name) } " " span.size { (bytes(entry.bytes)) } } }
                 }
-            }
+                @if listing.all > listing.entries.len() { p.note { "The first " (listing.entries.len()) " of " (listing.all) " entries are shown." } }
+            },
+            Err(error) => p.note { "Its entries cannot be shown: " (error.to_string()) },
         }
     }
 }

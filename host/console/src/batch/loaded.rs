@@ -95,6 +95,16 @@ async fn batch(app: &App, facts: &ExecutionFacts, events: &[PastEvent]) -> Resul
     stagehost_batch::resume(&whole, &execution).map_err(|error| error.to_string())
 }
 
+/// Returns a document of a state as a whole, if it is the head of a large one; otherwise, and if the large one is gone, as it is.
+pub(super) async fn whole(app: &App, text: Option<&str>) -> String {
+    let Some(text) = text else { return String::new() };
+    if !text.contains("\"spilled\"") {
+        return text.to_owned();
+    }
+    let Ok(document) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    app.parts.media.unpacked(document).await.map_or_else(|_| text.to_owned(), |whole| whole.to_string())
+}
+
 /// Returns the stamp of the execution that the host leaves in every document, also in the head of a large one.
 fn stamp(document: &Value) -> Option<&Value> {
     ["/execution", "/branches/0/execution", "/0/execution"].iter().find_map(|place| document.pointer(place))

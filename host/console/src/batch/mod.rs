@@ -1,11 +1,14 @@
 //! One batch: what happened in which state, what became of each file, and what can be done.
 
 pub mod actions;
+mod archives;
 mod callback;
 mod cli;
 pub mod files;
 mod loaded;
 pub mod page;
+pub mod redrive;
+mod signature;
 mod stages_that_ran;
 pub mod state_page;
 mod timeline;

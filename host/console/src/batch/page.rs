@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use super::archives::archives;
 use super::loaded::{Loaded, load};
 use super::stages_that_ran::stages_that_ran;
 use super::timeline::{ending, timeline};
@@ -18,7 +19,7 @@ use crate::html::format::{batch_url, between, duration, encoded};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::html::parts::{badge, command, empty, time};
 use crate::plan::svg::{Mark, svg};
-use crate::source::executions::ExecutionStatus;
+use crate::source::executions::ExecutionFacts;
 
 /// Which part of the page is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -48,7 +49,7 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
         nav.crumbs aria-label="Where you are" { a href="/console" { "Batches" } }
         div.heading data-part="heading" {
             h1 { (name) } (badge(listed.status))
-            @if app.options.allow_changes { (actions(app, name, listed.status)) }
+            @if app.options.allow_changes { (actions(app, name, &loaded.facts)) }
         }
         div data-part="facts" { (facts(loaded, until)) }
         section.wide data-part="plan" {
@@ -61,6 +62,7 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
             (timeline(&loaded.visits, listed.started, until, url))
         }
         section data-part="files" { (all_files(name, loaded, first_file)) }
+        section data-part="archives" { @if let Some(batch) = &loaded.batch { (archives(app, &batch.bundles).await) } }
         section data-part="stages" { (stages_that_ran(app, loaded).await) }
         section data-part="callback" { (callback::shown(app, loaded).await?) }
         section {
@@ -68,16 +70,18 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
             (command("cli-history", &cli::history(app, &listed.arn)))
             (command("cli-start", &cli::start(app, &loaded.facts.input.to_string())))
             @if let Some(batch) = &loaded.batch { (command("cli-copy", &cli::copy(app, &batch.listing.id.to_string()))) }
+            @if loaded.facts.redrive.possible { (command("cli-redrive", &cli::redrive(app, &listed.arn))) }
             @if !listed.status.is_over() { (command("cli-stop", &cli::stop(app, &listed.arn))) }
         }
     })
 }
 
-fn actions(app: &App, name: &str, status: ExecutionStatus) -> Markup {
+fn actions(app: &App, name: &str, facts: &ExecutionFacts) -> Markup {
     html! {
         div.actions {
+            @if facts.redrive.possible { a.button href={ (batch_url(name)) "/go-on" } { "Go on from where it stopped" } }
             a.button href={ (batch_url(name)) "/again" } { "Run again" }
-            @if !status.is_over() {
+            @if !facts.listed.status.is_over() {
                 form method="post" action={ (batch_url(name)) "/stop" } data-confirm="Stop this batch?" {
                     (token_field(app))
                     button.danger type="submit" { "Stop" }
@@ -104,6 +108,7 @@ fn facts(loaded: &Loaded, until: OffsetDateTime) -> Markup {
             }
             div { dt { "Began" } dd { (time(listed.started)) } }
             div { dt { "Took" } dd { (duration(between(listed.started, until))) } }
+            @if facts.redrive.count > 0 { div { dt { "Went on" } dd { @if facts.redrive.count == 1 { "once" } @else { (facts.redrive.count) " times" } " after its end" } } }
         }
         @if let Some(why) = &loaded.unreadable { p.problem { "The batch cannot be shown: " (why) } }
         @if facts.error.is_some() || facts.cause.is_some() {
@@ -153,10 +158,6 @@ fn all_files(name: &str, loaded: &Loaded, first: usize) -> Markup {
                     }
                 }
             }
-        }
-        @if !batch.bundles.is_empty() {
-            h2 { "Archives" }
-            (files::bundles(&batch.bundles))
         }
     }
 }

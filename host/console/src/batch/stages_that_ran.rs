@@ -6,10 +6,12 @@ use maud::{Markup, html};
 use stagehost_pins::Role;
 
 use super::loaded::Loaded;
+use super::signature::{Signature, signed_by};
 use crate::app::App;
 use crate::html::format::{bytes, duration, short_digest};
 use crate::source::error::SourceError;
-use crate::source::journal::LoggedCall;
+use crate::source::journal::{KnownCalls, LoggedCall};
+use crate::source::pins::SignedPins;
 
 /// Calls of one stage for one state.
 #[derive(Default)]
@@ -23,17 +25,17 @@ struct Calls {
 
 /// Shows the stages that ran, as their calls say or else as the pins of the batch's revision have them.
 pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
-    let calls = match app.calls(&loaded.facts.listed.arn).await {
-        Ok(calls) => calls,
+    let revision = loaded.batch.as_ref().and_then(|batch| batch.revision);
+    let signature = Signature::of_revision(app, revision).await;
+    let KnownCalls { calls, gaps } = match app.calls(&loaded.facts.listed.arn).await {
+        Ok(known) => known,
         // The rest of the page does not need them, as when a person may not read the log.
-        Err(error) => {
-            let pinned = by_pins(app, loaded).await;
-            return html! { (unread(&error)) (pinned) };
-        }
+        Err(error) => return html! { (unread(&error)) (by_pins(loaded, &signature)) },
     };
     if calls.is_empty() {
-        return by_pins(app, loaded).await;
+        return by_pins(loaded, &signature);
     }
+    let name = &loaded.facts.listed.name;
     let mut stages: BTreeMap<(&str, &str, &str, &str), Calls> = BTreeMap::new();
     for call in &calls {
         let LoggedCall { state, stage, version, digest, .. } = call;
@@ -46,10 +48,11 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
     }
     html! {
         h2 { "Stages that ran" }
-        @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
+        @for gap in &gaps { p.note { (gap) } }
+        (signature.sentence())
         table.list {
             thead { tr {
-                th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" }
+                th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" } th scope="col" { "Signed by" }
                 th.number scope="col" { "Calls" } th.number scope="col" { "Failed" } th.number scope="col" { "Time" }
                 th.number scope="col" { "Longest" } th.number scope="col" { "Memory" }
             } }
@@ -59,6 +62,7 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
                         td.name { (state) }
                         td data-label="Stage" { (stage) " " (version) }
                         td data-label="Digest" { code title=(digest) { (short_digest(digest)) } }
+                        td data-label="Signed by" { (signed_by(&signature, state, name, digest)) }
                         td.number data-label="Calls" { (sums.count) }
                         td.number data-label="Failed" { (sums.failed) }
                         td.number data-label="Time" { (duration(sums.millis)) }
@@ -76,18 +80,16 @@ pub(super) fn unread(error: &SourceError) -> Markup {
     html! { p.problem { "The calls of stages cannot be read: " (error.to_string()) } }
 }
 
-async fn by_pins(app: &App, loaded: &Loaded) -> Markup {
-    let revision = loaded.batch.as_ref().and_then(|batch| batch.revision);
-    let (Some(desk), Some(revision)) = (&app.parts.pins, revision) else { return html! {} };
-    // The page is complete without them, as when the store of pins does not trust the key that signed them.
-    let Ok(pins) = desk.revision(revision).await else { return html! {} };
+fn by_pins(loaded: &Loaded, signature: &Signature) -> Markup {
+    let Some(SignedPins { pins, .. }) = &signature.pins else { return signature.sentence() };
     let name = &loaded.facts.listed.name;
     let mut states: Vec<&str> = loaded.visits.all.iter().map(|visit| visit.state.as_str()).collect();
     states.dedup();
     html! {
-        h2 { "Stages of revision " (revision) }
+        h2 { "Stages of revision " (pins.revision) }
+        (signature.sentence())
         table.list {
-            thead { tr { th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" } } }
+            thead { tr { th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" } th scope="col" { "Signed by" } } }
             tbody {
                 @for (state, choice) in states.iter().filter_map(|state| Some((state, pins.choose(state, name)?))) {
                     tr {
@@ -97,6 +99,7 @@ async fn by_pins(app: &App, loaded: &Loaded) -> Markup {
                             @if choice.role == Role::Canary { " " span.badge.run { "canary" } }
                         }
                         td data-label="Digest" { code title=(choice.pin.digest) { (short_digest(&choice.pin.digest)) } }
+                        td data-label="Signed by" { (signed_by(signature, state, name, &choice.pin.digest)) }
                     }
                 }
             }

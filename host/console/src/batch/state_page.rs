@@ -5,16 +5,17 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::callback::attempts;
-use super::loaded::load_run;
+use super::loaded::{load_run, whole};
+use super::signature::Signature;
 use super::stages_that_ran::unread;
 use super::timeline::ending;
 use super::visits::Visit;
-use crate::app::{App, Shared};
+use crate::app::Shared;
 use crate::fault::Fault;
 use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
 use crate::html::frame::{Sheet, Tab, framed};
 use crate::html::parts::{document, time};
-use crate::source::journal::LoggedCall;
+use crate::source::journal::{KnownCalls, LoggedCall};
 
 /// The most calls on a page.
 const MOST_CALLS: usize = 500;
@@ -23,11 +24,11 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
     let run = load_run(&app, &name).await?;
     let visit = run.visits.at(event);
     let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (calls, problem) = match app.calls(&run.facts.listed.arn).await {
-        Ok(calls) => (calls, None),
-        Err(error) => (Vec::new(), Some(unread(&error))),
+    let (known, problem) = match app.calls(&run.facts.listed.arn).await {
+        Ok(known) => (known, None),
+        Err(error) => (KnownCalls::default(), Some(unread(&error))),
     };
-    let calls: Vec<_> = calls.into_iter().filter(|call| call.state == visit.state).collect();
+    let calls: Vec<_> = known.calls.into_iter().filter(|call| call.state == visit.state).collect();
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;
     let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
@@ -36,7 +37,12 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         nav.crumbs aria-label="Where you are" {
             a href="/console" { "Batches" } a href=(batch_url(&name)) { (name) }
         }
-        div.heading { h1 { (visit.state) } span class={ "badge " (class) } { (word) } }
+        div.heading {
+            h1 { (visit.state) } span class={ "badge " (class) } { (word) }
+            @if app.options.allow_changes && visit.input.is_some() {
+                div.actions { a.button href={ (batch_url(&name)) "/again?event=" (event) } { "Run again with this input" } }
+            }
+        }
         @if let Some(comment) = comment { p.comment { (comment) } }
         (facts(visit))
         @if let Some((error, cause)) = &visit.fault {
@@ -47,7 +53,8 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         @if !calls.is_empty() {
             section {
                 h2 { "Calls" }
-                @if let Some(gaps) = app.parts.calls.as_ref().and_then(|journal| journal.gaps()) { p.note { (gaps) } }
+                @for gap in &known.gaps { p.note { (gap) } }
+                (Signature::of_revision(&app, revision(visit)).await.sentence())
                 (table(&calls))
             }
         }
@@ -59,14 +66,10 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &visit.state, live: None, body }))
 }
 
-/// Returns a document as a whole, if it is the head of a large one; otherwise, and if the large one is gone, as it is.
-async fn whole(app: &App, text: Option<&str>) -> String {
-    let Some(text) = text else { return String::new() };
-    if !text.contains("\"spilled\"") {
-        return text.to_owned();
-    }
-    let Ok(document) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-    app.parts.media.unpacked(document).await.map_or_else(|_| text.to_owned(), |whole| whole.to_string())
+/// Returns the revision of the pins that the state's document names, also in the head of a large one.
+fn revision(visit: &Visit) -> Option<u64> {
+    let mut documents = [&visit.output, &visit.input].into_iter().flatten();
+    documents.find_map(|text| serde_json::from_str::<Value>(text).ok()?.get("revision")?.as_u64())
 }
 
 fn facts(visit: &Visit) -> Markup {

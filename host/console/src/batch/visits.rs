@@ -3,7 +3,7 @@
 //! Events name the one that led to them. So an event without a state's name, such as `TaskFailed`, belongs to the state of the
 //! event before it in that chain, also where several branches run at once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use time::OffsetDateTime;
 
@@ -80,6 +80,7 @@ impl Visits {
         for event in events {
             reading.event(event);
         }
+        reading.adopt_the_last();
         let mut visits = reading.visits;
         // Whether a state around the visit was left; then nothing runs in the visit any more.
         let mut cut_off: Vec<bool> = Vec::new();
@@ -116,15 +117,52 @@ struct Reading {
     owner: HashMap<i64, usize>,
     /// Events with which a visit ended.
     exits: HashMap<i64, usize>,
+    after_redrives: AfterRedrives,
+}
+
+/// Events after a redrive. The first of them names the redrive as the event before it, and no state: which one it was in shows when
+/// that is left.
+#[derive(Default)]
+struct AfterRedrives {
+    redrives: BTreeSet<i64>,
+    /// The first event of the chain that an event is in.
+    chains: HashMap<i64, i64>,
+    /// The events of chains of which the state is not known, by the first one.
+    homeless: BTreeMap<i64, Vec<PastEvent>>,
+}
+
+impl AfterRedrives {
+    /// Returns the first event of the chain that an event goes on with, or begins after a redrive.
+    fn chain(&self, event: &PastEvent) -> Option<i64> {
+        let begins = self.redrives.contains(&event.previous).then_some(event.id);
+        begins.or_else(|| self.chains.get(&event.previous).copied())
+    }
+
+    fn keep(&mut self, chain: i64, event: &PastEvent) {
+        self.chains.insert(event.id, chain);
+        self.homeless.entry(chain).or_default().push(event.clone());
+    }
 }
 
 impl Reading {
     fn event(&mut self, event: &PastEvent) {
+        if event.kind == "ExecutionRedriven" {
+            self.after_redrives.redrives.insert(event.id);
+            return;
+        }
         let before = self.owner.get(&event.previous).copied();
+        let chain = before.is_none().then(|| self.after_redrives.chain(event)).flatten();
         let owner = if let Some(kind) = event.kind.strip_suffix("StateEntered") {
             Some(self.entered(event, kind, before))
         } else if event.kind.ends_with("StateExited") {
-            self.left(event, before)
+            let owner = self.left(event, before);
+            if let (Some(owner), Some(chain)) = (owner, chain) {
+                self.adopt(chain, owner);
+            }
+            owner
+        } else if let Some(chain) = chain {
+            self.after_redrives.keep(chain, event);
+            None
         } else {
             // The end of a state with others inside follows the last event inside.
             let around = ["ParallelState", "MapState"].into_iter().find(|kind| event.kind.starts_with(kind));
@@ -139,6 +177,24 @@ impl Reading {
         };
         if let Some(owner) = owner {
             self.owner.insert(event.id, owner);
+        }
+    }
+
+    /// Adds the events of a chain to the Task state that they are of.
+    fn adopt(&mut self, chain: i64, owner: usize) {
+        let events = self.after_redrives.homeless.remove(&chain).unwrap_or_default();
+        if self.visits.all[owner].kind == "Task" {
+            events.iter().for_each(|event| self.inside(event, owner));
+        }
+    }
+
+    /// Adds the events of the only chain that is left to the only Task state that was not left.
+    fn adopt_the_last(&mut self) {
+        let chains: Vec<i64> = self.after_redrives.homeless.keys().copied().collect();
+        let open = self.visits.all.iter().enumerate().filter(|(_, visit)| visit.kind == "Task" && visit.left.is_none());
+        let open: Vec<usize> = open.map(|(at, _)| at).collect();
+        if let ([chain], [owner]) = (chains.as_slice(), open.as_slice()) {
+            self.adopt(*chain, *owner);
         }
     }
 
@@ -328,6 +384,55 @@ mod tests {
             ];
             assert_eq!(endings, expected);
         }
+    }
+
+    #[test]
+    fn after_a_redrive_tries_belong_to_the_states_that_went_on() {
+        // As Step Functions on this machine writes it: a batch was stopped while two branches ran.
+        let mut events = vec![
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Both"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "TaskStateEntered", "Left"),
+            (5, 4, "TaskScheduled", ""),
+            (6, 3, "TaskStateEntered", "Right"),
+            (7, 6, "TaskScheduled", ""),
+            (8, 5, "TaskStarted", ""),
+            (9, 0, "ExecutionAborted", ""),
+            (10, 9, "ExecutionRedriven", ""),
+            (11, 10, "TaskScheduled", ""),
+            (12, 10, "TaskScheduled", ""),
+            (13, 11, "TaskStarted", ""),
+            (14, 12, "TaskFailed", ""),
+            (15, 14, "TaskScheduled", ""),
+            (16, 13, "TaskSucceeded", ""),
+            (17, 16, "TaskStateExited", "Left"),
+        ];
+        let tries = |events: &[(i64, i64, &str, &str)], status| {
+            let visits = Visits::of(&history(events), status);
+            let tries = visits.all.iter().map(|visit| (visit.state.clone(), visit.attempts.len(), visit.ending));
+            tries.collect::<Vec<_>>()
+        };
+        let state = |name: &str, tries, ending| (name.to_owned(), tries, ending);
+        let running =
+            [state("Both", 0, Ending::Running), state("Left", 2, Ending::Left), state("Right", 3, Ending::Running)];
+        assert_eq!(tries(&events, ExecutionStatus::Running), running);
+        events.extend([
+            (18, 15, "TaskSucceeded", ""),
+            (19, 18, "TaskStateExited", "Right"),
+            (20, 19, "ParallelStateSucceeded", ""),
+            (21, 19, "ParallelStateExited", "Both"),
+            (22, 21, "SucceedStateEntered", "Done"),
+            (23, 22, "SucceedStateExited", "Done"),
+            (24, 23, "ExecutionSucceeded", ""),
+        ]);
+        let ended = [
+            state("Both", 0, Ending::Left),
+            state("Left", 2, Ending::Left),
+            state("Right", 3, Ending::Left),
+            state("Done", 0, Ending::Left),
+        ];
+        assert_eq!(tries(&events, ExecutionStatus::Succeeded), ended);
     }
 
     #[test]

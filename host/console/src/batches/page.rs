@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::search::{Found, find};
+use super::search::{Found, SIZES, find};
 use super::summary::BatchSummary;
 use crate::app::Shared;
 use crate::fault::Fault;
@@ -22,6 +22,7 @@ pub(crate) struct Wanted {
     #[serde(default)]
     q: String,
     after: Option<String>,
+    rows: Option<u16>,
 }
 
 impl Wanted {
@@ -29,9 +30,19 @@ impl Wanted {
         Some(ExecutionStatus::named(&self.status)).filter(|status| *status != ExecutionStatus::Other)
     }
 
+    /// Returns how many executions the page shows: one of the sizes that are offered.
+    fn size(&self) -> u16 {
+        self.rows.filter(|rows| SIZES.contains(rows)).unwrap_or(SIZES[0])
+    }
+
     /// Returns the address of the same list with another status or another page.
     fn url(&self, status: Option<ExecutionStatus>, after: Option<&str>) -> String {
+        self.sized(status, after, self.size())
+    }
+
+    fn sized(&self, status: Option<ExecutionStatus>, after: Option<&str>, size: u16) -> String {
         let mut parts = Vec::new();
+        parts.extend((size != SIZES[0]).then(|| format!("rows={size}")));
         parts.extend(status.map(|status| format!("status={}", status.name())));
         if !self.q.is_empty() {
             parts.push(format!("q={}", encoded(&self.q)));
@@ -42,12 +53,13 @@ impl Wanted {
 }
 
 pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
-    let found = find(&app, wanted.status(), wanted.q.trim(), wanted.after.as_deref()).await?;
+    let found = find(&app, wanted.status(), wanted.q.trim(), wanted.after.as_deref(), wanted.size()).await?;
     let now = OffsetDateTime::now_utc();
     let body = html! {
         div.heading {
             h1 { "Batches" }
             form.search method="get" action="/console" role="search" {
+                @if wanted.size() != SIZES[0] { input type="hidden" name="rows" value=(wanted.size()); }
                 @if let Some(status) = wanted.status() { input type="hidden" name="status" value=(status.name()); }
                 input type="search" name="q" value=(wanted.q) aria-label="Search by listing, batch, file or execution"
                     placeholder="Listing, batch, file or execution" autocomplete="off";
@@ -63,6 +75,12 @@ pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>
             }
         }
         section data-part="list" { (list(&found, &wanted, now)) }
+        nav.filters.sizes aria-label="Batches on a page" {
+            @for size in SIZES {
+                a href=(wanted.sized(wanted.status(), None, size)) aria-current=[(size == wanted.size()).then_some("true")] { (size) }
+            }
+            span { "on a page" }
+        }
     };
     // Later pages do not move while somebody reads them.
     let live = wanted.after.is_none().then(|| "/console/live".to_owned());
@@ -102,6 +120,9 @@ fn list(found: &Found, wanted: &Wanted, now: OffsetDateTime) -> Markup {
                     th.number scope="col" { "Took" }
                 } }
                 tbody { @for (listed, summary) in &found.rows { (row(listed, summary.as_deref(), now)) } }
+            }
+            @if found.unread > 0 {
+                p.note { "Of " (found.unread) " batches only the name and the times are known yet; the page reads more each time that it is loaded." }
             }
         }
         @if wanted.after.is_some() || found.next.is_some() {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::source::error::SourceError;
-use crate::source::executions::{ExecutionFacts, ExecutionSource, ListedExecution};
+use crate::source::executions::{ExecutionFacts, ExecutionSource, ExecutionStatus, ListedExecution};
 
-/// How many ended executions are remembered.
+/// How many executions are remembered.
 const REMEMBERED: usize = 20_000;
 /// The longest text by which an execution is found, in bytes.
 const LONGEST_TEXT: usize = 8 << 10;
@@ -64,12 +65,27 @@ fn listing_of(document: &Value) -> Option<String> {
     Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
 }
 
-/// Summaries of ended executions, by ARN. They do not change any more.
+/// Summaries by ARN, each with the moment of the execution that it is of. Between its start and its end an execution has one
+/// summary, and after its end another; a redrive begins anew.
 #[derive(Default)]
-pub struct Summaries(Mutex<HashMap<String, Arc<BatchSummary>>>);
+pub struct Summaries(Mutex<HashMap<String, (Moment, Arc<BatchSummary>)>>);
+
+/// The status of an execution, and the second in which it ended.
+type Moment = (ExecutionStatus, Option<i64>);
+
+fn moment(execution: &ListedExecution) -> Moment {
+    (execution.status, execution.stopped.map(OffsetDateTime::unix_timestamp))
+}
 
 impl Summaries {
-    /// Returns the summary of an execution.
+    /// Returns the summary of an execution, if it is remembered and the execution is as it was then.
+    pub fn known(&self, execution: &ListedExecution) -> Option<Arc<BatchSummary>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, summary) = known.get(&execution.arn)?;
+        (*of == moment(execution)).then(|| summary.clone())
+    }
+
+    /// Returns the summary of an execution, which is read if it is not remembered.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -78,18 +94,16 @@ impl Summaries {
         source: &dyn ExecutionSource,
         execution: &ListedExecution,
     ) -> Result<Arc<BatchSummary>, SourceError> {
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&execution.arn) {
-            return Ok(known.clone());
+        if let Some(known) = self.known(execution) {
+            return Ok(known);
         }
         let facts = source.facts(&execution.arn).await?;
         let summary = Arc::new(BatchSummary::of(&facts));
-        if facts.listed.status.is_over() {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= REMEMBERED {
-                known.clear();
-            }
-            known.insert(execution.arn.clone(), summary.clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
         }
+        known.insert(execution.arn.clone(), (moment(&facts.listed), summary.clone()));
         Ok(summary)
     }
 }

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::format::{moment, pretty, rfc3339};
 use crate::source::executions::ExecutionStatus;
+use crate::source::pins::PinsSigner;
 
 /// The longest document on a page, in bytes.
 const LONGEST: usize = 256 << 10;
@@ -50,6 +51,11 @@ pub fn command(name: &str, text: &str) -> Markup {
             button type="button" hidden data-copy=(name) { "Copy" }
         }
     }
+}
+
+/// Shows a key that signed pins: its name among the person's keys, with its id.
+pub fn signer(key: &PinsSigner) -> Markup {
+    html! { @if let Some(name) = &key.name { strong { (name) } " " } code { (key.id) } }
 }
 
 /// Shows a sentence where nothing else is to be shown.

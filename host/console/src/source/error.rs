@@ -24,7 +24,15 @@ impl SourceError {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let missing = ["ExecutionDoesNotExist", "StateMachineDoesNotExist", "NoSuchKey", "NotFound", "NoSuchBucket"];
-        let refused = ["InvalidToken", "InvalidArn", "InvalidName", "InvalidExecutionInput", "ExecutionAlreadyExists"];
+        let refused = [
+            "InvalidToken",
+            "InvalidArn",
+            "InvalidName",
+            "InvalidExecutionInput",
+            "ExecutionAlreadyExists",
+            "ExecutionNotRedrivable",
+            "ExecutionLimitExceeded",
+        ];
         let text = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{what}: {message} ({code})"),
             (Some(code), None) => format!("{what}: {code}"),

@@ -87,6 +87,20 @@ pub struct ExecutionFacts {
     pub error: Option<String>,
     /// The explanation.
     pub cause: Option<String>,
+    /// Whether it can go on from where it ended.
+    pub redrive: RedriveFacts,
+}
+
+/// Whether an execution that ended can be redriven, which is to go on from the state where it stopped (Step Functions Developer
+/// Guide, "Restarting state machine executions with redrive").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedriveFacts {
+    /// How often it was.
+    pub count: u32,
+    /// It can be now.
+    pub possible: bool,
+    /// The service's reason why it cannot.
+    pub why_not: Option<String>,
 }
 
 /// An event of an execution's history, of whatever kind. Fields that the kind does not have are empty.
@@ -158,6 +172,12 @@ pub trait ExecutionSource: Send + Sync + 'static {
     /// # Errors
     /// [`SourceError::Refused`] if the input is not accepted, or another execution has the name.
     async fn start(&self, name: &str, input: &Value) -> Result<String, SourceError>;
+
+    /// Lets an execution that ended without success go on from the state where it stopped.
+    ///
+    /// # Errors
+    /// [`SourceError::Refused`] if it cannot be redriven.
+    async fn redrive(&self, arn: &str) -> Result<(), SourceError>;
 
     /// Stops an execution.
     ///

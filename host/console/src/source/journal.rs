@@ -30,19 +30,23 @@ pub struct LoggedCall {
     pub text: String,
 }
 
+/// The calls of an execution, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub struct KnownCalls {
+    /// The calls, the oldest first.
+    pub calls: Vec<LoggedCall>,
+    /// Which calls may be missing, a sentence each.
+    pub gaps: Vec<String>,
+}
+
 /// Ended calls of stages.
 #[async_trait]
 pub trait CallJournal: Send + Sync + 'static {
-    /// Returns the calls of an execution, the oldest first.
+    /// Returns the calls of an execution.
     ///
     /// # Errors
     /// [`SourceError::Failed`].
-    async fn calls(&self, execution_arn: &str) -> Result<Vec<LoggedCall>, SourceError>;
-
-    /// Says which calls may be missing, in a sentence; `None` if there is nothing to say.
-    fn gaps(&self) -> Option<&'static str> {
-        None
-    }
+    async fn calls(&self, execution_arn: &str) -> Result<KnownCalls, SourceError>;
 }
 
 /// A callback as the backend got it.
@@ -77,12 +81,21 @@ pub struct DeadLetter {
     pub body: String,
 }
 
+/// Messages of the dead-letter queue.
+#[derive(Clone, Debug, Default)]
+pub struct SeenLetters {
+    /// The messages.
+    pub letters: Vec<DeadLetter>,
+    /// There may be others.
+    pub more: bool,
+}
+
 /// The dead-letter queue.
 #[async_trait]
 pub trait DeadLetterQueue: Send + Sync + 'static {
-    /// Returns the messages that can be seen now.
+    /// Returns the messages that can be seen now, at most `most` of them.
     ///
     /// # Errors
     /// [`SourceError::Failed`].
-    async fn letters(&self) -> Result<Vec<DeadLetter>, SourceError>;
+    async fn letters(&self, most: usize) -> Result<SeenLetters, SourceError>;
 }

@@ -29,17 +29,23 @@ pub trait MediaFiles: Send + Sync + 'static {
     /// Returns the bucket's name.
     fn bucket(&self) -> &str;
 
-    /// Opens an object, or the `range` of it that a `Range` header names.
+    /// Opens an object, or the `range` of it that a `Range` header names. Returns `None` if the object has an entity tag that
+    /// `unless` names in the way of an `If-None-Match` header: the caller has it already.
     ///
     /// # Errors
     /// [`SourceError::Missing`]; [`SourceError::Refused`] if the object has no such range.
-    async fn open(&self, key: &str, range: Option<&str>) -> Result<MediaFile, SourceError>;
+    async fn open(
+        &self,
+        key: &str,
+        range: Option<&str>,
+        unless: Option<&str>,
+    ) -> Result<Option<MediaFile>, SourceError>;
 
-    /// Stores a file.
+    /// Stores a file under a key that no object has. Returns false if one has it; that stays as it is.
     ///
     /// # Errors
     /// [`SourceError::Failed`].
-    async fn put(&self, key: &str, content_type: &str, file: &Path) -> Result<(), SourceError>;
+    async fn create(&self, key: &str, content_type: &str, file: &Path) -> Result<bool, SourceError>;
 
     /// Returns a state's document with every head of a large batch replaced by the whole, which is in the bucket.
     ///

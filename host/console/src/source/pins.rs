@@ -59,6 +59,57 @@ pub struct PinsOutlook {
     pub checks: Vec<String>,
 }
 
+/// Pins, and who signed them.
+#[derive(Clone, Debug)]
+pub struct SignedPins {
+    /// The pins.
+    pub pins: Pins,
+    /// The signer; `None` if they are not signed, as those of a file on this machine.
+    pub signer: Option<PinsSigner>,
+}
+
+/// The key that signed pins, and that is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinsSigner {
+    /// The key's id.
+    pub id: String,
+    /// Its name among the keys of the person at the console, if it has one there.
+    pub name: Option<String>,
+}
+
+/// What is known about a state's candidates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CandidateNews {
+    /// Counts and times, a sentence each.
+    pub sentences: Vec<String>,
+    /// Calls in which the shadow did something else than the pinned stage, the newest first.
+    pub differing: Vec<DifferingCall>,
+}
+
+/// A call in which a shadow did something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DifferingCall {
+    /// The execution's ARN.
+    pub execution: String,
+    /// The file's key, or `batch`.
+    pub subject: String,
+    /// What differs, a text each.
+    pub differences: Vec<String>,
+    /// Pictures that both made.
+    pub pictures: Vec<PicturePair>,
+}
+
+/// A picture of the pinned stage, and the one that the shadow made in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PicturePair {
+    /// The key of the pinned stage's picture in the media bucket. A later run may have replaced it.
+    pub key: String,
+    /// The key of the shadow's picture in the media bucket.
+    pub shadow: String,
+    /// The length of the shadow's picture, in bytes.
+    pub bytes: u64,
+}
+
 /// A revision that was in force.
 #[derive(Clone, Debug)]
 pub struct PastRevision {
@@ -81,13 +132,13 @@ pub trait PinsDesk: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`SourceError`], if there are none or they are not to be trusted.
-    async fn current(&self) -> Result<Pins, SourceError>;
+    async fn current(&self) -> Result<SignedPins, SourceError>;
 
     /// Returns a revision.
     ///
     /// # Errors
     /// [`SourceError::Missing`].
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError>;
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError>;
 
     /// Returns the revisions that were in force, the newest first.
     ///
@@ -95,11 +146,11 @@ pub trait PinsDesk: Send + Sync + 'static {
     /// [`SourceError`], if the store cannot be read.
     async fn history(&self, limit: usize) -> Result<Vec<PastRevision>, SourceError>;
 
-    /// Returns what is known about a state's canary and shadow, a sentence each, as far as these pins have any.
+    /// Returns what is known about a state's canary and shadow, as far as these pins have any.
     ///
     /// # Errors
     /// [`SourceError`], if the store does not answer.
-    async fn candidates(&self, pins: &Pins, state: &str) -> Result<Vec<String>, SourceError>;
+    async fn candidates(&self, pins: &Pins, state: &str) -> Result<CandidateNews, SourceError>;
 
     /// Shows and checks a change, and makes it if `by_whom` gives a person and a reason.
     ///

@@ -106,15 +106,17 @@ function named(files) {
   return files;
 }
 
-// Stores a file in the bucket and returns its key.
+// Stores a file in the bucket and returns its key and how it was stored: "new", "same" or "renamed".
 async function stored(listing, path, file) {
   const query = new URLSearchParams({ listing, path });
   const answer = await fetch(`/console/upload?${query}`, {
     method: "PUT", body: file, headers: { "x-stagehost-token": token, "content-type": "application/octet-stream" },
   });
   if (!answer.ok) throw new Error(sentenceOf(await answer.text()));
-  return (await answer.json()).key;
+  return answer.json();
 }
+
+const STORED = { new: "stored", same: "was there already, with the same bytes", renamed: "stored under another name" };
 
 function sentenceOf(text) {
   return new DOMParser().parseFromString(text, "text/html").querySelector("main p")?.textContent || text;
@@ -125,6 +127,7 @@ function uploads(form) {
   const list = document.getElementById("chosen");
   const start = document.getElementById("start");
   const problem = document.getElementById("upload-problem");
+  const note = document.getElementById("upload-note");
   let files = [];
 
   function choose(chosen) {
@@ -171,20 +174,30 @@ function uploads(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     problem.hidden = true;
+    note.hidden = true;
     start.disabled = true;
     const listing = form.elements.listing.value.trim();
     const keys = [];
+    const renamed = [];
     try {
       for (const item of files) {
         item.state.textContent = "…";
-        keys.push(await stored(listing, item.name, item.file));
-        item.state.textContent = "stored";
+        const { key, stored: how } = await stored(listing, item.name, item.file);
+        // Two names can become one key.
+        if (!keys.includes(key)) keys.push(key);
+        item.state.textContent = STORED[how];
+        if (how === "renamed") renamed.push(`${item.name} is stored as ${key.split("/").pop()}`);
       }
       const answer = await fetch(form.action, {
         method: "POST", body: JSON.stringify({ listing, keys }), headers: { "x-stagehost-token": token, "content-type": "application/json" },
       });
       if (!answer.ok) throw new Error(sentenceOf(await answer.text()));
-      location.href = (await answer.json()).page;
+      const { page } = await answer.json();
+      if (renamed.length === 0) { location.href = page; return; }
+      // The page stays, so that the new names can be read.
+      note.querySelector("span").textContent = `Other files have these names today: ${renamed.join(", ")}. The batch has begun.`;
+      note.querySelector("a").href = page;
+      note.hidden = false;
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;
@@ -202,7 +215,7 @@ function playground(form) {
     const problem = document.getElementById("playground-problem");
     problem.hidden = true;
     try {
-      form.elements.key.value = await stored(form.elements.listing.value.trim(), file.name, file);
+      form.elements.key.value = (await stored(form.elements.listing.value.trim(), file.name, file)).key;
       form.submit();
     } catch (error) {
       problem.textContent = error.message;

@@ -117,4 +117,10 @@ async fn a_picture_is_served_as_one_and_a_film_in_parts() {
     assert!(beginning.headers()["content-security-policy"].to_str().unwrap().starts_with("sandbox;"));
     assert_eq!(text(beginning).await, "0123");
     assert_eq!(part("bytes=90-").await.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    let known = Request::get("/console/media/51/a.mp4").header("host", "localhost").header("if-none-match", "\"e\"");
+    let unchanged = send(&router, known.body(Body::empty()).unwrap()).await;
+    assert_eq!(unchanged.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(unchanged.headers()["etag"], "\"e\"");
+    assert_eq!(unchanged.headers()["cache-control"], "private, no-cache");
+    assert_eq!(text(unchanged).await, "");
 }

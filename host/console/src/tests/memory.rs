@@ -22,12 +22,16 @@ use crate::guard::AcceptedHosts;
 use crate::source::bench::{StageBench, TriedAs};
 use crate::source::error::SourceError;
 use crate::source::executions::{
-    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent,
+    ExecutionFacts, ExecutionPage, ExecutionSource, ExecutionStatus, ListedExecution, PastEvent, RedriveFacts,
 };
 use crate::source::intake::BatchIntake;
-use crate::source::journal::{CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, LoggedCall, SeenCallback};
+use crate::source::journal::{
+    CallJournal, CallbackJournal, DeadLetter, DeadLetterQueue, KnownCalls, LoggedCall, SeenCallback, SeenLetters,
+};
 use crate::source::media::{MediaFile, MediaFiles};
-use crate::source::pins::{PastRevision, PinsDesk, PinsOutlook, PinsWish};
+use crate::source::pins::{
+    CandidateNews, DifferingCall, PastRevision, PicturePair, PinsDesk, PinsOutlook, PinsSigner, PinsWish, SignedPins,
+};
 use crate::web_console::WebConsole;
 
 pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:sm";
@@ -54,6 +58,10 @@ pub(super) struct Memory {
     pub(super) letters: Mutex<Vec<DeadLetter>>,
     pub(super) started: Mutex<Vec<(String, Value)>>,
     pub(super) stopped: Mutex<Vec<String>>,
+    pub(super) redriven: Mutex<Vec<String>>,
+    pub(super) gaps: Mutex<Vec<String>>,
+    /// Ranges that were read, as the requests named them.
+    pub(super) ranges: Mutex<Vec<String>>,
     pub(super) pins: Mutex<Option<Pins>>,
     pub(super) wishes: Mutex<Vec<(PinsWish, bool)>>,
     pub(super) read: Mutex<usize>,
@@ -78,7 +86,13 @@ impl Memory {
             started,
             stopped: status.is_over().then(|| started + Duration::from_millis(2500)),
         };
-        executions.push((ExecutionFacts { listed, input, output, error: None, cause: None }, events));
+        let over = status.is_over();
+        let why_not = Some(format!("Execution is {} and cannot be redriven", status.name()));
+        let redrive = match over && status != ExecutionStatus::Succeeded {
+            true => RedriveFacts { possible: true, ..RedriveFacts::default() },
+            false => RedriveFacts { why_not, ..RedriveFacts::default() },
+        };
+        executions.push((ExecutionFacts { listed, input, output, error: None, cause: None, redrive }, events));
     }
 
     fn found(&self, arn: &str) -> Result<(ExecutionFacts, Vec<PastEvent>), SourceError> {
@@ -132,6 +146,11 @@ impl ExecutionSource for Memory {
         Ok(arn(name))
     }
 
+    async fn redrive(&self, arn: &str) -> Result<(), SourceError> {
+        self.redriven.lock().unwrap().push(arn.to_owned());
+        Ok(())
+    }
+
     async fn stop(&self, arn: &str, _: &str) -> Result<(), SourceError> {
         self.stopped.lock().unwrap().push(arn.to_owned());
         Ok(())
@@ -144,24 +163,40 @@ impl MediaFiles for Memory {
         "toq-listing-medias"
     }
 
-    async fn open(&self, key: &str, range: Option<&str>) -> Result<MediaFile, SourceError> {
+    async fn open(
+        &self,
+        key: &str,
+        range: Option<&str>,
+        unless: Option<&str>,
+    ) -> Result<Option<MediaFile>, SourceError> {
         let objects = self.objects.lock().unwrap();
         let (content_type, bytes) =
             objects.get(key).cloned().ok_or_else(|| SourceError::Missing(format!("there is no {key}")))?;
+        if unless == Some("\"e\"") {
+            return Ok(None);
+        }
         let (body, range) = match range {
-            Some("bytes=0-3") => (bytes[..4].to_vec(), Some(format!("bytes 0-3/{}", bytes.len()))),
-            Some(_) => return Err(SourceError::Refused(format!("{key} has no such range"))),
+            Some(range) => {
+                self.ranges.lock().unwrap().push(range.to_owned());
+                let refused = || SourceError::Refused(format!("{key} has no such range"));
+                let (from, to) = asked(range, bytes.len()).ok_or_else(refused)?;
+                (bytes[from..to].to_vec(), Some(format!("bytes {from}-{}/{}", to - 1, bytes.len())))
+            }
             None => (bytes, None),
         };
         let length = Some(body.len() as u64);
         let body = futures::stream::iter([Ok(Bytes::from(body))]).boxed();
-        Ok(MediaFile { body, length, content_type, etag: Some("\"e\"".into()), range })
+        Ok(Some(MediaFile { body, length, content_type, etag: Some("\"e\"".into()), range }))
     }
 
-    async fn put(&self, key: &str, content_type: &str, file: &Path) -> Result<(), SourceError> {
+    async fn create(&self, key: &str, content_type: &str, file: &Path) -> Result<bool, SourceError> {
         let bytes = std::fs::read(file).unwrap();
-        self.objects.lock().unwrap().insert(key.to_owned(), (Some(content_type.to_owned()), bytes));
-        Ok(())
+        let mut objects = self.objects.lock().unwrap();
+        if objects.contains_key(key) {
+            return Ok(false);
+        }
+        objects.insert(key.to_owned(), (Some(content_type.to_owned()), bytes));
+        Ok(true)
     }
 
     async fn unpacked(&self, document: Value) -> Result<Value, SourceError> {
@@ -175,8 +210,8 @@ impl MediaFiles for Memory {
 
 #[async_trait]
 impl CallJournal for Memory {
-    async fn calls(&self, _: &str) -> Result<Vec<LoggedCall>, SourceError> {
-        Ok(self.calls.lock().unwrap().clone())
+    async fn calls(&self, _: &str) -> Result<KnownCalls, SourceError> {
+        Ok(KnownCalls { calls: self.calls.lock().unwrap().clone(), gaps: self.gaps.lock().unwrap().clone() })
     }
 }
 
@@ -189,8 +224,9 @@ impl CallbackJournal for Memory {
 
 #[async_trait]
 impl DeadLetterQueue for Memory {
-    async fn letters(&self) -> Result<Vec<DeadLetter>, SourceError> {
-        Ok(self.letters.lock().unwrap().clone())
+    async fn letters(&self, most: usize) -> Result<SeenLetters, SourceError> {
+        let letters = self.letters.lock().unwrap();
+        Ok(SeenLetters { letters: letters.iter().take(most).cloned().collect(), more: letters.len() > most })
     }
 }
 
@@ -234,26 +270,40 @@ impl PinsDesk for Memory {
         None
     }
 
-    async fn current(&self) -> Result<Pins, SourceError> {
-        self.pins.lock().unwrap().clone().ok_or_else(|| SourceError::Missing("there are no pins".into()))
+    async fn current(&self) -> Result<SignedPins, SourceError> {
+        let pins = self.pins.lock().unwrap().clone();
+        let pins = pins.ok_or_else(|| SourceError::Missing("there are no pins".into()))?;
+        let signer = Some(PinsSigner { id: "0123456789abcdef".into(), name: Some("release".into()) });
+        Ok(SignedPins { pins, signer })
     }
 
-    async fn revision(&self, revision: u64) -> Result<Pins, SourceError> {
-        let pins = self.current().await?;
-        if pins.revision == revision {
-            Ok(pins)
+    async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        let signed = self.current().await?;
+        if signed.pins.revision == revision {
+            Ok(signed)
         } else {
             Err(SourceError::Missing(format!("revision {revision} is lost")))
         }
     }
 
     async fn history(&self, _: usize) -> Result<Vec<PastRevision>, SourceError> {
-        let pins = self.current().await?;
+        let SignedPins { pins, .. } = self.current().await?;
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 
-    async fn candidates(&self, _: &Pins, state: &str) -> Result<Vec<String>, SourceError> {
-        Ok(vec![format!("40 runs of {state}")])
+    async fn candidates(&self, _: &Pins, state: &str) -> Result<CandidateNews, SourceError> {
+        let picture = PicturePair {
+            key: "51/thumb/photo/horizontal/2026-01-02/hall_320x240.jpg".into(),
+            shadow: "pipeline/shadow/GenerateThumbnails/0123456789ab/pictures/77.jpg".into(),
+            bytes: 20_000,
+        };
+        let call = DifferingCall {
+            execution: arn("a batch <b>"),
+            subject: "51/raw/photo/horizontal/2026-01-02/hall.jpg".into(),
+            differences: vec!["object: <b>was</b> 1 and is 2 bytes".into()],
+            pictures: vec![picture],
+        };
+        Ok(CandidateNews { sentences: vec![format!("40 runs of {state}")], differing: vec![call] })
     }
 
     async fn change(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook, SourceError> {
@@ -261,6 +311,18 @@ impl PinsDesk for Memory {
         let checks = vec!["it is signed".to_owned()];
         Ok(PinsOutlook { revision: by_whom.map(|_| 8), differences: Vec::new(), checks })
     }
+}
+
+/// Returns the first byte and the end of `bytes=0-3` or `bytes=-4`; `None` if there is no such range.
+fn asked(range: &str, length: usize) -> Option<(usize, usize)> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), Ok(last)) => (first, last.saturating_add(1).min(length)),
+        (Ok(first), Err(_)) => (first, length),
+        (Err(_), Ok(count)) => (length.saturating_sub(count), length),
+        (Err(_), Err(_)) => return None,
+    };
+    (from < to).then_some((from, to))
 }
 
 /// Returns the console over these services.

@@ -1,6 +1,7 @@
 //! The pages over services in memory.
 #![allow(clippy::unwrap_used)]
 
+mod archives;
 mod hostile;
 mod memory;
 mod pages;

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::memory::{Memory, console, finished, input, page, post, send, text, visited};
+use super::memory::{Memory, at, console, finished, input, page, post, send, text, visited};
 use crate::source::executions::ExecutionStatus;
 use crate::source::journal::{DeadLetter, LoggedCall, SeenCallback};
 use crate::source::pins::PinsWish;
@@ -53,14 +53,51 @@ async fn a_batch_is_found_by_listing_id_and_file_and_old_ones_are_a_page_away() 
 }
 
 #[tokio::test]
-async fn what_has_ended_is_read_once() {
+async fn what_has_not_changed_is_read_once() {
     let memory = one_batch();
     memory.add("running", ExecutionStatus::Running, input(), None, Vec::new());
     let (router, _) = console(&memory, false);
     for _ in 0..3 {
         page(&router, "/console").await;
     }
-    assert_eq!(*memory.read.lock().unwrap(), 1 + 3);
+    assert_eq!(*memory.read.lock().unwrap(), 2);
+    {
+        let mut executions = memory.executions.lock().unwrap();
+        let facts = &mut executions[1].0;
+        (facts.listed.status, facts.listed.stopped) = (ExecutionStatus::Failed, Some(at(99)));
+        facts.error = Some("Stage.Trapped".into());
+    }
+    for _ in 0..3 {
+        assert!(page(&router, "/console").await.contains("Stage.Trapped"), "its end is read");
+    }
+    assert_eq!(*memory.read.lock().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_page_has_a_thousand_batches_and_reads_some_of_them_each_time() {
+    let memory = Arc::new(Memory::default());
+    for number in 0..1000 {
+        let input = json!({"listingId": 7000 + number, "assets": [format!("{}/raw/photo/vertical/2026-01-02/stairs.jpg", 7000 + number)]});
+        memory.add(&format!("other-{number}"), ExecutionStatus::Succeeded, input, None, Vec::new());
+    }
+    let (router, _) = console(&memory, false);
+    let rows = |page: &str| page.matches("<td class=\"name\">").count();
+    let first = page(&router, "/console?rows=1000").await;
+    assert_eq!((rows(&first), *memory.read.lock().unwrap()), (1000, 200));
+    assert!(first.contains("Of 800 batches only the name"), "what is not known is said");
+    for _ in 0..4 {
+        page(&router, "/console?rows=1000").await;
+    }
+    let last = page(&router, "/console?rows=1000").await;
+    assert_eq!((rows(&last), *memory.read.lock().unwrap()), (1000, 1000));
+    assert!(last.contains(">7000<") && !last.contains("batches only the name"));
+    // Other sizes than those that are offered are not used.
+    assert_eq!(rows(&page(&router, "/console?rows=777").await), 50);
+    let small = page(&router, "/console?rows=200").await;
+    assert!(
+        rows(&small) == 200 && small.contains("/console?rows=200&amp;after=200"),
+        "the next page has the same size"
+    );
 }
 
 #[tokio::test]
@@ -85,6 +122,7 @@ async fn a_batch_shows_states_files_archives_stages_callback_and_commands() {
     });
     let (router, _) = console(&memory, false);
     let batch = page(&router, &format!("/console/batch/{NAME}")).await;
+    assert!(batch.contains("Its entries cannot be shown"), "the archive is gone");
     for part in [
         "<svg class=\"plan\"",
         "class=\"node ok \"",
@@ -145,6 +183,101 @@ async fn a_stamp_of_another_execution_is_not_believed() {
 }
 
 #[tokio::test]
+async fn what_an_archive_has_is_read_from_its_end() {
+    let memory = one_batch();
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, length) in [("photo/horizontal/hall.jpg", 200_000), ("<img src=x>.txt", 3)] {
+        archive.start_file(name, stored).unwrap();
+        std::io::Write::write_all(&mut archive, &vec![7; length]).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    let key = "51/zip/batch-5/complete.zip";
+    memory.objects.lock().unwrap().insert(key.into(), (Some("application/zip".into()), bytes));
+    let (router, _) = console(&memory, false);
+    let batch = page(&router, &format!("/console/batch/{NAME}")).await;
+    for part in ["photo/horizontal/hall.jpg", "200 kB", "&lt;img src=x&gt;.txt", "3 B"] {
+        assert!(batch.contains(part), "{part} is missing in {batch}");
+    }
+    assert_eq!(*memory.ranges.lock().unwrap(), ["bytes=-73728"], "one range, not the whole");
+}
+
+#[tokio::test]
+async fn a_batch_that_stopped_goes_on_and_one_that_succeeded_does_not() {
+    let memory = one_batch();
+    let mut events = visited("ValidateRawAssets", &input(), &finished("stopped"));
+    events.truncate(5);
+    memory.add("stopped", ExecutionStatus::Aborted, input(), None, events);
+    let (router, token) = console(&memory, true);
+    let batch = page(&router, "/console/batch/stopped").await;
+    assert!(batch.contains("Go on from where it stopped") && batch.contains("aws stepfunctions redrive-execution"));
+    let asked = page(&router, "/console/batch/stopped/go-on").await;
+    for part in ["ValidateRawAssets", "with the input that they had", "name=\"token\""] {
+        assert!(asked.contains(part), "{part} is missing in {asked}");
+    }
+    let gone_on = post(&router, "/console/batch/stopped/go-on", &token, &[]).await;
+    assert_eq!(gone_on.headers()["location"], "/console/batch/stopped");
+    assert_eq!(*memory.redriven.lock().unwrap(), [super::memory::arn("stopped")]);
+    assert!(!page(&router, &format!("/console/batch/{NAME}")).await.contains("Go on"));
+    let request = Request::get(format!("/console/batch/{NAME}/go-on")).header("host", "localhost");
+    let refused = send(&router, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(text(refused).await.contains("Execution is SUCCEEDED and cannot be redriven"));
+}
+
+#[tokio::test]
+async fn the_input_of_a_state_can_be_the_input_of_another_run() {
+    let memory = Arc::new(Memory::default());
+    let mut given = finished(NAME);
+    given["assets"][0]["title"] = json!("as the state got it");
+    let events = visited("GenerateThumbnails", &given, &finished(NAME));
+    memory.add(NAME, ExecutionStatus::Succeeded, input(), None, events);
+    let (router, _) = console(&memory, true);
+    let state = page(&router, &format!("/console/batch/{NAME}/state/2")).await;
+    assert!(state.contains(&format!("/console/batch/{NAME}/again?event=2")));
+    let form = page(&router, &format!("/console/batch/{NAME}/again?event=2")).await;
+    assert!(form.contains("as the state got it") && form.contains("begins at the first state"), "{form}");
+    assert!(!page(&router, &format!("/console/batch/{NAME}/again")).await.contains("as the state got it"));
+    let (reading, _) = console(&memory, false);
+    assert!(!page(&reading, &format!("/console/batch/{NAME}/state/2")).await.contains("again?event"));
+}
+
+#[tokio::test]
+async fn what_ran_has_the_signer_of_the_pins_that_pin_these_bytes() {
+    let memory = one_batch();
+    let digest = format!("sha256:{}", "7".repeat(64));
+    let pin = json!({"stage": "validate", "version": "0.1.0", "world": "validate", "digest": digest});
+    let pins = json!({"revision": 7, "environment": "staging", "states": {"ValidateRawAssets": pin}});
+    *memory.pins.lock().unwrap() = Some(serde_json::from_value(pins).unwrap());
+    let (router, _) = console(&memory, false);
+    let batch = format!("/console/batch/{NAME}");
+    let signed = "<td data-label=\"Signed by\"><strong>release</strong> <code>0123456789abcdef</code></td>";
+    assert!(page(&router, &batch).await.contains(signed), "as the pins have it");
+    let call = |digest: &str| LoggedCall {
+        state: "ValidateRawAssets".into(),
+        attempt: 0,
+        key: None,
+        stage: "validate".into(),
+        version: "0.1.0".into(),
+        digest: digest.into(),
+        millis: 1.0,
+        memory: 1,
+        failure: None,
+        text: String::new(),
+    };
+    memory.calls.lock().unwrap().push(call(&digest));
+    memory.gaps.lock().unwrap().push("The log has more about this batch".into());
+    let ran = page(&router, &batch).await;
+    assert!(ran.contains("Stages that ran") && ran.contains(signed), "{ran}");
+    assert!(ran.contains("The log has more about this batch"));
+    assert!(page(&router, &format!("{batch}/state/2")).await.contains("which is signed by <strong>release</strong>"));
+    *memory.calls.lock().unwrap() = vec![call("sha256:other")];
+    let other = page(&router, &batch).await;
+    assert!(!other.contains(signed) && other.contains("not of this revision"), "other bytes are nobody's");
+    assert!(page(&router, "/console/pins").await.contains("signed by <strong>release</strong>"));
+}
+
+#[tokio::test]
 async fn a_batch_is_run_again_with_a_changed_input_and_stopped() {
     let memory = one_batch();
     memory.add("running", ExecutionStatus::Running, input(), None, Vec::new());
@@ -194,9 +327,18 @@ async fn files_are_stored_and_become_a_batch() {
     };
     let stored = send_file("51", "bath/one.jpg").await;
     assert_eq!(stored.status(), StatusCode::OK);
-    let key = serde_json::from_str::<Value>(&text(stored).await).unwrap()["key"].as_str().unwrap().to_owned();
+    let answer: Value = serde_json::from_str(&text(stored).await).unwrap();
+    assert_eq!(answer["stored"], "new");
+    let key = answer["key"].as_str().unwrap().to_owned();
     assert!(key.starts_with("51/raw/photo/horizontal/20") && key.ends_with("/bath-one.jpg"), "{key}");
     assert_eq!(memory.objects.lock().unwrap()[&key], (Some("image/jpeg".into()), b"a photo".to_vec()));
+    let again: Value = serde_json::from_str(&text(send_file("51", "bath/one.jpg").await).await).unwrap();
+    assert_eq!((&again["stored"], &again["key"]), (&json!("same"), &json!(key)), "nothing is stored twice");
+    memory.objects.lock().unwrap().insert(key.clone(), (Some("image/jpeg".into()), b"another".to_vec()));
+    let other: Value = serde_json::from_str(&text(send_file("51", "bath/one.jpg").await).await).unwrap();
+    assert_eq!(other["stored"], "renamed");
+    assert!(other["key"].as_str().unwrap().ends_with("/bath-one-2.jpg"), "{other}");
+    assert_eq!(memory.objects.lock().unwrap()[&key].1, b"another", "nothing is replaced");
     assert_eq!(send_file("..", "one.jpg").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(send_file("51", "%2E%2E").await.status(), StatusCode::BAD_REQUEST);
     let start = async |body: Value| {
@@ -260,6 +402,21 @@ async fn a_job_among_the_dead_letters_is_started_again_and_other_messages_are_no
 }
 
 #[tokio::test]
+async fn more_dead_letters_are_looked_at_when_asked() {
+    let memory = Arc::new(Memory::default());
+    let letters = (0..130).map(|id| DeadLetter { id: id.to_string(), at: None, body: format!("letter {id}.") });
+    memory.letters.lock().unwrap().extend(letters);
+    let (router, _) = console(&memory, false);
+    let first = page(&router, "/console/dead-letters").await;
+    assert!(first.contains("letter 19.") && !first.contains("letter 20.") && first.contains("Look at up to 100"));
+    let more = page(&router, "/console/dead-letters?look=100").await;
+    assert!(more.contains("letter 99.") && !more.contains("letter 100.") && more.contains("Look at up to 500"));
+    let all = page(&router, "/console/dead-letters?look=500").await;
+    assert!(all.contains("letter 129.") && !all.contains("There may be more"));
+    assert!(!page(&router, "/console/dead-letters?look=999999").await.contains("Look at up to"));
+}
+
+#[tokio::test]
 async fn a_change_of_pins_is_checked_first_and_needs_a_name_and_a_reason() {
     let memory = Arc::new(Memory::default());
     let digest = format!("sha256:{}", "1".repeat(64));
@@ -290,6 +447,27 @@ async fn a_change_of_pins_is_checked_first_and_needs_a_name_and_a_reason() {
         assert!(refused.contains("role=\"alert\""), "{wrong:?}");
     }
     assert_eq!(memory.wishes.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_shadow_that_differs_is_seen_beside_the_pinned_stage() {
+    let memory = Arc::new(Memory::default());
+    let pin = |version: &str| json!({"stage": "thumbnails", "version": version, "world": "thumbnails", "digest": format!("sha256:{}", "1".repeat(64))});
+    let pins = json!({"revision": 7, "environment": "staging", "states": {"GenerateThumbnails": pin("1.4.0")},
+        "shadows": {"GenerateThumbnails": {"pin": pin("1.5.0"), "percent": 20}}});
+    *memory.pins.lock().unwrap() = Some(serde_json::from_value(pins).unwrap());
+    let (router, _) = console(&memory, false);
+    let shown = page(&router, "/console/pins").await;
+    for part in [
+        "40 runs of GenerateThumbnails",
+        "<img src=\"/console/media/51/thumb/photo/horizontal/2026-01-02/hall_320x240.jpg\" alt=\"hall_320x240.jpg by the pinned stage\"",
+        "<img src=\"/console/media/pipeline/shadow/GenerateThumbnails/0123456789ab/pictures/77.jpg\" alt=\"hall_320x240.jpg by the shadow\"",
+        "20 kB",
+        "object: &lt;b&gt;was&lt;/b&gt; 1 and is 2 bytes",
+        "/console/batch/a%20batch%20%3Cb%3E",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
 }
 
 #[tokio::test]

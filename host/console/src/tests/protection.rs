@@ -12,6 +12,7 @@ async fn every_address_refuses_changes_without_the_token_and_all_changes_when_re
         for (method, path) in [
             (Method::POST, "/console/batch/a/stop"),
             (Method::POST, "/console/batch/a/again"),
+            (Method::POST, "/console/batch/a/go-on"),
             (Method::POST, "/console/pins/change"),
             (Method::POST, "/console/playground"),
             (Method::POST, "/console/dead-letters/send"),

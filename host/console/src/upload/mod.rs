@@ -3,3 +3,4 @@
 mod names;
 pub mod page;
 pub mod receive;
+mod stored;

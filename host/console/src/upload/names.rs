@@ -13,6 +13,15 @@ pub(super) fn plain(path: &str) -> Option<String> {
     (!name.is_empty() && name.len() <= LONGEST).then_some(name)
 }
 
+/// Returns the name for the file that is the `number`th of its name: `hall.jpg`, `hall-2.jpg`.
+pub(super) fn numbered(name: &str, number: usize) -> String {
+    match name.rsplit_once('.') {
+        _ if number < 2 => name.to_owned(),
+        Some((stem, extension)) if !stem.is_empty() => format!("{stem}-{number}.{extension}"),
+        _ => format!("{name}-{number}"),
+    }
+}
+
 /// Returns whether an id can be a listing's: it is one part of a key.
 pub(super) fn is_listing(id: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -33,6 +42,9 @@ mod tests {
         assert_eq!(plain("house/../../etc/hall.jpg").as_deref(), Some("house-etc-hall.jpg"));
         assert_eq!(plain("C:\\hall.jpg").as_deref(), Some("C:_hall.jpg"));
         assert_eq!([plain(""), plain("../.."), plain(&"x".repeat(500))], [None, None, None]);
+        let names = [("hall.jpg", 1), ("hall.jpg", 2), ("a.b.jpg", 10), ("hall", 3), (".jpg", 2)];
+        let numbered = names.map(|(name, number)| numbered(name, number));
+        assert_eq!(numbered, ["hall.jpg", "hall-2.jpg", "a.b-10.jpg", "hall-3", ".jpg-2"]);
         assert!(is_listing("51") && is_listing("a-b"));
         assert!(["", "..", "5/1", "5 1", "<b>"].iter().all(|id| !is_listing(id)));
     }

@@ -13,7 +13,7 @@ pub(crate) async fn show(State(app): State<Shared>) -> Result<Markup, Fault> {
     }
     let body = html! {
         h1 { "Upload a batch" }
-        p { "Photos, films and documents of one listing. Each file is stored in the bucket; then a batch is started." }
+        p { "Photos, films and documents of one listing. Each file is stored in the bucket and never replaces another; then a batch is started." }
         noscript { p.problem { "Uploading needs JavaScript. The AWS CLI does the same: aws s3 cp --recursive, then a message to the queue." } }
         form.stack id="upload" action="/console/upload/batch" method="post" {
             label for="listing" { "Listing" }
@@ -30,6 +30,7 @@ pub(crate) async fn show(State(app): State<Shared>) -> Result<Markup, Fault> {
             }
             ul.chosen id="chosen" aria-live="polite" {}
             p.problem id="upload-problem" role="alert" hidden {}
+            p.done id="upload-note" role="status" hidden { span {} " " a href="/console" { "Open the batch" } }
             button.primary id="start" type="submit" disabled { "Start" }
         }
     };

@@ -11,7 +11,8 @@ use stagehost_batch::Id;
 use time::OffsetDateTime;
 use tokio::io::AsyncWriteExt as _;
 
-use super::names::{is_listing, key, plain};
+use super::names::{is_listing, plain};
+use super::stored::{Stored, store};
 use crate::app::{App, Shared};
 use crate::fault::Fault;
 use crate::html::format::batch_url;
@@ -35,7 +36,7 @@ fn intake(app: &App) -> Result<&dyn BatchIntake, Fault> {
     app.parts.intake.as_deref().ok_or_else(|| Fault::missing("batches cannot be uploaded here"))
 }
 
-/// Stores a file and answers with its key.
+/// Stores a file, which never replaces another, and answers with its key and how it was stored.
 pub(crate) async fn file(State(app): State<Shared>, Query(named): Query<Named>, body: Body) -> Result<Response, Fault> {
     let intake = intake(&app)?;
     if !is_listing(&named.listing) {
@@ -59,9 +60,10 @@ pub(crate) async fn file(State(app): State<Shared>, Query(named): Query<Named>, 
     file.flush().await.map_err(failed)?;
     drop(file);
     let area = intake.area(spool.path(), &name);
-    let key = key(&named.listing, area, OffsetDateTime::now_utc().date(), &name);
-    app.parts.media.put(&key, content_type(&name), spool.path()).await?;
-    Ok(json_answer(&json!({"key": key})))
+    let place = (named.listing.as_str(), area, OffsetDateTime::now_utc().date());
+    let stored = store(app.parts.media.as_ref(), place, (name.as_str(), content_type(&name)), spool.path()).await?;
+    let Stored { key, how } = stored;
+    Ok(json_answer(&json!({"key": key, "stored": how.word()})))
 }
 
 /// Returns the media type of a name. The first state looks at the bytes.

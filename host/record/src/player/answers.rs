@@ -1,6 +1,6 @@
 //! The player: the recorded answers, and what the stage has done in this replay.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use stagehost_batch::{Case, Failure};
@@ -9,6 +9,7 @@ use stagehost_runtime::{HostBudget, lock};
 
 use super::questions::{question, questions};
 use crate::budget::Share;
+use crate::pictures::{MadePicture, PictureRoom};
 use crate::record_format::{HostCall, Part, Record};
 use crate::recorded_bytes::Contents;
 
@@ -47,6 +48,8 @@ pub(super) struct State {
     pub(super) written: HashMap<String, WrittenObject>,
     divergences: Vec<String>,
     pub(super) jobs: u32,
+    /// Pictures that the stage made otherwise than the record has them, by key; the last one of each.
+    pub(super) pictures: BTreeMap<String, MadePicture>,
 }
 
 /// Answers one stage from one record.
@@ -63,6 +66,8 @@ pub(crate) struct Player {
     state: Mutex<State>,
     /// What is kept about the objects that the stage writes is charged here.
     kept: Share,
+    /// What is left for pictures; `None` if none are kept.
+    pub(super) picture_room: Option<PictureRoom>,
 }
 
 /// The capabilities of a stage in a replay.
@@ -70,7 +75,14 @@ pub(crate) struct Player {
 pub(super) struct ReplayCapabilities(pub(super) Arc<Player>);
 
 impl Player {
-    pub(crate) fn new(record: Arc<Record>, contents: Contents, fallback: Fallback, kept: Share) -> Arc<Self> {
+    /// Pictures are kept if there is a `picture_room`.
+    pub(crate) fn new(
+        record: Arc<Record>,
+        contents: Contents,
+        fallback: Fallback,
+        kept: Share,
+        picture_room: Option<PictureRoom>,
+    ) -> Arc<Self> {
         let mut by_question: HashMap<String, Vec<usize>> = HashMap::new();
         let mut copied = HashSet::new();
         for (number, call) in record.calls.iter().enumerate() {
@@ -87,7 +99,13 @@ impl Player {
         let state = State { used: vec![false; record.calls.len()], ..State::default() };
         let state = Mutex::new(state);
         let charged = OnceLock::new();
-        Arc::new(Self { record, contents, fallback, charged, questions: by_question, copied, state, kept })
+        let questions = by_question;
+        Arc::new(Self { record, contents, fallback, charged, questions, copied, state, kept, picture_room })
+    }
+
+    /// Returns the pictures that the stage made otherwise than the record has them, by key.
+    pub(crate) fn pictures(&self) -> BTreeMap<String, MadePicture> {
+        std::mem::take(&mut self.state().pictures)
     }
 
     pub(crate) fn capabilities(self: &Arc<Self>) -> Capabilities {

@@ -11,6 +11,7 @@ use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter};
 use super::answers::{Player, WrittenObject, mismatch};
 use super::questions::question;
 use crate::parts::PartsBuilder;
+use crate::pictures::PictureBytes;
 use crate::record_format::{HostCall, Part, Step, Write, WriteEnd, WriteFailure};
 
 /// What a written object needs in memory besides its texts, in bytes.
@@ -25,6 +26,8 @@ pub(super) struct ReplayWriter {
     recorded: Option<Write>,
     /// Recorded steps that failed and must fail again.
     failures: Vec<WriteFailure>,
+    /// The bytes, if it is a picture that may be kept.
+    picture: Option<PictureBytes>,
 }
 
 impl ReplayWriter {
@@ -35,7 +38,8 @@ impl ReplayWriter {
         };
         let failures = recorded.as_ref().map(|write| write.failures.clone()).unwrap_or_default();
         let (parts, crc32) = (PartsBuilder::default(), crc32fast::Hasher::new());
-        let mut this = Self { player: player.clone(), object, parts, crc32, recorded, failures };
+        let picture = player.picture_room.as_ref().and_then(|room| room.begin(&object.content_type));
+        let mut this = Self { player: player.clone(), object, parts, crc32, recorded, failures, picture };
         this.fails_again(Step::Create)?;
         Ok(Box::new(this))
     }
@@ -104,12 +108,14 @@ impl ObjectWriter for ReplayWriter {
         }
         self.parts.append(&bytes);
         self.crc32.update(&bytes);
+        self.picture = self.picture.take().and_then(|mut picture| picture.append(&bytes).then_some(picture));
         Ok(())
     }
 
     async fn append_object(&mut self, key: &str, if_match: Option<&str>, offset: u64, len: u64) -> Result<(), Failure> {
         self.fails_again(Step::AppendObject)?;
         self.check_source(key, if_match, offset.saturating_add(len)).await?;
+        self.picture = None;
         self.player.keep(self.parts.cost_of_copy(key, if_match, offset))?;
         self.parts.copy(key, if_match, offset, len);
         Ok(())
@@ -119,6 +125,7 @@ impl ObjectWriter for ReplayWriter {
         let parts = std::mem::take(&mut self.parts);
         let total = parts.total();
         let parts = parts.end();
+        let same_bytes = self.recorded.as_ref().is_some_and(|write| write.parts == parts);
         let recorded = self.recorded.take().filter(|write| {
             write.parts == parts
                 && write.content_type == self.object.content_type
@@ -131,7 +138,12 @@ impl ObjectWriter for ReplayWriter {
         let NewObject { key, content_type, fingerprint, .. } = &self.object;
         let texts = 2 * key.len() + content_type.len() + fingerprint.as_ref().map_or(0, String::len);
         self.player.keep(WRITTEN + texts as u64)?;
+        let picture = self.picture.take().filter(|_| !same_bytes).and_then(|picture| picture.finish(content_type));
         let mut state = self.player.state();
+        match picture {
+            Some(picture) => drop(state.pictures.insert(key.clone(), picture)),
+            None => drop(state.pictures.remove(key)),
+        }
         let before = state.written.get(&self.object.key);
         let own = WrittenObject {
             count: before.map_or(0, |own| own.count) + 1,

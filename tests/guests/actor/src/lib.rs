@@ -95,6 +95,12 @@ impl Guest for Actor {
             writer.append(b"written without a look at what was there")?;
             Writer::finish(writer)?;
         }
+        if asked("picture") {
+            let key = keys::derive(&asset.key, keys::Area::Thumb, "picture", "jpg")?;
+            let writer = Writer::create(&key, "image/jpeg", None)?;
+            writer.append(if asked("other-bytes") { b"other" } else { b"these" })?;
+            Writer::finish(writer)?;
+        }
         while asked("loop") {
             std::hint::black_box(&bytes);
         }

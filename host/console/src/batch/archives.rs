@@ -1,0 +1,26 @@
+//! The archives of a batch, each with what is in it.
+
+use futures::future::join_all;
+use maud::{Markup, html};
+use stagehost_batch::Bundle;
+
+use super::files;
+use crate::app::App;
+use crate::archive::listing;
+
+/// How many archives are read, all at once; a batch has three.
+const READ: usize = 12;
+
+/// Shows the archives. Their directories are read from the bucket; one that cannot be read is said to be so.
+pub(super) async fn archives(app: &App, bundles: &[Bundle]) -> Markup {
+    let media = app.parts.media.as_ref();
+    let readings: Vec<_> = bundles.iter().take(READ).map(|bundle| listing(media, &bundle.key)).collect();
+    let listings = join_all(readings).await;
+    html! {
+        @if !bundles.is_empty() {
+            h2 { "Archives" }
+            ul.bundles { @for (bundle, listing) in bundles.iter().zip(&listings) { li { (files::bundle(bundle, listing)) } } }
+            @if bundles.len() > READ { p.note { "The first " (READ) " of " (bundles.len()) " archives are shown." } }
+        }
+    }
+}
