@@ -168,12 +168,17 @@ impl Directory {
             }
             let bytes = window.bytes(entry, size, WITHIN)?;
             let part = |from: usize, length: usize| bytes.get(from..from + length).unwrap_or_default();
+            // An entry without values says nothing, whatever stands in their place.
+            if header.number(part(4, word)) == 0 {
+                continue;
+            }
             let value = part(4 + word, word);
+            // Some writers use the signed types (6, 8, 9, 17) for numbers that are never negative.
             let number = match header.number(part(2, 2)) {
-                1 => header.number(value.get(..1).unwrap_or_default()),
-                3 => header.number(value.get(..2).unwrap_or_default()),
-                4 | 13 => header.number(value.get(..4).unwrap_or_default()),
-                16 | 18 => header.number(value),
+                1 | 6 => header.number(value.get(..1).unwrap_or_default()),
+                3 | 8 => header.number(value.get(..2).unwrap_or_default()),
+                4 | 9 | 13 => header.number(value.get(..4).unwrap_or_default()),
+                16..=18 => header.number(value),
                 2 => {
                     if header.number(part(0, 2)) == u64::from(INTEROPERABILITY_INDEX) {
                         found.index = value.first_chunk().copied();
@@ -236,6 +241,14 @@ pub(crate) mod tests {
         let found = probe(&mut file.as_slice()).unwrap();
         assert_eq!(found.pixels, Some(Pixels { width: 480, height: 640 }));
         assert_eq!(found.orientation, 8);
+    }
+
+    #[test]
+    fn an_orientation_may_have_any_whole_number_s_type() {
+        // Programs that turn photos have written type 9, a signed number of four bytes.
+        for kind in [1, 3, 4, 6, 8, 9, 13] {
+            assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, kind, 6)])), Some(6), "type {kind}");
+        }
     }
 
     #[test]
@@ -317,7 +330,11 @@ pub(crate) mod tests {
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 0)])), None);
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 2, 6)])), None, "a text is not a number");
         assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 3, 6)])), Some(6));
+        assert_eq!(exif_orientation(&tiff(&[(ORIENTATION, 9, u32::MAX)])), None, "minus one");
         assert_eq!(exif_orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
+        let mut without_values = tiff(&[(ORIENTATION, 3, 6)]);
+        without_values[14] = 0;
+        assert_eq!(exif_orientation(&without_values), None);
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Format {
             Format::Avif => "AVIF",
         }
     }
+
+    /// Returns the format's name with its article.
+    pub fn described(self) -> String {
+        let article = if self.name().starts_with('A') { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
 }
 
 /// Returns a file's format, from any number of bytes at its beginning.

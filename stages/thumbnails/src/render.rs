@@ -66,6 +66,10 @@ pub fn render<E: From<PictureError>>(
         let size = if format == Format::Jpeg { with_margin(size, upright) } else { size };
         WantedScale { size, halved_chroma: halved }
     };
+    if let Some(upright) = decode::upright_size(&source) {
+        let size = cascade(upright).largest();
+        limits.check_writing(size, encode::memory(size, config.format, halved))?;
+    }
     let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);
     let cascade = cascade(upright);

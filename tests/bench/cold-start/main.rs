@@ -1,6 +1,7 @@
 //! From the start of the process to the first answer, for ten photos to validate: the host beside a Node function that does
 //! the same as it is commonly done. `tests/bench/README.md` says how to run it and has the results.
 
+mod node_function;
 mod photos;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,6 @@ use stagehost_tests::package::{environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
 use stagehost_tests::statistics::Times;
-use stagehost_tests::{cache, file};
 
 const BUCKET: &str = "medias";
 const ROUNDS: usize = 21;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
 async fn compare() -> Result<()> {
     // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
     let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let node = node_modules()?;
+    let node = node_function::installed()?;
     let server = Seaweed::start()?;
     let photos = photos::make()?;
     let keys = upload(&server.bucket(BUCKET).await?, &photos).await?;
@@ -178,25 +178,4 @@ async fn upload(client: &Client, photos: &BTreeMap<String, Vec<u8>>) -> Result<V
         keys.push(key);
     }
     Ok(keys)
-}
-
-/// Returns the folder with the Node function and its packages; installs them if they are missing or have other versions.
-fn node_modules() -> Result<PathBuf> {
-    let (source, folder) = (file("tests/bench/cold-start/node"), cache()?.join("cold-start"));
-    std::fs::create_dir_all(&folder)?;
-    let wanted = std::fs::read(source.join("package.json"))?;
-    let installed = folder.join("node_modules/.installed");
-    let current = std::fs::read(&installed).is_ok_and(|found| found == wanted);
-    for entry in std::fs::read_dir(&source)? {
-        let entry = entry?;
-        std::fs::copy(entry.path(), folder.join(entry.file_name()))?;
-    }
-    if !current {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder);
-        let output = npm.output().context("npm, which comes with Node 20, cannot be run")?;
-        ensure!(output.status.success(), "npm install: {}", String::from_utf8_lossy(&output.stderr));
-        std::fs::write(installed, wanted)?;
-    }
-    Ok(folder)
 }

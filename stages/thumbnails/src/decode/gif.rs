@@ -1,4 +1,5 @@
-//! GIF: the first frame on its screen. What the frame does not cover is transparent, as in browsers.
+//! GIF: the first frame on its screen. What the frame does not cover is transparent if the frame has a transparent colour, and
+//! black otherwise, as libvips and Pillow show it; so is a number beyond the palette.
 
 use std::io::Cursor;
 
@@ -14,6 +15,7 @@ use crate::geometry::{Orientation, Size};
 use crate::raster::Layout;
 
 const NAME: &str = Format::Gif.name();
+const BREAKS_RULES: &str = "its data breaks the rules of the format";
 
 pub(super) fn decode(
     source: Vec<u8>,
@@ -22,10 +24,12 @@ pub(super) fn decode(
     wanted: &dyn Fn(Size) -> Size,
 ) -> Result<Decoded, PictureError> {
     let explain = |error: DecodingError| explain(&error, source.len());
-    // The logical screen follows the signature.
+    // The logical screen follows the signature. One of no pixels gets its size from the frame.
     if let Some([w0, w1, h0, h1]) = source.get(6..10).and_then(|b| <&[u8; 4]>::try_from(b).ok()) {
         let size = Size::new(u16::from_le_bytes([*w0, *w1]).into(), u16::from_le_bytes([*h0, *h1]).into());
-        limits.check_size(Format::Gif, size)?;
+        if size.pixels() > 0 {
+            limits.check_size(Format::Gif, size)?;
+        }
     }
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
@@ -34,13 +38,14 @@ pub(super) fn decode(
     // The memory is checked below, before it is taken.
     options.set_memory_limit(MemoryLimit::Unlimited);
     let mut decoder = options.read_info(Cursor::new(source.as_slice())).map_err(explain)?;
-    let size = Size::new(decoder.width().into(), decoder.height().into());
+    let screen = (u32::from(decoder.width()), u32::from(decoder.height()));
     let missing = || PictureError::damaged(NAME, "it has no frame");
     let frame = decoder.next_frame_info().map_err(explain)?.ok_or_else(missing)?;
     let (left, top) = (usize::from(frame.left), u32::from(frame.top));
     let (covered, transparent) = (Size::new(frame.width.into(), frame.height.into()), frame.transparent);
-    // A frame may claim to be larger than its screen, so its pixels are limited as well.
-    limits.check_size(Format::Gif, covered)?;
+    // A frame that reaches beyond its screen enlarges it.
+    let size = Size::new(screen.0.max(left as u32 + covered.width), screen.1.max(top + covered.height));
+    limits.check_size(Format::Gif, size)?;
     let target = stored_target(size, orientation, wanted);
     let factor = rows::factor(size, target);
     // With opacity, which is only known after decoding.
@@ -55,9 +60,14 @@ pub(super) fn decode(
     drop(decoder);
     drop(source);
 
-    let colour = |index: u8| palette.get(usize::from(index)).filter(|_| transparent != Some(index));
-    let covers = left == 0 && top == 0 && covered.width >= size.width && covered.height >= size.height;
-    let opaque = covers && indices.iter().all(|index| colour(*index).is_some());
+    const BLACK: [u8; 3] = [0; 3];
+    let colour = |index: u8| {
+        let found = palette.get(usize::from(index)).copied().unwrap_or(BLACK);
+        (transparent != Some(index)).then_some(found)
+    };
+    let uncovered = transparent.is_none().then_some(BLACK);
+    let covers = covered == size;
+    let opaque = transparent.is_none() || covers && indices.iter().all(|index| colour(*index).is_some());
     let layout = if opaque { Layout::Rgb } else { Layout::Rgba };
     let mut taken = Rows::new(size, layout, factor);
     let mut row = Vec::with_capacity(size.width as usize * layout.channels());
@@ -67,9 +77,9 @@ pub(super) fn decode(
         let line = if y < top { None } else { indices.get(start..start.saturating_add(covered.width as usize)) };
         for x in 0..size.width as usize {
             let index = x.checked_sub(left).and_then(|x| line?.get(x));
-            match (index.and_then(|index| colour(*index)), opaque) {
-                (Some([r, g, b]), true) => row.extend([*r, *g, *b]),
-                (Some([r, g, b]), false) => row.extend([*r, *g, *b, 255]),
+            match (index.map_or(uncovered, |index| colour(*index)), opaque) {
+                (Some([r, g, b]), true) => row.extend([r, g, b]),
+                (Some([r, g, b]), false) => row.extend([r, g, b, 255]),
                 (None, _) => row.extend([0; 4].iter().take(layout.channels())),
             }
         }
@@ -82,7 +92,15 @@ fn explain(error: &DecodingError, bytes: usize) -> PictureError {
     match error {
         DecodingError::Io(_) | DecodingError::UnexpectedEof => PictureError::cut_off(NAME, bytes),
         DecodingError::OutOfMemory => PictureError::too_much_memory(NAME),
-        // The library's text contains its own data structures, so it is left out.
-        _ => PictureError::damaged(NAME, "its data breaks the rules of the format"),
+        // The library tells these apart by its text only.
+        DecodingError::Format(error) => PictureError::damaged(
+            NAME,
+            match error.to_string().as_str() {
+                "image truncated" => "the data of its first frame ends before the last line",
+                "no color table available for current frame" => "it has no palette, so its colours are unknown",
+                _ => BREAKS_RULES,
+            },
+        ),
+        _ => PictureError::damaged(NAME, BREAKS_RULES),
     }
 }

@@ -8,7 +8,7 @@ use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::Size;
 
-/// What encoding, the small renditions and the tables of libraries take beside what a decoder computes, in bytes.
+/// What the small renditions and the tables of libraries take beside what is computed, in bytes.
 const SPARE: u64 = 8 << 20;
 
 /// How large a source may be.
@@ -31,7 +31,8 @@ impl Limits {
         }
         if size.pixels() > self.pixels {
             return Err(PictureError::TooLarge(format!(
-                "is a {name} of {size} pixels ({:.1} megapixels); at most {:.1} megapixels are accepted (`maxPixels`)",
+                "is {} of {size} pixels ({:.1} megapixels); at most {:.1} megapixels are accepted (`maxPixels`)",
+                format.described(),
                 size.pixels() as f64 / 1e6,
                 self.pixels as f64 / 1e6
             )));
@@ -41,12 +42,24 @@ impl Limits {
 
     /// Checks the number of bytes that decoding takes at its peak, those of the source included.
     pub(super) fn check_memory(&self, format: Format, size: Size, bytes: u64) -> Result<(), PictureError> {
+        self.check(bytes, &format!("is {} of {size} pixels", format.described()), "decode")
+    }
+
+    /// Checks the number of bytes that writing the largest rendition takes, which has `size` pixels. The photo and what was
+    /// decoded of it are gone by then.
+    ///
+    /// # Errors
+    /// `TooLarge` with need, limit and setting.
+    pub fn check_writing(&self, size: Size, bytes: u64) -> Result<(), PictureError> {
+        self.check(bytes, &format!("has a rendition of {size} pixels"), "write")
+    }
+
+    fn check(&self, bytes: u64, what: &str, step: &str) -> Result<(), PictureError> {
         let more = bytes.saturating_sub(self.held).saturating_add(SPARE);
         let refuse = |limit: u64, setting: &str| {
+            let need = bytes.saturating_add(SPARE).div_ceil(1 << 20);
             Err(PictureError::TooLarge(format!(
-                "is a {} of {size} pixels, which takes {} MiB of memory to decode; there are {} MiB ({setting})",
-                format.name(),
-                bytes.saturating_add(SPARE).div_ceil(1 << 20),
+                "{what}, which takes {need} MiB of memory to {step}; there are {} MiB ({setting})",
                 limit >> 20
             )))
         };

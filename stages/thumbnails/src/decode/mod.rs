@@ -25,6 +25,12 @@ use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 use crate::raster::Raster;
 
+/// Returns a picture's size, upright, as its header gives it. `None` if that cannot be read.
+pub fn upright_size(mut source: &[u8]) -> Option<Size> {
+    let found = stage_probe::probe(&mut source).ok()?.pixels?;
+    Some(Size::new(found.width, found.height))
+}
+
 /// Decodes `source`, which is of `format`.
 ///
 /// For the picture's size, upright, `wanted` returns what will be made of it. A decoder may skip

@@ -237,6 +237,9 @@ fn explain(error: &DecodingError, bytes: usize) -> PictureError {
         DecodingError::IoError(_) => PictureError::cut_off(NAME, bytes),
         DecodingError::LimitsExceeded => PictureError::too_much_memory(NAME),
         // The library's text contains its own data structures, so it is left out.
+        DecodingError::Format(error) if error.to_string().starts_with("CRC error") => {
+            PictureError::damaged(NAME, "its data does not match its checksum, so it was changed after it was written")
+        }
         _ => PictureError::damaged(NAME, "its data breaks the rules of the format"),
     }
 }

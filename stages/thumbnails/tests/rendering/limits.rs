@@ -26,6 +26,19 @@ fn a_huge_png_is_decoded_in_little_memory() {
     }
 }
 
+/// Decoding takes 27 MB of memory, writing three times as much.
+#[test]
+fn a_rendition_that_takes_too_much_memory_to_write_is_refused_before_anything_is_decoded() {
+    let file = png(&vec![99; 3000 * 3000 * 3], 3000, 3000, Colour::Rgb8, None, None);
+    let error = rendered(&file, r#"{"boxes":["3000x3000","32x32"],"maxMemory":67108864}"#).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "has a rendition of 3000x3000 pixels, which takes 111 MiB of memory to write; there are 64 MiB (`maxMemory`)"
+    );
+    assert!(rendered(&file, r#"{"boxes":["3000x3000"],"maxMemory":134217728}"#).is_ok());
+    assert!(rendered(&file, r#"{"boxes":["32x32"],"maxMemory":67108864}"#).is_ok());
+}
+
 /// A drawing as high as a long page: a format that cannot hold it is no reason to leave out the sizes that it can hold.
 #[test]
 fn a_rendition_that_its_format_cannot_hold_is_named_and_the_others_are_made() {

@@ -6,6 +6,7 @@ mod damage;
 mod ends;
 #[path = "../../../../tests/fixtures/contract.rs"]
 mod fixtures;
+mod foreign_gifs;
 mod foreign_tiffs;
 #[cfg(all(feature = "heic", feature = "avif"))]
 mod heif;

@@ -167,14 +167,13 @@ fn inks_become_the_colours_they_print() {
 }
 
 #[test]
-fn inks_without_adobes_segment_are_not_inverted() {
-    let samples = paint(64, 64, |_, _| vec![255, 255, 255, 255]);
+fn inks_without_adobes_segment_are_inverted_as_well() {
+    let samples = paint(64, 64, |_, _| vec![0, 255, 0, 0]);
     let mut file =
         Jpeg { sampling: SamplingFactor::F_1_1, ..Jpeg::default() }.encode(&samples, 64, 64, ColorType::Cmyk);
     let at = file.windows(5).position(|w| w == b"Adobe").unwrap();
     file.drain(at - 4..at + 12);
-    // The encoder inverted full ink to 0; without the segment, 0 is no ink.
-    assert_near(&one(&file, r#"{"boxes":["32x32"]}"#).quarter(false, false), &[255, 255, 255], 4, "paper");
+    assert_near(&one(&file, r#"{"boxes":["32x32"]}"#).quarter(false, false), &[255, 0, 255], 12, "magenta");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """Writes TIFFs of every kind that scanners write, and beside each what Pillow makes of it: NAME.tif and NAME.raw (width and
 height, four bytes each, then RGBA). Pillow's libtiff writes what it can; a few lines write what it cannot, and where Pillow
 cannot read that either, the pixels that were written are expected."""
-import struct, sys, zlib
+import io, struct, sys, zlib
 from pathlib import Path
 import numpy as np
 from PIL import Image
@@ -125,7 +125,7 @@ def tiles(pixels, side, pack=bytes):
 
 
 # What libtiff writes.
-for packing in ('raw', 'tiff_lzw', 'tiff_adobe_deflate', 'packbits'):
+for packing in ('raw', 'tiff_lzw', 'tiff_adobe_deflate', 'packbits', 'zstd', 'lzma'):
     for mode in ('1', 'L', 'P', 'RGB', 'RGBA'):
         image = {'1': Image.fromarray(ink), 'L': Image.fromarray(gray), 'RGB': picture,
                  'P': picture.quantize(200), 'RGBA': Image.fromarray(np.dstack([rgb, alpha]))}[mode]
@@ -136,6 +136,7 @@ for packing in ('group3', 'group4', 'tiff_ccitt'):
 by_pillow('pillow-group3-two-dimensional', Image.fromarray(ink), compression='group3', tiffinfo={292: 1})
 by_pillow('pillow-group3-filled', Image.fromarray(ink), compression='group3', tiffinfo={292: 5})
 by_pillow('pillow-differences', picture, compression='tiff_lzw', tiffinfo={317: 2})
+by_pillow('pillow-differences-zstd', picture, compression='zstd', tiffinfo={317: 2})
 by_pillow('pillow-big', picture, compression='tiff_lzw', big_tiff=True)
 for quality in (75, 95):
     by_pillow(f'pillow-jpeg-{quality}', picture, compression='jpeg', quality=quality)
@@ -205,6 +206,13 @@ inks = np.dstack([255 - rgb, np.zeros_like(gray)])
 write('inks', rgb, strips(inks, 32), basic(5, 4, rows=32))
 write('inks-planar', rgb, [s for c in range(4) for s in strips(np.ascontiguousarray(inks[..., c]), 32)],
       basic(5, 4, rows=32, tags={284: (3, [2])}))
+on_paper = 255 - (inks[..., :3].astype(np.uint32) * alpha[..., None] + 127) // 255
+write('inks-opacity', on_paper, strips(np.dstack([inks, alpha]), 32), basic(5, 5, rows=32, tags={338: (3, [2])}))
+stream = io.BytesIO()
+picture.save(stream, 'JPEG', quality=95, subsampling=0)
+unstated = {**basic(6, 1, compression=6), 513: (4, [8])}
+del unstated[277]
+write('jpeg-of-1992-without-samples', rgb, [stream.getvalue()], unstated)
 ycbcr = np.asarray(picture.convert('YCbCr'))
 for across, down in ((1, 1), (2, 1), (2, 2), (4, 2)):
     height, width = -(-H // down) * down, -(-W // across) * across

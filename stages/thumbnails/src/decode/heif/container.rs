@@ -202,7 +202,7 @@ impl<'a> Container<'a> {
 
     /// Returns the error for a picture with a property, such as `in 4 planes`.
     pub(super) fn unsupported(&self, property: &str) -> PictureError {
-        PictureError::Unsupported(format!("is a {} {property}, which is not supported", self.format.name()))
+        PictureError::Unsupported(format!("is {} {property}, which is not supported", self.format.described()))
     }
 
     /// Returns the error for a picture whose data ends too early.
@@ -223,7 +223,8 @@ fn explain(error: &Error, format: Format, length: usize) -> PictureError {
         Error::MissingBox(kind) => PictureError::damaged(name, &format!("its part `{kind}` is missing")),
         Error::UnknownItem(_) => PictureError::damaged(name, "it refers to a picture that it does not have"),
         Error::Unimplemented(_) => {
-            PictureError::Unsupported(format!("is a {name} whose header is of a version that is not supported"))
+            let described = format.described();
+            PictureError::Unsupported(format!("is {described} whose header is of a version that is not supported"))
         }
         _ => PictureError::damaged(name, "its header breaks the rules of the format"),
     }

@@ -13,11 +13,9 @@ pub enum Colours {
     YCbCr,
     /// Red, green, blue.
     Rgb,
-    /// Four inks, with full ink as zero if `inverted`.
-    Cmyk {
-        /// As Adobe's programs write them.
-        inverted: bool,
-    },
+    /// Four inks, with full ink as zero. Adobe's programs began to write them so, and by now all readers take them so, whether
+    /// Adobe's segment is there or not.
+    Cmyk,
     /// Three inks as the complement of YCbCr, and black.
     Ycck,
 }
@@ -34,8 +32,7 @@ impl Colours {
             ([_, _, _], Some(_)) => Self::YCbCr,
             ([b'R', b'G', b'B'], None) => Self::Rgb,
             ([_, _, _], None) => Self::YCbCr,
-            ([_, _, _, _], None) => Self::Cmyk { inverted: false },
-            ([_, _, _, _], Some(0)) => Self::Cmyk { inverted: true },
+            ([_, _, _, _], None | Some(0)) => Self::Cmyk,
             ([_, _, _, _], Some(_)) => Self::Ycck,
             _ => return Err(unsupported(&format!("{} colour channels", ids.len()))),
         })
@@ -50,7 +47,6 @@ mod tests {
 
     #[test]
     fn segments_and_identifiers_say_what_the_channels_mean() {
-        let cmyk = |inverted| Colours::Cmyk { inverted };
         for (ids, jfif, adobe, want) in [
             (&[1][..], false, Some(0), Colours::Gray),
             (&[1, 2, 3], true, Some(0), Colours::YCbCr),
@@ -62,8 +58,8 @@ mod tests {
             (b"RGB", true, None, Colours::YCbCr),
             (&[1, 2, 3], false, None, Colours::YCbCr),
             (&[0, 1, 2], false, None, Colours::YCbCr),
-            (b"CMYK", false, None, cmyk(false)),
-            (b"CMYK", false, Some(0), cmyk(true)),
+            (b"CMYK", false, None, Colours::Cmyk),
+            (b"CMYK", false, Some(0), Colours::Cmyk),
             (&[1, 2, 3, 4], false, Some(2), Colours::Ycck),
         ] {
             let component = |&id| Component { id, horizontal: 1, vertical: 1, quantisation: 0 };

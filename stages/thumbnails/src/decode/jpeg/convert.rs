@@ -23,8 +23,7 @@ pub fn inks(colours: Colours, [a, b, c, d]: [&[u8]; 4], line: &mut [u8]) {
                 let [r, g, b] = from_ycc(*a, *b, *c);
                 [r, g, b, 255 - *d]
             }
-            Colours::Cmyk { inverted: true } => [*a, *b, *c, *d].map(|ink| 255 - ink),
-            _ => [*a, *b, *c, *d],
+            _ => [*a, *b, *c, *d].map(|ink| 255 - ink),
         };
         to.copy_from_slice(&all);
     }
@@ -100,8 +99,7 @@ mod tests {
             assert!(line.chunks(4).all(|pixel| pixel == &line[..4]));
             [line[0], line[1], line[2], line[3]]
         };
-        assert_eq!(inks(Colours::Cmyk { inverted: false }, [1, 2, 3, 4]), [1, 2, 3, 4]);
-        assert_eq!(inks(Colours::Cmyk { inverted: true }, [1, 2, 3, 4]), [254, 253, 252, 251]);
+        assert_eq!(inks(Colours::Cmyk, [1, 2, 3, 4]), [254, 253, 252, 251]);
         // No ink, as Adobe's programs write it: white, inverted, as YCbCr of black.
         assert_eq!(inks(Colours::Ycck, [0, 128, 128, 255]), [0, 0, 0, 0]);
         assert_eq!(inks(Colours::Ycck, [255, 128, 128, 0]), [255, 255, 255, 255]);

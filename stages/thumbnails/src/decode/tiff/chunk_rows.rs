@@ -199,6 +199,11 @@ fn convert(conversion: &Conversion<'_>, pixel: &mut [u32], row: &mut Vec<u8>) ->
             *value = divided.unwrap_or(0).min(conversion.highest);
         }
     }
+    if page.opacity == Opacity::OfInks {
+        for ink in pixel.iter_mut().take(coloured) {
+            *ink = (*ink * opacity + conversion.highest / 2) / conversion.highest;
+        }
+    }
     match (&page.colours, &*pixel) {
         (Colours::Gray { .. }, [gray, ..]) => row.push(conversion.byte(*gray)),
         (Colours::Rgb, [r, g, b, ..]) => row.extend([r, g, b].map(|value| conversion.byte(*value))),
@@ -221,7 +226,7 @@ fn convert(conversion: &Conversion<'_>, pixel: &mut [u32], row: &mut Vec<u8>) ->
         }
         _ => return Err(Fault::Broken),
     }
-    if page.opacity != Opacity::None {
+    if page.has_alpha() {
         row.push(((opacity * 255 + conversion.highest / 2) / conversion.highest) as u8);
     }
     Ok(())

@@ -103,7 +103,8 @@ impl<'a> Directory<'a> {
     pub(super) fn numbers(&self, tag: u16, at_most: u64) -> Result<Vec<u64>, PictureError> {
         let Some(entry) = self.entry(tag) else { return Ok(Vec::new()) };
         let size = length(entry.kind);
-        if !matches!(entry.kind, 1 | 3 | 4 | 7 | 13 | 16 | 18) {
+        // Signed types are read like the others: no number that is asked for is negative.
+        if !matches!(entry.kind, 1 | 3 | 4 | 6..=9 | 13 | 16..=18) {
             return Err(PictureError::damaged(NAME, &format!("its tag {tag} holds no whole number")));
         }
         self.slice(entry.at, size.saturating_mul(entry.count))?;

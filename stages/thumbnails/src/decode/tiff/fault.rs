@@ -12,4 +12,6 @@ pub(super) enum Fault {
     Ends,
     /// It breaks the rules of its compression.
     Broken,
+    /// It refers to data further back than is kept of it.
+    Memory,
 }

@@ -69,7 +69,8 @@ pub(super) struct FaxRows<'a> {
     bits: Bits<'a>,
     kind: Fax,
     width: u32,
-    /// Where the colour changes in the row above: to black, to white, and so on. No change is at the width or after it.
+    /// Where the colour changes in the row above: to black, to white, and so on. No change is at the width or after it. Runs of
+    /// no pixels, which some programs write, leave two changes at the same place; the next row counts them, too.
     above: Vec<u32>,
     row: Vec<u32>,
     /// Whether the mark came that says that no row follows.
@@ -128,11 +129,9 @@ impl<'a> FaxRows<'a> {
         }
     }
 
-    /// Notes a change of colour. Two changes at the same place cancel each other.
+    /// Notes a change of colour.
     fn change(&mut self, at: u32) {
-        if self.row.last() == Some(&at) {
-            self.row.pop();
-        } else if at < self.width {
+        if at < self.width {
             self.row.push(at);
         }
     }
@@ -174,10 +173,11 @@ impl<'a> FaxRows<'a> {
     /// Reads a row that is coded by the one above.
     fn changes(&mut self) -> Result<(), Fault> {
         let (mut at, mut is_black) = (0u32, false);
-        let mut begins = true;
         let mut index = 0;
         while at < self.width {
             let Some(mode) = mode::decode(&mut self.bits) else { return Err(self.bits.fault()) };
+            // Before the first change, one above at the very beginning counts as well.
+            let begins = self.row.is_empty();
             // The first change above that is right of here and to the other colour.
             while index > 0 && self.above.get(index - 1).is_some_and(|&above| above > at) {
                 index -= 1;
@@ -189,7 +189,10 @@ impl<'a> FaxRows<'a> {
             }
             let above = |index: usize| self.above.get(index).copied().unwrap_or(self.width);
             match mode {
-                Mode::Pass => at = above(index + 1),
+                Mode::Pass => {
+                    at = above(index + 1);
+                    index += 2;
+                }
                 Mode::Vertical(by) => {
                     let to = above(index).checked_add_signed(by.into()).filter(|to| *to <= self.width && *to >= at);
                     at = to.ok_or(Fault::Broken)?;
@@ -206,15 +209,13 @@ impl<'a> FaxRows<'a> {
                     }
                 }
                 // Group 4 ends with two marks of a row.
-                Mode::EOF if begins => {
+                Mode::EOF if begins && at == 0 => {
                     self.ended = true;
-                    self.row.clear();
                     return Ok(());
                 }
                 Mode::EOF => return Err(self.bits.fault()),
                 Mode::Extension => return Err(Fault::Broken),
             }
-            begins = false;
         }
         Ok(())
     }
@@ -268,15 +269,32 @@ mod tests {
         assert!(rows.read(&mut row).is_err(), "there is no second row");
     }
 
+    /// Returns the bits of a text of zeros and ones, filled up with zeros.
+    fn packed(bits: &str) -> Vec<u8> {
+        let byte = |bits: &[u8]| bits.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0')) << (8 - bits.len());
+        bits.as_bytes().chunks(8).map(byte).collect()
+    }
+
+    /// ImageGear begins rows with a run of no white and a run of no black; the next row then passes over them.
+    #[test]
+    fn runs_of_no_pixels_count_in_the_next_row() {
+        let no_runs = "001 00110101 0000110111";
+        let first = format!("{no_runs} 001 1011 10 1");
+        // Pass, then three changes at the same places.
+        let bytes = packed(&format!("{first} 0001 1 1 1").replace(' ', ""));
+        let mut rows = FaxRows::new(&bytes, Fax::Group4, 8);
+        for row in 0..2 {
+            let mut out = [0; 1];
+            rows.read(&mut out).unwrap();
+            assert_eq!(out, [0b0000_1110], "row {row}");
+        }
+    }
+
     #[test]
     fn group_4_ends_with_its_mark_and_white_rows_may_be_missing() {
         // Horizontal (001), white 4, black 3, vertical (1); vertical three times; the mark twice.
         let bits = "0011011101".to_owned() + "111" + "000000000001000000000001";
-        let bytes: Vec<u8> = bits
-            .as_bytes()
-            .chunks(8)
-            .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0')) << (8 - bits.len()))
-            .collect();
+        let bytes = packed(&bits);
         let mut rows = FaxRows::new(&bytes, Fax::Group4, 8);
         let mut row = [0; 1];
         let mut all = Vec::new();

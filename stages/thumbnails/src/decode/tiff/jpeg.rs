@@ -4,7 +4,7 @@ use super::fault::Fault;
 use crate::decode::jpeg::decode_raster;
 use crate::decode::limits::Limits;
 use crate::error::PictureError;
-use crate::raster::Raster;
+use crate::raster::{Layout, Raster};
 
 /// How the tags say that the samples of a stream become colours. Nothing in the stream itself says it reliably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +32,18 @@ pub(super) fn decode(
             super::fault::NAME,
             match fault {
                 Fault::Ends => "JPEG data within it is cut off in its header",
-                Fault::Broken => "JPEG data within it has a header that breaks the rules",
+                Fault::Broken | Fault::Memory => "JPEG data within it has a header that breaks the rules",
             },
         )
     })?;
-    decode_raster(complete, limits)
+    let raster = decode_raster(complete, limits)?;
+    if raster.layout() != Layout::Cmyk {
+        return Ok(raster);
+    }
+    // The inks of a JPEG file are inverted, those of TIFF are not.
+    let size = raster.size();
+    let samples = raster.into_samples().into_iter().map(|ink| 255 - ink).collect();
+    Raster::new(size, Layout::Cmyk, samples)
 }
 
 /// Returns the stream as a file of its own. Segments of applications are left out, because they say what a file's colours

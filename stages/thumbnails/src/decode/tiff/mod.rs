@@ -111,8 +111,8 @@ impl File<'_> {
         let file = self.directory.file().len() as u64;
         // Reversed bits and the streams of JPEG are copies of a chunk's data.
         let copy = if self.page.reversed || whole > 0 { file.min(pixels.saturating_mul(2 * samples)) } else { 0 };
-        // Tables of the decompressors, one for each plane.
-        let tables = (samples + 1) << 18;
+        // Tables of the decompressors, and what they keep of the data, one for each plane.
+        let tables = ((samples + 1) << 18).saturating_add(self.page.planes as u64 * unpacked::kept(self.page.packing));
         band.saturating_add(whole).saturating_add(copy).saturating_add(tables) + self.conversion.memory(chunks.width)
     }
 
@@ -223,6 +223,7 @@ impl File<'_> {
                 NAME,
                 &format!("the data of line {line} of {lines} breaks the rules of its compression"),
             ),
+            Fault::Memory => PictureError::too_much_memory(NAME),
         }
     }
 }

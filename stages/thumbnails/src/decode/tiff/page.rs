@@ -15,6 +15,10 @@ pub(super) enum Packing {
     PackBits,
     Lzw,
     Deflate,
+    /// Zstandard (RFC 8878), a frame for every strip or tile.
+    Zstandard,
+    /// LZMA2 in the format of xz, a stream for every strip or tile.
+    Lzma,
     Fax(Fax),
     Jpeg,
     /// JPEG as TIFF 6.0 described it first: one stream for the whole picture.
@@ -27,6 +31,11 @@ impl Packing {
     /// Returns whether a strip or tile is a picture of its own, which is decoded as a whole.
     pub(super) fn is_picture(self) -> bool {
         matches!(self, Packing::Jpeg | Packing::OldJpeg | Packing::WebP)
+    }
+
+    /// Returns whether samples may be stored as differences, as the tag for predictors says.
+    fn has_predictor(self) -> bool {
+        matches!(self, Packing::Lzw | Packing::Deflate | Packing::Zstandard | Packing::Lzma)
     }
 }
 
@@ -49,6 +58,8 @@ pub(super) enum Opacity {
     Unassociated,
     /// The colours are multiplied by it.
     Associated,
+    /// It is that of inks, which are reduced to what is seen on white paper.
+    OfInks,
 }
 
 /// A picture, as its tags describe it.
@@ -124,11 +135,13 @@ impl Page {
         if directory.count(tag::DNG_VERSION) > 0 || is_preview && directory.count(tag::SUB_DIRECTORIES) > 0 {
             return Err(refused("the raw data of a camera's sensor"));
         }
-        let samples = directory.number(tag::SAMPLES)?.unwrap_or(1);
+        let packing = packing(directory)?;
+        // Old writers of JPEG leave the number out; their pictures are in colour.
+        let unstated = if packing == Packing::OldJpeg { 3 } else { 1 };
+        let samples = directory.number(tag::SAMPLES)?.unwrap_or(unstated);
         if !(1..=32).contains(&samples) {
             return Err(PictureError::damaged(NAME, &format!("its pixels have {samples} samples")));
         }
-        let packing = packing(directory)?;
         let bits = depth(directory, samples)?;
         // Readers take a picture without this tag as drawn in black on white, or as RGB.
         let photometric = directory.number(tag::PHOTOMETRIC)?.unwrap_or(if samples < 3 { 0 } else { 2 });
@@ -146,13 +159,13 @@ impl Page {
             return Err(refused("an unusual kind of YCbCr samples"));
         }
         let differences = match directory.number(tag::PREDICTOR)? {
-            Some(2) if matches!(packing, Packing::Lzw | Packing::Deflate) => {
+            Some(2) if packing.has_predictor() => {
                 if !matches!(bits, 8 | 16 | 32) {
                     return Err(refused(&format!("differences of samples of {bits} bits")));
                 }
                 true
             }
-            Some(3) if matches!(packing, Packing::Lzw | Packing::Deflate) => {
+            Some(3) if packing.has_predictor() => {
                 return Err(refused("differences of floating-point samples"));
             }
             _ => false,
@@ -188,9 +201,14 @@ impl Page {
         })
     }
 
+    /// Returns whether the decoded picture has opacity.
+    pub(super) fn has_alpha(&self) -> bool {
+        matches!(self.opacity, Opacity::Unassociated | Opacity::Associated)
+    }
+
     /// Returns what the samples of the decoded picture mean.
     pub(super) fn layout(&self) -> Layout {
-        let alpha = self.opacity != Opacity::None;
+        let alpha = self.has_alpha();
         match self.colours {
             Colours::Gray { .. } => {
                 if alpha {
@@ -226,6 +244,8 @@ fn packing(directory: &Directory<'_>) -> Result<Packing, PictureError> {
         8 | 32_946 => return Ok(Packing::Deflate),
         32_771 => return Ok(Packing::Fax(Fax::Runs { align: 16 })),
         32_773 => return Ok(Packing::PackBits),
+        34_925 => return Ok(Packing::Lzma),
+        34_926 | 50_000 => return Ok(Packing::Zstandard),
         34_927 | 50_001 => return Ok(Packing::WebP),
         9 | 10 | 34_661 => "JBIG",
         32_766 => "NeXT",
@@ -235,8 +255,6 @@ fn packing(directory: &Directory<'_>) -> Result<Packing, PictureError> {
         34_676 | 34_677 => "SGI LogLuv",
         34_887 => "LERC",
         34_892 => "lossy JPEG of raw pictures",
-        34_925 => "LZMA",
-        34_926 | 50_000 => "Zstandard",
         50_002 | 52_546 => "JPEG XL",
         other => return Err(refused(&format!("the unknown compression {other}"))),
     };
@@ -318,8 +336,13 @@ fn ycbcr(directory: &Directory<'_>) -> Result<Colours, PictureError> {
 
 /// Returns what the samples after the colours mean. Only the first of them can be opacity.
 fn opacity(directory: &Directory<'_>, colours: &Colours, samples: usize) -> Result<Opacity, PictureError> {
-    if samples == colours.samples() || *colours == Colours::Cmyk {
+    if samples == colours.samples() {
         return Ok(Opacity::None);
+    }
+    if *colours == Colours::Cmyk {
+        // Inks that are multiplied by it are those on paper already.
+        let unassociated = directory.number(tag::EXTRA_SAMPLES)? == Some(2);
+        return Ok(if unassociated { Opacity::OfInks } else { Opacity::None });
     }
     Ok(match directory.number(tag::EXTRA_SAMPLES)? {
         Some(1) => Opacity::Associated,

@@ -1,21 +1,55 @@
 //! The data of a strip or tile, unpacked as it is read, so that no more than a row of it is in memory.
 
 use std::borrow::Cow;
+use std::io::{self, ErrorKind, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
+use lzma_rust2::XzReader;
+use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::FrameDecoderError;
 use weezl::{BitOrder, LzwStatus};
 
 use super::fault::Fault;
 use super::fax::FaxRows;
 use super::page::Packing;
 
+/// How far back Zstandard and LZMA may refer, in bytes: what level 19 of the former and level 7 of the latter use.
+const ZSTANDARD_WINDOW: u64 = 8 << 20;
+const LZMA_DICTIONARY: u64 = 16 << 20;
+
+/// What LZMA takes beside its dictionary, in bytes.
+const LZMA_REST: u64 = 1 << 17;
+
+/// Returns the most bytes that unpacking a chunk keeps of the data, beside small tables.
+pub(super) fn kept(packing: Packing) -> u64 {
+    match packing {
+        // The library grows its buffer to twice the window, and holds both while it does.
+        Packing::Zstandard => 3 * ZSTANDARD_WINDOW,
+        Packing::Lzma => LZMA_DICTIONARY + LZMA_REST,
+        _ => 0,
+    }
+}
+
 /// Unpacked data.
 pub(super) enum Unpacked<'a> {
     Stored(Packed<'a>),
-    PackBits { source: Packed<'a>, literals: usize, repeated: (usize, u8) },
-    Lzw { source: Packed<'a>, decoder: Box<weezl::decode::Decoder> },
-    Deflate { source: Packed<'a>, decoder: Box<Decompress> },
+    PackBits {
+        source: Packed<'a>,
+        literals: usize,
+        repeated: (usize, u8),
+    },
+    Lzw {
+        source: Packed<'a>,
+        decoder: Box<weezl::decode::Decoder>,
+    },
+    Deflate {
+        source: Packed<'a>,
+        decoder: Box<Decompress>,
+    },
     Fax(FaxRows<'a>),
+    Stream(Box<dyn Read + 'a>),
+    /// Data that ends or breaks in its header.
+    Unusable(Fault),
 }
 
 /// Packed data, and how much of it is read.
@@ -39,6 +73,14 @@ impl Packed<'_> {
         out.copy_from_slice(self.rest().get(..out.len()).ok_or(Fault::Ends)?);
         self.at += out.len();
         Ok(())
+    }
+}
+
+impl Read for Packed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.rest().read(out)?;
+        self.at += read;
+        Ok(read)
     }
 }
 
@@ -71,6 +113,16 @@ impl<'a> Unpacked<'a> {
                 Self::Lzw { source, decoder: Box::new(configuration.with_yield_on_full_buffer(true).build()) }
             }
             Packing::Deflate => Self::Deflate { source, decoder: Box::new(Decompress::new(true)) },
+            Packing::Zstandard if bytes.is_empty() => Self::Unusable(Fault::Ends),
+            Packing::Zstandard => match StreamingDecoder::new_with_max_window_size(source, ZSTANDARD_WINDOW) {
+                Ok(decoder) => Self::Stream(Box::new(decoder)),
+                Err(FrameDecoderError::WindowSizeTooBig { .. }) => Self::Unusable(Fault::Memory),
+                Err(_) => Self::Unusable(Fault::Broken),
+            },
+            Packing::Lzma => {
+                let most = (LZMA_DICTIONARY + LZMA_REST) >> 10;
+                Self::Stream(Box::new(XzReader::new_mem_limit(source, false, most as u32)))
+            }
             Packing::Fax(kind) => Self::Fax(FaxRows::new(bytes, kind, width)),
         }
     }
@@ -83,6 +135,12 @@ impl<'a> Unpacked<'a> {
             Self::Lzw { source, decoder } => lzw(source, decoder, out),
             Self::Deflate { source, decoder } => deflate(source, decoder, out),
             Self::Fax(rows) => rows.read(out),
+            Self::Stream(reader) => reader.read_exact(out).map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => Fault::Ends,
+                ErrorKind::OutOfMemory => Fault::Memory,
+                _ => Fault::Broken,
+            }),
+            Self::Unusable(fault) => Err(*fault),
         }
     }
 }
@@ -155,7 +213,7 @@ fn deflate(source: &mut Packed<'_>, decoder: &mut Decompress, mut out: &mut [u8]
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::super::page::Fax;
     use super::*;
 
@@ -176,6 +234,33 @@ mod tests {
         assert_eq!(unpacked(&packed, Packing::PackBits, 25), Err(Fault::Ends));
     }
 
+    /// 96 bytes, packed by libzstd at level 9 and by liblzma with differences, as libtiff does it.
+    #[test]
+    fn zstandard_and_lzma_are_unpacked_and_damage_never_panics() {
+        let zstandard: &[u8] =
+            b"\x28\xB5\x2F\xFD\x20\x60\x45\x01\x00\xF0\x00\x01\x02\x03\x04\x08\x09\x0A\x0B\x07\x10\x11\x12\x0E\
+          \x0F\x18\x19\x15\x16\x17\x20\x1C\x1D\x1E\x1F\x23\x24\x25\x26\x27\x06\x64\x05\xB0\xD3\x01\x08\x82\
+          \x0C";
+        let lzma: &[u8] =
+            b"\xFD\x37\x7A\x58\x5A\x00\x00\x00\xFF\x12\xD9\x41\x02\x01\x03\x01\x00\x21\x01\x16\x79\x20\xC4\xEE\
+          \xE0\x00\x5F\x00\x19\x5D\x00\x00\x00\x90\xC7\x6E\x44\x10\xD2\x5C\x24\x41\xA2\xEF\xDD\x5C\x9A\x1F\
+          \x9D\x01\x8D\x5E\x61\x66\xD8\x68\x00\x00\x00\x00\x00\x01\x2D\x60\x9C\x8E\x1E\x4D\x06\x72\x9E\x7A\
+          \x01\x00\x00\x00\x00\x00\x59\x5A";
+        let want: Vec<u8> = (0..96u8).map(|at| at / 16 * 7 + at % 5).collect();
+        for (packed, packing) in [(zstandard, Packing::Zstandard), (lzma, Packing::Lzma)] {
+            assert_eq!(unpacked(packed, packing, 96), Ok(want.clone()), "{packing:?}");
+            assert!(unpacked(packed, packing, 97).is_err(), "{packing:?}");
+            for at in 0..packed.len() {
+                let _ = unpacked(&packed[..at], packing, 96);
+                for bit in 0..8 {
+                    let mut changed = packed.to_vec();
+                    changed[at] ^= 1 << bit;
+                    let _ = unpacked(&changed, packing, 96);
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_packing_ends_or_breaks_and_never_loops() {
         for packing in [
@@ -183,6 +268,8 @@ mod tests {
             Packing::PackBits,
             Packing::Lzw,
             Packing::Deflate,
+            Packing::Zstandard,
+            Packing::Lzma,
             Packing::Fax(Fax::Group4),
             Packing::Fax(Fax::Group3 { two_dimensional: true }),
             Packing::Fax(Fax::Runs { align: 8 }),
