@@ -75,7 +75,11 @@ impl TrialStage {
     /// If it cannot be read, does not fit the project's world, or cannot be compiled.
     pub async fn load(engine: &StageEngine, component: &Path, project: &Project, printer: &Printer) -> Result<Self> {
         let bytes = read_named("", component)?;
-        let world = world_of_project(project, component, &bytes)?;
+        // A world that is named is compared below, and only if that has not been done with these bytes before.
+        let world = match project.world {
+            Some(world) => world,
+            None => world_of_project(project, component, &bytes)?,
+        };
         let state = project.state.as_str();
         let mut components = Components::default();
         let digest = components.add_bytes(bytes.into());
@@ -90,7 +94,10 @@ impl TrialStage {
             grants: state_defaults::grants(state),
         };
         let store = ComponentStore::new(engine.clone(), components, printer.clone())?;
-        let stage = store.stage(&pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
+        let stage = store.stage(&pin).await.map_err(|error| {
+            let more = "`stagehost stage build` and `stagehost stage check` say more";
+            anyhow!("{}; {more}", error.error_message)
+        })?;
         Ok(Self { stage, state: state.to_owned() })
     }
 
