@@ -1,5 +1,6 @@
 //! Helpers for the tests that cross crates. They run the real `stagehost` binary, as a person does.
 
+pub mod author;
 pub mod campaign;
 pub mod cost_durations;
 pub mod measured;

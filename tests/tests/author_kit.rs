@@ -6,11 +6,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program};
-use stagehost_tests::{binary, file};
+use stagehost_tests::author::{author_command, with_the_stages_of_the_release};
+use stagehost_tests::{Running, binary, file};
+
+/// How long a saved version may take to run on a busy machine: it is built first.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A project that `stage new` has made.
 struct Project {
@@ -37,23 +42,13 @@ impl Project {
 
     /// Runs a program in the project's folder, in an author's environment.
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<Output> {
-        let test = std::env::current_exe()?;
-        let target = test.ancestors().nth(3).context("the test lies in no target folder")?.join("author-kit");
-        let mut command = Command::new(program);
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO", "CARGO_MANIFEST_DIR"] {
-            command.env_remove(name);
+        let mut command = author_command(program, self.folder.path(), self.tool.as_deref())?;
+        // What the project depends on is downloaded already.
+        command.env("CARGO_NET_OFFLINE", "true");
+        if arguments.first() == Some(&"run") {
+            with_the_stages_of_the_release(&mut command);
         }
-        if let Some(folder) = self.tool.as_deref().and_then(Path::parent) {
-            let path = std::env::var("PATH").unwrap_or_default();
-            command.env("PATH", format!("{}:{path}", folder.display()));
-        }
-        // What the project depends on is downloaded already, and compiled once for all projects.
-        command.env("CARGO_NET_OFFLINE", "true").env("PYTHONDONTWRITEBYTECODE", "1");
-        if arguments.first() != Some(&"run") {
-            // A run looks there for the stages of the release.
-            command.env("CARGO_TARGET_DIR", target);
-        }
-        command.args(arguments).current_dir(self.path("")).output().context(program.display().to_string())
+        command.args(arguments).output().context(program.display().to_string())
     }
 
     fn stagehost(&self, arguments: &[&str], code: i32) -> Result<String> {
@@ -129,7 +124,7 @@ impl Project {
         fs::copy(file("samples/listing/kitchen.jpg"), photos.join("kitchen.jpg"))?;
         let (machine, stage) = (self.machine()?, format!("{}={component}", self.state));
         let arguments = ["run", "photos", "--state-machine", &machine, "--config", "pipeline/settings.json", "--stage"];
-        let output = self.run(&binary(), &[&arguments[..], &[&stage, "--json"]].concat())?;
+        let output = self.run(&binary(), &[&arguments[..], &[&stage, "--json", "--record", "cases/a-run"]].concat())?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let body = serde_json::from_slice(&output.stdout).with_context(|| said.clone())?;
         Ok((body, said))
@@ -150,6 +145,61 @@ fn a_rust_stage_goes_from_nothing_into_the_pipeline() -> Result<()> {
     // The state, its pins and the batch's schema belong together.
     let machine = project.machine()?;
     project.stagehost(&["check", "--state-machine", &machine, "--pins", "out/.stagehost/pins.json"], 0)?;
+
+    // The run was recorded into cases/, so it is a case now.
+    let tested = project.json(&["stage", "test", "--json", "--case", "a-run"], 0)?;
+    let name = tested["cases"][0]["name"].as_str().context("no case")?;
+    assert!(name.starts_with("a-run/kitchen.jpg-") && tested["failed"] == 0, "{tested:#}");
+    project.edit("src/note.rs", "bytes are zero", "bytes are 0")?;
+    let tested = project.json(&["stage", "test", "--json", "--case", "a-run"], 1)?;
+    let differences = tested["cases"][0]["differences"].to_string();
+    assert!(differences.contains("kitchen_note.txt") && differences.contains("expected"), "{tested:#}");
+    Ok(())
+}
+
+#[test]
+fn a_stage_in_development_runs_in_the_pipeline_and_a_saved_version_is_swapped_in() -> Result<()> {
+    let project = Project::new("piped-notes", "rust", "asset", None)?;
+    // Builds the stages of the release if they are not built yet.
+    let component = project.works_at_once()?;
+    project.run_in_the_pipeline(&component)?;
+    let stages = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| file("target"), PathBuf::from);
+    let stages = stages.join("wasm32-wasip2/release").display().to_string();
+    let arguments = ["stage", "dev", "photos", "--pipeline", "--stages", &stages];
+
+    // No state machine is named: the project's state is added to the shipped one.
+    let shown = project.stagehost(&[&arguments[..], &["--once"]].concat(), 0)?;
+    assert!(shown.contains("bytes read") && shown.contains("SUCCEEDED (the backend was told)"), "{shown}");
+    let note = shown.lines().find(|line| line.starts_with("✓ note")).context("no note is shown")?;
+    let place = note.rsplit(": ").next().context("a place")?;
+    assert!(fs::read_to_string(project.path(place))?.contains("bytes are zero"), "{note}");
+    let again = project.stagehost(&[&arguments[..], &["--once"]].concat(), 0)?;
+    assert!(again.contains("= note") && again.contains("not made again"), "{again}");
+    let fresh = project.stagehost(&[&arguments[..], &["--once", "--fresh"]].concat(), 0)?;
+    assert!(fresh.contains("✓ note"), "{fresh}");
+
+    let said = project.path("said");
+    let mut command = author_command(&binary(), project.folder.path(), None)?;
+    command.args(arguments).arg("--fresh").env("CARGO_NET_OFFLINE", "true");
+    let output = fs::File::create(&said)?;
+    let dev = Running(command.stdout(output.try_clone()?).stderr(output).spawn()?);
+    let wait_for = |text: &str| -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_to_string(&said)?.contains(text) {
+            ensure!(Instant::now() < deadline, "{text:?} did not appear in\n{}", fs::read_to_string(&said)?);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    };
+    wait_for("waiting for changes")?;
+    let sources = fs::read_to_string(project.path("src/note.rs"))?;
+    fs::write(project.path("src/note.rs"), format!("{sources}\nthis is no Rust\n"))?;
+    wait_for("RunPipedNotes keeps its stage")?;
+    fs::write(project.path("src/note.rs"), sources.replace("bytes are zero", "bytes are 0"))?;
+    wait_for("RunPipedNotes runs the new version (revision 2 of the pins)")?;
+    wait_for("from the change (revision 2 of the pins) to here")?;
+    drop(dev);
+    assert!(fs::read_to_string(project.path(place))?.contains("bytes are 0"), "the new version made it again");
     Ok(())
 }
 
@@ -167,6 +217,13 @@ fn a_changed_result_fails_its_case_by_name_and_is_taken_over_on_request() -> Res
     project.stagehost(&["stage", "test"], 0)?;
     let expected = fs::read_to_string(project.path("cases/a-photo/expected.json"))?;
     assert!(expected.contains("bytes are 0, noted by Ada"), "{expected}");
+
+    // The description's world is a promise: this stage writes objects, which `validate` does not permit.
+    project.edit("stage.json", "\"custom\"", "\"validate\"")?;
+    let output = project.run(&binary(), &["stage", "build"])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("stage.json names the world validate"), "{said}");
+    assert!(said.contains("toq:media/object-writer"), "{said}");
     Ok(())
 }
 

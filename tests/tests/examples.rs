@@ -3,43 +3,45 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use stagehost_needs::{NODE, componentize_js, program};
+use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program};
+use stagehost_tests::author::{author_command, with_the_stages_of_the_release};
 use stagehost_tests::{binary, file};
 
 /// An example, copied, so that nothing is left in the checkout. The contract is copied with it.
 struct Example {
     folder: tempfile::TempDir,
-    path: String,
+    tool: Option<PathBuf>,
 }
 
 impl Example {
-    fn new(name: &str, tool: Option<&Path>) -> Result<Self> {
+    fn new(name: &str, tool: Option<PathBuf>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         copy(&file("examples").join(name), folder.path())?;
-        let path = std::env::var("PATH").unwrap_or_default();
-        let path = match tool.and_then(Path::parent) {
-            Some(tool) => format!("{}:{path}", tool.display()),
-            None => path,
-        };
-        Ok(Self { folder, path })
+        Ok(Self { folder, tool })
     }
 
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<String> {
-        let test = std::env::current_exe()?;
-        let target = test.ancestors().nth(3).context("the test lies in no target folder")?.join("author-kit");
-        let mut command = Command::new(program);
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO", "CARGO_MANIFEST_DIR"] {
-            command.env_remove(name);
-        }
-        command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true").env("PATH", &self.path);
-        let output = command.args(arguments).current_dir(self.folder.path()).output()?;
+        let mut command = author_command(program, self.folder.path(), self.tool.as_deref())?;
+        let output = command.args(arguments).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "{} {arguments:?}: {}\n{out}\n{said}", program.display(), output.status);
+        Ok(out)
+    }
+
+    /// Runs one photo through the whole pipeline with the example's state. Returns what is shown of that.
+    fn runs_in_the_pipeline(&self) -> Result<String> {
+        let photos = self.folder.path().join("photos");
+        std::fs::create_dir_all(&photos)?;
+        std::fs::copy(file("samples/listing/kitchen.jpg"), photos.join("kitchen.jpg"))?;
+        let mut command = author_command(&binary(), self.folder.path(), self.tool.as_deref())?;
+        with_the_stages_of_the_release(&mut command);
+        let output = command.args(["stage", "dev", "photos", "--pipeline", "--once"]).output()?;
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{out}\n{}", String::from_utf8_lossy(&output.stderr));
         Ok(out)
     }
 
@@ -60,7 +62,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let source = entry?.path();
         let target: PathBuf = to.join(source.file_name().context("a name")?);
         match source.file_name().and_then(|name| name.to_str()) {
-            Some("target" | "build" | "out" | "node_modules") => {}
+            Some("target" | "build" | "out" | "node_modules" | ".venv" | "__pycache__") => {}
             _ if source.is_dir() => copy(&source, &target)?,
             _ => std::fs::copy(&source, &target).map(drop)?,
         }
@@ -77,13 +79,36 @@ fn the_watermark_is_put_on_a_photo() -> Result<()> {
 }
 
 #[test]
-fn the_chat_is_told_how_a_batch_went() -> Result<()> {
+fn the_chat_is_told_how_a_batch_went_with_a_secret_that_the_stage_never_sees() -> Result<()> {
     let Some(tool) = componentize_js() else { return Ok(()) };
     if !program(&NODE) {
         return Ok(());
     }
-    let example = Example::new("chat-notification", Some(&tool))?;
+    let example = Example::new("chat-notification", Some(tool))?;
     example.run(Path::new("node"), &["--test"])?;
     assert_eq!(example.passes_its_cases()?, 3);
+    Ok(())
+}
+
+#[test]
+fn a_photo_gets_its_thumbhash_and_its_colours() -> Result<()> {
+    let Some(tool) = componentize_py() else { return Ok(()) };
+    if !program(&PYTHON3) {
+        return Ok(());
+    }
+    let example = Example::new("thumbhash", Some(tool))?;
+    example.run(Path::new("python3"), &["-m", "unittest", "discover", "tests"])?;
+    assert_eq!(example.passes_its_cases()?, 4);
+    // The attributes are part of what the backend is told.
+    let shown = example.runs_in_the_pipeline()?;
+    assert!(shown.contains("kitchen.jpg: thumbhash is ") && shown.contains("the backend was told"), "{shown}");
+    Ok(())
+}
+
+#[test]
+fn a_pdf_gets_a_picture_of_its_first_page() -> Result<()> {
+    let example = Example::new("pdf-preview", None)?;
+    example.run(Path::new("cargo"), &["test", "--quiet", "--locked"])?;
+    assert_eq!(example.passes_its_cases()?, 4);
     Ok(())
 }

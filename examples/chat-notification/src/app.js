@@ -2,7 +2,7 @@
 
 import { send } from 'toq:media/http@1.0.0';
 
-import { message, verdict } from './message.js';
+import { message, readConfig, verdict } from './message.js';
 
 /** How long the chat service may take, in milliseconds. */
 const PATIENCE = 5000;
@@ -10,9 +10,10 @@ const PATIENCE = 5000;
 export const batchStage = {
   process(ctx, batch) {
     try {
-      const { url } = JSON.parse(ctx.config);
-      if (typeof url !== 'string') throw { tag: 'invalid-input', val: 'config.url is missing' };
-      const body = new TextEncoder().encode(JSON.stringify({ text: message(batch.listing.val, batch.assets) }));
+      const { url, channel } = readConfig(ctx.config);
+      const text = message(batch.listing.val, batch.assets);
+      const body = new TextEncoder().encode(JSON.stringify({ channel, text }));
+      // The host adds `Authorization` with the secret that the pin names. This code never has it.
       const request = { method: 'POST', url, headers: [['content-type', 'application/json']], body };
       const failed = verdict(send(request, PATIENCE).status);
       if (failed) throw failed;

@@ -14,3 +14,12 @@ export function verdict(status) {
   const busy = status === 429 || status >= 500;
   return { tag: busy ? 'transient' : 'denied', val: `the chat service answered ${status}` };
 }
+
+/** The settings. Throws the failure of this stage if one does not fit. */
+export function readConfig(text) {
+  const { url, channel } = JSON.parse(text);
+  for (const [name, value] of Object.entries({ url, channel })) {
+    if (typeof value !== 'string') throw { tag: 'invalid-input', val: `config.${name} is missing` };
+  }
+  return { url, channel };
+}

@@ -108,6 +108,7 @@ impl Command {
             Command::Serve(args) => serve::serve(args, printer).await,
             Command::Smoke(args) => Box::pin(smoke::smoke(args, printer)).await,
             Command::Console(args) => Box::pin(commands::console::console(*args, printer)).await,
+            Command::Stage(command @ stage::StageCommand::Dev(_)) => stage::stage(command, printer).await,
             Command::Package(args) => stoppable(printer, package::package(args, printer)).await,
             Command::Replay(args) => stoppable(printer, replay::replay(args, printer)).await,
             Command::Pins(command) => stoppable(printer, pins::pins(*command, printer)).await,

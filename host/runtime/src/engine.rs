@@ -181,7 +181,24 @@ impl StageEngine {
     /// # Errors
     /// If wasmtime refuses the configuration, or the clock's thread cannot be started.
     pub fn new() -> Result<Self, EngineError> {
-        let engine = Engine::new(&engine_config()).map_err(|e| EngineError::Configuration(format!("{e:#}")))?;
+        Self::with(&engine_config())
+    }
+
+    /// Returns an engine for this machine that keeps the code of the functions that it compiles, in memory. For programs that
+    /// compile versions of the same component one after the other.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    #[cfg(feature = "compiler")]
+    pub fn remembering() -> Result<Self, EngineError> {
+        let mut config = engine_config();
+        let functions = Arc::new(crate::function_cache::FunctionCache::default());
+        config.enable_incremental_compilation(functions).map_err(|e| EngineError::Configuration(format!("{e:#}")))?;
+        Self::with(&config)
+    }
+
+    fn with(config: &Config) -> Result<Self, EngineError> {
+        let engine = Engine::new(config).map_err(|e| EngineError::Configuration(format!("{e:#}")))?;
         let clock = Arc::new(EpochClock::start(engine.clone())?);
         Ok(Self { engine, _clock: clock })
     }
@@ -291,6 +308,27 @@ mod tests {
             "wasmtime writes a different engine section: raise the second number in ENGINE, then update label and digests here"
         );
         assert_eq!(label, ENGINE, "update label and digests here");
+    }
+
+    #[test]
+    fn an_engine_that_remembers_compiles_to_the_same_artifact_and_is_compatible() {
+        // A component with a module with a function that adds.
+        let component = wat_component();
+        let (plain, remembering) = (StageEngine::new().unwrap(), StageEngine::remembering().unwrap());
+        assert_eq!(plain.compatibility(), remembering.compatibility());
+        let expected = plain.precompile(&component).unwrap();
+        for _ in 0..2 {
+            assert!(remembering.precompile(&component).unwrap() == expected);
+        }
+    }
+
+    /// `(component (core module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)))`
+    fn wat_component() -> Vec<u8> {
+        let module = b"\0asm\x01\0\0\0\x01\x07\x01\x60\x02\x7f\x7f\x01\x7f\x03\x02\x01\0\x07\x07\x01\x03add\0\0\x0a\x09\x01\x07\0\x20\0\x20\x01\x6a\x0b";
+        let mut component = b"\0asm\x0d\0\x01\0\x01".to_vec();
+        component.push(u8::try_from(module.len()).unwrap());
+        component.extend_from_slice(module);
+        component
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod cores;
 mod discard;
 mod engine;
 mod fanout;
+#[cfg(feature = "compiler")]
+mod function_cache;
 mod grants;
 mod host;
 mod interceptor;

@@ -8,7 +8,7 @@ use crate::call::CallReport;
 use crate::capability::CallScope;
 
 /// An event of a call or of a transcoding job.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum AssetEvent<'a> {
     /// A call began.
     Started {

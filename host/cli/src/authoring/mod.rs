@@ -3,7 +3,9 @@
 pub mod defaults;
 pub mod kind;
 pub mod language;
+pub mod observed;
 pub mod project;
 pub mod sources;
 pub mod toolchain;
 pub mod trial;
+pub mod world;

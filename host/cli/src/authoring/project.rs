@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Deserialize;
+use stagehost_runtime::World;
 
 use super::language::Language;
 use crate::exit::{read_named_text, usage};
@@ -18,12 +19,38 @@ pub struct Project {
     pub folder: PathBuf,
     /// The stage's name.
     pub name: String,
-    /// What it is written in.
-    pub language: Language,
+    /// What builds its component.
+    pub builder: Builder,
     /// The state that runs it.
     pub state: String,
+    /// The world of the contract that it must fit; by default the narrowest that it does.
+    pub world: Option<World>,
     /// The file with the state's settings, limits and grants, as for `run --config`.
     pub settings: Option<PathBuf>,
+}
+
+/// What builds a project's component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// The tool of its language.
+    Tool(Language),
+    /// A command of the project's own, for any other language.
+    Own {
+        /// The program and its arguments, run in the project's folder.
+        command: Vec<String>,
+        /// The component that it makes, relative to the project's folder.
+        component: PathBuf,
+    },
+}
+
+impl Builder {
+    /// Returns the language, if it is one that has a tool here.
+    pub fn language(&self) -> Option<Language> {
+        match self {
+            Self::Tool(language) => Some(*language),
+            Self::Own { .. } => None,
+        }
+    }
 }
 
 /// `stage.json`
@@ -32,9 +59,11 @@ pub struct Project {
 struct Description {
     name: String,
     language: Option<Language>,
-    /// For people; what counts is in `wit/world.wit`.
-    #[serde(rename = "world")]
-    _world: Option<String>,
+    /// The project's own command, in place of a language.
+    build: Option<Vec<String>>,
+    /// What that command makes.
+    component: Option<PathBuf>,
+    world: Option<World>,
     state: Option<String>,
     settings: Option<PathBuf>,
 }
@@ -55,14 +84,22 @@ impl Project {
         } else {
             None
         };
-        let found = described.as_ref().and_then(|described| described.language).or_else(|| Language::of_folder(folder));
-        let language = found.ok_or_else(|| {
-            usage!(
-                "{} is no project of a stage: it has no {DESCRIPTION}, Cargo.toml, package.json or src/app.py; make one \
-                 with `stagehost stage new NAME --lang rust`",
-                folder.display()
-            )
-        })?;
+        let own =
+            described.as_ref().and_then(|described| Some((described.build.clone()?, described.component.clone())));
+        let builder = match own {
+            Some((command, Some(component))) if !command.is_empty() => Builder::Own { command, component },
+            Some(_) => {
+                return Err(usage!(
+                    "{}: \"build\" is a list of a program and its arguments, and needs \"component\", the file that it \
+                     makes",
+                    file.display()
+                ));
+            }
+            None => {
+                let found = described.as_ref().and_then(|described| described.language);
+                Builder::Tool(found.or_else(|| Language::of_folder(folder)).ok_or_else(|| unknown(folder))?)
+            }
+        };
         let name = match &described {
             Some(described) => described.name.clone(),
             None => folder_name(folder),
@@ -70,12 +107,21 @@ impl Project {
         let state = described.as_ref().and_then(|described| described.state.clone());
         Ok(Self {
             folder: folder.to_owned(),
-            language,
+            builder,
             state: state.unwrap_or_else(|| state_name(&name)),
+            world: described.as_ref().and_then(|described| described.world),
             settings: described.and_then(|described| described.settings).map(|settings| folder.join(settings)),
             name,
         })
     }
+}
+
+fn unknown(folder: &Path) -> anyhow::Error {
+    usage!(
+        "{} is no project of a stage: it has no {DESCRIPTION}, Cargo.toml, package.json or src/app.py; make one with \
+         `stagehost stage new NAME --lang rust`",
+        folder.display()
+    )
 }
 
 fn folder_name(folder: &Path) -> String {
@@ -104,13 +150,28 @@ mod tests {
         assert!(error.contains("stage new NAME"), "{error}");
 
         std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
-        assert_eq!(Project::open(folder.path()).unwrap().language, Language::Rust);
+        assert_eq!(Project::open(folder.path()).unwrap().builder, Builder::Tool(Language::Rust));
 
         let text = r#"{"name": "line-notes", "language": "python", "settings": "pipeline/settings.json"}"#;
         std::fs::write(folder.path().join(DESCRIPTION), text).unwrap();
         let project = Project::open(folder.path()).unwrap();
-        assert_eq!((project.language, project.state.as_str()), (Language::Python, "RunLineNotes"));
+        assert_eq!((project.builder, project.state.as_str()), (Builder::Tool(Language::Python), "RunLineNotes"));
         assert_eq!(project.settings, Some(folder.path().join("pipeline/settings.json")));
+
+        std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "language": "rust", "world": "zip"}"#)
+            .unwrap();
+        assert_eq!(Project::open(folder.path()).unwrap().world, Some(World::Zip));
+        std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "world": "all"}"#).unwrap();
+        let error = Project::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("stage.json") && error.contains("`all`"), "{error}");
+
+        let text = r#"{"name": "entropy", "build": ["make"], "component": "build/entropy.wasm"}"#;
+        std::fs::write(folder.path().join(DESCRIPTION), text).unwrap();
+        let own = Builder::Own { command: vec!["make".into()], component: "build/entropy.wasm".into() };
+        assert_eq!(Project::open(folder.path()).unwrap().builder, own);
+        std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "entropy", "build": ["make"]}"#).unwrap();
+        let error = Project::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("stage.json") && error.contains("\"component\""), "{error}");
 
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "langauge": "rust"}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();

@@ -1,4 +1,5 @@
-//! Builds a project's component with the tool of its language: cargo, componentize-py or componentize-js. The tool's own
+//! Builds a project's component with the tool of its language, cargo, componentize-py or componentize-js, or with the command
+//! that the project names. The tool's own
 //! messages go to standard error as they are.
 
 use std::ffi::OsString;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::language::Language;
-use super::project::Project;
+use super::project::{Builder, Project};
 use crate::build::checkout::{TARGET, newest_in};
 use crate::console::printer::Printer;
 use crate::settings::stage_schema::{SECTION, embedded};
@@ -19,8 +20,10 @@ use crate::settings::stage_schema::{SECTION, embedded};
 const WORLD: &str = "stage";
 
 /// What a component is built from, in every language.
-pub const SOURCES: [&str; 9] = [
+pub const SOURCES: [&str; 11] = [
     "src",
+    "bindings",
+    "Makefile",
     "wit",
     "config.schema.json",
     "stage.json",
@@ -38,28 +41,42 @@ pub const SOURCES: [&str; 9] = [
 /// If the tool is missing, or does not build it; the text says what to do.
 pub async fn build(project: &Project, printer: &Printer) -> Result<PathBuf> {
     let work = printer.begin(format!("building {}", project.name));
-    let component = match project.language {
-        Language::Rust => build_rust(project, printer).await?,
-        Language::Python => build_python(project, printer).await?,
-        Language::Javascript => build_javascript(project, printer).await?,
+    let component = match &project.builder {
+        Builder::Tool(Language::Rust) => build_rust(project, printer).await?,
+        Builder::Tool(Language::Python) => build_python(project, printer).await?,
+        Builder::Tool(Language::Javascript) => build_javascript(project, printer).await?,
+        Builder::Own { command, component } => build_by(command, component, project, printer).await?,
     };
     add_schema(project, &component)?;
     work.done();
     Ok(component)
 }
 
-/// Builds the component unless it is newer than all its sources. Cargo decides that by itself.
+/// Builds the component unless it is newer than all its sources. Cargo and a project's own command decide that by themselves.
 ///
 /// # Errors
 /// As [`build`].
 pub async fn build_if_stale(project: &Project, printer: &Printer) -> Result<PathBuf> {
-    let component = project.folder.join(project.language.component(&project.name));
+    let Builder::Tool(language @ (Language::Python | Language::Javascript)) = project.builder else {
+        return build(project, printer).await;
+    };
+    let component = project.folder.join(language.component(&project.name));
     let built = component.metadata().and_then(|metadata| metadata.modified()).ok();
     let sources = SOURCES.iter().filter_map(|source| newest_in(&project.folder.join(source))).max();
-    if project.language != Language::Rust && built.is_some() && built > sources {
+    if built.is_some() && built > sources {
         return Ok(component);
     }
     build(project, printer).await
+}
+
+/// Runs the project's own command.
+async fn build_by(command: &[String], component: &Path, project: &Project, printer: &Printer) -> Result<PathBuf> {
+    let (program, arguments) = command.split_first().context("stage.json names no program to build with")?;
+    let component = std::path::absolute(project.folder.join(component))?;
+    let mut own = Command::new(program);
+    own.args(arguments);
+    let missing = format!("{program}, which stage.json names, cannot be run");
+    built(project, program, run(project, own, &missing).await?, &component, printer)
 }
 
 async fn build_rust(project: &Project, printer: &Printer) -> Result<PathBuf> {
@@ -116,7 +133,7 @@ async fn build_python(project: &Project, printer: &Printer) -> Result<PathBuf> {
     let missing = "componentize-py is not installed; in the project's folder run `python3 -m venv .venv` and \
                    `.venv/bin/pip install -r requirements.txt`, or `pip install componentize-py==0.25.1`";
     let mut command = Command::new(tool(project, ".venv/bin/componentize-py", "componentize-py"));
-    let component = output_file(project)?;
+    let component = output_file(project, Language::Python)?;
     command.args(["-d", "wit", "-w", WORLD, "componentize", "-p", "src", "app", "-o"]).arg(&component);
     built(project, "componentize-py", run(project, command, missing).await?, &component, printer)
 }
@@ -125,7 +142,7 @@ async fn build_javascript(project: &Project, printer: &Printer) -> Result<PathBu
     let missing = "componentize-js is not installed; run `npm install` in the project's folder, or \
                    `npm install --save-dev @bytecodealliance/componentize-js@0.19 @bytecodealliance/jco@1.15`";
     let mut command = Command::new(tool(project, "node_modules/.bin/componentize-js", "componentize-js"));
-    let component = output_file(project)?;
+    let component = output_file(project, Language::Javascript)?;
     // A stage calls other services by toq:media/http. wasi:http is not linked by the host.
     command.args(["src/app.js", "--wit", "wit", "--world-name", WORLD]);
     command.args(["--disable", "http", "fetch-event", "-o"]).arg(&component);
@@ -140,8 +157,8 @@ fn tool(project: &Project, inside: &str, name: &str) -> OsString {
     own.map_or_else(|_| name.into(), Into::into)
 }
 
-fn output_file(project: &Project) -> Result<PathBuf> {
-    let file = std::path::absolute(project.folder.join(project.language.component(&project.name)))?;
+fn output_file(project: &Project, language: Language) -> Result<PathBuf> {
+    let file = std::path::absolute(project.folder.join(language.component(&project.name)))?;
     let folder = file.parent().context("a component lies in a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(file)
@@ -162,7 +179,7 @@ struct Output {
     succeeded: bool,
 }
 
-async fn run(project: &Project, mut command: Command, missing: &'static str) -> Result<Output> {
+async fn run(project: &Project, mut command: Command, missing: &str) -> Result<Output> {
     command.current_dir(&project.folder).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => anyhow!("{missing}"),

@@ -1,7 +1,7 @@
 //! A stage, called on files in memory: no AWS, no network, nothing written.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -13,15 +13,17 @@ use stagehost_dispatch::StageSource as _;
 use stagehost_pins::Pin;
 use stagehost_runtime::capability::CallScope;
 use stagehost_runtime::{
-    AssetEvent, BatchOutcome, CallEnd, CallInput, CallOutput, CallReport, CallRequest, Clocks, ClocksAndRandom, Fanout,
-    FanoutRequest, Grants, Interception, Interceptor, Limits, Observer, Stage, StageEngine, lock,
+    BatchOutcome, CallEnd, CallInput, CallOutput, CallReport, CallRequest, Clocks, ClocksAndRandom, Fanout,
+    FanoutRequest, Grants, Interception, Interceptor, Limits, Stage, StageEngine,
 };
 use stagehost_testing::MemoryHost;
 
+use super::observed::{Observed, TriedCall};
+use super::project::Project;
+use super::world::world_of_project;
 use crate::build::components::{ComponentStore, Components};
 use crate::console::printer::Printer;
-use crate::contract::fit;
-use crate::exit::{read_named, usage};
+use crate::exit::read_named;
 use crate::local::media_areas::media_type;
 use crate::settings::state_defaults;
 
@@ -66,26 +68,19 @@ pub struct Tried {
     pub took: Duration,
 }
 
-/// One call.
-pub struct TriedCall {
-    /// The asset's key; `None` for a batch stage.
-    pub key: Option<String>,
-    /// The lines of its log, and the end of what it printed.
-    pub printed: String,
-    /// Time and memory.
-    pub report: CallReport,
-}
-
 impl TrialStage {
     /// Loads a component, after compiling it if that has not been done before.
     ///
     /// # Errors
-    /// If it cannot be read, fits no world, or cannot be compiled.
-    pub async fn load(component: &Path, state: &str, printer: &Printer) -> Result<Self> {
+    /// If it cannot be read, does not fit the project's world, or cannot be compiled.
+    pub async fn load(engine: &StageEngine, component: &Path, project: &Project, printer: &Printer) -> Result<Self> {
         let bytes = read_named("", component)?;
-        let refused = |reason: String| usage!("{} {reason}; `stagehost stage check` says more", component.display());
-        let fit = fit(&bytes, None).map_err(|reason| refused(format!("is {reason}")))?;
-        let world = fit.world().map_err(refused)?;
+        // A world that is named is compared below, and only if that has not been done with these bytes before.
+        let world = match project.world {
+            Some(world) => world,
+            None => world_of_project(project, component, &bytes)?,
+        };
+        let state = project.state.as_str();
         let mut components = Components::default();
         let digest = components.add_bytes(bytes.into());
         let name = component.file_stem().map_or_else(|| state.to_owned(), |name| name.to_string_lossy().into_owned());
@@ -98,9 +93,17 @@ impl TrialStage {
             limits: state_defaults::limits(state),
             grants: state_defaults::grants(state),
         };
-        let store = ComponentStore::new(StageEngine::new()?, components, printer.clone())?;
-        let stage = store.stage(&pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
+        let store = ComponentStore::new(engine.clone(), components, printer.clone())?;
+        let stage = store.stage(&pin).await.map_err(|error| {
+            let more = "`stagehost stage build` and `stagehost stage check` say more";
+            anyhow!("{}; {more}", error.error_message)
+        })?;
         Ok(Self { stage, state: state.to_owned() })
+    }
+
+    /// Returns the loaded stage.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
     }
 
     /// Calls the stage as the host would: with checks, limits and grants, and everything merged.
@@ -127,13 +130,12 @@ impl TrialStage {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory = trial.limits.memory_mib.saturating_mul(u32::try_from(cores).unwrap_or(1));
         let fanout = Fanout::new(cores, memory).intercepted(Arc::new(SameTime));
-        let observed = Arc::new(Observed::default());
+        let observed = Arc::new(Observed::of(&self.state));
         let began = Instant::now();
         // A passing fault stays with its file, so that a person sees which one it was.
         let request = FanoutRequest { call, transient_fails: false };
         let outcome = fanout.run(self.stage.clone(), request, batch, observed.clone()).await;
-        let calls = std::mem::take(&mut *lock(&observed.calls));
-        Tried { outcome, calls, took: began.elapsed() }
+        Tried { outcome, calls: observed.take(), took: began.elapsed() }
     }
 }
 
@@ -167,40 +169,6 @@ pub fn uploaded(host: &MemoryHost, name: &str, declared: Option<MediaType>, byte
     }
     asset.etag = Some(host.put(&key, mime, None, bytes));
     asset
-}
-
-/// Keeps what the calls of a trial did.
-#[derive(Default)]
-struct Observed {
-    calls: Mutex<Vec<TriedCall>>,
-    /// Lines of the log, with the asset's key, until their call ends.
-    logged: Mutex<Vec<(Option<String>, String)>>,
-}
-
-impl Observer for Observed {
-    fn on(&self, event: AssetEvent<'_>) {
-        match event {
-            AssetEvent::Logged { key, line, .. } => {
-                let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-                let text = format!("{} {}{fields}", line.level.name(), line.message);
-                lock(&self.logged).push((key.map(str::to_owned), text));
-            }
-            AssetEvent::Ended { key, report, printed, .. } => {
-                let mut lines = Vec::new();
-                lock(&self.logged).retain(|(of, line)| {
-                    let ends = of.as_deref() == key;
-                    if ends {
-                        lines.push(line.clone());
-                    }
-                    !ends
-                });
-                lines.extend(printed.lines().map(str::to_owned));
-                let call = TriedCall { key: key.map(str::to_owned), printed: lines.join("\n"), report: *report };
-                lock(&self.calls).push(call);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Shows every call the same time and the same random numbers, so that a trial can be repeated.

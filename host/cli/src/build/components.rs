@@ -2,16 +2,17 @@
 //! seconds, loading an artifact a millisecond.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use async_trait::async_trait;
 use stagehost_dispatch::{DispatchError, StageSource};
 use stagehost_pins::Pin;
 use stagehost_runtime::{Stage, StageEngine, StageIdentity, World, lock};
 use tokio::sync::Mutex;
 
+use super::artifact_folder::ArtifactFolder;
 use crate::console::printer::Printer;
 use crate::contract::{contract_checksum, fit};
 use crate::exit::read_named;
@@ -37,11 +38,6 @@ impl Components {
         digest
     }
 
-    /// Returns all components.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<[u8]>> {
-        self.0.values()
-    }
-
     /// Returns the component with this digest.
     pub fn get(&self, digest: &str) -> Option<&Arc<[u8]>> {
         self.0.get(digest)
@@ -52,7 +48,7 @@ impl Components {
 pub struct ComponentStore {
     engine: StageEngine,
     components: std::sync::Mutex<Components>,
-    artifacts: PathBuf,
+    artifacts: ArtifactFolder,
     loaded: Mutex<HashMap<(StageIdentity, World), Arc<Stage>>>,
     printer: Printer,
 }
@@ -63,7 +59,7 @@ impl ComponentStore {
     /// # Errors
     /// If there is no folder for compiled artifacts.
     pub fn new(engine: StageEngine, components: Components, printer: Printer) -> Result<Self> {
-        let artifacts = cache_folder()?;
+        let artifacts = ArtifactFolder::open()?;
         let components = std::sync::Mutex::new(components);
         Ok(Self { engine, components, artifacts, loaded: Mutex::new(HashMap::new()), printer })
     }
@@ -73,21 +69,26 @@ impl ComponentStore {
         lock(&self.components).add_bytes(bytes)
     }
 
+    /// Returns the component with this digest.
+    pub fn get(&self, digest: &str) -> Option<Arc<[u8]>> {
+        lock(&self.components).get(digest).cloned()
+    }
+
     fn load(&self, pin: &Pin) -> Result<Stage, DispatchError> {
         let refuse = |why: String| DispatchError::bad_stage(format!("stage {} {}: {why}", pin.stage, pin.version));
-        let known = lock(&self.components).get(&pin.digest).cloned();
-        let bytes =
-            known.ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
+        let bytes = self
+            .get(&pin.digest)
+            .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
         let identity = identity(pin);
         // An artifact also says that the component's types are those of the contract, so it counts for this contract only.
-        let artifact = self.artifacts.join(format!(
-            "{}-{}-{:08x}.cwasm",
+        let artifact = format!(
+            "{}-{}-{:08x}",
             pin.digest.trim_start_matches("sha256:"),
             self.engine.compatibility(),
             contract_checksum()
-        ));
-        if artifact.exists() {
-            // SAFETY: the folder belongs to this user alone (see `cache_folder`), and files in it are made below, whole,
+        );
+        if let Some(artifact) = self.artifacts.find(&artifact) {
+            // SAFETY: the folder belongs to this user alone (see `ArtifactFolder`), and files in it are made below, whole,
             // by this engine's compiler.
             match unsafe { Stage::load_precompiled(&self.engine, identity.clone(), pin.world, &artifact) } {
                 Ok(stage) => return Ok(stage),
@@ -100,10 +101,7 @@ impl ComponentStore {
         let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
         let compiled = self.engine.precompile(&bytes).map_err(|e| refuse(e.to_string()))?;
         work.done();
-        let written = tempfile::NamedTempFile::new_in(&self.artifacts)
-            .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, &compiled).map(|()| temporary))
-            .and_then(|temporary| temporary.persist(&artifact).map_err(Into::into));
-        written.map_err(|e| refuse(format!("cannot keep the compiled artifact {}: {e}", artifact.display())))?;
+        let artifact = self.artifacts.store(&artifact, &compiled).map_err(|e| refuse(format!("{e:#}")))?;
         // SAFETY: as above.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &artifact) }
             .map_err(|e| refuse(e.to_string()))
@@ -127,31 +125,4 @@ impl StageSource for ComponentStore {
 
 fn identity(pin: &Pin) -> StageIdentity {
     StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
-}
-
-/// Returns a folder that only this user can write to, because its files are executed.
-fn cache_folder() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-        .context("there is no folder for compiled stages: neither XDG_CACHE_HOME nor HOME is set")?;
-    let folder = base.join("stagehost/artifacts");
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let metadata = std::fs::metadata(&folder)?;
-        let own = tempfile::NamedTempFile::new_in(&folder)?.as_file().metadata()?.uid();
-        anyhow::ensure!(
-            metadata.uid() == own && metadata.permissions().mode() & 0o022 == 0,
-            "others may write to {}; make it yours alone (chmod 700) or remove it",
-            folder.display()
-        );
-    }
-    Ok(folder)
 }

@@ -65,7 +65,7 @@ pub struct ReplayArgs {
 pub async fn replay(args: ReplayArgs, printer: &Printer) -> Result<Exit> {
     let config = args.config.as_deref().map(read_config).transpose()?;
     let mut records = Vec::new();
-    for file in files(&args.records)? {
+    for file in record_files(&args.records)? {
         let stored = StoredRecord::open(&file)?;
         if args.state.as_ref().is_none_or(|state| *state == stored.record.context.state) {
             records.push((file, stored));
@@ -142,7 +142,10 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 /// Returns the records in these files and folders, in order.
-fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn record_files(places: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for place in places {
         if place.is_dir() {

@@ -11,6 +11,7 @@ use stagehost_aws::storage_from_env;
 use stagehost_dispatch::{ArtifactCache, DEFAULT_CACHE_BYTES, RegistryStages, Sampler, StageSource};
 use stagehost_pins::{PinSource, PinStore, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
+use stagehost_registry::Registry;
 use stagehost_runtime::StageEngine;
 use stagehost_runtime::capability::Objects;
 use stagehost_storage::{Folder, Location, Storage};
@@ -46,6 +47,8 @@ pub struct Followed {
     pub pins: Arc<dyn PinSource>,
     /// The stages of the registry.
     pub stages: Arc<dyn StageSource>,
+    /// The registry.
+    pub registry: Registry,
     /// Where the health of canaries is kept.
     pub canaries: Arc<dyn Storage>,
     /// Runs shadows and stores records.
@@ -94,7 +97,8 @@ impl FollowArgs {
         let shadow = Shadow::new(machine.objects, media, cores, memory);
         Ok(Some(Followed {
             pins: Arc::new(StoredPins::new(store, MAX_AGE, watcher)),
-            stages: Arc::new(RegistryStages::new(machine.engine, None, registry, cache)),
+            stages: Arc::new(RegistryStages::new(machine.engine, None, registry.clone(), cache)),
+            registry,
             canaries: Arc::new(Folder::new(canaries)),
             sampler: Sampler::new(shadow, Arc::new(Folder::new(machine.own.join("records")))),
         }))

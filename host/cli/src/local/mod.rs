@@ -5,5 +5,6 @@ mod following;
 mod leftovers;
 pub mod media_areas;
 pub mod pipeline;
-mod swap;
+mod recording;
+pub mod swap;
 mod waiting;

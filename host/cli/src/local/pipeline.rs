@@ -16,9 +16,7 @@ use stagehost_aws::{
 use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StageSource, StateMachineExecutions};
 use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
 use stagehost_pins::{FilePins, PinSource, PinsEvent, PinsWatcher};
-use stagehost_record::{CallRecorder, RecordBudget, RecordLimits, store_blob};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
-use stagehost_storage::{Folder, Storage};
 
 use crate::build::checkout::Checkout;
 use crate::build::components::{ComponentStore, Components};
@@ -28,9 +26,10 @@ use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
 use crate::local::callbacks::{self, BothCallbacks};
-use crate::local::following::{FollowArgs, LocalMachine};
+use crate::local::following::{FollowArgs, Followed, LocalMachine};
 use crate::local::leftovers;
-use crate::local::swap::{self, SwapParts, Swapping};
+use crate::local::recording::{ComponentBytes, RecordedStages, recorder};
+use crate::local::swap::{self, SwapParts, Swapper, Swapping};
 use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
@@ -40,9 +39,6 @@ pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
 
 /// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
 const GUEST_MEMORY_MIB: u32 = 1536;
-
-/// The longest that a call's answer waits until its record is stored. Whoever asks for `--record` waits for the records.
-const RECORDING: Duration = Duration::from_secs(600);
 
 /// The options that `run` and `serve` share.
 #[derive(clap::Args, Debug)]
@@ -85,6 +81,10 @@ pub struct PipelineArgs {
     /// First install what is missing: the compile target for stages, ffmpeg
     #[arg(long)]
     pub setup: bool,
+
+    /// Whether the caller says when a component that `--stage` names is replaced, instead of its file.
+    #[arg(skip)]
+    pub swap_on_request: bool,
 }
 
 /// The running pipeline.
@@ -97,7 +97,9 @@ pub struct Pipeline {
     pub state_machine: String,
     /// The bucket's folder.
     pub bucket: PathBuf,
-    /// Follows the components that `--stage` names.
+    /// Replaces the components that `--stage` names; `None` if signed pins are followed.
+    pub swapper: Option<Arc<Swapper>>,
+    /// Follows their files.
     _swapping: Option<Swapping>,
     /// The host, as the local Lambda calls it.
     pub host: Arc<dyn Function>,
@@ -137,7 +139,8 @@ impl Pipeline {
         if args.setup {
             tokio::task::block_in_place(|| install_missing(printer))?;
         }
-        let engine = StageEngine::new()?;
+        // Versions of a named component differ little from each other.
+        let engine = if named.is_empty() { StageEngine::new()? } else { StageEngine::remembering()? };
         let mut components = Components::default();
         let pins = match &args.follow.pins {
             Some(_) => None,
@@ -152,7 +155,7 @@ impl Pipeline {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
         if let Some(folder) = &args.record {
-            fanout = fanout.intercepted(Arc::new(recorder(folder, &components).await?));
+            fanout = fanout.intercepted(Arc::new(recorder(folder)));
         }
         let store = Arc::new(ComponentStore::new(engine.clone(), components, printer.clone())?);
         if let Some(pins) = &pins {
@@ -198,10 +201,19 @@ impl Pipeline {
         let place = LocalMachine { engine, objects: capabilities.objects.clone(), bucket: &bucket, own: &own, room };
         let canaries_folder = own.join("canaries");
         let followed = args.follow.open(place, &canaries_folder, watcher.clone()).await?;
-        let (source, stages, canaries, sampler): (Arc<dyn PinSource>, Arc<dyn StageSource>, _, _) = match followed {
-            Some(followed) => (followed.pins, followed.stages, Some(followed.canaries), Some(followed.sampler)),
-            None => (Arc::new(FilePins::new(pins_file.clone(), watcher.clone())), store.clone(), None, None),
-        };
+        let (source, mut stages, bytes, canaries, sampler): (Arc<dyn PinSource>, Arc<dyn StageSource>, _, _, _) =
+            match followed {
+                Some(Followed { pins, stages, registry, canaries, sampler }) => {
+                    (pins, stages, ComponentBytes::Published(registry), Some(canaries), Some(sampler))
+                }
+                None => {
+                    let pins = Arc::new(FilePins::new(pins_file.clone(), watcher.clone()));
+                    (pins, store.clone(), ComponentBytes::Known(store.clone()), None, None)
+                }
+            };
+        if let Some(folder) = &args.record {
+            stages = Arc::new(RecordedStages::new(stages, bytes, folder));
+        }
         let dispatcher = Dispatcher::new(DispatcherParts {
             pins: source,
             stages,
@@ -223,30 +235,24 @@ impl Pipeline {
         let waiting = WaitingStates::new(bucket.clone(), aws.states().tokens().clone());
         let host: Arc<dyn Function> = Arc::new(Host { dispatcher, waiting });
         aws.set_function(host.clone());
-        let swapping =
-            pins.map(|pins| swap::follow(SwapParts { store, pins, file: pins_file.clone(), named }, printer.clone()));
+        let swapper = pins.map(|pins| {
+            let parts = SwapParts { store, pins, file: pins_file.clone(), named };
+            Arc::new(Swapper::new(parts))
+        });
+        let followed = swapper.clone().filter(|_| !args.swap_on_request);
+        let swapping = followed.map(|swapper| swap::follow(swapper, printer.clone()));
         Ok(Self {
             aws,
             clients,
             state_machine: machine.arn,
             bucket,
+            swapper,
             _swapping: swapping,
             host,
             pins: pins_file,
             canaries: canaries_folder,
         })
     }
-}
-
-/// Returns a recorder into a folder. The components are stored there too, so that the records are complete.
-async fn recorder(folder: &Path, components: &Components) -> Result<CallRecorder> {
-    let sink: Arc<dyn Storage> = Arc::new(Folder::new(folder));
-    for component in components.all() {
-        store_blob(sink.as_ref(), Bytes::copy_from_slice(component)).await?;
-    }
-    // This machine has more room and more time than a Lambda, for which the defaults are.
-    let limits = RecordLimits { bytes: 4 << 30, text: 64 << 20, wait: RECORDING, ..RecordLimits::default() };
-    Ok(CallRecorder::storing(sink, limits, RecordBudget::new(512 << 20, 64 << 30)))
 }
 
 /// The dispatcher, as the local Lambda calls it.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stagehost_batch::Id;
+use stagehost_batch::{Id, attribute_fault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -40,6 +40,12 @@ pub struct CallbackBody {
     pub zip_bundles: Vec<String>,
     pub zip_size_bytes: u64,
     pub unzipped_size_bytes: u64,
+    /// The keys of the files made from the batch as a whole, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
+    /// What stages found out about the batch as a whole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "present")]
     pub failure_reason: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -84,6 +90,9 @@ pub struct CallbackOutput {
     pub thumbnail_key: Option<String>,
     /// The key of each rendition.
     pub outputs: BTreeMap<String, String>,
+    /// What stages found out about the file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "present")]
     pub error_code: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -163,6 +172,10 @@ impl CallbackBody {
         if self.zip_bundles.iter().any(String::is_empty) {
             return rule("zipBundles: a key is empty".into());
         }
+        if self.files.values().any(String::is_empty) {
+            return rule("files: a key is empty".into());
+        }
+        check_attributes(&self.attributes)?;
         let details = self.error.iter().flat_map(|error| &error.details);
         if details.filter_map(|detail| detail.key.as_ref()).any(String::is_empty) {
             return rule("error.details: a key is empty".into());
@@ -181,6 +194,7 @@ impl CallbackOutput {
         if keys.into_iter().flatten().chain(self.outputs.values()).any(String::is_empty) {
             return rule(format!("a key of {:?} is empty", self.raw_key));
         }
+        check_attributes(&self.attributes)?;
         if self.error_code.is_some() != self.error_message.is_some() {
             return rule(format!("{}: errorCode and errorMessage must be set together", self.raw_key));
         }
@@ -195,6 +209,14 @@ impl CallbackOutput {
             return rule(format!("the processedKey of the video {} is a picture", self.raw_key));
         }
         Ok(())
+    }
+}
+
+fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), ContractError> {
+    let fault = attributes.iter().find_map(|(name, value)| Some((name, attribute_fault(name, value)?)));
+    match fault {
+        Some((name, fault)) => Err(ContractError::Rule(format!("attributes: {name:?}: {fault}"))),
+        None => Ok(()),
     }
 }
 
@@ -240,6 +262,19 @@ mod tests {
     fn ids_keep_their_types() {
         let callback = read(&body()).unwrap();
         assert_eq!((callback.job_id, callback.batch_id), (Some(Id::Number(4)), Some(Id::Text("b-5".into()))));
+    }
+
+    #[test]
+    fn what_stages_found_out_and_files_of_the_batch_arrive() {
+        let mut body = body();
+        body["files"] = json!({"contact-sheet": "51/processed/sheet.jpg"});
+        body["attributes"] = json!({"rooms": "4"});
+        body["outputs"][0]["attributes"] = json!({"thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI"});
+        let callback = read(&body).unwrap();
+        assert_eq!(serde_json::to_value(&callback.outputs[0].attributes).unwrap(), body["outputs"][0]["attributes"]);
+        assert_eq!((callback.files.len(), callback.attributes["rooms"].as_str()), (1, "4"));
+        body["attributes"] = json!({"number of rooms": "4"});
+        assert!(read(&body).unwrap_err().to_string().contains("number of rooms"));
     }
 
     #[test]
@@ -307,6 +342,8 @@ mod tests {
             json!({"code": "C", "message": "m", "details": [{"code": "C", "message": "m"}]}),
             json!({"a": "k"}),
             json!({"a": ""}),
+            json!({"a b": "k"}),
+            json!({"a": "x".repeat(1025)}),
         ];
         let names = [
             "executionArn",
@@ -324,6 +361,8 @@ mod tests {
             "zipBundles",
             "zipSizeBytes",
             "unzippedSizeBytes",
+            "files",
+            "attributes",
             "failureReason",
             "error",
             "unknown",
@@ -339,7 +378,9 @@ mod tests {
                 valid += u32::from(agree(&with));
             }
         }
-        for name in ["rawKey", "processedKey", "thumbnailKey", "outputs", "errorCode", "errorMessage", "unknown"] {
+        let of_outputs =
+            ["rawKey", "processedKey", "thumbnailKey", "outputs", "attributes", "errorCode", "errorMessage", "unknown"];
+        for name in of_outputs {
             for (index, value) in (0..2).flat_map(|index| values.iter().map(move |value| (index, value))) {
                 let mut with = body();
                 with["outputs"][index][name] = value.clone();

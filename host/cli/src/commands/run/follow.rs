@@ -19,6 +19,8 @@ pub struct Finished {
     /// The batch as the last state left it: the document itself, or the head of one that is in the bucket.
     document: Option<Value>,
     pub timings: Vec<Timing>,
+    /// Input and output of the states that did work, by their names; of a state that ran several times, the last ones.
+    passed: HashMap<String, (Value, Value)>,
 }
 
 impl Finished {
@@ -39,19 +41,35 @@ impl Finished {
     /// # Errors
     /// If its document in the bucket cannot be read.
     pub async fn batch(&self, documents: &Documents) -> Result<Option<Batch>> {
-        let Some(document) = &self.document else { return Ok(None) };
-        let whole = documents.unpack(document.clone()).await.map_err(|failure| anyhow!("{}", failure.message))?;
-        let Some(execution) = stamp(&whole) else { return Ok(None) };
-        let execution = serde_json::from_value(execution.clone())?;
-        Ok(Some(stagehost_batch::resume(&whole, &execution)?))
+        match &self.document {
+            Some(document) => batch_of(document, documents).await,
+            None => Ok(None),
+        }
     }
+
+    /// Returns the batch before and after a state; `None` if the state did not run to its end.
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch).
+    pub async fn around(&self, state: &str, documents: &Documents) -> Result<Option<(Batch, Batch)>> {
+        let Some((input, output)) = self.passed.get(state) else { return Ok(None) };
+        Ok(batch_of(input, documents).await?.zip(batch_of(output, documents).await?))
+    }
+}
+
+/// Reads a document that the host has written; `None` if it is none.
+async fn batch_of(document: &Value, documents: &Documents) -> Result<Option<Batch>> {
+    let whole = documents.unpack(document.clone()).await.map_err(|failure| anyhow!("{}", failure.message))?;
+    let Some(execution) = stamp(&whole) else { return Ok(None) };
+    let execution = serde_json::from_value(execution.clone())?;
+    Ok(Some(stagehost_batch::resume(&whole, &execution)?))
 }
 
 /// Follows an execution to its end.
 pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
     let mut events = execution.subscribe();
     let mut entered = HashMap::new();
-    let mut timings = Vec::new();
+    let (mut timings, mut passed) = (Vec::new(), HashMap::new());
     let mut last = None;
     while let Some(event) = events.next().await {
         let Event { timestamp, detail, .. } = event.as_ref();
@@ -60,18 +78,21 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                 if does_work(state.as_str()) {
                     watch.entered(name);
                 }
-                entered.insert(name.clone(), *timestamp);
-                remember(&mut last, input.value());
+                let input = input.value();
+                remember(&mut last, input.clone());
+                entered.insert(name.clone(), (*timestamp, input));
             }
             Detail::StateExited { state, name, output, .. } => {
+                let output = output.value();
                 if does_work(state.as_str()) {
                     watch.exited(name);
-                    if let Some(since) = entered.get(name) {
+                    if let Some((since, input)) = entered.get(name) {
                         let duration = (*timestamp - *since).try_into().unwrap_or_default();
                         timings.push(Timing { state: name.clone(), duration });
+                        passed.insert(name.clone(), (Value::clone(input), output.clone()));
                     }
                 }
-                remember(&mut last, output.value());
+                remember(&mut last, output);
             }
             _ => {}
         }
@@ -80,7 +101,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
         }
     }
     let outcome = execution.wait().await;
-    Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings }
+    Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings, passed }
 }
 
 /// Whether work is done in a state of this type.

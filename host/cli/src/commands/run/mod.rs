@@ -1,12 +1,12 @@
 //! `stagehost run`: a batch from upload to callback, on this machine.
 
 mod follow;
-mod intake;
+pub mod intake;
 mod last_output;
-mod report;
+pub mod report;
 mod timing;
 mod upload;
-mod watch;
+pub mod watch;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,7 +18,8 @@ use clap::Args;
 use serde_json::Value;
 use stagehost_batch::Batch;
 
-use self::follow::{Finished, follow};
+pub use self::follow::Finished;
+use self::follow::follow;
 use self::intake::Intake;
 use self::report::Report;
 use self::upload::upload;
@@ -86,7 +87,7 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
         }
     };
 
-    let outcome = signals.or(process(&pipeline, intake, &watch, printer)).await;
+    let outcome = signals.or(run_batch(&pipeline, intake, &watch, printer)).await;
     watch.finish();
     if outcome.is_err() {
         printer.problem("stopping; nothing half-written stays");
@@ -109,7 +110,7 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
 
     let body = callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
     let error = finished.error();
-    let outputs = watch.outputs();
+    let outputs = watch.take_outputs();
     let report = Report {
         outputs: &outputs,
         callback: body.as_ref(),
@@ -128,7 +129,10 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
 }
 
 /// Uploads the files, runs the execution. Returns it with its callback's body.
-async fn process(
+///
+/// # Errors
+/// If a file cannot be uploaded, or the execution cannot be started.
+pub async fn run_batch(
     pipeline: &Pipeline,
     intake: Intake,
     watch: &Watch,
@@ -168,6 +172,6 @@ fn execution_name(batch: &Batch) -> String {
 }
 
 /// Returns today's date in UTC as `YYYY-MM-DD`.
-fn today() -> String {
+pub fn today() -> String {
     time::OffsetDateTime::now_utc().date().to_string()
 }

@@ -80,6 +80,13 @@ impl Report<'_> {
             }
         }
         text.push_str(&last_outputs(self.outputs));
+        text.push_str(&self.ending());
+        text
+    }
+
+    /// Returns the last lines: the times of the states, where the files are, how it ended.
+    pub fn ending(&self) -> String {
+        let mut text = String::new();
         let timings: Vec<_> = self.timings.iter().map(|t| format!("{} {}", t.state, seconds(t.duration))).collect();
         let _ = writeln!(text, "Time: {}", timings.join(" · "));
         let _ = writeln!(text, "Files: {}", self.bucket.display());

@@ -93,9 +93,9 @@ impl Watch {
         }
     }
 
-    /// Returns what stages printed in the calls that failed, in the order in which they ended.
-    pub fn outputs(&self) -> Vec<LastOutput> {
-        self.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns what stages printed in the calls that failed since this was asked, in the order in which they ended.
+    pub fn take_outputs(&self) -> Vec<LastOutput> {
+        std::mem::take(&mut *self.outputs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A call ended.

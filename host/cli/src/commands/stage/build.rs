@@ -9,14 +9,17 @@ use serde_json::json;
 
 use crate::authoring::project::Project;
 use crate::authoring::toolchain::build;
+use crate::authoring::world::world_of_project;
 use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named};
 
 #[derive(Args)]
 #[command(after_help = "\
 The language is in stage.json, or follows from the files: Cargo.toml is built by cargo for wasm32-wasip2, src/app.py by \
-componentize-py, package.json with src/app.js by componentize-js. What is missing is named with the command that installs it. The \
-schema of the settings, config.schema.json, is put into the component.
+componentize-py, package.json with src/app.js by componentize-js. For any other language stage.json names the command and what it makes: \"build\": \
+[\"make\"], \"component\": \"build/NAME.wasm\". What is missing is named with the command that installs it. The \
+schema of the settings, config.schema.json, is put into the component. A component that does not fit the world which stage.json \
+names is refused.
 
 Exit codes: 0 it is built, 1 it is not, 2 wrong usage or a missing folder.
 
@@ -42,10 +45,12 @@ pub async fn build_command(args: BuildArgs, printer: &Printer) -> Result<Exit> {
     let project = Project::open(&args.folder)?;
     let since = Instant::now();
     let component = build(&project, printer).await?;
-    let bytes = read_named("", &component)?.len();
+    let bytes = read_named("", &component)?;
+    let world = world_of_project(&project, &component, &bytes)?;
     if args.json {
         printer.document(&json!({
-            "stage": project.name, "language": project.language, "component": component, "bytes": bytes,
+            "stage": project.name, "language": project.builder.language(), "component": component, "bytes": bytes.len(),
+            "world": world,
             "durationMs": since.elapsed().as_millis() as u64,
         }));
     } else {

@@ -40,7 +40,7 @@ pub enum StageCommand {
     /// Build a project's component with the tool of its language
     Build(build::BuildArgs),
     /// Run a project's stage on a file, and again after every save
-    Dev(dev::DevArgs),
+    Dev(Box<dev::DevArgs>),
     /// Test a project's stage with its cases, in memory
     Test(test::TestArgs),
     /// Check whether a component can serve as a stage; name what to change if it cannot
@@ -71,7 +71,7 @@ pub async fn stage(command: StageCommand, printer: &Printer) -> Result<Exit> {
     match command {
         StageCommand::New(args) => new::new(args, printer),
         StageCommand::Build(args) => build::build_command(args, printer).await,
-        StageCommand::Dev(args) => dev::dev(args, printer).await,
+        StageCommand::Dev(args) => dev::dev(*args, printer).await,
         StageCommand::Test(args) => test::test(args, printer).await,
         StageCommand::Check(args) => check::check(args, printer),
         StageCommand::Publish(args) => publish::publish(args, printer).await,

@@ -1,27 +1,32 @@
-//! `stagehost stage dev`: a stage on one file, again after every save.
+//! `stagehost stage dev`: a stage on one file or in the whole pipeline, again after every save.
 
+mod changes;
+mod in_pipeline;
+mod machine;
 mod result;
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
+use stagehost_runtime::StageEngine;
 use stagehost_testing::MemoryHost;
 
+use self::changes::next_change;
+use self::in_pipeline::{Trying, in_pipeline};
 use self::result::show;
 use crate::authoring::defaults::{defaults, project_settings};
 use crate::authoring::project::Project;
 use crate::authoring::sources::Seen;
-use crate::authoring::toolchain::build;
+use crate::authoring::toolchain::build_if_stale;
 use crate::authoring::trial::{Trial, TrialStage, empty_batch, uploaded};
 use crate::console::printer::Printer;
 use crate::console::problem::sentence;
 use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
-
-/// How often the sources are looked at.
-const LOOK: Duration = Duration::from_millis(150);
+use crate::local::pipeline::PipelineArgs;
+use crate::signals::stoppable;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -32,20 +37,29 @@ can show it. Settings, limits and grants are those of stage.json's settings file
 What was made stays for the next build, as it would in the bucket: a stage that finds its fingerprint unchanged does not \
 make it again, and that is said. --fresh forgets it before every run.
 
-`stagehost serve --stage STATE=FILE` follows a component in the whole pipeline.
+With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`, whose \
+options count then. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
+that is saved while a batch runs is built and swapped in beside it, and the next batch begins at once. Results go to \
+out/pipeline/ in the project's folder, and --fresh keeps only the uploads there.
 
-Exit codes: 130 stopped by Ctrl-C, 143 by SIGTERM; with --once 0 everything succeeded, 1 the build or the stage failed; 2 \
-wrong usage or a missing file.
+Exit codes: 130 stopped by Ctrl-C, 143 by SIGTERM; with --once 0 everything succeeded, 1 the build or the stage failed, 3 with \
+--pipeline some files failed; 2 wrong usage or a missing file.
 
 Examples:
 
   stagehost stage dev photo.jpg
   stagehost stage dev photo.jpg --dir line-notes --fresh
-  stagehost stage dev plan.pdf --once")]
+  stagehost stage dev plan.pdf --once
+  stagehost stage dev ~/photos/house-51 --pipeline")]
 pub struct DevArgs {
-    /// The files to try it on: one for a stage that works on files, all of a batch for one that sees batches
+    /// The files to try it on: one for a stage that works on files, all of a batch for one that sees batches; with --pipeline
+    /// a folder or a batch document
     #[arg(required = true)]
     files: Vec<PathBuf>,
+
+    /// Run the stage in the whole pipeline
+    #[arg(long = "pipeline", id = "in_pipeline")]
+    in_pipeline: bool,
 
     /// The project's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -58,6 +72,28 @@ pub struct DevArgs {
     /// Build and run once, without waiting for changes
     #[arg(long)]
     once: bool,
+
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+}
+
+impl DevArgs {
+    /// Returns an option that is for `--pipeline` only and was given.
+    fn for_pipeline_only(&self) -> Option<&'static str> {
+        let pipeline = &self.pipeline;
+        let given = [
+            ("--state-machine", pipeline.state_machine.is_some()),
+            ("--config", pipeline.config.is_some()),
+            ("--stage", !pipeline.stages_named.is_empty()),
+            ("--stages", pipeline.stages.is_some()),
+            ("--record", pipeline.record.is_some()),
+            ("--callback-url", pipeline.callback_url.is_some()),
+            ("--webhook-secret", pipeline.webhook_secret.is_some()),
+            ("--pins", pipeline.follow.pins.is_some()),
+            ("--setup", pipeline.setup),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
 }
 
 /// Runs the command. A signal ends it.
@@ -66,18 +102,35 @@ pub struct DevArgs {
 /// If the folder is no project, or a file cannot be read.
 pub async fn dev(args: DevArgs, printer: &Printer) -> Result<Exit> {
     let project = Project::open(&args.dir)?;
+    if args.in_pipeline {
+        let [input] = &args.files[..] else {
+            return Err(usage!("--pipeline takes one folder of media, or one batch document"));
+        };
+        let trying = Trying { input: input.clone(), pipeline: args.pipeline, fresh: args.fresh, once: args.once };
+        return Box::pin(in_pipeline(&project, trying, printer)).await;
+    }
+    if let Some(option) = args.for_pipeline_only() {
+        return Err(usage!("{option} is for the whole pipeline; add --pipeline, or leave it out"));
+    }
+    stoppable(printer, on_files(&project, &args, printer)).await
+}
+
+/// Runs the stage on the files, again after every change.
+async fn on_files(project: &Project, args: &DevArgs, printer: &Printer) -> Result<Exit> {
     for file in &args.files {
         if !file.is_file() {
-            return Err(usage!("{} is not a file", file.display()));
+            return Err(usage!("{} is not a file; a folder needs --pipeline", file.display()));
         }
     }
+    // Every version is compiled by the same engine, which remembers the functions that did not change.
+    let engine = StageEngine::remembering()?;
     let mut host = MemoryHost::default();
     loop {
-        let seen = Seen::now(&project, &args.files);
+        let seen = Seen::now(project, &args.files);
         if args.fresh {
             host = MemoryHost::default();
         }
-        let done = round(&project, &args.files, &host, printer).await;
+        let done = round(project, &args.files, &engine, &host, printer).await;
         if args.once {
             return Ok(if done? { Exit::Success } else { Exit::Failure });
         }
@@ -86,17 +139,23 @@ pub async fn dev(args: DevArgs, printer: &Printer) -> Result<Exit> {
             printer.problem(sentence(&error));
         }
         printer.note("waiting for changes; Ctrl-C ends");
-        let changed = next_change(&project, &args.files, seen).await;
+        let changed = next_change(project, &args.files, seen).await;
         printer.note(format_args!("\n{} changed", changed.display()));
     }
 }
 
 /// Builds the project and runs the stage once. Returns whether it succeeded.
-async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer: &Printer) -> Result<bool> {
+async fn round(
+    project: &Project,
+    files: &[PathBuf],
+    engine: &StageEngine,
+    host: &MemoryHost,
+    printer: &Printer,
+) -> Result<bool> {
     let began = Instant::now();
     let settings = project_settings(project)?;
-    let component = build(project, printer).await?;
-    let stage = TrialStage::load(&component, &project.state, printer).await?;
+    let component = build_if_stale(project, printer).await?;
+    let stage = TrialStage::load(engine, &component, project, printer).await?;
     let local = defaults(&project.state, settings.as_ref());
     let mut batch = empty_batch();
     for file in files {
@@ -121,20 +180,4 @@ async fn round(project: &Project, files: &[PathBuf], host: &MemoryHost, printer:
     let succeeded = show(&before, &tried, &host.take_effects(), &out, printer)?;
     printer.note(format_args!("{} from the beginning of the build", seconds(began.elapsed())));
     Ok(succeeded)
-}
-
-/// Waits until something differs from what was seen, and has been quiet since. Returns one of the files.
-async fn next_change(project: &Project, files: &[PathBuf], mut seen: Seen) -> PathBuf {
-    let mut changed: Option<PathBuf> = None;
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let now = Seen::now(project, files);
-        let newest: Option<&Path> = now.changed_since(&seen).into_iter().next();
-        match (newest, changed.take()) {
-            (Some(newest), _) => changed = Some(newest.to_owned()),
-            (None, Some(changed)) => return changed,
-            (None, None) => {}
-        }
-        seen = now;
-    }
 }

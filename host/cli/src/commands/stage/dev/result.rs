@@ -6,42 +6,21 @@ use anyhow::{Context, Result};
 use stagehost_batch::{Batch, Rendition};
 use stagehost_testing::Effect;
 
+use crate::authoring::observed::TriedCall;
 use crate::authoring::trial::Tried;
 use crate::console::printer::Printer;
 use crate::console::units::{kib, mib};
 use crate::console::untrusted::harmless;
 
-/// Prints what a run did and writes what it stored below `out`. Returns whether it succeeded.
+/// Prints what a trial did and writes what it stored below `out`. Returns whether it succeeded.
 ///
 /// # Errors
 /// If something cannot be written.
 pub fn show(before: &Batch, tried: &Tried, effects: &[Effect], out: &Path, printer: &Printer) -> Result<bool> {
-    for call in &tried.calls {
-        for line in call.printed.lines() {
-            printer.line(format_args!("  | {}", harmless(line)));
-        }
-        let report = &call.report;
-        printer.line(format_args!(
-            "{}: {:.1} ms, {} of memory, {} read, {} written",
-            call.key.as_deref().map_or("the batch", name_of),
-            report.duration.as_secs_f64() * 1e3,
-            mib(report.memory_peak as u64),
-            kib(report.bytes_read),
-            kib(report.bytes_written),
-        ));
-    }
+    show_calls(&tried.calls, printer);
     let succeeded = match &tried.outcome {
         Ok(outcome) => {
-            for asset in &outcome.batch.assets {
-                let known = before.asset(&asset.key).map(|asset| asset.renditions.as_slice()).unwrap_or_default();
-                for rendition in asset.renditions.iter().filter(|one| !known.contains(one)) {
-                    printer.line(made(rendition, out));
-                }
-                if let Some(problem) = &asset.problem {
-                    let (code, message) = (&problem.code, harmless(&problem.message));
-                    printer.line(format_args!("✗ {}: {code}: {message}", name_of(&asset.key)));
-                }
-            }
+            show_changes(before, &outcome.batch, out, printer);
             if let Some(note) = &outcome.note {
                 printer.line(format_args!("note: {}", harmless(note)));
             }
@@ -66,6 +45,50 @@ pub fn show(before: &Batch, tried: &Tried, effects: &[Effect], out: &Path, print
         }
     }
     Ok(succeeded)
+}
+
+/// Prints what the calls of a stage wrote for people, and what each took.
+pub fn show_calls(calls: &[TriedCall], printer: &Printer) {
+    for call in calls {
+        for line in call.printed.lines() {
+            printer.line(format_args!("  | {}", harmless(line)));
+        }
+        let report = &call.report;
+        printer.line(format_args!(
+            "{}: {:.1} ms, {} of memory, {} read, {} written",
+            call.key.as_deref().map_or("the batch", name_of),
+            report.duration.as_secs_f64() * 1e3,
+            mib(report.memory_peak as u64),
+            kib(report.bytes_read),
+            kib(report.bytes_written),
+        ));
+    }
+}
+
+/// Prints what a state added to a batch: files with their places below `out`, facts, and failures.
+pub fn show_changes(before: &Batch, after: &Batch, out: &Path, printer: &Printer) {
+    for asset in &after.assets {
+        let known = before.asset(&asset.key);
+        let renditions = known.map(|asset| asset.renditions.as_slice()).unwrap_or_default();
+        for rendition in asset.renditions.iter().filter(|one| !renditions.contains(one)) {
+            printer.line(made(rendition, out));
+        }
+        for (name, value) in &asset.attributes {
+            if known.and_then(|known| known.attributes.get(name)) != Some(value) {
+                printer.line(format_args!("{}: {name} is {}", name_of(&asset.key), harmless(value)));
+            }
+        }
+        if let Some(problem) = asset.problem.as_ref().filter(|_| known.is_none_or(|known| known.problem.is_none())) {
+            let (code, message) = (&problem.code, harmless(&problem.message));
+            printer.line(format_args!("✗ {}: {code}: {message}", name_of(&asset.key)));
+        }
+    }
+    for file in after.files.iter().filter(|file| !before.files.contains(file)) {
+        printer.line(made(file, out));
+    }
+    for (name, value) in after.attributes.iter().filter(|(name, value)| before.attributes.get(*name) != Some(*value)) {
+        printer.line(format_args!("the batch: {name} is {}", harmless(value)));
+    }
 }
 
 fn made(rendition: &Rendition, out: &Path) -> String {

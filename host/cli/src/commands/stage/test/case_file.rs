@@ -9,6 +9,7 @@ use stagehost_batch::MediaType;
 use stagehost_runtime::{Grants, Limits};
 use stagehost_testing::{HttpAnswer, InjectedFault, MemoryHost};
 
+use super::recorded::{RecordedCase, is_recorded};
 use crate::authoring::defaults::defaults;
 use crate::authoring::trial::{Trial, empty_batch, uploaded};
 use crate::exit::{read_named, read_named_text, usage};
@@ -86,7 +87,16 @@ fn plain() -> String {
     "application/octet-stream".to_owned()
 }
 
-impl Case {
+/// A folder in `cases/`.
+#[derive(Debug)]
+pub enum CaseFolder {
+    /// With a `case.json`.
+    Written(Box<Case>),
+    /// With the records of a run.
+    Recorded(RecordedCase),
+}
+
+impl CaseFolder {
     /// Reads the cases in the folders of `cases`, in the order of their names; only those that are `wanted`, if any are.
     ///
     /// # Errors
@@ -95,8 +105,8 @@ impl Case {
         let entries = std::fs::read_dir(cases).map_err(|error| {
             usage!("there are no cases: cannot read {}: {error}; make a folder there with a {CASE}", cases.display())
         })?;
-        let mut folders: Vec<_> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| path.join(CASE).is_file()).collect();
+        let is_case = |path: &PathBuf| path.join(CASE).is_file() || is_recorded(path);
+        let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_case).collect();
         folders.sort();
         let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let names: Vec<_> = folders.iter().map(name).collect();
@@ -110,13 +120,18 @@ impl Case {
         chosen
             .map(|(folder, name)| {
                 let path = folder.join(CASE);
+                if !path.is_file() {
+                    return Ok(Self::Recorded(RecordedCase { name, folder }));
+                }
                 let text = read_named_text("", &path)?;
                 let file = serde_json::from_str(&text).map_err(|error| usage!("{}: {error}", path.display()))?;
-                Ok(Self { name, folder, file })
+                Ok(Self::Written(Box::new(Case { name, folder, file })))
             })
             .collect()
     }
+}
 
+impl Case {
     /// Returns how far pictures may be apart.
     pub fn tolerance(&self) -> f64 {
         self.file.tolerance.unwrap_or(TOLERANCE)
@@ -167,12 +182,19 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn case(json: &str) -> (tempfile::TempDir, Result<Vec<Case>>) {
+    fn written(cases: Result<Vec<CaseFolder>>) -> Case {
+        match cases.unwrap().remove(0) {
+            CaseFolder::Written(case) => *case,
+            recorded => panic!("{recorded:?}"),
+        }
+    }
+
+    fn case(json: &str) -> (tempfile::TempDir, Result<Vec<CaseFolder>>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("one")).unwrap();
         std::fs::write(folder.path().join("one/a.txt"), "text").unwrap();
         std::fs::write(folder.path().join("one").join(CASE), json).unwrap();
-        let cases = Case::all(folder.path(), &[]);
+        let cases = CaseFolder::all(folder.path(), &[]);
         (folder, cases)
     }
 
@@ -181,10 +203,20 @@ mod tests {
         let (_folder, cases) = case(r#"{"input": [{"file": "a.txt", "name": "b.txt"}], "config": {"author": "Ada"}}"#);
         let settings: StateSettings =
             serde_json::from_str(r#"{"config": {"author": "Bob"}, "limits": {"memoryMib": 33}}"#).unwrap();
-        let trial = cases.unwrap()[0].trial("RunIt", Some(&settings)).unwrap();
+        let trial = written(cases).trial("RunIt", Some(&settings)).unwrap();
         assert_eq!((trial.config["author"].as_str(), trial.limits.memory_mib), (Some("Ada"), 33));
         assert_eq!(trial.grants, crate::settings::state_defaults::grants("RunIt"));
         assert_eq!(trial.batch.assets[0].key, "1/raw/photo/horizontal/2026-01-02/b.txt");
+    }
+
+    #[test]
+    fn a_folder_with_records_is_a_case_too() {
+        let (folder, _) = case(r#"{"input": []}"#);
+        std::fs::create_dir_all(folder.path().join("a-run/records/2026-01-02")).unwrap();
+        std::fs::create_dir_all(folder.path().join("other")).unwrap();
+        let cases = CaseFolder::all(folder.path(), &[]).unwrap();
+        assert!(matches!(&cases[0], CaseFolder::Recorded(recorded) if recorded.name == "a-run"), "{cases:?}");
+        assert!(matches!(&cases[1], CaseFolder::Written(case) if case.name == "one") && cases.len() == 2, "{cases:?}");
     }
 
     #[test]
@@ -194,11 +226,11 @@ mod tests {
         assert!(error.contains("one/case.json") && error.contains("fault"), "{error}");
 
         let (_folder, cases) = case(r#"{"input": [{"file": "a.txt"}, {"file": "a.txt"}]}"#);
-        let error = cases.unwrap()[0].trial("RunIt", None).err().unwrap().to_string();
+        let error = written(cases).trial("RunIt", None).err().unwrap().to_string();
         assert!(error.contains("two inputs"), "{error}");
 
         let (folder, _) = case(r#"{"input": []}"#);
-        let error = Case::all(folder.path(), &["two".into()]).unwrap_err().to_string();
+        let error = CaseFolder::all(folder.path(), &["two".into()]).unwrap_err().to_string();
         assert!(error.contains("\"two\"") && error.contains("one"), "{error}");
     }
 }

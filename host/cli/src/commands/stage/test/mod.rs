@@ -6,6 +6,7 @@ mod expectation;
 mod junit;
 mod picture;
 mod ran;
+mod recorded;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -13,8 +14,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
+use stagehost_runtime::StageEngine;
 
-use self::case_file::Case;
+use self::case_file::{Case, CaseFolder};
 use self::ran::Ran;
 use crate::authoring::defaults::project_settings;
 use crate::authoring::project::Project;
@@ -56,6 +58,10 @@ expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 
 mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses; \
 \"milliseconds\" is how late a slow answer is, 200 by default.
 
+A folder in cases/ that `stagehost run --record cases/NAME` wrote is a case for each recorded call of the project's state: it is \
+repeated as by `stagehost replay`, and must have the same output and the same effects, byte for byte. --update leaves it as it \
+is; record it again.
+
 Exit codes: 0 every case did what is expected, 1 one did not, 2 wrong usage or a missing file.
 
 Examples:
@@ -95,20 +101,23 @@ pub struct TestArgs {
 /// If the project cannot be built, a case cannot be read, or something cannot be written.
 pub async fn test(args: TestArgs, printer: &Printer) -> Result<Exit> {
     let project = Project::open(&args.folder)?;
-    let cases = Case::all(&project.folder.join("cases"), &args.cases)?;
+    let cases = CaseFolder::all(&project.folder.join("cases"), &args.cases)?;
     let settings = project_settings(&project)?;
     let component = match args.component.clone() {
         Some(component) => component,
         None => build_if_stale(&project, printer).await?,
     };
-    let stage = TrialStage::load(&component, &project.state, printer).await?;
+    let stage = TrialStage::load(&StageEngine::new()?, &component, &project, printer).await?;
     let mut ran = Vec::new();
     for case in &cases {
-        let one = run(case, &stage, settings.as_ref(), args.update).await?;
+        let done = match case {
+            CaseFolder::Written(case) => vec![run(case, &stage, settings.as_ref(), args.update).await?],
+            CaseFolder::Recorded(recorded) => recorded.run(&project.state, stage.stage()).await?,
+        };
         if !args.json {
-            show(&one, printer);
+            done.iter().for_each(|one| show(one, printer));
         }
-        ran.push(one);
+        ran.extend(done);
     }
     let failed = ran.iter().filter(|case| !case.passed()).count();
     if let Some(file) = &args.junit {
