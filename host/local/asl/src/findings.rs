@@ -2,6 +2,7 @@
 //!
 //! All of them are reported at once, so that an author can fix a definition in one round.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::definition::language::QueryLanguage;
@@ -31,6 +32,16 @@ pub enum Code {
     Transition,
     /// Two states of one machine have the same name.
     DuplicateStateName,
+    /// The name of a state is empty or too long.
+    InvalidStateName,
+    /// The label of a distributed Map state is empty, too long or has a character that it cannot have.
+    InvalidLabel,
+    /// Two distributed Map states of one machine have the same label.
+    DuplicateLabel,
+    /// A variable cannot have this name.
+    InvalidVariable,
+    /// The service itself has a variable of this name.
+    ReservedVariable,
     /// A path, or an intrinsic function call, that cannot be parsed.
     InvalidPath,
     /// A JSONata expression that cannot be parsed.
@@ -60,6 +71,11 @@ impl Code {
             Self::Schema | Self::NotAnObject => "SCHEMA_VALIDATION_FAILED",
             Self::Transition => "MISSING_TRANSITION_TARGET",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::InvalidStateName => "INVALID_STATE_NAME",
+            Self::InvalidLabel => "INVALID_LABEL_NAME",
+            Self::DuplicateLabel => "DUPLICATE_LABEL_NAME",
+            Self::InvalidVariable => "INVALID_VARIABLE_NAME",
+            Self::ReservedVariable => "RESERVED_VARIABLE_NAME",
             Self::InvalidPath => "INVALID_JSON_PATH",
             Self::InvalidJsonata => "INVALID_JSONATA_EXPRESSION",
             Self::UnsupportedJsonata => "UNSUPPORTED_JSONATA_EXPRESSION",
@@ -114,6 +130,8 @@ pub(crate) struct Collector {
     states: Vec<String>,
     /// The machine's query language, which its states inherit.
     pub language: QueryLanguage,
+    /// The labels of distributed Map states so far.
+    pub labels: BTreeSet<String>,
 }
 
 /// The largest number of findings: an untrusted definition must not fill the memory with them.

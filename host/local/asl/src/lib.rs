@@ -29,6 +29,7 @@ mod interpreter;
 mod json_errors;
 pub mod limits;
 mod map_run;
+mod memory;
 mod parse;
 mod start;
 mod tasks;

@@ -13,13 +13,13 @@ pub const VARIABLE_BYTES: usize = 10 * 1024 * 1024;
 /// The largest number of events in a history.
 pub const HISTORY_EVENTS: usize = 25_000;
 /// The most memory that one history may hold, in bytes. The service has no such limit; here the history is in memory.
-pub const HISTORY_BYTES: usize = 128 * 1024 * 1024;
+pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 /// The deepest nesting of a document: what can be read again from its text.
 pub const DOCUMENT_DEPTH: usize = 127;
 /// The most values that the paths of one state may visit. The service has no such limit; here a path holds its thread.
 pub const PATH_WORK: u64 = 1_000_000;
-/// The most values within the result of one path.
-pub const PATH_RESULTS: u64 = 400_000;
+/// The most values within the result of one path: a payload cannot hold more.
+pub const PATH_RESULTS: u64 = 131_072;
 /// The most iterations of an inline Map state that run at once, even if `MaxConcurrency` is larger.
 pub const MAP_CONCURRENCY: usize = 40;
 /// The most child executions of a distributed Map state that run at once, even if `MaxConcurrency` is larger.
@@ -27,7 +27,7 @@ pub const CHILD_CONCURRENCY: usize = 1_000;
 /// The most bytes of input that the child executions of one run hold at once.
 pub const CHILD_INPUT_BYTES: usize = 32 * 1024 * 1024;
 /// The most memory that the histories of ended child executions hold together, in bytes. The oldest are forgotten first.
-pub const CHILD_HISTORY_BYTES: usize = 64 * 1024 * 1024;
+pub const CHILD_HISTORY_BYTES: usize = 32 * 1024 * 1024;
 /// The most runs of distributed Map states that are kept.
 pub const MAP_RUNS: usize = 1_000;
 /// The largest object that an ItemReader reads, in bytes. The service reads larger ones; here the items are in memory.

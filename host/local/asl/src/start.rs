@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -22,6 +22,7 @@ use crate::interpreter::resume::ResumePlace;
 use crate::interpreter::run::Run;
 use crate::limits::EXPRESS_SECONDS;
 use crate::map_run::MapRuns;
+use crate::memory::weight;
 use crate::tasks::activities::Activities;
 use crate::tasks::execution_info::ExecutionInfo;
 use crate::tasks::resources::Resources;
@@ -97,6 +98,7 @@ fn start(machine: Arc<StateMachine>, info: ExecutionInfo, clock: Clock, services
     let started = Detail::ExecutionStarted { input: JsonText::of(&info.input), role_arn: info.role_arn.clone() };
     // The next event does not point to this one; it does not on the service either.
     history.record(&Cursor::default(), started);
+    history.hold(weight(&info.input));
     let Services { resources, tokens, map_runs, activities, inspector } = services;
     Arc::new(Run {
         machine,
@@ -111,6 +113,7 @@ fn start(machine: Arc<StateMachine>, info: ExecutionInfo, clock: Clock, services
         start_child,
         redrives: AtomicU64::new(0),
         place: ResumePlace::default(),
+        held: AtomicUsize::new(0),
     })
 }
 
@@ -151,7 +154,7 @@ impl Restart for Redrivable {
     }
 
     fn held_bytes(&self) -> usize {
-        self.0.place.bytes()
+        self.0.held.load(Ordering::Relaxed)
     }
 }
 
@@ -187,7 +190,10 @@ async fn supervise(run: Arc<Run>, cursor: Cursor, mut stopped: watch::Receiver<O
         },
         () = timeout => Detail::ExecutionTimedOut { error: None, cause: None },
     };
+    // What is kept for a redrive does not change until there is one.
+    run.held.store(run.place.bytes(), Ordering::Relaxed);
     run.history.record(&cursor, last);
+    run.history.rest();
 }
 
 fn failed(error: StateError, cursor: &Cursor) -> Detail {

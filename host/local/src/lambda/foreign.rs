@@ -24,7 +24,8 @@ const QUOTED: usize = 2048;
 #[serde(rename_all = "camelCase")]
 pub enum ForeignFunction {
     /// The payload is posted there, as to Lambda's Invoke or the Runtime Interface Emulator; the body of the response is
-    /// the result. The function failed if the response has the header `X-Amz-Function-Error` or a status of 400 and more.
+    /// the result. The function failed if the response has the header `X-Amz-Function-Error` or a status of 300 and more:
+    /// redirects are not followed.
     Url(String),
     /// A program and its arguments. It gets the payload as its standard input and writes the result to its standard
     /// output. The function failed if it does not exit with 0; what it wrote is the error then, if that is an object with
@@ -44,7 +45,9 @@ impl ForeignFunction {
                 if !["http", "https"].contains(&parsed.scheme()) {
                     return Err(format!("{url}: it must be an http or https URL"));
                 }
-                let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build();
+                // A redirect could lead the payload to a place that the configuration does not name.
+                let redirect = reqwest::redirect::Policy::none();
+                let client = reqwest::Client::builder().no_proxy().redirect(redirect).timeout(LONGEST).build();
                 let client = client.map_err(|error| format!("{url}: {error}"))?;
                 Arc::new(Posted { client, url: parsed })
             }
@@ -74,7 +77,7 @@ impl Function for Posted {
         let request = self.client.post(self.url.clone()).header("content-type", "application/json").body(payload);
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
-        let has_failed = status.as_u16() >= 400 || response.headers().contains_key("x-amz-function-error");
+        let has_failed = status.as_u16() >= 300 || response.headers().contains_key("x-amz-function-error");
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_PAYLOAD {
@@ -172,6 +175,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use axum::Router;
     use axum::http::StatusCode;
+    use axum::response::Redirect;
     use axum::routing::post;
 
     use super::*;
@@ -212,7 +216,8 @@ mod tests {
         let router = Router::new()
             .route("/echo", post(|body: Bytes| async move { body }))
             .route("/failed", post(failed))
-            .route("/broken", post(|| async { (StatusCode::BAD_GATEWAY, "out of order") }));
+            .route("/broken", post(|| async { (StatusCode::BAD_GATEWAY, "out of order") }))
+            .route("/moved", post(|| async { Redirect::temporary("/echo") }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -222,6 +227,8 @@ mod tests {
         let broken = call(&at("/broken"), "{}").await.unwrap_err();
         assert_eq!(broken.error_type, "Lambda.Unknown");
         assert!(broken.error_message.ends_with("502 Bad Gateway: out of order"), "{broken}");
+        let moved = call(&at("/moved"), "{\"secret\": 1}").await.unwrap_err();
+        assert!(moved.error_message.contains("answered with 307 Temporary Redirect"), "{moved}");
     }
 
     #[test]

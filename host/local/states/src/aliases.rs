@@ -69,6 +69,9 @@ impl States {
         routes: Option<&[Route]>,
     ) -> Result<Alias, StatesError> {
         let (machine, name) = alias_name(arn)?;
+        if !self.is_own(arn) {
+            return Err(StatesError::no_resource());
+        }
         let routes = routes.map(|routes| self.check_routes(routes, Some(machine))).transpose()?;
         let mut store = self.store();
         let found = store.published.get_mut(machine).and_then(|published| published.aliases.get_mut(name));
@@ -87,7 +90,9 @@ impl States {
     /// `InvalidArn`.
     pub(crate) fn delete_alias(&self, arn: &str) -> Result<(), StatesError> {
         let (machine, name) = alias_name(arn)?;
-        if let Some(published) = self.store().published.get_mut(machine) {
+        if self.is_own(arn)
+            && let Some(published) = self.store().published.get_mut(machine)
+        {
             published.aliases.remove(name);
         }
         Ok(())
@@ -100,6 +105,7 @@ impl States {
     pub(crate) fn alias<'a>(&self, arn: &'a str) -> Result<(&'a str, &'a str, Alias), StatesError> {
         let (machine, name) = alias_name(arn)?;
         let found = self.read_published(machine, |published| published.aliases.get(name).cloned());
+        let found = found.filter(|_| self.is_own(arn));
         Ok((machine, name, found.ok_or_else(StatesError::no_resource)?))
     }
 
@@ -159,9 +165,11 @@ impl States {
             ));
         }
         let owner = owner.unwrap_or_default();
-        let known = self.read_published(owner, |published| {
-            checked.iter().all(|(number, _)| published.versions.contains_key(number))
-        });
+        let own = routes.iter().all(|route| self.is_own(&route.version_arn));
+        let known = own
+            && self.read_published(owner, |published| {
+                checked.iter().all(|(number, _)| published.versions.contains_key(number))
+            });
         match known {
             true => Ok((owner.to_owned(), checked)),
             false => Err(StatesError::no_resource()),

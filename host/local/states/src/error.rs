@@ -2,7 +2,7 @@
 
 use stagehost_asl::Finding;
 
-use crate::diagnostics::{Diagnostic, diagnostic};
+use crate::diagnostics::{Diagnostic, diagnostic, is_reported};
 
 /// An error of the API: a name that SDKs turn into a type, and a message for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +48,7 @@ impl StatesError {
 
     /// Returns the error of a definition, with every finding.
     pub(crate) fn invalid_definition(findings: &[Finding]) -> Self {
-        let findings = findings.iter().map(|finding| {
+        let findings = findings.iter().filter(|finding| is_reported(finding)).map(|finding| {
             let Diagnostic { code, message, location, .. } = diagnostic(finding);
             match location {
                 Some(location) => format!("{code}: {message} at {location}"),

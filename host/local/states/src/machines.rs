@@ -134,10 +134,10 @@ impl States {
     }
 
     /// Fills the placeholders and parses the definition.
-    fn load(&self, definition: &str, kind: MachineKind) -> Result<(String, StateMachine), StatesError> {
+    fn load(&self, definition: &str, kind: MachineKind) -> Result<(Arc<str>, StateMachine), StatesError> {
         let definition = substitution::fill(definition, &self.options.substitutions);
         match self.read(&definition, kind) {
-            Ok(machine) => Ok((definition, machine)),
+            Ok(machine) => Ok((definition.into(), machine)),
             Err(error) => Err(StatesError::invalid_definition(&error.findings)),
         }
     }

@@ -33,7 +33,7 @@ pub struct StatesOptions {
 }
 
 impl StatesOptions {
-    /// Returns default settings: no substitutions, a new token board, and at most 1,000 ended executions or 128 MiB of
+    /// Returns default settings: no substitutions, a new token board, and at most 1,000 ended executions or 64 MiB of
     /// them.
     pub fn new(region: impl Into<String>, account: impl Into<String>, resources: Arc<dyn Resources>) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl StatesOptions {
             map_runs: MapRuns::default(),
             activities: Activities::default(),
             keep_ended: 1_000,
-            keep_bytes: 128 * 1024 * 1024,
+            keep_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -71,6 +71,11 @@ impl States {
     /// Returns the ARN of the state machine of this name.
     pub(crate) fn machine_arn(&self, name: &str) -> String {
         format!("arn:aws:states:{}:{}:stateMachine:{name}", self.options.region, self.options.account)
+    }
+
+    /// Returns whether the ARN of a state machine, a version or an alias is of this region and account.
+    pub(crate) fn is_own(&self, arn: &str) -> bool {
+        arn.starts_with(&self.machine_arn(""))
     }
 
     /// Returns the ARN of an execution.

@@ -66,6 +66,9 @@ impl States {
         let MachineReference::Version(name, number) = arn::machine_reference(arn)? else {
             return Err(StatesError::invalid_arn(arn));
         };
+        if !self.is_own(arn) {
+            return Ok(());
+        }
         let mut store = self.store();
         let Some(published) = store.published.get_mut(name) else { return Ok(()) };
         let leads = published.aliases.iter().filter(|(_, alias)| alias.routes.iter().any(|(to, _)| *to == number));

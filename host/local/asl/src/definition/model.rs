@@ -125,6 +125,8 @@ pub(crate) struct Task {
     pub recovery: Recovery,
     pub timeout: Option<Setting<u64>>,
     pub heartbeat: Option<Setting<u64>>,
+    /// `Credentials` of a JSONPath state.
+    pub credentials: Option<Template>,
 }
 
 /// The fields of a Pass state.

@@ -26,6 +26,7 @@ pub(crate) struct QueryFields {
     pub timestamp: Option<QueryTemplate>,
     pub timeout: Option<QueryTemplate>,
     pub heartbeat: Option<QueryTemplate>,
+    pub credentials: Option<QueryTemplate>,
     pub error: Option<QueryTemplate>,
     pub cause: Option<QueryTemplate>,
 }
@@ -45,6 +46,7 @@ impl QueryFields {
             &self.timestamp,
             &self.timeout,
             &self.heartbeat,
+            &self.credentials,
             &self.error,
             &self.cause,
         ];

@@ -39,6 +39,7 @@ fn of_state(state: &State) -> Names {
         StateKind::Task(task) => {
             data(&task.data, &mut names);
             recovery(&task.recovery, &mut names);
+            template(task.credentials.as_ref(), &mut names);
             task.timeout.iter().chain(&task.heartbeat).for_each(|field| setting(field, &mut names));
         }
         StateKind::Pass(pass) => template(pass.parameters.as_ref(), &mut names),

@@ -6,6 +6,22 @@
 
 use std::fmt;
 
+/// The services whose integrations never wait for a job.
+const NO_JOBS: [&str; 7] = ["lambda", "sns", "sqs", "dynamodb", "events", "apigateway", "aws-sdk"];
+/// The services whose integrations never wait for a token.
+const NO_TOKENS: [&str; 10] = [
+    "athena",
+    "batch",
+    "codebuild",
+    "databrew",
+    "dynamodb",
+    "elasticmapreduce",
+    "emr-containers",
+    "glue",
+    "mediaconvert",
+    "sagemaker",
+];
+
 /// When the state ends: the integration pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
@@ -125,6 +141,18 @@ impl Resource {
         Ok(Self::Service { service, action: action.to_owned(), pattern, arn: text.to_owned() })
     }
 
+    /// Returns whether the service's integration has the pattern. Of a service that is not known here, every pattern is
+    /// possible.
+    pub(crate) fn has_its_pattern(&self) -> bool {
+        let Self::Service { service, pattern, arn, .. } = self else { return true };
+        let name = service.split(':').next().unwrap_or_default();
+        match pattern {
+            Pattern::RequestResponse => true,
+            Pattern::Sync => !NO_JOBS.contains(&name) && (name == "states" || !arn.ends_with(":2")),
+            Pattern::WaitForTaskToken => !NO_TOKENS.contains(&name),
+        }
+    }
+
     /// Returns the ARN as written.
     pub fn arn(&self) -> &str {
         match self {
@@ -198,6 +226,25 @@ mod tests {
 
         let resource = Resource::parse("arn:aws:states:::aws-sdk:s3:getObject").unwrap();
         assert_eq!((resource.resource_type(), resource.resource_name()), ("aws-sdk:s3", "getObject"));
+    }
+
+    #[test]
+    fn an_integration_has_the_patterns_of_its_service() {
+        for (resource, has) in [
+            ("states:startExecution.sync:2", true),
+            ("mediaconvert:createJob.sync", true),
+            ("sqs:sendMessage.waitForTaskToken", true),
+            ("lambda:invoke.sync", false),
+            ("aws-sdk:s3:getObject.sync", false),
+            ("glue:startJobRun.sync:2", false),
+            ("mediaconvert:createJob.waitForTaskToken", false),
+        ] {
+            assert_eq!(
+                Resource::parse(&format!("arn:aws:states:::{resource}")).unwrap().has_its_pattern(),
+                has,
+                "{resource}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The names of variables.
 
+use crate::findings::Code;
+
 /// The longest name of a variable, in characters.
 const MOST_NAME: usize = 80;
 
@@ -13,16 +15,17 @@ pub(crate) fn cut(text: &str) -> Option<(&str, &str)> {
 /// A name begins with a letter or `_`, as in Unicode's ID_Start, and continues with letters, digits, marks and `_`.
 ///
 /// # Errors
-/// The reason.
-pub(crate) fn check(name: &str) -> Result<(), String> {
+/// The code and the message of a finding, as the service writes them.
+pub(crate) fn check(name: &str) -> Result<(), (Code, String)> {
+    let invalid = |problem: &str| Err((Code::InvalidVariable, format!("Invalid variable name '{name}': {problem}")));
     match name {
-        "states" => Err("the variable 'states' is reserved".to_owned()),
+        "states" => Err((Code::ReservedVariable, "Cannot assign to reserved variable '$states'.".to_owned())),
         name if name.chars().count() > MOST_NAME => {
-            Err(format!("a variable's name must have 1 to {MOST_NAME} characters"))
+            invalid(&format!("the variable name has more than {MOST_NAME} characters."))
         }
-        name if cut(name).is_none_or(|(_, rest)| !rest.is_empty()) => Err(format!(
-            "'{name}' cannot be a variable's name: it must begin with a letter and hold letters, digits and '_' only"
-        )),
+        name if cut(name).is_none_or(|(_, rest)| !rest.is_empty()) => {
+            invalid("the variable name contains invalid characters.")
+        }
         _ => Ok(()),
     }
 }

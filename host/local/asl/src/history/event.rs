@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::text::JsonText;
 use crate::definition::resource::Resource;
 use crate::definition::state_type::StateType;
+use crate::memory::allocated;
 
 /// One event of an execution.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +79,8 @@ pub enum Detail {
         parameters: JsonText,
         timeout: Option<u64>,
         heartbeat: Option<u64>,
+        /// The role of `Credentials`.
+        role_arn: Option<String>,
     },
     TaskStarted {
         resource: Resource,
@@ -167,8 +170,9 @@ impl Detail {
 
     /// Returns the bytes of the texts that the event holds beside its input or output.
     pub(super) fn text_bytes(&self) -> usize {
+        let text = |text: &String| allocated(text.len());
         let error = |error: &Option<String>, cause: &Option<String>| {
-            error.as_ref().map_or(0, String::len) + cause.as_ref().map_or(0, String::len)
+            error.as_ref().map_or(0, text) + cause.as_ref().map_or(0, text)
         };
         match self {
             Self::StateEntered { name, .. }
@@ -176,14 +180,14 @@ impl Detail {
             | Self::MapIterationStarted { name, .. }
             | Self::MapIterationSucceeded { name, .. }
             | Self::MapIterationFailed { name, .. }
-            | Self::MapIterationAborted { name, .. } => name.len(),
+            | Self::MapIterationAborted { name, .. } => text(name),
             Self::ExecutionFailed { error: name, cause }
             | Self::ExecutionAborted { error: name, cause }
             | Self::ExecutionTimedOut { error: name, cause } => error(name, cause),
-            Self::MapRunStarted { arn } => arn.len(),
+            Self::MapRunStarted { arn } => text(arn),
             Self::TaskFailed { error: name, cause, .. }
             | Self::TaskTimedOut { error: name, cause, .. }
-            | Self::MapRunFailed { error: name, cause } => name.len() + cause.as_ref().map_or(0, String::len),
+            | Self::MapRunFailed { error: name, cause } => text(name) + cause.as_ref().map_or(0, text),
             _ => 0,
         }
     }

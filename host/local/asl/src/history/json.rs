@@ -84,7 +84,7 @@ impl Event {
                 optional(&mut details, "location", location.as_deref().map(Value::from));
                 details.insert("state".into(), state.as_str().into());
             }
-            Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat } => {
+            Detail::TaskScheduled { resource, region, parameters, timeout, heartbeat, role_arn } => {
                 place(&mut details, resource);
                 match resource {
                     Resource::LambdaFunction { arn } | Resource::Activity { arn } => {
@@ -101,6 +101,7 @@ impl Event {
                 }
                 optional(&mut details, "timeoutInSeconds", timeout.map(Value::from));
                 optional(&mut details, "heartbeatInSeconds", heartbeat.map(Value::from));
+                optional(&mut details, "taskCredentials", role_arn.as_ref().map(|role| json!({"roleArn": role})));
             }
             Detail::ActivityStarted { worker } => {
                 optional(&mut details, "workerName", worker.as_deref().map(Value::from));
@@ -181,6 +182,7 @@ mod tests {
                 parameters,
                 timeout: Some(5),
                 heartbeat: None,
+                role_arn: Some("arn:aws:iam::111122223333:role/other".into()),
             })
         };
         assert_eq!(
@@ -189,7 +191,8 @@ mod tests {
                 "timestamp": 12.0, "type": "TaskScheduled", "id": 3, "previousEventId": 2,
                 "taskScheduledEventDetails": {
                     "resourceType": "lambda", "resource": "invoke", "region": "eu-west-1",
-                    "parameters": "{\"a\":1}", "timeoutInSeconds": 5
+                    "parameters": "{\"a\":1}", "timeoutInSeconds": 5,
+                    "taskCredentials": {"roleArn": "arn:aws:iam::111122223333:role/other"}
                 }
             })
         );
@@ -198,7 +201,8 @@ mod tests {
             scheduled(function).to_json(true)["lambdaFunctionScheduledEventDetails"],
             json!({
                 "resource": "arn:aws:lambda:eu-west-1:111122223333:function:f", "input": "{\"a\":1}",
-                "inputDetails": {"truncated": false}, "timeoutInSeconds": 5
+                "inputDetails": {"truncated": false}, "timeoutInSeconds": 5,
+                "taskCredentials": {"roleArn": "arn:aws:iam::111122223333:role/other"}
             })
         );
     }

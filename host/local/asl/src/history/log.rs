@@ -10,20 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::event::{Detail, Event};
 use crate::clock::Clock;
 use crate::limits::{HISTORY_BYTES, HISTORY_EVENTS};
+use crate::memory::{allocated, weight};
 
 /// The memory of an event beside its texts: the event, its reference counts, and its places in the lists.
 const EVENT_BYTES: usize = size_of::<Event>() + 6 * size_of::<usize>();
 /// The memory of a text beside its bytes.
 const TEXT_BYTES: usize = 4 * size_of::<usize>();
-
-/// The memory of a field's name beside its bytes.
-const NAME_BYTES: usize = size_of::<String>();
 
 /// The last event of one branch, to which its next event will point.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +82,12 @@ impl History {
         }
     }
 
+    /// Frees what only an execution that goes on needs. If it is redriven, the first text of its new events may count
+    /// twice.
+    pub fn rest(&self) {
+        *self.counted.lock() = HashSet::new();
+    }
+
     /// Adds an event and moves the cursor to it. Returns its id.
     pub fn record(&self, cursor: &Cursor, detail: Detail) -> u64 {
         let id = self.push(cursor.get(), detail);
@@ -107,6 +110,11 @@ impl History {
         }
         let full = self.bytes() > HISTORY_BYTES;
         full.then(|| format!("The execution's history holds more than {HISTORY_BYTES} bytes of memory."))
+    }
+
+    /// Counts memory that the execution holds beside its events, in bytes.
+    pub fn hold(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Returns the memory that the events hold, in bytes. A text that several events share counts once.
@@ -147,7 +155,7 @@ impl History {
         }
         let text = detail.payload().filter(|text| self.counted.lock().insert(text.address()));
         let assigned: usize = detail.assigned().map_or(0, |values| values.values().map(weight).sum());
-        let texts = detail.text_bytes() + text.map_or(0, |text| text.as_str().len() + TEXT_BYTES);
+        let texts = detail.text_bytes() + text.map_or(0, |text| allocated(text.as_str().len()) + TEXT_BYTES);
         self.bytes.fetch_add(EVENT_BYTES + texts + assigned, Ordering::Relaxed);
         let id = events.len() as u64 + 1;
         events.push(Arc::new(Event { id, previous_event_id, timestamp: self.clock.now(), detail }));
@@ -156,19 +164,6 @@ impl History {
         self.count.send_replace(count);
         id
     }
-}
-
-/// Returns about the memory that a value needs, in bytes.
-pub(crate) fn weight(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(weight).sum(),
-            Value::Object(fields) => {
-                fields.iter().map(|(name, value)| 2 * NAME_BYTES + name.len() + weight(value)).sum()
-            }
-            _ => 0,
-        }
 }
 
 #[cfg(test)]

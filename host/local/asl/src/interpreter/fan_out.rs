@@ -74,6 +74,14 @@ impl Run {
         }
     }
 
+    /// Records the end of the branches or iterations after the state itself failed, unless the machine did.
+    fn abort_branches(&self, parent: &Branch, error: &StateError) {
+        match error.is_runtime() {
+            true => parent.progress.forget(),
+            false => parent.progress.abort_inner(&self.history, &parent.cursor),
+        }
+    }
+
     /// Runs the processor for every item and returns the outputs in the order of the items. The first failure drops the
     /// others.
     pub(super) async fn map(
@@ -84,7 +92,12 @@ impl Run {
         context: &Context<'_>,
         run_flow: FlowRunner,
     ) -> Result<Value, StateError> {
-        let (found, limits) = self.items(visit, map, input, context).await?;
+        let (mut found, limits) = self.items(visit, map, input, context).await?;
+        let resumed = visit.branch.place.inner(0).is_begun();
+        if let Some(kept) = visit.branch.place.take_items().filter(|_| resumed) {
+            // A redrive goes on with the items that the state began with.
+            found = Cow::Owned(kept);
+        }
         let Some(items) = found.as_array() else {
             let path = map.items.as_ref().map_or("$", |path| path.text());
             let input = quoted(&found);
@@ -92,7 +105,6 @@ impl Run {
             return Err(StateError::runtime(cause));
         };
         let cursor = &visit.branch.cursor;
-        let resumed = visit.branch.place.inner(0).is_begun();
         if !resumed {
             self.history.record(cursor, Detail::MapStateStarted { length: items.len() });
         }
@@ -104,29 +116,43 @@ impl Run {
             most => usize::try_from(most).unwrap_or(MAP_CONCURRENCY).min(MAP_CONCURRENCY),
         };
         let mut outputs = Outputs::new(items.len(), &visit.branch.place);
+        outputs.items = Some(found.as_ref());
         let open: Vec<_> = items.iter().enumerate().filter(|(at, _)| !(resumed && outputs.resume(*at))).collect();
         let mut waiting = open.into_iter();
         let mut running = FuturesUnordered::new();
         // The first iterations all begin at the Map state, a later one at the end of the one that made room for it.
-        for (index, item) in waiting.by_ref().take(most) {
-            let branch = self.begin_iteration(visit, index, item);
-            running.push(self.iteration(visit, map, input, index, branch, run_flow));
-        }
-        while let Some((index, result, branch)) = running.next().await {
+        let mut room = most;
+        loop {
+            let next = if room > 0 { waiting.next() } else { None };
+            let ended = match next {
+                Some((index, item)) => {
+                    room -= 1;
+                    let begun = self.begin_iteration(visit, map, input, index, item).await;
+                    let (branch, start) = match begun {
+                        Ok(begun) => begun,
+                        Err(error) => {
+                            drop(running);
+                            self.abort_branches(visit.branch, &error);
+                            return Err(error);
+                        }
+                    };
+                    running.push(self.iteration(map, index, branch, start, run_flow));
+                    continue;
+                }
+                None => running.next().await,
+            };
+            let Some((index, result, branch)) = ended else { break };
             cursor.set(branch.get());
             match result {
                 Ok(output) => {
                     visit.branch.progress.end(index);
                     outputs.put(index, output);
                     let detail = Detail::MapIterationSucceeded { name: visit.state.name.clone(), index };
-                    let ended = self.history.note(cursor, detail);
-                    match waiting.next() {
-                        Some((index, item)) => {
-                            let branch = self.begin_iteration(visit, index, item);
-                            running.push(self.iteration(visit, map, input, index, branch, run_flow));
-                        }
+                    let succeeded = self.history.note(cursor, detail);
+                    room += 1;
+                    if waiting.len() == 0 {
                         // After the last iterations, the Map state goes on from their end.
-                        None => cursor.set(ended),
+                        cursor.set(succeeded);
                     }
                 }
                 Err(error) => {
@@ -222,45 +248,63 @@ impl Run {
         Ok((found, MapRunLimits { concurrency, ..MapRunLimits::default() }))
     }
 
-    /// Records the start of an iteration.
-    fn begin_iteration(&self, visit: &Visit<'_>, index: usize, item: &Value) -> Branch {
-        let name = visit.state.name.as_str();
-        let item = Arc::new(json!({"Index": index, "Value": item}));
-        let branch = visit.branch.inner(Some(item), index, Some(name));
-        if !branch.place.is_begun() {
-            self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
-        }
-        branch
-    }
-
-    /// Runs one iteration. Returns its index, its result and its last event.
-    async fn iteration(
+    /// Computes the input of an iteration and records its start. One that had begun before a redrive has its input.
+    async fn begin_iteration(
         &self,
         visit: &Visit<'_>,
         map: &Map,
         input: &Value,
         index: usize,
-        branch: Branch,
-        run_flow: FlowRunner,
-    ) -> (usize, Result<FlowOutput, StateError>, Cursor) {
+        item: &Value,
+    ) -> Result<(Branch, Value), StateError> {
         let name = visit.state.name.as_str();
+        let begun = visit.branch.place.inner(index).is_begun();
+        let context = Arc::new(json!({"Index": index, "Value": item}));
+        let start = match begun {
+            true => Value::Null,
+            false => self.selected(visit, map, input, item, &context).await?,
+        };
+        let branch = visit.branch.inner(Some(context), index, Some(name));
+        if !begun {
+            self.history.record(&branch.cursor, Detail::MapIterationStarted { name: name.to_owned(), index });
+        }
+        Ok((branch, start))
+    }
+
+    /// Computes the input of an iteration that has not begun. `context` is its `$$.Map.Item`.
+    async fn selected(
+        &self,
+        visit: &Visit<'_>,
+        map: &Map,
+        input: &Value,
+        item: &Value,
+        context: &Arc<Value>,
+    ) -> Result<Value, StateError> {
         let begun = Instant::now();
+        let branch = Branch { item: Some(context.clone()), ..Branch::default() };
         let own = Visit { branch: &branch, ..*visit };
-        let item = || branch.item.as_ref().map_or(Value::Null, |item| item["Value"].clone());
         let start = match (&visit.state.query, &map.data.parameters) {
-            (Some(query), _) => self.query_selected(&own, query, &item(), 0).await,
-            (None, None) => Ok(item()),
+            (Some(query), _) => self.query_selected(&own, query, item, 0).await,
+            (None, None) => Ok(item.clone()),
             (None, selector) => {
                 let context = self.context(&own, 0, None);
-                data::parameters(selector.as_ref(), Cow::Borrowed(input), own.around(&context), name)
+                data::parameters(selector.as_ref(), Cow::Borrowed(input), own.around(&context), &visit.state.name)
             }
         };
         yield_fairly(begun).await;
-        let result = match start {
-            Ok(start) => run_flow(self, &map.processor, start, &branch).await,
-            Err(error) => Err(error.in_state(name, visit.entered)),
-        };
-        (index, result, branch.cursor)
+        start.map_err(|error| error.in_state(&visit.state.name, visit.entered))
+    }
+
+    /// Runs one iteration. Returns its index, its result and its last event.
+    async fn iteration(
+        &self,
+        map: &Map,
+        index: usize,
+        branch: Branch,
+        start: Value,
+        run_flow: FlowRunner,
+    ) -> (usize, Result<FlowOutput, StateError>, Cursor) {
+        (index, run_flow(self, &map.processor, start, &branch).await, branch.cursor)
     }
 }
 
@@ -269,12 +313,17 @@ impl Run {
 struct Outputs<'a> {
     values: Vec<Option<FlowOutput>>,
     bytes: usize,
-    /// Keeps the outputs if the state does not succeed.
+    /// The items of a Map state.
+    items: Option<&'a Value>,
+    /// Keeps the outputs and the items if the state does not succeed.
     place: &'a ResumePlace,
 }
 
 impl Drop for Outputs<'_> {
     fn drop(&mut self) {
+        if let Some(items) = self.items {
+            self.place.keep_items(items);
+        }
         for (index, output) in self.values.iter_mut().enumerate() {
             if let Some(output) = output.take() {
                 self.place.inner(index).end(output);
@@ -285,7 +334,7 @@ impl Drop for Outputs<'_> {
 
 impl<'a> Outputs<'a> {
     fn new(count: usize, place: &'a ResumePlace) -> Self {
-        Self { values: (0..count).map(|_| None).collect(), bytes: 0, place }
+        Self { values: (0..count).map(|_| None).collect(), bytes: 0, items: None, place }
     }
 
     /// Takes the output that the branch of this index had before a redrive. Returns whether it had one.
@@ -309,6 +358,7 @@ impl<'a> Outputs<'a> {
     /// # Errors
     /// They are larger together than a result may be.
     fn into_value(mut self, state: &str) -> Result<Value, StateError> {
+        self.items = None;
         match self.bytes > PAYLOAD_BYTES {
             true => Err(StateError::data_limit(state)),
             false => {

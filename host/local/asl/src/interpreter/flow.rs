@@ -63,28 +63,33 @@ fn run_flow<'a>(
         let resumed = branch.place.take_open();
         let name = resumed.as_ref().map_or(&flow.start_at, |open| &open.name);
         let mut state = flow.states.get(name).ok_or_else(|| missing(name))?;
-        let mut position = Position { branch, state, value: input, entered: None, keep: false };
+        let (mut value, text) = match &resumed {
+            Some(open) => (open.input.value(), open.input.clone()),
+            None => {
+                let text = JsonText::of(&input);
+                (input, text)
+            }
+        };
+        let mut position = Position { branch, state, text, entered: None, keep: false };
         let mut again = None;
         if let Some(open) = resumed {
             branch.variables.restore(open.variables);
-            position.value = open.input;
             position.entered = open.entered;
             position.keep = true;
             again = open.entered.filter(|_| state.kind.has_attempts());
         }
-        let mut text = JsonText::of(&position.value);
         loop {
             let begun = Instant::now();
-            let entered = &mut position.entered;
-            let (output, after, next) = run.state(state, &position.value, &text, branch, entered, again.take()).await?;
+            let Position { text, entered, .. } = &mut position;
+            let (output, after, next) = run.state(state, &value, text, branch, entered, again.take()).await?;
             if let Output::Value(output) = output {
-                position.value = output;
+                value = output;
             }
-            text = after;
+            position.text = after;
             branch.place.forget_inner();
             let Next::State(next) = next else {
                 (position.entered, position.keep) = (None, false);
-                return Ok(FlowOutput { value: std::mem::take(&mut position.value), text });
+                return Ok(FlowOutput { value, text: position.text.clone() });
             };
             state = flow.states.get(&next).ok_or_else(|| missing(&next))?;
             (position.state, position.entered, position.keep) = (state, None, true);
@@ -98,7 +103,8 @@ fn run_flow<'a>(
 struct Position<'a> {
     branch: &'a Branch,
     state: &'a State,
-    value: Value,
+    /// The state's input.
+    text: JsonText,
     entered: Option<(u64, OffsetDateTime)>,
     /// A state was left before.
     keep: bool,
@@ -107,7 +113,7 @@ struct Position<'a> {
 impl Drop for Position<'_> {
     fn drop(&mut self) {
         if self.keep || self.entered.is_some() {
-            let (name, input) = (self.state.name.clone(), std::mem::take(&mut self.value));
+            let (name, input) = (self.state.name.clone(), self.text.clone());
             let (variables, entered) = (self.branch.variables.now(), self.entered);
             self.branch.place.stop(OpenState { name, input, variables, entered });
         }
@@ -295,8 +301,10 @@ impl Run {
             }
         };
         // A failure of the machine itself leaves no event of the states that contain it.
-        if let Some(failed) = failed.filter(|_| !error.is_runtime()) {
-            self.history.record(&visit.branch.cursor, failed);
+        let failed = failed.filter(|_| !error.is_runtime());
+        let before_failed = visit.branch.cursor.get();
+        if let Some(failed) = &failed {
+            self.history.record(&visit.branch.cursor, failed.clone());
         }
         let mut entries = recovery.catch.iter().enumerate();
         let caught = entries.find_map(|(at, catcher)| Some((at, catcher, catcher.errors.matching(&error)?)));
@@ -312,7 +320,17 @@ impl Run {
         let name = alias.map_or(error.error.as_str(), |alias| alias);
         let result = error_output(&error, name);
         if visit.state.query.is_some() {
-            return self.query_caught(visit, at, catcher, result, attempts.count()).await;
+            let caught = self.query_caught(visit, at, catcher, result, attempts.count()).await;
+            return match failed {
+                // On the service, the Catch is evaluated where the state stood before it failed, and it fails again.
+                Some(failed) => caught.map_err(|error| {
+                    visit.branch.cursor.set(before_failed);
+                    let error = self.reported(visit, error);
+                    self.history.record(&visit.branch.cursor, failed);
+                    error
+                }),
+                None => caught,
+            };
         }
         let assigned = match &catcher.assign {
             None => None,

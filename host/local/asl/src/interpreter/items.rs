@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::definition::distributed::Source;
 use crate::error::{StateError, names};
-use crate::history::log::weight;
 use crate::limits::{ITEM_BYTES, ITEM_OBJECT_BYTES};
+use crate::memory::weight;
 use crate::tasks::storage::ItemStorage;
 
 /// Where the items are.

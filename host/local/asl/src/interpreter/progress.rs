@@ -84,10 +84,16 @@ impl Progress {
 
     /// Records that the open state and everything within it are aborted.
     fn abort(&self, history: &History, cursor: &Cursor) {
-        let Open { state, inner } = std::mem::take(&mut *self.0.lock());
+        let state = self.0.lock().state.take();
         if let Some(state @ (StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map)) = state {
             history.note(cursor, Detail::StateAborted { state });
         }
+        self.abort_inner(history, cursor);
+    }
+
+    /// Records that the branches of the open state are aborted.
+    pub fn abort_inner(&self, history: &History, cursor: &Cursor) {
+        let inner = std::mem::take(&mut self.0.lock().inner);
         for (index, Inner { map, progress }) in inner {
             if let Some(name) = map {
                 history.note(cursor, Detail::MapIterationAborted { name, index });

@@ -27,6 +27,13 @@ pub(super) struct Prepared {
     pub timeout: Option<u64>,
     /// In seconds.
     pub heartbeat: Option<u64>,
+    /// The role of `Credentials`.
+    pub role_arn: Option<String>,
+}
+
+/// Returns the role that `Credentials` names.
+pub(super) fn role(credentials: &Value) -> Option<String> {
+    credentials.get("RoleArn").and_then(Value::as_str).map(str::to_owned)
 }
 
 impl Run {
@@ -142,7 +149,11 @@ impl Run {
         let timeout = whole(query.timeout.as_ref(), "TimeoutSeconds", 1, bindings).await?;
         let heartbeat = whole(query.heartbeat.as_ref(), "HeartbeatSeconds", 1, bindings).await?;
         let parameters = self.query_arguments(visit, query, bindings).await?;
-        Ok(Prepared { parameters, timeout, heartbeat })
+        let role_arn = match &query.credentials {
+            Some(credentials) => role(&field(credentials, "Credentials", bindings).await?),
+            None => None,
+        };
+        Ok(Prepared { parameters, timeout, heartbeat, role_arn })
     }
 
     /// Computes `Arguments`; without them, the state's input.

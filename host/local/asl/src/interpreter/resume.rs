@@ -2,7 +2,7 @@
 //!
 //! Every branch has a place. While a branch runs, it is empty; when the branch fails, or is dropped because something
 //! else ended the execution, the state that was open and its input are put there. A branch that had ended puts its
-//! output there if the state around it did not succeed.
+//! output there if the state around it did not succeed. Documents are kept as the texts that the history has already.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 
 use super::flow_output::FlowOutput;
 use super::variables::Variables;
-use crate::history::log::weight;
+use crate::history::text::JsonText;
+use crate::memory::weight;
 
 /// The place of a branch. Cheap to clone; clones share everything.
 #[derive(Clone, Debug, Default)]
@@ -23,19 +24,21 @@ pub(crate) struct ResumePlace(Arc<Mutex<Place>>);
 struct Place {
     left: Option<Left>,
     inner: BTreeMap<usize, ResumePlace>,
+    /// The items of the open state, if it is a Map state.
+    items: Option<JsonText>,
 }
 
 #[derive(Debug)]
 enum Left {
     Open(OpenState),
-    Ended(FlowOutput),
+    Ended(JsonText),
 }
 
 /// A state that was open when its branch stopped.
 #[derive(Debug)]
 pub(crate) struct OpenState {
     pub name: String,
-    pub input: Value,
+    pub input: JsonText,
     pub variables: Arc<Variables>,
     /// The id and the time of the event with which it was entered; `None` if it was the next one.
     pub entered: Option<(u64, OffsetDateTime)>,
@@ -47,9 +50,21 @@ impl ResumePlace {
         self.0.lock().inner.entry(index).or_default().clone()
     }
 
-    /// Forgets the branches of the open state.
+    /// Forgets the branches and the items of the open state.
     pub fn forget_inner(&self) {
-        self.0.lock().inner.clear();
+        let mut place = self.0.lock();
+        place.inner.clear();
+        place.items = None;
+    }
+
+    /// Notes the items of the open state.
+    pub fn keep_items(&self, items: &Value) {
+        self.0.lock().items = Some(JsonText::of(items));
+    }
+
+    /// Takes the items of the open state.
+    pub fn take_items(&self) -> Option<Value> {
+        self.0.lock().items.take().map(|items| items.value())
     }
 
     /// Notes the state at which the branch stops.
@@ -59,7 +74,7 @@ impl ResumePlace {
 
     /// Notes the output of a branch that has ended.
     pub fn end(&self, output: FlowOutput) {
-        *self.0.lock() = Place { left: Some(Left::Ended(output)), inner: BTreeMap::new() };
+        *self.0.lock() = Place { left: Some(Left::Ended(output.text)), ..Place::default() };
     }
 
     /// Returns whether the branch had begun.
@@ -83,7 +98,7 @@ impl ResumePlace {
     pub fn take_output(&self) -> Option<FlowOutput> {
         let mut place = self.0.lock();
         match place.left.take() {
-            Some(Left::Ended(output)) => Some(output),
+            Some(Left::Ended(text)) => Some(FlowOutput { value: text.value(), text }),
             other => {
                 place.left = other;
                 None
@@ -91,14 +106,14 @@ impl ResumePlace {
         }
     }
 
-    /// Returns about the memory that is held here, in bytes.
+    /// Returns about the memory that is held here beside what the history counts, in bytes.
     pub fn bytes(&self) -> usize {
         let place = self.0.lock();
         let own = match &place.left {
-            None => 0,
-            Some(Left::Open(open)) => weight(&open.input) + open.variables.values().map(weight).sum::<usize>(),
-            Some(Left::Ended(output)) => weight(&output.value),
+            None | Some(Left::Ended(_)) => 0,
+            Some(Left::Open(open)) => open.variables.values().map(weight).sum::<usize>(),
         };
-        own + place.inner.values().map(Self::bytes).sum::<usize>()
+        let items = place.items.as_ref().map_or(0, |items| items.as_str().len());
+        size_of::<Place>() + own + items + place.inner.values().map(Self::bytes).sum::<usize>()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -42,6 +42,8 @@ pub(crate) struct Run {
     pub redrives: AtomicU64,
     /// Where it stopped.
     pub place: ResumePlace,
+    /// The memory that the place held when it stopped, in bytes.
+    pub held: AtomicUsize,
 }
 
 /// Starts a child execution that runs this flow. An execution gets it as a value, because starting one needs the

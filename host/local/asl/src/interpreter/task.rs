@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::data;
-use super::query::Prepared;
+use super::query::{Prepared, role};
 use super::run::{Around, Run, Visit};
 use crate::definition::model::Task;
 use crate::definition::resource::{Pattern, Resource};
@@ -32,7 +32,7 @@ impl Run {
         let pending = (task.resource.pattern() == Pattern::WaitForTaskToken).then(|| self.tokens.issue());
         let token = pending.as_ref().map(|pending| pending.token().to_owned());
         let context = self.context(visit, retries, token.as_deref());
-        let Prepared { parameters, timeout: limit, heartbeat } = match &visit.state.query {
+        let Prepared { parameters, timeout: limit, heartbeat, role_arn } = match &visit.state.query {
             None => prepare(self, visit, task, visit.around(&context))?,
             Some(query) => self.query_prepare(visit, query, &self.bindings(visit, context.value().clone())).await?,
         };
@@ -46,6 +46,7 @@ impl Run {
             parameters: JsonText::of(&parameters),
             timeout: limit,
             heartbeat,
+            role_arn,
         };
         if let Resource::Activity { arn } = resource
             && !self.activities.exists(arn)
@@ -166,8 +167,9 @@ fn prepare(run: &Run, visit: &Visit<'_>, task: &Task, around: Around<'_>) -> Res
         |setting: &Option<_>, field| setting.as_ref().map(|setting| data::whole(setting, field, 1, scope)).transpose();
     let timeout = setting(&task.timeout, "TimeoutSecondsPath")?;
     let heartbeat = setting(&task.heartbeat, "HeartbeatSecondsPath")?;
+    let credentials = task.credentials.as_ref().map(|template| template.evaluate(scope)).transpose()?;
     let parameters = data::parameters(task.data.parameters.as_ref(), input, around, &visit.state.name)?;
-    Ok(Prepared { parameters, timeout, heartbeat })
+    Ok(Prepared { parameters, timeout, heartbeat, role_arn: credentials.as_ref().and_then(role) })
 }
 
 /// Returns when the task has started and no heartbeat has arrived for the given time. Does not return once the token is

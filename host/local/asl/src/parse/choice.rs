@@ -13,19 +13,24 @@ use crate::findings::{Code, Collector};
 /// The fields of a rule that are not comparisons.
 const OTHER: [&str; 5] = ["Variable", "Next", "Comment", "Assign", "Condition"];
 
+/// The fields that hold other rules.
+const GROUPS: [&str; 3] = ["And", "Or", "Not"];
+/// The service's message about a rule that tests nothing, or several things.
+const ONE_TEST: &str = "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]";
+
 /// Reads the rules with their next states.
 pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> Vec<ChoiceRule> {
-    if !fields.has("Choices") {
-        notes.error(Code::Schema, "'Choices' is missing");
-    }
+    fields.required(&["Choices"], notes);
     let list = fields.list("Choices", notes).unwrap_or_default();
     let mut found = Vec::new();
     notes.at("Choices", |notes| {
         for (at, entry) in list.iter().enumerate() {
             notes.at(at, |notes| {
                 let next = entry.get("Next").and_then(Value::as_str);
-                if next.is_none() {
-                    notes.error(Code::Schema, "a rule needs 'Next', the name of a state");
+                if entry.get("Next").is_none() {
+                    notes.error(Code::Schema, "These fields are required: [Next]");
+                } else if next.is_none() {
+                    notes.at("Next", |notes| notes.error(Code::Schema, "'Next' must be a string"));
                 }
                 let rule = match language {
                     QueryLanguage::JsonPath => part(entry, true, notes).map(|rule| {
@@ -54,8 +59,8 @@ fn condition(value: &Value, notes: &mut Collector) -> Option<ChoiceRule> {
     let language = QueryLanguage::Jsonata;
     fields.raw("Next");
     fields.foreign(&["Variable", "And", "Or", "Not"], language, notes);
-    if !fields.has("Condition") {
-        notes.error(Code::Schema, "a rule needs 'Condition', an expression that is true or false");
+    if !["Variable", "And", "Or", "Not", "Condition"].iter().any(|name| fields.has(name)) {
+        notes.error(Code::Schema, ONE_TEST);
     }
     let condition = fields.query("Condition", false, notes);
     if let Some(QueryTemplate::Literal(value)) = &condition
@@ -66,7 +71,7 @@ fn condition(value: &Value, notes: &mut Collector) -> Option<ChoiceRule> {
     }
     let output = fields.query("Output", false, notes);
     let assign = fields.assign(language, false, notes);
-    fields.finish("a rule of a Choice state", notes);
+    fields.finish(notes);
     Some(ChoiceRule { rule: Rule::Condition(condition?), next: String::new(), assign, output })
 }
 
@@ -87,27 +92,27 @@ fn part(value: &Value, top: bool, notes: &mut Collector) -> Option<Rule> {
         fields.raw("Next");
         fields.raw("Assign");
         fields.foreign(&["Condition", "Output"], QueryLanguage::JsonPath, notes);
-    } else if fields.has("Next") {
-        fields.raw("Next");
-        notes.error(Code::Schema, "'Next' belongs to the outermost rule only");
     }
     let rule = operator(object, &mut fields, notes);
-    fields.finish("a rule of a Choice state", notes);
+    fields.finish(notes);
     rule
 }
 
 fn operator(object: &Map<String, Value>, fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Rule> {
     let operators: Vec<&str> = object.keys().map(String::as_str).filter(|name| known(name).is_some()).collect();
     let name = match operators.as_slice() {
-        [one] => known(one)?,
+        [one] if !GROUPS.contains(one) || !object.contains_key("Variable") => known(one)?,
         [] => {
             let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !OTHER.contains(name)).collect();
-            fields.raw("Variable");
+            let variable = fields.raw("Variable").is_some();
             if object.contains_key("Condition") || !unknown.is_empty() {
                 // `finish` reports the unknown field itself.
                 return None;
             }
-            notes.error(Code::Schema, "a rule needs a comparison, such as 'StringEquals'");
+            notes.error(
+                Code::Schema,
+                if variable { "a rule needs a comparison, such as 'StringEquals'" } else { ONE_TEST },
+            );
             return None;
         }
         several => {
@@ -115,10 +120,11 @@ fn operator(object: &Map<String, Value>, fields: &mut Fields<'_>, notes: &mut Co
                 fields.raw(known(name)?);
             }
             fields.raw("Variable");
-            notes.error(
-                Code::Schema,
-                format!("a rule has one comparison, not {}: {}", several.len(), several.join(", ")),
-            );
+            let message = match several.iter().any(|name| GROUPS.contains(name)) {
+                true => ONE_TEST.to_owned(),
+                false => format!("There should only be one of the following fields: [{}]", several.join(", ")),
+            };
+            notes.error(Code::Schema, message);
             return None;
         }
     };

@@ -19,10 +19,15 @@ pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut
     let label = fields.text("Label", notes).map(str::to_owned);
     if let Some(label) = &label {
         let allowed = |c: char| !c.is_whitespace() && !c.is_control() && !"?*<>{}[]:;,\\|^~$#%&`\"/".contains(c);
-        if label.is_empty() || label.chars().count() > MOST_LABEL || !label.chars().all(allowed) {
+        if label.chars().count() > MOST_LABEL {
             let message =
-                format!("a label has 1 to {MOST_LABEL} characters, without white space and special characters");
-            notes.at("Label", |notes| notes.error(Code::Schema, message));
+                format!("Invalid Label name: {label} exceeds the {MOST_LABEL}-character limit allowed by the service");
+            notes.at("Label", |notes| notes.error(Code::InvalidLabel, message));
+        } else if label.is_empty() || !label.chars().all(allowed) {
+            let message = "Invalid Label name: it has at least one character, and no white space or special characters";
+            notes.at("Label", |notes| notes.error(Code::InvalidLabel, message));
+        } else if !notes.labels.insert(label.clone()) {
+            notes.at("Label", |notes| notes.error(Code::DuplicateLabel, format!("Duplicate Label name: {label}")));
         }
     }
     let (tolerated_count, tolerated_percentage) = match language {
@@ -40,7 +45,7 @@ pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut
         notes.at("ItemReader", |notes| {
             let mut fields = Fields::new(object);
             let reader = reader(&mut fields, language, notes);
-            fields.finish("an ItemReader", notes);
+            fields.finish(notes);
             reader
         })
     });
@@ -48,7 +53,7 @@ pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut
         notes.at("ItemBatcher", |notes| {
             let mut fields = Fields::new(object);
             let batcher = batcher(&mut fields, language, notes);
-            fields.finish("an ItemBatcher", notes);
+            fields.finish(notes);
             batcher
         })
     });
@@ -56,7 +61,7 @@ pub(super) fn read(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut
         notes.at("ResultWriter", |notes| {
             let mut fields = Fields::new(object);
             let writer = writer(&mut fields, language, notes);
-            fields.finish("a ResultWriter", notes);
+            fields.finish(notes);
             writer
         })
     });
@@ -74,17 +79,14 @@ fn action(fields: &mut Fields<'_>, known: &[&'static str], notes: &mut Collector
         _ => None,
     };
     if found.is_none() {
-        let known: Vec<String> = known.iter().map(|action| format!("arn:aws:states:::s3:{action}")).collect();
-        let message = format!("the resource '{text}' is not supported here; there is {}", known.join(" and "));
-        notes.at("Resource", |notes| notes.error(Code::Unsupported, message));
+        let message = "The field 'Resource' does not match any of the allowed values";
+        notes.at("Resource", |notes| notes.error(Code::Schema, message));
     }
     found
 }
 
 fn reader(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector) -> Option<Reader> {
-    if !fields.has("Resource") {
-        notes.error(Code::Schema, "'Resource' is missing");
-    }
+    fields.required(&["Resource"], notes);
     let action = action(fields, &["getObject", "listObjectsV2"], notes);
     let parameters = parameters(fields, language, notes);
     let config = fields.object("ReaderConfig", notes);
@@ -95,7 +97,7 @@ fn reader(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collecto
             let source = source(&mut fields, notes);
             let most = amount(["MaxItems", "MaxItemsPath"], language, &mut fields, notes);
             within(&most, "MaxItems", 1.0, f64::MAX, notes);
-            fields.finish("a ReaderConfig", notes);
+            fields.finish(notes);
             (source, most)
         }),
     };
@@ -110,9 +112,17 @@ fn reader(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collecto
 /// Reads the form of the items; `None` if it is not given.
 fn source(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Source> {
     let kind = fields.text("InputType", notes);
-    let headers = fields.text("CSVHeaderLocation", notes);
-    let names = fields.raw("CSVHeaders").is_some().then(|| fields.list("CSVHeaders", notes).unwrap_or_default());
-    let delimiter = fields.text("CSVDelimiter", notes);
+    if kind == Some("CSV") {
+        if !fields.has("CSVHeaderLocation") {
+            notes.error(Code::Schema, "The field 'CSVHeaderLocation' is required");
+        }
+    } else {
+        for name in ["CSVHeaderLocation", "CSVHeaders", "CSVDelimiter"] {
+            if fields.raw(name).is_some() {
+                Fields::unsupported(name, notes);
+            }
+        }
+    }
     let pointer = fields.text("ItemsPointer", notes).unwrap_or_default().to_owned();
     if let Some(transformation) = fields.text("Transformation", notes)
         && transformation != "NONE"
@@ -127,34 +137,24 @@ fn source(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Source> {
         "JSON" => Some(Source::Json { pointer }),
         "JSONL" => Some(Source::JsonLines),
         "CSV" => {
-            let delimiter = match delimiter {
-                None | Some("COMMA") => b',',
+            let delimiters = ["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"];
+            let delimiter = match fields.choice("CSVDelimiter", &delimiters, notes) {
                 Some("PIPE") => b'|',
                 Some("SEMICOLON") => b';',
                 Some("SPACE") => b' ',
                 Some("TAB") => b'\t',
-                Some(other) => {
-                    let message = format!("'{other}' is not a delimiter: COMMA, PIPE, SEMICOLON, SPACE or TAB");
-                    notes.at("CSVDelimiter", |notes| notes.error(Code::Schema, message));
-                    b','
-                }
+                _ => b',',
             };
-            let headers = match (headers, names) {
-                (Some("FIRST_ROW"), None) => None,
-                (Some("GIVEN"), Some(names)) => {
-                    let texts: Option<Vec<String>> =
-                        names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
-                    if texts.is_none() {
-                        notes.at("CSVHeaders", |notes| notes.error(Code::Schema, "'CSVHeaders' must be strings"));
-                    }
-                    Some(texts.unwrap_or_default())
+            let given = fields.choice("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"], notes) == Some("GIVEN");
+            let headers = given.then(|| {
+                fields.required(&["CSVHeaders"], notes);
+                let names = fields.list("CSVHeaders", notes).unwrap_or_default();
+                let texts: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+                if texts.is_none() {
+                    notes.at("CSVHeaders", |notes| notes.error(Code::Schema, "'CSVHeaders' must be strings"));
                 }
-                _ => {
-                    let message = "a CSV reader needs 'CSVHeaderLocation': FIRST_ROW, or GIVEN with 'CSVHeaders'";
-                    notes.error(Code::Schema, message);
-                    None
-                }
-            };
+                texts.unwrap_or_default()
+            });
             Some(Source::Csv { headers, delimiter })
         }
         other => {
@@ -189,26 +189,13 @@ fn writer(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collecto
     if let Some(config) = fields.object("WriterConfig", notes) {
         notes.at("WriterConfig", |notes| {
             let mut fields = Fields::new(config);
-            transformation = match fields.text("Transformation", notes) {
-                None | Some("NONE") => Transformation::None,
+            transformation = match fields.choice("Transformation", &["NONE", "COMPACT", "FLATTEN"], notes) {
                 Some("COMPACT") => Transformation::Compact,
                 Some("FLATTEN") => Transformation::Flatten,
-                Some(other) => {
-                    let message = format!("'{other}' is not a transformation: NONE, COMPACT or FLATTEN");
-                    notes.at("Transformation", |notes| notes.error(Code::Schema, message));
-                    Transformation::None
-                }
+                _ => Transformation::None,
             };
-            lines = match fields.text("OutputType", notes) {
-                None | Some("JSON") => false,
-                Some("JSONL") => true,
-                Some(other) => {
-                    let message = format!("'{other}' is not a type of output: JSON or JSONL");
-                    notes.at("OutputType", |notes| notes.error(Code::Schema, message));
-                    false
-                }
-            };
-            fields.finish("a WriterConfig", notes);
+            lines = fields.choice("OutputType", &["JSON", "JSONL"], notes) == Some("JSONL");
+            fields.finish(notes);
         });
     }
     Some(Writer { parameters, transformation, lines })

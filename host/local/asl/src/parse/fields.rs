@@ -86,12 +86,32 @@ impl<'a> Fields<'a> {
 
     /// Returns an array with at least one entry.
     pub fn list(&mut self, name: &'static str, notes: &mut Collector) -> Option<&'a [Value]> {
-        let list = self.raw(name)?.as_array().filter(|list| !list.is_empty());
-        if list.is_none() {
-            let message = format!("'{name}' must be an array with at least one entry");
+        let message = match self.raw(name)?.as_array() {
+            Some(list) if !list.is_empty() => return Some(list),
+            Some(_) => "Value cannot be empty".to_owned(),
+            None => format!("'{name}' must be an array"),
+        };
+        notes.at(name, |notes| notes.error(Code::Schema, message));
+        None
+    }
+
+    /// Returns a string that is one of these values. The message is the service's.
+    pub fn choice(&mut self, name: &'static str, values: &[&str], notes: &mut Collector) -> Option<&'a str> {
+        let text = self.text(name, notes)?;
+        if !values.contains(&text) {
+            let message = format!("Value should be one of the following: [{}]", values.join(", "));
             notes.at(name, |notes| notes.error(Code::Schema, message));
+            return None;
         }
-        list.map(Vec::as_slice)
+        Some(text)
+    }
+
+    /// Notes an error if one of these fields is missing. The message is the service's.
+    pub fn required(&self, names: &[&str], notes: &mut Collector) {
+        let missing: Vec<&str> = names.iter().copied().filter(|name| !self.has(name)).collect();
+        if !missing.is_empty() {
+            notes.error(Code::Schema, format!("These fields are required: [{}]", missing.join(", ")));
+        }
     }
 
     /// Returns a path.
@@ -172,18 +192,30 @@ impl<'a> Fields<'a> {
         value.or(path)
     }
 
-    /// Notes an error if more than one of these fields is given. Returns how many are.
-    pub fn exclusive(&self, names: &[&str], notes: &mut Collector) -> usize {
-        let given: Vec<&str> = names.iter().copied().filter(|name| self.has(name)).collect();
-        if given.len() > 1 {
-            notes.error(Code::Schema, format!("only one of {} may be given", given.join(", ")));
+    /// Notes an error if more than one of these fields is given. The message is the service's.
+    pub fn exclusive(&self, names: &[&str], notes: &mut Collector) {
+        if names.iter().filter(|name| self.has(name)).count() > 1 {
+            notes.error(
+                Code::Schema,
+                format!("There should only be one of the following fields: [{}]", names.join(", ")),
+            );
         }
-        given.len()
+    }
+
+    /// Notes an error unless exactly one of these fields is given. The message is the service's.
+    pub fn exactly_one(&self, names: &[&str], notes: &mut Collector) {
+        self.exclusive(names, notes);
+        if !names.iter().any(|name| self.has(name)) {
+            notes.error(
+                Code::Schema,
+                format!("This object should have only one of the following fields: [{}]", names.join(", ")),
+            );
+        }
     }
 
     /// Returns `QueryLanguage` of the machine or of a state; `inherited` if it is not given.
     pub fn query_language(&mut self, inherited: QueryLanguage, notes: &mut Collector) -> QueryLanguage {
-        match self.text("QueryLanguage", notes) {
+        match self.choice("QueryLanguage", &["JSONPath", "JSONata"], notes) {
             None => inherited,
             Some("JSONPath") => {
                 if inherited == QueryLanguage::Jsonata {
@@ -192,12 +224,7 @@ impl<'a> Fields<'a> {
                 }
                 QueryLanguage::JsonPath
             }
-            Some("JSONata") => QueryLanguage::Jsonata,
-            Some(other) => {
-                let message = format!("the query language '{other}' is not known: it is JSONPath or JSONata");
-                notes.at("QueryLanguage", |notes| notes.error(Code::Schema, message));
-                inherited
-            }
+            Some(_) => QueryLanguage::Jsonata,
         }
     }
 
@@ -239,8 +266,8 @@ impl<'a> Fields<'a> {
                     QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
                     QueryLanguage::Jsonata => name,
                 };
-                if let Err(problem) = variables::check(bare) {
-                    notes.at(name, |notes| notes.error(Code::Schema, problem));
+                if let Err((code, problem)) = variables::check(bare) {
+                    notes.at(name, |notes| notes.error(code, problem));
                 }
             }
             Some(match language {
@@ -250,14 +277,18 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Notes an error for every field that was not read. `whose` describes the object: "a Pass state".
-    pub fn finish(self, whose: &str, notes: &mut Collector) {
+    /// Notes an error for a field that the object cannot have. The message is the service's.
+    pub fn unsupported(name: &str, notes: &mut Collector) {
+        notes.at(name, |notes| notes.error(Code::Schema, format!("Field '{name}' is not supported")));
+    }
+
+    /// Notes an error for every field that was not read.
+    pub fn finish(self, notes: &mut Collector) {
         for name in self.fields.keys() {
             if self.read.contains(&name.as_str()) {
                 continue;
             }
-            let message = format!("the field '{name}' is not supported in {whose}");
-            notes.at(name, |notes| notes.error(Code::Schema, message));
+            Self::unsupported(name, notes);
         }
     }
 }

@@ -9,10 +9,7 @@ use crate::findings::{Code, Collector};
 
 /// Reads a flow. `names` holds the names of all states so far: they are unique in the whole machine.
 pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut Collector) -> Option<Flow> {
-    let missing: Vec<&str> = ["States", "StartAt"].into_iter().filter(|name| !fields.has(name)).collect();
-    if !missing.is_empty() {
-        notes.error(Code::Schema, format!("These fields are required: [{}]", missing.join(", ")));
-    }
+    fields.required(&["States", "StartAt"], notes);
     let start_at = fields.text("StartAt", notes);
     let definitions = fields.object("States", notes)?;
     if definitions.is_empty() {
@@ -23,8 +20,7 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &mut Vec<String>, notes: &mut
     notes.at("States", |notes| {
         for (name, definition) in definitions {
             if names.contains(name) {
-                let message =
-                    format!("more than one state is named '{name}'; names are unique in the whole state machine");
+                let message = format!("Duplicate State name: {name}");
                 notes.at(name, |notes| notes.error(Code::DuplicateStateName, message));
             }
             names.push(name.clone());

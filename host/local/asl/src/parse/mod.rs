@@ -9,6 +9,7 @@ mod query;
 mod recovery;
 mod scopes;
 mod state;
+mod waits;
 
 use std::sync::Arc;
 
@@ -94,23 +95,33 @@ impl StateMachine {
 }
 
 impl StateMachine {
-    /// Returns a finding for each Task state whose resource an express workflow does not have. Messages are the service's.
+    /// Returns a finding for each state that an express workflow cannot have: a Task state that waits, a distributed Map
+    /// state. Messages are the service's.
     pub fn unsupported_in_express(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         self.flow.visit(&mut |state| {
-            let StateKind::Task(task) = &state.kind else { return };
-            let what = match (&task.resource, task.resource.pattern()) {
-                (Resource::Activity { .. }, _) => "Activity ARN",
-                (_, Pattern::WaitForTaskToken) => "'.waitForTaskToken' service integration ",
-                (_, Pattern::Sync) => "'.sync' service integration",
-                (_, Pattern::RequestResponse) => return,
+            let (place, message) = match &state.kind {
+                StateKind::Task(task) => {
+                    let what = match (&task.resource, task.resource.pattern()) {
+                        (Resource::Activity { .. }, _) => "Activity ARN",
+                        (_, Pattern::WaitForTaskToken) => "'.waitForTaskToken' service integration ",
+                        (_, Pattern::Sync) => "'.sync' service integration",
+                        (_, Pattern::RequestResponse) => return,
+                    };
+                    ("Resource", format!("Express state machine does not support {what}"))
+                }
+                StateKind::Map(map) if map.distributed.is_some() => (
+                    "ItemProcessor/ProcessorConfig/Mode",
+                    "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines".into(),
+                ),
+                _ => return,
             };
             findings.push(Finding {
                 severity: Severity::Error,
                 code: Code::Schema,
-                location: format!("{}/Resource", state.location),
+                location: format!("{}/{place}", state.location),
                 state: Some(state.name.clone()),
-                message: format!("Express state machine does not support {what}"),
+                message,
             });
         });
         findings.sort_by(|left, right| left.location.cmp(&right.location));
@@ -144,15 +155,11 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
     };
     let mut fields = Fields::new(document);
     notes.language = fields.query_language(QueryLanguage::JsonPath, notes);
-    if let Some(version) = fields.text("Version", notes)
-        && version != "1.0"
-    {
-        notes.at("Version", |notes| notes.error(Code::Schema, format!("the version must be '1.0', not '{version}'")));
-    }
+    fields.choice("Version", &["1.0"], notes);
     let timeout = fields.whole("TimeoutSeconds", 1, SECONDS, notes);
     let mut names = Vec::new();
     let flow = flow::read(&mut fields, &mut names, notes);
-    fields.finish("a state machine", notes);
+    fields.finish(notes);
     if let Some(flow) = &flow {
         scopes::check(flow, notes);
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::waits::{NO_TIMESTAMP, WAITS};
 use crate::clock;
 use crate::definition::language::QueryLanguage;
 use crate::definition::query::QueryFields;
@@ -47,6 +48,7 @@ pub(super) fn read(fields: &mut Fields<'_>, state_type: &str, notes: &mut Collec
     match state_type {
         "Task" => {
             found.arguments = fields.query("Arguments", false, notes);
+            found.credentials = fields.query("Credentials", false, notes);
             found.timeout = whole("TimeoutSeconds", 1, fields, notes);
             found.heartbeat = whole("HeartbeatSeconds", 1, fields, notes);
             if let [Some(timeout), Some(heartbeat)] = [&found.timeout, &found.heartbeat].map(literal)
@@ -94,16 +96,13 @@ fn literal(field: &Option<QueryTemplate>) -> Option<u64> {
 }
 
 fn wait(found: &mut QueryFields, fields: &mut Fields<'_>, notes: &mut Collector) {
-    if fields.exclusive(&["Seconds", "Timestamp"], notes) == 0 {
-        notes.error(Code::Schema, "one of Seconds, Timestamp is missing");
-    }
+    fields.exactly_one(&WAITS, notes);
     found.seconds = whole("Seconds", 0, fields, notes);
     found.timestamp = text("Timestamp", fields, notes);
     if let Some(QueryTemplate::Literal(Value::String(text))) = &found.timestamp
         && clock::parse(text).is_none()
     {
-        let message = format!("'{text}' is not a timestamp such as 2026-03-14T01:59:00Z");
-        notes.at("Timestamp", |notes| notes.error(Code::Schema, message));
+        notes.at("Timestamp", |notes| notes.error(Code::Schema, NO_TIMESTAMP));
     }
 }
 
@@ -204,7 +203,7 @@ mod tests {
         one(
             "JSONPath",
             json!({"Type": "Pass", "QueryLanguage": "SQL", "Next": "T"}),
-            "SCHEMA_VALIDATION_FAILED: the query language 'SQL' is not known: it is JSONPath or JSONata at \
+            "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at \
              /States/S/QueryLanguage",
         );
     }
@@ -267,10 +266,16 @@ mod tests {
 
     #[test]
     fn variables_have_names_and_scopes() {
-        for (name, problem) in [("states", "reserved"), ("1a", "cannot be a variable's name"), ("a-b", "cannot be")] {
+        for (name, finding) in [
+            ("states", "RESERVED_VARIABLE_NAME: Cannot assign to reserved variable '$states'."),
+            ("1a", "INVALID_VARIABLE_NAME: Invalid variable name '1a': the variable name contains invalid characters."),
+            (
+                "a-b",
+                "INVALID_VARIABLE_NAME: Invalid variable name 'a-b': the variable name contains invalid characters.",
+            ),
+        ] {
             let state = json!({"Type": "Pass", "Assign": {name: 1}, "Next": "T"});
-            let found = findings("JSONPath", &state);
-            assert!(found.len() == 1 && found[0].contains(problem), "{found:?}");
+            one("JSONPath", state, &format!("{finding} at /States/S/Assign/{name}"));
         }
         let map = json!({
             "Type": "Map", "Next": "T", "Assign": {"x": 1},

@@ -44,9 +44,11 @@ fn entries<T>(
                     return;
                 };
                 let mut fields = Fields::new(entry);
+                let required: &[&str] = if name == "Catch" { &["ErrorEquals", "Next"] } else { &["ErrorEquals"] };
+                fields.required(required, notes);
                 let errors = error_equals(&mut fields, at + 1 == list.len(), notes);
                 found.extend(read(&mut fields, errors, notes));
-                fields.finish(&format!("an entry of '{name}'"), notes);
+                fields.finish(notes);
             });
         });
     }
@@ -55,23 +57,14 @@ fn entries<T>(
 
 fn error_equals(fields: &mut Fields<'_>, last: bool, notes: &mut Collector) -> ErrorEquals {
     let name = "ErrorEquals";
-    if !fields.has(name) {
-        notes.error(Code::Schema, "'ErrorEquals' is missing");
-        return ErrorEquals::default();
-    }
     let list = fields.list(name, notes).unwrap_or_default();
     let errors: Vec<String> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     notes.at(name, |notes| {
         if errors.len() != list.len() {
             notes.error(Code::Schema, "'ErrorEquals' must hold error names, which are strings");
         }
-        if errors.iter().any(|error| error == names::ALL) {
-            if errors.len() > 1 {
-                notes.error(Code::Schema, "'States.ALL' must be the only name in its 'ErrorEquals'");
-            }
-            if !last {
-                notes.error(Code::Schema, "'States.ALL' must be in the last entry");
-            }
+        if errors.iter().any(|error| error == names::ALL) && (errors.len() > 1 || !last) {
+            notes.error(Code::Schema, "States.ALL must appear alone and at end of list");
         }
     });
     ErrorEquals(errors)
@@ -89,15 +82,7 @@ fn retrier(fields: &mut Fields<'_>, errors: ErrorEquals, notes: &mut Collector) 
         let message = "'MaxDelaySeconds' must be greater than 'IntervalSeconds'";
         notes.at("MaxDelaySeconds", |notes| notes.error(Code::Schema, message));
     }
-    let jitter = match fields.text("JitterStrategy", notes) {
-        None | Some("NONE") => false,
-        Some("FULL") => true,
-        Some(other) => {
-            let message = format!("'JitterStrategy' must be FULL or NONE, not '{other}'");
-            notes.at("JitterStrategy", |notes| notes.error(Code::Schema, message));
-            false
-        }
-    };
+    let jitter = fields.choice("JitterStrategy", &["NONE", "FULL"], notes) == Some("FULL");
     Some(Retrier { errors, interval, max_attempts, backoff, max_delay, jitter })
 }
 
@@ -118,9 +103,6 @@ fn catcher(
         }
     };
     let assign = fields.assign(language, true, notes);
-    if !fields.has("Next") {
-        notes.error(Code::Schema, "'Next' is missing");
-    }
     let next = fields.text("Next", notes)?.to_owned();
     Some(Catcher { errors, next, result_path, assign, output })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::waits::{NO_TIMESTAMP, WAITS};
 use super::{choice, distributed, looks, query, recovery};
 use crate::clock;
 use crate::definition::language::QueryLanguage;
@@ -17,6 +18,8 @@ use crate::limits::SECONDS;
 
 /// The longest name of a state, in characters.
 const MOST_NAME: usize = 80;
+/// The types of states.
+const TYPES: [&str; 8] = ["Task", "Pass", "Choice", "Parallel", "Map", "Wait", "Succeed", "Fail"];
 /// The functions that return strings: a Fail state may use these only.
 const STRING_FUNCTIONS: [&str; 7] = [
     "States.Format",
@@ -40,8 +43,12 @@ pub(super) fn read(
     notes: &mut Collector,
     read_flow: FlowReader,
 ) -> Option<State> {
-    if name.is_empty() || name.chars().count() > MOST_NAME {
-        notes.error(Code::Schema, format!("a state's name must have 1 to {MOST_NAME} characters"));
+    if name.is_empty() {
+        notes.error(Code::InvalidStateName, "Invalid State name: it cannot be empty");
+    } else if name.chars().count() > MOST_NAME {
+        let message =
+            format!("Invalid State name: {name} exceeds the {MOST_NAME}-character limit allowed by the service");
+        notes.error(Code::InvalidStateName, message);
     }
     let Some(object) = value.as_object() else {
         notes.error(Code::Schema, "a state must be an object");
@@ -49,10 +56,9 @@ pub(super) fn read(
     };
     let mut fields = Fields::new(object);
     let language = fields.query_language(notes.language, notes);
-    if !fields.has("Type") {
-        notes.error(Code::Schema, "'Type' is missing");
-    }
-    let state_type = fields.text("Type", notes)?;
+    fields.required(&["Type"], notes);
+    // Without a type, the meaning of the other fields is unknown.
+    let state_type = fields.choice("Type", &TYPES, notes)?;
     let location = notes.location();
     query::foreign(&mut fields, language, notes);
     let (input_path, output_path) = match state_type {
@@ -79,20 +85,10 @@ pub(super) fn read(
         "Wait" if query.is_some() => Some(StateKind::Wait(Wait::Seconds(Setting::Value(0)))),
         "Wait" => wait(&mut fields, notes),
         "Succeed" => Some(StateKind::Succeed),
-        "Fail" if query.is_some() => Some(StateKind::Fail { error: None, cause: None }),
-        "Fail" => Some(fail(&mut fields, notes)),
-        other => {
-            let message = format!(
-                "the state type '{other}' is not known: it is one of Task, Pass, Choice, Parallel, Map, Wait, Succeed, Fail"
-            );
-            notes.at("Type", |notes| notes.error(Code::Schema, message));
-            // Without a type, the meaning of the other fields is unknown.
-            return None;
-        }
+        _ if query.is_some() => Some(StateKind::Fail { error: None, cause: None }),
+        _ => Some(fail(&mut fields, notes)),
     };
-    let article =
-        if matches!(state_type, "Task" | "Pass" | "Choice" | "Parallel" | "Map" | "Wait") { "a" } else { "the" };
-    fields.finish(&format!("{article} {state_type} state"), notes);
+    fields.finish(notes);
     let name = name.to_owned();
     Some(State { name, location, input_path, output_path, next: next?, kind: kind?, query, assign })
 }
@@ -104,7 +100,7 @@ fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
         (Some(next), None) => Some(Next::State(next.to_owned())),
         (None, Some(true)) => Some(Next::End),
         (Some(_), Some(_)) => {
-            notes.error(Code::Schema, "only one of Next and End may be given");
+            fields.exclusive(&["Next", "End"], notes);
             None
         }
         (None, Some(false)) => {
@@ -113,7 +109,7 @@ fn next(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<Next> {
         }
         (None, None) => {
             if !fields.has("Next") && !fields.has("End") {
-                notes.error(Code::Schema, "'Next' or 'End' is missing");
+                fields.exactly_one(&["Next", "End"], notes);
             }
             None
         }
@@ -151,21 +147,45 @@ fn task(fields: &mut Fields<'_>, language: QueryLanguage, notes: &mut Collector)
     {
         notes.error(Code::Schema, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
     }
-    if !fields.has("Resource") {
-        notes.error(Code::Schema, "'Resource' is missing");
-    }
+    let credentials = if language == QueryLanguage::Jsonata { None } else { fields.template("Credentials", notes) };
+    check_credentials(fields, notes);
+    fields.required(&["Resource"], notes);
     let resource = match Resource::parse(fields.text("Resource", notes)?) {
-        Ok(resource) => resource,
+        Ok(resource) if resource.has_its_pattern() => resource,
+        Ok(resource) => {
+            let message = format!(
+                "The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the resource \
+                 is not available in this region."
+            );
+            notes.at("Resource", |notes| notes.error(Code::Schema, message));
+            return None;
+        }
         Err(error) => {
-            let code = match error {
-                ResourceError::NotAnArn(_) => Code::Schema,
-                ResourceError::Placeholder(_) | ResourceError::UnknownPattern { .. } => Code::Unsupported,
+            let (code, message) = match error {
+                ResourceError::NotAnArn(_) => (Code::Schema, "Value is not a valid resource ARN".to_owned()),
+                ResourceError::Placeholder(_) | ResourceError::UnknownPattern { .. } => {
+                    (Code::Unsupported, error.to_string())
+                }
             };
-            notes.at("Resource", |notes| notes.error(code, error.to_string()));
+            notes.at("Resource", |notes| notes.error(code, message));
             return None;
         }
     };
-    Some(StateKind::Task(Box::new(Task { resource, data, recovery, timeout, heartbeat })))
+    Some(StateKind::Task(Box::new(Task { resource, data, recovery, timeout, heartbeat, credentials })))
+}
+
+/// Notes an error if `Credentials` names no role, or the task is that of an activity. Messages are the service's.
+fn check_credentials(fields: &mut Fields<'_>, notes: &mut Collector) {
+    let activity = fields.raw("Resource").and_then(Value::as_str).and_then(|text| Resource::parse(text).ok());
+    let Some(credentials) = fields.raw("Credentials") else { return };
+    let message = match (activity, credentials) {
+        (Some(Resource::Activity { .. }), _) => "The field 'Credentials' is not supported for activities",
+        (_, Value::Object(found)) if !found.contains_key("RoleArn") && !found.contains_key("RoleArn.$") => {
+            "The field 'RoleArn' is required but was missing"
+        }
+        _ => return,
+    };
+    notes.at("Credentials", |notes| notes.error(Code::Schema, message));
 }
 
 fn pass(fields: &mut Fields<'_>, notes: &mut Collector) -> StateKind {
@@ -195,9 +215,7 @@ fn parallel(
 ) -> Option<StateKind> {
     let data = data_flow("Parameters", language, fields, notes);
     let recovery = recovery::read(fields, language, notes);
-    if !fields.has("Branches") {
-        notes.error(Code::Schema, "'Branches' is missing");
-    }
+    fields.required(&["Branches"], notes);
     let list = fields.list("Branches", notes).unwrap_or_default();
     let mut branches = Vec::new();
     notes.at("Branches", |notes| {
@@ -224,7 +242,7 @@ fn inner(
     let mut fields = Fields::new(object);
     more(&mut fields, notes);
     let flow = read_flow(&mut fields, names, notes);
-    fields.finish(whose, notes);
+    fields.finish(notes);
     flow
 }
 
@@ -244,12 +262,10 @@ fn map(
     let recovery = recovery::read(fields, language, notes);
     let concurrency = if jsonata { None } else { fields.seconds("MaxConcurrency", "MaxConcurrencyPath", 0, notes) }
         .unwrap_or(Setting::Value(0));
-    if fields.exclusive(&["ItemProcessor", "Iterator"], notes) == 0 {
-        notes.error(Code::Schema, "'ItemProcessor' is missing");
-    }
-    let (name, value) = match fields.raw("ItemProcessor") {
-        Some(value) => ("ItemProcessor", Some(value)),
-        None => ("Iterator", fields.raw("Iterator")),
+    fields.exactly_one(&["ItemProcessor", "Iterator"], notes);
+    let (name, value) = match (fields.raw("ItemProcessor"), fields.raw("Iterator")) {
+        (Some(value), _) => ("ItemProcessor", Some(value)),
+        (None, value) => ("Iterator", value),
     };
     let mut children = false;
     let processor = notes.at(name, |notes| {
@@ -296,38 +312,28 @@ fn processor_config(fields: &mut Fields<'_>, notes: &mut Collector) -> bool {
     };
     notes.at(name, |notes| {
         let mut fields = Fields::new(config);
-        let distributed = match fields.text("Mode", notes) {
-            None | Some("INLINE") => false,
-            Some("DISTRIBUTED") => true,
-            Some(mode) => {
-                let message = format!("'{mode}' is not a mode of a Map state: INLINE or DISTRIBUTED");
-                notes.at("Mode", |notes| notes.error(Code::Schema, message));
-                true
-            }
-        };
-        if let Some(kind) = fields.text("ExecutionType", notes)
-            && !["STANDARD", "EXPRESS"].contains(&kind)
-        {
-            let message = format!("'{kind}' is not a type of execution: STANDARD or EXPRESS");
-            notes.at("ExecutionType", |notes| notes.error(Code::Schema, message));
+        let mode = fields.choice("Mode", &["INLINE", "DISTRIBUTED"], notes);
+        if mode == Some("DISTRIBUTED") {
+            fields.required(&["ExecutionType"], notes);
         }
-        fields.finish("a processor's configuration", notes);
+        if mode != Some("INLINE") {
+            fields.choice("ExecutionType", &["STANDARD", "EXPRESS"], notes);
+        }
+        // A mode that is not known is an error already, and the fields may be those of a distributed Map state.
+        let distributed = mode == Some("DISTRIBUTED") || (mode.is_none() && fields.has("Mode"));
+        fields.finish(notes);
         distributed
     })
 }
 
 fn wait(fields: &mut Fields<'_>, notes: &mut Collector) -> Option<StateKind> {
-    let given = fields.exclusive(&["Seconds", "SecondsPath", "Timestamp", "TimestampPath"], notes);
-    if given == 0 {
-        notes.error(Code::Schema, "one of Seconds, SecondsPath, Timestamp, TimestampPath is missing");
-    }
+    fields.exactly_one(&WAITS, notes);
     let seconds = fields.whole("Seconds", 0, SECONDS, notes).map(|seconds| Wait::Seconds(Setting::Value(seconds)));
     let seconds_path = fields.definite("SecondsPath", notes).map(|path| Wait::Seconds(Setting::Path(path)));
     let until = fields.text("Timestamp", notes).and_then(|text| {
         let date = clock::parse(text);
         if date.is_none() {
-            let message = format!("'{text}' is not a timestamp such as 2026-03-14T01:59:00Z");
-            notes.at("Timestamp", |notes| notes.error(Code::Schema, message));
+            notes.at("Timestamp", |notes| notes.error(Code::Schema, NO_TIMESTAMP));
         }
         date.map(|date| Wait::Until(Setting::Value(date)))
     });

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod maps;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -136,77 +138,64 @@ fn a_transition_cannot_leave_its_branch_and_names_are_unique_in_the_machine() {
 }
 
 #[test]
-fn the_fields_of_distributed_maps_are_refused_in_inline_ones_and_checked_in_their_own() {
-    let processor = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
-    for field in
-        ["ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailurePercentagePath"]
-    {
-        let mut state = json!({"Type": "Map", "ItemProcessor": processor});
-        state[field] = json!({});
-        one(state, Code::Schema, &format!("/{field}"), field);
-    }
-    let mut distributed = processor;
-    distributed["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
-    let get = "arn:aws:states:::s3:getObject";
-    for (field, value, code, place, part) in [
-        ("Label", json!("a b"), Code::Schema, "", "a label has 1 to 40 characters"),
-        ("ToleratedFailureCount", json!(-1), Code::Schema, "", "of at least 0"),
-        ("ToleratedFailurePercentage", json!(101), Code::Schema, "", "from 0 to 100"),
-        ("ItemBatcher", json!({}), Code::Schema, "", "MaxItemsPerBatch"),
-        ("ItemBatcher", json!({"MaxItemsPerBatch": 0}), Code::Schema, "/MaxItemsPerBatch", "of at least 1"),
-        ("ItemReader", json!({"Resource": "arn:aws:states:::sqs:x"}), Code::Unsupported, "/Resource", "s3:getObject"),
-        (
-            "ItemReader",
-            json!({"Resource": get, "ReaderConfig": {"InputType": "CSV"}}),
-            Code::Schema,
-            "/ReaderConfig",
-            "CSVHeaderLocation",
-        ),
-        (
-            "ItemReader",
-            json!({"Resource": get, "ReaderConfig": {"InputType": "PARQUET"}}),
-            Code::Unsupported,
-            "/ReaderConfig/InputType",
-            "PARQUET",
-        ),
-        ("ResultWriter", json!({"Resource": "arn:aws:states:::s3:putObject"}), Code::Schema, "", "together"),
-    ] {
-        let mut state = json!({"Type": "Map", "ItemProcessor": distributed});
-        state[field] = value;
-        one(state, code, &format!("/{field}{place}"), part);
-    }
-}
-
-#[test]
 fn unknown_types_fields_and_resources_are_refused_by_name() {
-    one(json!({"Type": "Loop"}), Code::Schema, "/Type", "'Loop'");
-    one(json!({"Type": "Pass", "Timeout": 5}), Code::Schema, "/Timeout", "'Timeout' is not supported in a Pass state");
-    one(json!({"Type": "Pass", "Retry": []}), Code::Schema, "/Retry", "'Retry'");
-    one(json!({"Type": "Succeed", "Next": "T"}), Code::Schema, "/Next", "the Succeed state");
-    one(json!({"Type": "Task", "Resource": TASK, "Credentials": {}}), Code::Schema, "/Credentials", "'Credentials'");
+    one(json!({"Type": "Loop"}), Code::Schema, "/Type", "Value should be one of the following: [Task, Pass, ");
+    one(json!({"Type": "Pass", "Timeout": 5}), Code::Schema, "/Timeout", "Field 'Timeout' is not supported");
+    one(json!({"Type": "Pass", "Retry": []}), Code::Schema, "/Retry", "Field 'Retry' is not supported");
+    one(json!({"Type": "Succeed", "Next": "T"}), Code::Schema, "/Next", "Field 'Next' is not supported");
+    let role = "The field 'RoleArn' is required but was missing";
+    one(json!({"Type": "Task", "Resource": TASK, "Credentials": {}}), Code::Schema, "/Credentials", role);
+    let activity = "arn:aws:states:eu-west-1:111122223333:activity:a";
+    let assumed = json!({"Type": "Task", "Resource": activity, "Credentials": {"RoleArn": "arn:aws:iam::1:role/r"}});
+    one(assumed, Code::Schema, "/Credentials", "The field 'Credentials' is not supported for activities");
     one(json!({"Type": "Task", "Resource": "${F}"}), Code::Unsupported, "/Resource", "placeholder");
-    one(json!({"Type": "Task", "Resource": "lambda"}), Code::Schema, "/Resource", "'lambda' is not a resource");
+    one(json!({"Type": "Task", "Resource": "lambda"}), Code::Schema, "/Resource", "Value is not a valid resource ARN");
+    let sync = json!({"Type": "Task", "Resource": format!("{TASK}.sync")});
+    one(
+        sync,
+        Code::Schema,
+        "/Resource",
+        "The resource provided arn:aws:states:::lambda:invoke.sync is not recognized.",
+    );
 }
 
 #[test]
 fn missing_and_contradictory_fields_are_named() {
-    one(json!({"Type": "Task"}), Code::Schema, "", "'Resource' is missing");
-    one(json!({"Type": "Parallel"}), Code::Schema, "", "'Branches' is missing");
-    one(json!({"Type": "Map"}), Code::Schema, "", "'ItemProcessor' is missing");
-    one(json!({"Type": "Wait"}), Code::Schema, "", "one of Seconds");
-    one(
-        json!({"Type": "Wait", "Seconds": 1, "SecondsPath": "$.s"}),
-        Code::Schema,
-        "",
-        "only one of Seconds, SecondsPath",
-    );
-    one(json!({"Type": "Pass", "Next": "T", "End": true}), Code::Schema, "", "only one of Next and End");
-    one(json!({"Type": "Pass", "End": false}), Code::Schema, "", "'End' must be true");
-    one(json!({"Type": "Fail", "Error": "A", "ErrorPath": "$.e"}), Code::Schema, "", "only one of Error, ErrorPath");
+    let processor = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
+    for (state, message) in [
+        (json!({"Type": "Task"}), "These fields are required: [Resource]"),
+        (json!({"Type": "Parallel"}), "These fields are required: [Branches]"),
+        (json!({"Type": "Map"}), "This object should have only one of the following fields: [ItemProcessor, Iterator]"),
+        (
+            json!({"Type": "Map", "ItemProcessor": processor, "Iterator": processor}),
+            "There should only be one of the following fields: [ItemProcessor, Iterator]",
+        ),
+        (
+            json!({"Type": "Wait"}),
+            "This object should have only one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp]",
+        ),
+        (
+            json!({"Type": "Wait", "Seconds": 1, "SecondsPath": "$.s"}),
+            "There should only be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp]",
+        ),
+        (
+            json!({"Type": "Pass", "Next": "T", "End": true}),
+            "There should only be one of the following fields: [Next, End]",
+        ),
+        (json!({"Type": "Pass", "End": false}), "'End' must be true, or 'Next' given instead"),
+        (
+            json!({"Type": "Fail", "Error": "A", "ErrorPath": "$.e"}),
+            "There should only be one of the following fields: [Error, ErrorPath]",
+        ),
+    ] {
+        one(state, Code::Schema, "", message);
+    }
     let found = findings(&json!({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}));
-    assert_eq!(found[0].message, "'Next' or 'End' is missing");
+    assert_eq!(found[0].message, "This object should have only one of the following fields: [Next, End]");
     let found = findings(&json!({"StartAt": "A", "States": {"A": {}}}));
-    assert_eq!(found[0].message, "'Type' is missing");
+    assert_eq!(found[0].message, "These fields are required: [Type]");
+    let found = findings(&json!({"StartAt": "A", "Version": "2.0", "States": {"A": {"Type": "Succeed"}}}));
+    assert_eq!(found[0].message, "Value should be one of the following: [1.0]");
 }
 
 #[test]
@@ -238,15 +227,15 @@ fn retries_are_checked_value_by_value() {
         ("MaxAttempts", json!(1.5), "whole number"),
         ("BackoffRate", json!(0.9), "at least 1.0"),
         ("MaxDelaySeconds", json!(1), "greater than 'IntervalSeconds'"),
-        ("JitterStrategy", json!("HALF"), "'HALF'"),
-        ("Jitter", json!("FULL"), "'Jitter' is not supported"),
+        ("JitterStrategy", json!("HALF"), "Value should be one of the following: [NONE, FULL]"),
+        ("Jitter", json!("FULL"), "Field 'Jitter' is not supported"),
     ] {
         let mut entry = json!({"ErrorEquals": ["X"]});
         entry[field] = value;
         one(retry(entry), Code::Schema, &format!("/Retry/0/{field}"), part);
     }
-    one(retry(json!({})), Code::Schema, "/Retry/0", "'ErrorEquals' is missing");
-    one(retry(json!({"ErrorEquals": []})), Code::Schema, "/Retry/0/ErrorEquals", "at least one entry");
+    one(retry(json!({})), Code::Schema, "/Retry/0", "These fields are required: [ErrorEquals]");
+    one(retry(json!({"ErrorEquals": []})), Code::Schema, "/Retry/0/ErrorEquals", "Value cannot be empty");
 }
 
 #[test]
@@ -258,9 +247,10 @@ fn states_all_must_be_alone_and_last() {
         };
         let mut state = json!({"Type": "Task", "Resource": TASK});
         state[field] = json!([entry(json!(["States.ALL"])), entry(json!(["X"]))]);
-        one(state.clone(), Code::Schema, &format!("/{field}/0/ErrorEquals"), "last entry");
+        let message = "States.ALL must appear alone and at end of list";
+        one(state.clone(), Code::Schema, &format!("/{field}/0/ErrorEquals"), message);
         state[field] = json!([entry(json!(["X", "States.ALL"]))]);
-        one(state, Code::Schema, &format!("/{field}/0/ErrorEquals"), "only name");
+        one(state, Code::Schema, &format!("/{field}/0/ErrorEquals"), message);
     }
 }
 
@@ -278,11 +268,20 @@ fn timeouts_are_within_bounds_and_the_heartbeat_is_shorter_than_the_timeout() {
 fn rules_have_one_comparison_of_the_right_type() {
     let choice = |rule: Value| json!({"Type": "Choice", "Default": "T", "Choices": [rule]});
     for (rule, place, part) in [
-        (json!({"Next": "T"}), "", "needs a comparison"),
+        (json!({"Next": "T"}), "", "The object must have only one of the following fields, [And, Or, Not, Variable, "),
+        (
+            json!({"Variable": "$.a", "And": [], "Next": "T"}),
+            "",
+            "The object must have only one of the following fields",
+        ),
         (json!({"Variable": "$.a", "Next": "T"}), "", "needs a comparison"),
-        (json!({"Variable": "$.a", "IsNull": true}), "", "needs 'Next'"),
+        (json!({"Variable": "$.a", "IsNull": true}), "", "These fields are required: [Next]"),
         (json!({"IsNull": true, "Next": "T"}), "", "needs 'Variable'"),
-        (json!({"Variable": "$.a", "IsNull": true, "IsString": true, "Next": "T"}), "", "one comparison, not 2"),
+        (
+            json!({"Variable": "$.a", "IsNull": true, "IsString": true, "Next": "T"}),
+            "",
+            "There should only be one of the following fields: [IsNull, IsString]",
+        ),
         (json!({"Variable": "$.a", "StringStartsWith": "x", "Next": "T"}), "/StringStartsWith", "'StringStartsWith'"),
         (json!({"Variable": "$.a", "NumericEquals": "5", "Next": "T"}), "/NumericEquals", "does not have the type"),
         (
@@ -292,12 +291,16 @@ fn rules_have_one_comparison_of_the_right_type() {
         ),
         (json!({"Variable": "$.a", "IsNull": "yes", "Next": "T"}), "/IsNull", "true or false"),
         (json!({"Variable": "$.a", "StringMatches": "a\\b", "Next": "T"}), "/StringMatches", "backslash"),
-        (json!({"And": [], "Next": "T"}), "/And", "at least one entry"),
-        (json!({"Not": {"Variable": "$.a", "IsNull": true, "Next": "T"}, "Next": "T"}), "/Not", "outermost rule"),
+        (json!({"And": [], "Next": "T"}), "/And", "Value cannot be empty"),
+        (
+            json!({"Not": {"Variable": "$.a", "IsNull": true, "Next": "T"}, "Next": "T"}),
+            "/Not/Next",
+            "Field 'Next' is not supported",
+        ),
     ] {
         one(choice(rule), Code::Schema, &format!("/Choices/0{place}"), part);
     }
-    one(json!({"Type": "Choice", "Default": "T", "Choices": []}), Code::Schema, "/Choices", "at least one entry");
+    one(json!({"Type": "Choice", "Default": "T", "Choices": []}), Code::Schema, "/Choices", "Value cannot be empty");
 }
 
 #[test]

@@ -49,6 +49,9 @@ impl States {
         let arn = &request.state_machine_arn;
         let reference = arn::machine_reference(arn)?;
         let name = reference.machine();
+        if !self.is_own(arn) {
+            return Err(StatesError::no_machine(arn));
+        }
         self.state_machine(&self.machine_arn(name)).map_err(|_| StatesError::no_machine(arn))?;
         let page = Page::read(json!(["aliases", arn]), request.max_results, request.next_token.as_deref())?;
         let leads = |routes: &[(u64, u64)]| match reference {

@@ -122,7 +122,7 @@ pub(super) fn describe_version(version: &MachineVersion) -> Value {
 pub(super) fn describe_machine(machine: &Machine) -> Value {
     let mut answer = json!({
         "stateMachineArn": machine.arn, "name": machine.name, "status": "ACTIVE", "type": machine.kind.as_str(),
-        "definition": machine.definition, "roleArn": machine.role_arn,
+        "definition": &*machine.definition, "roleArn": machine.role_arn,
         "creationDate": epoch_seconds(machine.created_at),
         "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing
     });

@@ -70,7 +70,7 @@ impl Executions {
         let mut removed = Vec::new();
         for record in self.newest().filter(|record| record.execution.status() != Status::Running) {
             ended += 1;
-            bytes = bytes.saturating_add(record.execution.history_bytes());
+            bytes = bytes.saturating_add(record.execution.history_bytes()).saturating_add(record.input.len());
             if ended > keep_ended || bytes > keep_bytes {
                 removed.push(record.number);
             }

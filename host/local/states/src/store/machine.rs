@@ -53,8 +53,8 @@ pub struct Machine {
     pub arn: String,
     /// The name.
     pub name: String,
-    /// The definition with its placeholders filled.
-    pub definition: String,
+    /// The definition with its placeholders filled. Executions and versions share it.
+    pub definition: Arc<str>,
     /// Shown and not used.
     pub role_arn: String,
     /// When it was created.

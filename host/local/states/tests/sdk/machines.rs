@@ -189,6 +189,17 @@ async fn diagnostics_have_the_service_s_codes_places_and_words() {
             "Express state machine does not support '.waitForTaskToken' service integration ",
         ),
         (
+            json!({"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                "StartAt": "P", "States": {"P": pass}
+            }}}})
+            .to_string(),
+            "EXPRESS",
+            "SCHEMA_VALIDATION_FAILED",
+            Some("/States/M/ItemProcessor/ProcessorConfig/Mode"),
+            "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines",
+        ),
+        (
             json!({"StartAt": "A", "States": {
                 "A": {"Type": "Choice", "Default": "B", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "C"}]},
                 "B": pass

@@ -294,8 +294,8 @@ async fn what_cannot_be_tested_is_refused_in_the_service_s_words() {
         (
             json!({"definition": "{\"Type\": \"Wait\", \"End\": true}"}),
             "InvalidDefinition",
-            "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: one of Seconds, SecondsPath, Timestamp, \
-             TimestampPath is missing at /'",
+            "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: This object should have only one of the following \
+             fields: [SecondsPath, Seconds, TimestampPath, Timestamp] at /'",
         ),
     ] {
         assert_eq!(refused(&service, request.clone()).await, (code.to_owned(), message.to_owned()), "{request}");

@@ -106,6 +106,35 @@ async fn an_alias_shares_executions_between_two_versions() {
 }
 
 #[tokio::test]
+async fn versions_and_aliases_of_another_region_or_account_do_not_exist() {
+    let service = Service::start().await;
+    let client = &service.client;
+    let create = client.create_state_machine().name("m").role_arn(ROLE).definition(giving(1)).publish(true);
+    let machine = create.send().await.unwrap().state_machine_arn;
+    let create = client.create_state_machine_alias().name("live").routing_configuration(to(&machine, 1, 100));
+    let alias = create.send().await.unwrap().state_machine_alias_arn;
+    let mut parts: Vec<&str> = machine.split(':').collect();
+    (parts[3], parts[4]) = ("ap-south-1", "999999999999");
+    let elsewhere = parts.join(":");
+    let missing = "Request references a resource that does not exist.";
+    let routes = json!([{"stateMachineVersionArn": format!("{elsewhere}:1"), "weight": 100}]);
+    for (operation, request) in [
+        ("DescribeStateMachineAlias", json!({"stateMachineAliasArn": format!("{elsewhere}:live")})),
+        ("UpdateStateMachineAlias", json!({"stateMachineAliasArn": format!("{elsewhere}:live"), "description": "x"})),
+        ("CreateStateMachineAlias", json!({"name": "other", "routingConfiguration": routes})),
+    ] {
+        assert_eq!(service.call(operation, request).await.unwrap_err().1, missing, "{operation}");
+    }
+    client.delete_state_machine_alias().state_machine_alias_arn(format!("{elsewhere}:live")).send().await.unwrap();
+    assert!(client.describe_state_machine_alias().state_machine_alias_arn(&alias).send().await.is_ok());
+    client.delete_state_machine_alias().state_machine_alias_arn(&alias).send().await.unwrap();
+    client.delete_state_machine_version().state_machine_version_arn(format!("{elsewhere}:1")).send().await.unwrap();
+    let listed = |arn: &str| client.list_state_machine_versions().state_machine_arn(arn).send();
+    assert_eq!(listed(&machine).await.unwrap().state_machine_versions.len(), 1);
+    assert_eq!(listed(&elsewhere).await.unwrap().state_machine_versions.len(), 0);
+}
+
+#[tokio::test]
 async fn routes_are_checked_in_the_service_s_words() {
     let service = Service::start().await;
     let client = &service.client;

@@ -442,6 +442,15 @@ mod tests {
     }
 
     #[test]
+    fn an_index_of_what_is_no_array_is_reported_in_the_words_of_the_service_s_library() {
+        assert_eq!(
+            run("States.Format('{}', $.other[0])", json!({"other": 1})).unwrap_err(),
+            "States.Runtime: The function 'States.Format('{}', $.other[0])' had the following error: Filter: [0] can only \
+             be applied to arrays. Current context is: 1"
+        );
+    }
+
+    #[test]
     fn repeating_a_large_input_ends_at_the_data_limit() {
         let call = format!("States.Array({})", vec!["States.Array($)"; 40].join(", "));
         let error = run(&call, json!("a".repeat(200_000))).unwrap_err();

@@ -89,15 +89,18 @@ impl Call {
 impl Argument {
     fn evaluate<'a>(&self, scope: Scope<'a>, budget: &Budget, whole: &Call) -> Result<Cow<'a, Value>, StateError> {
         Ok(match self {
-            Self::Path(path) => path.find_or(scope, |_| {
+            Self::Path(path) => path.find_or(scope, |not_found| {
                 // The service names the state's input here even if the path reads the context object.
                 let place = path.text().strip_prefix('$').filter(|_| path.is_context()).unwrap_or(path.text());
-                StateError::parameter_path(format!(
-                    "The function '{}' had the following error: The JsonPath argument for the field '{place}' could \
-                     not be found in the input '{}'",
-                    whole.text,
-                    quoted(scope.input)
-                ))
+                let reason = match not_found.reason {
+                    // The words of the service's JSONPath library show through.
+                    reason if reason.starts_with("Filter: ") => reason,
+                    _ => format!(
+                        "The JsonPath argument for the field '{place}' could not be found in the input '{}'",
+                        quoted(scope.input)
+                    ),
+                };
+                StateError::parameter_path(format!("The function '{}' had the following error: {reason}", whole.text))
             })?,
             Self::Call(call) => Cow::Owned(call.evaluate(scope, budget, whole)?),
             Self::Text(text) => Cow::Owned(Value::String(text.whole())),

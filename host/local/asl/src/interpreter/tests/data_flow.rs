@@ -141,3 +141,21 @@ async fn intrinsics_nest_within_a_template() {
     }}});
     assert_eq!(output(states, json!({"id": 51, "name": "a/b.jpg"})).await, json!({"key": "51/raw/b.jpg", "id": 51}));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_template_cannot_read_an_input_that_is_null() {
+    for path in ["$", "$.a"] {
+        let states = json!({"S": {"Type": "Pass", "Parameters": {"x.$": path}, "End": true}});
+        assert_eq!(
+            failure(states, json!(null)).await,
+            (
+                "States.Runtime".to_owned(),
+                "An error occurred while executing the state 'S' (entered at the event id #2). Unable to apply Path \
+                 transformation to null or empty input."
+                    .to_owned()
+            )
+        );
+    }
+    let states = json!({"S": {"Type": "Pass", "Parameters": {"x.$": "$$.State.Name"}, "End": true}});
+    assert_eq!(output(states, json!(null)).await, json!({"x": "S"}));
+}

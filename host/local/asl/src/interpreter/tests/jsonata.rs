@@ -268,6 +268,80 @@ async fn a_catch_reads_the_error_and_can_assign() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_catch_of_branches_that_fails_lets_the_state_fail_again() {
+    let states = json!({
+        "P": {
+            "Type": "Parallel", "End": true,
+            "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Fail", "Error": "E", "Cause": "c"}}}],
+            "Catch": [
+                {"ErrorEquals": ["Other"], "Next": "D"},
+                {"ErrorEquals": ["States.ALL"], "Output": {"v": "{% $states.input.missing %}"}, "Next": "D"}
+            ]
+        },
+        "D": {"Type": "Pass", "End": true}
+    });
+    let (outcome, events) = run(states, json!({}), &Arc::new(Script::new())).await;
+    assert_eq!(
+        chain(&events)[2..],
+        [
+            "3 2 ParallelStateStarted",
+            "4 3 FailStateEntered",
+            "5 4 ParallelStateFailed",
+            "6 4 EvaluationFailed",
+            "7 6 ParallelStateFailed",
+            "8 7 ExecutionFailed",
+        ]
+    );
+    assert_eq!(
+        outcome.cause.unwrap(),
+        "An error occurred while executing the state 'P' (entered at the event id #2). The JSONata expression \
+         '$states.input.missing' specified for the field 'Catch[1]/Output/v' returned nothing (undefined)."
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_selector_that_fails_begins_no_iteration() {
+    let states = json!({"M": {
+        "Type": "Map", "Items": "{% $states.input %}", "End": true,
+        "ItemSelector": {"v": "{% $states.context.Map.Item.Value.v %}"},
+        "ItemProcessor": {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 20, "End": true}}}
+    }});
+    let (outcome, events) = run(states, json!([{"v": 1}, {}]), &Arc::new(Script::new())).await;
+    assert_eq!(outcome.error.as_deref(), Some("States.QueryEvaluationError"));
+    assert_eq!(
+        chain(&events)[2..],
+        [
+            "3 2 MapStateStarted",
+            "4 3 MapIterationStarted",
+            "5 3 MapIterationAborted",
+            "6 3 EvaluationFailed",
+            "7 6 MapStateFailed",
+            "8 7 ExecutionFailed",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_of_a_task_is_shown_in_its_event() {
+    let task = |more: Value| {
+        let mut task = json!({"Type": "Task", "Resource": INVOKE, "End": true});
+        task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"T": task})
+    };
+    let input = || json!({"role": "arn:aws:iam::111122223333:role/other"});
+    let queried = task(json!({"Credentials": {"RoleArn": "{% $states.input.role %}"}}));
+    let (_, events) = run(queried, input(), &Arc::new(Script::new())).await;
+    let details =
+        |events: &[Arc<Event>]| events[2].to_json(true)["taskScheduledEventDetails"]["taskCredentials"].clone();
+    assert_eq!(details(&events), json!({"roleArn": "arn:aws:iam::111122223333:role/other"}));
+    let read = task(json!({"QueryLanguage": "JSONPath", "Credentials": {"RoleArn.$": "$.role"}}));
+    let machine = json!({"StartAt": "T", "States": read});
+    let execution = start_machine(machine, input(), &Arc::new(Script::new()), &TokenBoard::new());
+    execution.wait().await;
+    assert_eq!(details(&execution.history()), json!({"roleArn": "arn:aws:iam::111122223333:role/other"}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_of_an_evaluation_can_be_caught_and_retried() {
     let states = json!({
         "T": {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
-use super::{INVOKE, Script, chain, start};
+use super::{INVOKE, Script, chain, start, start_machine};
 use crate::{Status, TaskError, TokenBoard};
 
 fn task(more: &Value) -> Value {
@@ -84,6 +84,30 @@ async fn iterations_that_ended_are_kept_and_those_that_never_began_begin() {
     assert_eq!(execution.wait().await.output, Some(json!(["a", "b", "c"])));
     assert_eq!(calls(&script, "Each"), 4);
     assert!(execution.redrive().unwrap_err().0.contains("SUCCEEDED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_map_goes_on_with_the_items_that_it_began_with() {
+    let script = Script::new()
+        .reply("Each", 0, Ok(json!("a")))
+        .reply("Each", 0, Err(TaskError::new("E", "c")))
+        .reply("Each", 0, Ok(json!("b")))
+        .reply("Each", 0, Ok(json!("c")));
+    let script = Arc::new(script);
+    let each = json!({"Type": "Task", "Resource": INVOKE, "Arguments": "{% $states.input %}", "End": true});
+    let machine = json!({"QueryLanguage": "JSONata", "StartAt": "Map", "States": {"Map": {
+        "Type": "Map", "MaxConcurrency": 1, "End": true,
+        "Items": "{% ($id := $uuid(); $map([1..3], function($n){ $id & '/' & $n })) %}",
+        "ItemProcessor": {"StartAt": "Each", "States": {"Each": each}}
+    }}});
+    let execution = start_machine(machine, json!({}), &script, &TokenBoard::new());
+    assert_eq!(execution.wait().await.status, Status::Failed);
+    execution.redrive().unwrap();
+    assert_eq!(execution.wait().await.output, Some(json!(["a", "b", "c"])));
+    let calls = script.calls.lock().unwrap();
+    let items: Vec<&str> = calls.iter().map(|call| call.1.as_str().unwrap()).collect();
+    let (id, _) = items[0].split_once('/').unwrap();
+    assert_eq!(items, ["1", "2", "2", "3"].map(|item| format!("{id}/{item}")), "the items are computed once");
 }
 
 #[tokio::test(start_paused = true)]
