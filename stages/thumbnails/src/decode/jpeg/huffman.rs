@@ -89,19 +89,23 @@ impl Table {
             bits.skip(entry.first_bits());
             return Some(entry.first_number());
         }
-        self.first_slowly(bits)
+        let read;
+        (*bits, read) = self.first_slowly(*bits);
+        read
     }
 
+    /// Reads such a difference, of any length. Returns the bits after it.
     #[inline(never)]
-    fn first_slowly(&self, bits: &mut Bits) -> Option<i32> {
-        match self.code(bits)? {
-            0 => Some(0),
-            size @ 1..=11 => {
+    fn first_slowly<'a>(&self, mut bits: Bits<'a>) -> (Bits<'a>, Option<i32>) {
+        let read = match self.code(&mut bits) {
+            Some(0) => Some(0),
+            Some(size @ 1..=11) => {
                 bits.fill();
                 Some(bits.signed(size.into()))
             }
             _ => None,
-        }
+        };
+        (bits, read)
     }
 
     /// Reads the coefficients of a block after the position `from`, up to `to`, and calls `put` with the position in zigzag
@@ -161,21 +165,29 @@ impl Table {
                 }
                 break Some(0);
             }
-            let step;
-            (ahead, step) = self.slowly(ahead);
-            match step {
-                Some(Step::Number(advance, number)) => {
-                    k += advance;
-                    if k > to {
-                        break None;
-                    }
-                    put(k, number);
-                    if k == to {
-                        break Some(0);
+            let (advance, number) = match entry.code() {
+                Some((length, value)) if value & 15 != 0 => {
+                    ahead.fill();
+                    ahead.skip(length);
+                    (1 + usize::from(value >> 4), ahead.signed(u32::from(value & 15)))
+                }
+                _ => {
+                    let step;
+                    (ahead, step) = self.slowly(ahead);
+                    match step {
+                        Some(Step::Number(advance, number)) => (advance, number),
+                        Some(Step::Empty(blocks)) => break Some(blocks),
+                        None => break None,
                     }
                 }
-                Some(Step::Empty(blocks)) => break Some(blocks),
-                None => break None,
+            };
+            k += advance;
+            if k > to {
+                break None;
+            }
+            put(k, number);
+            if k == to {
+                break Some(0);
             }
         };
         *bits = ahead;
