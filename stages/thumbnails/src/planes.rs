@@ -4,7 +4,7 @@ use crate::error::PictureError;
 use crate::geometry::{Orientation, Size};
 pub use crate::plane::Plane;
 use crate::raster::{Layout, Raster};
-use crate::resample::{Span, resample};
+use crate::resample::{Resampling, Span};
 
 /// A picture in the YCbCr of JFIF: ITU-R BT.601, full range. Each plane may have its own resolution.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +47,7 @@ impl Planes {
     pub fn resized(&self, target: Size, halved: bool, orientation: Orientation) -> Result<Self, PictureError> {
         let whole = |plane: &Plane| {
             let span = |length| Span { start: 0.0, length };
-            let samples = resample(plane, target, span(plane.extent.0), span(plane.extent.1))?;
-            Ok(Plane::whole(target, samples))
+            Resampling::new(plane, target, span(plane.extent.0), span(plane.extent.1))
         };
         let half = |plane: &Plane| {
             let size = target.halved();
@@ -61,16 +60,28 @@ impl Planes {
             };
             let across = span(plane.extent.0, target.width, size.width, mirrored_x);
             let down = span(plane.extent.1, target.height, size.height, mirrored_y);
-            let samples = resample(plane, size, across, down)?;
-            let extent = (f64::from(target.width) / 2.0, f64::from(target.height) / 2.0);
-            Ok(Plane { size, extent, samples })
+            Resampling::new(plane, size, across, down)
         };
         let chroma = match &self.chroma {
             None => None,
-            Some([cb, cr]) if halved => Some([half(cb)?, half(cr)?]),
-            Some([cb, cr]) => Some([whole(cb)?, whole(cr)?]),
+            Some([cb, cr]) => {
+                let resampling = |plane: &Plane| if halved { half(plane) } else { whole(plane) };
+                let made = |resampling: &Resampling, plane: &Plane| {
+                    let samples = resampling.apply(plane)?;
+                    if !halved {
+                        return Ok(Plane::whole(target, samples));
+                    }
+                    let extent = (f64::from(target.width) / 2.0, f64::from(target.height) / 2.0);
+                    Ok::<_, PictureError>(Plane { size: target.halved(), extent, samples })
+                };
+                let first = resampling(cb);
+                // Nearly always, both have the same size.
+                let second = if first.fits(cr) { None } else { Some(resampling(cr)) };
+                Some([made(&first, cb)?, made(second.as_ref().unwrap_or(&first), cr)?])
+            }
         };
-        Ok(Self { luma: whole(&self.luma)?, chroma })
+        let luma = Plane::whole(target, whole(&self.luma).apply(&self.luma)?);
+        Ok(Self { luma, chroma })
     }
 
     /// Returns the picture turned upright.

@@ -138,19 +138,16 @@ impl Raster {
     fn turned<const N: usize>(self, orientation: Orientation) -> Raster {
         let (w, h) = (self.size.width as usize, self.size.height as usize);
         let (source, _) = self.samples.as_chunks::<N>();
-        let mut out: Vec<[u8; N]> = Vec::with_capacity(w * h);
+        let mut out: Vec<[u8; N]> = Vec::with_capacity(if orientation.turns() { 0 } else { w * h });
         let rows = source.chunks_exact(w);
-        // A column of the source, which becomes a row of the result.
-        let column = |x: usize| source.iter().skip(x).step_by(w);
         match orientation {
             Orientation::Upright => out.extend_from_slice(source),
             Orientation::MirrorHorizontal => rows.for_each(|row| out.extend(row.iter().rev())),
             Orientation::Turn180 => out.extend(source.iter().rev()),
             Orientation::MirrorVertical => rows.rev().for_each(|row| out.extend_from_slice(row)),
-            Orientation::Transpose => (0..w).for_each(|x| out.extend(column(x))),
-            Orientation::Turn90 => (0..w).for_each(|x| out.extend(column(x).rev())),
-            Orientation::Transverse => (0..w).rev().for_each(|x| out.extend(column(x).rev())),
-            Orientation::Turn270 => (0..w).rev().for_each(|x| out.extend(column(x))),
+            Orientation::Transpose | Orientation::Turn90 | Orientation::Transverse | Orientation::Turn270 => {
+                out = columns(source, (w, h), orientation.mirrors());
+            }
         }
         Raster { size: orientation.apply(self.size), layout: self.layout, samples: out.into_flattened() }
     }
@@ -176,6 +173,24 @@ impl Raster {
         }
         Raster { size: self.size, layout, samples }
     }
+}
+
+/// Returns the columns of a picture of `w` by `h` pixels as rows. With `backwards`, they begin with the last column, and each
+/// with its last pixel.
+fn columns<const N: usize>(source: &[[u8; N]], (w, h): (usize, usize), backwards: (bool, bool)) -> Vec<[u8; N]> {
+    /// So many columns are made at once, because their pixels are side by side in memory.
+    const TOGETHER: usize = 16;
+    let mut out = vec![[0; N]; w * h];
+    for (block, made) in out.chunks_mut(TOGETHER * h).enumerate() {
+        for (y, row) in source.chunks_exact(w).enumerate() {
+            let to = if backwards.1 { h - 1 - y } else { y };
+            for (i, column) in made.chunks_exact_mut(h).enumerate() {
+                let x = TOGETHER * block + i;
+                column[to] = row[if backwards.0 { w - 1 - x } else { x }];
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -204,6 +219,20 @@ mod tests {
             let turned = two_by_three().oriented(Orientation::from_exif(value));
             assert_eq!(turned.size().width, width, "orientation {value}");
             assert_eq!(turned.samples(), upright, "orientation {value}");
+        }
+    }
+
+    #[test]
+    fn a_wide_picture_is_turned_as_a_narrow_one() {
+        let (w, h) = (37, 5);
+        let source: Vec<[u8; 3]> = (0..w * h).map(|i| [i as u8, (i >> 8) as u8, 7]).collect();
+        for backwards in [(false, false), (false, true), (true, false), (true, true)] {
+            let turned = columns(&source, (w, h), backwards);
+            for (x, y) in (0..w).flat_map(|x| (0..h).map(move |y| (x, y))) {
+                let from_x = if backwards.0 { w - 1 - x } else { x };
+                let from_y = if backwards.1 { h - 1 - y } else { y };
+                assert_eq!(turned[x * h + y], source[from_y * w + from_x], "{backwards:?}, row {x}, column {y}");
+            }
         }
     }
 

@@ -34,12 +34,6 @@ impl F32x4 {
         std::array::from_fn(|i| Self([a.0[i], b.0[i], c.0[i], d.0[i]]))
     }
 
-    /// Returns the numbers whose magnitude is at least `limit`, and zero instead of the others.
-    #[inline(always)]
-    pub fn zero_below(self, limit: Self) -> Self {
-        Self(std::array::from_fn(|i| if self.0[i].abs() >= limit.0[i] { self.0[i] } else { 0.0 }))
-    }
-
     /// Returns eight numbers rounded to integers, halves to even, limited to 16 bits. Their magnitude must be below 2²².
     #[inline(always)]
     pub fn rounded(a: Self, b: Self) -> I16x8 {

@@ -45,12 +45,6 @@ impl F32x4 {
         ]
     }
 
-    /// Returns the numbers whose magnitude is at least `limit`, and zero instead of the others.
-    #[inline(always)]
-    pub fn zero_below(self, limit: Self) -> Self {
-        Self(v128_and(self.0, f32x4_ge(f32x4_abs(self.0), limit.0)))
-    }
-
     /// Returns eight numbers rounded to integers, halves to even, limited to 16 bits. Their magnitude must be below 2²².
     #[inline(always)]
     pub fn rounded(a: Self, b: Self) -> I16x8 {

@@ -4,7 +4,7 @@ use super::bits::Bits;
 use super::error::damaged;
 use super::huffman::{Step, Table};
 use super::shape::{Channel, USED, most_of_first};
-use super::transform::{eight, flat, four, two};
+use super::transform::{eight, flat, four, middle, room, two};
 use crate::error::PictureError;
 
 /// What a scan has of each block. Numbers of bits are those that later scans still add.
@@ -22,13 +22,15 @@ pub enum Part {
 /// The coefficients of a channel.
 pub struct Coefficients {
     size: usize,
+    /// The number of places in a block.
+    room: usize,
     slots: [u8; 64],
     /// The positions in zigzag order that are kept.
     kept: u64,
     /// Blocks that hold the picture, and those with fillings.
     blocks: (usize, usize),
     stored: (usize, usize),
-    /// `size` × `size` numbers for each block.
+    /// The blocks, one after the other.
     numbers: Vec<i16>,
     /// For each block, which coefficients are not zero so far, by their positions in zigzag order.
     known: Vec<u64>,
@@ -49,11 +51,12 @@ impl Coefficients {
         let count = stored.0 * stored.1;
         Self {
             size: channel.size,
+            room: room(channel.size),
             slots,
             kept,
             blocks: channel.blocks,
             stored,
-            numbers: vec![0; count * channel.size * channel.size],
+            numbers: vec![0; count * room(channel.size)],
             known: vec![0; count],
             missing: [None; 64],
             steps: None,
@@ -113,8 +116,7 @@ impl Coefficients {
     #[inline(always)]
     pub fn block(&mut self, part: &Part, index: usize, bits: &mut Bits, x: usize, y: usize) -> Option<()> {
         let at = y * self.stored.0 + x;
-        let area = self.size * self.size;
-        let numbers = self.numbers.get_mut(at * area..(at + 1) * area)?;
+        let numbers = self.numbers.get_mut(at * self.room..(at + 1) * self.room)?;
         match part {
             Part::First(tables, low) => {
                 self.predicted = self.predicted.wrapping_add(tables.get(index)?.first(bits)?);
@@ -164,7 +166,7 @@ impl Coefficients {
     /// If there is no quantisation table.
     pub fn into_samples(self) -> Result<Vec<u8>, PictureError> {
         let steps = self.steps.ok_or_else(|| damaged("a colour channel has no data"))?;
-        let n = self.size;
+        let (n, room) = (self.size, self.room);
         let stride = self.blocks.0 * n;
         let mut samples = vec![0; stride * self.blocks.1 * n];
         let made = (|| {
@@ -172,7 +174,7 @@ impl Coefficients {
             for y in 0..self.blocks.1 {
                 for x in 0..self.blocks.0 {
                     let at = y * self.stored.0 + x;
-                    let numbers = self.numbers.get(at * n * n..(at + 1) * n * n)?;
+                    let numbers = self.numbers.get(at * room..(at + 1) * room)?;
                     let out = samples.get_mut(y * n * stride + x * n..)?;
                     if self.known.get(at)? & self.kept == 0 {
                         let sample = flat(numbers.first()?.wrapping_mul(steps[0]));
@@ -181,16 +183,17 @@ impl Coefficients {
                         }
                         continue;
                     }
+                    if n == 8 {
+                        eight(numbers.first_chunk()?, &steps, out, stride)?;
+                        continue;
+                    }
+                    block.get_mut(..room)?.copy_from_slice(numbers);
                     match n {
-                        8 => eight(numbers.first_chunk()?, &steps, out, stride)?,
-                        4 => {
-                            *block.first_chunk_mut::<16>()? = *numbers.first_chunk()?;
-                            four(&block, &steps, out, stride)?;
-                        }
-                        _ => {
-                            *block.first_chunk_mut::<4>()? = *numbers.first_chunk()?;
-                            two(&block, &steps, out, stride)?;
-                        }
+                        7 => middle::<7>(&block, &steps, out, stride)?,
+                        6 => middle::<6>(&block, &steps, out, stride)?,
+                        5 => middle::<5>(&block, &steps, out, stride)?,
+                        4 => four(&block, &steps, out, stride)?,
+                        _ => two(&block, &steps, out, stride)?,
                     }
                 }
             }

@@ -3,19 +3,16 @@
 use super::bits::Bits;
 use super::header::HuffmanSpec;
 
-/// The longest code with its number, in bits, that is found with one look-up.
+/// The most bits that are looked up at once.
 const LOOK: u32 = 11;
 
 /// What an entry adds to the position at the end of a block.
 const END: usize = 128;
 
 /// A table ready for decoding.
-///
-/// Each entry is found by the next [`LOOK`] bits. Where code and number fit into them, it has the sum of their bits in its
-/// low byte, the number of positions to advance above it, and the number in its upper half. Otherwise the low byte is zero,
-/// with the code's length (0 if it is longer) above it, and its value above that.
 pub struct Table {
-    entries: Box<[u32; 1 << LOOK]>,
+    /// By the next [`LOOK`] bits.
+    entries: Box<[Entry; 1 << LOOK]>,
     /// By length: the first bits above its codes, left-aligned in 16 bits, and what to add to a code for its index.
     limits: [(u32, i32); 17],
     values: Vec<u8>,
@@ -24,7 +21,7 @@ pub struct Table {
 impl Table {
     /// Returns a table. `None` if there are more codes than their lengths allow.
     pub fn new(spec: &HuffmanSpec) -> Option<Self> {
-        let mut entries = Box::new([0u32; 1 << LOOK]);
+        let mut singles = Box::new([Single::UNKNOWN; 1 << LOOK]);
         let mut limits = [(0u32, 0i32); 17];
         let (mut code, mut index) = (0u32, 0usize);
         for length in 1..=16u32 {
@@ -38,7 +35,7 @@ impl Table {
                 if length <= LOOK {
                     let from = code << (LOOK - length);
                     for bits in from..from + (1 << (LOOK - length)) {
-                        *entries.get_mut(bits as usize)? = entry(bits, length, value);
+                        *singles.get_mut(bits as usize)? = Single::new(bits, length, value);
                     }
                 }
                 code += 1;
@@ -47,12 +44,16 @@ impl Table {
             *limits.get_mut(length as usize)? = (code << (16 - length), first);
             code <<= 1;
         }
+        let mut entries = Box::new([Entry(0); 1 << LOOK]);
+        for (bits, entry) in entries.iter_mut().enumerate() {
+            *entry = Entry::new(&singles, bits);
+        }
         Some(Self { entries, limits, values: spec.values.clone() })
     }
 
-    /// Returns the next bits' entry. There must be as many bits as it says.
+    /// Returns the next bits' entry. There must be [`LOOK`] of them.
     #[inline(always)]
-    fn entry(&self, bits: &Bits) -> u32 {
+    fn entry(&self, bits: &Bits) -> Entry {
         self.entries[bits.peek(LOOK) as usize & ((1 << LOOK) - 1)]
     }
 
@@ -60,6 +61,11 @@ impl Table {
     #[inline]
     pub fn code(&self, bits: &mut Bits) -> Option<u8> {
         bits.fill();
+        let entry = self.entry(bits);
+        if let Some((length, value)) = entry.code() {
+            bits.skip(length);
+            return Some(value);
+        }
         let next = bits.peek(16);
         for length in 1..=16 {
             let (limit, first) = self.limits[length as usize];
@@ -79,74 +85,110 @@ impl Table {
         let entry = self.entry(bits);
         // A first coefficient's entry advances by one, or ends a block, which means a difference of zero. A longer run is
         // invalid here.
-        if entry & 0xFF != 0 && entry & 0x7F00 <= 0x100 {
-            bits.skip(entry & 0xFF);
-            return Some(entry as i32 >> 16);
+        if matches!(entry.first_advance(), 1 | END) {
+            bits.skip(entry.first_bits());
+            return Some(entry.first_number());
         }
-        self.first_slowly(bits)
+        let read;
+        (*bits, read) = self.first_slowly(*bits);
+        read
     }
 
+    /// Reads such a difference, of any length. Returns the bits after it.
     #[inline(never)]
-    fn first_slowly(&self, bits: &mut Bits) -> Option<i32> {
-        match self.code(bits)? {
-            0 => Some(0),
-            size @ 1..=11 => {
+    fn first_slowly<'a>(&self, mut bits: Bits<'a>) -> (Bits<'a>, Option<i32>) {
+        let read = match self.code(&mut bits) {
+            Some(0) => Some(0),
+            Some(size @ 1..=11) => {
                 bits.fill();
                 Some(bits.signed(size.into()))
             }
             _ => None,
-        }
+        };
+        (bits, read)
     }
 
     /// Reads the coefficients of a block after the position `from`, up to `to`, and calls `put` with the position in zigzag
-    /// order and the number of each. Some of the numbers are zero. Returns the number of further blocks that are empty, which
-    /// is zero in a sequential picture. `None` if the bits form no valid code, or a run leads beyond `to`.
+    /// order and the number of each. Some of the numbers are zero, and some come twice. Returns the number of further blocks
+    /// that are empty, which is zero in a sequential picture. `None` if the bits form no valid code, or a run leads beyond
+    /// `to`.
     #[inline(always)]
     pub fn others(&self, bits: &mut Bits, from: usize, to: usize, mut put: impl FnMut(usize, i32)) -> Option<u32> {
         let mut k = from;
         let mut ahead = *bits;
-        macro_rules! step {
-            ($read:lifetime) => {
-                let entry = self.entry(&ahead);
-                if entry & 0xFF == 0 {
+        let read = 'fillings: loop {
+            // One filling has enough bits for five look-ups. Five at a time, because the sandbox checks the deadline in
+            // every turn of a loop.
+            ahead.fill();
+            macro_rules! step {
+                ($out:lifetime) => {
+                    let entry = self.entry(&ahead);
+                    let first = k + entry.first_advance();
+                    let second = first + entry.second_advance();
+                    if second >= to {
+                        break $out;
+                    }
+                    ahead.skip(entry.bits());
+                    put(first, entry.first_number());
+                    put(second, entry.second_number());
+                    k = second;
+                };
+            }
+            'within: {
+                step!('within);
+                step!('within);
+                step!('within);
+                step!('within);
+                step!('within);
+                continue 'fillings;
+            }
+            // The block ends, or a code is long.
+            let entry = self.entry(&ahead);
+            let first = k + entry.first_advance();
+            if first < to {
+                put(first, entry.first_number());
+                ahead.skip(entry.bits());
+                let second = first + entry.second_advance();
+                if second == to {
+                    put(second, entry.second_number());
+                } else if second < first + END {
+                    break None;
+                }
+                break Some(0);
+            }
+            if entry.first_bits() > 0 {
+                ahead.skip(entry.first_bits());
+                if first == to {
+                    put(first, entry.first_number());
+                } else if first < k + END {
+                    break None;
+                }
+                break Some(0);
+            }
+            let (advance, number) = match entry.code() {
+                Some((length, value)) if value & 15 != 0 => {
+                    ahead.fill();
+                    ahead.skip(length);
+                    (1 + usize::from(value >> 4), ahead.signed(u32::from(value & 15)))
+                }
+                _ => {
                     let step;
                     (ahead, step) = self.slowly(ahead);
                     match step {
-                        Some(Step::Number(advance, number)) => {
-                            k += advance;
-                            if k > to {
-                                break $read None;
-                            }
-                            put(k, number);
-                            if k == to {
-                                break $read Some(0);
-                            }
-                            continue;
-                        }
-                        Some(Step::Empty(blocks)) => break $read Some(blocks),
-                        None => break $read None,
+                        Some(Step::Number(advance, number)) => (advance, number),
+                        Some(Step::Empty(blocks)) => break Some(blocks),
+                        None => break None,
                     }
                 }
-                ahead.skip(entry & 0xFF);
-                k += (entry >> 8 & 0xFF) as usize;
-                if k >= to {
-                    if k == to {
-                        put(k, entry as i32 >> 16);
-                        break $read Some(0);
-                    }
-                    break $read (k >= END).then_some(0);
-                }
-                put(k, entry as i32 >> 16);
             };
-        }
-        let read = 'read: loop {
-            // One filling has enough bits for four steps of at most eleven. Four at a time, because the sandbox checks the
-            // deadline in every turn of a loop.
-            ahead.fill();
-            step!('read);
-            step!('read);
-            step!('read);
-            step!('read);
+            k += advance;
+            if k > to {
+                break None;
+            }
+            put(k, number);
+            if k == to {
+                break Some(0);
+            }
         };
         *bits = ahead;
         read
@@ -157,15 +199,15 @@ impl Table {
     pub fn step(&self, bits: &mut Bits) -> Option<Step> {
         bits.fill();
         let entry = self.entry(bits);
-        if entry & 0xFF == 0 {
+        if entry.first_bits() == 0 {
             let step;
             (*bits, step) = self.slowly(*bits);
             return step;
         }
-        bits.skip(entry & 0xFF);
-        match (entry >> 8 & 0xFF) as usize {
+        bits.skip(entry.first_bits());
+        match entry.first_advance() {
             END => Some(Step::Empty(0)),
-            advance => Some(Step::Number(advance, entry as i32 >> 16)),
+            advance => Some(Step::Number(advance, entry.first_number())),
         }
     }
 
@@ -194,19 +236,100 @@ pub enum Step {
     Empty(u32),
 }
 
-/// Returns the entry for `bits`, which begin with the code of `value`, `length` bits long.
-fn entry(bits: u32, length: u32, value: u8) -> u32 {
-    let (run, size) = (u32::from(value >> 4), u32::from(value & 15));
-    match (run, size) {
-        // The end of one block. For a first coefficient: no difference.
-        (0, 0) => (END as u32) << 8 | length,
-        (15, 0) => 16 << 8 | length,
-        _ if size == 0 || length + size > LOOK => length << 8 | u32::from(value) << 16,
-        _ => {
-            let number = (bits >> (LOOK - length - size)) as i32 & ((1 << size) - 1);
-            let number = if number < 1 << (size - 1) { number - (1 << size) + 1 } else { number };
-            (number as u32) << 16 | (run + 1) << 8 | (length + size)
+/// A code and the number that follows it, both within [`LOOK`] bits.
+#[derive(Clone, Copy)]
+struct Single {
+    /// The number of bits of both; 0 if they are more, or no code.
+    bits: u32,
+    /// The number of positions to advance, or [`END`]. Where the number does not fit, the length of the code, or 0.
+    advance: usize,
+    /// Where it does not fit, the value of the code.
+    number: i16,
+}
+
+impl Single {
+    const UNKNOWN: Self = Self { bits: 0, advance: 0, number: 0 };
+
+    /// Returns what `bits` begin with: the code of `value`, `length` bits long, and a number.
+    fn new(bits: u32, length: u32, value: u8) -> Self {
+        let (run, size) = (usize::from(value >> 4), u32::from(value & 15));
+        match (run, size) {
+            // The end of one block. For a first coefficient: no difference.
+            (0, 0) => Self { bits: length, advance: END, number: 0 },
+            (15, 0) => Self { bits: length, advance: 16, number: 0 },
+            _ if size == 0 || length + size > LOOK => Self { bits: 0, advance: length as usize, number: value.into() },
+            _ => {
+                let number = (bits >> (LOOK - length - size)) as i32 & ((1 << size) - 1);
+                let number = if number < 1 << (size - 1) { number - (1 << size) + 1 } else { number };
+                Self { bits: length + size, advance: run + 1, number: number as i16 }
+            }
         }
+    }
+}
+
+/// What the next [`LOOK`] bits begin with: one code with its number, or two where both fit. From the lowest bits: the number
+/// of bits of both and that of the first, the positions to advance for each, eight bits each; then both numbers. In an entry
+/// with one code, the second number is the first once more, at the same position. In one without a number, the first advance
+/// leads beyond every block, and the numbers of bits are zero; in place of the second advance and the first number, it has the
+/// code's length, or zero, and its value.
+#[derive(Clone, Copy)]
+struct Entry(u64);
+
+impl Entry {
+    fn new(singles: &[Single; 1 << LOOK], bits: usize) -> Self {
+        let at = |bits: usize| singles[bits & ((1 << LOOK) - 1)];
+        let first = at(bits);
+        if first.bits == 0 {
+            return Self(0xFF << 16 | (first.advance as u64) << 24 | u64::from(first.number as u16) << 32);
+        }
+        let next = at(bits << first.bits);
+        let known = first.advance != END && next.bits != 0 && first.bits + next.bits <= LOOK;
+        let second = if known { next } else { Single { bits: 0, advance: 0, number: first.number } };
+        Self(
+            u64::from(first.bits + second.bits)
+                | u64::from(first.bits) << 8
+                | (first.advance as u64) << 16
+                | (second.advance as u64) << 24
+                | u64::from(first.number as u16) << 32
+                | u64::from(second.number as u16) << 48,
+        )
+    }
+
+    /// Returns the length and the value of a code whose number does not fit.
+    #[inline(always)]
+    fn code(self) -> Option<(u32, u8)> {
+        let length = self.second_advance() as u32;
+        (self.first_bits() == 0 && length > 0).then_some((length, (self.0 >> 32) as u8))
+    }
+
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.0 as u32 & 0xFF
+    }
+
+    #[inline(always)]
+    fn first_bits(self) -> u32 {
+        self.0 as u32 >> 8 & 0xFF
+    }
+
+    #[inline(always)]
+    fn first_advance(self) -> usize {
+        (self.0 as u32 >> 16 & 0xFF) as usize
+    }
+
+    #[inline(always)]
+    fn second_advance(self) -> usize {
+        (self.0 as u32 >> 24) as usize
+    }
+
+    #[inline(always)]
+    fn first_number(self) -> i32 {
+        i32::from((self.0 >> 32) as i16)
+    }
+
+    #[inline(always)]
+    fn second_number(self) -> i32 {
+        i32::from((self.0 >> 48) as i16)
     }
 }
 

@@ -7,7 +7,7 @@ use super::huffman::Table;
 use super::scan::{Chosen, Progress, chosen};
 use super::shape::{Channel, Shape, USED, most_of_first};
 use super::tables::{first_table, other_table, steps};
-use super::transform::{eight, flat, four, two};
+use super::transform::{eight, flat, four, middle, room, two};
 use crate::error::PictureError;
 
 /// Decodes scans until every channel has its samples, which are those of whole blocks. What follows the last of these scans
@@ -61,6 +61,10 @@ fn scan(file: &[u8], header: &Header, shape: &Shape, chosen: &[Chosen]) -> Resul
         }
         progress.check(&bits)?;
     }
+    let complete = channels.iter_mut().all(|channel| channel.transform().is_some());
+    if !complete {
+        return Err(PictureError::defect("a JPEG's blocks do not fit its planes"));
+    }
     let end = progress.end(&bits, file, header.scan.data)?;
     Ok((channels.into_iter().map(|channel| channel.samples).collect(), end))
 }
@@ -81,8 +85,14 @@ struct Blocks<'a> {
     predicted: i32,
     /// The most that a first coefficient can be.
     most: u32,
-    /// A block's coefficients, in the upper half: zeros between blocks. The first number takes those that are not used.
-    block: [i16; 128],
+    /// The coefficients of the current block and of the one before, from [`USED`] on: zeros between blocks. The first
+    /// number takes those that are not used. So many numbers that every slot is one of them, which spares a check.
+    blocks_read: [[i16; 256]; 2],
+    /// The one that is current.
+    current: usize,
+    /// Column, row and first coefficient of the block before, which is still to be transformed. A processor that reads
+    /// numbers in vectors just after they were written one by one waits for that.
+    before: Option<(usize, usize, i16)>,
 }
 
 impl<'a> Blocks<'a> {
@@ -101,7 +111,9 @@ impl<'a> Blocks<'a> {
             samples: vec![0; samples],
             predicted: 0,
             most: most_of_first(steps),
-            block: [0; 128],
+            blocks_read: [[0; 256]; 2],
+            current: 0,
+            before: None,
         }
     }
 
@@ -110,44 +122,55 @@ impl<'a> Blocks<'a> {
     fn unit(&mut self, bits: &mut Bits, column: usize, row: usize) -> Option<()> {
         for y in row * self.down..(row + 1) * self.down {
             for x in column * self.across..(column + 1) * self.across {
-                match self.size {
-                    8 => self.block::<8>(bits, x, y)?,
-                    4 => self.block::<4>(bits, x, y)?,
-                    2 => self.block::<2>(bits, x, y)?,
-                    _ => self.block::<1>(bits, x, y)?,
-                }
+                self.read(bits)?;
+                self.transform()?;
+                self.before = Some((x, y, self.predicted as i16));
+                self.current ^= 1;
             }
         }
         Some(())
     }
 
-    #[inline(always)]
-    fn block<const N: usize>(&mut self, bits: &mut Bits, x: usize, y: usize) -> Option<()> {
-        self.predicted = self.predicted.wrapping_add(self.dc.first(bits)?);
-        if self.predicted.unsigned_abs() > self.most {
-            return None;
-        }
-        let first = self.predicted as i16;
-        // Whether a coefficient besides the first is used.
-        let mut used = 0;
-        let (slots, block) = (&self.slots, &mut self.block);
-        let empty = self.ac.others(bits, 0, 63, |k, number| {
-            if N > 1 {
-                let slot = slots[k & 63];
-                used |= slot;
-                block[usize::from(slot & 127)] = number as i16;
-            }
-        })?;
+    /// Reads a block's coefficients. A function of its own, so that all that its inner loop needs stays in registers.
+    #[inline(never)]
+    fn read(&mut self, bits: &mut Bits) -> Option<()> {
+        let mut ahead = *bits;
+        let block = &mut self.blocks_read[self.current & 1];
+        let slots = &self.slots;
+        let first = self.dc.first(&mut ahead);
+        let empty = first.and_then(|_| {
+            self.ac.others(&mut ahead, 0, 63, |k, number| block[usize::from(slots[k & 63])] = number as i16)
+        });
+        *bits = ahead;
+        self.predicted = self.predicted.wrapping_add(first?);
         // The end of several blocks is a code of progressive pictures.
-        if empty > 0 {
-            return None;
+        (empty? == 0 && self.predicted.unsigned_abs() <= self.most).then_some(())
+    }
+
+    /// Transforms the block before the current one, if there is one. `None` if it does not fit.
+    #[inline(always)]
+    fn transform(&mut self) -> Option<()> {
+        let Some((x, y, first)) = self.before.take() else { return Some(()) };
+        match self.size {
+            8 => self.block::<8>(x, y, first),
+            7 => self.block::<7>(x, y, first),
+            6 => self.block::<6>(x, y, first),
+            5 => self.block::<5>(x, y, first),
+            4 => self.block::<4>(x, y, first),
+            2 => self.block::<2>(x, y, first),
+            _ => self.block::<1>(x, y, first),
         }
-        let block = self.block.last_chunk_mut::<64>()?;
+    }
+
+    #[inline(never)]
+    fn block<const N: usize>(&mut self, x: usize, y: usize, first: i16) -> Option<()> {
+        let block = self.blocks_read[self.current & 1 ^ 1][usize::from(USED)..].first_chunk_mut::<64>()?;
+        let is_flat = block[..room(N)].iter().fold(0, |all, number| all | number) == 0;
         // Blocks that fill up the last units hold nothing of the picture.
         if x < self.blocks.0 && y < self.blocks.1 {
             let stride = self.blocks.0 * N;
             let out = self.samples.get_mut(y * N * stride + x * N..)?;
-            if used & USED == 0 {
+            if is_flat {
                 let sample = flat(first.wrapping_mul(self.steps[0]));
                 for line in 0..N {
                     out.get_mut(line * stride..)?.first_chunk_mut::<N>()?.fill(sample);
@@ -157,12 +180,15 @@ impl<'a> Blocks<'a> {
             block[0] = first;
             match N {
                 8 => eight(block, self.steps, out, stride)?,
+                7 => middle::<7>(block, self.steps, out, stride)?,
+                6 => middle::<6>(block, self.steps, out, stride)?,
+                5 => middle::<5>(block, self.steps, out, stride)?,
                 4 => four(block, self.steps, out, stride)?,
                 _ => two(block, self.steps, out, stride)?,
             }
         }
-        if used & USED != 0 {
-            block[..N * N].fill(0);
+        if !is_flat {
+            block[..room(N)].fill(0);
         }
         Some(())
     }

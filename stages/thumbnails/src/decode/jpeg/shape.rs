@@ -2,6 +2,7 @@
 
 use super::error::damaged;
 use super::header::{Component, Frame};
+use super::transform::{place, room};
 use crate::error::PictureError;
 use crate::geometry::Size;
 
@@ -35,7 +36,7 @@ pub struct Channel {
     pub unit: (usize, usize),
     /// Its blocks that hold the picture, which are those of a scan of its own.
     pub blocks: (usize, usize),
-    /// The number of samples that a block becomes, across and down: 1, 2, 4 or 8.
+    /// The number of samples that a block becomes, across and down: 1, 2, or 4 to 8.
     pub size: usize,
     /// The columns and rows that the picture would have in this channel at its full size.
     pub full: (f64, f64),
@@ -99,7 +100,7 @@ impl Shape {
                 let scale = size as f64 / 8.0;
                 channel.full.0 * scale >= wanted.0 && channel.full.1 * scale >= wanted.1
             };
-            channel.size = [1, 2, 4].into_iter().find(|&size| covers(size)).unwrap_or(8);
+            channel.size = [1, 2, 4, 5, 6, 7].into_iter().find(|&size| covers(size)).unwrap_or(8);
         }
     }
 
@@ -129,8 +130,8 @@ impl Shape {
             let samples = channel.size as u64 * channel.size as u64;
             let blocks = channel.blocks.0 as u64 * channel.blocks.1 as u64;
             let stored = self.stored(channel);
-            let kept = if self.progressive { (2 * samples + 8) * stored.0 as u64 * stored.1 as u64 } else { 0 };
-            samples * blocks + kept
+            let kept = if self.progressive { 2 * room(channel.size) as u64 + 8 } else { 0 };
+            samples * blocks + kept * stored.0 as u64 * stored.1 as u64
         };
         self.channels.iter().map(bytes).sum()
     }
@@ -142,13 +143,13 @@ impl Shape {
 }
 
 impl Channel {
-    /// Returns, for each position in zigzag order, the place of the coefficient in a block of `size` × `size` plus
-    /// [`USED`], or zero for one that this size does not use.
+    /// Returns, for each position in zigzag order, the place of the coefficient in a block as the transform of this size
+    /// takes it, plus [`USED`], or zero for one that this size does not use.
     pub fn slots(&self) -> [u8; 64] {
-        ZIGZAG.map(|place| {
-            let (u, v) = (usize::from(place) % 8, usize::from(place) / 8);
+        ZIGZAG.map(|at| {
+            let (u, v) = (usize::from(at) % 8, usize::from(at) / 8);
             // At most 63 + 64.
-            if u < self.size && v < self.size { USED + (v * self.size + u) as u8 } else { 0 }
+            if u < self.size && v < self.size { USED + place(self.size, u, v) as u8 } else { 0 }
         })
     }
 

@@ -42,6 +42,8 @@ fn each_channel_has_the_smallest_scale_that_covers_what_is_wanted_of_it() {
     };
     let whole = (Size::new(333, 222), (333.0, 222.0));
     let half = (Size::new(167, 111), (166.5, 111.0));
+    let (five, five_halved) = ((Size::new(209, 139), (208.125, 138.75)), (Size::new(105, 70), (104.0625, 69.375)));
+    let (seven, six) = ((Size::new(292, 195), (291.375, 194.25)), (Size::new(250, 167), (249.75, 166.5)));
     let quarter = (Size::new(84, 56), (83.25, 55.5));
     let eighth = (Size::new(42, 28), (41.625, 27.75));
     let all = |first: (Size, (f64, f64)), others: (Size, (f64, f64))| (first.0, first.1, others.0, others.1);
@@ -49,7 +51,9 @@ fn each_channel_has_the_smallest_scale_that_covers_what_is_wanted_of_it() {
     assert_eq!(sizes(Size::new(333, 222), false), all(whole, half));
     assert_eq!(sizes(Size::new(166, 111), true), all(half, quarter));
     assert_eq!(sizes(Size::new(166, 111), false), all(half, half));
-    assert_eq!(sizes(Size::new(167, 111), true), all(whole, half));
+    assert_eq!(sizes(Size::new(167, 111), true), all(five, five_halved));
+    assert_eq!(sizes(Size::new(249, 166), false).0, six.0);
+    assert_eq!(sizes(Size::new(250, 166), false), all(seven, half));
     assert_eq!(sizes(Size::new(41, 27), true), all(eighth, (Size::new(21, 14), (20.8125, 13.875))));
     assert_eq!(sizes(Size::new(41, 27), false), all(eighth, eighth));
 }
@@ -58,7 +62,7 @@ fn each_channel_has_the_smallest_scale_that_covers_what_is_wanted_of_it() {
 fn the_rows_of_a_plane_are_those_of_the_picture_whatever_its_last_blocks_hold() {
     // As sequential and progressive pictures, and with blocks that fill up units of two by two.
     for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
-        for eighths in [1, 2, 4, 8] {
+        for eighths in [1, 2, 4, 5, 6, 7, 8] {
             let wanted = Size::new(333 * eighths / 8, 222 * eighths / 8);
             let [one, other] = [false, true].map(|progressive| planar(&written(sampling, progressive), wanted, false));
             assert!(one == other, "{sampling:?} at {eighths}/8");

@@ -36,6 +36,7 @@ impl First {
             return;
         }
         self.finish();
+        let mut added = self.tokens.block();
         let mut next = u32::from(self.start);
         while left != 0 {
             let position = left.trailing_zeros();
@@ -43,7 +44,7 @@ impl First {
             let mut run = position - next;
             next = position + 1;
             while run > 15 {
-                self.tokens.put(0xF0, 0, 0);
+                added.put(0xF0, 0, 0);
                 run -= 16;
             }
             let number = block.at(position);
@@ -51,8 +52,9 @@ impl First {
             let size = 32 - magnitude.leading_zeros();
             // The bits of a negative number are inverted.
             let bits = (magnitude ^ (number >> 31) as u32) & ((1 << size) - 1);
-            self.tokens.put(run << 4 | size, size, bits);
+            added.put(run << 4 | size, size, bits);
         }
+        added.end();
         if next <= u32::from(self.end) {
             self.end_block();
         }
@@ -97,6 +99,7 @@ impl Refinement {
         let mut left = known;
         if new != 0 {
             self.finish();
+            let mut added = self.tokens.block();
             let last = 63 - new.leading_zeros();
             let (mut next, mut run) = (1, 0);
             left |= new;
@@ -106,22 +109,23 @@ impl Refinement {
                 run += position - next;
                 next = position + 1;
                 while run > 15 {
-                    self.tokens.put(0xF0, 0, 0);
+                    added.put(0xF0, 0, 0);
                     run -= 16;
-                    self.tokens.put_bits(count, bits);
+                    added.put_bits(count, bits);
                     (bits, count) = (0, 0);
                 }
                 let number = block.at(position);
                 if new >> position & 1 == 1 {
-                    self.tokens.put(run << 4 | 1, 1, u32::from(number > 0));
+                    added.put(run << 4 | 1, 1, u32::from(number > 0));
                     run = 0;
-                    self.tokens.put_bits(count, bits);
+                    added.put_bits(count, bits);
                     (bits, count) = (0, 0);
                 } else {
                     bits = bits << 1 | u64::from(number.unsigned_abs() & 1);
                     count += 1;
                 }
             }
+            added.end();
             if last == 63 {
                 return;
             }

@@ -14,22 +14,30 @@ const NONE: u32 = SYMBOLS as u32 - 1;
 
 /// The symbols of one scan.
 pub struct Tokens {
-    /// Symbol, number of additional bits, and these: 9, 5 and 16 bits of each number.
+    /// Symbol, number of additional bits, and these: 9, 5 and 16 bits of each number. Behind `used`, there are zeros.
     list: Vec<u32>,
+    used: usize,
     frequencies: [u32; SYMBOLS],
 }
 
-impl Tokens {
-    /// Returns an empty list with room for `expected` symbols.
-    pub fn new(expected: usize) -> Self {
-        Self { list: Vec::with_capacity(expected), frequencies: [0; SYMBOLS] }
-    }
+/// The most symbols of a block, with bits that have none: all but the first coefficient have a symbol at most, and before
+/// each of these and at the end there may be bits.
+pub const BLOCK: usize = 192;
 
-    /// Adds a symbol with `count` additional bits, at most 16.
+/// The symbols of a block, added to those of a scan. They are counted in a register, which a list in memory is not.
+pub struct Added<'a> {
+    room: &'a mut [u32; BLOCK],
+    used: usize,
+    all: &'a mut usize,
+    frequencies: &'a mut [u32; SYMBOLS],
+}
+
+impl Added<'_> {
+    /// Adds a symbol of the first code with `count` additional bits, at most 16.
     #[inline(always)]
     pub fn put(&mut self, symbol: u32, count: u32, bits: u32) {
         self.frequencies[symbol as usize % SYMBOLS] += 1;
-        self.list.push(symbol << 21 | count << 16 | bits);
+        self.push(symbol << 21 | count << 16 | bits);
     }
 
     /// Adds `count` bits without a symbol, at most 64.
@@ -38,13 +46,68 @@ impl Tokens {
         while count > 0 {
             let now = count.min(16);
             count -= now;
-            self.list.push(NONE << 21 | now << 16 | (bits >> count) as u32 & ((1 << now) - 1));
+            self.push(NONE << 21 | now << 16 | (bits >> count) as u32 & ((1 << now) - 1));
         }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, token: u32) {
+        self.room[self.used] = token;
+        self.used += 1;
+    }
+
+    /// Ends the block.
+    #[inline(always)]
+    pub fn end(self) {
+        *self.all += self.used;
+    }
+}
+
+impl Tokens {
+    /// Returns an empty list with room for `expected` symbols.
+    pub fn new(expected: usize) -> Self {
+        Self { list: vec![0; expected + BLOCK], used: 0, frequencies: [0; SYMBOLS] }
+    }
+
+    /// Begins a block.
+    #[inline(always)]
+    pub fn block(&mut self) -> Added<'_> {
+        if self.list.len() < self.used + BLOCK {
+            self.grow();
+        }
+        let (rooms, _) = self.list[self.used..].as_chunks_mut::<BLOCK>();
+        Added { room: &mut rooms[0], used: 0, all: &mut self.used, frequencies: &mut self.frequencies }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.list.resize(2 * self.list.len() + BLOCK, 0);
+    }
+
+    /// Adds a symbol with `count` additional bits, at most 16.
+    #[inline(always)]
+    pub fn put(&mut self, symbol: u32, count: u32, bits: u32) {
+        let mut added = self.block();
+        added.put(symbol, count, bits);
+        added.end();
+    }
+
+    /// Adds `count` bits without a symbol, at most 64.
+    #[inline(always)]
+    pub fn put_bits(&mut self, count: u32, bits: u64) {
+        let mut added = self.block();
+        added.put_bits(count, bits);
+        added.end();
     }
 
     /// Adds the bits without symbols that were collected in another list, and empties that.
     pub fn append_bits(&mut self, bits: &mut Tokens) {
-        self.list.append(&mut bits.list);
+        while self.list.len() < self.used + bits.used {
+            self.grow();
+        }
+        self.list[self.used..self.used + bits.used].copy_from_slice(&bits.list[..bits.used]);
+        self.used += bits.used;
+        bits.used = 0;
     }
 
     /// Returns the best code for the symbols from `first` on, below the next code's.
@@ -63,18 +126,24 @@ impl Tokens {
             });
         }
         let (mut held, mut count) = (0u64, 0u32);
-        out.reserve(self.list.len());
-        for &token in &self.list {
-            let code = table[(token >> 21) as usize % SYMBOLS];
-            let (length, more) = (code >> 16, token >> 16 & 31);
-            // Fewer than 32 bits are held, and at most 32 are added.
-            held = held << length | u64::from(code & 0xFFFF);
-            held = held << more | u64::from(token & 0xFFFF);
-            count += length + more;
-            if count >= 32 {
-                count -= 32;
-                put_word((held >> count) as u32, out);
+        let list = self.list.get(..self.used).unwrap_or_default();
+        // At most four bytes for each of them, and a zero after each byte.
+        let mut bytes = [0; 8 * WRITTEN + 8];
+        for tokens in list.chunks(WRITTEN) {
+            let mut at = 0;
+            for &token in tokens {
+                let code = table[(token >> 21) as usize % SYMBOLS];
+                let (length, more) = (code >> 16, token >> 16 & 31);
+                // Fewer than 32 bits are held, and at most 32 are added.
+                held = held << length | u64::from(code & 0xFFFF);
+                held = held << more | u64::from(token & 0xFFFF);
+                count += length + more;
+                if count >= 32 {
+                    count -= 32;
+                    at = put_word((held >> count) as u32, &mut bytes, at);
+                }
             }
+            out.extend_from_slice(&bytes[..at]);
         }
         let ones = (8 - count % 8) % 8;
         held = held << ones | ((1 << ones) - 1);
@@ -86,14 +155,27 @@ impl Tokens {
     }
 }
 
+/// The number of symbols that are written at once.
+const WRITTEN: usize = 128;
+
+/// Writes four bytes to `bytes` from `at`, and returns where they end.
 #[inline(always)]
-fn put_word(word: u32, out: &mut Vec<u8>) {
+fn put_word(word: u32, bytes: &mut [u8; 8 * WRITTEN + 8], at: usize) -> usize {
     // A byte of ones is the beginning of a marker, unless a zero follows.
     if word & 0x8080_8080 & !word.wrapping_add(0x0101_0101) == 0 {
-        out.extend_from_slice(&word.to_be_bytes());
-    } else {
-        word.to_be_bytes().into_iter().for_each(|byte| put_byte(byte, out));
+        bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
+        return at + 4;
     }
+    let mut at = at;
+    for byte in word.to_be_bytes() {
+        bytes[at] = byte;
+        at += 1;
+        if byte == 0xFF {
+            bytes[at] = 0;
+            at += 1;
+        }
+    }
+    at
 }
 
 fn put_byte(byte: u8, out: &mut Vec<u8>) {

@@ -29,23 +29,18 @@ impl Block {
 pub struct Quantiser {
     /// One over each step, times the transform's scale factor. By columns, as the block.
     factors: [[F32x4; 2]; 8],
-    /// The least magnitude, in steps, of a coefficient that does not become zero.
-    least: [[F32x4; 2]; 8],
 }
 
 impl Quantiser {
     /// Returns the quantiser for a quality of 1 to 100.
     pub fn new(kind: Kind, quality: u8) -> Self {
-        let (steps, least) = (steps(kind, quality), least(kind));
+        let steps = steps(kind, quality);
         let by_column = |number: &dyn Fn(usize, usize) -> f32| {
             std::array::from_fn(|u| {
                 std::array::from_fn(|half| F32x4::new(std::array::from_fn(|i| number(u, 4 * half + i))))
             })
         };
-        Self {
-            factors: by_column(&|u, v| 1.0 / (8.0 * f32::from(steps[8 * v + u]) * SCALE[u] * SCALE[v])),
-            least: by_column(&|u, v| least[8 * v + u]),
-        }
+        Self { factors: by_column(&|u, v| 1.0 / (8.0 * f32::from(steps[8 * v + u]) * SCALE[u] * SCALE[v])) }
     }
 
     /// Returns the coefficients of eight rows of eight samples.
@@ -67,9 +62,7 @@ impl Quantiser {
         let mut block = Block { coefficients: [0; 64], nonzero: 0, above_one: 0 };
         let (columns, _) = block.coefficients.as_chunks_mut::<8>();
         for (u, column) in columns.iter_mut().enumerate() {
-            let quantised =
-                |numbers: F32x4, half: usize| (numbers * self.factors[u][half]).zero_below(self.least[u][half]);
-            let integers = F32x4::rounded(quantised(low[u], 0), quantised(high[u], 1));
+            let integers = F32x4::rounded(low[u] * self.factors[u][0], high[u] * self.factors[u][1]);
             *column = integers.to_array();
             block.nonzero |= SPREAD[u][usize::from(integers.nonzero())];
             block.above_one |= SPREAD[u][usize::from(integers.above_one())];
@@ -98,11 +91,6 @@ const fn spread() -> [[u64; 256]; 8] {
         k += 1;
     }
     spread
-}
-
-/// Returns the least magnitude of each coefficient that is kept, in steps. Below a half, rounding gives zero anyway.
-fn least(_kind: Kind) -> [f32; 64] {
-    [0.0; 64]
 }
 
 /// Transforms one dimension, for four rows or columns at once.

@@ -5,9 +5,10 @@
 //! Its multiplications are arranged in pairs of numbers of 16 bits, because processors add two products at once. The sums
 //! are the same.
 
-use super::lanes::{Longs, Words};
+use super::lanes::Words;
+use super::wide::{FIRST, SECOND, Sums, transposed};
 
-/// The factors, with 13 fractional bits.
+/// The factors.
 const F_0_298: i16 = 2446;
 const F_0_390: i16 = 3196;
 const F_0_541: i16 = 4433;
@@ -32,10 +33,6 @@ const ODD_3: [i16; 2] = [-F_0_899, F_1_501 - F_0_899]; // 7, 1
 const ODD_1: [i16; 2] = [F_2_053 - F_2_562, -F_2_562]; // 5, 3
 const ODD_2: [i16; 2] = [-F_2_562, F_3_072 - F_2_562]; // 5, 3
 
-/// How far the sums are shifted: the first pass keeps two fractional bits, and the second ends with eighths.
-const FIRST: u32 = 11;
-const SECOND: u32 = 18;
-
 /// Transforms `block`, row by row, and writes eight rows of eight samples to `out`, whose rows are `stride` apart. `None` if
 /// they do not fit.
 #[inline(always)]
@@ -50,37 +47,10 @@ pub fn eight(block: &[i16; 64], steps: &[i16; 64], out: &mut [u8], stride: usize
     Some(())
 }
 
-/// Eight integers of 32 bits.
-#[derive(Clone, Copy)]
-struct Sums(Longs, Longs);
-
-impl Sums {
-    #[inline(always)]
-    fn of([low, high]: [Words; 2], factors: [i16; 2]) -> Self {
-        Self(low.dot(factors), high.dot(factors))
-    }
-
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        Self(self.0.plus(other.0), self.1.plus(other.1))
-    }
-
-    #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        Self(self.0.minus(other.0), self.1.minus(other.1))
-    }
-
-    #[inline(always)]
-    fn narrowed<const SHIFT: u32>(self) -> Words {
-        Longs::narrowed::<SHIFT>(self.0, self.1)
-    }
-}
-
 /// Transforms down the rows.
 #[inline(always)]
 fn pass<const SHIFT: u32>(x: [Words; 8]) -> [Words; 8] {
-    let half = Longs::splat(1 << (SHIFT - 1));
-    let half = Sums(half, half);
+    let half = Sums::splat(1 << (SHIFT - 1));
     let (first, second) = (Words::paired(x[0], x[4]), Words::paired(x[2], x[6]));
     let (e0, e1) = (Sums::of(first, [ONE, ONE]).plus(half), Sums::of(first, [ONE, -ONE]).plus(half));
     let (e2, e3) = (Sums::of(second, EVEN_2), Sums::of(second, EVEN_3));
@@ -95,17 +65,4 @@ fn pass<const SHIFT: u32>(x: [Words; 8]) -> [Words; 8] {
     ]
     .map(|(even, odd)| (even.plus(odd).narrowed::<SHIFT>(), even.minus(odd).narrowed::<SHIFT>()));
     [a.0, b.0, c.0, d.0, d.1, c.1, b.1, a.1]
-}
-
-/// Returns columns as rows.
-#[inline(always)]
-fn transposed(x: [Words; 8]) -> [Words; 8] {
-    let mut x = x;
-    // Each turn puts those side by side that are four apart: after three, the rows are columns.
-    for _ in 0..3 {
-        let pairs = [0, 1, 2, 3].map(|i| Words::paired(x[i], x[i + 4]));
-        let [[a, b], [c, d], [e, f], [g, h]] = pairs;
-        x = [a, b, c, d, e, f, g, h];
-    }
-    x
 }

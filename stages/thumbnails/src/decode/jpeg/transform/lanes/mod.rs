@@ -1,17 +1,15 @@
 //! The few operations on rows of numbers that the transforms need: instructions of WebAssembly where the stage runs, and
-//! plain Rust elsewhere. Both give the same bits: integers are exact, and every operation on floating-point numbers rounds as
-//! IEEE 754 requires. So the tests, which run natively, hold for the component.
+//! plain Rust elsewhere. Both give the same bits, so the tests, which run natively, hold for the component.
 
-mod nearest;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vectors;
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub use portable::{Floats, Longs, Words};
+pub use portable::{Longs, Words};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use vectors::{Floats, Longs, Words};
+pub use vectors::{Longs, Words};
 
 #[cfg(test)]
 mod tests {
@@ -26,6 +24,9 @@ mod tests {
         let [low, high] = Words::paired(a, b);
         assert_eq!(low.array(), [0, 8, 1, 9, 2, 10, 3, 11].map(|i| numbers[i]));
         assert_eq!(high.array(), [4, 12, 5, 13, 6, 14, 7, 15].map(|i| numbers[i]));
+        let [even, odd] = Words::apart(a, b);
+        assert_eq!(even.array(), [0, 2, 4, 6, 8, 10, 12, 14].map(|i| numbers[i]));
+        assert_eq!(odd.array(), [1, 3, 5, 7, 9, 11, 13, 15].map(|i| numbers[i]));
     }
 
     #[test]
@@ -50,19 +51,5 @@ mod tests {
         let [a, b] = Words::samples(Words::read(&numbers, 0), Words::read(&numbers, 8));
         assert_eq!(a, [128, 0, 0, 255, 255, 133, 123, 255]);
         assert_eq!(b, [129, 130, 131, 132, 133, 134, 135, 0]);
-    }
-
-    #[test]
-    fn numbers_of_any_fraction_become_the_nearest_samples() {
-        let mut numbers = [0i16; 64];
-        numbers[..16].copy_from_slice(&[1, 3, -1, -3, 2, 4, 5, -255, -256, -257, 254, 253, 255, 30_000, -30_000, 0]);
-        let ([a, b], [c, d]) = (Words::read(&numbers, 0).floats(), Words::read(&numbers, 8).floats());
-        let half = Floats::splat(0.5);
-        // Halves go to the even number.
-        let want = [128, 130, 128, 126, 129, 130, 130, 0, 0, 0, 255, 254, 255, 255, 0, 128];
-        assert_eq!(Floats::samples([a, b, c, d].map(|row| row.times(half))).as_flattened(), want);
-        let [a, b, c, d] = Floats::transposed([a, b, c, d]);
-        let back = Floats::transposed([a.plus(b).minus(b), b, c, d]);
-        assert_eq!(Floats::samples(back.map(|row| row.times(half))).as_flattened(), want);
     }
 }

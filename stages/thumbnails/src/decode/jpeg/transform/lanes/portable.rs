@@ -2,8 +2,6 @@
 
 use std::array::from_fn;
 
-use super::nearest::{NEAREST, NEAREST_BITS};
-
 /// Eight integers of 16 bits.
 #[derive(Clone, Copy)]
 pub struct Words([i16; 8]);
@@ -13,6 +11,12 @@ impl Words {
     #[inline(always)]
     pub fn read(numbers: &[i16; 64], at: usize) -> Self {
         Self(from_fn(|i| numbers[at + i]))
+    }
+
+    /// Returns zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        Self([0; 8])
     }
 
     /// Returns the integers.
@@ -40,17 +44,17 @@ impl Words {
         [both(0), both(4)]
     }
 
+    /// Returns the integers at even places of both, and those at odd places.
+    #[inline(always)]
+    pub fn apart(a: Self, b: Self) -> [Self; 2] {
+        [0, 1].map(|odd| Self(from_fn(|i| if i < 4 { a.0[2 * i + odd] } else { b.0[2 * i - 8 + odd] })))
+    }
+
     /// Returns, for each pair, the sum of its products with `factors`.
     #[inline(always)]
     pub fn dot(self, factors: [i16; 2]) -> Longs {
         let [a, b] = factors.map(i32::from);
         Longs(from_fn(|i| i32::from(self.0[2 * i]) * a + i32::from(self.0[2 * i + 1]) * b))
-    }
-
-    /// Returns the first and the last four as floating-point numbers.
-    #[inline(always)]
-    pub fn floats(self) -> [Floats; 2] {
-        [0, 4].map(|from| Floats(from_fn(|i| f32::from(self.0[from + i]))))
     }
 
     /// Returns the integers plus 128, limited to a byte.
@@ -88,47 +92,5 @@ impl Longs {
     pub fn narrowed<const SHIFT: u32>(a: Self, b: Self) -> Words {
         let narrow = |number: i32| (number >> SHIFT).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         Words(from_fn(|i| narrow(if i < 4 { a.0[i] } else { b.0[i - 4] })))
-    }
-}
-
-/// Four floating-point numbers.
-#[derive(Clone, Copy)]
-pub struct Floats([f32; 4]);
-
-impl Floats {
-    /// Returns the same number four times.
-    #[inline(always)]
-    pub fn splat(number: f32) -> Self {
-        Self([number; 4])
-    }
-
-    /// Returns the sums.
-    #[inline(always)]
-    pub fn plus(self, other: Self) -> Self {
-        Self(from_fn(|i| self.0[i] + other.0[i]))
-    }
-
-    /// Returns the differences.
-    #[inline(always)]
-    pub fn minus(self, other: Self) -> Self {
-        Self(from_fn(|i| self.0[i] - other.0[i]))
-    }
-
-    /// Returns the products.
-    #[inline(always)]
-    pub fn times(self, other: Self) -> Self {
-        Self(from_fn(|i| self.0[i] * other.0[i]))
-    }
-
-    /// Returns columns as rows.
-    #[inline(always)]
-    pub fn transposed(rows: [Self; 4]) -> [Self; 4] {
-        from_fn(|i| Self(from_fn(|j| rows[j].0[i])))
-    }
-
-    /// Returns the nearest integers plus 128, limited to a byte. The numbers must be below 2²².
-    #[inline(always)]
-    pub fn samples(rows: [Self; 4]) -> [[u8; 4]; 4] {
-        rows.map(|row| row.0.map(|number| ((number + NEAREST).to_bits() as i32 - NEAREST_BITS).clamp(0, 255) as u8))
     }
 }

@@ -2,8 +2,6 @@
 
 use std::arch::wasm32::*;
 
-use super::nearest::{NEAREST, NEAREST_BITS};
-
 /// Eight integers of 16 bits.
 #[derive(Clone, Copy)]
 pub struct Words(v128);
@@ -15,6 +13,12 @@ impl Words {
         assert!(at <= 56);
         // SAFETY: Eight integers from there are in the array, and no alignment is needed.
         Self(unsafe { v128_load(numbers.as_ptr().add(at).cast()) })
+    }
+
+    /// Returns zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        Self(i16x8_splat(0))
     }
 
     /// Returns the integers.
@@ -47,19 +51,19 @@ impl Words {
         ]
     }
 
+    /// Returns the integers at even places of both, and those at odd places.
+    #[inline(always)]
+    pub fn apart(a: Self, b: Self) -> [Self; 2] {
+        [
+            Self(i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a.0, b.0)),
+            Self(i16x8_shuffle::<1, 3, 5, 7, 9, 11, 13, 15>(a.0, b.0)),
+        ]
+    }
+
     /// Returns, for each pair, the sum of its products with `factors`.
     #[inline(always)]
     pub fn dot(self, [a, b]: [i16; 2]) -> Longs {
         Longs(i32x4_dot_i16x8(self.0, i16x8(a, b, a, b, a, b, a, b)))
-    }
-
-    /// Returns the first and the last four as floating-point numbers.
-    #[inline(always)]
-    pub fn floats(self) -> [Floats; 2] {
-        [
-            Floats(f32x4_convert_i32x4(i32x4_extend_low_i16x8(self.0))),
-            Floats(f32x4_convert_i32x4(i32x4_extend_high_i16x8(self.0))),
-        ]
     }
 
     /// Returns the integers plus 128, limited to a byte.
@@ -97,62 +101,5 @@ impl Longs {
     #[inline(always)]
     pub fn narrowed<const SHIFT: u32>(a: Self, b: Self) -> Words {
         Words(i16x8_narrow_i32x4(i32x4_shr(a.0, SHIFT), i32x4_shr(b.0, SHIFT)))
-    }
-}
-
-/// Four floating-point numbers.
-#[derive(Clone, Copy)]
-pub struct Floats(v128);
-
-impl Floats {
-    /// Returns the same number four times.
-    #[inline(always)]
-    pub fn splat(number: f32) -> Self {
-        Self(f32x4_splat(number))
-    }
-
-    /// Returns the sums.
-    #[inline(always)]
-    pub fn plus(self, other: Self) -> Self {
-        Self(f32x4_add(self.0, other.0))
-    }
-
-    /// Returns the differences.
-    #[inline(always)]
-    pub fn minus(self, other: Self) -> Self {
-        Self(f32x4_sub(self.0, other.0))
-    }
-
-    /// Returns the products.
-    #[inline(always)]
-    pub fn times(self, other: Self) -> Self {
-        Self(f32x4_mul(self.0, other.0))
-    }
-
-    /// Returns columns as rows.
-    #[inline(always)]
-    pub fn transposed([a, b, c, d]: [Self; 4]) -> [Self; 4] {
-        let (ab, more_ab) = (i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0), i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0));
-        let (cd, more_cd) = (i32x4_shuffle::<0, 4, 1, 5>(c.0, d.0), i32x4_shuffle::<2, 6, 3, 7>(c.0, d.0));
-        [
-            Self(i64x2_shuffle::<0, 2>(ab, cd)),
-            Self(i64x2_shuffle::<1, 3>(ab, cd)),
-            Self(i64x2_shuffle::<0, 2>(more_ab, more_cd)),
-            Self(i64x2_shuffle::<1, 3>(more_ab, more_cd)),
-        ]
-    }
-
-    /// Returns the nearest integers plus 128, limited to a byte. The numbers must be below 2²².
-    #[inline(always)]
-    pub fn samples(rows: [Self; 4]) -> [[u8; 4]; 4] {
-        let [a, b, c, d] = rows.map(|row| i32x4_sub(f32x4_add(row.0, f32x4_splat(NEAREST)), i32x4_splat(NEAREST_BITS)));
-        let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
-        [
-            u32x4_extract_lane::<0>(bytes),
-            u32x4_extract_lane::<1>(bytes),
-            u32x4_extract_lane::<2>(bytes),
-            u32x4_extract_lane::<3>(bytes),
-        ]
-        .map(u32::to_le_bytes)
     }
 }
