@@ -8,7 +8,7 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 17] = [
+pub const PAGES: [&str; 19] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
@@ -17,6 +17,8 @@ pub const PAGES: [&str; 17] = [
     "docs/on-aws-checklist.md",
     "docs/why-step-functions.md",
     "docs/step-functions-api.md",
+    "docs/contract.md",
+    "docs/fast-stages.md",
     "host/lambda/README.md",
     "host/pins/README.md",
     "host/record/README.md",
