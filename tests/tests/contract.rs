@@ -1,30 +1,28 @@
 //! The contract on a real host: its interfaces about the call, and components of other versions.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../fixtures/calling.rs"]
+mod calling;
 #[path = "../fixtures/offline.rs"]
 mod offline;
+#[path = "../fixtures/secret_service.rs"]
+mod secret_service;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use axum::Router;
-use axum::http::HeaderMap;
-use axum::routing::post;
-use stagehost_aws::{AwsOptions, Clients, StageSecretsSetting};
-use stagehost_batch::{Asset, Batch, Id, Listing, ListingField, MediaType};
+use calling::{KEY, TRACE, call_of, one_photo};
+use secret_service::{capabilities, secret_for, service};
+use stagehost_batch::Asset;
 use stagehost_record::{CallRecorder, RecordBudget, RecordLimits};
-use stagehost_runtime::capability::{CallScope, Capabilities};
+use stagehost_runtime::capability::Capabilities;
 use stagehost_runtime::{
-    AssetEvent, CallRequest, Fanout, FanoutRequest, Grants, HttpSecret, Limits, Measure, MeasuredValue, Observer,
-    Stage, StageEngine, StageIdentity, StageLogLevel, World,
+    AssetEvent, CallRequest, Fanout, FanoutRequest, Grants, HttpSecret, Measure, MeasuredValue, Observer, Stage,
+    StageEngine, StageIdentity, StageLogLevel, World,
 };
 use stagehost_storage::Folder;
 use stagehost_tests::{file, guest};
-
-const KEY: &str = "51/raw/photo/vertical/a.jpg";
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// What a stage logged and measured.
 #[derive(Default)]
@@ -72,26 +70,8 @@ async fn call_with(
     capabilities: Capabilities,
     fanout: &Fanout,
 ) -> Asset {
-    let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
-    batch.assets.push(Asset::new(KEY, MediaType::PhotoVertical));
-    batch.traceparent = Some(format!("00-{TRACE}-b7ad6b7169203331-01"));
-    let scope = CallScope {
-        state: "Tell".into(),
-        execution: "arn:aws:states:us-east-1:000000000000:execution:m:e".into(),
-        attempt: 2,
-        task_token: None,
-        batch: Arc::new(batch.clone()),
-        provenance: Arc::new(stage.provenance()),
-    };
-    let call = CallRequest {
-        scope,
-        started_at: "2026-01-01T00:00:00Z".into(),
-        config: config.into(),
-        limits: Limits { memory_mib: 64, deadline_ms: 60_000, ..Limits::default() },
-        grants,
-        capabilities,
-        deadline: None,
-    };
+    let batch = one_photo();
+    let call = CallRequest { config: config.into(), grants, ..call_of(stage, &batch, capabilities) };
     let request = FanoutRequest { call, transient_fails: false };
     let outcome = fanout.run(stage.clone(), request, batch, observer).await.unwrap();
     outcome.batch.assets.into_iter().next().unwrap()
@@ -145,40 +125,15 @@ async fn lines_below_the_operators_level_are_left_out() {
     assert_eq!(heard.lines.lock().unwrap().len(), 1, "a warning");
 }
 
-const TOKEN: &str = "xoxb-hunter2-hunter2";
-
-/// A service that answers with the header `authorization` at `/echo`, and with whether it is right at any other path.
-async fn service() -> String {
-    let header =
-        |headers: &HeaderMap| headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let echo = move |headers: HeaderMap| async move { header(&headers).unwrap_or_default() };
-    let check = move |headers: HeaderMap, body: String| async move {
-        assert_eq!(body, KEY);
-        if header(&headers).is_some_and(|value| value == format!("Bearer {TOKEN}")) { "welcome" } else { "who are you" }
-    };
-    let app = Router::new().route("/echo", post(echo)).fallback(check);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    address
-}
-
 /// Calls the service at `path` with the grants, and records the call. Returns the asset and all files of the record.
 async fn ask(address: &str, path: &str, grants: Grants) -> (Asset, String) {
     let teller = load(&std::fs::read(guest("teller").unwrap()).unwrap()).unwrap();
-    let config =
-        SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-west-1")).build();
-    let given = format!(r#"{{"chat-token": "{TOKEN}"}}"#);
-    let stage_secrets =
-        StageSecretsSetting::from_lookup(|name| (name == "STAGE_SECRETS").then(|| given.clone())).unwrap();
-    let options = AwsOptions { bucket: "medias".into(), stage_secrets, ..AwsOptions::default() };
-    let capabilities = Clients::new(&config, options).capabilities().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let sink = Arc::new(Folder::new(folder.path()));
     let recorder = CallRecorder::storing(sink, RecordLimits::default(), RecordBudget::default());
     let fanout = Fanout::new(1, 64).intercepted(Arc::new(recorder));
     let address = format!(r#"{{"url": "http://{address}{path}"}}"#);
-    let told = call_with(&teller, &address, Arc::default(), grants, capabilities, &fanout).await;
+    let told = call_with(&teller, &address, Arc::default(), grants, capabilities(), &fanout).await;
     (told, everything_in(folder.path()))
 }
 
@@ -194,14 +149,9 @@ fn everything_in(folder: &Path) -> String {
 
 #[tokio::test]
 async fn a_service_gets_the_secret_of_the_pin_and_neither_the_stage_nor_the_record_sees_it() {
-    let address = service().await;
+    let address = service(KEY).await;
     let granted = |secrets: Vec<HttpSecret>| Grants { http: vec![address.clone()], secrets, ..Grants::default() };
-    let secret = HttpSecret {
-        name: "chat-token".into(),
-        host: address.clone(),
-        header: "Authorization".into(),
-        prefix: "Bearer ".into(),
-    };
+    let secret = secret_for(&address);
 
     let (told, record) = ask(&address, "/", granted(vec![secret.clone()])).await;
     assert_eq!((told.problem.as_ref(), told.attributes["body"].as_str()), (None, "welcome"));

@@ -7,24 +7,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
 use stagehost_runtime::is_secret_name;
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use crate::callback::refreshed::Refreshed;
 use crate::callback::secret_store::{Purpose, SecretArn, SecretStore};
 use crate::error::ConfigError;
 use crate::services::endpoints::Endpoints;
 
-/// How long fetched secrets are used, in wall-clock time: a monotonic clock may stand still in a frozen function.
-const MAX_AGE: Duration = Duration::from_secs(300);
-/// How long the old secrets are used after they could not be fetched. Without this pause, every request would wait for a fetch.
-const PAUSE: Duration = Duration::from_secs(30);
 /// The shortest secret, in bytes. A shorter one might be found in an answer by chance.
 const SHORTEST: usize = 8;
 
@@ -91,14 +87,13 @@ impl StageSecretsSetting {
 pub(crate) struct StageSecrets {
     given: Option<Values>,
     store: Option<SecretStore>,
-    /// The stored secrets and until when they are used. Locked during a fetch, so that simultaneous calls fetch once.
-    cached: Mutex<Option<(Values, SystemTime)>>,
+    kept: Refreshed<Values>,
 }
 
 impl StageSecrets {
     pub(crate) fn new(config: &SdkConfig, setting: &StageSecretsSetting, endpoints: &Endpoints) -> Self {
         let store = setting.arn.clone().map(|arn| SecretStore::new(config, PURPOSE, arn, endpoints));
-        Self { given: setting.values.clone(), store, cached: Mutex::new(None) }
+        Self { given: setting.values.clone(), store, kept: Refreshed::new(SystemTime::now) }
     }
 
     /// Returns a secret's value. Errors: `Denied` if there is none of this name, or as for reading the secret of callbacks.
@@ -115,31 +110,15 @@ impl StageSecrets {
 
     async fn values(&self) -> Result<Option<Values>, Failure> {
         let Some(store) = &self.store else { return Ok(self.given.clone()) };
-        let mut cached = self.cached.lock().await;
-        let now = SystemTime::now();
-        // More time than was ever set is left only if the clock was set back.
-        let fresh = |until: &SystemTime| until.duration_since(now).is_ok_and(|left| left <= MAX_AGE);
-        if let Some((values, _)) = cached.as_ref().filter(|(_, until)| fresh(until)) {
-            return Ok(Some(values.clone()));
-        }
-        let fetched = match store.fetch_value().await {
-            Ok(text) => Values::parse(&text).map_err(|why| store.unusable(&why)),
-            Err(failure) => Err(failure),
+        let fetch = async {
+            let text = store.fetch_value().await?;
+            Values::parse(&text).map_err(|why| store.unusable(&why))
         };
-        match (fetched, cached.as_ref()) {
-            (Ok(values), _) => {
-                *cached = Some((values.clone(), now + MAX_AGE));
-                Ok(Some(values))
-            }
-            (Err(failure), Some((old, _))) => {
-                let (arn, error) = (store.arn(), &failure.message);
-                tracing::error!(%arn, %error, "the stages' secrets could not be refreshed; the old ones stay in use");
-                let old = old.clone();
-                *cached = Some((old.clone(), now + PAUSE));
-                Ok(Some(old))
-            }
-            (Err(failure), None) => Err(failure),
-        }
+        let stays = |failure: &Failure| {
+            let (arn, error) = (store.arn(), &failure.message);
+            tracing::error!(%arn, %error, "the stages' secrets could not be refreshed; the old ones stay in use");
+        };
+        self.kept.current(fetch, stays).await.map(Some)
     }
 }
 
@@ -199,6 +178,8 @@ fn contains(response: &HttpResponse, secret: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
     use bytes::Bytes;
     use stagehost_runtime::HttpSecret;
 

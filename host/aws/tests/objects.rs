@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::Digest as _;
 use stagehost_batch::Case;
-use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectWriter, Objects, Provenance, Replaces};
+use stagehost_runtime::capability::{NewObject, ObjectInfo, ObjectPage, ObjectWriter, Objects, Provenance, Replaces};
 use stagehost_runtime::{HostBudget, World};
 use support::test_bucket::TestBucket;
 
@@ -221,6 +221,41 @@ async fn setting_a_tag_keeps_the_other_tags_and_setting_it_again_changes_nothing
     tags.sort_unstable();
     assert_eq!(tags, [("owner", "web"), ("stage", "raw")]);
     assert_eq!(objects.tag("nowhere", "a", "b").await.unwrap_err().case, Case::Missing);
+}
+
+#[tokio::test]
+async fn a_stage_lists_in_pages_and_deletes_only_what_it_has_made_in_the_version_that_it_names() {
+    let bucket = TestBucket::start("own").await;
+    let objects = bucket.clients.objects();
+    let mut made = Vec::new();
+    for name in ["b", "a", "c ü"] {
+        let mut writer = writer(&bucket, &format!("51/thumb/{name}")).await;
+        writer.append(Bytes::from_static(b"made")).await.unwrap();
+        made.push(writer.finish().await.unwrap());
+    }
+    let uploaded = bucket.put("51/thumbs", vec![1]).await;
+
+    let first = objects.list("51/thumb", None, 2).await.unwrap();
+    let keys = |page: &ObjectPage| page.objects.iter().map(|object| object.key.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (keys(&first), first.next.as_deref()),
+        (vec!["51/thumb/a".into(), "51/thumb/b".into()], Some("51/thumb/b"))
+    );
+    assert_eq!((first.objects[1].bytes, &first.objects[1].etag), (4, &made[0].etag));
+    let second = objects.list("51/thumb", first.next.as_deref(), 2).await.unwrap();
+    assert_eq!((keys(&second), second.next), (vec!["51/thumb/c ü".into(), "51/thumbs".into()], None));
+
+    for (key, etag, stage, case) in [
+        ("51/thumbs", &*uploaded, "zip", Case::Denied),
+        ("51/thumb/b", &*made[0].etag, "thumbnails", Case::Denied),
+        ("51/thumb/b", &*uploaded, "zip", Case::Mismatch),
+        ("51/thumb/none", &*uploaded, "zip", Case::Missing),
+    ] {
+        assert_eq!(objects.delete(key, etag, stage).await.unwrap_err().case, case, "{key}");
+    }
+    objects.delete("51/thumb/b", &made[0].etag, "zip").await.unwrap();
+    assert_eq!(bucket.get("51/thumb/b").await, None);
+    assert_eq!(objects.list("", None, 100).await.unwrap().objects.len(), 3);
 }
 
 #[tokio::test]

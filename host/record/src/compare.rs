@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagehost_runtime::capability::TranscodeJob;
 
-use crate::record_format::{HostCall, Outcome, Part, Payload, Record, Request, Write};
+use crate::record_format::{Answer, HostCall, Outcome, Part, Payload, Record, Request, Write};
 use crate::scrub;
 
 /// A difference between two calls.
@@ -32,7 +32,7 @@ pub struct Difference {
 pub enum Kind {
     /// One call failed and the other did not, or they failed differently.
     Outcome,
-    /// An object that was written.
+    /// An object that was written or deleted.
     Object,
     /// A tag.
     Tag,
@@ -85,6 +85,7 @@ pub fn compare(was: &Record, now: &Record) -> Vec<Difference> {
     let mut found = Differences(Vec::new());
     found.outcomes(&was.outcome, &now.outcome);
     found.objects(was, now);
+    found.deletions(was, now);
     found.tags(was, now);
     found.jobs(was, now);
     found.bodies(was, now);
@@ -142,6 +143,21 @@ impl Differences {
                 let part = |write: &Write| write.parts.get(at).map(part);
                 self.add(Kind::Object, property(&format!("part {}", at + 1)), part(was), part(now));
             }
+        }
+    }
+
+    fn deletions(&mut self, was: &Record, now: &Record) {
+        let deleted = |record: &Record| -> BTreeMap<String, String> {
+            let deletion = |call: &HostCall| match call {
+                HostCall::Delete { key, answer: Answer::Ok(()), .. } => {
+                    Some((format!("{key}: deletion"), "deleted".to_owned()))
+                }
+                _ => None,
+            };
+            record.calls.iter().filter_map(deletion).collect()
+        };
+        for (what, was, now) in pairs(deleted(was), deleted(now)) {
+            self.add(Kind::Object, what, was, now);
         }
     }
 

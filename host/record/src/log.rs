@@ -155,7 +155,7 @@ impl CallLog {
         self.state().finished.get(key).copied().unwrap_or_default()
     }
 
-    /// Counts a finished object.
+    /// Counts an object that was finished or deleted.
     pub(crate) fn finish(&self, key: &str) {
         let mut state = self.state();
         if let Some(count) = state.finished.get_mut(key) {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagehost_batch::{Asset, Batch, Failure};
-use stagehost_runtime::capability::{Digests, HttpResponse, ObjectInfo, Submission, TranscodeJob, WebhookReply};
+use stagehost_runtime::capability::{
+    Digests, HttpResponse, ObjectInfo, ObjectPage, Submission, TranscodeJob, WebhookReply,
+};
 use stagehost_runtime::{CallReport, Grants, Limits, Stage, World};
 
 use crate::cut::Cut;
@@ -160,8 +162,8 @@ impl<T: Clone> Answer<T> {
     }
 }
 
-/// One host call. Calls about an object have in `written` how many objects the call had finished under that key before
-/// (absent for zero), because the answers before and after a write differ.
+/// One host call. Calls about an object have in `written` how often the call had finished or deleted an object under that key
+/// before (absent for zero), because the answers before and after differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[allow(missing_docs)]
@@ -192,6 +194,17 @@ pub enum HostCall {
         reads: Vec<Read>,
     },
     Write(Write),
+    List {
+        prefix: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<String>,
+        answer: Answer<ObjectPage>,
+    },
+    Delete {
+        key: String,
+        if_match: String,
+        answer: Answer<()>,
+    },
     Tag {
         key: String,
         name: String,

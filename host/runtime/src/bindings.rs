@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import toq:media/keys@1.0.0;
             import toq:media/objects@1.0.0;
             import toq:media/object-writer@1.0.0;
+            import toq:media/own-objects@1.0.0;
             import toq:media/tags@1.0.0;
             import toq:media/transcoder@1.0.0;
             import toq:media/webhook@1.0.0;

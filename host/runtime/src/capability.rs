@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stagehost_batch::{Batch, Failure, PixelSize, Rendition};
+use stagehost_batch::{Batch, Case, Failure, PixelSize, Rendition};
 
 use crate::budget::HostBudget;
 use crate::grants::HttpSecret;
@@ -70,6 +70,28 @@ pub struct ObjectInfo {
     pub fingerprint: Option<String>,
 }
 
+/// An object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ListedObject {
+    pub key: String,
+    pub bytes: u64,
+    /// Without quotes.
+    pub etag: String,
+}
+
+/// A part of a listing, in the order of the keys' bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectPage {
+    /// The objects.
+    pub objects: Vec<ListedObject>,
+    /// The last key of this page, if others follow.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+}
+
 /// Digests of an object's bytes, and the entity tag of the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,6 +144,16 @@ pub trait Objects: Send + Sync + 'static {
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure>;
     /// Adds one tag and keeps the others.
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure>;
+    /// Returns the objects whose keys begin with `prefix` and come after the key `after`: at most `most`.
+    async fn list(&self, _prefix: &str, _after: Option<&str>, _most: u16) -> Result<ObjectPage, Failure> {
+        Err(Failure::new(Case::Unsupported, "this host cannot list objects"))
+    }
+    /// Deletes the object if its entity tag is `if_match` and a stage of this name wrote it (see [`Provenance`]).
+    ///
+    /// Errors: `Missing` if it is not there; `Denied` if it was made by anything else.
+    async fn delete(&self, _key: &str, _if_match: &str, _stage: &str) -> Result<(), Failure> {
+        Err(Failure::new(Case::Unsupported, "this host cannot delete objects"))
+    }
     /// Returns the same store for one call: what it buffers for that call is charged to the call's budget. `None` if it
     /// buffers nothing of its own.
     fn charged_to(&self, _budget: &HostBudget) -> Option<Arc<dyn Objects>> {

@@ -8,7 +8,7 @@ use stagehost_batch::{Case, Failure};
 
 use crate::additions::Additions;
 use crate::bindings::exports::toq::media::batch_stage;
-use crate::bindings::toq::media::{keys, objects, transcoder, types};
+use crate::bindings::toq::media::{keys, objects, own_objects, transcoder, types};
 use crate::capability;
 use crate::text::shorten;
 
@@ -65,6 +65,7 @@ same_fields!(doc::Asset, types::Asset {
     verified,
 } options { pixels, problem } lists { renditions, attributes });
 same_fields!(capability::ObjectInfo, objects::ObjectInfo { key, bytes, etag, content_type, crc32, fingerprint });
+same_fields!(capability::ListedObject, own_objects::Listed { key, bytes, etag });
 same_fields!(capability::Digests, objects::Digests { sha256, crc32, bytes, etag });
 same_fields!(capability::TranscodeOutput, transcoder::Output { name, key, pixels, video_bitrate, audio_bitrate });
 same_fields!(capability::TranscodeJob, transcoder::Job { source_key, source_etag } lists { outputs });

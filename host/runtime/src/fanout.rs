@@ -12,6 +12,7 @@ use crate::additions::{merge_asset, merge_batch, problem};
 use crate::admission::{Admission, Place, Room};
 use crate::budget::HostBudget;
 use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
+use crate::caught::caught;
 use crate::cores::Core;
 use crate::discard::discard;
 use crate::interceptor::Interceptor;
@@ -101,21 +102,34 @@ impl Fanout {
     ) -> Result<BatchOutcome, Failure> {
         let state = request.call.scope.state.clone();
         let grants = request.call.grants.for_listing(&batch.listing.id.to_string());
-        let mut calls = JoinSet::new();
+        // A task of its own costs as much as an empty call, so a single file does without.
+        let alone = batch.assets.iter().filter(|asset| asset.problem.is_none()).count() == 1;
+        let (mut calls, mut ended, mut begun) = (JoinSet::new(), None, 0);
         for (index, asset) in batch.assets.iter_mut().enumerate().filter(|(_, asset)| asset.problem.is_none()) {
             let (this, stage, call, observer) = (self.clone(), stage.clone(), request.call.clone(), observer.clone());
             let input = Box::new(asset.clone());
             // Remains only if a defect of the host loses the task, so that no file is forgotten.
             asset.problem = Some(problem(&state, &Failure::new(Case::Internal, "the host lost this call")));
-            calls.spawn(async move {
+            let call = async move {
                 let (answer, report) = this.call(&stage, &call, CallInput::Asset(input), &observer).await;
                 (index, answer, report)
-            });
+            };
+            begun += 1;
+            // A panic is a defect of the host. It fails this asset only, in both cases.
+            if alone {
+                ended = caught(call).await;
+            } else {
+                calls.spawn(call);
+            }
         }
-        let mut reports = Vec::with_capacity(calls.len());
+        let mut reports = Vec::with_capacity(begun);
         let mut transient = Vec::new();
-        while let Some(joined) = calls.join_next().await {
-            // A panic is a defect of the host. It fails this asset only.
+        loop {
+            let joined = match ended.take() {
+                Some(ended) => Some(Ok(ended)),
+                None => calls.join_next().await,
+            };
+            let Some(joined) = joined else { break };
             let Ok((index, answer, report)) = joined else { continue };
             reports.push(report);
             let Some(asset) = batch.assets.get_mut(index) else { continue };

@@ -160,6 +160,15 @@ impl ListingGrants {
         Err(denied("read", key, &self.read))
     }
 
+    /// Checks that what begins with a prefix may be listed: it must begin with a granted one.
+    pub(crate) fn may_list(&self, prefix: &str) -> Result<(), Failure> {
+        let within = |granted: &String| prefix.strip_prefix(granted.as_str()).is_some_and(safe_beginning);
+        if self.read.iter().chain(&self.write).any(within) {
+            return Ok(());
+        }
+        Err(denied("read", prefix, &self.read))
+    }
+
     pub(crate) fn may_write(&self, key: &str) -> Result<(), Failure> {
         if covers(&self.write, key) {
             return Ok(());
@@ -275,6 +284,11 @@ fn safe(rest: &str) -> bool {
     !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
+/// The same for the beginning of a rest, whose last segment may be incomplete.
+fn safe_beginning(rest: &str) -> bool {
+    rest.rsplit_once('/').is_none_or(|(folders, _)| safe(folders))
+}
+
 fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
     let key = quoted(key);
     let message = format!("the pin does not grant to {verb} {key}; granted in `grants.{verb}`: {prefixes:?}");
@@ -315,6 +329,18 @@ mod tests {
     fn keys_that_lead_out_of_their_prefix_are_refused() {
         for key in ["51/raw/../../52/raw/a.jpg", "51/raw//a", "51/raw/./a", "51/raw/", "51/raw"] {
             assert!(grants().may_read(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_listing_stays_below_the_granted_prefixes() {
+        for prefix in ["51/raw/", "51/raw/photo/", "51/raw/photo/vertical/kit", "51/thumb/"] {
+            assert!(grants().may_list(prefix).is_ok(), "{prefix}");
+        }
+        let foreign = ["", "51", "51/", "51/raw", "51/zip/", "510/raw/", "52/raw/", "pipeline/", "/51/raw/"];
+        let hostile = ["51/raw/../zip/", "51/raw/photo/../../zip/", "51/raw//", "51/raw/./a"];
+        for prefix in foreign.into_iter().chain(hostile) {
+            assert!(grants().may_list(prefix).is_err(), "{prefix}");
         }
     }
 

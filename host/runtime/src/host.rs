@@ -11,6 +11,7 @@ mod log;
 mod metrics;
 mod object_writer;
 mod objects;
+mod own_objects;
 pub(crate) mod poll;
 mod progress;
 pub(crate) mod seen_versions;

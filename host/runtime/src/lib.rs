@@ -14,6 +14,7 @@ mod answer;
 mod bindings;
 mod budget;
 mod call;
+mod caught;
 mod convert;
 mod cores;
 mod discard;

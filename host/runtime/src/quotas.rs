@@ -7,11 +7,11 @@ use stagehost_batch::{Case, Failure};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Quotas {
-    /// Objects begun.
+    /// Objects begun, and objects deleted.
     pub objects_written: u64,
     /// Bytes written or copied into objects.
     pub bytes_written: u64,
-    /// Requests to the store: look-ups, digests, opens, reads, writers, copied ranges, tags.
+    /// Requests to the store: look-ups, digests, opens, reads, writers, copied ranges, tags, listings, deletions.
     pub storage_requests: u64,
     /// Requests to other services over HTTP.
     pub http_requests: u64,

@@ -206,6 +206,7 @@ fn linker(engine: &StageEngine, world: World) -> wasmtime::Result<Linker<CallSta
             "keys" => media::keys::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "objects" => media::objects::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "object-writer" => media::object_writer::add_to_linker::<_, Host>(&mut linker, |state| state)?,
+            "own-objects" => media::own_objects::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "tags" => media::tags::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "transcoder" => media::transcoder::add_to_linker::<_, Host>(&mut linker, |state| state)?,
             "webhook" => media::webhook::add_to_linker::<_, Host>(&mut linker, |state| state)?,

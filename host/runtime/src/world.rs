@@ -112,7 +112,9 @@ impl World {
             World::Thumbnails | World::Zip => with!["keys", "objects", "object-writer"],
             World::Transcode => with!["keys", "objects", "transcoder"],
             World::Callback => with!["webhook"],
-            World::Custom | World::CustomBatch => with!["keys", "objects", "object-writer", "tags", "http"],
+            World::Custom | World::CustomBatch => {
+                with!["keys", "objects", "object-writer", "own-objects", "tags", "http"]
+            }
         }
     }
 

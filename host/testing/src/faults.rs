@@ -23,6 +23,10 @@ pub enum HostUse {
     Append,
     /// `object-writer.writer.finish`
     Finish,
+    /// `own-objects.find`
+    List,
+    /// `own-objects.remove`
+    Delete,
     /// `tags.set`
     Tag,
     /// `transcoder.submit`

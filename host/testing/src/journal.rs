@@ -17,6 +17,11 @@ pub enum Effect {
         /// Its bytes.
         bytes: Bytes,
     },
+    /// An object was deleted.
+    Deleted {
+        /// Its key.
+        key: String,
+    },
     /// A tag was set.
     Tagged {
         /// The object's key.
@@ -47,7 +52,7 @@ impl Effect {
     /// Returns the key or URL that it concerns; empty for a callback.
     pub fn concerns(&self) -> &str {
         match self {
-            Self::Stored { key, .. } | Self::Tagged { key, .. } => key,
+            Self::Stored { key, .. } | Self::Deleted { key } | Self::Tagged { key, .. } => key,
             Self::Submitted(job) => &job.source_key,
             Self::Delivered(_) => "",
             Self::Called { url, .. } => url,

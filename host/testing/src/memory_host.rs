@@ -21,6 +21,8 @@ pub struct MemoryHost(Arc<Mutex<Inside>>);
 #[derive(Debug, Default)]
 pub(crate) struct Inside {
     pub(crate) objects: BTreeMap<String, StoredObject>,
+    /// The stages that made objects, by key. What a test has put is made by none.
+    pub(crate) makers: BTreeMap<String, String>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) answers: Vec<HttpAnswer>,
     pub(crate) statuses: Vec<u16>,
@@ -66,7 +68,9 @@ impl MemoryHost {
     pub fn put(&self, key: &str, content_type: &str, fingerprint: Option<String>, bytes: impl Into<Bytes>) -> String {
         let object = StoredObject::new(key, content_type, fingerprint, bytes.into());
         let etag = object.info.etag.clone();
-        lock(&self.0).objects.insert(key.to_owned(), object);
+        let mut inside = lock(&self.0);
+        inside.objects.insert(key.to_owned(), object);
+        inside.makers.remove(key);
         etag
     }
 

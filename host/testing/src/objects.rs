@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
-use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects, Replaces};
+use stagehost_runtime::capability::{
+    Digests, ListedObject, NewObject, ObjectInfo, ObjectPage, ObjectReader, ObjectWriter, Objects, Replaces,
+};
 
 use crate::faults::HostUse;
 use crate::journal::Effect;
@@ -47,6 +49,36 @@ impl Objects for MemoryObjects {
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
         self.0.meet(HostUse::Create, &object.key).await?;
         Ok(Box::new(Writer { host: self.0.clone(), object, bytes: BytesMut::new() }))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        self.0.meet(HostUse::List, prefix).await?;
+        Ok(self.0.with(|inside| {
+            let behind = |key: &String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
+            let mut found = inside.objects.iter().filter(|(key, _)| behind(key)).map(|(key, object)| ListedObject {
+                key: key.clone(),
+                bytes: object.info.bytes,
+                etag: object.info.etag.clone(),
+            });
+            let objects: Vec<_> = found.by_ref().take(most.into()).collect();
+            let next = objects.last().filter(|_| found.next().is_some()).map(|last| last.key.clone());
+            ObjectPage { objects, next }
+        }))
+    }
+
+    async fn delete(&self, key: &str, if_match: &str, stage: &str) -> Result<(), Failure> {
+        self.0.meet(HostUse::Delete, key).await?;
+        self.get(key, Some(if_match))?;
+        self.0.with(|inside| {
+            if inside.makers.get(key).is_none_or(|maker| maker != stage) {
+                let message = format!("{key} was not made by the stage {stage}, so it is not deleted");
+                return Err(Failure::new(Case::Denied, message));
+            }
+            inside.objects.remove(key);
+            inside.makers.remove(key);
+            inside.effects.push(Effect::Deleted { key: key.to_owned() });
+            Ok(())
+        })
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
@@ -133,6 +165,7 @@ impl ObjectWriter for Writer {
                 fingerprint: object.fingerprint.clone(),
                 bytes: new.bytes.clone(),
             });
+            inside.makers.insert(object.key.clone(), object.provenance.stage.clone());
             inside.objects.insert(object.key.clone(), new);
             Ok(info)
         })
@@ -192,6 +225,45 @@ mod tests {
         assert_eq!(write(&host, Replaces::Version(first.etag), "three").await.unwrap_err().case, Case::Mismatch);
         write(&host, Replaces::Anything, "four").await.unwrap();
         assert_eq!(host.effects().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn only_what_the_stage_made_is_deleted_and_only_in_the_version_that_it_names() {
+        let host = MemoryHost::default();
+        let made = write(&host, Replaces::Nothing, "one").await.unwrap();
+        let put = host.put("1/raw/a", "text/plain", None, "abc");
+        let objects = MemoryObjects(host.clone());
+        let refused = [
+            ("1/raw/a", &*put, "x", Case::Denied),
+            (KEY, &*made.etag, "y", Case::Denied),
+            (KEY, "other", "x", Case::Mismatch),
+            ("1/thumb/none", "e", "x", Case::Missing),
+        ];
+        for (key, etag, stage, case) in refused {
+            assert_eq!(objects.delete(key, etag, stage).await.unwrap_err().case, case, "{key}");
+        }
+        objects.delete(KEY, &made.etag, "x").await.unwrap();
+        assert_eq!((host.object(KEY), host.effects().len()), (None, 2));
+    }
+
+    #[tokio::test]
+    async fn a_listing_has_pages() {
+        let host = MemoryHost::default();
+        for name in ["1/thumb/c", "1/thumb/a", "1/zip/d", "1/thumb/b"] {
+            host.put(name, "text/plain", None, "abc");
+        }
+        let objects = MemoryObjects(host);
+        let mut keys = Vec::new();
+        let mut after = None;
+        loop {
+            let page = objects.list("1/thumb/", after.as_deref(), 2).await.unwrap();
+            keys.extend(page.objects.into_iter().map(|object| object.key));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(keys, ["1/thumb/a", "1/thumb/b", "1/thumb/c"]);
     }
 
     #[tokio::test]

@@ -244,6 +244,7 @@ def roles_may_do_their_work_and_no_more(desk):
         "lambda": {
             f"{media}/51/raw/photo.jpg": "s3:GetObject s3:PutObject s3:PutObjectTagging",
             f"{media}/pipeline/tickets/1.json": "s3:DeleteObject",
+            f"{media}/51/processed/photo/vertical/a_note.txt": "s3:DeleteObject",
             jobs: "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:SendMessage", dead: "sqs:SendMessage",
             key: "kms:Decrypt kms:GenerateDataKey", secret: "secretsmanager:GetSecretValue",
             desk.machine: "states:StartExecution states:ListExecutions states:SendTaskSuccess states:SendTaskFailure "
@@ -272,8 +273,7 @@ def roles_may_do_their_work_and_no_more(desk):
             media: "s3:DeleteBucket s3:PutBucketPolicy",
         },
         "lambda": {
-            f"{media}/51/raw/photo.jpg": "s3:DeleteObject", f"arn:aws:s3:::{LOGS}/media/1": "s3:GetObject",
-            dead: "sqs:ReceiveMessage",
+            f"arn:aws:s3:::{LOGS}/media/1": "s3:GetObject", dead: "sqs:ReceiveMessage",
             desk.machine: "states:UpdateStateMachine", executions: "states:StopExecution", secret + "x": "secretsmanager:GetSecretValue",
             arn("iam", "role/administrator"): "iam:PassRole", key: "kms:PutKeyPolicy",
         },
@@ -289,6 +289,7 @@ def roles_may_do_their_work_and_no_more(desk):
     never = {
         "backend": {f"{media}/pipeline/pins/current.json": "s3:GetObject s3:PutObject s3:DeleteObject"},
         "lambda": {
+            f"{media}/51/raw/photo.jpg": "s3:DeleteObject",
             f"{media}/pipeline/pins/current.json": "s3:PutObject s3:DeleteObject",
             f"{media}/pipeline/registry/validate": "s3:PutObject s3:DeleteObject",
         },

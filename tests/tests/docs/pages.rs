@@ -8,7 +8,7 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 22] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
@@ -20,6 +20,8 @@ pub const PAGES: [&str; 20] = [
     "docs/stages-in-rust.md",
     "docs/stages-in-python.md",
     "docs/stages-in-javascript.md",
+    "docs/contract.md",
+    "docs/fast-stages.md",
     "host/lambda/README.md",
     "host/pins/README.md",
     "host/record/README.md",

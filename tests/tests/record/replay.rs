@@ -105,6 +105,20 @@ async fn a_call_that_depends_on_chance_and_time_replays_the_same_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_and_a_deletion_are_answered_from_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{\"do\":\"tidy\"}", RecordLimits::default()).await.unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    assert!(text.contains("2 found, gone: true"), "{text}");
+    assert_eq!(again(&record, &actor, None).await.differences, []);
+
+    let replayed = again(&record, &actor, Some("{}")).await;
+    let whats: Vec<_> = replayed.differences.iter().map(|difference| difference.what.as_str()).collect();
+    assert!(whats.contains(&format!("{}: deletion", ACTED.replace("acted", "draft")).as_str()), "{whats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chance_and_both_clocks_come_from_the_record() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);

@@ -150,6 +150,18 @@ async fn a_candidate_reads_the_real_store_but_never_what_the_stage_in_service_wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_lists_the_real_store_and_deletes_nothing_there() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    // `follow` asserts that the store is unchanged. What the stage in service has written is hidden.
+    let report = bench.follow(candidate(&actor, "{\"do\":\"tidy\"}"), served, None).await;
+    let call = &report.calls[0];
+    assert_eq!(call.failure, None, "{call:?}");
+    let title = call.differences.iter().find(|difference| difference.what == "title");
+    assert!(title.is_some_and(|title| title.now.as_ref().unwrap().contains("0 found, gone: true")), "{call:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_candidate_sees_what_was_stored_before_the_stage_in_service_ran() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     // An earlier run has written the object; this one does not.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stagehost_batch::{Asset, Batch, Case, Failure, Id, Listing, ListingField, MediaType};
 use stagehost_runtime::capability::{
-    CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, NewObject, ObjectInfo, ObjectReader,
-    ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, ListedObject, NewObject, ObjectInfo, ObjectPage,
+    ObjectReader, ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
 };
 use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::guest;
@@ -96,6 +96,21 @@ impl Objects for Shared {
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
         self.0.did(format!("create {}", object.key));
         Ok(Box::new(Writer { world: self.clone(), object, bytes: Vec::new() }))
+    }
+
+    async fn list(&self, prefix: &str, _: Option<&str>, _: u16) -> Result<ObjectPage, Failure> {
+        let objects = self.0.objects.lock().unwrap();
+        let found = objects.values().filter(|(_, info)| info.key.starts_with(prefix));
+        let found =
+            found.map(|(_, info)| ListedObject { key: info.key.clone(), bytes: info.bytes, etag: info.etag.clone() });
+        Ok(ObjectPage { objects: found.collect(), next: None })
+    }
+
+    async fn delete(&self, key: &str, if_match: &str, _: &str) -> Result<(), Failure> {
+        self.0.get(key, Some(if_match))?;
+        self.0.objects.lock().unwrap().remove(key);
+        self.0.did(format!("delete {key}"));
+        Ok(())
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {

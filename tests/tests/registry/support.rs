@@ -7,19 +7,15 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
-use stagehost_batch::{Asset, Batch, Id, Listing, ListingField, MediaType};
 use stagehost_dispatch::{ArtifactCache, DispatchError, RegistryStages, StageSource};
 use stagehost_pins::Pin;
 use stagehost_registry::{Draft, Registry, SigningKey, StageId, TrustedKeys};
-use stagehost_runtime::capability::CallScope;
-use stagehost_runtime::{
-    CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, Target, World,
-    precompile_for,
-};
+use stagehost_runtime::{Fanout, FanoutRequest, Stage, StageEngine, StageIdentity, Target, World, precompile_for};
 use stagehost_s3::{Options, S3Service};
 use stagehost_storage::{Bucket, Folder, Found, Storage, StorageError, Tag};
 use stagehost_tests::versions::version;
 
+use crate::calling::{call_of, one_photo};
 use crate::offline;
 
 pub const CACHE_BYTES: u64 = 64 << 20;
@@ -73,25 +69,8 @@ pub fn pin(id: &str, digest: &str) -> Pin {
 
 /// Calls a stage for one file. Returns the title that it gives to the file: it says which version answered.
 pub async fn answer(stage: &Arc<Stage>) -> String {
-    let mut batch = Batch::new(Listing { id: Id::Number(51), field: ListingField::ListingId });
-    batch.assets.push(Asset::new("51/raw/photo/vertical/a.jpg", MediaType::PhotoVertical));
-    let scope = CallScope {
-        state: "Any".into(),
-        execution: "any".into(),
-        attempt: 0,
-        task_token: None,
-        batch: Arc::new(batch.clone()),
-        provenance: Arc::new(stage.provenance()),
-    };
-    let call = CallRequest {
-        scope,
-        started_at: "2026-01-01T00:00:00Z".into(),
-        config: "{}".into(),
-        limits: Limits { memory_mib: 64, deadline_ms: 60_000, ..Limits::default() },
-        grants: Grants::default(),
-        capabilities: offline::clients().capabilities().unwrap(),
-        deadline: None,
-    };
+    let batch = one_photo();
+    let call = call_of(stage, &batch, offline::clients().capabilities().unwrap());
     let request = FanoutRequest { call, transient_fails: false };
     let outcome = Fanout::new(1, 64).run(stage.clone(), request, batch, Arc::new(())).await.unwrap();
     outcome.batch.assets[0].title.clone().unwrap_or_else(|| panic!("no title: {:?}", outcome.batch.assets[0].problem))

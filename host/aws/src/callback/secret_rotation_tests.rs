@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use stagehost_batch::Case;
 
 use super::*;
+use crate::callback::refreshed::MAX_AGE;
 use crate::callback::secret_store::{CALLBACK, SecretArn};
 use crate::services::endpoints::Endpoints;
 

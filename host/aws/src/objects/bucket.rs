@@ -10,7 +10,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption};
 use bytes::Bytes;
 use stagehost_batch::{Case, Failure};
-use stagehost_runtime::capability::ObjectInfo;
+use stagehost_runtime::capability::{ListedObject, ObjectInfo, ObjectPage};
 
 use crate::objects::metadata;
 use crate::objects::notation::{full_crc32, quoted, unquoted};
@@ -54,8 +54,17 @@ impl MediaBucket {
 
     /// Returns what S3 knows of an object, without its bytes.
     pub(crate) async fn head(&self, key: &str, if_match: Option<&str>) -> Result<ObjectInfo, Failure> {
-        let output = self
-            .client()
+        info_of(key, &self.head_output(key, if_match).await?)
+    }
+
+    /// Returns the name of the stage that made this version of an object; `None` if no stage did.
+    pub(crate) async fn maker(&self, key: &str, if_match: &str) -> Result<Option<String>, Failure> {
+        let output = self.head_output(key, Some(if_match)).await?;
+        Ok(output.metadata().and_then(metadata::maker))
+    }
+
+    async fn head_output(&self, key: &str, if_match: Option<&str>) -> Result<HeadObjectOutput, Failure> {
+        self.client()
             .head_object()
             .bucket(self.name())
             .key(key)
@@ -63,8 +72,23 @@ impl MediaBucket {
             .checksum_mode(ChecksumMode::Enabled)
             .send()
             .await
-            .map_err(|error| failure(&format!("looking up {key}"), &error))?;
-        info_of(key, &output)
+            .map_err(|error| failure(&format!("looking up {key}"), &error))
+    }
+
+    /// Returns at most `most` objects whose keys begin with `prefix` and come after the key `after`.
+    pub(crate) async fn page(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        let request = self.client().list_objects_v2().bucket(self.name()).prefix(prefix);
+        let request = request.set_start_after(after.map(str::to_owned)).max_keys(most.into());
+        let output = request.send().await.map_err(|error| failure(&format!("listing {prefix}"), &error))?;
+        let truncated = output.is_truncated() == Some(true);
+        let listed = output.contents.unwrap_or_default().into_iter().filter_map(|object| {
+            let bytes = object.size().and_then(|size| u64::try_from(size).ok())?;
+            let etag = object.e_tag.as_deref().map(unquoted).unwrap_or_default().to_owned();
+            Some(ListedObject { key: object.key?, bytes, etag })
+        });
+        let objects: Vec<_> = listed.collect();
+        let next = objects.last().filter(|_| truncated).map(|last| last.key.clone());
+        Ok(ObjectPage { objects, next })
     }
 
     /// Returns the keys that begin with `prefix`, with their entity tags.

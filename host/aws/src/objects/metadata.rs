@@ -11,6 +11,7 @@ use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::NewObject;
 
 const FINGERPRINT: &str = "fingerprint";
+const STAGE: &str = "stage";
 const MARKER: &str = "b64:";
 
 /// The most bytes of all names and values together, within S3's 2 KiB.
@@ -27,7 +28,7 @@ pub(crate) fn of(object: &NewObject) -> Result<HashMap<String, String>, Failure>
     let mut all = HashMap::with_capacity(4);
     let values = [
         (FINGERPRINT, object.fingerprint.as_deref().unwrap_or_default()),
-        ("stage", &provenance.stage),
+        (STAGE, &provenance.stage),
         ("stage-version", &provenance.version),
         ("stage-digest", &provenance.digest),
     ];
@@ -52,6 +53,11 @@ pub(crate) fn of(object: &NewObject) -> Result<HashMap<String, String>, Failure>
 /// Returns the fingerprint in an object's metadata.
 pub(crate) fn fingerprint(metadata: &HashMap<String, String>) -> Option<String> {
     metadata.get(FINGERPRINT).map(|value| decode(value))
+}
+
+/// Returns the name of the stage that made an object, from its metadata.
+pub(crate) fn maker(metadata: &HashMap<String, String>) -> Option<String> {
+    metadata.get(STAGE).map(|value| decode(value))
 }
 
 fn encode(value: &str) -> String {

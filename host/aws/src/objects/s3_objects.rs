@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{Tag, Tagging};
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::HostBudget;
-use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
+use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectPage, ObjectReader, ObjectWriter, Objects};
 
 use crate::objects::body::{self, ResumingBody};
 use crate::objects::bucket::{MediaBucket, length_of};
@@ -124,6 +124,22 @@ impl Objects for S3Objects {
             .await
             .map_err(|error| failure(&what, &error))?;
         Ok(())
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        self.bucket.page(prefix, after, most).await
+    }
+
+    async fn delete(&self, key: &str, if_match: &str, stage: &str) -> Result<(), Failure> {
+        let maker = self.bucket.maker(key, if_match).await?;
+        if maker.as_deref() != Some(stage) {
+            let message = format!("{key} was not made by the stage {stage}, so it is not deleted");
+            return Err(Failure::new(Case::Denied, message));
+        }
+        if self.bucket.delete_if(key, if_match).await? {
+            return Ok(());
+        }
+        Err(Failure::new(Case::Mismatch, format!("{key} has been replaced or deleted meanwhile")))
     }
 
     fn charged_to(&self, budget: &HostBudget) -> Option<Arc<dyn Objects>> {

@@ -137,7 +137,10 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
         if is_connection_header(header.as_str()) {
             return Err(format!("the host sets the header {header} itself; remove it"));
         }
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of the header {header} is invalid"))?;
+        let invalid = |_| format!("the value of the header {header} is invalid");
+        let mut value = HeaderValue::from_str(value).map_err(invalid)?;
+        // It may be a secret of the pin or of the stage, so whoever prints the request leaves it out.
+        value.set_sensitive(true);
         checked.append(header, value);
     }
     Ok(checked)

@@ -1,7 +1,7 @@
 //! The whole system in one process: the local AWS, and the host that reaches it by the AWS SDK.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -219,7 +219,7 @@ fn quotas() -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            "objectsWritten": quota("Objects", "The most objects that one call begins to write.", left_out.objects_written),
+            "objectsWritten": quota("Objects", "The most objects that one call begins to write or deletes.", left_out.objects_written),
             "bytesWritten": quota("Bytes", "The most bytes that one call writes or copies.", left_out.bytes_written),
             "storageRequests": quota("Requests to the store", "The most requests to the store.", left_out.storage_requests),
             "httpRequests": quota("Requests over HTTP", "The most requests to other services.", left_out.http_requests),

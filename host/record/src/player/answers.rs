@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use stagehost_batch::{Case, Failure};
-use stagehost_runtime::capability::{Capabilities, ObjectInfo, Objects};
+use stagehost_runtime::capability::{Capabilities, ObjectInfo, ObjectPage, Objects};
 use stagehost_runtime::{HostBudget, lock};
 
 use super::questions::{question, questions};
@@ -32,13 +32,25 @@ pub(crate) enum Fallback {
     },
 }
 
-/// An object that the stage has written in this replay.
+/// An object that the stage has written or deleted in this replay.
 #[derive(Clone, Debug)]
 pub(super) struct WrittenObject {
     pub(super) count: u32,
     /// Whether every write of it equalled the record, so that recorded answers about it apply.
     pub(super) as_recorded: bool,
     pub(super) info: ObjectInfo,
+    /// Whether it was deleted last.
+    pub(super) gone: bool,
+}
+
+impl WrittenObject {
+    /// Returns the facts of the object. Errors: `Missing` if it was deleted.
+    pub(super) fn found(self) -> Result<ObjectInfo, Failure> {
+        if self.gone {
+            return Err(Failure::new(Case::Missing, format!("there is no object {:?}", self.info.key)));
+        }
+        Ok(self.info)
+    }
 }
 
 #[derive(Default)]
@@ -145,9 +157,48 @@ impl Player {
         }
     }
 
-    /// Returns the object that the stage has written under this key, if it has.
+    /// Returns the object that the stage has written or deleted under this key, if it has.
     pub(super) fn written(&self, key: &str) -> Option<WrittenObject> {
         self.state().written.get(key).cloned()
+    }
+
+    /// Notes that the stage has deleted an object.
+    ///
+    /// # Errors
+    /// If there is no room.
+    pub(super) fn delete(&self, key: &str, if_match: &str, as_recorded: bool) -> Result<(), Failure> {
+        self.keep((size_of::<WrittenObject>() + 2 * key.len() + if_match.len()) as u64)?;
+        let mut state = self.state();
+        let before = state.written.get(key);
+        let info = ObjectInfo {
+            key: key.to_owned(),
+            bytes: 0,
+            etag: if_match.to_owned(),
+            content_type: None,
+            crc32: None,
+            fingerprint: None,
+        };
+        let gone = WrittenObject {
+            count: before.map_or(0, |own| own.count).saturating_add(1),
+            as_recorded: as_recorded && before.is_none_or(|own| own.as_recorded),
+            info,
+            gone: true,
+        };
+        state.written.insert(key.to_owned(), gone);
+        Ok(())
+    }
+
+    /// Returns a page of the real objects, without those that the candidate must not see.
+    ///
+    /// # Errors
+    /// In a replay, which has no real objects; and as the store's.
+    pub(super) async fn real_page(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        let Fallback::Shadow { hidden, .. } = &self.fallback else {
+            return Err(self.diverges(format!("list {prefix} after {after:?}")));
+        };
+        let mut page = self.real(prefix, || format!("list {prefix}"))?.list(prefix, after, most).await?;
+        page.objects.retain(|object| !hidden.contains(&object.key));
+        Ok(page)
     }
 
     /// Charges what is to be kept about an object that the stage writes.

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::HostBudget;
-use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
+use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectPage, ObjectReader, ObjectWriter, Objects};
 
-use super::answers::{Player, ReplayCapabilities, mismatch};
-use super::questions::question;
+use super::answers::{Player, ReplayCapabilities, WrittenObject, mismatch};
+use super::questions::{about_list, question};
 use super::writer::ReplayWriter;
 use crate::record_format::{HostCall, Read};
 
@@ -23,7 +23,7 @@ impl Objects for ReplayCapabilities {
     async fn stat(&self, key: &str) -> Result<ObjectInfo, Failure> {
         let player = &self.0;
         let written = match player.written(key) {
-            Some(own) if !own.as_recorded => return Ok(own.info),
+            Some(own) if !own.as_recorded => return own.found(),
             own => own.map_or(0, |own| own.count),
         };
         if let Some(HostCall::Stat { answer, .. }) = player.ask(&question(&["stat", &written.to_string(), key])) {
@@ -31,7 +31,7 @@ impl Objects for ReplayCapabilities {
         }
         match (player.info(key, written), player.written(key)) {
             (Some(info), _) => info,
-            (None, Some(own)) => Ok(own.info),
+            (None, Some(own)) => own.found(),
             (None, None) => player.real(key, || format!("stat {key}"))?.stat(key).await,
         }
     }
@@ -47,7 +47,7 @@ impl Objects for ReplayCapabilities {
             }
         }
         let wrote = own.is_some();
-        if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
+        if let Some(info) = own.map(WrittenObject::found).or_else(|| player.info(key, written)) {
             let info = expect(info?, if_match)?;
             if let Some(digests) = computed(player, &info).await {
                 return digests;
@@ -70,7 +70,7 @@ impl Objects for ReplayCapabilities {
                 return Ok(ReplayReader::opened(player, answer.to_result()?, failures));
             }
         }
-        if let Some(info) = own.map(|own| Ok(own.info)).or_else(|| player.info(key, written)) {
+        if let Some(info) = own.map(WrittenObject::found).or_else(|| player.info(key, written)) {
             return Ok(ReplayReader::opened(player, expect(info?, if_match)?, VecDeque::new()));
         }
         player.real(key, || format!("open {key}"))?.open(key, if_match).await
@@ -78,6 +78,21 @@ impl Objects for ReplayCapabilities {
 
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
         ReplayWriter::create(&self.0, object)
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        match self.0.ask(&about_list(prefix, after)) {
+            Some(HostCall::List { answer, .. }) => answer.to_result(),
+            _ => self.0.real_page(prefix, after, most).await,
+        }
+    }
+
+    async fn delete(&self, key: &str, if_match: &str, _stage: &str) -> Result<(), Failure> {
+        let recorded = self.0.ask(&question(&["delete", key, if_match]));
+        if let Some(HostCall::Delete { answer, .. }) = recorded {
+            answer.to_result()?;
+        }
+        self.0.delete(key, if_match, recorded.is_some())
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {

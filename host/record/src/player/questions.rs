@@ -30,6 +30,8 @@ pub(super) fn questions(call: &HostCall) -> Vec<String> {
             all
         }
         HostCall::Write(write) => vec![question(&["write", &write.key])],
+        HostCall::List { prefix, after, .. } => vec![about_list(prefix, after.as_deref())],
+        HostCall::Delete { key, if_match, .. } => vec![question(&["delete", key, if_match])],
         HostCall::Tag { key, name, value, .. } => vec![question(&["tag", key, name, value])],
         HostCall::Submit { job, .. } => vec![about_job(job), "submit".to_owned()],
         HostCall::Deliver { body, .. } => vec![question(&["deliver", &body.sha256]), "deliver".to_owned()],
@@ -43,6 +45,10 @@ fn is_definite(answer: &Answer<ObjectInfo>) -> bool {
         Answer::Ok(_) => true,
         Answer::Failed(problem) => problem.code == Case::Missing.name(),
     }
+}
+
+pub(super) fn about_list(prefix: &str, after: Option<&str>) -> String {
+    question(&["list", prefix, after.unwrap_or_default()])
 }
 
 pub(super) fn about_job(job: &TranscodeJob) -> String {

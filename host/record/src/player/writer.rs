@@ -60,7 +60,7 @@ impl ReplayWriter {
         if own.is_none() && player.copied.contains(&asked) {
             return Ok(());
         }
-        let known = own.map(|own| Ok(own.info)).or_else(|| player.info(key, 0));
+        let known = own.map(WrittenObject::found).or_else(|| player.info(key, 0));
         let info = match known {
             Some(info) => info?,
             None => player.real(key, || format!("append-object of {key}"))?.stat(key).await?,
@@ -149,6 +149,7 @@ impl ObjectWriter for ReplayWriter {
             count: before.map_or(0, |own| own.count) + 1,
             as_recorded: as_recorded && before.is_none_or(|own| own.as_recorded),
             info: info.clone(),
+            gone: false,
         };
         state.written.insert(self.object.key.clone(), own);
         Ok(info)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use stagehost_batch::Failure;
-use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects};
+use stagehost_runtime::capability::{Digests, NewObject, ObjectInfo, ObjectPage, ObjectReader, ObjectWriter, Objects};
 
 use super::writer::RecordedWriter;
 use crate::log::CallLog;
@@ -57,6 +57,29 @@ impl Objects for RecordedObjects {
     async fn create(&self, object: NewObject) -> Result<Box<dyn ObjectWriter>, Failure> {
         let (log, inner) = (self.log.clone(), self.inner.clone());
         RecordedWriter::create(inner.as_ref(), log, object).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
+        let answer = self.inner.list(prefix, after, most).await;
+        self.log.add(HostCall::List {
+            prefix: prefix.to_owned(),
+            after: after.map(str::to_owned),
+            answer: Answer::of(&answer),
+        });
+        answer
+    }
+
+    async fn delete(&self, key: &str, if_match: &str, stage: &str) -> Result<(), Failure> {
+        let answer = self.inner.delete(key, if_match, stage).await;
+        self.log.add(HostCall::Delete {
+            key: key.to_owned(),
+            if_match: if_match.to_owned(),
+            answer: Answer::of(&answer),
+        });
+        if answer.is_ok() {
+            self.log.finish(key);
+        }
+        answer
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {

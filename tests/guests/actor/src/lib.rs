@@ -11,7 +11,7 @@ use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
 use toq::media::object_writer::Writer;
 use toq::media::objects::Object;
 use toq::media::types::Rendition;
-use toq::media::{http, keys, objects, tags};
+use toq::media::{http, keys, objects, own_objects, tags};
 
 struct Actor;
 export!(Actor);
@@ -100,6 +100,16 @@ impl Guest for Actor {
             let writer = Writer::create(&key, "image/jpeg", None)?;
             writer.append(if asked("other-bytes") { b"other" } else { b"these" })?;
             Writer::finish(writer)?;
+        }
+        if asked("tidy") {
+            let key = keys::derive(&asset.key, keys::Area::Thumb, "draft", "bin")?;
+            let writer = Writer::create(&key, "text/plain", None)?;
+            writer.append(b"for a while")?;
+            let draft = Writer::finish(writer)?;
+            let found = own_objects::find("51/thumb/", None)?.objects.len();
+            own_objects::remove(&key, &draft.etag)?;
+            let gone = matches!(objects::stat(&key), Err(Failure::Missing(_)));
+            asset.title = Some(format!("{found} found, gone: {gone}"));
         }
         while asked("loop") {
             std::hint::black_box(&bytes);

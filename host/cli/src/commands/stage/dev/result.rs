@@ -34,6 +34,7 @@ pub fn show(before: &Batch, tried: &Tried, effects: &[Effect], out: &Path, print
     for effect in effects {
         match effect {
             Effect::Stored { key, bytes, .. } => write(out, key, bytes)?,
+            Effect::Deleted { key } => printer.line(format_args!("deleted {}", name_of(key))),
             Effect::Tagged { key, name, value } => {
                 printer.line(format_args!("tag {name}={value} on {}", name_of(key)));
             }

@@ -54,7 +54,7 @@ The stage is called as by the host, with every check, and everything outside of 
 expected.json beside it: what changed of each file, and each effect. Pictures are compared by pixels with those in \
 expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 by default).
 
-\"when\" is one of stat, digest, open, read, create, append, finish, tag, submit, deliver and send; \"then\" one of missing, \
+\"when\" is one of stat, digest, open, read, create, append, finish, list, delete, tag, submit, deliver and send; \"then\" one of missing, \
 mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses; \
 \"milliseconds\" is how late a slow answer is, 200 by default.
 

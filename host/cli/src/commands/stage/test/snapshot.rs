@@ -125,6 +125,7 @@ fn shown(effect: &Effect, pictures: &mut Vec<(String, Vec<u8>)>) -> Value {
             }
             document
         }
+        Effect::Deleted { key } => json!({"deleted": key}),
         Effect::Tagged { key, name, value } => json!({"tagged": key, "name": name, "value": value}),
         Effect::Submitted(job) => json!({"submitted": job}),
         Effect::Delivered(body) => json!({"delivered": content(body)}),
