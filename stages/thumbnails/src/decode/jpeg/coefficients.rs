@@ -166,7 +166,7 @@ impl Coefficients {
     /// If there is no quantisation table.
     pub fn into_samples(self) -> Result<Vec<u8>, PictureError> {
         let steps = self.steps.ok_or_else(|| damaged("a colour channel has no data"))?;
-        let (n, room) = (self.size, self.room);
+        let n = self.size;
         let stride = self.blocks.0 * n;
         let mut samples = vec![0; stride * self.blocks.1 * n];
         let made = (|| {
@@ -174,7 +174,7 @@ impl Coefficients {
             for y in 0..self.blocks.1 {
                 for x in 0..self.blocks.0 {
                     let at = y * self.stored.0 + x;
-                    let numbers = self.numbers.get(at * room..(at + 1) * room)?;
+                    let numbers = self.numbers.get(at * self.room..(at + 1) * self.room)?;
                     let out = samples.get_mut(y * n * stride + x * n..)?;
                     if self.known.get(at)? & self.kept == 0 {
                         let sample = flat(numbers.first()?.wrapping_mul(steps[0]));
@@ -183,17 +183,13 @@ impl Coefficients {
                         }
                         continue;
                     }
-                    if n == 8 {
-                        eight(numbers.first_chunk()?, &steps, out, stride)?;
-                        continue;
-                    }
-                    block.get_mut(..room)?.copy_from_slice(numbers);
                     match n {
-                        7 => middle::<7>(&block, &steps, out, stride)?,
-                        6 => middle::<6>(&block, &steps, out, stride)?,
-                        5 => middle::<5>(&block, &steps, out, stride)?,
-                        4 => four(&block, &steps, out, stride)?,
-                        _ => two(&block, &steps, out, stride)?,
+                        8 => eight(numbers.first_chunk()?, &steps, out, stride)?,
+                        7 => middle::<7>(padded::<{ room(7) }>(numbers, &mut block)?, &steps, out, stride)?,
+                        6 => middle::<6>(padded::<{ room(6) }>(numbers, &mut block)?, &steps, out, stride)?,
+                        5 => middle::<5>(padded::<{ room(5) }>(numbers, &mut block)?, &steps, out, stride)?,
+                        4 => four(padded::<{ room(4) }>(numbers, &mut block)?, &steps, out, stride)?,
+                        _ => two(padded::<{ room(2) }>(numbers, &mut block)?, &steps, out, stride)?,
                     }
                 }
             }
@@ -202,6 +198,13 @@ impl Coefficients {
         made.ok_or_else(|| PictureError::defect("a JPEG's blocks do not fit its planes"))?;
         Ok(samples)
     }
+}
+
+/// Copies `N` numbers into a block and returns it.
+#[inline(always)]
+fn padded<'b, const N: usize>(numbers: &[i16], block: &'b mut [i16; 64]) -> Option<&'b [i16; 64]> {
+    *block.first_chunk_mut::<N>()? = *numbers.first_chunk()?;
+    Some(block)
 }
 
 /// Returns the positions from `from` to before `end`, which is at most 64.

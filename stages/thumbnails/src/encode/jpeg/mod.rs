@@ -22,7 +22,7 @@ use self::huffman::Code;
 use self::scans::{First, Refinement, put_difference};
 use self::tables::{Kind, steps, zigzag};
 use self::tokens::{SECOND, Tokens};
-use self::transform::Quantiser;
+use self::transform::{Block, Quantiser};
 use crate::error::PictureError;
 use crate::planes::{Plane, Planes};
 
@@ -115,9 +115,9 @@ impl Luma {
         let blocks = blocks(plane);
         let mut bands = [(1, 2), (3, 12), (13, 63)].map(|(start, end)| First::new(start, end, 1, blocks));
         let mut refinement = Refinement::new(blocks);
-        let quantiser = Quantiser::new(Kind::Lightness, quality);
+        let (quantiser, mut block) = (Quantiser::new(Kind::Lightness, quality), Block::zeros());
         let firsts = each_block(plane, |rows| {
-            let block = quantiser.block(rows);
+            quantiser.transform(rows, &mut block);
             bands.iter_mut().for_each(|band| band.add(&block));
             refinement.add(&block);
             block.coefficients[0]
@@ -138,9 +138,9 @@ impl Chroma {
     /// Returns the channel in `plane`. `None` if that is incomplete.
     fn new(plane: &Plane, quality: u8) -> Option<Self> {
         let mut band = First::new(1, 63, 0, blocks(plane));
-        let quantiser = Quantiser::new(Kind::Colour, quality);
+        let (quantiser, mut block) = (Quantiser::new(Kind::Colour, quality), Block::zeros());
         let firsts = each_block(plane, |rows| {
-            let block = quantiser.block(rows);
+            quantiser.transform(rows, &mut block);
             band.add(&block);
             block.coefficients[0]
         })?;

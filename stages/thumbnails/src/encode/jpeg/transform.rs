@@ -18,6 +18,11 @@ pub struct Block {
 }
 
 impl Block {
+    /// Returns a block of zeros.
+    pub fn zeros() -> Self {
+        Self { coefficients: [0; 64], nonzero: 0, above_one: 0 }
+    }
+
     /// Returns the coefficient at a position in zigzag order.
     #[inline(always)]
     pub fn at(&self, position: u32) -> i32 {
@@ -43,9 +48,10 @@ impl Quantiser {
         Self { factors: by_column(&|u, v| 1.0 / (8.0 * f32::from(steps[8 * v + u]) * SCALE[u] * SCALE[v])) }
     }
 
-    /// Returns the coefficients of eight rows of eight samples.
+    /// Makes `block` the coefficients of eight rows of eight samples. A block that is returned would be copied, and the sandbox
+    /// calls the host for that.
     #[inline]
-    pub fn block(&self, rows: [&[u8; 8]; 8]) -> Block {
+    pub fn transform(&self, rows: [&[u8; 8]; 8], block: &mut Block) {
         let samples = rows.map(F32x4::widened);
         let left = pass(samples.map(|[left, _]| left));
         let right = pass(samples.map(|[_, right]| right));
@@ -59,7 +65,7 @@ impl Quantiser {
         // Samples are centred around 128, which only the first coefficient shows.
         low[0] = low[0] - F32x4::new([64.0 * 128.0, 0.0, 0.0, 0.0]);
 
-        let mut block = Block { coefficients: [0; 64], nonzero: 0, above_one: 0 };
+        (block.nonzero, block.above_one) = (0, 0);
         let (columns, _) = block.coefficients.as_chunks_mut::<8>();
         for (u, column) in columns.iter_mut().enumerate() {
             let integers = F32x4::rounded(low[u] * self.factors[u][0], high[u] * self.factors[u][1]);
@@ -67,7 +73,6 @@ impl Quantiser {
             block.nonzero |= SPREAD[u][usize::from(integers.nonzero())];
             block.above_one |= SPREAD[u][usize::from(integers.above_one())];
         }
-        block
     }
 }
 
@@ -144,7 +149,8 @@ mod tests {
         fn every_coefficient_is_the_nearest_to_the_definition(samples in proptest::collection::vec(any::<u8>(), 64)) {
             let samples: [u8; 64] = samples.try_into().unwrap_or([0; 64]);
             let (rows, _) = samples.as_chunks::<8>();
-            let block = Quantiser::new(Kind::Lightness, 100).block(std::array::from_fn(|i| &rows[i]));
+            let mut block = Block::zeros();
+            Quantiser::new(Kind::Lightness, 100).transform(std::array::from_fn(|i| &rows[i]), &mut block);
             for (k, (u, v)) in zigzag().into_iter().enumerate() {
                 let exact = by_definition(&samples, u.into(), v.into());
                 let got = block.at(k as u32);
