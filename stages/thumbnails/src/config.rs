@@ -60,7 +60,8 @@ pub struct Config {
     pub lossless: bool,
     /// The most pixels of a source, checked in its header before it is decoded.
     pub max_pixels: u64,
-    /// The most bytes of memory for decoding, as computed from the header. `None` for all that the stage's pin gives.
+    /// The most bytes of memory for decoding, and for writing the largest rendition, as computed from the header.
+    /// `None` for all that the stage's pin gives.
     pub max_memory: Option<u64>,
     /// The largest source file, in bytes. It is held in memory while it is decoded.
     pub max_bytes: u64,

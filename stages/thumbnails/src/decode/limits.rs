@@ -16,7 +16,8 @@ const SPARE: u64 = 8 << 20;
 pub struct Limits {
     /// The most pixels, by the header.
     pub pixels: u64,
-    /// The most bytes of memory for decoding, as computed from the header. `u64::MAX` where only the pin limits it.
+    /// The most bytes of memory for decoding, and for writing the largest rendition, as computed from the header.
+    /// `u64::MAX` where only the pin limits it.
     pub memory: u64,
     /// The bytes of the source, which are in memory already.
     pub held: u64,
