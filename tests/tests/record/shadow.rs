@@ -86,7 +86,8 @@ async fn a_picture_that_the_candidate_made_otherwise_is_kept_beside_the_report()
     assert_eq!(pictures(report), [], "the same picture");
     let served = bench.serve(&actor, "{\"do\":\"picture\"}", RecordLimits::default()).await;
     let report = bench.follow(candidate(&actor, "{\"do\":\"picture other-bytes\"}"), served, None).await;
-    let [picture] = &pictures(report)[..] else { panic!("one picture differs") };
+    let differing = pictures(report);
+    let [picture] = &differing[..] else { panic!("one picture differs: {differing:?}") };
     assert!(picture.key.ends_with(".jpg") && picture.kept.contains("/pictures/"), "{picture:?}");
     assert_eq!((picture.content_type.as_str(), picture.bytes), ("image/jpeg", 5));
     let kept = bench.sink.get(&picture.kept, None).await.unwrap();
