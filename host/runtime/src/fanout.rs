@@ -104,7 +104,7 @@ impl Fanout {
         let grants = request.call.grants.for_listing(&batch.listing.id.to_string());
         // A task of its own costs as much as an empty call, so a single file does without.
         let alone = batch.assets.iter().filter(|asset| asset.problem.is_none()).count() == 1;
-        let (mut calls, mut ended, mut begun) = (JoinSet::new(), None, 0);
+        let (mut calls, mut only, mut begun) = (JoinSet::new(), None, 0);
         for (index, asset) in batch.assets.iter_mut().enumerate().filter(|(_, asset)| asset.problem.is_none()) {
             let (this, stage, call, observer) = (self.clone(), stage.clone(), request.call.clone(), observer.clone());
             let input = Box::new(asset.clone());
@@ -115,13 +115,17 @@ impl Fanout {
                 (index, answer, report)
             };
             begun += 1;
-            // A panic is a defect of the host. It fails this asset only, in both cases.
             if alone {
-                ended = caught(call).await;
+                only = Some(call);
             } else {
                 calls.spawn(call);
             }
         }
+        // A panic is a defect of the host. It fails its asset only, in a task or not.
+        let mut ended = match only {
+            Some(call) => caught(call).await,
+            None => None,
+        };
         let mut reports = Vec::with_capacity(begun);
         let mut transient = Vec::new();
         loop {
