@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use aws_sdk_s3::error::DisplayErrorContext;
+use serde_json::Value;
 use stagehost_runtime::{AssetEvent, Observer};
 use tokio::sync::watch::{Receiver, Sender};
 
@@ -224,7 +225,7 @@ impl Rounds<'_> {
             Some((before, after)) => show_changes(&before, &after, bucket, self.printer),
             None => self.printer.line(format_args!("✗ {} did not run to its end", self.project.state)),
         }
-        let body = callback.as_deref().map(serde_json::from_str).transpose()?;
+        let body = callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
         let error = finished.error();
         let report = Report {
             callback: body.as_ref(),
