@@ -22,6 +22,7 @@ pub enum Language {
 
 /// What an exercise is given.
 pub struct Setting {
+    pub language: Language,
     pub host: MemoryHost,
     /// The file, with the entity tag of the stored object.
     pub asset: Asset,
@@ -81,7 +82,7 @@ impl Trial {
             secrets: vec![secret_for(&service)],
         };
         let limits = Limits { memory_mib: 64, deadline_ms: 300_000, ..Limits::default() };
-        let mut setting = Setting { host, asset, limits, grants, config: self.exercise.clone(), service };
+        let mut setting = Setting { language, host, asset, limits, grants, config: self.exercise.clone(), service };
         (self.arranged)(&mut setting);
 
         let Setting { host, asset, limits, grants, config, .. } = setting;

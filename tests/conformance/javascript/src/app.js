@@ -221,6 +221,12 @@ function copy(asset) {
   info(asset, Writer.finish(writer));
 }
 
+function passOn(asset) {
+  const writer = Writer.create(MADE, 'application/octet-stream', undefined);
+  writer.appendObject(asset.key, asset.etag, 0n, objects.stat(asset.key).bytes);
+  info(asset, Writer.finish(writer));
+}
+
 function ask(asset, ctx, config) {
   const headers = [['x-asked-by', 'a stage']];
   const answer = http.send({ method: 'POST', url: config.url, headers, body: utf8(asset.key) }, 5000);
@@ -243,6 +249,7 @@ function derive(asset) {
 const EXERCISES = {
   facts, talk, ranges, digest, compose, tidy, abandon, refusals, fail, spin, hoard, copy, ask,
   'list-on': listOn,
+  'pass-on': passOn,
   echo() {},
   break() {
     throw new Error('broken on purpose');

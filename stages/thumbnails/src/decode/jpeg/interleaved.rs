@@ -23,7 +23,7 @@ pub fn interleaved(
     let layout = match colours {
         Colours::Gray => Layout::Gray,
         Colours::YCbCr | Colours::Rgb => Layout::Rgb,
-        Colours::Cmyk { .. } | Colours::Ycck => Layout::Cmyk,
+        Colours::Cmyk | Colours::Ycck => Layout::Cmyk,
     };
     let channels = layout.channels();
     if planes.len() != channels || planes.iter().any(|plane| plane.samples.len() as u64 != plane.size.pixels()) {
