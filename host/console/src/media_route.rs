@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -58,10 +58,15 @@ pub(crate) fn shown_as(key: &str, content_type: Option<&str>) -> Shown {
 /// A browser keeps files, and asks each time whether they are still the same.
 const CACHED: &str = "private, no-cache";
 
-/// Answers that the browser has the file already (RFC 9110, section 15.4.5).
+/// Nothing in a file runs or loads anything.
+const POLICY: &str = "sandbox; default-src 'none'";
+
+/// Answers that the browser has the file already (RFC 9110, section 15.4.5). The browser replaces the headers that it has kept
+/// by those of this answer (RFC 9111, section 3.2), so the policy is among them.
 fn unchanged(unless: Option<&str>) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // Of several tags nobody knows which one it was.
     let single =
         unless.filter(|tags| !tags.contains(',') && *tags != "*").and_then(|tag| HeaderValue::from_str(tag).ok());
@@ -98,7 +103,7 @@ pub(crate) async fn serve(
     if known.is_none() {
         set(CONTENT_DISPOSITION, &format!("attachment; filename*=UTF-8''{}", encoded(file_name(&key))));
     }
-    set(HeaderName::from_static("content-security-policy"), "sandbox; default-src 'none'");
+    set(CONTENT_SECURITY_POLICY, POLICY);
     set(CACHE_CONTROL, CACHED);
     set(ACCEPT_RANGES, "bytes");
     if let Some(length) = file.length {

@@ -122,5 +122,6 @@ async fn a_picture_is_served_as_one_and_a_film_in_parts() {
     assert_eq!(unchanged.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(unchanged.headers()["etag"], "\"e\"");
     assert_eq!(unchanged.headers()["cache-control"], "private, no-cache");
+    assert_eq!(unchanged.headers()["content-security-policy"], "sandbox; default-src 'none'");
     assert_eq!(text(unchanged).await, "");
 }
