@@ -1,13 +1,15 @@
 //! Going on with an execution that ended without success, from the state where it stopped. Step Functions calls it a redrive: the
 //! execution stays the same one, with the definition and the documents that it had; nobody can change them.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 
 use super::loaded::{Run, arn_of, load_run};
 use super::timeline::ending;
-use super::visits::{Ending, Visit};
+use super::visits::{Visit, Visits};
 use crate::app::{App, Shared};
 use crate::fault::Fault;
 use crate::html::format::batch_url;
@@ -24,7 +26,7 @@ pub(crate) async fn ask(State(app): State<Shared>, Path(name): Path<String>) -> 
 }
 
 fn page(app: &App, name: &str, run: &Run) -> Markup {
-    let stopped = stopped(&run.visits.all);
+    let stopped = stopped(&run.visits);
     let body = html! {
         nav.crumbs aria-label="Where you are" {
             a href="/console" { "Batches" } a href=(batch_url(name)) { (name) }
@@ -57,12 +59,12 @@ fn page(app: &App, name: &str, run: &Run) -> Markup {
 }
 
 /// Returns the innermost states that were open at the end.
-fn stopped(visits: &[Visit]) -> Vec<&Visit> {
-    let open = |visit: &&Visit| visit.left.is_none() && matches!(visit.ending, Ending::Failed | Ending::Stopped);
-    // What is inside a state follows it.
-    let inner =
-        |at: usize| visits[at + 1..].iter().take_while(|next| next.depth > visits[at].depth).any(|next| open(&next));
-    visits.iter().enumerate().filter(|(at, visit)| open(visit) && !inner(*at)).map(|(_, visit)| visit).collect()
+fn stopped(visits: &Visits) -> Vec<&Visit> {
+    let open = visits.open();
+    let around: BTreeSet<usize> =
+        visits.all.iter().zip(&open).filter(|(_, open)| **open).filter_map(|(visit, _)| visit.parent).collect();
+    let innermost = visits.all.iter().zip(open).enumerate().filter(|(at, (_, open))| *open && !around.contains(at));
+    innermost.map(|(_, (visit, _))| visit).collect()
 }
 
 /// Lets the execution go on.
@@ -75,14 +77,13 @@ pub(crate) async fn go_on(State(app): State<Shared>, Path(name): Path<String>) -
 mod tests {
     use time::OffsetDateTime;
 
-    use crate::batch::visits::Visits;
     use crate::source::executions::{ExecutionStatus, PastEvent};
 
     use super::*;
 
-    #[test]
-    fn it_goes_on_in_the_innermost_states_that_were_open() {
-        let event = |id: i64, previous: i64, kind: &str, state: &str| PastEvent {
+    /// Returns the names of the states in which an execution with this history goes on: number, previous, kind, state.
+    fn goes_on_in(events: &[(i64, i64, &str, &str)], status: ExecutionStatus) -> Vec<String> {
+        let event = |&(id, previous, kind, state): &(i64, i64, &str, &str)| PastEvent {
             id,
             previous,
             kind: kind.to_owned(),
@@ -90,18 +91,55 @@ mod tests {
             at: OffsetDateTime::from_unix_timestamp(1_700_000_000 + id).ok(),
             ..PastEvent::default()
         };
+        let events: Vec<PastEvent> = events.iter().map(event).collect();
+        let visits = Visits::of(&events, status);
+        stopped(&visits).iter().map(|visit| visit.state.clone()).collect()
+    }
+
+    #[test]
+    fn it_goes_on_in_the_innermost_states_that_were_open() {
         let events = [
-            event(1, 0, "ExecutionStarted", ""),
-            event(2, 0, "TaskStateEntered", "Check"),
-            event(3, 2, "TaskStateExited", "Check"),
-            event(4, 3, "ParallelStateEntered", "Both"),
-            event(5, 4, "TaskStateEntered", "Left"),
-            event(6, 4, "TaskStateEntered", "Right"),
-            event(7, 6, "TaskStateExited", "Right"),
-            event(8, 7, "ExecutionAborted", ""),
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "TaskStateEntered", "Check"),
+            (3, 2, "TaskStateExited", "Check"),
+            (4, 3, "ParallelStateEntered", "Both"),
+            (5, 4, "TaskStateEntered", "Left"),
+            (6, 4, "TaskStateEntered", "Right"),
+            (7, 6, "TaskStateExited", "Right"),
+            (8, 7, "ExecutionAborted", ""),
         ];
-        let visits = Visits::of(&events, ExecutionStatus::Aborted);
-        let names: Vec<_> = stopped(&visits.all).iter().map(|visit| visit.state.as_str()).collect();
-        assert_eq!(names, ["Left"]);
+        assert_eq!(goes_on_in(&events, ExecutionStatus::Aborted), ["Left"]);
+    }
+
+    #[test]
+    fn it_goes_on_in_every_branch_whatever_the_order_of_the_entries() {
+        let events = [
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Outer"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "ParallelStateEntered", "Inner"),
+            (5, 3, "TaskStateEntered", "Beside"),
+            (6, 4, "ParallelStateStarted", ""),
+            (7, 6, "TaskStateEntered", "Inside"),
+            (8, 0, "ExecutionAborted", ""),
+        ];
+        assert_eq!(goes_on_in(&events, ExecutionStatus::Aborted), ["Beside", "Inside"]);
+    }
+
+    #[test]
+    fn it_does_not_go_on_inside_a_state_that_failed_and_was_caught() {
+        let events = [
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Both"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "TaskStateEntered", "Left"),
+            (5, 3, "TaskStateEntered", "Right"),
+            (6, 4, "TaskFailed", ""),
+            (7, 6, "ParallelStateFailed", ""),
+            (8, 7, "ParallelStateExited", "Both"),
+            (9, 8, "FailStateEntered", "GiveUp"),
+            (10, 9, "ExecutionFailed", ""),
+        ];
+        assert_eq!(goes_on_in(&events, ExecutionStatus::Failed), ["GiveUp"]);
     }
 }

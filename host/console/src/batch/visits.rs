@@ -60,8 +60,8 @@ pub struct Visit {
     pub fault: Option<(String, String)>,
     /// How it went.
     pub ending: Ending,
-    /// The visit around it.
-    parent: Option<usize>,
+    /// The place of the visit around it among all; that comes before.
+    pub(super) parent: Option<usize>,
 }
 
 /// All visits, and the ways from one to the next.
@@ -82,26 +82,32 @@ impl Visits {
         }
         reading.adopt_the_last();
         let mut visits = reading.visits;
-        // Whether a state around the visit was left; then nothing runs in the visit any more.
-        let mut cut_off: Vec<bool> = Vec::new();
-        for visit in &visits.all {
-            let over = visit.parent.is_some_and(|parent| cut_off[parent] || visits.all[parent].left.is_some());
-            cut_off.push(over);
-        }
-        for (visit, cut_off) in visits.all.iter_mut().zip(cut_off) {
+        let open = visits.open();
+        for (visit, open) in visits.all.iter_mut().zip(open) {
             if visit.left.is_none() {
                 visit.ending = match status {
+                    // A state around it was left before the execution ended.
+                    _ if !open && visit.fault.is_some() => Ending::Failed,
+                    _ if !open => Ending::Stopped,
                     ExecutionStatus::Aborted => Ending::Stopped,
                     ExecutionStatus::Failed | ExecutionStatus::TimedOut => Ending::Failed,
-                    _ if !cut_off => Ending::Running,
-                    _ if visit.fault.is_some() => Ending::Failed,
-                    _ => Ending::Stopped,
+                    _ => Ending::Running,
                 };
             } else if visit.attempts.last().is_some_and(|last| last.fault.is_some()) || visit.fault.is_some() {
                 visit.ending = Ending::Caught;
             }
         }
         visits
+    }
+
+    /// Returns for each visit whether it is open: neither it nor a state around it was left.
+    pub(super) fn open(&self) -> Vec<bool> {
+        let mut open: Vec<bool> = Vec::new();
+        for visit in &self.all {
+            let around = visit.parent.is_none_or(|parent| open[parent]);
+            open.push(visit.left.is_none() && around);
+        }
+        open
     }
 
     /// Returns the visit that began with an event.
@@ -373,7 +379,9 @@ mod tests {
             (12, 11, "PassStateExited", "Note"),
             (13, 12, "ExecutionSucceeded", ""),
         ]);
-        for status in [ExecutionStatus::Running, ExecutionStatus::Succeeded] {
+        let statuses =
+            [ExecutionStatus::Running, ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::Aborted];
+        for status in statuses {
             let visits = Visits::of(&events, status);
             let endings: Vec<_> = visits.all.iter().map(|visit| (visit.state.as_str(), visit.ending)).collect();
             let expected = [
