@@ -153,6 +153,8 @@ impl AfterRedrives {
 impl Reading {
     fn event(&mut self, event: &PastEvent) {
         if event.kind == "ExecutionRedriven" {
+            self.adopt_the_last();
+            self.after_redrives.homeless.clear();
             self.after_redrives.redrives.insert(event.id);
             return;
         }
@@ -194,12 +196,12 @@ impl Reading {
         }
     }
 
-    /// Adds the events of the only chain that is left to the only Task state that was not left.
+    /// Adds the events of the only chain that is left to the only Task state that is open. No chain goes on after the next redrive.
     fn adopt_the_last(&mut self) {
         let chains: Vec<i64> = self.after_redrives.homeless.keys().copied().collect();
-        let open = self.visits.all.iter().enumerate().filter(|(_, visit)| visit.kind == "Task" && visit.left.is_none());
-        let open: Vec<usize> = open.map(|(at, _)| at).collect();
-        if let ([chain], [owner]) = (chains.as_slice(), open.as_slice()) {
+        let open = self.visits.open();
+        let tasks: Vec<usize> = (0..open.len()).filter(|at| open[*at] && self.visits.all[*at].kind == "Task").collect();
+        if let ([chain], [owner]) = (chains.as_slice(), tasks.as_slice()) {
             self.adopt(*chain, *owner);
         }
     }
@@ -394,6 +396,33 @@ mod tests {
         }
     }
 
+    /// Returns the states of a history, each with the number of its tries.
+    fn tries(events: &[(i64, i64, &str, &str)], status: ExecutionStatus) -> Vec<(String, usize, Ending)> {
+        let visits = Visits::of(&history(events), status);
+        visits.all.iter().map(|visit| (visit.state.clone(), visit.attempts.len(), visit.ending)).collect()
+    }
+
+    #[test]
+    fn a_try_between_two_redrives_belongs_to_the_state_that_was_open() {
+        let events = [
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "TaskStateEntered", "First"),
+            (3, 2, "TaskScheduled", ""),
+            (4, 0, "ExecutionAborted", ""),
+            (5, 4, "ExecutionRedriven", ""),
+            (6, 5, "TaskScheduled", ""),
+            (7, 0, "ExecutionAborted", ""),
+            (8, 7, "ExecutionRedriven", ""),
+            (9, 8, "TaskScheduled", ""),
+            (10, 9, "TaskSucceeded", ""),
+            (11, 10, "TaskStateExited", "First"),
+            (12, 11, "TaskStateEntered", "Second"),
+            (13, 12, "TaskScheduled", ""),
+        ];
+        let expected = [("First".to_owned(), 3, Ending::Left), ("Second".to_owned(), 1, Ending::Running)];
+        assert_eq!(tries(&events, ExecutionStatus::Running), expected);
+    }
+
     #[test]
     fn after_a_redrive_tries_belong_to_the_states_that_went_on() {
         // As Step Functions on this machine writes it: a batch was stopped while two branches ran.
@@ -416,11 +445,6 @@ mod tests {
             (16, 13, "TaskSucceeded", ""),
             (17, 16, "TaskStateExited", "Left"),
         ];
-        let tries = |events: &[(i64, i64, &str, &str)], status| {
-            let visits = Visits::of(&history(events), status);
-            let tries = visits.all.iter().map(|visit| (visit.state.clone(), visit.attempts.len(), visit.ending));
-            tries.collect::<Vec<_>>()
-        };
         let state = |name: &str, tries, ending| (name.to_owned(), tries, ending);
         let running =
             [state("Both", 0, Ending::Running), state("Left", 2, Ending::Left), state("Right", 3, Ending::Running)];
