@@ -10,6 +10,10 @@ use super::read::{Plan, Way};
 
 /// The most states that are drawn. A larger machine is listed only.
 const MOST: usize = 300;
+/// How far a label is from the middle of its line.
+const ASIDE: f64 = 6.0;
+/// The room that a letter of a label takes.
+const LETTER: f64 = 6.5;
 
 /// What became of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,9 +115,18 @@ fn line(way: &DrawnWay, gone: bool) -> Markup {
             @if !way.label.is_empty() { title { (way.label) } }
         }
         @if let (Some(from), Some(to), false) = (way.points.first(), way.points.get(1), label.is_empty()) {
-            text.label x=(round(f64::midpoint(from.0, to.0) + 6.0)) y=(round(from.1 * 0.45 + to.1 * 0.55)) { (short(label)) }
+            (beside(*from, *to, &short(label)))
         }
     }
+}
+
+/// Shows a label beside the first part of a way: on the left if the way goes to the left and there is room, so that the labels
+/// of ways to both sides do not cover each other.
+fn beside(from: (f64, f64), to: (f64, f64), label: &str) -> Markup {
+    let middle = f64::midpoint(from.0, to.0);
+    let room = middle - ASIDE > label.chars().count() as f64 * LETTER;
+    let (x, anchor) = if to.0 < from.0 && room { (middle - ASIDE, "end") } else { (middle + ASIDE, "start") };
+    html! { text.label x=(round(x)) y=(round(from.1 * 0.45 + to.1 * 0.55)) text-anchor=(anchor) { (label) } }
 }
 
 fn short(label: &str) -> String {
