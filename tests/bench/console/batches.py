@@ -5,8 +5,9 @@
 
 `stagehost serve` runs the executions: a machine of one Pass state that ends with the document of a finished batch of eight
 files, so that each row has a listing, files and failures. `stagehost console` shows them, by the AWS SDK, as it shows a deployed
-stack. Prints, in milliseconds, the first answer after the start, when nothing is remembered, and the median and the 95th
-percentile of the others. A time is from the request to the last byte of the page, over one connection.
+stack. Prints, in milliseconds, the first answer of each page, and the median and the 95th percentile of the others. Nothing is
+remembered before the first page; each later page finds what the earlier ones have read. A time is from the request to the last byte
+of the page, over one connection.
 """
 
 import argparse
