@@ -27,6 +27,14 @@ impl Signature {
         }
     }
 
+    /// Returns whether the pins are known and do not pin exactly these bytes for the state of this execution.
+    pub(super) fn lacks(&self, state: &str, execution: &str, digest: &str) -> bool {
+        let pinned = |signed: &SignedPins| {
+            signed.pins.choose(state, execution).is_some_and(|choice| choice.pin.digest == digest)
+        };
+        self.pins.as_ref().is_some_and(|signed| !pinned(signed))
+    }
+
     /// Says whose pins they are, or why that is not known.
     pub(super) fn sentence(&self) -> Markup {
         html! {
@@ -51,12 +59,11 @@ impl Signature {
 /// Says who signed what ran: the signer of the pins, if they pin exactly these bytes for the state of this execution.
 pub(super) fn signed_by(signature: &Signature, state: &str, execution: &str, digest: &str) -> Markup {
     let Some(signed) = &signature.pins else { return html! { "–" } };
-    let pinned = signed.pins.choose(state, execution).is_some_and(|choice| choice.pin.digest == digest);
     html! {
-        @match (&signed.signer, pinned) {
-            (Some(key), true) => (signer(key)),
-            (None, true) => "not signed",
-            (_, false) => span title={ "Revision " (signed.pins.revision) " has other bytes for this state" } { "not of this revision" },
+        @match (&signed.signer, signature.lacks(state, execution, digest)) {
+            (Some(key), false) => (signer(key)),
+            (None, false) => "not signed",
+            (_, true) => span title={ "Revision " (signed.pins.revision) " has other bytes for this state" } { "not of this revision" },
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::app::Shared;
 use crate::fault::Fault;
 use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
 use crate::html::frame::{Sheet, Tab, framed};
-use crate::html::parts::{document, time};
+use crate::html::parts::{document, empty, time};
 use crate::source::journal::{KnownCalls, LoggedCall};
 
 /// The most calls on a page.
@@ -29,6 +29,10 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         Err(error) => (KnownCalls::default(), Some(unread(&error))),
     };
     let calls: Vec<_> = known.calls.into_iter().filter(|call| call.state == visit.state).collect();
+    let signature = match calls.is_empty() {
+        true => Signature::default(),
+        false => Signature::of_revision(&app, revision(visit)).await,
+    };
     let input = whole(&app, visit.input.as_deref()).await;
     let output = whole(&app, visit.output.as_deref()).await;
     let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
@@ -50,12 +54,15 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         }
         @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
         @if let Some(problem) = problem { (problem) }
-        @if !calls.is_empty() {
+        @if !calls.is_empty() || (visit.kind == "Task" && !known.gaps.is_empty()) {
             section {
                 h2 { "Calls" }
                 @for gap in &known.gaps { p.note { (gap) } }
-                (Signature::of_revision(&app, revision(visit)).await.sentence())
-                (table(&calls))
+                (signature.sentence())
+                @if calls.iter().any(|call| signature.lacks(&visit.state, &run.facts.listed.name, &call.digest)) {
+                    p.note { "Some of these calls ran other bytes than this revision of the pins has for the state." }
+                }
+                @if calls.is_empty() { (empty("No call of this state is known.")) } @else { (table(&calls)) }
             }
         }
         section.columns {

@@ -270,10 +270,18 @@ async fn what_ran_has_the_signer_of_the_pins_that_pin_these_bytes() {
     let ran = page(&router, &batch).await;
     assert!(ran.contains("Stages that ran") && ran.contains(signed), "{ran}");
     assert!(ran.contains("The log has more about this batch"));
-    assert!(page(&router, &format!("{batch}/state/2")).await.contains("which is signed by <strong>release</strong>"));
+    let state = format!("{batch}/state/2");
+    let signed_calls = page(&router, &state).await;
+    assert!(
+        signed_calls.contains("which is signed by <strong>release</strong>") && !signed_calls.contains("other bytes")
+    );
     *memory.calls.lock().unwrap() = vec![call("sha256:other")];
     let other = page(&router, &batch).await;
     assert!(!other.contains(signed) && other.contains("not of this revision"), "other bytes are nobody's");
+    assert!(page(&router, &state).await.contains("Some of these calls ran other bytes than this revision"));
+    memory.calls.lock().unwrap().clear();
+    let none = page(&router, &state).await;
+    assert!(none.contains("No call of this state is known") && none.contains("The log has more about this batch"));
     assert!(page(&router, "/console/pins").await.contains("signed by <strong>release</strong>"));
 }
 
