@@ -84,20 +84,19 @@ impl Project {
         } else {
             None
         };
-        let own =
-            described.as_ref().and_then(|described| Some((described.build.clone()?, described.component.clone())));
-        let builder = match own {
-            Some((command, Some(component))) if !command.is_empty() => Builder::Own { command, component },
-            Some(_) => {
-                return Err(usage!(
-                    "{}: \"build\" is a list of a program and its arguments, and needs \"component\", the file that it \
-                     makes",
-                    file.display()
-                ));
-            }
-            None => {
+        let own = described.as_ref().map(|described| (described.build.clone(), described.component.clone()));
+        let builder = match own.unwrap_or_default() {
+            (Some(command), Some(component)) if !command.is_empty() => Builder::Own { command, component },
+            (None, None) => {
                 let found = described.as_ref().and_then(|described| described.language);
                 Builder::Tool(found.or_else(|| Language::of_folder(folder)).ok_or_else(|| unknown(folder))?)
+            }
+            _ => {
+                return Err(usage!(
+                    "{}: \"build\", a list of a program and its arguments, and \"component\", the file that it makes, \
+                     need each other",
+                    file.display()
+                ));
             }
         };
         let name = match &described {
@@ -172,6 +171,9 @@ mod tests {
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "entropy", "build": ["make"]}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("stage.json") && error.contains("\"component\""), "{error}");
+        std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "entropy", "component": "entropy.wasm"}"#).unwrap();
+        let error = Project::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("stage.json") && error.contains("\"build\""), "{error}");
 
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "langauge": "rust"}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
