@@ -5,7 +5,7 @@ mod in_pipeline;
 mod machine;
 mod result;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -25,7 +25,7 @@ use crate::console::printer::Printer;
 use crate::console::problem::sentence;
 use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
-use crate::local::pipeline::PipelineArgs;
+use crate::local::pipeline::{DEFAULT_OUT, PipelineArgs};
 use crate::signals::stoppable;
 
 #[derive(Args)]
@@ -82,6 +82,7 @@ impl DevArgs {
     fn for_pipeline_only(&self) -> Option<&'static str> {
         let pipeline = &self.pipeline;
         let given = [
+            ("--out", pipeline.out != Path::new(DEFAULT_OUT)),
             ("--state-machine", pipeline.state_machine.is_some()),
             ("--config", pipeline.config.is_some()),
             ("--stage", !pipeline.stages_named.is_empty()),
