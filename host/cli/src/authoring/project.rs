@@ -113,6 +113,17 @@ impl Project {
             name,
         })
     }
+
+    /// Checks that the project is described as it was when it was opened.
+    ///
+    /// # Errors
+    /// If it is described otherwise now, or is no project any more.
+    pub fn ensure_unchanged(&self) -> Result<()> {
+        if Self::open(&self.folder)? == *self {
+            return Ok(());
+        }
+        Err(usage!("{} has changed; end the command and start it again", self.folder.join(DESCRIPTION).display()))
+    }
 }
 
 fn unknown(folder: &Path) -> anyhow::Error {
@@ -154,12 +165,18 @@ mod tests {
         let text = r#"{"name": "line-notes", "language": "python", "settings": "pipeline/settings.json"}"#;
         std::fs::write(folder.path().join(DESCRIPTION), text).unwrap();
         let project = Project::open(folder.path()).unwrap();
-        assert_eq!((project.builder, project.state.as_str()), (Builder::Tool(Language::Python), "RunLineNotes"));
+        assert_eq!(
+            (project.builder.clone(), project.state.as_str()),
+            (Builder::Tool(Language::Python), "RunLineNotes")
+        );
         assert_eq!(project.settings, Some(folder.path().join("pipeline/settings.json")));
+        project.ensure_unchanged().unwrap();
 
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "language": "rust", "world": "zip"}"#)
             .unwrap();
         assert_eq!(Project::open(folder.path()).unwrap().world, Some(World::Zip));
+        let error = project.ensure_unchanged().unwrap_err().to_string();
+        assert!(error.contains("stage.json has changed"), "{error}");
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "world": "all"}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("stage.json") && error.contains("`all`"), "{error}");

@@ -133,8 +133,9 @@ async fn first_build(
     }
 }
 
-/// Builds the project if it must be. The component fits the project's world.
+/// Builds the project if it must be, as it was described at the beginning. The component fits the project's world.
 async fn built(project: &Project, printer: &Printer) -> Result<PathBuf> {
+    project.ensure_unchanged()?;
     let component = build_if_stale(project, printer).await?;
     world_of_project(project, &component, &read_named("", &component)?)?;
     Ok(component)

@@ -154,6 +154,7 @@ async fn round(
     printer: &Printer,
 ) -> Result<bool> {
     let began = Instant::now();
+    project.ensure_unchanged()?;
     let settings = project_settings(project)?;
     let component = build_if_stale(project, printer).await?;
     let stage = TrialStage::load(engine, &component, project, printer).await?;
