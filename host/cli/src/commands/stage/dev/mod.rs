@@ -37,8 +37,8 @@ can show it. Settings, limits and grants are those of stage.json's settings file
 What was made stays for the next build, as it would in the bucket: a stage that finds its fingerprint unchanged does not \
 make it again, and that is said. --fresh forgets it before every run.
 
-With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`, whose \
-options count then. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
+With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`. Only then do \
+the options that are those of `run` count. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
 that is saved while a batch runs is built and swapped in beside it, and the next batch begins at once. Results go to \
 out/pipeline/ in the project's folder, and --fresh keeps only the uploads there.
 
