@@ -129,10 +129,11 @@ def read_huffman(segment, tables):
             raise Corrupt("a Huffman table is cut")
         table, symbol = [], iter(symbols)
         for length, count in enumerate(counts, 1):
+            # Before the table grows, so that its size does not depend on what a file claims.
+            if len(table) + (count << (16 - length)) > 1 << 16:
+                raise Corrupt("a Huffman table has too many codes")
             for _ in range(count):
                 table += [(length, next(symbol))] * (1 << (16 - length))
-        if len(table) > 1 << 16:
-            raise Corrupt("a Huffman table has too many codes")
         tables[number] = table + [(0, 0)] * ((1 << 16) - len(table))
         at += 17 + len(symbols)
 

@@ -84,20 +84,19 @@ impl Project {
         } else {
             None
         };
-        let own =
-            described.as_ref().and_then(|described| Some((described.build.clone()?, described.component.clone())));
-        let builder = match own {
-            Some((command, Some(component))) if !command.is_empty() => Builder::Own { command, component },
-            Some(_) => {
-                return Err(usage!(
-                    "{}: \"build\" is a list of a program and its arguments, and needs \"component\", the file that it \
-                     makes",
-                    file.display()
-                ));
-            }
-            None => {
+        let own = described.as_ref().map(|described| (described.build.clone(), described.component.clone()));
+        let builder = match own.unwrap_or_default() {
+            (Some(command), Some(component)) if !command.is_empty() => Builder::Own { command, component },
+            (None, None) => {
                 let found = described.as_ref().and_then(|described| described.language);
                 Builder::Tool(found.or_else(|| Language::of_folder(folder)).ok_or_else(|| unknown(folder))?)
+            }
+            _ => {
+                return Err(usage!(
+                    "{}: \"build\", a list of a program and its arguments, and \"component\", the file that it makes, \
+                     need each other",
+                    file.display()
+                ));
             }
         };
         let name = match &described {
@@ -113,6 +112,17 @@ impl Project {
             settings: described.and_then(|described| described.settings).map(|settings| folder.join(settings)),
             name,
         })
+    }
+
+    /// Checks that the project is described as it was when it was opened.
+    ///
+    /// # Errors
+    /// If it is described otherwise now, or is no project any more.
+    pub fn ensure_unchanged(&self) -> Result<()> {
+        if Self::open(&self.folder)? == *self {
+            return Ok(());
+        }
+        Err(usage!("{} has changed; end the command and start it again", self.folder.join(DESCRIPTION).display()))
     }
 }
 
@@ -155,12 +165,18 @@ mod tests {
         let text = r#"{"name": "line-notes", "language": "python", "settings": "pipeline/settings.json"}"#;
         std::fs::write(folder.path().join(DESCRIPTION), text).unwrap();
         let project = Project::open(folder.path()).unwrap();
-        assert_eq!((project.builder, project.state.as_str()), (Builder::Tool(Language::Python), "RunLineNotes"));
+        assert_eq!(
+            (project.builder.clone(), project.state.as_str()),
+            (Builder::Tool(Language::Python), "RunLineNotes")
+        );
         assert_eq!(project.settings, Some(folder.path().join("pipeline/settings.json")));
+        project.ensure_unchanged().unwrap();
 
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "language": "rust", "world": "zip"}"#)
             .unwrap();
         assert_eq!(Project::open(folder.path()).unwrap().world, Some(World::Zip));
+        let error = project.ensure_unchanged().unwrap_err().to_string();
+        assert!(error.contains("stage.json has changed"), "{error}");
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "world": "all"}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("stage.json") && error.contains("`all`"), "{error}");
@@ -172,6 +188,9 @@ mod tests {
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "entropy", "build": ["make"]}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("stage.json") && error.contains("\"component\""), "{error}");
+        std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "entropy", "component": "entropy.wasm"}"#).unwrap();
+        let error = Project::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("stage.json") && error.contains("\"build\""), "{error}");
 
         std::fs::write(folder.path().join(DESCRIPTION), r#"{"name": "x", "langauge": "rust"}"#).unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();

@@ -1,12 +1,11 @@
 //! Builds a project's component with the tool of its language, cargo, componentize-py or componentize-js, or with the command
-//! that the project names. The tool's own
-//! messages go to standard error as they are.
+//! that the project names. The tool's own messages go to standard error as they are.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -199,11 +198,19 @@ fn add_schema(project: &Project, component: &Path) -> Result<()> {
         return Ok(());
     }
     let mut bytes = std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
-    if embedded(&bytes, component)?.is_some() {
+    let schema = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let wanted: serde_json::Value =
+        serde_json::from_slice(&schema).with_context(|| format!("{} is no JSON", file.display()))?;
+    if let Some(carried) = embedded(&bytes, component)? {
+        // A command such as make may leave the component as it was when only the schema has changed.
+        ensure!(
+            carried == wanted,
+            "{} carries another schema than {}; delete the component and build it again",
+            component.display(),
+            file.display()
+        );
         return Ok(());
     }
-    let schema = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_slice::<serde_json::Value>(&schema).with_context(|| format!("{} is no JSON", file.display()))?;
     append_section(&mut bytes, SECTION, &schema);
     // As a new file: cargo's own copy is a link to this one. It stays without a schema, so that the next build adds the schema
     // of then.
@@ -257,6 +264,9 @@ mod tests {
         assert_eq!(embedded(&once, &component).unwrap().unwrap()["title"], "x".repeat(300));
         add_schema(&project, &component).unwrap();
         assert_eq!(std::fs::read(&component).unwrap(), once);
+        std::fs::write(folder.path().join("config.schema.json"), r#"{"title": "new"}"#).unwrap();
+        let error = add_schema(&project, &component).unwrap_err().to_string();
+        assert!(error.contains("x.wasm carries another schema") && error.contains("config.schema.json"), "{error}");
         assert_eq!(embedded(&std::fs::read(&linked).unwrap(), &linked).unwrap(), None, "cargo's own copy is as it was");
     }
 

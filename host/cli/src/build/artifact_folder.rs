@@ -69,7 +69,11 @@ impl ArtifactFolder {
     /// If it cannot be written.
     pub fn store(&self, name: &str, artifact: &[u8]) -> Result<PathBuf> {
         let file = self.file(name);
-        let written = tempfile::NamedTempFile::new_in(&self.0)
+        // With the extension, what a killed process leaves is deleted like an artifact.
+        let extension = format!(".{EXTENSION}");
+        let written = tempfile::Builder::new()
+            .suffix(&extension)
+            .tempfile_in(&self.0)
             .and_then(|mut temporary| std::io::Write::write_all(&mut temporary, artifact).map(|()| temporary))
             .and_then(|temporary| temporary.persist(&file).map_err(Into::into));
         written.with_context(|| format!("cannot keep the compiled artifact {}", file.display()))?;

@@ -72,8 +72,9 @@ pub struct ServeArgs {
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Change the pins of --pins on the console, with the operator's key and the checks of `stagehost pins`
-    #[arg(long, requires = "followed_pins")]
+    /// Change the pins of --pins on the console, with the operator's key and the checks of `stagehost pins`; not with
+    /// --allow-remote, because the console asks nobody who they are
+    #[arg(long, requires = "followed_pins", conflicts_with = "allow_remote")]
     allow_changes: bool,
 
     #[command(flatten)]

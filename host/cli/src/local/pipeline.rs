@@ -40,11 +40,14 @@ pub const STATE_MACHINE: &str = "listing-media-processing-sm-local";
 /// Guest memory of all calls together: about what a Lambda of 2 GiB has left for them.
 const GUEST_MEMORY_MIB: u32 = 1536;
 
-/// The options that `run` and `serve` share.
+/// Where results go if `--out` is not given.
+pub const DEFAULT_OUT: &str = "out";
+
+/// The options that `run`, `serve` and `stage dev --pipeline` share.
 #[derive(clap::Args, Debug)]
 pub struct PipelineArgs {
     /// The bucket as a plain folder; results stay there, and a later run finds what is up to date
-    #[arg(long, value_name = "DIR", default_value = "out")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
 
     /// A state machine in the Amazon States Language, instead of the shipped one

@@ -27,7 +27,7 @@ use crate::console::printer::Printer;
 use crate::console::problem::sentence;
 use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
-use crate::local::pipeline::{Pipeline, PipelineArgs};
+use crate::local::pipeline::{DEFAULT_OUT, Pipeline, PipelineArgs};
 use crate::settings::stage_override::StageOverride;
 use crate::signals::Signals;
 
@@ -67,7 +67,7 @@ pub async fn in_pipeline(project: &Project, mut trying: Trying, printer: &Printe
             "--pins names the stages of every state; leave it out, so that the stage in development runs"
         ));
     }
-    if trying.pipeline.out == Path::new("out") {
+    if trying.pipeline.out == Path::new(DEFAULT_OUT) {
         trying.pipeline.out = project.folder.join(OUT);
     }
     let out = trying.pipeline.out.clone();
@@ -133,8 +133,9 @@ async fn first_build(
     }
 }
 
-/// Builds the project if it must be. The component fits the project's world.
+/// Builds the project if it must be, as it was described at the beginning. The component fits the project's world.
 async fn built(project: &Project, printer: &Printer) -> Result<PathBuf> {
+    project.ensure_unchanged()?;
     let component = build_if_stale(project, printer).await?;
     world_of_project(project, &component, &read_named("", &component)?)?;
     Ok(component)

@@ -5,7 +5,7 @@ mod in_pipeline;
 mod machine;
 mod result;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -25,7 +25,7 @@ use crate::console::printer::Printer;
 use crate::console::problem::sentence;
 use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
-use crate::local::pipeline::PipelineArgs;
+use crate::local::pipeline::{DEFAULT_OUT, PipelineArgs};
 use crate::signals::stoppable;
 
 #[derive(Args)]
@@ -37,8 +37,8 @@ can show it. Settings, limits and grants are those of stage.json's settings file
 What was made stays for the next build, as it would in the bucket: a stage that finds its fingerprint unchanged does not \
 make it again, and that is said. --fresh forgets it before every run.
 
-With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`, whose \
-options count then. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
+With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`. Only then do \
+the options that are those of `run` count. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
 that is saved while a batch runs is built and swapped in beside it, and the next batch begins at once. Results go to \
 out/pipeline/ in the project's folder, and --fresh keeps only the uploads there.
 
@@ -82,6 +82,7 @@ impl DevArgs {
     fn for_pipeline_only(&self) -> Option<&'static str> {
         let pipeline = &self.pipeline;
         let given = [
+            ("--out", pipeline.out != Path::new(DEFAULT_OUT)),
             ("--state-machine", pipeline.state_machine.is_some()),
             ("--config", pipeline.config.is_some()),
             ("--stage", !pipeline.stages_named.is_empty()),
@@ -153,6 +154,7 @@ async fn round(
     printer: &Printer,
 ) -> Result<bool> {
     let began = Instant::now();
+    project.ensure_unchanged()?;
     let settings = project_settings(project)?;
     let component = build_if_stale(project, printer).await?;
     let stage = TrialStage::load(engine, &component, project, printer).await?;
