@@ -1,6 +1,7 @@
 //! Helpers for the tests that cross crates. They run the real `stagehost` binary, as a person does.
 
 pub mod author;
+pub mod bench;
 pub mod campaign;
 pub mod cost_durations;
 pub mod measured;

@@ -70,6 +70,14 @@ pub fn released_package() -> Result<&'static Package> {
     made.as_ref().map_err(|e| anyhow::Error::msg(e.clone()))
 }
 
+/// Makes the released package with further arguments, under a name of its own.
+///
+/// # Errors
+/// If it cannot be made; the error has the command's output.
+pub fn released_package_with(name: &str, arguments: &[&str]) -> Result<Package> {
+    make(name, arguments)
+}
+
 fn make(name: &str, arguments: &[&str]) -> Result<Package> {
     let made = Package { folder: beside(name)?, zip: beside(&format!("{name}.zip"))? };
     let mut command = Command::new(binary());

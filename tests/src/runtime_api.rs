@@ -155,6 +155,14 @@ impl Function {
         self.process.resident_bytes()
     }
 
+    /// Returns the most memory that it ever had resident, in bytes.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn peak_bytes(&self) -> Result<u64> {
+        self.process.peak_bytes()
+    }
+
     /// Returns the number of its open file descriptors.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! A gigabyte into two archives: the host beside the Python function that did it before; and as many files that are too small for
-//! S3 to copy them. `tests/bench/README.md` says how to run it and has the results; `--json FILE` writes them for `stagehost cost`,
-//! which wants them on one core.
+//! A gigabyte into two archives, as sixty videos and as one film: the host beside the Python function that did it before; and sixty
+//! files that are too small for S3 to copy them. `tests/bench/README.md` says how to run it and has the results; `--json FILE` writes
+//! them for `stagehost cost`, which wants them on one core.
 //!
 //! The S3 server is SeaweedFS, which copies parts by itself. Both go through a door that counts their bytes.
 
@@ -9,16 +9,16 @@ mod videos;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::Client;
 use serde_json::{Value, json};
 use stagehost_needs::{PYTHON, python_with};
+use stagehost_tests::bench::{function_command, in_turn};
 use stagehost_tests::cost_durations::{BenchArguments, duration};
-use stagehost_tests::package::{environment, released_package, state};
+use stagehost_tests::package::{environment, released_package_with, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
 use stagehost_tests::statistics::Times;
@@ -31,11 +31,34 @@ const LISTING: u32 = 51;
 const ROUNDS: usize = 3;
 /// The most that a batch may have by default: 60 files, a gigabyte.
 const FILES: usize = 60;
-const FILE_BYTES: usize = (1 << 30) / FILES;
+const BATCH_BYTES: usize = 1 << 30;
 /// As large as a photo of the cost model. S3 copies parts from 5 MiB on, so these pass through the function.
 const SMALL_BYTES: usize = 4_000_000;
+/// By default a file may have 256 MiB.
+const SETTINGS: &str = r#"{"states": {"ValidateRawAssets": {"config": {"maxFileBytes": 1073741824}}}}"#;
 /// As long as Lambda's longest call.
 const PATIENCE: Deadline = Deadline::In(Duration::from_secs(900));
+
+/// Files to bundle.
+struct Workload {
+    title: &'static str,
+    /// How their names begin.
+    name: &'static str,
+    files: usize,
+    file_bytes: usize,
+}
+
+const VIDEOS: Workload = Workload {
+    title: "Two archives of 60 videos, a GiB",
+    name: "video",
+    files: FILES,
+    file_bytes: BATCH_BYTES / FILES,
+};
+const FILM: Workload =
+    Workload { title: "Two archives of one film of 1 GiB", name: "film", files: 1, file_bytes: BATCH_BYTES };
+const SMALL: Workload =
+    Workload { title: "Two archives of 60 files of 4 MB", name: "small", files: FILES, file_bytes: SMALL_BYTES };
+const WORKLOADS: [Workload; 3] = [VIDEOS, FILM, SMALL];
 
 /// A function to measure.
 struct Contender {
@@ -49,6 +72,14 @@ const CONTENDERS: [Contender; 3] = [
     Contender { name: "zipfile, deflated", compression: Some("deflated") },
     Contender { name: "zipfile, stored", compression: Some("stored") },
 ];
+
+/// What all contenders are run with.
+struct Bench {
+    package: PathBuf,
+    python: PathBuf,
+    /// The way to S3.
+    door: Counted,
+}
 
 #[derive(Default)]
 struct Measured {
@@ -72,65 +103,66 @@ async fn compare() -> Result<()> {
     let python = python_with(&PYTHON, "STAGEHOST_PYTHON", &made, "boto3").context("there is no Python with boto3")?;
     let server = Seaweed::start()?;
     let client = server.bucket(BUCKET).await?;
-    let door = Counted::before(&server.endpoint()).await?;
-    let keys = upload(&client, "video", FILE_BYTES).await?;
-    let small_keys = upload(&client, "small", SMALL_BYTES).await?;
-    println!("{FILES} videos of {FILE_BYTES} bytes, twice; {rounds} rounds in alternation");
+    let folder = tempfile::tempdir()?;
+    let settings = folder.path().join("settings.json");
+    std::fs::write(&settings, SETTINGS)?;
+    let settings = settings.display().to_string();
+    let package = released_package_with("package-for-films", &["--config", &settings])?.folder;
+    let bench = Bench { package, python, door: Counted::before(&server.endpoint()).await? };
+    println!("{rounds} rounds in alternation");
 
-    let mut measured: BTreeMap<&str, Measured> = BTreeMap::new();
-    let mut small: BTreeMap<&str, Measured> = BTreeMap::new();
+    let mut all = BTreeMap::new();
+    for workload in &WORKLOADS {
+        all.insert(workload.name, measure(workload, &bench, &client, rounds).await?);
+    }
+    arguments.write(&for_the_cost_model(&all[VIDEOS.name], &all[SMALL.name]))
+}
+
+/// Runs all contenders, prints what they took, and returns it by their names.
+async fn measure(
+    workload: &Workload,
+    bench: &Bench,
+    client: &Client,
+    rounds: usize,
+) -> Result<BTreeMap<&'static str, Measured>> {
+    let keys = upload(client, workload).await?;
+    let mut measured: BTreeMap<&'static str, Measured> = BTreeMap::new();
     let mut found = Vec::new();
     for round in 0..rounds {
-        for turn in 0..CONTENDERS.len() {
-            // The order changes, so that no candidate always runs behind the same other.
-            let contender = &CONTENDERS[(turn + round) % CONTENDERS.len()];
+        for contender in in_turn(&CONTENDERS, round) {
             let of = measured.entry(contender.name).or_default();
-            bundle(contender, &python, &door, &keys, of).await?;
+            bundle(contender, bench, &keys, of).await?;
             if round + 1 == rounds {
-                found.push(contents(&client, of).await.with_context(|| contender.name.to_owned())?);
+                found.push(contents(client, of).await.with_context(|| contender.name.to_owned())?);
             }
-            delete_archives(&client).await?;
-            bundle(contender, &python, &door, &small_keys, small.entry(contender.name).or_default()).await?;
-            delete_archives(&client).await?;
+            delete_archives(client).await?;
         }
     }
     // All contenders did the same work.
     let whole = |files: &BTreeMap<String, (u32, u64)>| {
-        files.len() == FILES && files.values().all(|(_, bytes)| *bytes == FILE_BYTES as u64)
+        files.len() == workload.files && files.values().all(|(_, bytes)| *bytes == workload.file_bytes as u64)
     };
     ensure!(found.iter().flatten().all(whole), "an archive is not whole: {found:#?}");
     ensure!(found.windows(2).all(|two| two[0] == two[1]), "the archives differ: {found:#?}");
-    // A quarter of the files: memory that grows with the batch would show.
-    let mut quarter = Measured::default();
-    bundle(&CONTENDERS[0], &python, &door, &keys[..FILES / 4], &mut quarter).await?;
-    report("Two archives of a gigabyte", &measured);
-    println!("of a quarter of the files the host had {} MiB at most", quarter.peak_mib);
-    report("Two archives of 60 files of 4 MB", &small);
-    arguments.write(&for_the_cost_model(&measured, &small))
+    report(workload.title, &measured);
+    if workload.files > 1 {
+        // A quarter of the files: memory that grows with the batch would show.
+        let mut quarter = Measured::default();
+        bundle(&CONTENDERS[0], bench, &keys[..workload.files / 4], &mut quarter).await?;
+        delete_archives(client).await?;
+        println!("of a quarter of the files the host had {} MiB at most", quarter.peak_mib);
+    }
+    Ok(measured)
 }
 
 /// Runs a contender once, in a new process.
-async fn bundle(
-    contender: &Contender,
-    python: &Path,
-    door: &Counted,
-    keys: &[String],
-    measured: &mut Measured,
-) -> Result<()> {
-    let package = &released_package()?.folder;
+async fn bundle(contender: &Contender, bench: &Bench, keys: &[String], measured: &mut Measured) -> Result<()> {
+    let Bench { package, python, door } = bench;
     let (program, arguments) = match contender.compression {
         None => (package.join("bootstrap"), vec![]),
-        Some(_) => (python.to_owned(), vec!["-B".into(), file("tests/bench/bundles/bundle.py")]),
+        Some(_) => (python.clone(), vec!["-B".into(), file("tests/bench/bundles/bundle.py")]),
     };
-    let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
-        // On one core; the S3 server may use all.
-        Ok(cpu) => {
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", &cpu]).arg(program);
-            command
-        }
-        Err(_) => Command::new(program),
-    };
+    let mut command = function_command(&program);
     command.args(arguments);
     let mut variables = environment(package, &door.endpoint(), BUCKET);
     for (name, value) in [
@@ -154,7 +186,7 @@ async fn bundle(
     let answer = answer.with_context(|| format!("{}: {:#?}", contender.name, function.lines()))?;
     measured.times.add(begun.elapsed());
     measured.traffic = door.take();
-    measured.peak_mib = peak_mib(function.pid())?;
+    measured.peak_mib = function.peak_bytes()? >> 20;
     measured.archives = answer["bundles"].as_array().cloned().unwrap_or_default();
     ensure!(measured.archives.len() == 2, "{}: {answer:#}", contender.name);
     ensure!(measured.archives.iter().all(|archive| archive["reused"] != true), "an archive was there already");
@@ -227,11 +259,11 @@ fn for_the_cost_model(large: &BTreeMap<&str, Measured>, small: &BTreeMap<&str, M
     })
 }
 
-async fn upload(client: &Client, name: &str, bytes: usize) -> Result<Vec<String>> {
+async fn upload(client: &Client, workload: &Workload) -> Result<Vec<String>> {
     let mut keys = Vec::new();
-    for number in 0..FILES {
-        let key = format!("{LISTING}/raw/video/horizontal/2026-01-02/{name}-{number:02}.mp4");
-        let body = videos::make(number as u64, bytes)?;
+    for number in 0..workload.files {
+        let key = format!("{LISTING}/raw/video/horizontal/2026-01-02/{}-{number:02}.mp4", workload.name);
+        let body = videos::make(number as u64, workload.file_bytes)?;
         let put = client.put_object().bucket(BUCKET).key(&key).content_type("video/mp4").body(body.into());
         put.send().await.with_context(|| format!("uploading {key}"))?;
         keys.push(key);
@@ -246,11 +278,4 @@ async fn delete_archives(client: &Client) -> Result<()> {
         client.delete_object().bucket(BUCKET).key(key).send().await.with_context(|| format!("deleting {key}"))?;
     }
     Ok(())
-}
-
-fn peak_mib(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib >> 10)
 }

@@ -6,12 +6,11 @@ mod photos;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_s3::Client;
 use serde_json::{Value, json};
+use stagehost_tests::bench::{function_command, in_turn, rounds};
 use stagehost_tests::package::{environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
@@ -44,22 +43,19 @@ fn main() -> Result<()> {
 }
 
 async fn compare() -> Result<()> {
-    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
-    let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = rounds(ROUNDS);
     let node = node_function::installed()?;
     let server = Seaweed::start()?;
     let photos = photos::make()?;
-    let keys = upload(&server.bucket(BUCKET).await?, &photos).await?;
+    let assets = photos::upload(&server.bucket(BUCKET).await?, BUCKET, &photos).await?;
     let sizes: Vec<_> = photos.values().map(|bytes| format!("{:.1}", bytes.len() as f64 / 1e6)).collect();
     println!("{} photos of {} × {} pixels; MB: {}", photos.len(), photos::WIDTH, photos::HEIGHT, sizes.join(" "));
 
-    let contenders = contenders(&node, &keys)?;
+    let contenders = contenders(&node, &assets)?;
     let mut measured: BTreeMap<&str, Measured> = BTreeMap::new();
     let mut answers: BTreeMap<&str, Value> = BTreeMap::new();
     for round in 0..=rounds {
-        for turn in 0..contenders.len() {
-            // The order changes, so that no candidate always runs behind the same other.
-            let contender = &contenders[(turn + round) % contenders.len()];
+        for contender in in_turn(&contenders, round) {
             let (function, answer) = first_answer(contender, &server.endpoint()).await?;
             answers.insert(contender.name, answer);
             // The first round fills the file cache.
@@ -79,8 +75,7 @@ async fn compare() -> Result<()> {
     Ok(())
 }
 
-fn contenders(node: &Path, keys: &[String]) -> Result<Vec<Contender>> {
-    let assets: Vec<_> = keys.iter().map(|key| json!({"key": key, "contentType": "image/jpeg"})).collect();
+fn contenders(node: &Path, assets: &[Value]) -> Result<Vec<Contender>> {
     let batch = json!({"listingId": 51, "batchId": 5, "jobId": 4, "assets": assets});
     let validate = state("ValidateRawAssets", batch);
     let health = json!({"source": "stagehost.health"});
@@ -111,15 +106,7 @@ fn contenders(node: &Path, keys: &[String]) -> Result<Vec<Contender>> {
 }
 
 async fn first_answer(contender: &Contender, endpoint: &str) -> Result<(Function, Value)> {
-    // On one core, as a Lambda of less than 1.8 GB has; the S3 server may use all.
-    let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
-        Ok(cpu) => {
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", &cpu]).arg(&contender.program);
-            command
-        }
-        Err(_) => Command::new(&contender.program),
-    };
+    let mut command = function_command(&contender.program);
     command.args(&contender.arguments);
     let mut variables = environment(&released_package()?.folder, endpoint, BUCKET);
     for (name, value) in [
@@ -167,15 +154,4 @@ fn report(contenders: &[Contender], measured: &BTreeMap<&str, Measured>, rounds:
     println!("Node / host, a health event: {:.1}", ratio(median("node-idle"), median("host-idle")));
     let without_bare = median("node").saturating_sub(median("node-bare"));
     println!("The same for ten photos, without Node's bare start: {:.1}", ratio(without_bare, median("host")));
-}
-
-async fn upload(client: &Client, photos: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
-    let mut keys = Vec::new();
-    for (name, bytes) in photos {
-        let key = format!("51/raw/photo/horizontal/2026-01-02/{name}");
-        let put = client.put_object().bucket(BUCKET).key(&key).content_type("image/jpeg").body(bytes.clone().into());
-        put.send().await.with_context(|| format!("uploading {key}"))?;
-        keys.push(key);
-    }
-    Ok(keys)
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use aws_sdk_s3::Client;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
+use serde_json::{Value, json};
 use stagehost_tests::file;
 
 pub const WIDTH: u32 = 4032;
@@ -33,6 +35,18 @@ pub fn make() -> Result<BTreeMap<String, Vec<u8>>> {
         photos.insert(format!("photo-{index:02}.jpg"), with_orientation(&encoded, orientation));
     }
     Ok(photos)
+}
+
+/// Uploads photos, and returns them as a batch's assets.
+pub async fn upload(client: &Client, bucket: &str, photos: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Value>> {
+    let mut assets = Vec::new();
+    for (name, bytes) in photos {
+        let key = format!("51/raw/photo/horizontal/2026-01-02/{name}");
+        let put = client.put_object().bucket(bucket).key(&key).content_type("image/jpeg").body(bytes.clone().into());
+        put.send().await.with_context(|| format!("uploading {key}"))?;
+        assets.push(json!({"key": key, "contentType": "image/jpeg"}));
+    }
+    Ok(assets)
 }
 
 /// Puts the smallest possible EXIF segment behind the start of the image.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::Client;
 use serde_json::{Value, json};
+use stagehost_tests::bench::{function_command, in_turn, rounds};
 use stagehost_tests::package::{environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
@@ -51,20 +52,17 @@ fn main() -> Result<()> {
 }
 
 async fn compare() -> Result<()> {
-    // `cargo bench` passes arguments of its own; only a number means something here: the rounds.
-    let rounds = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = rounds(ROUNDS);
     let contenders = contenders()?;
     let server = Seaweed::start()?;
     let client = server.bucket(BUCKET).await?;
-    let assets = upload(&client, &photos::make()?).await?;
+    let assets = photos::upload(&client, BUCKET, &photos::make()?).await?;
     let batch = json!({"listingId": 51, "batchId": 5, "jobId": 4, "assets": assets});
 
     let mut measured: BTreeMap<&str, Measured> = BTreeMap::new();
     let mut answers: BTreeMap<&str, Value> = BTreeMap::new();
     for round in 0..=rounds {
-        for turn in 0..contenders.len() {
-            // The order changes, so that no candidate always runs behind the same other.
-            let contender = &contenders[(turn + round) % contenders.len()];
+        for contender in in_turn(&contenders, round) {
             remove_renditions(&client).await?;
             let begun = Instant::now();
             let function = Function::start(contender.command(), contender.environment(&server)?).await?;
@@ -81,7 +79,7 @@ async fn compare() -> Result<()> {
                 of.first.add(first);
                 of.again.add(again);
                 of.thumbnails.add(thumbnails);
-                of.peak.push(peak_mib(&function)?);
+                of.peak.push(function.peak_bytes()?.div_ceil(1 << 20));
             }
         }
     }
@@ -111,15 +109,7 @@ fn contenders() -> Result<Vec<Contender>> {
 
 impl Contender {
     fn command(&self) -> Command {
-        // On one core, as a Lambda of less than 1.8 GB has; the S3 server may use all.
-        let mut command = match std::env::var("STAGEHOST_BENCH_CPU") {
-            Ok(cpu) => {
-                let mut command = Command::new("taskset");
-                command.args(["--cpu-list", &cpu]).arg(&self.program);
-                command
-            }
-            Err(_) => Command::new(&self.program),
-        };
+        let mut command = function_command(&self.program);
         command.args(&self.arguments);
         command
     }
@@ -172,14 +162,6 @@ fn same_renditions(host: &Value, node: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Returns the most memory that a process ever had resident.
-fn peak_mib(function: &Function) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", function.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib.div_ceil(1024))
-}
-
 fn report(contenders: &[Contender], measured: &BTreeMap<&str, Measured>, rounds: usize) {
     println!("\n{rounds} rounds in alternation; milliseconds: median (10th–90th percentile)\n");
     println!(
@@ -211,15 +193,4 @@ fn report(contenders: &[Contender], measured: &BTreeMap<&str, Measured>, rounds:
             peak(host) as f64 / peak(of) as f64
         );
     }
-}
-
-async fn upload(client: &Client, photos: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Value>> {
-    let mut assets = Vec::new();
-    for (name, bytes) in photos {
-        let key = format!("51/raw/photo/horizontal/2026-01-02/{name}");
-        let put = client.put_object().bucket(BUCKET).key(&key).content_type("image/jpeg").body(bytes.clone().into());
-        put.send().await.with_context(|| format!("uploading {key}"))?;
-        assets.push(json!({"key": key, "contentType": "image/jpeg"}));
-    }
-    Ok(assets)
 }

@@ -108,9 +108,19 @@ impl Process {
 
     /// Returns the sum over all mappings. The counters in `status` lag behind by some pages for each thread.
     pub(super) fn resident_bytes(&self) -> Result<u64> {
-        let text = self.proc("smaps_rollup")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).context("no Rss in smaps_rollup")?;
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().context("Rss is no number")?;
+        self.memory("smaps_rollup", "Rss:")
+    }
+
+    pub(super) fn peak_bytes(&self) -> Result<u64> {
+        self.memory("status", "VmHWM:")
+    }
+
+    fn memory(&self, file: &str, name: &str) -> Result<u64> {
+        let text = self.proc(file)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.with_context(|| format!("no {name} in {file}"))?;
+        let kib: u64 =
+            line.trim().trim_end_matches("kB").trim().parse().with_context(|| format!("{name} is no number"))?;
         Ok(kib << 10)
     }
 

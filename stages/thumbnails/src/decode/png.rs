@@ -236,10 +236,10 @@ fn explain(error: &DecodingError, bytes: usize) -> PictureError {
     match error {
         DecodingError::IoError(_) => PictureError::cut_off(NAME, bytes),
         DecodingError::LimitsExceeded => PictureError::too_much_memory(NAME),
-        // The library's text contains its own data structures, so it is left out.
         DecodingError::Format(error) if error.to_string().starts_with("CRC error") => {
             PictureError::damaged(NAME, "its data does not match its checksum, so it was changed after it was written")
         }
+        // The library's text contains its own data structures, so it is left out.
         _ => PictureError::damaged(NAME, "its data breaks the rules of the format"),
     }
 }

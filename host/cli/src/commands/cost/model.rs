@@ -350,25 +350,20 @@ fn times(parts: &[(f64, &Duration)]) -> (f64, f64) {
 }
 
 fn host_calls(batch: &Batch, ms: &Durations, memory: f64, sweeps: f64) -> Vec<Call> {
-    let call = |count, (work_ms, wait_ms), more_ms: f64| Call {
-        count,
-        memory,
-        disk_gb: 0.0,
-        work_ms,
-        wait_ms: wait_ms + more_ms,
-        threads: f64::INFINITY,
-    };
-    let waiting = |count, wait_ms| call(count, (0.0, wait_ms), 0.0);
+    let call =
+        |count, (work_ms, wait_ms)| Call { count, memory, disk_gb: 0.0, work_ms, wait_ms, threads: f64::INFINITY };
+    let waiting = |count, wait_ms| call(count, (0.0, wait_ms));
     // Files that S3 does not copy pass through the host; nothing is deflated.
     let (copies, copied_mb) = batch.copied();
     let (passed, passed_mb) = (batch.bundled_files() - copies, batch.bundled_mb() - copied_mb);
+    let (passing, passing_waits) = times(&[(passed, &ms.zip_file), (passed_mb, &ms.read_mb)]);
     vec![
         waiting(1.0, ms.enqueue.total()),
-        call(1.0, times(&[(batch.files, &ms.validate_file), (batch.raw_mb(), &ms.read_mb)]), 0.0),
-        call(1.0, times(&[(batch.photos, &ms.thumbnail_photo), (batch.photos * batch.photo_mb, &ms.read_mb)]), 0.0),
+        call(1.0, times(&[(batch.files, &ms.validate_file), (batch.raw_mb(), &ms.read_mb)])),
+        call(1.0, times(&[(batch.photos, &ms.thumbnail_photo), (batch.photos * batch.photo_mb, &ms.read_mb)])),
         waiting(batch.has_videos(), batch.videos * ms.submit_video.total()),
         waiting(batch.events(), ms.video_event.total()),
-        call(1.0, times(&[(passed, &ms.zip_file), (passed_mb, &ms.read_mb)]), copies * ms.copy_file.total()),
+        call(1.0, (passing, passing_waits + copies * ms.copy_file.total())),
         waiting(1.0, ms.callback.total()),
         waiting(sweeps, ms.sweep.total()),
     ]

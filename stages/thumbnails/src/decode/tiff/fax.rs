@@ -64,6 +64,9 @@ impl Bits<'_> {
     }
 }
 
+/// How many more changes of colour than twice its pixels a row may have, for narrow rows that begin with runs of no pixels.
+const MORE_CHANGES: u64 = 64;
+
 /// Decodes rows from the top.
 pub(super) struct FaxRows<'a> {
     bits: Bits<'a>,
@@ -129,11 +132,16 @@ impl<'a> FaxRows<'a> {
         }
     }
 
-    /// Notes a change of colour.
-    fn change(&mut self, at: u32) {
+    /// Notes a change of colour. A row has at most about two for each pixel, as libtiff has it: runs of no pixels could
+    /// otherwise fill the memory.
+    fn change(&mut self, at: u32) -> Result<(), Fault> {
+        if self.row.len() as u64 > 2 * u64::from(self.width) + MORE_CHANGES {
+            return Err(Fault::Broken);
+        }
         if at < self.width {
             self.row.push(at);
         }
+        Ok(())
     }
 
     /// Reads a run of the colour, which may have several codes.
@@ -165,7 +173,7 @@ impl<'a> FaxRows<'a> {
                 return Err(Fault::Broken);
             }
             is_black = !is_black;
-            self.change(at);
+            self.change(at)?;
         }
         Ok(())
     }
@@ -197,7 +205,7 @@ impl<'a> FaxRows<'a> {
                     let to = above(index).checked_add_signed(by.into()).filter(|to| *to <= self.width && *to >= at);
                     at = to.ok_or(Fault::Broken)?;
                     is_black = !is_black;
-                    self.change(at);
+                    self.change(at)?;
                 }
                 Mode::Horizontal => {
                     for colour in [is_black, !is_black] {
@@ -205,7 +213,7 @@ impl<'a> FaxRows<'a> {
                         if at > self.width {
                             return Err(Fault::Broken);
                         }
-                        self.change(at);
+                        self.change(at)?;
                     }
                 }
                 // Group 4 ends with two marks of a row.
@@ -288,6 +296,12 @@ mod tests {
             rows.read(&mut out).unwrap();
             assert_eq!(out, [0b0000_1110], "row {row}");
         }
+    }
+
+    #[test]
+    fn a_row_of_nothing_but_runs_of_no_pixels_is_refused() {
+        let bytes = packed(&"001001101010000110111".repeat(1000));
+        assert_eq!(FaxRows::new(&bytes, Fax::Group4, 8).read(&mut [0; 1]), Err(Fault::Broken));
     }
 
     #[test]
