@@ -143,7 +143,7 @@ impl MediaBucket {
 
     /// Deletes an object that still has this entity tag. Returns whether it had.
     pub(crate) async fn delete_if(&self, key: &str, etag: &str) -> Result<bool, Failure> {
-        let request = self.client().delete_object().bucket(self.name()).key(key).if_match(etag);
+        let request = self.client().delete_object().bucket(self.name()).key(key).if_match(quoted(etag));
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) => match failure(&format!("deleting {key}"), &error) {

@@ -139,7 +139,9 @@ impl Objects for S3Objects {
         if self.bucket.delete_if(key, if_match).await? {
             return Ok(());
         }
-        Err(Failure::new(Case::Mismatch, format!("{key} has been replaced or deleted meanwhile")))
+        // It was replaced or deleted after the look, perhaps by an earlier try whose answer was lost. The failure says which.
+        self.bucket.head(key, Some(if_match)).await?;
+        Err(Failure::new(Case::Transient, format!("{key} changed while it was to be deleted")))
     }
 
     fn charged_to(&self, budget: &HostBudget) -> Option<Arc<dyn Objects>> {

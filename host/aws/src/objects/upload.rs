@@ -2,7 +2,9 @@
 //!
 //! An upload that is begun and neither completed nor aborted keeps its parts, and their cost, invisibly. So it is
 //! aborted on every way out, also when the call that owns it is dropped half-way. If the whole host crashes, the
-//! bucket's own lifecycle rule (`AbortIncompleteMultipartUpload`) removes the parts.
+//! bucket's own lifecycle rule (`AbortIncompleteMultipartUpload`) removes the parts. It is also what is left for a part that S3
+//! takes in although its request was cancelled: by the page of `AbortMultipartUpload` in the Amazon S3 API Reference, a part
+//! that is on its way during an abort may still be stored.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -200,8 +202,8 @@ impl MultipartUpload {
         }
     }
 
-    /// Aborts the upload and waits until S3 has removed its parts. The request is made by a task of its own, so it is not
-    /// lost if the caller stops waiting.
+    /// Cancels the parts that are on their way, aborts the upload and waits for S3's answer. The request is made by a task of
+    /// its own, so it is not lost if the caller stops waiting.
     pub(crate) async fn abort(&mut self) {
         self.sending.shutdown().await;
         let state = std::mem::replace(&mut self.state, UploadState::NotBegun);

@@ -193,10 +193,10 @@ impl Player {
     /// # Errors
     /// In a replay, which has no real objects; and as the store's.
     pub(super) async fn real_page(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
-        let Fallback::Shadow { hidden, .. } = &self.fallback else {
+        let Fallback::Shadow { objects, hidden } = &self.fallback else {
             return Err(self.diverges(format!("list {prefix} after {after:?}")));
         };
-        let mut page = self.real(prefix, || format!("list {prefix}"))?.list(prefix, after, most).await?;
+        let mut page = self.charged.get().unwrap_or(objects).list(prefix, after, most).await?;
         page.objects.retain(|object| !hidden.contains(&object.key));
         Ok(page)
     }
@@ -210,6 +210,12 @@ impl Player {
             return Ok(());
         }
         Err(self.diverges("write more objects, or in more parts, than a repeated call may"))
+    }
+
+    /// Charges bytes of a picture; returns whether there was room. The share has them until the call is compared and its
+    /// pictures are stored.
+    pub(super) fn keep_picture(&self, bytes: usize) -> bool {
+        self.kept.take_memory(bytes as u64)
     }
 
     /// Notes that the record has no answer; returns the failure for the stage.

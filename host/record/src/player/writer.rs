@@ -108,7 +108,9 @@ impl ObjectWriter for ReplayWriter {
         }
         self.parts.append(&bytes);
         self.crc32.update(&bytes);
-        self.picture = self.picture.take().and_then(|mut picture| picture.append(&bytes).then_some(picture));
+        let player = &self.player;
+        let kept = |picture: &mut PictureBytes| picture.append(&bytes) && player.keep_picture(bytes.len());
+        self.picture = self.picture.take().and_then(|mut picture| kept(&mut picture).then_some(picture));
         Ok(())
     }
 
