@@ -148,6 +148,7 @@ impl Rule {
 }
 
 fn look_up<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
+    path.check_input(scope)?;
     let value = path.find_or(scope, |_| {
         let path = path.text();
         StateError::runtime(format!(
@@ -371,6 +372,17 @@ mod tests {
                 Err("Invalid path '$.x': The choice state's condition path references an invalid value.".into())
             );
         }
+    }
+
+    #[test]
+    fn a_rule_cannot_read_an_input_that_is_null() {
+        for path in ["$", "$.a"] {
+            assert_eq!(
+                holds(json!({"Variable": path, "IsString": true}), &json!(null)),
+                Err("Unable to apply Path transformation to null or empty input.".into())
+            );
+        }
+        assert_eq!(holds(json!({"Variable": "$$.Execution.Name", "IsString": true}), &json!(null)), Ok(true));
     }
 
     #[test]

@@ -124,6 +124,21 @@ impl Path {
         }
     }
 
+    /// Checks that the path does not read from an input that is null.
+    ///
+    /// The service reads nothing from it, not even `$`: neither in a payload template (on Stack Overflow, "AWS Step function
+    /// parameters are not moving to the next step" shows such an execution) nor in a rule of a Choice state
+    /// (<https://github.com/awslabs/states-language/issues/29>; to its support, that is intended).
+    ///
+    /// # Errors
+    /// `States.Runtime`, in the service's words.
+    pub fn check_input(&self, scope: Scope<'_>) -> Result<(), StateError> {
+        match self.root == Root::Input && scope.input.is_null() {
+            true => Err(StateError::runtime("Unable to apply Path transformation to null or empty input.")),
+            false => Ok(()),
+        }
+    }
+
     /// Returns the value of a definite path, or a list of all values that another one finds.
     ///
     /// # Errors

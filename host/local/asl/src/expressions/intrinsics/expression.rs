@@ -41,10 +41,7 @@ impl Expression {
     pub fn evaluate(&self, field: &str, scope: Scope<'_>, budget: &Budget) -> Result<Value, StateError> {
         match self {
             Self::Path(path) => {
-                if scope.input.is_null() && !path.is_context() && path.variable().is_none() {
-                    // Not even `$` can be read from an input that is null.
-                    return Err(StateError::runtime("Unable to apply Path transformation to null or empty input."));
-                }
+                path.check_input(scope)?;
                 let value = match path.find(scope) {
                     // In a payload template, an index after the end of an array is null.
                     Err(Failure::NotFound(NotFound { beyond_end: true, .. })) => Cow::Owned(Value::Null),
