@@ -72,11 +72,6 @@ pub async fn all(
         }
         work.done();
     }
-    if let Some(command) = looks.kill_host {
-        let work = printer.begin("waiting for the batch whose host is killed");
-        killed_host(deployed, expectations, command).await?;
-        work.done();
-    }
     let end = deployed.end_of(&stopped).await.and_then(|end| expect(end.status().as_str(), "ABORTED"));
     expectations.add(Expected::End, "stopped", "ABORTED", end);
     // Before the dead letters are taken: a queue that was emptied within a minute rings nowhere.
@@ -89,6 +84,12 @@ pub async fn all(
     let kept = letters.into_iter().map(|letter| letter.map(|body| format!("{} bytes", body.len())));
     for (about, letter) in ["unreadable", "stopped"].into_iter().zip(kept) {
         expectations.add(Expected::DeadLetters, about, "kept in the dead-letter queue", letter);
+    }
+    // Last: a message that the killed host was working on comes back only after the queue's visibility timeout, 90 minutes.
+    if let Some(command) = looks.kill_host {
+        let work = printer.begin("waiting for the batch whose host is killed");
+        killed_host(deployed, expectations, command).await?;
+        work.done();
     }
     Ok(())
 }
