@@ -130,27 +130,32 @@ fn an_output_folder_that_is_deleted_during_a_video_ends_the_run() {
     assert_ne!(ran.json["status"], "TIMED_OUT", "{:#}", ran.json);
 }
 
-#[test]
-fn ffmpeg_that_hangs_is_ended_with_its_children_and_its_videos_have_failed() {
-    if !ffmpeg() {
-        return;
+/// `tests/run` runs it beside the other tests, by the name of the module.
+mod for_minutes {
+    use super::*;
+
+    #[test]
+    fn ffmpeg_that_hangs_is_ended_with_its_children_and_its_videos_have_failed() {
+        if !ffmpeg() {
+            return;
+        }
+        ready();
+        let place = Place::new(&["walk-through.mp4", "staircase.mp4", "description.pdf"]);
+        // A number that no other process has among its arguments.
+        let seconds = format!("9{}", std::process::id());
+        place.stand_in(&format!("sleep {seconds} & wait"));
+        let child = place.run_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Running(child);
+        place.await_video(&mut child.0);
+        let ran = end(child, Instant::now());
+        assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);
+        for video in ["walk-through.mp4", "staircase.mp4"] {
+            let said = ran.output(video)["errorMessage"].as_str().unwrap_or_default();
+            assert!(said.contains("ffmpeg was stopped because it has reported nothing for 90 s"), "{said}");
+        }
+        assert!(!runs(&seconds), "a child of ffmpeg still runs");
+        assert_eq!(entries(&place.path("scratch")), [] as [&str; 0]);
     }
-    ready();
-    let place = Place::new(&["walk-through.mp4", "staircase.mp4", "description.pdf"]);
-    // A number that no other process has among its arguments.
-    let seconds = format!("9{}", std::process::id());
-    place.stand_in(&format!("sleep {seconds} & wait"));
-    let child = place.run_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut child = Running(child);
-    place.await_video(&mut child.0);
-    let ran = end(child, Instant::now());
-    assert_eq!((ran.code, &ran.json["status"]), (3, &"PARTIAL_SUCCESS".into()), "{:#}\n{}", ran.json, ran.stderr);
-    for video in ["walk-through.mp4", "staircase.mp4"] {
-        let said = ran.output(video)["errorMessage"].as_str().unwrap_or_default();
-        assert!(said.contains("ffmpeg was stopped because it has reported nothing for 90 s"), "{said}");
-    }
-    assert!(!runs(&seconds), "a child of ffmpeg still runs");
-    assert_eq!(entries(&place.path("scratch")), [] as [&str; 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
-mod on_ministack {
+mod for_minutes {
     use std::path::PathBuf;
 
     use anyhow::Result;
