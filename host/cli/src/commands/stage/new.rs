@@ -22,10 +22,11 @@ const TAKEN: [&str; 12] =
 
 #[derive(Args)]
 #[command(after_help = "\
-The project builds and passes its tests at once: a component, a unit test that runs natively, cases with a photo, the \
-contract in wit/, the state to add to a state machine with its grants, a CI workflow. Its README.md says what is where.
+The project already builds and passes its tests. It has a component, a unit test that runs natively, cases with a \
+photo, the contract in wit/, the state to add to a state machine with its grants, and a CI workflow. Its README.md \
+describes the files.
 
-Exit codes: 0 it is made, 1 failure, 2 wrong usage: a name that cannot be one, a folder that is not empty.
+Exit codes: 0 it is made, 1 failure, 2 wrong usage: an invalid name, a folder that is not empty.
 
 Examples:
 
@@ -33,14 +34,14 @@ Examples:
   stagehost stage new batch-totals --lang python \\
     --kind batch")]
 pub struct NewArgs {
-    /// The stage's name: words of lower-case letters and digits with hyphens between them
+    /// The stage's name: lower-case letters and digits, with hyphens between words
     name: String,
 
     /// The language
     #[arg(long, value_enum)]
     lang: Language,
 
-    /// One file at a time, or the whole batch at once
+    /// What a call gets: one file, or the whole batch
     #[arg(long, value_enum, default_value_t = StageKind::Asset)]
     kind: StageKind,
 
