@@ -57,7 +57,7 @@ pub struct NewArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the name cannot be one, the folder is not empty, or something cannot be written.
+/// If the name is invalid, the folder is not empty, or something cannot be written.
 pub fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
     check_name(&args.name)?;
     let folder = args.path.unwrap_or_else(|| args.name.clone().into());
@@ -78,7 +78,7 @@ pub fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
             "stage": args.name, "language": args.lang, "state": state_name(&args.name), "folder": folder, "files": names,
         }));
     } else {
-        printer.line(format_args!("{} is a stage in {}; README.md says what is where.", folder.display(), args.lang));
+        printer.line(format_args!("{} is a stage in {}; README.md describes its files.", folder.display(), args.lang));
         printer.line(format_args!("\nNext:\n\n  cd {}", folder.display()));
         for command in next(args.lang) {
             printer.line(format_args!("  {command}"));

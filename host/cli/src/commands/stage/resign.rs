@@ -15,8 +15,9 @@ First add the new key to the TRUSTED_KEYS of all hosts, beside the old one. Remo
 signed the pins too (any change with --key release-2 does that) and no execution uses pins that only the old key \
 signed.
 
-The old key must be trusted here: in the folder of keys, in TRUSTED_KEYS, or with --trust. Documents keep their content, and those that the new key has already signed are skipped, so run the command again if \
-it was interrupted.
+The old key must be trusted here: in the folder of keys, in TRUSTED_KEYS, or with --trust. Documents keep their \
+content, and those that the new key has already signed are skipped, so run the command again if it was \
+interrupted.
 
 Exit codes: 0 done, 3 some versions failed, 1 failure, 2 wrong usage.
 

@@ -55,9 +55,10 @@ The host's checks are all made, but storage and services are in memory. Uploads 
 every effect are compared with expected.json, beside case.json. Pictures are compared by pixels with those in \
 expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 by default).
 
-\"when\" is one of stat, digest, open, read, create, append, finish, list, delete, tag, submit, deliver and send; \"then\" one of missing, \
-mismatch, transient, refused and slow; \"key\" is the end of a key or a URL. The fault comes after the first \"after\" uses and lasts for \"times\" uses. \
-\"milliseconds\" is the delay of a slow answer, 200 by default.
+\"when\" is one of stat, digest, open, read, create, append, finish, list, delete, tag, submit, deliver and send; \
+\"then\" one of missing, mismatch, transient, refused and slow; \"key\" is the end of a key or a URL. The fault \
+comes after the first \"after\" uses and lasts for \"times\" uses. \"milliseconds\" is the delay of a slow answer, \
+200 by default.
 
 A folder that `stagehost run --record cases/NAME` wrote is a case for each recorded call of the project's state: the \
 call is repeated as with `stagehost replay`, and must have the same output and the same effects, byte for byte. \
