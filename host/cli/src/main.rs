@@ -37,8 +37,8 @@ use self::signals::stoppable;
 
 /// A WebAssembly-component plugin runtime for media stages.
 ///
-/// A batch of photos, videos and documents goes through a state machine; each state runs a stage: a sandboxed component
-/// that is pinned by digest and can be swapped without touching the host.
+/// A batch of photos, videos and documents goes through a state machine. Each state runs a stage: a sandboxed component
+/// that is pinned by digest and can be replaced without deploying the host.
 #[derive(Parser)]
 #[command(
     version,
@@ -47,8 +47,8 @@ use self::signals::stoppable;
 Results go to standard output, progress and problems to standard error.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or a missing file, 130 stopped by Ctrl-C, 143 by SIGTERM. A command's \
-own --help lists others. If the reader of standard output goes away, as with `| head`, the command goes on to its end \
-in silence.
+own --help lists others. If the reader of standard output ends early, as with `| head`, the command finishes its work \
+and prints no more.
 
 Examples:
 
@@ -64,7 +64,7 @@ struct Cli {
     #[arg(long, global = true, env = "STAGEHOST_LOG", default_value = "error", hide_env_values = true)]
     log: String,
 
-    /// No progress and no notes on standard error: results and problems only
+    /// Print only results and problems: no progress and no notes
     #[arg(long, short, global = true)]
     quiet: bool,
 }
@@ -79,7 +79,7 @@ enum Command {
     Console(Box<commands::console::ConsoleArgs>),
     /// Make the package that is deployed as the Lambda function: the host, compiled stages, pins
     Package(package::PackageArgs),
-    /// Repeat recorded calls without any network, and compare the results
+    /// Repeat recorded calls without a network, and compare the results
     Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
     Cost(cost::CostArgs),

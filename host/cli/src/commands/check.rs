@@ -18,11 +18,11 @@ use crate::exit::{Exit, read_named_text, usage};
 
 /// Check that the state machine, the pins and the batch's schema fit together
 ///
-/// It finds: a state that calls the host without a pin, and a pin without a state; a call that lacks a field that the host
-/// needs; a task token where the state does not wait for one, or no token where it does; a path that finds nothing, or not
-/// on every way to its state; a value of the wrong type for a rule or a function; a document that the host does not know; a
-/// task whose timeout is shorter than its stage's; a Retry of an error that stays; a failure that nothing catches; an end
-/// that reaches neither the backend nor the dead-letter queue.
+/// It finds: a state that calls the host without a pin, and a pin without a state; a call without a field that the host
+/// needs; a task token where the state does not wait for one, or no token where it does; a path that finds nothing, at
+/// least on one route to its state; a value of the wrong type for a rule or a function; a document that the host does not
+/// know; a task whose timeout is shorter than its stage's; a Retry of an error that is permanent; a failure that nothing
+/// catches; an end that informs neither the backend nor the dead-letter queue.
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes: 0 nothing found, 1 findings, 2 wrong usage or a missing file.

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use crate::console::printer::Printer;
 use crate::exit::Exit;
 
-/// Print what a shell needs to complete commands and options
+/// Print the script with which a shell completes commands and options
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes: 0 printed, 2 wrong usage.

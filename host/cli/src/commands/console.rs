@@ -55,11 +55,11 @@ pub struct ConsoleArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["state_machine_arn", "bucket"])]
     stack_outputs: Option<std::path::PathBuf>,
 
-    /// The state machine, without a stack
+    /// The ARN of the state machine, instead of a stack
     #[arg(long, value_name = "ARN", requires = "bucket")]
     state_machine_arn: Option<String>,
 
-    /// The media bucket, without a stack
+    /// The media bucket, instead of that of a stack
     #[arg(long, value_name = "NAME", requires = "state_machine_arn")]
     bucket: Option<String>,
 

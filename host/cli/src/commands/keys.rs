@@ -17,23 +17,23 @@ Examples:
   stagehost keys new build --role stages
   stagehost keys list
 
-The first two print the public key with its role, for the template's parameter TrustedKeys: what counts is the role there.")]
+The first two print the public key with its role, for the template's parameter TrustedKeys. Hosts go by the role there.")]
 pub enum KeysCommand {
-    /// Make a key, and print its public half for TRUSTED_KEYS
+    /// Make a key, and print its public key for TRUSTED_KEYS
     New(NewArgs),
     /// List the keys with their roles
     List(ListArgs),
-    /// Change what a key is for
+    /// Change a key's role
     Role(RoleArgs),
 }
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n\n  stagehost keys new release\n  stagehost keys new release --keys ~/keys --json")]
 pub struct NewArgs {
-    /// Its name
+    /// The key's name
     name: String,
 
-    /// What it is for: stages (to publish them), pins (to change them) or both
+    /// Its role: stages (to publish them), pins (to change them) or both
     #[arg(long, value_name = "ROLE", default_value_t = KeyRoles::Both)]
     role: KeyRoles,
 
@@ -43,7 +43,7 @@ pub struct NewArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Hosts go by their own TRUSTED_KEYS: deploy with the line that is printed.
+Hosts go by their own TRUSTED_KEYS, so deploy with the line that this command prints.
 
 Examples:
 
@@ -52,7 +52,7 @@ pub struct RoleArgs {
     /// The key's name
     name: String,
 
-    /// What it is for: stages, pins or both
+    /// Its new role: stages, pins or both
     role: KeyRoles,
 
     #[command(flatten)]

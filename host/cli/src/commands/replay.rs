@@ -49,7 +49,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
 
-    /// A folder of components; recorded ones are looked up beside the record, then here, then among the built stages
+    /// A folder of components; a recorded component is looked up beside the record, then here, then among the built stages
     #[arg(long, value_name = "DIR")]
     stages: Option<PathBuf>,
 

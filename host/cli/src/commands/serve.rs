@@ -47,7 +47,7 @@ Examples:
   stagehost serve \\
     --pins pins --registry registry --allow-changes
 
-In a browser, the console: http://127.0.0.1:4599
+The console, in a browser: http://127.0.0.1:4599
 
 From another terminal, with the AWS CLI:
 
@@ -65,22 +65,22 @@ pub struct ServeArgs {
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
 
-    /// Accept other machines: anybody who reaches the port may read, write and run everything here
+    /// Accept other machines: everybody who reaches the port may read, write and run everything here
     #[arg(long)]
     allow_remote: bool,
 
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Change the pins of --pins on the console, with the operator's key and the checks of `stagehost pins`; not with
-    /// --allow-remote, because the console asks nobody who they are
+    /// Let the console change the pins of --pins, with the operator's key and the checks of `stagehost pins`; not with
+    /// --allow-remote, because the console has no login
     #[arg(long, requires = "followed_pins", conflicts_with = "allow_remote")]
     allow_changes: bool,
 
     #[command(flatten)]
     key: KeyArgs,
 
-    /// Print the endpoint, names, credentials and the secret of callbacks as one JSON line
+    /// Print the endpoint, names, credentials and the callbacks' secret as one JSON line
     #[arg(long)]
     json: bool,
 }

@@ -46,7 +46,7 @@ pub const DEFAULT_OUT: &str = "out";
 /// The options that `run`, `serve` and `stage dev --pipeline` share.
 #[derive(clap::Args, Debug)]
 pub struct PipelineArgs {
-    /// The bucket as a plain folder; results stay there, and a later run finds what is up to date
+    /// The bucket as a plain folder; results stay there, and a later run makes only what is missing
     #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
 
@@ -58,7 +58,8 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Run this component for a state, and the new one when the file changes; or NAME@VERSION of --registry; may be given several times
+    /// The component that runs for a state, replaced when the file changes; or NAME@VERSION of --registry; may be given
+    /// several times
     #[arg(long = "stage", value_name = "STATE=FILE")]
     pub stages_named: Vec<StageOverride>,
 
@@ -70,11 +71,11 @@ pub struct PipelineArgs {
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
 
-    /// Send callbacks to this URL, such as http://127.0.0.1:8000/callback; what it accepts is kept here as well
+    /// Send callbacks to this URL, such as http://127.0.0.1:8000/callback; those that it accepts are also kept here
     #[arg(long, value_name = "URL")]
     pub callback_url: Option<String>,
 
-    /// The secret that callbacks are signed with: whsec_ and base64, or any text; without it a random one is made
+    /// The secret that signs callbacks: whsec_ and base64, or any text; by default every start makes a random one
     #[arg(long, value_name = "SECRET")]
     pub webhook_secret: Option<String>,
 

@@ -16,12 +16,12 @@ use crate::signing::args::TrustArgs;
 pub struct PinsArgs {
     /// The pins: s3://bucket/prefix or a folder
     ///
-    /// A bucket is found as the AWS CLI finds it: by AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on. Objects are
-    /// encrypted with the key in MEDIA_KMS_KEY_ID, or else as the bucket does by default.
+    /// Credentials and region are found as the AWS CLI finds them: by AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+    /// Objects are encrypted with the key in MEDIA_KMS_KEY_ID, or else with the bucket's default.
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_PINS", hide_env_values = true)]
     pins: Option<Location>,
 
-    /// The environment that the pins are for, as ENV of the hosts names it [default: that of the pins in force]
+    /// The environment that the pins are for, the hosts' ENV [default: that of the pins in force]
     #[arg(long, value_name = "NAME", env = "STAGEHOST_ENVIRONMENT", hide_env_values = true)]
     pub environment: Option<String>,
 
@@ -70,7 +70,7 @@ impl PinsArgs {
 /// The lowest revision that hosts start with.
 #[derive(Args, Clone, Debug, Default)]
 pub struct FloorArgs {
-    /// The SSM parameter with the lowest revision that hosts start with, by its ARN: PINS_FLOOR of the hosts
+    /// The ARN of the SSM parameter with the lowest revision that hosts start with, the hosts' PINS_FLOOR
     #[arg(
         long = "floor",
         value_name = "ARN",

@@ -15,8 +15,8 @@ use crate::signing::args::{KeyArgs, TrustArgs};
 pub struct RegistryArgs {
     /// The registry of stages: a folder or s3://bucket/prefix; `stage publish` also takes oci://host/path
     ///
-    /// A bucket is found as the AWS CLI finds it: by AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on. Objects are
-    /// encrypted with the key in MEDIA_KMS_KEY_ID, or else as the bucket does by default.
+    /// Credentials and region are found as the AWS CLI finds them: by AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+    /// Objects are encrypted with the key in MEDIA_KMS_KEY_ID, or else with the bucket's default.
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_REGISTRY", hide_env_values = true)]
     registry: Option<RegistryPlace>,
 }

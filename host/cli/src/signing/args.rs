@@ -29,7 +29,7 @@ impl KeyringArgs {
 /// The key that signs.
 #[derive(Args, Clone, Debug)]
 pub struct KeyArgs {
-    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only key in the folder that may]
+    /// Sign with this key: its name, or a file in PKCS#8 PEM [default: the only key in the folder with the needed role]
     #[arg(long, value_name = "NAME|FILE", env = "STAGEHOST_KEY", hide_env_values = true)]
     pub key: Option<String>,
 }
@@ -50,7 +50,8 @@ pub struct TrustArgs {
     #[command(flatten)]
     pub keyring: KeyringArgs,
 
-    /// Also trust this public key (ed25519:…, or stages: or pins: before it), beside your own and those in TRUSTED_KEYS; may be given several times
+    /// Trust this public key too, besides your own and those in TRUSTED_KEYS: ed25519:…, stages:ed25519:… or
+    /// pins:ed25519:…; may be given several times
     #[arg(long = "trust", value_name = "KEY")]
     trust: Vec<String>,
 }

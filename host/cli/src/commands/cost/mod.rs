@@ -23,12 +23,12 @@ use crate::console::printer::Printer;
 use crate::console::{table, terminal};
 use crate::exit::Exit;
 
-/// Print what 1,000 batches cost, beside the four functions that the host replaces
+/// Print what 1,000 batches cost, compared with the four functions that the host replaces
 ///
-/// A small model: how much of everything a batch takes, times its price. Prices and durations come with the program and
+/// The model multiplies what a batch uses by its price. Prices and durations come with the program and
 /// can be replaced; each duration is marked as measured or assumed. Below the table are bars for several numbers of batches a
-/// month, over which sweeps, metrics and alarms are spread. Left out: storage, transfer to the backend, dashboards, retries,
-/// free tiers.
+/// month, because sweeps, metrics and alarms cost the same for few and many. Not counted: storage, transfer to the backend,
+/// dashboards, retries, free tiers.
 #[derive(Args)]
 #[command(after_help = "\
 Formulas, per batch:
@@ -69,12 +69,12 @@ pub struct CostArgs {
     #[command(flatten)]
     work: Workload,
 
-    /// Prices, instead of the program's own; `--json` prints those in the file's shape
+    /// Prices, instead of the program's own; `--json` prints the program's in the format of this file
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 
-    /// Durations, instead of the program's own; `--json` prints those in the file's shape. A file may have some of them
-    /// only, as the benchmarks write them
+    /// Durations, instead of the program's own; `--json` prints the program's in the format of this file. A file may have only
+    /// some of them, like those that the benchmarks write
     #[arg(long, value_name = "FILE")]
     measured: Vec<PathBuf>,
 
@@ -174,7 +174,7 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
         let waits = all.iter().filter(|(_, duration)| duration.waits() > 0.0);
         let named: Vec<_> = waits.map(|(what, duration)| format!("{what} {} ms", duration.waits())).collect();
         if !named.is_empty() {
-            let _ = writeln!(text, "{name}, waiting for others besides, assumed: {}", named.join(", "));
+            let _ = writeln!(text, "{name}, waiting for AWS and the backend, assumed: {}", named.join(", "));
         }
     }
     text

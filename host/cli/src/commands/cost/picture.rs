@@ -47,7 +47,7 @@ pub fn picture(scales: &[Scale], ink: Ink, columns: Option<u16>) -> String {
         (format!("{} {what}", bar(&alone(letter), 1.0, 1, ink)), 2 + what.len())
     });
     let _ = write!(text, "\n{}", in_lines(&legend, ", ", columns));
-    let _ = writeln!(text, "* without alarms; an account has ten for nothing");
+    let _ = writeln!(text, "* without alarms; an account's first ten are free");
     text
 }
 

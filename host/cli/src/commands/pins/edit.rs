@@ -51,7 +51,7 @@ Examples:
   stagehost pins set GenerateThumbnails \\
     --memory-mib 768 --why \"larger photos\"")]
 pub struct SetArgs {
-    /// The state, as the state machine calls it
+    /// The state, by its name in the state machine
     state: String,
 
     /// The version, of the pinned stage or of NAME; without it only the settings change
@@ -275,11 +275,12 @@ pub struct CanaryArgs {
     #[arg(value_name = "[NAME@]VERSION")]
     version: String,
 
-    /// For this many executions in a hundred; the execution's name decides which
+    /// How many executions of a hundred use it; the execution's name decides which
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=99))]
     percent: u8,
 
-    /// Hosts end the canary by themselves if this many of a hundred runs more end in a defect than with the pinned stage
+    /// Hosts end the canary themselves if its share of defects is higher than the pinned stage's by more than this many
+    /// percentage points
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=99))]
     abort_above: Option<u8>,
 
@@ -342,7 +343,7 @@ pub struct ShadowArgs {
     #[arg(value_name = "[NAME@]VERSION", required_unless_present = "off")]
     version: Option<String>,
 
-    /// Beside this many executions in a hundred
+    /// How many executions of a hundred it runs beside
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100))]
     percent: u8,
 
@@ -375,7 +376,7 @@ pub struct RecordArgs {
     /// The state
     state: String,
 
-    /// Of this many executions in a hundred; 0 ends the recording
+    /// How many executions of a hundred are recorded; 0 ends the recording
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: u8,
 

@@ -11,8 +11,9 @@ use crate::pinning::change::current;
 
 #[derive(Args)]
 #[command(after_help = "\
-Every change raises it so far that hosts can still go back from eight broken revisions in a row, a rollback or revocation \
-to the new revision. With --raise it becomes the revision in force: from then on nothing older starts anywhere.
+Every change raises it to eight revisions before the new one, so that hosts can still go back from broken ones. A rollback \
+or a revocation raises it to the new revision. --raise sets it to the revision in force: from then on no host starts with \
+an older one.
 
 Examples:
 

@@ -32,7 +32,7 @@ Examples: a version for one execution in twenty, then for all, then back again
 pub enum PinsCommand {
     /// Print the pins in force, or those of a revision
     Show(show::ShowArgs),
-    /// List the revisions that were in force: who changed what, when and why
+    /// List the revisions, with who changed what, when and why
     History(show::HistoryArgs),
     /// Compare two revisions
     Diff(show::DiffArgs),
@@ -46,7 +46,7 @@ pub enum PinsCommand {
     Resign(edit::ResignArgs),
     /// Print or raise the lowest revision that hosts start with
     Floor(floor::FloorCommandArgs),
-    /// Let no execution continue with a revision, not even one that began with it
+    /// Forbid a revision: executions that began with it go on with the pins in force
     Revoke(edit::RevokeArgs),
     /// Use a version for some executions
     Canary(edit::CanaryArgs),
@@ -54,9 +54,9 @@ pub enum PinsCommand {
     Promote(edit::EndArgs),
     /// End a state's canary
     Abort(edit::EndArgs),
-    /// Run a version beside the pinned one, compare the results, and discard its own
+    /// Run a version beside the pinned one, compare the results, and discard those of the version
     Shadow(edit::ShadowArgs),
-    /// Sum up how a state's shadow versions compare with the pinned one
+    /// Summarise how a state's shadow versions compare with the pinned one
     ShadowReport(shadow_report::ShadowReportArgs),
     /// Record the calls of some executions, for `stagehost replay`
     Record(edit::RecordArgs),

@@ -33,7 +33,7 @@ pub struct ShadowReportArgs {
     #[arg(long, value_name = "PLACE", env = "STAGEHOST_PINS", hide_env_values = true)]
     pins: Option<Location>,
 
-    /// Only versions whose digest begins with this
+    /// Only the versions whose digest begins like this
     #[arg(long, value_name = "DIGEST")]
     candidate: Option<String>,
 

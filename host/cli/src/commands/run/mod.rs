@@ -50,7 +50,7 @@ pub struct RunArgs {
     /// A folder of photos, videos and documents, or a batch document (JSON)
     input: PathBuf,
 
-    /// Where a batch document's files are, by key or by name; without it they must be in the bucket
+    /// The folder with a batch document's files, by key or by name; without it they must be in the bucket
     #[arg(long, value_name = "DIR")]
     media: Option<PathBuf>,
 

@@ -26,13 +26,13 @@ use crate::signals::Signals;
 /// How long calls may still write after a run was interrupted, or failed.
 const STILL_WRITING: Duration = Duration::from_secs(5);
 
-/// Send small batches through a deployed stack, and check what becomes of them
+/// Send small batches through a deployed stack, and check the results
 ///
-/// One batch for each ending: all files good, one damaged, none valid, a film that MediaConvert cannot decode; an execution
-/// that is stopped; a message that nobody can read; with --kill-host, a host that dies in a call. Checks states, files, tags,
-/// the trace, metrics, alarms, the backend's answers as the history shows them, and the dead-letter queue. Then deletes what
-/// it made, also after Ctrl-C. The backend gets callbacks of listings that it does not know; alarms ring, as they should: for
-/// failed executions and for dead letters. Needs the rights of an operator: to use the bucket and both queues, to start,
+/// It sends one batch for each ending: all files good, one damaged, none valid, a video that MediaConvert cannot decode; it
+/// stops an execution and sends a message that is no job; with --kill-host, a host dies in a call. It checks states, files,
+/// tags, the trace, metrics, alarms, the backend's answers in the history, and the dead-letter queue. Then it deletes what
+/// it made, also after Ctrl-C. The backend gets callbacks of listings that it does not know, and the alarms for failed
+/// executions and for dead letters go off. It needs the rights of an operator: to use the bucket and both queues, to start,
 /// stop and read executions, and to read alarms, metrics and the host's log.
 #[derive(Args)]
 #[command(after_help = "\
@@ -56,12 +56,12 @@ pub struct SmokeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     patience: u64,
 
-    /// A command that kills the host or keeps it from being called for a moment, such as one that sets the function's reserved
-    /// concurrency to 0 and back after half a minute; a batch is started two seconds after it. Without it, no host is killed
+    /// A command that kills the host or prevents calls for a moment, such as one that sets the function's reserved
+    /// concurrency to 0 and back after half a minute; a batch starts two seconds after it. Without it, no host is killed
     #[arg(long, value_name = "COMMAND")]
     kill_host: Option<String>,
 
-    /// Leave out what emulators have not: the execution's trace, counted metrics, alarms that ring
+    /// Leave out what emulators lack: the execution's trace, counted metrics, alarms that go off
     #[arg(long)]
     emulator: bool,
 

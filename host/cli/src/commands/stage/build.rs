@@ -15,11 +15,12 @@ use crate::exit::{Exit, read_named};
 
 #[derive(Args)]
 #[command(after_help = "\
-The language is in stage.json, or follows from the files: Cargo.toml is built by cargo for wasm32-wasip2, src/app.py by \
-componentize-py, package.json with src/app.js by componentize-js. For any other language stage.json names the command and what it makes: \"build\": \
-[\"make\"], \"component\": \"build/NAME.wasm\". What is missing is named with the command that installs it. The \
-schema of the settings, config.schema.json, is put into the component. A component that does not fit the world which stage.json \
-names is refused.
+The language is in stage.json, or follows from the files: Cargo.toml is built by cargo for wasm32-wasip2, \
+src/app.py by componentize-py, package.json with src/app.js by componentize-js. For any other language stage.json \
+names the build command and the component that it makes: \"build\": [\"make\"], \"component\": \
+\"build/NAME.wasm\". If a tool is missing, the message names the command that installs it. The schema of the \
+settings, config.schema.json, is put into the component. A component that does not fit the world in stage.json is \
+refused.
 
 Exit codes: 0 it is built, 1 it is not, 2 wrong usage or a missing folder.
 

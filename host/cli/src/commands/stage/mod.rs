@@ -35,7 +35,7 @@ use crate::exit::Exit;
     --name notes --version 1.0.0
   stagehost stage list")]
 pub enum StageCommand {
-    /// Make a project to begin a stage with, in Rust, Python or JavaScript
+    /// Make a project for a new stage, in Rust, Python or JavaScript
     New(new::NewArgs),
     /// Build a project's component with the tool of its language
     Build(build::BuildArgs),
@@ -43,13 +43,13 @@ pub enum StageCommand {
     Dev(Box<dev::DevArgs>),
     /// Test a project's stage with its cases, in memory
     Test(test::TestArgs),
-    /// Check whether a component can serve as a stage; name what to change if it cannot
+    /// Check whether a component can run as a stage, or what to change in it
     Check(check::CheckArgs),
     /// Publish a component as a version that hosts can be pinned to
     Publish(publish::PublishArgs),
     /// List the published versions
     List(list::ListArgs),
-    /// Print what a component, or a published version, declares
+    /// Print the imports, exports and metadata of a component or a published version
     Inspect(inspect::InspectArgs),
     /// Write a published component into a file
     Pull(pull::PullArgs),

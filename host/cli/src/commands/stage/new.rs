@@ -22,10 +22,11 @@ const TAKEN: [&str; 12] =
 
 #[derive(Args)]
 #[command(after_help = "\
-The project builds and passes its tests at once: a component, a unit test that runs natively, cases with a photo, the \
-contract in wit/, the state to add to a state machine with its grants, a CI workflow. Its README.md says what is where.
+The project already builds and passes its tests. It has a component, a unit test that runs natively, cases with a \
+photo, the contract in wit/, the state to add to a state machine with its grants, and a CI workflow. Its README.md \
+describes the files.
 
-Exit codes: 0 it is made, 1 failure, 2 wrong usage: a name that cannot be one, a folder that is not empty.
+Exit codes: 0 it is made, 1 failure, 2 wrong usage: an invalid name, a folder that is not empty.
 
 Examples:
 
@@ -33,14 +34,14 @@ Examples:
   stagehost stage new batch-totals --lang python \\
     --kind batch")]
 pub struct NewArgs {
-    /// The stage's name: words of lower-case letters and digits with hyphens between them
+    /// The stage's name: lower-case letters and digits, with hyphens between words
     name: String,
 
     /// The language
     #[arg(long, value_enum)]
     lang: Language,
 
-    /// One file at a time, or the whole batch at once
+    /// What a call gets: one file, or the whole batch
     #[arg(long, value_enum, default_value_t = StageKind::Asset)]
     kind: StageKind,
 
@@ -56,7 +57,7 @@ pub struct NewArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the name cannot be one, the folder is not empty, or something cannot be written.
+/// If the name is invalid, the folder is not empty, or something cannot be written.
 pub fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
     check_name(&args.name)?;
     let folder = args.path.unwrap_or_else(|| args.name.clone().into());
@@ -77,7 +78,7 @@ pub fn new(args: NewArgs, printer: &Printer) -> Result<Exit> {
             "stage": args.name, "language": args.lang, "state": state_name(&args.name), "folder": folder, "files": names,
         }));
     } else {
-        printer.line(format_args!("{} is a stage in {}; README.md says what is where.", folder.display(), args.lang));
+        printer.line(format_args!("{} is a stage in {}; README.md describes its files.", folder.display(), args.lang));
         printer.line(format_args!("\nNext:\n\n  cd {}", folder.display()));
         for command in next(args.lang) {
             printer.line(format_args!("  {command}"));

@@ -16,8 +16,8 @@ use crate::registry::versions::find_version;
 
 #[derive(Args)]
 #[command(after_help = "\
-An OCI registry holds the component only, without a signature that hosts check. Look at it, then sign and publish it with \
-`stagehost stage publish`.
+An OCI registry has only the component, without a signature that hosts check. Inspect it, then sign and publish it \
+with `stagehost stage publish`.
 
 Examples:
 

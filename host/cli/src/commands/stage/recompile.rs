@@ -16,7 +16,7 @@ use crate::registry::versions::find_version;
 
 #[derive(Args)]
 #[command(after_help = "\
-An artifact is for one engine. Existing artifacts stay, for the hosts that run now.
+An artifact works with one engine. Existing artifacts stay, for the hosts that run now.
 
 Exit codes: 0 done, 3 some versions failed, 1 failure, 2 wrong usage.
 
@@ -29,7 +29,7 @@ pub struct RecompileArgs {
     #[arg(value_name = "NAME[@VERSION]", required_unless_present = "all")]
     what: Option<String>,
 
-    /// All versions of all stages; yanked ones too, because they may still be pinned
+    /// All versions of all stages, yanked ones too, because they may still be pinned
     #[arg(long, conflicts_with = "what")]
     all: bool,
 

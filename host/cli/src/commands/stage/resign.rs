@@ -11,11 +11,13 @@ use crate::registry::args::WriteArgs;
 
 #[derive(Args)]
 #[command(after_help = "\
-First add the new key to the TRUSTED_KEYS of all hosts, beside the old one. Remove the old one when the pins are signed \
-by the new key too (by any change of them with --key release-2) and no execution uses pins that only the old one signed.
+First add the new key to the TRUSTED_KEYS of all hosts, beside the old one. Remove the old key when the new one has \
+signed the pins too (any change with --key release-2 does that) and no execution uses pins that only the old key \
+signed.
 
-The old key must be trusted here: in the folder of keys, in TRUSTED_KEYS, or with --trust. Documents keep their content; \
-those that the new key has signed already are left alone, so an interrupted command is simply run again.
+The old key must be trusted here: in the folder of keys, in TRUSTED_KEYS, or with --trust. Documents keep their \
+content, and those that the new key has already signed are skipped, so run the command again if it was \
+interrupted.
 
 Exit codes: 0 done, 3 some versions failed, 1 failure, 2 wrong usage.
 
@@ -26,7 +28,7 @@ Examples: from the key `release` to the key `release-2`
   stagehost keys new release-2
   stagehost stage resign --all --key release-2
 
-See what hosts that trust only the new key will accept, with release-2.pub alone in a folder DIR:
+To see what hosts will accept that trust only the new key, put release-2.pub alone into a folder DIR:
 
   stagehost stage list --keys DIR")]
 pub struct ResignArgs {

@@ -13,7 +13,7 @@ use crate::registry::args::ReadArgs;
 #[command(after_help = "\
 Exit codes: 0 everything is right, 1 something is not or failure, 2 wrong usage.
 
-Examples: would a host with this key in its TRUSTED_KEYS run it?
+Examples: would a host with this key in its TRUSTED_KEYS run the version?
 
   stagehost stage verify thumbnails@1.5.0 \\
     --trust ed25519:… \\

@@ -12,9 +12,10 @@ use crate::signing::author::author;
 
 #[derive(Args)]
 #[command(after_help = "\
-`stagehost pins` then refuses the version, and NAME alone means another one. Where it is pinned it goes on working, also \
-on hosts that start later; nothing is deleted. To stop it everywhere, pin another version (`stagehost pins set` or \
-`rollback`), and revoke the revision for executions that began with it (`stagehost pins revoke`).
+`stagehost pins` then refuses the version, and NAME without a version no longer means it. Where it is pinned it \
+still runs, also on hosts that start later; nothing is deleted. To stop it everywhere, pin another version \
+(`stagehost pins set` or `rollback`), and revoke the revision for executions that began with it (`stagehost pins \
+revoke`).
 
 Examples:
 
@@ -26,11 +27,11 @@ pub struct YankArgs {
     #[arg(value_name = "NAME@VERSION")]
     id: StageId,
 
-    /// The reason, for everybody who meets the version
+    /// The reason, shown with the version
     #[arg(long, value_name = "TEXT")]
     reason: String,
 
-    /// The person or pipeline that does it [default: the user's name]
+    /// The person or pipeline that withdraws it [default: the user's name]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 

@@ -30,17 +30,18 @@ use crate::signals::stoppable;
 
 #[derive(Args)]
 #[command(after_help = "\
-The stage is called as by the host, with every check, and everything outside of it is in memory. What it prints, its \
-failures, time and memory are shown, and what it makes is written to out/dev/ in the project's folder, so that a viewer \
-can show it. Settings, limits and grants are those of stage.json's settings file, which is read again too.
+The host's checks are all made, but storage and services are in memory. The command shows what the stage prints, its \
+failures, its time and its memory, and writes what it makes to out/dev/ in the project's folder. Settings, limits \
+and grants are those of the settings file that stage.json names; changes of that file count too.
 
-What was made stays for the next build, as it would in the bucket: a stage that finds its fingerprint unchanged does not \
-make it again, and that is said. --fresh forgets it before every run.
+Results stay for the next run, as in the bucket: if a stage finds its fingerprint unchanged, it does not make the \
+object again, and the command says so. --fresh discards them before every run.
 
-With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as by `stagehost run`. Only then do \
-the options that are those of `run` count. The state comes from the project's pipeline/state.json if the state machine does not have it. A version \
-that is saved while a batch runs is built and swapped in beside it, and the next batch begins at once. Results go to \
-out/pipeline/ in the project's folder, and --fresh keeps only the uploads there.
+With --pipeline the stage runs in the whole pipeline, on a folder of media or a batch document, as with `stagehost \
+run`. The options of `run` are for --pipeline only. If the state machine does not have the state, it comes from the \
+project's pipeline/state.json. If you save while a batch runs, the new version is built and takes over without \
+stopping the batch, and the next batch begins at once. Results go to out/pipeline/ in the project's folder; --fresh \
+keeps only the uploads there.
 
 Exit codes: 130 stopped by Ctrl-C, 143 by SIGTERM; with --once 0 everything succeeded, 1 the build or the stage failed, 3 with \
 --pipeline some files failed; 2 wrong usage or a missing file.
@@ -52,8 +53,8 @@ Examples:
   stagehost stage dev plan.pdf --once
   stagehost stage dev ~/photos/house-51 --pipeline")]
 pub struct DevArgs {
-    /// The files to try it on: one for a stage that works on files, all of a batch for one that sees batches; with --pipeline
-    /// a folder or a batch document
+    /// The files to run the stage on: one file for an asset stage, all files of a batch for a batch stage; with
+    /// --pipeline a folder or a batch document
     #[arg(required = true)]
     files: Vec<PathBuf>,
 
@@ -65,7 +66,7 @@ pub struct DevArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 
-    /// Forget before every run what earlier runs made
+    /// Discard the results of earlier runs before every run
     #[arg(long)]
     fresh: bool,
 

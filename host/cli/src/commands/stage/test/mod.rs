@@ -43,26 +43,28 @@ A case is a folder in cases/ with a case.json:
     ]
   }
 
-Only \"input\" is needed. Each of its files may have a \"type\" (such as PHOTO_VERTICAL), a \"name\" in the bucket and a \
-\"title\". \"config\", \"limits\" and \"grants\" take the place of those in stage.json's settings file. \"stored\" lists objects \
-that are there besides the input, each with \"key\" and \"file\", and if it needs them \"contentType\" and \"fingerprint\". An \
-answer in \"http\" may have \"method\", \"headers\" and \"body\" as well. \"callbacks\" lists the status codes that the backend \
-answers with, and \"attempt\" is the number of retries so far.
+Only \"input\" is required. Each of its files may have a \"type\" (such as PHOTO_VERTICAL), a \"name\" in the bucket \
+and a \"title\". \"config\", \"limits\" and \"grants\" replace those of the settings file that stage.json names. \
+\"stored\" lists objects that exist besides the input, each with \"key\" and \"file\", and optionally \
+\"contentType\" and \"fingerprint\". An answer in \"http\" may also have \"method\", \"headers\" and \"body\". \
+\"callbacks\" lists the status codes with which the backend answers, and \"attempt\" is the number of retries so \
+far.
 
-The stage is called as by the host, with every check, and everything outside of it is in memory. Uploads have the keys \
-1/raw/TYPE/2026-01-02/NAME, and clocks and random numbers are the same in every run. What the stage did is compared with \
-expected.json beside it: what changed of each file, and each effect. Pictures are compared by pixels with those in \
+The host's checks are all made, but storage and services are in memory. Uploads have the keys \
+1/raw/TYPE/2026-01-02/NAME, and clocks and random numbers are the same in every run. The changes of each file and \
+every effect are compared with expected.json, beside case.json. Pictures are compared by pixels with those in \
 expected/, within \"tolerance\" (the mean difference of the channels, of 255; 1 by default).
 
-\"when\" is one of stat, digest, open, read, create, append, finish, list, delete, tag, submit, deliver and send; \"then\" one of missing, \
-mismatch, transient, refused and slow; \"key\" is the end of a key or a URL; \"after\" and \"times\" count uses; \
-\"milliseconds\" is how late a slow answer is, 200 by default.
+\"when\" is one of stat, digest, open, read, create, append, finish, list, delete, tag, submit, deliver and send; \
+\"then\" one of missing, mismatch, transient, refused and slow; \"key\" is the end of a key or a URL. The fault \
+comes after the first \"after\" uses and lasts for \"times\" uses. \"milliseconds\" is the delay of a slow answer, \
+200 by default.
 
-A folder in cases/ that `stagehost run --record cases/NAME` wrote is a case for each recorded call of the project's state: it is \
-repeated as by `stagehost replay`, and must have the same output and the same effects, byte for byte. --update leaves it as it \
-is; record it again.
+A folder that `stagehost run --record cases/NAME` wrote is a case for each recorded call of the project's state: the \
+call is repeated as with `stagehost replay`, and must have the same output and the same effects, byte for byte. \
+--update does not change it; record it again instead.
 
-Exit codes: 0 every case did what is expected, 1 one did not, 2 wrong usage or a missing file.
+Exit codes: 0 every case is as expected, 1 one is not, 2 wrong usage or a missing file.
 
 Examples:
 
@@ -82,7 +84,7 @@ pub struct TestArgs {
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
 
-    /// Write what each case did as what it is expected to do
+    /// Write the result of each case as its expected result
     #[arg(long)]
     update: bool,
 
@@ -90,7 +92,7 @@ pub struct TestArgs {
     #[arg(long)]
     json: bool,
 
-    /// Write a report in JUnit's format, for CI
+    /// Write a report in the format of JUnit, for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
