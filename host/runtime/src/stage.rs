@@ -108,6 +108,16 @@ impl Stage {
         Self::link(engine, identity, world, &component)
     }
 
+    /// Returns the compiled component, for [`Stage::load_precompiled`]. It equals what [`StageEngine::precompile`] returns.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    #[cfg(feature = "compiler")]
+    pub fn artifact(&self) -> Result<Vec<u8>, LoadError> {
+        let kept = self.pre.component().serialize();
+        kept.map_err(|e| LoadError::Component { stage: self.identity.name.clone(), reason: format!("{e:#}") })
+    }
+
     /// Maps a component that was compiled ahead of time.
     ///
     /// # Errors
