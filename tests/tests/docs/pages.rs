@@ -8,7 +8,7 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 22] = [
+pub const PAGES: [&str; 23] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",
@@ -20,6 +20,7 @@ pub const PAGES: [&str; 22] = [
     "docs/stages-in-rust.md",
     "docs/stages-in-python.md",
     "docs/stages-in-javascript.md",
+    "docs/stages-in-c.md",
     "docs/contract.md",
     "docs/fast-stages.md",
     "host/lambda/README.md",
