@@ -108,7 +108,7 @@ impl Stage {
         Self::link(engine, identity, world, &component)
     }
 
-    /// Returns the compiled component, for [`Stage::load_precompiled`]. It equals what [`StageEngine::precompile`] returns.
+    /// Returns the compiled component, for [`Stage::load_precompiled`], as [`StageEngine::precompile`] does.
     ///
     /// # Errors
     /// If there is no memory for it.
@@ -124,8 +124,8 @@ impl Stage {
     /// If the artifact is for another engine, or the component does not fit the world.
     ///
     /// # Safety
-    /// The file is native code and will be run. It must have been made by [`StageEngine::precompile`] and be unchanged
-    /// since: the caller must check its digest and keep others from writing to it.
+    /// The file is native code and will be run. It must have been made by [`StageEngine::precompile`] or
+    /// [`Stage::artifact`] and be unchanged since: the caller must check its digest and keep others from writing to it.
     pub unsafe fn load_precompiled(
         engine: &StageEngine,
         identity: StageIdentity,
