@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program};
 use stagehost_tests::author::{author_command, with_the_stages_of_the_release};
-use stagehost_tests::{Running, binary, file};
+use stagehost_tests::{Running, binary, file, guest};
 
 /// How long a saved version may take to run on a busy machine: it is built first.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -310,5 +310,24 @@ fn a_missing_tool_is_named_with_the_command_that_installs_it() -> Result<()> {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && said.contains(advice), "{language}: {said}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_a_check_has_compiled_is_not_compiled_again() -> Result<()> {
+    let cache = tempfile::tempdir()?;
+    let check = || -> Result<String> {
+        let mut command = Command::new(binary());
+        command.args(["stage", "check"]).arg(guest("empty_asset")?).env("XDG_CACHE_HOME", cache.path());
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{said}");
+        Ok(said)
+    };
+    let first = check()?;
+    assert!(first.contains("compiling"), "{first}");
+    assert_eq!(fs::read_dir(cache.path().join("stagehost/artifacts"))?.count(), 1);
+    let second = check()?;
+    assert!(!second.contains("compiling"), "{second}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program};
+use stagehost_needs::{NODE, PYTHON3, componentize_js, componentize_py, program, zig};
 use stagehost_tests::author::{author_command, with_the_stages_of_the_release};
 use stagehost_tests::{binary, file};
 
@@ -110,5 +110,17 @@ fn a_pdf_gets_a_picture_of_its_first_page() -> Result<()> {
     let example = Example::new("pdf-preview", None)?;
     example.run(Path::new("cargo"), &["test", "--quiet", "--locked"])?;
     assert_eq!(example.passes_its_cases()?, 4);
+    Ok(())
+}
+
+#[test]
+fn every_file_gets_its_entropy_from_a_stage_in_c() -> Result<()> {
+    let Some(tool) = zig() else { return Ok(()) };
+    let example = Example::new("entropy", Some(tool))?;
+    example.run(Path::new("make"), &["test"])?;
+    // Building compares the types of the bindings, which are in the repository, with those of `wit/`.
+    assert_eq!(example.passes_its_cases()?, 3);
+    let shown = example.runs_in_the_pipeline()?;
+    assert!(shown.contains("kitchen.jpg: entropy is 7.") && shown.contains("the backend was told"), "{shown}");
     Ok(())
 }

@@ -108,14 +108,24 @@ impl Stage {
         Self::link(engine, identity, world, &component)
     }
 
+    /// Returns the compiled component, for [`Stage::load_precompiled`], as [`StageEngine::precompile`] does.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    #[cfg(feature = "compiler")]
+    pub fn artifact(&self) -> Result<Vec<u8>, LoadError> {
+        let kept = self.pre.component().serialize();
+        kept.map_err(|e| LoadError::Component { stage: self.identity.name.clone(), reason: format!("{e:#}") })
+    }
+
     /// Maps a component that was compiled ahead of time.
     ///
     /// # Errors
     /// If the artifact is for another engine, or the component does not fit the world.
     ///
     /// # Safety
-    /// The file is native code and will be run. It must have been made by [`StageEngine::precompile`] and be unchanged
-    /// since: the caller must check its digest and keep others from writing to it.
+    /// The file is native code and will be run. It must have been made by [`StageEngine::precompile`] or
+    /// [`Stage::artifact`] and be unchanged since: the caller must check its digest and keep others from writing to it.
     pub unsafe fn load_precompiled(
         engine: &StageEngine,
         identity: StageIdentity,

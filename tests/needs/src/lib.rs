@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub use looked_up::{
     cache, cargo_component, componentize_js, componentize_py, ffmpeg, jsonata, media, mount_namespace,
-    network_namespace, oci, pillow, program, python_with,
+    network_namespace, oci, pillow, program, python_with, zig,
 };
 pub use required::{Required, RequiredError};
 
@@ -94,6 +94,12 @@ pub const COMPONENTIZE_JS: Need = Need {
     what: "the npm package @bytecodealliance/componentize-js 0.19 with Node.js",
     how: "run the tests with tests/run, which installs it where npm is, or set STAGEHOST_COMPONENTIZE_JS to the program",
 };
+/// Builds stages from C.
+pub const ZIG: Need = Need {
+    name: "zig",
+    what: "zig 0.17 with make",
+    how: "run the tests with tests/run, which installs zig, or set STAGEHOST_ZIG to the program, and run `apt install make`",
+};
 /// A process without any network.
 pub const NETWORK_NAMESPACE: Need = Need {
     name: "network-namespace",
@@ -131,9 +137,10 @@ pub const LARGE: Need =
     Need { name: "large", what: "the full size of the large batch", how: "set STAGEHOST_REQUIRE to large or all" };
 
 /// Everything that `STAGEHOST_REQUIRE` may name.
-pub const ALL: [&Need; 22] = [
+pub const ALL: [&Need; 23] = [
     &COMPONENTIZE_PY,
     &COMPONENTIZE_JS,
+    &ZIG,
     &MEDIA,
     &FFMPEG,
     &PYTHON,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::{
     CARGO_COMPONENT, COMPONENTIZE_JS, COMPONENTIZE_PY, FFMPEG, JSONATA, MEDIA, MOUNT_NAMESPACE, NETWORK_NAMESPACE,
-    Need, OCI, PILLOW, path_of,
+    Need, OCI, PILLOW, ZIG, path_of,
 };
 
 /// The file or folder of this name in the media collection, or the collection itself for an empty name.
@@ -76,6 +76,17 @@ pub fn componentize_py() -> Option<PathBuf> {
 #[track_caller]
 pub fn componentize_js() -> Option<PathBuf> {
     COMPONENTIZE_JS.or_skip(tool("STAGEHOST_COMPONENTIZE_JS", "node_modules/.bin/componentize-js"))
+}
+
+/// The program zig, which compiles C. Projects call it from a Makefile.
+#[track_caller]
+pub fn zig() -> Option<PathBuf> {
+    let program = path_of("STAGEHOST_ZIG").map_or_else(|| cache().map(|cache| cache.join("zig/bin/python-zig")), Ok);
+    let found = program.and_then(|program| {
+        runs(&program, &["version"])?;
+        runs("make", &["--version"]).map(|()| program)
+    });
+    ZIG.or_skip(found)
 }
 
 /// A program that a variable names, or that `tests/run` has installed.

@@ -20,6 +20,7 @@ pub const PAGES: [&str; 23] = [
     "docs/stages-in-rust.md",
     "docs/stages-in-python.md",
     "docs/stages-in-javascript.md",
+    "docs/stages-in-c.md",
     "docs/contract.md",
     "docs/fast-stages.md",
     "docs/glossary.md",

@@ -9,7 +9,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use stagehost_dispatch::{DispatchError, StageSource};
 use stagehost_pins::Pin;
-use stagehost_runtime::{Stage, StageEngine, StageIdentity, World, lock};
+use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, World, lock};
 use tokio::sync::Mutex;
 
 use super::artifact_folder::ArtifactFolder;
@@ -80,29 +80,18 @@ impl ComponentStore {
             .get(&pin.digest)
             .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
         let identity = identity(pin);
-        // An artifact also says that the component's types are those of the contract, so it counts for this contract only.
-        let artifact = format!(
-            "{}-{}-{:08x}",
-            pin.digest.trim_start_matches("sha256:"),
-            self.engine.compatibility(),
-            contract_checksum()
-        );
-        if let Some(artifact) = self.artifacts.find(&artifact) {
-            // SAFETY: the folder belongs to this user alone (see `ArtifactFolder`), and files in it are made below, whole,
-            // by this engine's compiler.
-            match unsafe { Stage::load_precompiled(&self.engine, identity.clone(), pin.world, &artifact) } {
-                Ok(stage) => return Ok(stage),
-                Err(error @ stagehost_runtime::LoadError::World { .. }) => return Err(refuse(error.to_string())),
-                // Left by a crash or another version; it is compiled again.
-                Err(error) => tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable"),
-            }
+        match compiled_before(&self.engine, &self.artifacts, &identity, pin.world) {
+            Ok(Some(stage)) => return Ok(stage),
+            Ok(None) => {}
+            Err(error) => return Err(refuse(error.to_string())),
         }
         fit(&bytes, Some(pin.world)).and_then(|fit| fit.world()).map_err(|reason| refuse(format!("it {reason}")))?;
         let work = self.printer.begin(format!("compiling {} {}", pin.stage, pin.version));
         let compiled = self.engine.precompile(&bytes).map_err(|e| refuse(e.to_string()))?;
         work.done();
-        let artifact = self.artifacts.store(&artifact, &compiled).map_err(|e| refuse(format!("{e:#}")))?;
-        // SAFETY: as above.
+        let name = artifact_name(&self.engine, &pin.digest);
+        let artifact = self.artifacts.store(&name, &compiled).map_err(|e| refuse(format!("{e:#}")))?;
+        // SAFETY: the folder belongs to this user alone (see `ArtifactFolder`), and this engine's compiler has made the file.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &artifact) }
             .map_err(|e| refuse(e.to_string()))
     }
@@ -120,6 +109,36 @@ impl StageSource for ComponentStore {
         let stage = Arc::new(tokio::task::block_in_place(|| self.load(pin))?);
         loaded.insert(key, stage.clone());
         Ok(stage)
+    }
+}
+
+/// Returns the name of a component's artifact. An artifact also says that the component's types are those of the contract, so
+/// it counts for this contract only.
+pub fn artifact_name(engine: &StageEngine, digest: &str) -> String {
+    format!("{}-{}-{:08x}", digest.trim_start_matches("sha256:"), engine.compatibility(), contract_checksum())
+}
+
+/// Returns a stage whose component was compiled before; `None` if it was not, or its artifact is unusable.
+///
+/// # Errors
+/// If the component does not fit the world.
+pub fn compiled_before(
+    engine: &StageEngine,
+    artifacts: &ArtifactFolder,
+    identity: &StageIdentity,
+    world: World,
+) -> Result<Option<Stage>, LoadError> {
+    let Some(artifact) = artifacts.find(&artifact_name(engine, &identity.digest)) else { return Ok(None) };
+    // SAFETY: the folder belongs to this user alone (see `ArtifactFolder`), and files in it are made whole, by this engine's
+    // compiler.
+    match unsafe { Stage::load_precompiled(engine, identity.clone(), world, &artifact) } {
+        Ok(stage) => Ok(Some(stage)),
+        Err(error @ LoadError::World { .. }) => Err(error),
+        Err(error) => {
+            // Left by a crash or another version; it is compiled again.
+            tracing::warn!(%error, artifact = %artifact.display(), "a cached artifact is unusable");
+            Ok(None)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From sources to what runs: the checkout, its stages, the Lambda's `bootstrap`, the release's pins.
 
-mod artifact_folder;
+pub mod artifact_folder;
 pub mod bootstrap;
 pub mod checkout;
 pub mod components;

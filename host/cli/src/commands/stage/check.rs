@@ -8,6 +8,8 @@ use serde_json::json;
 use stagehost_runtime::{CONTRACT_VERSION, Finding, Stage, StageEngine, StageIdentity, World};
 
 use super::names::print_names;
+use crate::build::artifact_folder::ArtifactFolder;
+use crate::build::components::{artifact_name, compiled_before};
 use crate::console::printer::Printer;
 use crate::console::units::kib;
 use crate::contract::{Fit, fit};
@@ -75,21 +77,38 @@ pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
     Ok(if findings.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
-/// Compiles a component that fits, because only then all of it has been looked at.
+/// Compiles a component that fits, because only then all of it has been looked at. What was compiled is kept, so that neither
+/// a later check nor `test`, `dev` and `run` do it again.
 fn compiled(mut fit: Fit, args: &CheckArgs, bytes: &[u8], printer: &Printer) -> Result<Fit> {
     let Ok(world) = fit.world() else { return Ok(fit) };
-    let work = printer.begin(format!("compiling {}", args.file.display()));
     let identity = StageIdentity {
         name: args.file.display().to_string(),
         version: "0.0.0-local".to_owned(),
         digest: StageIdentity::digest_of(bytes),
     };
-    if let Err(error) = Stage::compile(&StageEngine::new()?, identity, world, bytes) {
-        fit.findings.push(Finding {
+    let engine = StageEngine::new()?;
+    // Nothing needs to be kept for the answer, so a folder that cannot be used is no error.
+    let artifacts = ArtifactFolder::open().ok();
+    if let Some(artifacts) = &artifacts
+        && matches!(compiled_before(&engine, artifacts, &identity, world), Ok(Some(_)))
+    {
+        return Ok(fit);
+    }
+    let work = printer.begin(format!("compiling {}", args.file.display()));
+    let name = artifact_name(&engine, &identity.digest);
+    match Stage::compile(&engine, identity, world, bytes) {
+        Ok(stage) => {
+            if let Some(artifacts) = artifacts
+                && let Err(error) = artifacts.store(&name, &stage.artifact()?)
+            {
+                tracing::debug!(%error, "what was compiled is not kept");
+            }
+        }
+        Err(error) => fit.findings.push(Finding {
             item: "the component".into(),
             problem: error.to_string(),
             fix: "build it again; `wasm-tools validate` says more".into(),
-        });
+        }),
     }
     work.done();
     Ok(fit)

@@ -127,6 +127,7 @@ async fn on_files(project: &Project, args: &DevArgs, printer: &Printer) -> Resul
     // Every version is compiled by the same engine, which remembers the functions that did not change.
     let engine = StageEngine::remembering()?;
     let mut host = MemoryHost::default();
+    let mut remembers = false;
     loop {
         let seen = Seen::now(project, &args.files);
         if args.fresh {
@@ -134,11 +135,16 @@ async fn on_files(project: &Project, args: &DevArgs, printer: &Printer) -> Resul
         }
         let done = round(project, &args.files, &engine, &host, printer).await;
         if args.once {
-            return Ok(if done? { Exit::Success } else { Exit::Failure });
+            return Ok(if done?.succeeded { Exit::Success } else { Exit::Failure });
         }
-        if let Err(error) = done {
+        match done {
+            Ok(done) if !remembers => {
+                remember(&engine, &done.component);
+                remembers = true;
+            }
+            Ok(_) => {}
             // What is wrong is corrected in an editor beside this.
-            printer.problem(sentence(&error));
+            Err(error) => printer.problem(sentence(&error)),
         }
         printer.note("waiting for changes; Ctrl-C ends");
         let changed = next_change(project, &args.files, seen).await;
@@ -146,14 +152,32 @@ async fn on_files(project: &Project, args: &DevArgs, printer: &Printer) -> Resul
     }
 }
 
-/// Builds the project and runs the stage once. Returns whether it succeeded.
+/// Compiles a component while the author goes on. The engine remembers only what it has compiled itself: a component that an earlier
+/// command has compiled was mapped, and all of its next version would have to be compiled.
+fn remember(engine: &StageEngine, component: &Path) {
+    // It was read and compiled before. If that is no longer possible, the next version takes longer and nothing else.
+    let Ok(bytes) = read_named("", component) else { return };
+    let engine = engine.clone();
+    // Not a task, whose end the command would wait for.
+    drop(std::thread::spawn(move || engine.precompile(&bytes).is_ok()));
+}
+
+/// What a round did.
+struct Round {
+    /// The component that was run.
+    component: PathBuf,
+    /// Whether the stage succeeded.
+    succeeded: bool,
+}
+
+/// Builds the project and runs the stage once.
 async fn round(
     project: &Project,
     files: &[PathBuf],
     engine: &StageEngine,
     host: &MemoryHost,
     printer: &Printer,
-) -> Result<bool> {
+) -> Result<Round> {
     let began = Instant::now();
     project.ensure_unchanged()?;
     let settings = project_settings(project)?;
@@ -182,5 +206,5 @@ async fn round(
     let out = project.folder.join("out/dev");
     let succeeded = show(&before, &tried, &host.take_effects(), &out, printer)?;
     printer.note(format_args!("{} from the beginning of the build", seconds(began.elapsed())));
-    Ok(succeeded)
+    Ok(Round { component, succeeded })
 }
