@@ -118,7 +118,7 @@ impl Visibility for Queue {
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
 
-/// A record as Lambda passes it to a function.
+/// Returns a record as Lambda passes it to a function.
 fn received(id: &str, body: &str, receives: u32) -> QueueRecord {
     serde_json::from_value(json!({
         "messageId": id, "receiptHandle": format!("handle of {id}"), "body": body,

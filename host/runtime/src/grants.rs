@@ -284,7 +284,7 @@ fn safe(rest: &str) -> bool {
     !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// The same for the beginning of a rest, whose last segment may be incomplete.
+/// Returns the same for the beginning of a rest, whose last segment may be incomplete.
 fn safe_beginning(rest: &str) -> bool {
     rest.rsplit_once('/').is_none_or(|(folders, _)| safe(folders))
 }

@@ -19,7 +19,7 @@ pub(crate) fn last_words(printed: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether a line says nothing about the guest: the hint about backtraces after a panic in Rust.
+/// Returns whether a line says nothing about the guest: the hint about backtraces after a panic in Rust.
 fn is_noise(line: &str) -> bool {
     line.contains("RUST_BACKTRACE")
 }

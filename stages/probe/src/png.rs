@@ -163,7 +163,7 @@ pub(crate) mod tests {
         chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &depth_to_interlace].concat())
     }
 
-    /// A PNG whose data cannot be inflated.
+    /// Returns a PNG whose data cannot be inflated.
     pub(crate) fn png(width: u32, height: u32, orientation: u8) -> Vec<u8> {
         let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
         let chunks = [

@@ -216,7 +216,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe};
 
-    /// A little-endian TIFF with one directory of (tag, type, value).
+    /// Returns a little-endian TIFF with one directory of (tag, type, value).
     pub(crate) fn tiff(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
         file.extend((entries.len() as u16).to_le_bytes());

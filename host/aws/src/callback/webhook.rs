@@ -51,8 +51,8 @@ pub struct SignedWebhook {
 }
 
 impl SignedWebhook {
-    /// A webhook with these options. A missing URL or secret is an error of each delivery and not of this function, so
-    /// that a host without a backend can run all other states.
+    /// Returns a webhook with these options. A missing URL or secret is an error of each delivery and not of this
+    /// function, so that a host without a backend can run all other states.
     ///
     /// # Errors
     /// [`ConfigError`] if the trace header's name is invalid or the machine has no usable root certificates.

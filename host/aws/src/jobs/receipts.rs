@@ -40,7 +40,7 @@ struct Receipt {
 }
 
 impl Transcoding<'_> {
-    /// The receipt's key, derived from the source's content and everything that shapes the outputs.
+    /// Returns the receipt's key, derived from the source's content and everything that shapes the outputs.
     ///
     /// A file that is uploaded again unchanged keeps its SHA-256, but gets another entity tag where the bucket encrypts
     /// with a KMS key. So the SHA-256 is used if the batch has it, else the entity tag.

@@ -71,18 +71,18 @@ pub(crate) enum Phase {
 }
 
 impl SubmissionRecord {
-    /// The first round of a submission that begins now.
+    /// Returns the first round of a submission that begins now.
     pub(crate) fn new(execution: &str, state: &str, source: &str) -> Self {
         let (execution, state, source) = (execution.to_owned(), state.to_owned(), source.to_owned());
         Self { execution, state, source, round: 0, began: now(), phase: Phase::Intended }
     }
 
-    /// The next round, which begins now.
+    /// Returns the next round, which begins now.
     pub(crate) fn next(&self) -> Self {
         Self { round: self.round.saturating_add(1), began: now(), phase: Phase::Intended, ..self.clone() }
     }
 
-    /// The same round in another phase.
+    /// Returns the same round in another phase.
     pub(crate) fn with(&self, phase: Phase) -> Self {
         Self { phase, ..self.clone() }
     }
@@ -96,7 +96,7 @@ impl SubmissionRecord {
         Duration::from_millis(u64::try_from(now() - self.began).unwrap_or_default())
     }
 
-    /// The ticket of the state that submitted it.
+    /// Returns the ticket of the state that submitted it.
     pub(crate) fn ticket(&self) -> String {
         ticket_id(&self.execution, &self.state)
     }

@@ -34,7 +34,7 @@ pub(crate) struct Replacing<'a> {
 }
 
 impl<'a> Replacing<'a> {
-    /// A write of `object`, which has `bytes` bytes with this CRC-32, if that is known.
+    /// Returns a write of `object`, which has `bytes` bytes with this CRC-32, if that is known.
     pub(crate) fn new(bucket: &'a MediaBucket, object: &'a NewObject, bytes: u64, crc32: Option<u32>) -> Self {
         let expected = match &object.replaces {
             // Usually nothing is there. If something is, the first refusal tells which version.

@@ -170,7 +170,7 @@ mod tests {
         CloudWatch::beside(&config.build(), MACHINE).unwrap()
     }
 
-    /// A service that gives each operation's answers in turn, the last one again and again.
+    /// Returns a service that gives each operation's answers in turn, the last one again and again.
     async fn service(answers: Value) -> (CloudWatch, Requests) {
         let requests = Requests::default();
         let seen = requests.clone();

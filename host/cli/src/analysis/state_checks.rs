@@ -208,7 +208,7 @@ fn timeout(machine: &Machine<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-/// Whether a state is, or holds, one that calls the host.
+/// Returns whether a state is, or holds, one that calls the host.
 fn holds_host(machine: &Machine<'_>, name: &str) -> bool {
     let Some(node) = machine.states.get(name) else { return false };
     let inner = inner_flows(node.state, "").into_iter();

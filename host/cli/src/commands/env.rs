@@ -168,7 +168,8 @@ mod tests {
 
     const TEMPLATE: &str = include_str!("../../../../statemachine/template.yaml");
 
-    /// The names under `Outputs:`, which is the template's last section but for others that begin in the first column.
+    /// Returns the names under `Outputs:`, which is the template's last section but for others that begin in the first
+    /// column.
     fn declared() -> BTreeSet<&'static str> {
         let section = TEMPLATE.split("\nOutputs:\n").nth(1).unwrap();
         let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with(' '));

@@ -30,7 +30,7 @@ impl Finished {
         (!parts.is_empty()).then(|| parts.join(": "))
     }
 
-    /// Whether the host has accepted the batch, so that there is something to report to the backend.
+    /// Returns whether the host has accepted the batch, so that there is something to report to the backend.
     pub fn was_handled(&self) -> bool {
         self.document.is_some()
     }
@@ -104,7 +104,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
     Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings, passed }
 }
 
-/// Whether work is done in a state of this type.
+/// Returns whether work is done in a state of this type.
 fn does_work(kind: &str) -> bool {
     matches!(kind, "Task" | "Map" | "Wait")
 }

@@ -46,7 +46,7 @@ impl Sent {
 /// The batch whose damaged file is looked for among the metrics.
 pub const DAMAGED_ONE: &str = "one damaged";
 
-/// The batches that are sent to the queue.
+/// Returns the batches that are sent to the queue.
 pub fn of_the_queue() -> [Sent; 4] {
     [
         Sent::succeeding("all good", vec![GOOD], 0),
@@ -63,17 +63,18 @@ pub fn of_the_queue() -> [Sent; 4] {
     ]
 }
 
-/// The batch in whose execution the host is killed.
+/// Returns the batch in whose execution the host is killed.
 pub fn of_the_killed_host() -> Sent {
     Sent::succeeding("killed host", vec![GOOD], 0)
 }
 
-/// The files of the execution that is stopped.
+/// Returns the files of the execution that is stopped.
 pub fn of_the_stopped() -> Vec<SampleFile> {
     vec![GOOD]
 }
 
-/// A film whose headers are good and whose frames are zeros, so that it is valid for this system, and no transcoder can use it.
+/// Returns a film whose headers are good and whose frames are zeros, so that it is valid for this system, and no
+/// transcoder can use it.
 fn film_without_frames() -> SampleFile {
     let mut film: Vec<u8> = include_bytes!("../../../../../samples/listing/staircase.mp4").to_vec();
     let mut at = 0;

@@ -32,13 +32,13 @@ pub struct SampleFile {
 }
 
 impl SampleFile {
-    /// A JPEG.
+    /// Returns a JPEG.
     pub const fn photo(name: &'static str, bytes: &'static [u8]) -> Self {
         let (media_type, content_type) = ("photo/horizontal", "image/jpeg");
         Self { name, media_type, content_type, bytes: Cow::Borrowed(bytes) }
     }
 
-    /// An MP4.
+    /// Returns an MP4.
     pub const fn film(name: &'static str, bytes: Cow<'static, [u8]>) -> Self {
         Self { name, media_type: "video/horizontal", content_type: "video/mp4", bytes }
     }

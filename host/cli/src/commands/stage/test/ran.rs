@@ -17,7 +17,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Whether it did what is expected.
+    /// Returns whether it did what is expected.
     pub fn passed(&self) -> bool {
         self.differences.is_empty()
     }

@@ -23,7 +23,7 @@ pub struct RecordedCase {
     pub folder: PathBuf,
 }
 
-/// Whether `stagehost run --record` wrote the folder.
+/// Returns whether `stagehost run --record` wrote the folder.
 pub fn is_recorded(folder: &Path) -> bool {
     folder.join(RECORDS).is_dir()
 }
