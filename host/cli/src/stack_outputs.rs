@@ -88,7 +88,7 @@ impl StackOutputs {
         let (machine, url) = (self.value("StateMachineArn")?, self.value(name)?);
         let fields: Vec<&str> = machine.split(':').collect();
         let (Some(partition), Some(region), Some(account)) = (fields.get(1), fields.get(3), fields.get(4)) else {
-            bail!("the output StateMachineArn is no ARN: {machine}");
+            bail!("the output StateMachineArn is not an ARN: {machine}");
         };
         let queue = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         Ok(format!("arn:{partition}:sqs:{region}:{account}:{queue}"))

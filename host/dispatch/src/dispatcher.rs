@@ -299,7 +299,7 @@ impl Dispatcher {
             Export::AssetStage => {
                 self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await
             }
-            // The failure of a batch stage is no file's.
+            // The failure of a batch stage belongs to no file.
             Export::BatchStage => 0,
         };
         let mut request = self.request(prepared, &batch, deadline, failed_before < TRANSIENT_ATTEMPTS);

@@ -38,7 +38,7 @@ impl JobAdmission {
     pub fn admits<'a>(&self, name: &str, listed: impl IntoIterator<Item = &'a str>, now: Instant) -> bool {
         let listed: BTreeSet<&str> = listed.into_iter().collect();
         let started = self.recently(now);
-        // A second delivery of a job is no second execution.
+        // A second delivery of a job is not a second execution.
         if listed.contains(name) || started.contains_key(name) {
             return true;
         }

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_that_were_refused_are_no_failed_tries() {
+    async fn calls_that_were_refused_are_not_failed_tries() {
         let (faults, _folder) = counted();
         // Nine calls were refused before the first one reached the stage.
         assert_eq!(before(&faults, "GenerateThumbnails", 9).await, 0);

@@ -239,7 +239,7 @@ async fn take(
     }
 }
 
-/// Returns why a message is no job. Dead letters of two other kinds have the form of EventBridge's events.
+/// Returns why a message is not a job. Dead letters of two other kinds have the form of EventBridge's events.
 fn of_input(body: &Value, error: &InputError) -> String {
     match (body.get("detail-type").and_then(Value::as_str), body.get("source").and_then(Value::as_str)) {
         (Some(kind), _) => {

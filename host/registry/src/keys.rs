@@ -31,7 +31,7 @@ pub enum KeyError {
         reason: &'static str,
     },
     /// The text names no role of a key.
-    #[error("{0:?} is no role of a key; expected stages, pins or both")]
+    #[error("{0:?} is not the role of a key; expected stages, pins or both")]
     Role(String),
     /// The text is not a private key. The message does not repeat it, because it may be secret all the same.
     #[error("not an ed25519 private key in PKCS#8 PEM ({0}); `stagehost keys new NAME` makes one")]

@@ -81,7 +81,7 @@ fn check_renditions(renditions: &[Rendition], known: &[Rendition], grants: &List
     if renditions.len() > MAX_RENDITIONS {
         return Err(Failure::new(
             Case::Internal,
-            format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are taken", renditions.len()),
+            format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are accepted", renditions.len()),
         ));
     }
     let mut added = renditions.iter().filter(|rendition| !known.contains(rendition));
@@ -109,7 +109,7 @@ fn check_attributes<'a>(
         if let Some(fault) = attribute_fault(name, value) {
             return Err(Failure::new(
                 Case::Internal,
-                format!("the attribute {} cannot be taken: {fault}", quoted(name)),
+                format!("the attribute {} cannot be accepted: {fault}", quoted(name)),
             ));
         }
         new += usize::from(!known.contains_key(name));
@@ -118,7 +118,7 @@ fn check_attributes<'a>(
     // As for files.
     if new > 0 && count > MAX_ATTRIBUTES {
         let message =
-            format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are taken");
+            format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are accepted");
         return Err(Failure::new(Case::Internal, message));
     }
     Ok(())
@@ -128,7 +128,7 @@ fn check_bundles(bundles: &[Bundle], grants: &ListingGrants) -> Result<(), Failu
     if bundles.len() > MAX_BUNDLES {
         return Err(Failure::new(
             Case::Internal,
-            format!("the stage claims {} bundles; at most {MAX_BUNDLES} are taken", bundles.len()),
+            format!("the stage claims {} bundles; at most {MAX_BUNDLES} are accepted", bundles.len()),
         ));
     }
     bundles.iter().try_for_each(|bundle| grants.may_read(&bundle.key))
@@ -207,7 +207,7 @@ mod tests {
         let mut named = photo();
         named.attributes.insert("two words".into(), "v".into());
         let refused = merge_asset(&mut asset, named, &grants()).unwrap_err();
-        assert!(refused.message.contains("the attribute \"two words\" cannot be taken: its name"), "{refused}");
+        assert!(refused.message.contains("the attribute \"two words\" cannot be accepted: its name"), "{refused}");
     }
 
     #[test]

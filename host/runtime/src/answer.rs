@@ -49,7 +49,7 @@ fn check(weight: usize, limit: usize) -> Result<(), types::Failure> {
     if weight <= limit {
         return Ok(());
     }
-    let message = format!("the stage's answer takes {weight} bytes; at most {limit} are taken");
+    let message = format!("the stage's answer takes {weight} bytes; at most {limit} are accepted");
     Err(types::Failure::TooLarge(message))
 }
 
@@ -106,7 +106,7 @@ mod tests {
     fn an_answer_for_a_file_has_at_most_256_kib() {
         assert!(checked_asset(asset(250 << 10), 60).is_ok());
         let Err(types::Failure::TooLarge(message)) = checked_asset(asset(60 << 20), 60) else { panic!("taken") };
-        assert!(message.ends_with("at most 262144 are taken"), "{message}");
+        assert!(message.ends_with("at most 262144 are accepted"), "{message}");
     }
 
     #[test]

@@ -235,7 +235,7 @@ fn secret_fault(secret: &HttpSecret, http: &[String]) -> Option<String> {
     }
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !(1..=64).contains(&header.len()) || !header.bytes().all(token) {
-        return Some(format!("{} is no name of a header", quoted(header)));
+        return Some(format!("{} is not the name of a header", quoted(header)));
     }
     if is_connection_header(header) {
         return Some(format!("the host sets the header {} itself", quoted(header)));
@@ -388,7 +388,7 @@ mod tests {
         let good = secret("chat-token", "chat.example", "X-Key", "");
         assert_eq!(reason(vec![good.clone()]), "Ok(())");
         assert!(reason(vec![secret("Chat", "chat.example", "X-Key", "")]).contains("its name must have"));
-        assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("no name of a header"));
+        assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("not the name of a header"));
         assert!(reason(vec![secret("chat", "chat.example", "HOST", "")]).contains("the host sets the header"));
         assert!(reason(vec![secret("chat", "chat.example", "X-Key", "a\r\nb: ")]).contains("its prefix must have"));
         assert!(

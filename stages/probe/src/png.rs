@@ -68,7 +68,7 @@ pub(crate) fn verify_end<S: Source>(source: &mut S, body: u64) -> Result<(), Pro
         let kind: [u8; 4] = window.array(at + 4, WITHIN)?;
         let next = at + 12 + length;
         match &kind {
-            // The checksum is no part of the picture.
+            // The checksum is not a part of the picture.
             b"IDAT" if next - 4 > window.len() => {
                 return Err(ProbeError::Truncated { what: WITHIN, offset: window.len() });
             }

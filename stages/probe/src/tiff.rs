@@ -31,7 +31,7 @@ pub(crate) struct Exif {
 }
 
 /// Returns what the EXIF between the offsets `base` and `end` of a file says, with or without `Exif\0\0` before it. Broken EXIF
-/// is common in good photos, so it is no error.
+/// is common in good photos, so it is not an error.
 ///
 /// # Errors
 /// [`ProbeError::Read`] if the source fails; nothing else.

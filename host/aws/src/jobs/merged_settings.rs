@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_template_adds_to_an_output_is_no_difference_but_another_output_or_place_is() {
+    fn what_the_template_adds_to_an_output_is_not_a_difference_but_another_output_or_place_is() {
         let wanted = settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 720)]);
         assert_eq!(difference(&wanted, &wanted), None);
         assert_eq!(difference(&wanted, &JobSettings::builder().build()), None, "an answer without settings");

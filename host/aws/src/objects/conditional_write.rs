@@ -5,7 +5,7 @@
 //! finished first, or that the answer to an own earlier try was lost: this is a success, and the stored object is the result.
 //! Anything else is newer than what the call has seen and stays.
 //!
-//! The first writer wins even if all write the same bytes. With SSE-KMS an entity tag is no digest: the same bytes written
+//! The first writer wins even if all write the same bytes. With SSE-KMS an entity tag is not a digest: the same bytes written
 //! twice have two tags, so an archive that is being composed of the first object would not find it any more.
 
 use std::time::Duration;

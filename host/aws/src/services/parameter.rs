@@ -125,7 +125,7 @@ impl ParameterNumber {
         };
         let GetResponse { parameter } = read(&answer)?;
         let value = parameter.value.trim().parse();
-        let value = value.map_err(|_| unreadable(&format!("its value {:?} is no whole number", parameter.value)))?;
+        let value = value.map_err(|_| unreadable(&format!("its value {:?} is not a whole number", parameter.value)))?;
         Ok(Some(Versioned { value, version: parameter.version }))
     }
 

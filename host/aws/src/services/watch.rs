@@ -51,7 +51,7 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Looks where the resource with this ARN is; `None` if the text is no ARN.
+    /// Looks where the resource with this ARN is; `None` if the text is not an ARN.
     pub fn beside(config: &SdkConfig, arn: &str) -> Option<Self> {
         Some(Self {
             place: Arn::parse(arn)?,

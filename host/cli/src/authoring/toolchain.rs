@@ -200,7 +200,7 @@ fn add_schema(project: &Project, component: &Path) -> Result<()> {
     let mut bytes = std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
     let schema = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let wanted: serde_json::Value =
-        serde_json::from_slice(&schema).with_context(|| format!("{} is no JSON", file.display()))?;
+        serde_json::from_slice(&schema).with_context(|| format!("{} is not JSON", file.display()))?;
     if let Some(carried) = embedded(&bytes, component)? {
         // A command such as make may leave the component as it was when only the schema has changed.
         ensure!(

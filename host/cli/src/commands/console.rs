@@ -83,7 +83,7 @@ pub async fn console(args: ConsoleArgs, printer: &Printer) -> Result<Exit> {
     let mut signals = Signals::listen()?;
     let Place { title, machine, bucket, dead_letters, logs } = place(&args).await?;
     let region = machine.split(':').nth(3).filter(|region| !region.is_empty());
-    let region = region.with_context(|| format!("{machine} is no ARN of a state machine"))?.to_owned();
+    let region = region.with_context(|| format!("{machine} is not the ARN of a state machine"))?.to_owned();
     let address = SocketAddr::from((IpAddr::V4(Ipv4Addr::LOCALHOST), args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot use {address}"))?;
     let address = listener.local_addr()?;

@@ -139,7 +139,8 @@ fn settings(stack: &Value) -> Result<Map<String, Value>> {
         ));
     }
     let region = found.get("stateMachineArn").and_then(Value::as_str).and_then(|arn| arn.split(':').nth(3));
-    let region = region.filter(|region| !region.is_empty()).context("the output StateMachineArn is no ARN")?.to_owned();
+    let region =
+        region.filter(|region| !region.is_empty()).context("the output StateMachineArn is not an ARN")?.to_owned();
     let mut all = Map::from_iter([("region".to_owned(), Value::from(region))]);
     all.extend(found);
     Ok(all)

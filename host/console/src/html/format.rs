@@ -95,7 +95,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// Returns JSON in lines; a text that is no JSON stays as it is. At most `most` bytes are kept.
+/// Returns JSON in lines; a text that is not JSON stays as it is. At most `most` bytes are kept.
 pub fn pretty(text: &str, most: usize) -> (String, bool) {
     let mut lines = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),

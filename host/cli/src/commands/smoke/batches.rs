@@ -117,7 +117,7 @@ pub async fn compare(
     });
     expectations.add(Expected::Tags, about, "the upload has the tag lifecycle=raw", tagged);
     let output = end.output().context("the execution has no output");
-    let output = output.and_then(|text| serde_json::from_str::<Value>(text).context("its output is no JSON"));
+    let output = output.and_then(|text| serde_json::from_str::<Value>(text).context("its output is not JSON"));
     match output {
         Ok(output) => {
             let failed = output["counts"]["failed"].as_u64();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_that_failed_before_its_job_is_no_failed_job() {
+    fn a_film_that_failed_before_its_job_is_not_a_failed_job() {
         let with = |state: &str, message: &str| {
             json!({"assets": [
                 {"key": "1/raw/video/horizontal/2026-01-02/walk-through.mp4", "renditions": [{}]},

@@ -71,7 +71,8 @@ impl Deployed {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere).build();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock is before 1970")?;
         Ok(Self {
-            cloudwatch: CloudWatch::beside(&config, &stack.machine).context("the output StateMachineArn is no ARN")?,
+            cloudwatch: CloudWatch::beside(&config, &stack.machine)
+                .context("the output StateMachineArn is not an ARN")?,
             s3: aws_sdk_s3::Client::from_conf(s3),
             begun: SystemTime::now(),
             listings: AtomicU64::new(0),

@@ -54,7 +54,7 @@ pub struct Expectation {
 pub struct Expectations(Vec<Expectation>);
 
 impl Expectations {
-    /// Adds an expectation that holds if `found` is no error.
+    /// Adds an expectation that holds if `found` is not an error.
     pub fn add(&mut self, kind: Expected, about: &'static str, expected: impl Into<String>, found: Result<String>) {
         let (found, passed) = match found {
             Ok(found) => (found, true),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_expectation_that_fails_fails_the_whole_and_nothing_looked_at_is_no_success() {
+    fn one_expectation_that_fails_fails_the_whole_and_nothing_looked_at_is_not_a_success() {
         let mut expectations = Expectations::default();
         assert!(!expectations.passed());
         expectations.add(Expected::End, "good", "SUCCEEDED", Ok("SUCCEEDED".into()));

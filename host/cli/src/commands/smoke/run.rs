@@ -101,7 +101,7 @@ async fn send(deployed: &Deployed) -> Result<Everything> {
         deployed.send(&batch.to_string()).await?;
         batches.push((sent, batch));
     }
-    // It is no JSON, and names this run.
+    // It is not JSON, and names this run.
     let unreadable = format!("{{\"smoke\": {}", deployed.first_listing());
     deployed.send(&unreadable).await?;
     let stopped = deployed.batch(&batches::of_the_stopped()).await?;
