@@ -231,7 +231,7 @@ impl Pipeline {
             watcher,
             canaries,
             // On one machine no call is refused.
-            passing_faults: None,
+            failed_tries: None,
             sampler,
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
