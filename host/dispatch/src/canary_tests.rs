@@ -49,7 +49,7 @@ impl Process {
     /// Exchanges everything that is known with the store.
     async fn exchange(&self, canary: &Canary) {
         self.ended().await;
-        self.health.shared.known().values_mut().for_each(Known::hurry);
+        self.health.shared.known().values_mut().for_each(Known::make_exchange_due);
         self.health.change(STATE, canary, |_| {});
         self.ended().await;
     }

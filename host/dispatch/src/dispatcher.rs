@@ -184,15 +184,17 @@ impl Dispatcher {
         }
         let progress = match self.parts.tickets.report(&report).await {
             Ok(progress) => progress,
-            // The next one follows, and the sweep sends heartbeats as well. As an error it would end as a dead letter.
+            // The next one follows, and the sweep sends heartbeats as well. As an error, the event would become a dead
+            // letter.
             Err(failure) if !report.status.is_final() => {
                 tracing::warn!(job = %report.job_id, %failure, "a heartbeat was not sent");
                 return Ok(json!({"job": report.job_id, "outcome": "Missed"}));
             }
             Err(failure) => return Err(failure.into()),
         };
-        tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
-        Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
+        let outcome = progress.name();
+        tracing::info!(job = %report.job_id, status = ?report.status, outcome, "transcoding job");
+        Ok(json!({"job": report.job_id, "outcome": outcome}))
     }
 
     async fn state(
@@ -297,7 +299,7 @@ impl Dispatcher {
         let export = prepared.stage.world().export();
         let failed_before = match export {
             Export::AssetStage => self.failed_tries.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await,
-            // The failure of a batch stage belongs to no file.
+            // The failure of a batch stage is not recorded on a file.
             Export::BatchStage => 0,
         };
         let mut request = self.request(prepared, &batch, deadline, failed_before < TRANSIENT_ATTEMPTS);

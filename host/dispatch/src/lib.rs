@@ -32,7 +32,7 @@ pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use error::DispatchError;
 pub use event::{Envelope, Event, QueueRecord};
 pub use job_admission::JobAdmission;
-pub use queue::{Executions, Started, StateMachineExecutions};
+pub use queue::{Executions, StartOutcome, StateMachineExecutions};
 pub use registry_stages::RegistryStages;
 pub use sampler::Sampler;
 pub use stage_source::StageSource;

@@ -12,7 +12,7 @@ use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure, TraceParent};
 use stagehost_dispatch::{
     ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, JobAdmission,
-    PackagedStages, RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
+    PackagedStages, RegistryStages, Sampler, StageSource, StartOutcome, StateMachineExecutions,
 };
 use stagehost_pins::{FilePins, Floor, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
@@ -152,7 +152,7 @@ struct NoStateMachine;
 
 #[async_trait]
 impl Executions for NoStateMachine {
-    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<StartOutcome, String> {
         Err("no execution can be started: STATE_MACHINE_ARN is not set".to_owned())
     }
 }

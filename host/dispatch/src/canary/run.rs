@@ -1,4 +1,4 @@
-//! What a run says about its stage.
+//! Whether a run shows a defect of its stage.
 
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::BatchOutcome;
