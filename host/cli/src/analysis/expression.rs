@@ -3,10 +3,11 @@
 use serde_json::Value;
 use stagehost_asl::inspect::{self, Argument, Call, Expression, Piece, Type};
 
-use super::finding::{Finding, Kind, below};
+use super::finding::{Finding, Kind};
 use super::flow::{Flow, Here};
 use super::schema::of_value;
 use super::shape::{Field, Lookup, Object, Shape};
+use crate::json_pointer::below;
 
 /// What an argument of an intrinsic function must be.
 #[derive(Clone, Copy)]

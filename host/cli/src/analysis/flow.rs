@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde_json::Value;
 use stagehost_asl::inspect;
 
-use super::finding::{Finding, Findings, Kind, below};
+use super::finding::{Finding, Findings, Kind};
 use super::machine::{Machine, entries, inner_flows, kind, next, resource, waits};
 use super::schema::{Documents, misfits, of_value};
 use super::shape::{Field, Object, Shape};
+use crate::json_pointer::below;
 
 /// An input with more shapes than this is in a loop that lets it grow; it is not followed further.
 const MOST_SHAPES: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use stagehost_asl::{Pattern, Resource};
 
-use super::finding::below;
+use crate::json_pointer::below;
 
 /// The part of a pin that the state machine depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]

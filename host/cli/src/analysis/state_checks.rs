@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use stagehost_batch::Case;
 
-use super::finding::{Finding, Findings, Kind, below};
+use super::finding::{Finding, Findings, Kind};
 use super::machine::{Machine, Node, entries, errors, inner_flows, kind, next, waits};
+use crate::json_pointer::below;
 
 /// The fields of a call of the host: the part of the context object that each must be, and why.
 const ENVELOPE: [(&str, &str, &str); 5] = [

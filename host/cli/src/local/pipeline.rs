@@ -20,7 +20,7 @@ use stagehost_runtime::{Fanout, Observer, StageEngine};
 
 use crate::build::checkout::Checkout;
 use crate::build::components::{ComponentStore, Components};
-use crate::build::host_states::host_states;
+use crate::build::host_states::host_states_in;
 use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
@@ -129,8 +129,7 @@ impl Pipeline {
             None => Checkout::find()?.state_machine(),
         };
         let definition = read_named_text("the state machine", &definition_file)?;
-        let states =
-            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+        let states = host_states_in(&definition_file, &definition)?;
         if let Some(url) = &args.callback_url {
             callbacks::check(url)?;
         }
