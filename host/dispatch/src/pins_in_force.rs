@@ -272,7 +272,7 @@ fn same(one: &Arc<Pins>, other: &Arc<Pins>) -> bool {
     Arc::ptr_eq(one, other) || **one == **other
 }
 
-/// Storage errors are retryable; invalid pins are not.
+/// Returns the error of a call that has no pins. A storage error may be retried; invalid pins may not.
 fn of_pins(error: PinError) -> DispatchError {
     match error {
         PinError::Storage(error) => Failure::new(Case::Transient, error.to_string()).into(),

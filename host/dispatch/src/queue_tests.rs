@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! Messages as Lambda passes them on, and what becomes of them.
+//! The jobs of the queue, in events as Lambda delivers them.
 
 use super::*;
 use std::collections::BTreeMap;

@@ -230,7 +230,8 @@ impl PinSource for StoredPins {
         Ok(self.shared.store.before(in_force, broken, lowest).await?.map(Arc::new))
     }
 
-    /// With a maximum age of zero, calls wait for new pins to be fetched, and to be loaded.
+    /// Returns how long a call waits for new pins to be fetched and loaded. Only with a maximum age of zero do calls
+    /// wait at all.
     fn max_wait(&self) -> Duration {
         if self.shared.max_age.is_zero() { ANSWER } else { Duration::ZERO }
     }

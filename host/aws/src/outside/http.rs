@@ -29,7 +29,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that keeps the rules above.
+    /// Returns a client that keeps the rules above.
     ///
     /// # Errors
     /// [`ConfigError::Tls`] if the machine has no usable root certificates.
@@ -37,8 +37,8 @@ impl HttpClient {
         Self::with_loopback(true)
     }
 
-    /// A client for Lambda. It does not call this machine either: whoever reaches the runtime API there can read events
-    /// and answer them, whatever the pin grants.
+    /// Returns a client for Lambda. It does not call this machine either: a request that reaches the runtime API there
+    /// can read events and answer them, whatever the pin grants.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -139,7 +139,7 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
         }
         let invalid = |_| format!("the value of the header {header} is invalid");
         let mut value = HeaderValue::from_str(value).map_err(invalid)?;
-        // It may be a secret of the pin or of the stage, so whoever prints the request leaves it out.
+        // It may be a secret of the pin or of the stage, so a printed request leaves it out.
         value.set_sensitive(true);
         checked.append(header, value);
     }

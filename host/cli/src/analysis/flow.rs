@@ -40,7 +40,7 @@ pub struct Here<'a> {
     pub place: &'a str,
     /// The state that its input comes from.
     pub from: &'a str,
-    /// Returns the context object's shape.
+    /// The context object's shape.
     pub context: Shape,
     /// The item, within a Map state.
     pub item: Option<&'a Shape>,
@@ -229,7 +229,7 @@ impl<'a> Flow<'a> {
         Shape::list(Shape::one_of(ends))
     }
 
-    /// `ResultSelector` and `ResultPath`.
+    /// Returns the document after `ResultSelector` and `ResultPath`.
     fn finish(&mut self, state: &Value, here: &Here<'_>, input: &Shape, result: Shape) -> Shape {
         let result = match state.get("ResultSelector") {
             Some(_) => self.parameters(state, "ResultSelector", here, &result),
@@ -238,7 +238,7 @@ impl<'a> Flow<'a> {
         self.place(state, here, input, &result, &below(here.place, "ResultPath"))
     }
 
-    /// `ResultPath` of a state or of one of its catchers.
+    /// Returns the input with the result in it, where `ResultPath` of a state or of one of its catchers says.
     fn place(&mut self, of: &Value, here: &Here<'_>, input: &Shape, result: &Shape, place: &str) -> Shape {
         let path = match of.get("ResultPath") {
             None => return result.clone(),

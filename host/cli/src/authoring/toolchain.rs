@@ -82,7 +82,7 @@ async fn build_rust(project: &Project, printer: &Printer) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics", "--quiet"]);
-    // RUSTFLAGS for this machine are none for WebAssembly; those of the project's .cargo/config.toml count.
+    // Flags for this machine's compiler do not fit WebAssembly. Those of the project's .cargo/config.toml count.
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
     let missing = "cargo is not installed; see https://rustup.rs, then run `rustup target add wasm32-wasip2`";
     let Output { stdout, stderr, succeeded } = run(project, command, missing).await?;

@@ -58,7 +58,7 @@ pub struct Trial {
     pub host: MemoryHost,
 }
 
-/// What came of a trial.
+/// The result of a trial.
 pub struct Tried {
     /// The batch with everything merged into it, or why the state failed.
     pub outcome: Result<BatchOutcome, Failure>,

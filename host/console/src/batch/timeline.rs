@@ -59,7 +59,7 @@ fn beginning(cause: &str) -> String {
     }
 }
 
-/// A bar for the visit, with a mark for each failed try.
+/// Returns a bar for the visit, with a mark for each failed try.
 fn bar(visit: &Visit, began: OffsetDateTime, until: OffsetDateTime, whole: f64, class: &str) -> Markup {
     let at = |time: OffsetDateTime| (between(began, time) / whole * WIDTH).clamp(0.0, WIDTH).round();
     let Some(entered) = visit.entered else { return html! {} };

@@ -256,7 +256,7 @@ impl Reading {
         None
     }
 
-    /// An event between entry and exit.
+    /// Adds an event between entry and exit to the visit.
     fn inside(&mut self, event: &PastEvent, owner: usize) {
         let visit = &mut self.visits.all[owner];
         let kind = event.kind.as_str();

@@ -57,7 +57,7 @@ impl Finished {
     }
 }
 
-/// Reads a document that the host has written; `None` if it is none.
+/// Reads the batch in a document; `None` if the host has not written the document.
 async fn batch_of(document: &Value, documents: &Documents) -> Result<Option<Batch>> {
     let whole = documents.unpack(document.clone()).await.map_err(|failure| anyhow!("{}", failure.message))?;
     let Some(execution) = stamp(&whole) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks what became of them.
+//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks their results.
 
 mod batches;
 mod clean_up;
@@ -26,7 +26,7 @@ use crate::signals::Signals;
 /// How long calls may still write after a run was interrupted, or failed.
 const STILL_WRITING: Duration = Duration::from_secs(5);
 
-/// Send small batches through a deployed stack, and check what becomes of them
+/// Send small batches through a deployed stack, and check their results
 ///
 /// One batch for each ending: all files good, one damaged, none valid, a film that MediaConvert cannot decode; an execution
 /// that is stopped; a message that nobody can read; with --kill-host, a host that dies in a call. Checks states, files, tags,

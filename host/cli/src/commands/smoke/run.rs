@@ -1,4 +1,4 @@
-//! Sends everything, then looks at what became of it.
+//! Sends everything, then checks the results.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ struct Everything {
     stopped: String,
 }
 
-/// Sends everything, then looks at what became of it.
+/// Sends everything, then checks the results.
 ///
 /// # Errors
 /// If something cannot be sent.
@@ -121,7 +121,10 @@ async fn killed_host(deployed: &Deployed, expectations: &mut Expectations, comma
         Ok(end) => {
             let again = deployed.errors_of(end.execution_arn()).await.and_then(|errors| {
                 let died = errors.iter().find(|error| HOST_DIED.contains(&error.as_str()));
-                died.cloned().with_context(|| format!("no call failed so; the errors of its tasks are {errors:?}"))
+                died.cloned().with_context(|| {
+                    let errors = if errors.is_empty() { "none".into() } else { errors.join(", ") };
+                    format!("no call failed because its host died; the errors of the tasks: {errors}")
+                })
             });
             expectations.add(Expected::KilledHost, sent.about, "a call failed and was made again", again);
             compare(deployed, expectations, &sent, &batch, &end).await;

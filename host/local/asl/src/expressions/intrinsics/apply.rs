@@ -99,7 +99,7 @@ fn short(text: &str) -> Result<&str, String> {
     }
 }
 
-/// Equality as in JSON: `1` and `1.0` are the same number.
+/// Returns whether values are equal as in JSON: `1` and `1.0` are the same number.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare(left, right) == Some(Ordering::Equal),
