@@ -26,7 +26,7 @@ use crate::signals::Signals;
 /// How long calls may still write after a run was interrupted, or failed.
 const STILL_WRITING: Duration = Duration::from_secs(5);
 
-/// Send small batches through a deployed stack, and check their results
+/// Send small batches through a deployed stack, and check the results
 ///
 /// One batch for each ending: all files good, one damaged, none valid, a film that MediaConvert cannot decode; an execution
 /// that is stopped; a message that nobody can read; with --kill-host, a host that dies in a call. Checks states, files, tags,
