@@ -139,7 +139,7 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
         }
         let invalid = |_| format!("the value of the header {header} is invalid");
         let mut value = HeaderValue::from_str(value).map_err(invalid)?;
-        // It may be a secret of the pin or of the stage, so a printed request leaves it out.
+        // It may be a secret of the pin or of the stage, so whoever prints the request leaves it out.
         value.set_sensitive(true);
         checked.append(header, value);
     }

@@ -256,7 +256,7 @@ impl Reading {
         None
     }
 
-    /// Adds an event between entry and exit to the visit.
+    /// An event between entry and exit.
     fn inside(&mut self, event: &PastEvent, owner: usize) {
         let visit = &mut self.visits.all[owner];
         let kind = event.kind.as_str();
