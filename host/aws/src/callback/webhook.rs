@@ -9,13 +9,12 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use reqwest::{Client, Url};
-use stagehost_batch::{Case, Failure, TraceParent};
+use stagehost_batch::{Case, Failure, TraceParent, list_digest};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::callback::secret::Secret;
 use crate::callback::secret_rotation::SecretSource;
 use crate::error::ConfigError;
-use crate::ids::hash;
 use crate::outside::address::{UrlHost, url_host};
 use crate::outside::client::{self, causes, shown};
 
@@ -133,7 +132,7 @@ impl SignedWebhook {
 /// Returns the id of the message. It is the same for all attempts of a state, so that the backend recognises a
 /// repetition.
 fn message_id(scope: &CallScope) -> String {
-    let mut id = hash(["message", scope.execution.as_str(), scope.state.as_str()]);
+    let mut id = list_digest(["message", scope.execution.as_str(), scope.state.as_str()]);
     id.truncate(40);
     format!("msg_{id}")
 }

@@ -26,11 +26,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, list_digest};
 use stagehost_storage::{Found, Storage as _, StorageError, Tag};
 use time::OffsetDateTime;
 
-use crate::ids::{hash, ticket_id};
+use crate::ids::ticket_id;
 use crate::jobs::ticket::TicketOutput;
 use crate::objects::bucket::MediaBucket;
 
@@ -119,12 +119,12 @@ pub(crate) fn submission_id(
             format!("{} {:?}", output.video_bitrate, output.audio_bitrate),
         ]);
     }
-    hash(parts.iter().map(String::as_str))
+    list_digest(parts.iter().map(String::as_str))
 }
 
 /// Returns the token of a round: 64 hexadecimal digits, the most that MediaConvert takes.
 pub(crate) fn round_token(id: &str, round: u32) -> String {
-    hash(["round", id, &round.to_string()])
+    list_digest(["round", id, &round.to_string()])
 }
 
 /// Returns the key of a record.

@@ -1,6 +1,7 @@
 //! Numbers, times and names as people read them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+pub use stagehost_pins::short_digest;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -78,11 +79,6 @@ pub fn rfc3339(at: OffsetDateTime) -> String {
 /// Returns the last part of a key.
 pub fn file_name(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
-}
-
-/// Returns the beginning of a digest.
-pub fn short_digest(digest: &str) -> &str {
-    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
 }
 
 /// Returns a text as one argument of a shell.
