@@ -79,7 +79,7 @@ impl ComponentStore {
         let bytes = self
             .get(&pin.digest)
             .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
-        let identity = pin.identity();
+        let identity = identity(pin);
         // An artifact also says that the component's types are those of the contract, so it counts for this contract only.
         let artifact = format!(
             "{}-{}-{:08x}",
@@ -113,7 +113,7 @@ impl StageSource for ComponentStore {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
         // Held while loading, so that two calls of one state do not compile it twice.
         let mut loaded = self.loaded.lock().await;
-        let key = (pin.identity(), pin.world);
+        let key = (identity(pin), pin.world);
         if let Some(stage) = loaded.get(&key) {
             return Ok(stage.clone());
         }
@@ -121,4 +121,8 @@ impl StageSource for ComponentStore {
         loaded.insert(key, stage.clone());
         Ok(stage)
     }
+}
+
+fn identity(pin: &Pin) -> StageIdentity {
+    StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
 }
