@@ -7,7 +7,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 
 use super::deployed::{Deployed, SampleFile};
-use super::expectations::{Expectations, Expected};
+use super::expectations::{Expectations, Expected, listed};
 
 const GOOD: SampleFile = SampleFile::photo("kitchen.jpg", include_bytes!("../../../../../samples/listing/kitchen.jpg"));
 const DAMAGED: SampleFile =
@@ -112,7 +112,7 @@ pub async fn compare(
     }
     let first = batch["assets"][0].as_str().unwrap_or_default();
     let tagged = deployed.tags(first).await.and_then(|tags| {
-        ensure!(tags.iter().any(|tag| tag == "lifecycle=raw"), "the tags are {tags:?}");
+        ensure!(tags.iter().any(|tag| tag == "lifecycle=raw"), "its tags are {}", listed(&tags));
         Ok(tags.join(", "))
     });
     expectations.add(Expected::Tags, about, "the upload has the tag lifecycle=raw", tagged);
@@ -165,8 +165,10 @@ async fn made(deployed: &Deployed, output: &Value) -> Result<String> {
     ensure!(!bundles.is_empty(), "no archive");
     for file in renditions.iter().chain(&bundles) {
         let key = file["key"].as_str().context("a file without a key")?;
-        let (there, said) = (deployed.bytes(key).await?, file["bytes"].as_i64());
-        ensure!(said == Some(there), "{key} has {there} bytes, and the output says {said:?}");
+        let there = deployed.bytes(key).await?;
+        let said =
+            file["bytes"].as_i64().with_context(|| format!("the output does not say how many bytes {key} has"))?;
+        ensure!(said == there, "{key} has {there} bytes, and the output says {said}");
     }
     Ok(format!("{} renditions, {} archives", renditions.len(), bundles.len()))
 }

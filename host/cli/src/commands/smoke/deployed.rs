@@ -192,11 +192,11 @@ impl Deployed {
         Ok(found.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect())
     }
 
-    /// Returns how large an object is.
+    /// Returns the size of an object in bytes.
     pub async fn bytes(&self, key: &str) -> Result<i64> {
         let found = self.s3.head_object().bucket(&self.stack.bucket).key(key).send().await;
         let found = found.map_err(|error| anyhow::anyhow!("looking at {key}: {}", DisplayErrorContext(error)))?;
-        found.content_length().context("S3 does not tell its size")
+        found.content_length().context("S3 does not say how large the object is")
     }
 
     /// Waits for a message with each of these texts in the dead-letter queue, and deletes it. Others come back by themselves.

@@ -63,7 +63,7 @@ impl Expectations {
         self.0.push(Expectation { kind, about, expected: expected.into(), found, passed });
     }
 
-    /// Returns whether everything is as expected. Nothing looked at is not.
+    /// Returns whether there are expectations, and all of them hold.
     pub fn passed(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|expectation| expectation.passed)
     }
@@ -82,6 +82,11 @@ impl Expectations {
         }
         table::text(table)
     }
+}
+
+/// Returns texts in one line; `none` if there are none.
+pub fn listed(texts: &[String]) -> String {
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
 #[cfg(test)]

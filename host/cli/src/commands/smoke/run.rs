@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::batches::{self, DAMAGED_ONE, Sent, compare, expect};
 use super::deployed::Deployed;
-use super::expectations::{Expectations, Expected};
+use super::expectations::{Expectations, Expected, listed};
 use crate::console::printer::Printer;
 
 /// The errors of a task whose host died, or could not be called.
@@ -122,8 +122,7 @@ async fn killed_host(deployed: &Deployed, expectations: &mut Expectations, comma
             let again = deployed.errors_of(end.execution_arn()).await.and_then(|errors| {
                 let died = errors.iter().find(|error| HOST_DIED.contains(&error.as_str()));
                 died.cloned().with_context(|| {
-                    let errors = if errors.is_empty() { "none".into() } else { errors.join(", ") };
-                    format!("no call failed because its host died; the errors of the tasks: {errors}")
+                    format!("no call failed because its host died; the errors of the tasks: {}", listed(&errors))
                 })
             });
             expectations.add(Expected::KilledHost, sent.about, "a call failed and was made again", again);
