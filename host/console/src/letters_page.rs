@@ -107,7 +107,7 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
     (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
 }
 
-/// Starts the job of a message as a new execution. The message stays in the queue, for the one who looks after it.
+/// Starts the job of a message as a new execution. The message stays in the queue, for the operator who handles it.
 pub(crate) async fn send(State(app): State<Shared>, body: Bytes) -> Result<Redirect, Fault> {
     let fields = Fields::read(&body);
     let SeenLetters { letters, .. } = queue(&app)?.letters(look(fields.text("look").parse().ok())).await?;

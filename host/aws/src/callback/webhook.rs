@@ -18,7 +18,8 @@ use crate::error::ConfigError;
 use crate::outside::address::{UrlHost, url_host};
 use crate::outside::client::{self, causes, shown};
 
-/// The longest time for one attempt. `stages/callback/src/config.rs` reckons with it, and `wit/capabilities.wit` promises it.
+/// The longest time for one attempt. `stages/callback/src/config.rs` relies on it, and `wit/capabilities.wit` promises
+/// it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait that is taken from the backend's `Retry-After`.

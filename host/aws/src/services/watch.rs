@@ -27,7 +27,7 @@ pub struct AlarmState {
     pub alarm_name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state_value: String,
-    /// Whether it does anything when it rings.
+    /// Whether it does anything when it goes off.
     #[serde(default = "enabled")]
     pub actions_enabled: bool,
     /// ARNs of what it does then.

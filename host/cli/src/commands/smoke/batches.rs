@@ -29,17 +29,17 @@ pub struct Sent {
     /// The execution's status.
     pub status: &'static str,
     /// The state that tells the backend.
-    told_by: &'static str,
-    /// The state after it, if the backend took the callback. Else the result is kept in the dead-letter queue.
-    ends_in: &'static str,
+    callback_state: &'static str,
+    /// The state after it, if the backend accepted the callback. Otherwise the result is kept in the dead-letter queue.
+    last_state: &'static str,
     /// Files that failed.
     failed: u64,
 }
 
 impl Sent {
     fn succeeding(about: &'static str, files: Vec<SampleFile>, failed: u64) -> Self {
-        let (status, told_by, ends_in) = ("SUCCEEDED", "FinalizeAndCallback", "ProcessingSucceeded");
-        Self { about, files, status, told_by, ends_in, failed }
+        let (status, callback_state, last_state) = ("SUCCEEDED", "FinalizeAndCallback", "ProcessingSucceeded");
+        Self { about, files, status, callback_state, last_state, failed }
     }
 }
 
@@ -55,8 +55,8 @@ pub fn of_the_queue() -> [Sent; 4] {
             about: "none valid",
             files: vec![DAMAGED],
             status: "FAILED",
-            told_by: "ReportValidationFailed",
-            ends_in: "ValidationFailed",
+            callback_state: "ReportValidationFailed",
+            last_state: "ValidationFailed",
             failed: 1,
         },
         Sent::succeeding("failed job", vec![GOOD, FILM, film_without_frames()], 1),
@@ -103,10 +103,10 @@ pub async fn compare(
     expectations.add(Expected::End, about, sent.status, expect(end.status().as_str(), sent.status));
     let told = deployed.states_of(end.execution_arn()).await.and_then(|states| {
         let last: Vec<&str> = states.iter().rev().take(2).rev().map(String::as_str).collect();
-        ensure!(last == [sent.told_by, sent.ends_in], "the last states are {}", last.join(", "));
-        Ok(format!("{} after {}", sent.ends_in, sent.told_by))
+        ensure!(last == [sent.callback_state, sent.last_state], "the last states are {}", last.join(", "));
+        Ok(format!("{} after {}", sent.last_state, sent.callback_state))
     });
-    expectations.add(Expected::Callback, about, "the backend took the callback", told);
+    expectations.add(Expected::Callback, about, "the backend accepted the callback", told);
     if sent.status != "SUCCEEDED" {
         return;
     }

@@ -27,7 +27,7 @@ pub enum Expected {
     KilledHost,
     /// What no state can catch, and what nobody can read, is kept.
     DeadLetters,
-    /// Alarms ring, and somebody hears them.
+    /// Alarms go off, and notify somebody.
     Alarms,
     /// Failures are metrics.
     Metrics,
