@@ -49,7 +49,7 @@ struct End {
 /// Reads what is in an archive.
 ///
 /// # Errors
-/// [`SourceError::Missing`]. [`SourceError::Refused`] if it is not an archive or its directory is too long.
+/// [`SourceError::Missing`]. [`SourceError::Refused`] if it is no archive or its directory is too long.
 pub async fn listing(media: &dyn MediaFiles, key: &str) -> Result<ArchiveListing, SourceError> {
     let mut end = read(media, key, &format!("bytes=-{TAIL}"), TAIL).await?;
     for ranges in 1..=RANGES {
@@ -61,12 +61,12 @@ pub async fn listing(media: &dyn MediaFiles, key: &str) -> Result<ArchiveListing
             Err(why) => why,
         };
         let Some(from) = missed.at() else {
-            return Err(SourceError::Refused(format!("{key} is not a readable archive: {why}")));
+            return Err(SourceError::Refused(format!("{key} is no archive that can be read: {why}")));
         };
         let missing = end.start.saturating_sub(from);
         if missing == 0 || missing.saturating_add(end.bytes.len() as u64) > LONGEST {
             return Err(SourceError::Refused(format!(
-                "the directory of {key} is longer than {} MiB, or it is not an archive: {why}",
+                "the directory of {key} is longer than {} MiB, or it is no archive: {why}",
                 LONGEST >> 20
             )));
         }
