@@ -98,6 +98,7 @@ impl Shared {
         }
     }
 
+    /// Tells the watcher why newer pins are not used. Returns the last ones that were, which stay in use.
     fn refuse(&self, last: Arc<Pins>, why: &str) -> Arc<Pins> {
         (self.watcher)(PinsEvent::Refused { revision: last.revision, why });
         last

@@ -102,7 +102,8 @@ impl PublicKey {
         id
     }
 
-    pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Returns whether the signature is this key's for the message.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         // `verify_strict` refuses weak keys and second signatures of the same message.
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
     }
