@@ -9,7 +9,7 @@ use crate::html::format::{between, clock, duration};
 /// The width of the whole time, in units of the drawing.
 const WIDTH: f64 = 1000.0;
 
-/// Returns class and word of how a visit went.
+/// Returns the class and the word for the ending of a visit.
 pub(super) fn ending(ending: Ending) -> (&'static str, &'static str) {
     match ending {
         Ending::Running => ("run", "running"),
