@@ -131,13 +131,6 @@ pub struct Execution {
     pub started_at: String,
 }
 
-impl Execution {
-    /// Returns the name at the end of an execution's ARN.
-    pub fn name_in(arn: &str) -> &str {
-        arn.rsplit(':').next().unwrap_or(arn)
-    }
-}
-
 /// The size of a picture in pixels, after its orientation is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PixelSize {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
-use stagehost_batch::Execution;
 use time::OffsetDateTime;
 
 use crate::app::{App, Shared};
@@ -103,7 +102,7 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
     let arn = ["/execution/arn", "/executionArn", "/batch/execution/arn"]
         .iter()
         .find_map(|place| body.pointer(place)?.as_str())?;
-    let name = Execution::name_in(arn);
+    let name = arn.rsplit(':').next()?;
     (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
 }
 

@@ -1,7 +1,6 @@
 //! What a shadow does otherwise than the pinned stage, with both pictures side by side.
 
 use maud::{Markup, html};
-use stagehost_batch::Execution;
 
 use crate::html::format::{batch_url, bytes, file_name, media_url};
 use crate::media_route::{Shown, shown_as};
@@ -13,7 +12,7 @@ pub(crate) fn differing_calls(calls: &[DifferingCall]) -> Markup {
         details.differing {
             summary { "What the shadow did otherwise, in its last " (calls.len()) " calls that differ" }
             @for call in calls {
-                @let execution = Execution::name_in(&call.execution);
+                @let execution = call.execution.rsplit(':').next().unwrap_or_default();
                 section {
                     h3 title=(call.subject) { (file_name(&call.subject)) }
                     p.note { "In " a href=(batch_url(execution)) { (execution) } }

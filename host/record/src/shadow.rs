@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use stagehost_batch::{Batch, Case, Execution};
+use stagehost_batch::{Batch, Case};
 use stagehost_runtime::capability::Objects;
 use stagehost_runtime::{Fanout, Grants, Limits, Stage};
 use stagehost_storage::Storage;
@@ -251,7 +251,7 @@ impl Shadow {
     }
 
     async fn store(&self, report: &ShadowReport) -> Result<String, RecordError> {
-        let execution = plain(Execution::name_in(&report.execution));
+        let execution = plain(report.execution.rsplit(':').next().unwrap_or_default());
         let attempt = if report.attempt == 0 { String::new() } else { format!("-{}", report.attempt) };
         let folder = folder(&report.state, Some(&report.candidate.digest));
         let text = serde_json::to_vec(report).map_err(std::io::Error::other)?;

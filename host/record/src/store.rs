@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use stagehost_batch::Execution;
 use stagehost_storage::{Storage, StorageError};
 use tokio::task::JoinSet;
 
@@ -43,7 +42,7 @@ pub async fn store_blob(sink: &dyn Storage, bytes: Bytes) -> Result<BlobRef, Sto
 /// Returns the name of a call's record, without the `.json`.
 fn name(record: &Record) -> String {
     let date = record.recorded_at.get(..10).unwrap_or("undated");
-    let execution = Execution::name_in(&record.context.execution);
+    let execution = record.context.execution.rsplit(':').next().unwrap_or_default();
     let subject = match &record.asset {
         None => "batch".to_owned(),
         Some(asset) => {

@@ -5,7 +5,6 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionRedriveStatus, ExecutionStatus as SdkStatus};
 use serde_json::Value;
-use stagehost_batch::Execution;
 use time::OffsetDateTime;
 
 use super::events::past_event;
@@ -76,7 +75,7 @@ impl ExecutionSource for StateMachineSource {
         let found = found.map_err(|error| SourceError::of_sdk("the execution cannot be read", &error))?;
         Ok(ExecutionFacts {
             listed: ListedExecution {
-                name: found.name.clone().unwrap_or_else(|| Execution::name_in(arn).to_owned()),
+                name: found.name.clone().unwrap_or_else(|| arn.rsplit(':').next().unwrap_or_default().to_owned()),
                 arn: found.execution_arn,
                 status: ExecutionStatus::named(found.status.as_str()),
                 started: started(&found.start_date),

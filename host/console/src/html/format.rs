@@ -1,7 +1,6 @@
 //! Numbers, times and names as people read them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-pub use stagehost_pins::short_digest;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -81,6 +80,11 @@ pub fn file_name(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
 }
 
+/// Returns the beginning of a digest.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+}
+
 /// Returns a text as one argument of a shell.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -91,7 +95,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// Returns JSON in lines; a text that is not JSON stays as it is. At most `most` bytes are kept.
+/// Returns JSON in lines; a text that is no JSON stays as it is. At most `most` bytes are kept.
 pub fn pretty(text: &str, most: usize) -> (String, bool) {
     let mut lines = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),

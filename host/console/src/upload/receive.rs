@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stagehost_batch::{Execution, Id};
+use stagehost_batch::Id;
 use time::OffsetDateTime;
 use tokio::io::AsyncWriteExt as _;
 
@@ -114,7 +114,7 @@ pub(crate) async fn batch(State(app): State<Shared>, body: Bytes) -> Result<Resp
     let document =
         json!({"listingId": Id::from_text(&files.listing), "batchId": id, "jobId": id, "retry": 0, "assets": assets});
     let arn = intake.start(&files.listing, &document).await?;
-    Ok(json_answer(&json!({"page": batch_url(Execution::name_in(&arn))})))
+    Ok(json_answer(&json!({"page": batch_url(arn.rsplit(':').next().unwrap_or_default())})))
 }
 
 fn json_answer(document: &Value) -> Response {
