@@ -39,7 +39,7 @@ pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>
     let body = html! {
         h1 { "Dead letters" }
         p { "Jobs that could not be read or started, and results that the backend did not accept." }
-        @if letters.is_empty() { (empty("There are no messages that can be received now.")) }
+        @if letters.is_empty() { (empty("There is none that can be seen now.")) }
         @for (at, letter) in letters.iter().enumerate() { (shown(&app, look, at, letter)) }
         @if more {
             p.note { "There may be more than the " (letters.len()) " messages above." }

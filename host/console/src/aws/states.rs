@@ -34,7 +34,7 @@ fn started(of: &DateTime) -> OffsetDateTime {
     time(of).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// Returns a document of an execution; a text that is not JSON stays a text.
+/// Returns a document of an execution; a text that is no JSON stays a text.
 fn document(text: Option<&str>) -> Option<Value> {
     text.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
 }
