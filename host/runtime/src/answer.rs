@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_answers_for_a_large_batch_are_smaller_but_always_have_room_for_sixty_four_renditions() {
-        assert_eq!([1, 64, 128, 1_000_000].map(for_a_file), [256 << 10, 256 << 10, 128 << 10, 24 << 10]);
+        assert_eq!([1, 64, 128, 1_000_000].map(max_file_answer), [256 << 10, 256 << 10, 128 << 10, 24 << 10]);
         let mut full = asset(100);
         full.renditions = (0..64)
             .map(|number| types::Rendition {
@@ -134,7 +134,7 @@ mod tests {
     fn an_answer_for_a_batch_grows_with_the_batch() {
         assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 60).is_ok());
         assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 1).is_err());
-        assert_eq!([1, 60, 1_000_000].map(for_a_batch), [260 << 10, 496 << 10, 4 << 20]);
+        assert_eq!([1, 60, 1_000_000].map(max_batch_answer), [260 << 10, 496 << 10, 4 << 20]);
     }
 
     #[test]
