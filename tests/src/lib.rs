@@ -45,7 +45,7 @@ pub fn binary() -> PathBuf {
 pub struct Ran {
     /// The exit code.
     pub code: i32,
-    /// The document on standard output; null if it is no JSON.
+    /// The document on standard output; null if it is not JSON.
     pub json: Value,
     /// Standard error.
     pub stderr: String,

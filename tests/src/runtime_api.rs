@@ -61,7 +61,7 @@ impl Function {
     ///
     /// # Errors
     /// The error that it reported; `Runtime.ExitError` if it ended; `Sandbox.Timedout` if it had not answered by a
-    /// [`Deadline::In`] and was killed; `Runtime.NotJson` if the answer is no JSON.
+    /// [`Deadline::In`] and was killed; `Runtime.NotJson` if the answer is not JSON.
     pub async fn invoke(&self, payload: &Value, deadline: Deadline) -> Result<Value, FunctionError> {
         let answer = self.invoke_bytes(payload.to_string(), deadline).await?;
         let not_json =

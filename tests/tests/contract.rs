@@ -112,7 +112,7 @@ async fn what_one_call_logs_is_bounded_and_a_wrong_attribute_fails_its_file() {
     assert_eq!(*heard.measures.lock().unwrap(), [Measure { name: "lines".into(), value: MeasuredValue::Count(2000) }]);
     let problem = told.problem.unwrap();
     assert_eq!(problem.code, "Stage.Internal");
-    assert!(problem.message.contains("\"two words\" cannot be taken"), "{}", problem.message);
+    assert!(problem.message.contains("\"two words\" cannot be accepted"), "{}", problem.message);
 }
 
 #[tokio::test]

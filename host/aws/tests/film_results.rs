@@ -11,7 +11,7 @@ use support::fixture::{EXECUTION, Fixture, STATE, asset, batch, fixture, job, re
 
 const FOLDER: &str = "51/processed/video/vertical/2025-11-27";
 
-/// The job of the other tests, with more outputs.
+/// Returns the job of the other tests, with more outputs.
 fn job_with(outputs: &[(&str, &str, u32, u32)]) -> TranscodeJob {
     let mut job = job("one");
     job.outputs.extend(outputs.iter().map(|(name, end, width, height)| TranscodeOutput {
@@ -44,7 +44,7 @@ async fn later(fixture: &Fixture, job: &TranscodeJob) -> Submission {
     fixture.transcoder.submit(&later, job.clone()).await.unwrap()
 }
 
-/// The keys of the renditions by name.
+/// Returns the keys of the renditions by name.
 fn keys(asset: &Value) -> Vec<(&str, &str)> {
     let renditions = asset["renditions"].as_array().unwrap().iter();
     renditions.map(|made| (made["name"].as_str().unwrap(), made["key"].as_str().unwrap())).collect()
@@ -93,7 +93,7 @@ async fn a_film_without_any_capture_is_good_and_has_no_picture() {
     assert_eq!((&film["problem"], keys(&film).len()), (&Value::Null, 2), "{film}");
 }
 
-/// A stream of two renditions with two segments each.
+/// Returns a stream of two renditions with two segments each.
 fn stream(fixture: &Fixture) -> TranscodeJob {
     for rendition in ["720p", "480p"] {
         fixture.bucket.put(&format!("{FOLDER}/one_hls-{rendition}.m3u8"), b"#EXTM3U");

@@ -20,7 +20,7 @@ fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     [&(8 + body.len() as u32).to_be_bytes(), kind.as_slice(), &body].concat()
 }
 
-/// A film with these sound tracks. Its header is at the end, behind more than is read at once.
+/// Returns a film with these sound tracks. Its header is at the end, behind more than is read at once.
 fn film(codecs: &[&[u8; 4]]) -> Vec<u8> {
     let track = |codec: &&[u8; 4]| {
         let stsd = boxed(b"stsd", &[&[0, 0, 0, 0, 0, 0, 0, 1], &boxed(codec, &[&[0; 28]])]);

@@ -11,7 +11,7 @@ use support::fixture::{Fixture, UNDECIDED, asset, fixture, job, report, scope};
 
 const SUBMITTED: &str = "pipeline/tickets-submitted/";
 
-/// The only record of a submission.
+/// Returns the only record of a submission.
 fn record(fixture: &Fixture) -> (String, Value) {
     let [key] = fixture.bucket.keys(SUBMITTED).try_into().unwrap();
     let text = fixture.bucket.text(&key).unwrap();

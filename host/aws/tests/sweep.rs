@@ -8,7 +8,7 @@ use stagehost_aws::{JobStatus, SweepReport, Ticket, TicketProgress};
 use stagehost_runtime::capability::Submission;
 use support::fixture::{EXECUTION, Fixture, asset, fixture, job, report, scope};
 
-/// A state that waits for two jobs, and the ids of these.
+/// Returns a state that waits for two jobs, and the ids of these.
 async fn waiting() -> (Fixture, [String; 2]) {
     let fixture = fixture().await;
     let ticket: Ticket = fixture.attempt(0, "token").await;

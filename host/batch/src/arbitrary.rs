@@ -59,12 +59,12 @@ fn attributes() -> impl Strategy<Value = BTreeMap<String, String>> {
     btree_map("[A-Za-z0-9._-]{1,64}", ".{0,40}", 0..3)
 }
 
-/// An asset with any key.
+/// Returns an asset with any key.
 pub fn asset() -> impl Strategy<Value = Asset> {
     ("\\PC{0,20}", media_type()).prop_flat_map(|(key, media_type)| asset_of(key, media_type))
 }
 
-/// An asset with this key and type, and any other fields.
+/// Returns an asset with this key and type, and any other fields.
 pub fn asset_of(key: String, media_type: MediaType) -> impl Strategy<Value = Asset> {
     let declared =
         (of(".{1,20}"), of(any::<u64>()), of(".{1,20}"), of("[0-9a-f]{64}"), of(".{0,20}"), of(any::<u32>()));

@@ -19,7 +19,7 @@ pub fn attribute_fault(name: &str, value: &str) -> Option<String> {
     if !is_plain_name(name) {
         return Some(format!("its name must have 1 to {MAX_NAME} characters of a-z, A-Z, 0-9, '.', '_' and '-'"));
     }
-    (value.len() > MAX_VALUE).then(|| format!("its value has {} bytes; at most {MAX_VALUE} are taken", value.len()))
+    (value.len() > MAX_VALUE).then(|| format!("its value has {} bytes; at most {MAX_VALUE} are accepted", value.len()))
 }
 
 #[cfg(test)]

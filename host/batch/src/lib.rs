@@ -36,4 +36,5 @@ pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attribute
 pub use keys::{Area, KEY_MAX, KeyError, KeyParts, bundle_key, derive_key, derive_key_in};
 pub use media::{Family, MediaType};
 pub use merge::{MergeError, merge_branches};
+pub use name::list_digest;
 pub use traceparent::{TraceParent, XrayHeader};

@@ -81,16 +81,22 @@ fn plain_part(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Returns a digest of a list of texts. The lengths are hashed too, so that `["ab"]` and `["a", "b"]` differ.
+/// Returns a digest that is short enough for a name.
 fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut sha = Sha256::new();
+    let mut digest = list_digest(texts);
+    digest.truncate(DIGEST_DIGITS);
+    digest
+}
+
+/// Returns the SHA-256 of a list of texts in lower-case hexadecimal: 64 digits. Each text is hashed after its length, so that
+/// `["ab"]` and `["a", "b"]` differ. Ids and keys that are stored are made of it, so it can never change.
+pub fn list_digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut sha256 = Sha256::new();
     for text in texts {
-        sha.update((text.len() as u64).to_be_bytes());
-        sha.update(text.as_bytes());
+        sha256.update((text.len() as u64).to_be_bytes());
+        sha256.update(text);
     }
-    let mut hex = hex::encode(sha.finalize());
-    hex.truncate(DIGEST_DIGITS);
-    hex
+    hex::encode(sha256.finalize())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod contract;
 mod exit;
+mod json_pointer;
 mod local;
 mod pinning;
 mod registry;

@@ -48,22 +48,39 @@ impl StackOutputs {
         Self::parse(&String::from_utf8_lossy(&answer.stdout)).with_context(|| format!("the stack {name}"))
     }
 
-    /// Takes them out of the document that AWS answers with, or out of its part for one stack.
+    /// Reads the answer of DescribeStacks, which must be about one stack, or that stack's part of the answer.
     ///
     /// # Errors
-    /// If it is not JSON, or has no outputs.
+    /// If it is something else.
     pub fn parse(text: &str) -> Result<Self> {
         let document: Value = serde_json::from_str(text).context("not JSON")?;
-        let stack = document.pointer("/Stacks/0").unwrap_or(&document);
-        if !stack["Outputs"].is_array() {
-            bail!("it has no outputs of a stack");
+        match document.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([stack]) => Ok(Self(stack.clone())),
+            Some([]) => bail!("it holds no stack"),
+            Some(several) => bail!("it holds {} stacks; name one with --stack-name", several.len()),
+            None if document.get("Outputs").is_some() => Ok(Self(document)),
+            None => bail!(
+                "expected the answer of `aws cloudformation describe-stacks`: {{\"Stacks\": [{{\"Outputs\": […]}}]}}"
+            ),
         }
-        Ok(Self(stack.clone()))
     }
 
     /// Returns the stack's name.
     pub fn name(&self) -> String {
         self.0["StackName"].as_str().unwrap_or("stack").to_owned()
+    }
+
+    /// Returns the stack's status, such as `CREATE_COMPLETE`; `None` if the document does not say it.
+    pub fn status(&self) -> Option<&str> {
+        self.0["StackStatus"].as_str()
+    }
+
+    /// Returns the region that the stack's state machine is in.
+    ///
+    /// # Errors
+    /// If the stack has no state machine, or its output is not an ARN.
+    pub fn region(&self) -> Result<String> {
+        region_of(&self.value("StateMachineArn")?).context("the output StateMachineArn")
     }
 
     /// Returns an output.
@@ -88,11 +105,20 @@ impl StackOutputs {
         let (machine, url) = (self.value("StateMachineArn")?, self.value(name)?);
         let fields: Vec<&str> = machine.split(':').collect();
         let (Some(partition), Some(region), Some(account)) = (fields.get(1), fields.get(3), fields.get(4)) else {
-            bail!("the output StateMachineArn is no ARN: {machine}");
+            bail!("the output StateMachineArn is not an ARN: {machine}");
         };
         let queue = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         Ok(format!("arn:{partition}:sqs:{region}:{account}:{queue}"))
     }
+}
+
+/// Returns the region in the ARN of a state machine.
+///
+/// # Errors
+/// If the text is not an ARN.
+pub fn region_of(machine: &str) -> Result<String> {
+    let region = machine.split(':').nth(3).filter(|region| !region.is_empty());
+    region.map(str::to_owned).with_context(|| format!("{machine} is not the ARN of a state machine"))
 }
 
 #[cfg(test)]
@@ -106,6 +132,24 @@ mod tests {
         let outputs = StackOutputs::parse(text).unwrap();
         assert_eq!((outputs.name().as_str(), outputs.value("A").unwrap().as_str()), ("s", "1"));
         assert!(outputs.value("B").unwrap_err().to_string().contains('B'));
-        assert!(StackOutputs::parse("{}").is_err() && StackOutputs::parse("no").is_err());
+    }
+
+    #[test]
+    fn what_is_not_the_answer_about_one_stack_is_refused() {
+        for (document, part) in [
+            ("{}", "expected the answer"),
+            (r#"{"Stacks": []}"#, "no stack"),
+            (r#"{"Stacks": [{}, {}]}"#, "2 stacks"),
+            ("no", "not JSON"),
+        ] {
+            let error = StackOutputs::parse(document).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_region_is_that_of_the_state_machine() {
+        assert_eq!(region_of("arn:aws:states:eu-west-1:111122223333:stateMachine:m").unwrap(), "eu-west-1");
+        assert!(region_of("m").unwrap_err().to_string().contains("m is not the ARN"));
     }
 }

@@ -16,7 +16,7 @@ fn for_every_command(check: impl Fn(&str, &mut clap::Command)) {
     walk("stagehost", &mut command, &check);
 }
 
-/// The lines under the heading `Examples`, without those of prose.
+/// Returns the lines under the heading `Examples`, without those of prose.
 fn examples(command: &clap::Command) -> Vec<String> {
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let examples = text.split_once("Examples").map(|(_, examples)| examples.to_owned()).unwrap_or_default();

@@ -23,7 +23,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A configuration file with these settings of the thumbnails stage.
+/// Returns a configuration file with these settings of the thumbnails stage.
 fn file(folder: &Path, config: &Value) -> String {
     let file = folder.join("my.json");
     std::fs::write(&file, json!({"states": {"GenerateThumbnails": {"config": config}}}).to_string()).unwrap();

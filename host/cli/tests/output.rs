@@ -135,7 +135,7 @@ fn more_memory_than_a_function_can_have_is_refused() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_that_is_no_bootstrap_is_not_packaged() {
+fn a_program_that_is_not_a_bootstrap_is_not_packaged() {
     let output = stagehost(&["package", "--bootstrap", "/bin/ls"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -146,7 +146,7 @@ fn a_program_that_is_no_bootstrap_is_not_packaged() {
 }
 
 #[test]
-fn an_empty_list_is_no_batch() {
+fn an_empty_list_is_not_a_batch() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "[]").unwrap();
     let output = stagehost(&["run", file.path().to_str().unwrap()]).output().unwrap();

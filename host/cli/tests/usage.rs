@@ -39,7 +39,7 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
 }
 
 #[test]
-fn a_file_that_is_no_component_says_what_it_is() {
+fn a_file_that_is_not_a_component_says_what_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("module.wasm");
     std::fs::write(&file, b"\0asm\x01\0\0\0").unwrap();

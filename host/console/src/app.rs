@@ -41,7 +41,7 @@ pub struct ConsoleParts {
 pub struct ConsoleOptions {
     /// What the pages are of: `this machine`, `listing-media-staging`.
     pub title: String,
-    /// Batches can be started and stopped, files uploaded and pins changed.
+    /// Whether batches can be started and stopped, files uploaded and pins changed.
     pub allow_changes: bool,
     /// The names under which the pages can be opened.
     pub hosts: AcceptedHosts,

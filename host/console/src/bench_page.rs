@@ -19,7 +19,7 @@ use crate::source::error::SourceError;
 use crate::source::executions::execution_arn;
 use crate::source::journal::LoggedCall;
 
-/// What came of a try.
+/// The result of a try.
 struct Tried {
     millis: f64,
     result: Result<Value, String>,

@@ -84,8 +84,8 @@ fn why(letter: &DeadLetter) -> String {
     match (text("/error/Error").or_else(|| text("/Error")), job(&letter.body)) {
         (Some(error), _) => format!("A result that was not delivered: {error}"),
         (None, Some(_)) => "A job that was not started".to_owned(),
-        (None, None) if body.is_null() => "A message that is no JSON".to_owned(),
-        (None, None) => "A message that is no job".to_owned(),
+        (None, None) if body.is_null() => "A message that is not JSON".to_owned(),
+        (None, None) => "A message that is not a job".to_owned(),
     }
 }
 
@@ -106,14 +106,14 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
     (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
 }
 
-/// Starts the job of a message as a new execution. The message stays in the queue, for the one who looks after it.
+/// Starts the job of a message as a new execution. The message stays in the queue, for the operator who handles it.
 pub(crate) async fn send(State(app): State<Shared>, body: Bytes) -> Result<Redirect, Fault> {
     let fields = Fields::read(&body);
     let SeenLetters { letters, .. } = queue(&app)?.letters(look(fields.text("look").parse().ok())).await?;
     let letter = letters.iter().find(|letter| letter.id == fields.text("id"));
     let letter = letter
         .ok_or_else(|| Fault::missing("the message cannot be seen in the queue now; look again in some seconds"))?;
-    let job = job(&letter.body).ok_or_else(|| Fault::refused("the message is no job that can be started"))?;
+    let job = job(&letter.body).ok_or_else(|| Fault::refused("the message is not a job that can be started"))?;
     let batch = stagehost_batch::parse(&job).map_err(|error| Fault::refused(error.to_string()))?;
     let name = new_name(&batch.execution_name(), OffsetDateTime::now_utc());
     app.parts.executions.start(&name, &job).await?;

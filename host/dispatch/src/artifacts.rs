@@ -21,7 +21,7 @@ use stagehost_runtime::{LoadError, Stage, StageEngine, Target};
 
 use crate::checked_file::{CheckedFile, FileError};
 use crate::error::DispatchError;
-use crate::loaded::{LoadedStages, identity};
+use crate::loaded::LoadedStages;
 use crate::stage_source::StageSource;
 
 /// The file name of the index.
@@ -154,7 +154,7 @@ impl PackagedStages {
         })?;
         // Name and version are the pin's. They are not compared with the index, which has one entry for bytes that two
         // pins may name differently. The pin itself is trusted: it is signed, or in the package.
-        let identity = identity(pin);
+        let identity = pin.identity();
         // SAFETY: the bytes have the digest of the package's index, so they are what the release's publisher compiled.
         // The file that is mapped is the one that was hashed, even if its name belongs to another file by now.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {

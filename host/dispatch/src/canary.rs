@@ -1,4 +1,4 @@
-//! The health of canaries: a canary that fails too often is given up, without waiting for a person.
+//! The health of canaries. A canary that fails too often is given up without waiting for a person.
 //!
 //! All processes of a function count together, in one small document for each state and candidate, and compare the canary's
 //! runs with those of the pinned stage (`canary/statistics.rs`). The documents are in a store of their own, because the
@@ -34,7 +34,7 @@ const MOST_CANARIES: usize = 64;
 /// The longest wait for the store. Nobody waits for it; this only ends what hangs.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// How often a write is tried at once if another process was faster. The runs are kept for the next time.
+/// How often a write is tried if another process was faster. Runs that were not written are kept for the next exchange.
 const TRIES: u32 = 2;
 
 /// The runs and defects of canaries that this process knows.
@@ -104,7 +104,7 @@ impl CanaryHealth {
         let exchange = match &shared.store {
             Some(store) => known.begin_exchange().then(|| store.clone()),
             None => {
-                known.keep_to_itself();
+                known.judge_alone();
                 None
             }
         };
@@ -121,7 +121,8 @@ impl Shared {
         lock(&self.known)
     }
 
-    /// Does something with what is known about a canary, unless it has been forgotten.
+    /// Calls `change` with what is known about a canary and returns its result; `None` if the canary has been
+    /// forgotten.
     fn with<R>(&self, name: &str, change: impl FnOnce(&mut Known) -> R) -> Option<R> {
         self.known().get_mut(name).map(change)
     }

@@ -49,7 +49,7 @@ impl Process {
     /// Exchanges everything that is known with the store.
     async fn exchange(&self, canary: &Canary) {
         self.ended().await;
-        self.health.shared.known().values_mut().for_each(Known::hurry);
+        self.health.shared.known().values_mut().for_each(Known::make_exchange_due);
         self.health.change(STATE, canary, |_| {});
         self.ended().await;
     }
@@ -336,7 +336,7 @@ async fn no_call_waits_for_a_store_that_hangs() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_no_health_is_replaced() {
+async fn a_document_that_is_not_a_health_document_is_replaced() {
     for wrong in ["", "{}", "[1]", r#"{"canary": {"runs": 1, "defects": 2}}"#] {
         let folder = tempfile::tempdir().unwrap();
         let process = Process::new(Some(Arc::new(Folder::new(folder.path()))));

@@ -14,7 +14,7 @@ pub(crate) struct CheckedFile {
 /// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    /// It is missing or cannot be read.
+    /// The file is missing or cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Unreadable {
         /// The file.

@@ -14,8 +14,8 @@ use stagehost_storage::Storage;
 use crate::canary::{CanaryHealth, defect_in};
 use crate::error::DispatchError;
 use crate::event::{Envelope, Event};
+use crate::failed_tries::FailedTries;
 use crate::job_admission::JobAdmission;
-use crate::passing_faults::PassingFaults;
 use crate::pins_in_force::Revisions;
 use crate::pins_readiness::is_transient;
 use crate::queue::{self, Executions};
@@ -23,8 +23,8 @@ use crate::sampler::{Sample, Sampler};
 use crate::stage_source::StageSource;
 use crate::visibility::Visibility;
 
-/// On how many tries of a state a passing fault of one file makes Step Functions try again. The state machine retries
-/// `Stage.Transient` at least as often.
+/// On how many tries of a state a transient failure of one file fails the state, so that Step Functions tries again.
+/// The state machine retries `Stage.Transient` at least as often.
 const TRANSIENT_ATTEMPTS: u32 = 2;
 
 /// Grace for cleanup after the deadline. The caller must set a deadline that leaves twice as much time, or the answer
@@ -60,9 +60,9 @@ pub struct DispatcherParts {
     pub watcher: PinsWatcher,
     /// Where all processes of a function share the health of canaries. Without it, each judges by its own runs.
     pub canaries: Option<Arc<dyn Storage>>,
-    /// Where all processes of a function count the tries of states that failed by passing faults. Without it, Step Functions'
-    /// count is used, which includes refused calls.
-    pub passing_faults: Option<Arc<dyn Storage>>,
+    /// Where all processes of a function count the tries of states that transient failures of files have failed.
+    /// Without it, Step Functions' count is used, which includes refused calls.
+    pub failed_tries: Option<Arc<dyn Storage>>,
     /// Runs shadows and stores records. Without it, the pins' shadows and recordings are ignored.
     pub sampler: Option<Sampler>,
 }
@@ -72,7 +72,7 @@ pub struct Dispatcher {
     parts: DispatcherParts,
     revisions: Revisions,
     canaries: CanaryHealth,
-    passing_faults: PassingFaults,
+    failed_tries: FailedTries,
 }
 
 /// A state that is ready to run.
@@ -98,8 +98,8 @@ impl Dispatcher {
     pub fn new(parts: DispatcherParts) -> Self {
         let revisions = Revisions::new(parts.pins.clone(), parts.stages.clone(), parts.watcher.clone());
         let canaries = CanaryHealth::new(parts.canaries.clone(), parts.watcher.clone());
-        let passing_faults = PassingFaults::new(parts.passing_faults.clone());
-        Self { parts, revisions, canaries, passing_faults }
+        let failed_tries = FailedTries::new(parts.failed_tries.clone());
+        Self { parts, revisions, canaries, failed_tries }
     }
 
     /// Handles one event. Every call of a stage ends at the `deadline`; the answer follows within half a second.
@@ -184,15 +184,17 @@ impl Dispatcher {
         }
         let progress = match self.parts.tickets.report(&report).await {
             Ok(progress) => progress,
-            // The next one follows, and the sweep sends heartbeats as well. As an error it would end as a dead letter.
+            // The next one follows, and the sweep sends heartbeats as well. As an error, the event would become a dead
+            // letter.
             Err(failure) if !report.status.is_final() => {
                 tracing::warn!(job = %report.job_id, %failure, "a heartbeat was not sent");
                 return Ok(json!({"job": report.job_id, "outcome": "Missed"}));
             }
             Err(failure) => return Err(failure.into()),
         };
-        tracing::info!(job = %report.job_id, status = ?report.status, ?progress, "transcoding job");
-        Ok(json!({"job": report.job_id, "outcome": format!("{progress:?}")}))
+        let outcome = progress.name();
+        tracing::info!(job = %report.job_id, status = ?report.status, outcome, "transcoding job");
+        Ok(json!({"job": report.job_id, "outcome": outcome}))
     }
 
     async fn state(
@@ -296,10 +298,8 @@ impl Dispatcher {
         let submitted = JobRecorder::new(self.parts.capabilities.transcoder.clone());
         let export = prepared.stage.world().export();
         let failed_before = match export {
-            Export::AssetStage => {
-                self.passing_faults.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await
-            }
-            // The failure of a batch stage is no file's.
+            Export::AssetStage => self.failed_tries.before(execution, state, envelope.retry, TRANSIENT_ATTEMPTS).await,
+            // The failure of a batch stage is not recorded on a file.
             Export::BatchStage => 0,
         };
         let mut request = self.request(prepared, &batch, deadline, failed_before < TRANSIENT_ATTEMPTS);
@@ -319,7 +319,7 @@ impl Dispatcher {
         if let (Export::AssetStage, Err(Failure { case: Case::Transient, .. })) = (export, &outcome) {
             // The failure must be answered in time: `Stage.Timeout` in its place would not be tried again.
             let until = deadline.map(|deadline| deadline + GRACE / 2);
-            self.passing_faults.count(execution, state, envelope.retry, until).await;
+            self.failed_tries.count(execution, state, envelope.retry, until).await;
         }
         // A call that the function's own deadline cut off does not count against the canary.
         let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
@@ -334,7 +334,7 @@ impl Dispatcher {
         Ran { outcome, jobs: submitted.jobs(), sample }
     }
 
-    /// `transient_fails` is whether a passing fault of a file fails the state.
+    /// Returns the request for the stage's calls. `transient_fails`: a transient failure of a file fails the state.
     fn request(
         &self,
         prepared: &Prepared,

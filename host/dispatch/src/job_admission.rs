@@ -5,8 +5,8 @@
 //! one. So a listing alone may use all of them, and a batch of another listing always begins at once. There is no limit for all
 //! listings together; beyond it, the states themselves wait for a free call.
 //!
-//! Step Functions lists an execution some time after its start. Until then this process counts it by itself, and assumes that
-//! the other consumers of the queue have started as many of the same listing.
+//! Step Functions lists an execution some time after its start. Until then this process counts it itself, and assumes
+//! that each of the other consumers of the queue has started as many of the same listing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,8 +28,8 @@ pub struct JobAdmission {
 }
 
 impl JobAdmission {
-    /// At most `running` executions of one listing at the same time, where no other listing has any; `consumers` processes
-    /// start them.
+    /// Returns an admission with at most `running` executions of one listing at the same time while no other listing
+    /// has any; `consumers` processes start them.
     pub fn new(running: usize, consumers: usize) -> Self {
         Self { running: running.max(1), consumers: consumers.max(1), started: Mutex::default() }
     }
@@ -38,7 +38,7 @@ impl JobAdmission {
     pub fn admits<'a>(&self, name: &str, listed: impl IntoIterator<Item = &'a str>, now: Instant) -> bool {
         let listed: BTreeSet<&str> = listed.into_iter().collect();
         let started = self.recently(now);
-        // A second delivery of a job is no second execution.
+        // A second delivery of a job is not a second execution.
         if listed.contains(name) || started.contains_key(name) {
             return true;
         }

@@ -25,7 +25,7 @@ impl LoadedStages {
         pin: &Pin,
         load: impl Future<Output = Result<Stage, DispatchError>>,
     ) -> Result<Arc<Stage>, DispatchError> {
-        let slot = lock(&self.0).entry((identity(pin), pin.world)).or_default().clone();
+        let slot = lock(&self.0).entry((pin.identity(), pin.world)).or_default().clone();
         slot.get_or_try_init(|| async { load.await.map(Arc::new) }).await.cloned()
     }
 
@@ -33,9 +33,4 @@ impl LoadedStages {
     pub(crate) fn retain(&self, digests: &HashSet<String>) {
         lock(&self.0).retain(|(identity, _), _| digests.contains(&identity.digest));
     }
-}
-
-/// Returns the identity of a pin's stage.
-pub(crate) fn identity(pin: &Pin) -> StageIdentity {
-    StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
 }

@@ -87,7 +87,7 @@ impl NextPins {
         Some(sender)
     }
 
-    /// Returns the present or the last try, for a call. Only one call is told that it may wait because of a freeze.
+    /// Returns the current or the last try, for a call. Only one call may wait because of a freeze.
     pub(crate) fn loading(&mut self) -> Loading {
         let under_way = self.pause.is_none();
         let age = self.begun.and_then(|begun| begun.elapsed().ok()).filter(|_| under_way && self.failures == 0);

@@ -82,7 +82,7 @@ impl Revisions {
             }
             let loading = shared.pursue(&mut state, &offered);
             let revoked = !in_force && offered.revoked.contains(&accepted.revision);
-            // What is revoked must not run, so there is no good revision at hand.
+            // A revoked revision must not run, so no good revision is left.
             let allowance = if revoked { Duration::MAX } else { loading.allowance(shared.source.max_wait()) };
             (!allowance.is_zero()).then_some((loading.done, allowance, revoked))
         };
@@ -169,7 +169,8 @@ impl Shared {
                     return Ok(None);
                 }
             };
-            // If a store does not answer, it cannot be told whether this one is usable; a good one it was.
+            // If a store does not answer, it is not known whether this revision is usable. It was once in force, so it
+            // is used.
             if !matches!(readiness(&self.stages, None, &older, bound(0)).await, Readiness::Broken(_)) {
                 return Ok(Some(older));
             }
@@ -178,7 +179,8 @@ impl Shared {
         Ok(None)
     }
 
-    /// Takes note of the answer about `offered`. Does nothing if newer pins have been offered meanwhile.
+    /// Acts on the answer about `offered`: puts the pins in force, refuses them or goes back. Does nothing if newer
+    /// pins have been offered meanwhile.
     fn settle(&self, offered: &Arc<Pins>, answer: Readiness, instead: Option<Arc<Pins>>) {
         let mut state = self.state();
         if state.next.as_ref().is_none_or(|next| !Arc::ptr_eq(&next.pins, offered)) {
@@ -270,7 +272,7 @@ fn same(one: &Arc<Pins>, other: &Arc<Pins>) -> bool {
     Arc::ptr_eq(one, other) || **one == **other
 }
 
-/// Storage errors are retryable; invalid pins are not.
+/// Returns the error of a call that has no pins. A storage error may be retried; invalid pins may not.
 fn of_pins(error: PinError) -> DispatchError {
     match error {
         PinError::Storage(error) => Failure::new(Case::Transient, error.to_string()).into(),

@@ -51,10 +51,11 @@ pub(crate) async fn readiness(
     }
     let cold = accepted.is_none();
     // By state: a stage that another state has may never have been called here, and so not be loaded.
-    let known: Vec<_> = accepted.into_iter().flat_map(Pins::pins).map(|(state, pin)| (state, pin.identity())).collect();
+    let known: Vec<_> = accepted.into_iter().flat_map(Pins::pins).collect();
     let mut missing: Vec<&Pin> = Vec::new();
     for (state, pin) in offered.pins() {
-        if !known.contains(&(state, pin.identity())) && missing.iter().all(|other| other.identity() != pin.identity()) {
+        let was_loaded = known.iter().any(|(of, other)| *of == state && other.loads_same_code_as(pin));
+        if !was_loaded && !missing.iter().any(|other| other.loads_same_code_as(pin)) {
             missing.push(pin);
         }
     }

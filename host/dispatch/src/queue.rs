@@ -1,12 +1,12 @@
 //! Starts an execution for every message of the job queue. A duplicate delivery starts nothing. A bad message is reported
 //! as failed and becomes visible again at once, so that SQS soon moves it to the dead-letter queue.
 //!
-//! Messages may be moved back from the dead-letter queue as they are. A result that could not be delivered has `undelivered`
-//! beside the batch; its execution's name is taken, so it gets the next number of `retry`. For any other message whose name is
-//! taken the execution decides: if that runs or has succeeded, the message is a duplicate. If it has failed, its input decides, which
-//! names the message that it was started for: the same message, delivered once more, is a duplicate as well, because whoever waits
-//! for the batch knows of the failure. Another message of the same name was sent to run the job again; it is refused and says so,
-//! because dropping it would drop the job.
+//! Messages may be moved back from the dead-letter queue as they are. A result that could not be delivered has
+//! `undelivered` beside the batch; its execution's name is taken, so it gets the next number of `retry`. For any other
+//! message whose name is taken the execution decides: if that runs or has succeeded, the message is a duplicate. If it
+//! has failed, its input decides, which names the message that it was started for. The same message, delivered once
+//! more, is a duplicate as well, because the backend knows of the failure. Another message of the same name was sent to
+//! run the job again: it is refused with an error, because dropping it would drop the job.
 
 use std::time::Instant;
 
@@ -32,14 +32,14 @@ const TRACE_HEADER: &str = "x-amzn-trace-id";
 
 /// The result of StartExecution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Started {
+pub enum StartOutcome {
     /// A new execution began.
-    Now,
+    Started,
     /// An execution of that name runs or has succeeded.
-    Before,
-    /// An execution of that name has ended otherwise.
-    Over {
-        /// How.
+    AlreadyStarted,
+    /// An execution of that name has ended without success.
+    Ended {
+        /// Its status.
         status: ExecutionStatus,
         /// The id of the message that it was started for, if its input names one.
         started_for: Option<String>,
@@ -49,11 +49,12 @@ pub enum Started {
 /// Starts executions of the state machine.
 #[async_trait]
 pub trait Executions: Send + Sync + 'static {
-    /// Starts an execution under `name`, in the trace `trace`. Of a name that is taken, the execution's state is returned.
+    /// Starts an execution under `name`, in the trace `trace`. If an execution has that name already, returns its
+    /// state.
     ///
     /// # Errors
     /// The reason in words; the message is tried again later.
-    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<Started, String>;
+    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<StartOutcome, String>;
 
     /// Returns the names of running executions, at most a thousand. The last ones may be missing.
     ///
@@ -79,7 +80,7 @@ impl StateMachineExecutions {
 
 #[async_trait]
 impl Executions for StateMachineExecutions {
-    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<StartOutcome, String> {
         let request =
             self.client.start_execution().state_machine_arn(&self.state_machine).name(name).input(input.to_string());
         let header = trace.map(TraceParent::xray_header);
@@ -90,7 +91,7 @@ impl Executions for StateMachineExecutions {
             }
         });
         match request.send().await {
-            Ok(_) => Ok(Started::Now),
+            Ok(_) => Ok(StartOutcome::Started),
             Err(error) => match error.into_service_error() {
                 error if error.is_execution_already_exists() => self.state_of(name).await,
                 error => Err(format!("StartExecution of {name}: {}", DisplayErrorContext(error))),
@@ -108,18 +109,20 @@ impl Executions for StateMachineExecutions {
 }
 
 impl StateMachineExecutions {
-    async fn state_of(&self, name: &str) -> Result<Started, String> {
+    async fn state_of(&self, name: &str) -> Result<StartOutcome, String> {
         let arn = execution_arn(&self.state_machine, name)
             .ok_or_else(|| format!("{} is not the ARN of a state machine", self.state_machine))?;
         let described = self.client.describe_execution().execution_arn(&arn).send().await;
         let described =
             described.map_err(|error| format!("DescribeExecution of {arn}: {}", DisplayErrorContext(error)))?;
         Ok(match described.status() {
-            ExecutionStatus::Running | ExecutionStatus::PendingRedrive | ExecutionStatus::Succeeded => Started::Before,
+            ExecutionStatus::Running | ExecutionStatus::PendingRedrive | ExecutionStatus::Succeeded => {
+                StartOutcome::AlreadyStarted
+            }
             status => {
                 let input = described.input().and_then(|input| serde_json::from_str::<Value>(input).ok());
                 let started_for = input.as_ref().and_then(|input| input[STARTED_FOR].as_str()).map(str::to_owned);
-                Started::Over { status: status.clone(), started_for }
+                StartOutcome::Ended { status: status.clone(), started_for }
             }
         })
     }
@@ -149,13 +152,14 @@ pub(crate) async fn consume(
 ) -> Value {
     let (mut failures, mut redeliveries) = (Vec::new(), Redeliveries::default());
     let running = executions.running().await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "jobs begin without a look at what runs");
+        tracing::warn!(%error, "the running executions cannot be listed; jobs begin whatever the share of their listing is");
         Vec::new()
     });
     for record in records {
         match take(executions, visibility, documents, (admission, &running), &record).await {
             Ok(Taken::Started(name, started)) => {
-                tracing::info!(message_id = %record.message_id, execution = %name, ?started, "job taken")
+                let duplicate = started != StartOutcome::Started;
+                tracing::info!(message_id = %record.message_id, execution = %name, duplicate, "job taken")
             }
             Ok(Taken::Postponed(name, seconds)) => tracing::info!(
                 message_id = %record.message_id, execution = %name, again_after_seconds = seconds,
@@ -176,12 +180,12 @@ pub(crate) async fn consume(
     json!({ "batchItemFailures": failures })
 }
 
-/// What became of a message that is done with.
+/// The result of a message that was processed.
 #[derive(Debug)]
 enum Taken {
-    /// The execution's name, and whether it is new.
-    Started(String, Started),
-    /// The message was sent again, and comes after so many seconds.
+    /// The name of its execution, and whether that is new.
+    Started(String, StartOutcome),
+    /// The message was sent again. The name of its execution, and the seconds until the message is delivered.
     Postponed(String, u32),
 }
 
@@ -215,8 +219,10 @@ async fn take(
         let seconds = JobAdmission::wait(&record.message_id);
         match visibility.postpone(record, seconds).await {
             Ok(()) => return Ok(Taken::Postponed(name, seconds)),
-            // Its states wait for free calls then.
-            Err(error) => tracing::warn!(%error, execution = %name, "a job that should wait begins at once"),
+            // The execution's states wait for free calls instead.
+            Err(error) => {
+                tracing::warn!(%error, execution = %name, "a job cannot be postponed; it begins although its listing has its share")
+            }
         }
     }
     let mut input = documents.pack(&batch).await.map_err(of_document)?;
@@ -226,10 +232,10 @@ async fn take(
     }
     let trace = batch.traceparent.as_deref().and_then(TraceParent::parse);
     match executions.start(&name, &input, trace.as_ref()).await.map_err(Refused::ForNow)? {
-        Started::Over { started_for, .. } if started_for.as_deref() == Some(message) => {
-            Ok(Taken::Started(name, Started::Before))
+        StartOutcome::Ended { started_for, .. } if started_for.as_deref() == Some(message) => {
+            Ok(Taken::Started(name, StartOutcome::AlreadyStarted))
         }
-        Started::Over { status, .. } => Err(Refused::Unreadable(format!(
+        StartOutcome::Ended { status, .. } => Err(Refused::Unreadable(format!(
             "the execution {name} has ended as {status}; redrive that execution, or send the job with a higher \"retry\""
         ))),
         started => {
@@ -239,18 +245,19 @@ async fn take(
     }
 }
 
-/// Returns why a message is no job. Dead letters of two other kinds have the form of EventBridge's events.
+/// Returns why a message is not a job. Dead letters of two other kinds have the form of EventBridge's events.
 fn of_input(body: &Value, error: &InputError) -> String {
     match (body.get("detail-type").and_then(Value::as_str), body.get("source").and_then(Value::as_str)) {
         (Some(kind), _) => {
-            format!("this is an event of EventBridge ({kind}) and no job; docs/runbook.md says what to do with it")
+            format!("this is an event of EventBridge ({kind}) and not a job; docs/runbook.md says what to do with it")
         }
-        (None, Some(source)) => format!("this is an event of {source} and no job; it can be deleted"),
+        (None, Some(source)) => format!("this is an event of {source} and not a job; it can be deleted"),
         (None, None) => error.to_string(),
     }
 }
 
-/// An invalid document stays invalid; storage errors are retryable.
+/// Returns the refusal for a stored document that cannot be read. Storage errors are retryable; an invalid document is
+/// not.
 fn of_document(failure: Failure) -> Refused {
     match failure.case {
         Case::InvalidInput => Refused::Unreadable(failure.to_string()),

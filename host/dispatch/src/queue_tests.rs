@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! Messages as Lambda passes them on, and what becomes of them.
+//! The jobs of the queue, in events as Lambda delivers them.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ struct Machine(Mutex<BTreeMap<String, Value>>);
 
 #[async_trait]
 impl Executions for Machine {
-    async fn start(&self, name: &str, input: &Value, _: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, name: &str, input: &Value, _: Option<&TraceParent>) -> Result<StartOutcome, String> {
         match self.0.lock().unwrap().insert(name.to_owned(), input.clone()) {
-            None => Ok(Started::Now),
-            Some(_) => Ok(Started::Before),
+            None => Ok(StartOutcome::Started),
+            Some(_) => Ok(StartOutcome::AlreadyStarted),
         }
     }
 }
@@ -87,7 +87,7 @@ struct Busy;
 
 #[async_trait]
 impl Executions for Busy {
-    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<StartOutcome, String> {
         Err("ThrottlingException".to_owned())
     }
 }
@@ -118,7 +118,7 @@ impl Visibility for Queue {
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
 
-/// A record as Lambda passes it to a function.
+/// Returns a record as Lambda passes it to a function.
 fn received(id: &str, body: &str, receives: u32) -> QueueRecord {
     serde_json::from_value(json!({
         "messageId": id, "receiptHandle": format!("handle of {id}"), "body": body,
@@ -177,13 +177,13 @@ struct Names {
 
 #[async_trait]
 impl Executions for Names {
-    async fn start(&self, name: &str, _: &Value, trace: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, name: &str, _: &Value, trace: Option<&TraceParent>) -> Result<StartOutcome, String> {
         if let Some(status) = self.over.get(name) {
             let started_for = self.started_for.map(str::to_owned);
-            return Ok(Started::Over { status: status.clone(), started_for });
+            return Ok(StartOutcome::Ended { status: status.clone(), started_for });
         }
         self.started.lock().unwrap().push((name.to_owned(), trace.map(TraceParent::xray_header)));
-        Ok(Started::Now)
+        Ok(StartOutcome::Started)
     }
 }
 
@@ -266,7 +266,7 @@ struct Running(Vec<String>, Machine);
 
 #[async_trait]
 impl Executions for Running {
-    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, name: &str, input: &Value, trace: Option<&TraceParent>) -> Result<StartOutcome, String> {
         self.1.start(name, input, trace).await
     }
 
@@ -341,7 +341,7 @@ async fn an_execution_is_started_with_the_header_of_the_batchs_trace() {
     let started = json!({"StartExecution": {"executionArn": "arn:e", "startDate": 1.0}});
     let (executions, asked) = step_functions(started).await;
     let trace = TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
-    assert_eq!(executions.start("job-4", &json!({}), Some(&trace)).await, Ok(Started::Now));
+    assert_eq!(executions.start("job-4", &json!({}), Some(&trace)).await, Ok(StartOutcome::Started));
     let (operation, header, body) = asked.lock().unwrap()[0].clone();
     assert_eq!((operation.as_str(), &body["name"]), ("StartExecution", &json!("job-4")));
     assert_eq!(header, "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331;Sampled=1");
@@ -362,8 +362,8 @@ async fn of_a_name_that_is_taken_the_execution_decides() {
         }))
         .await;
         let started = executions.start("job-4", &json!({}), None).await.unwrap();
-        assert_eq!(started == Started::Before, is_duplicate, "{status}");
-        if let Started::Over { started_for, .. } = started {
+        assert_eq!(started == StartOutcome::AlreadyStarted, is_duplicate, "{status}");
+        if let StartOutcome::Ended { started_for, .. } = started {
             assert_eq!(started_for.as_deref(), Some("a"));
         }
         let arn = "arn:aws:states:eu-west-1:123456789012:execution:media:job-4";

@@ -16,7 +16,7 @@ use crate::artifact_cache::{ArtifactCache, CacheError};
 use crate::artifacts::PackagedStages;
 use crate::checked_file::CheckedFile;
 use crate::error::DispatchError;
-use crate::loaded::{LoadedStages, identity};
+use crate::loaded::LoadedStages;
 use crate::stage_source::StageSource;
 
 /// Why an artifact could not be fetched.
@@ -72,7 +72,7 @@ impl RegistryStages {
                 }
             })?,
         };
-        let identity = identity(pin);
+        let identity = pin.identity();
         // SAFETY: a trusted key has signed that this host's compiler made these bytes from the pinned component. The file
         // that is mapped is the one whose digest was checked, and only this user can write to it.
         unsafe { Stage::load_precompiled(&self.engine, identity, pin.world, &file.same_file()) }.map_err(|error| {

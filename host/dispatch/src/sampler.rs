@@ -1,5 +1,5 @@
-//! Samples of executions: calls that are recorded, or repeated by a candidate in the shadow of the pinned stage. Neither
-//! changes an answer. Both cost time, so pins say for which share of the executions.
+//! Samples of executions: calls that are recorded, or repeated by a candidate in the shadow of the pinned stage.
+//! Sampling changes no answer but costs time, so the pins say for which share of the executions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

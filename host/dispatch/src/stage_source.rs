@@ -9,7 +9,7 @@ use stagehost_runtime::Stage;
 
 use crate::error::DispatchError;
 
-/// Returns the loaded component that a pin names. It is called for every call of a stage, so an implementation caches.
+/// Where the host gets the component of a pin from. It is asked for every call of a stage, so an implementation caches.
 #[async_trait]
 pub trait StageSource: Send + Sync + 'static {
     /// Returns the stage with exactly the pin's digest, loaded for exactly its world.

@@ -30,8 +30,8 @@ pub trait Visibility: Send + Sync + 'static {
     /// The reason in words, for the log.
     async fn redeliver(&self, queue: &str, messages: &[Redelivery]) -> Result<(), String>;
 
-    /// Sends a message again, so that it comes after so many seconds as if it were new. A failed receive would count, and
-    /// after a few of them the message would be a dead letter.
+    /// Sends a message again, so that it is delivered after so many seconds like a new one. A failed receive would
+    /// count, and after a few of them the message would become a dead letter.
     ///
     /// # Errors
     /// The reason in words. The message may have been sent all the same.

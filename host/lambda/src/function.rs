@@ -12,7 +12,7 @@ use stagehost_aws::Clients;
 use stagehost_batch::{Case, Failure, TraceParent};
 use stagehost_dispatch::{
     ArtifactCache, DEFAULT_CACHE_BYTES, DispatchError, Dispatcher, DispatcherParts, Executions, JobAdmission,
-    PackagedStages, RegistryStages, Sampler, StageSource, Started, StateMachineExecutions,
+    PackagedStages, RegistryStages, Sampler, StageSource, StartOutcome, StateMachineExecutions,
 };
 use stagehost_pins::{FilePins, Floor, PinSource, PinStore, PinsEvent, PinsWatcher, StoredPins};
 use stagehost_record::Shadow;
@@ -31,7 +31,7 @@ const CACHE: &str = "stagehost-artifacts";
 /// The prefix of the health of canaries in the media bucket.
 const CANARIES: &str = "pipeline/canaries";
 
-/// The prefix of the counts of tries that failed by passing faults.
+/// The prefix of the counts of tries that transient failures of files have failed.
 const FAILED_TRIES: &str = "pipeline/tries";
 
 /// Returns the prefix of recorded calls in the media bucket. There is one per month: bytes that records share are stored
@@ -104,7 +104,7 @@ impl Function {
             observer: Arc::new(()),
             watcher,
             canaries: Some(media(CANARIES)),
-            passing_faults: Some(media(FAILED_TRIES)),
+            failed_tries: Some(media(FAILED_TRIES)),
             sampler: Some(Sampler::new(shadow, media(&records(OffsetDateTime::now_utc())))),
         });
         Ok(Self { dispatcher, telemetry })
@@ -152,7 +152,7 @@ struct NoStateMachine;
 
 #[async_trait]
 impl Executions for NoStateMachine {
-    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<Started, String> {
+    async fn start(&self, _: &str, _: &Value, _: Option<&TraceParent>) -> Result<StartOutcome, String> {
         Err("no execution can be started: STATE_MACHINE_ARN is not set".to_owned())
     }
 }

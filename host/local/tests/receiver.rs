@@ -324,7 +324,7 @@ async fn a_body_that_is_too_long_is_refused_as_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_sends_too_much_gets_the_refusal_and_not_a_broken_connection() {
+async fn a_sender_of_too_much_gets_the_refusal_and_not_a_broken_connection() {
     use std::io::{Read as _, Write as _};
     let (receiver, _starter) = with_starter();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

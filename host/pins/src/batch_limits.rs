@@ -26,9 +26,9 @@ impl BatchLimits {
         let files = batch.assets.len();
         let bytes: u64 = batch.assets.iter().filter_map(|asset| asset.bytes).fold(0, u64::saturating_add);
         let message = if files > self.max_files {
-            format!("the batch has {files} files; at most {} are taken", self.max_files)
+            format!("the batch has {files} files; at most {} are accepted", self.max_files)
         } else if bytes > self.max_bytes {
-            format!("the batch has {bytes} bytes; at most {} are taken", self.max_bytes)
+            format!("the batch has {bytes} bytes; at most {} are accepted", self.max_bytes)
         } else {
             return;
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use stagehost_registry::hex_of;
-use stagehost_runtime::{Grants, Limits, World};
+use stagehost_runtime::{Grants, Limits, StageIdentity, World};
 
 use crate::batch_limits::BatchLimits;
 use crate::error::PinError;
@@ -208,7 +208,7 @@ impl Pins {
     pub fn choose(&self, state: &str, execution: &str) -> Option<Choice<'_>> {
         let pin = self.states.get(state)?;
         Some(match self.canaries.get(state) {
-            Some(canary) if one_of("canary", execution, canary.percent) => {
+            Some(canary) if is_in_share("canary", execution, canary.percent) => {
                 Choice { pin: &canary.pin, role: Role::Canary }
             }
             _ => Choice { pin, role: Role::Pinned },
@@ -223,12 +223,12 @@ impl Pins {
     /// Returns the shadow that runs for a state of this execution.
     pub fn shadow(&self, state: &str, execution: &str) -> Option<&Pin> {
         let shadow = self.shadows.get(state)?;
-        one_of("shadow", execution, shadow.percent).then_some(&shadow.pin)
+        is_in_share("shadow", execution, shadow.percent).then_some(&shadow.pin)
     }
 
     /// Returns whether calls of a state are recorded in this execution.
     pub fn records(&self, state: &str, execution: &str) -> bool {
-        self.recordings.get(state).is_some_and(|percent| one_of("recording", execution, *percent))
+        self.recordings.get(state).is_some_and(|percent| is_in_share("recording", execution, *percent))
     }
 
     /// Returns every pin that a call may need, each with its state: pinned stages, canaries, shadows.
@@ -241,9 +241,15 @@ impl Pins {
 }
 
 impl Pin {
-    /// Returns everything that decides which code is loaded: stage, version, digest, world.
-    pub fn identity(&self) -> (&str, &str, &str, World) {
-        (&self.stage, &self.version, &self.digest, self.world)
+    /// Returns the identity of the stage.
+    pub fn identity(&self) -> StageIdentity {
+        StageIdentity { name: self.stage.clone(), version: self.version.clone(), digest: self.digest.clone() }
+    }
+
+    /// Returns whether both pins load the same code: the same stage, version and digest, in the same world.
+    pub fn loads_same_code_as(&self, other: &Pin) -> bool {
+        let code = |pin: &Pin| (pin.identity(), pin.world);
+        code(self) == code(other)
     }
 
     fn check(&self, state: &str) -> Result<(), PinError> {
@@ -261,8 +267,13 @@ impl std::fmt::Display for Pin {
     }
 }
 
+/// Returns the beginning of a digest, `sha256:` and 12 digits, as people are shown it.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+}
+
 /// Returns whether an execution is in a share of `percent`. A share that grows keeps the executions that it has.
-fn one_of(purpose: &str, execution: &str, percent: u8) -> bool {
+fn is_in_share(purpose: &str, execution: &str, percent: u8) -> bool {
     let digest = Sha256::digest(format!("{purpose}\n{execution}"));
     let number = digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte));
     number % 100 < u32::from(percent)

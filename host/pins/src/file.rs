@@ -13,7 +13,7 @@ use crate::error::PinError;
 use crate::events::{PinsEvent, PinsWatcher};
 use crate::source::PinSource;
 
-/// How long a call waits for newer pins to load. Whoever changes a local file expects the next call to use it.
+/// How long a call waits for newer pins to load. A person who changes a local file expects the next call to use it.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// Pins in a local file. The file is read again when it changes.

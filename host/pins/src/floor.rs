@@ -1,8 +1,8 @@
 //! The lowest revision that may be in force.
 //!
-//! A signature does not say whether pins are the newest ones. A running process refuses a revision below the one that it has
-//! seen; a process that starts has seen none. So it compares the pins with a number that is kept outside of their store, and
-//! that only grows. Whoever can write to the store only cannot lower it.
+//! A signature does not say whether pins are the newest ones. A running process refuses a revision below the one that
+//! it has seen; a process that starts has seen none. So it compares the pins with a number that is kept outside of
+//! their store, and that only grows. An attacker who can write only to the store cannot lower it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::PinError;
 
-/// The lowest revision that may be in force. The default is none.
+/// The lowest revision that may be in force. By default, every revision may be.
 #[derive(Default)]
 pub struct Floor {
     fixed: u64,

@@ -21,7 +21,7 @@ mod stored_pins;
 pub use batch_limits::BatchLimits;
 pub use change::ChangeError;
 pub use diff::{Difference, differences};
-pub use document::{Canary, Change, Choice, Pin, Pins, Role, Shadow};
+pub use document::{Canary, Change, Choice, Pin, Pins, Role, Shadow, short_digest};
 pub use error::PinError;
 pub use events::{PinsEvent, PinsWatcher};
 pub use file::FilePins;

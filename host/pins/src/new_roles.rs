@@ -7,7 +7,7 @@ impl Pins {
     /// Returns every pin with a role that it did not have in the pins `before`, each with its state. A canary or a shadow for
     /// more executions than before counts as well; one whose settings alone change does not.
     pub fn in_new_roles<'a>(&'a self, before: &Pins) -> Vec<(&'a str, &'a Pin)> {
-        let same = |old: Option<&Pin>, new: &Pin| old.is_some_and(|old| old.identity() == new.identity());
+        let same = |old: Option<&Pin>, new: &Pin| old.is_some_and(|old| old.loads_same_code_as(new));
         let pinned = self.states.iter().filter(|(state, pin)| !same(before.states.get(*state), pin));
         let canaries = self.canaries.iter().filter(|(state, new)| {
             let old = before.canaries.get(*state).filter(|old| old.percent >= new.percent);

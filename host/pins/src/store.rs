@@ -227,7 +227,7 @@ impl PinStore {
     /// that pins which break a rule still say what was in force before them. `None` if there are none.
     ///
     /// # Errors
-    /// If they are not signed by a trusted key, are for another environment, or are no pins at all.
+    /// If they are not signed by a trusted key, are for another environment, or are not pins at all.
     pub(crate) async fn outline(&self) -> Result<Option<CurrentPins>, PinError> {
         let Found::Found { bytes, tag } = self.storage.get(CURRENT, None).await? else { return Ok(None) };
         let place = self.place();

@@ -98,6 +98,7 @@ impl Shared {
         }
     }
 
+    /// Tells the watcher why newer pins are not used. Returns the last ones that were, which stay in use.
     fn refuse(&self, last: Arc<Pins>, why: &str) -> Arc<Pins> {
         (self.watcher)(PinsEvent::Refused { revision: last.revision, why });
         last
@@ -230,7 +231,8 @@ impl PinSource for StoredPins {
         Ok(self.shared.store.before(in_force, broken, lowest).await?.map(Arc::new))
     }
 
-    /// With a maximum age of zero, calls wait for new pins to be fetched, and to be loaded.
+    /// Returns how long a call waits for new pins to be fetched and loaded. Only with a maximum age of zero do calls
+    /// wait at all.
     fn max_wait(&self) -> Duration {
         if self.shared.max_age.is_zero() { ANSWER } else { Duration::ZERO }
     }

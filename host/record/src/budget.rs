@@ -19,7 +19,7 @@ struct Left {
 }
 
 impl Default for RecordBudget {
-    /// 32 MiB of memory, and 256 MiB of temporary files.
+    /// Returns a budget of 32 MiB of memory and 256 MiB of temporary files.
     fn default() -> Self {
         Self::new(32 << 20, 256 << 20)
     }

@@ -113,7 +113,7 @@ impl Document for ArtifactRecord {
 impl Document for Yanked {
     const TYPE: &'static str = "application/vnd.stagehost.yanked.v1+json";
     const CALLED: &'static str = "yanking";
-    /// Whoever publishes stages or changes pins may take a version out of use.
+    /// Keys of both roles may take a version out of use.
     const ROLE: Option<KeyRole> = None;
 }
 

@@ -152,7 +152,7 @@ pub fn open_signed(
             by_trusted.extend(candidates.into_iter().map(|known| known.key.id()));
             continue;
         };
-        match (candidates.iter().find(|known| known.key.signed(&message, &bytes)), role) {
+        match (candidates.iter().find(|known| known.key.verifies(&message, &bytes)), role) {
             (Some(signer), Some(needed)) if !signer.roles.allow(needed) => {
                 other_role = Some(EnvelopeError::Role { signer: signer.key.id(), roles: signer.roles, needed });
             }

@@ -31,7 +31,7 @@ pub enum KeyError {
         reason: &'static str,
     },
     /// The text names no role of a key.
-    #[error("{0:?} is no role of a key; expected stages, pins or both")]
+    #[error("{0:?} is not the role of a key; expected stages, pins or both")]
     Role(String),
     /// The text is not a private key. The message does not repeat it, because it may be secret all the same.
     #[error("not an ed25519 private key in PKCS#8 PEM ({0}); `stagehost keys new NAME` makes one")]
@@ -102,7 +102,8 @@ impl PublicKey {
         id
     }
 
-    pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Returns whether the signature is this key's for the message.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         // `verify_strict` refuses weak keys and second signatures of the same message.
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
     }

@@ -149,7 +149,7 @@ impl FromIterator<TrustedKey> for TrustedKeys {
 }
 
 impl FromIterator<PublicKey> for TrustedKeys {
-    /// Each key has both roles.
+    /// Returns the keys, each with both roles.
     fn from_iter<I: IntoIterator<Item = PublicKey>>(keys: I) -> Self {
         keys.into_iter().map(|key| TrustedKey { key, roles: KeyRoles::Both }).collect()
     }

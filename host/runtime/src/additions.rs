@@ -1,4 +1,4 @@
-//! What a stage returned, checked and merged into the batch.
+//! Checks what a stage returned and merges it into the batch.
 
 use std::collections::BTreeMap;
 
@@ -75,20 +75,21 @@ pub(crate) fn merge_batch(
     Ok(additions.note)
 }
 
-/// A rendition's key goes to the backend and into archives, so it must be one that the stage may read. Those that an earlier
-/// stage made and this one gives back unchanged are not its own.
+/// Checks that the stage may read every rendition's key, because the key goes to the backend and into archives. A
+/// rendition that an earlier stage made and this one returns unchanged is not checked again. Errors: `Internal` if
+/// there are too many, `Denied` for a key without a grant.
 fn check_renditions(renditions: &[Rendition], known: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
     if renditions.len() > MAX_RENDITIONS {
         return Err(Failure::new(
             Case::Internal,
-            format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are taken", renditions.len()),
+            format!("the stage claims {} renditions; at most {MAX_RENDITIONS} are accepted", renditions.len()),
         ));
     }
     let mut added = renditions.iter().filter(|rendition| !known.contains(rendition));
     added.try_for_each(|rendition| grants.may_read(&rendition.key))
 }
 
-/// The keys of the batch's files go to the backend.
+/// Checks the batch's files like renditions, because their keys go to the backend as well.
 fn check_files(files: &[Rendition], known: &[Rendition], grants: &ListingGrants) -> Result<(), Failure> {
     let new = files.iter().filter(|file| known.iter().all(|known| known.name != file.name)).count();
     // Branches that were merged may have more together; a stage that adds none to them is not at fault.
@@ -109,16 +110,16 @@ fn check_attributes<'a>(
         if let Some(fault) = attribute_fault(name, value) {
             return Err(Failure::new(
                 Case::Internal,
-                format!("the attribute {} cannot be taken: {fault}", quoted(name)),
+                format!("the attribute {} cannot be accepted: {fault}", quoted(name)),
             ));
         }
         new += usize::from(!known.contains_key(name));
     }
     let count = known.len() + new;
-    // As for files.
+    // Merged branches may have more, as for files above.
     if new > 0 && count > MAX_ATTRIBUTES {
         let message =
-            format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are taken");
+            format!("with those of this stage there are {count} attributes; at most {MAX_ATTRIBUTES} are accepted");
         return Err(Failure::new(Case::Internal, message));
     }
     Ok(())
@@ -128,7 +129,7 @@ fn check_bundles(bundles: &[Bundle], grants: &ListingGrants) -> Result<(), Failu
     if bundles.len() > MAX_BUNDLES {
         return Err(Failure::new(
             Case::Internal,
-            format!("the stage claims {} bundles; at most {MAX_BUNDLES} are taken", bundles.len()),
+            format!("the stage claims {} bundles; at most {MAX_BUNDLES} are accepted", bundles.len()),
         ));
     }
     bundles.iter().try_for_each(|bundle| grants.may_read(&bundle.key))
@@ -207,7 +208,7 @@ mod tests {
         let mut named = photo();
         named.attributes.insert("two words".into(), "v".into());
         let refused = merge_asset(&mut asset, named, &grants()).unwrap_err();
-        assert!(refused.message.contains("the attribute \"two words\" cannot be taken: its name"), "{refused}");
+        assert!(refused.message.contains("the attribute \"two words\" cannot be accepted: its name"), "{refused}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Admits calls: each one waits until its memory is free, the guest's and the host's, and gets both at once.
+//! Admits calls: each one waits until the memory that it needs for the guest and for the host is free, and gets both at
+//! once.
 //!
 //! A call that has begun never waits for more, so calls cannot block each other. Executions take turns: sixty thumbnails of
 //! one execution wait in their own line and do not keep another execution's callback waiting behind them.
@@ -35,7 +36,7 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 struct State {
     free: Room,
-    /// The lines of the executions that wait, in the order of their turns. None is empty.
+    /// A line of waiting calls for each execution, in the order of their turns. No line is empty.
     lines: VecDeque<Line>,
 }
 
@@ -70,7 +71,7 @@ impl Admission {
         Self { total, state: Arc::new(Mutex::new(State { free: total, lines: VecDeque::new() })) }
     }
 
-    /// Waits for `need`, or for all there is if that is less.
+    /// Waits for `need`, or for all memory of the machine if that is less, and returns the place.
     pub(crate) async fn enter(&self, execution: &str, need: Room) -> Place {
         let need = Room { guest: need.guest.min(self.total.guest), host: need.host.min(self.total.host) };
         let (admit, admitted) = oneshot::channel();

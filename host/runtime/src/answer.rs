@@ -1,35 +1,37 @@
-//! How large an answer may be. It waits outside of the guest's memory until it is merged, and then stays in the document.
+//! Limits on the size of a stage's answer, which is held outside of the guest's memory until it is merged, and then
+//! stays in the document.
 
 use crate::bindings::exports::toq::media::batch_stage::Outcome;
 use crate::bindings::toq::media::types;
 use crate::budget::MAX_LIFTED;
 
 /// The most bytes of the answer for one file.
-const FOR_A_FILE: usize = 256 << 10;
-/// The most bytes of the answers for all files of a batch together, as long as [`AT_LEAST`] leaves it so (682 files).
-const FOR_ALL_FILES: usize = 16 << 20;
+const MAX_FILE_ANSWER: usize = 256 << 10;
+/// The most bytes of the answers for all files of a batch together. A batch of more than 682 files may have more,
+/// because each file may always have [`MIN_FILE_ANSWER`].
+const MAX_FILE_ANSWERS: usize = 16 << 20;
 /// What the answer for one file may always have, however many files there are: 64 renditions with long keys.
-const AT_LEAST: usize = 24 << 10;
+const MIN_FILE_ANSWER: usize = 24 << 10;
 /// What each file adds to the answer for a batch, in bytes.
-const PER_FILE: usize = 4 << 10;
+const BATCH_ANSWER_PER_FILE: usize = 4 << 10;
 /// The most bytes of the answer for a batch of any size.
-const FOR_A_BATCH: usize = 4 << 20;
+const MAX_BATCH_ANSWER: usize = 4 << 20;
 
-const _: () = assert!(FOR_A_FILE < MAX_LIFTED && FOR_A_BATCH < MAX_LIFTED);
+const _: () = assert!(MAX_FILE_ANSWER < MAX_LIFTED && MAX_BATCH_ANSWER < MAX_LIFTED);
 
 /// Returns the most bytes of the answer for one file of a batch of `files`.
-fn for_a_file(files: usize) -> usize {
-    (FOR_ALL_FILES / files.max(1)).clamp(AT_LEAST, FOR_A_FILE)
+fn max_file_answer(files: usize) -> usize {
+    (MAX_FILE_ANSWERS / files.max(1)).clamp(MIN_FILE_ANSWER, MAX_FILE_ANSWER)
 }
 
 /// Returns the most bytes of the answer for a batch of `files`.
-fn for_a_batch(files: usize) -> usize {
-    FOR_A_FILE.saturating_add(files.saturating_mul(PER_FILE)).min(FOR_A_BATCH)
+fn max_batch_answer(files: usize) -> usize {
+    MAX_FILE_ANSWER.saturating_add(files.saturating_mul(BATCH_ANSWER_PER_FILE)).min(MAX_BATCH_ANSWER)
 }
 
 /// Returns an answer for one file of a batch of `files` if it is small enough. Errors: `TooLarge`.
 pub(crate) fn checked_asset(asset: types::Asset, files: usize) -> Result<types::Asset, types::Failure> {
-    check(weight_of_asset(&asset), for_a_file(files))?;
+    check(weight_of_asset(&asset), max_file_answer(files))?;
     Ok(asset)
 }
 
@@ -41,7 +43,7 @@ pub(crate) fn checked_outcome(outcome: Outcome, files: usize) -> Result<Outcome,
     let attributes = weight_of_pairs(&outcome.attributes);
     let failures = outcome.failures.iter().map(|f| size_of_val(f) + f.key.len() + message(&f.failure).len());
     let note = outcome.note.as_ref().map_or(0, String::len);
-    check(assets + bundles + made + attributes + failures.sum::<usize>() + note, for_a_batch(files))?;
+    check(assets + bundles + made + attributes + failures.sum::<usize>() + note, max_batch_answer(files))?;
     Ok(outcome)
 }
 
@@ -49,7 +51,7 @@ fn check(weight: usize, limit: usize) -> Result<(), types::Failure> {
     if weight <= limit {
         return Ok(());
     }
-    let message = format!("the stage's answer takes {weight} bytes; at most {limit} are taken");
+    let message = format!("the stage's answer takes {weight} bytes; at most {limit} are accepted");
     Err(types::Failure::TooLarge(message))
 }
 
@@ -106,12 +108,12 @@ mod tests {
     fn an_answer_for_a_file_has_at_most_256_kib() {
         assert!(checked_asset(asset(250 << 10), 60).is_ok());
         let Err(types::Failure::TooLarge(message)) = checked_asset(asset(60 << 20), 60) else { panic!("taken") };
-        assert!(message.ends_with("at most 262144 are taken"), "{message}");
+        assert!(message.ends_with("at most 262144 are accepted"), "{message}");
     }
 
     #[test]
     fn the_answers_for_a_large_batch_are_smaller_but_always_have_room_for_sixty_four_renditions() {
-        assert_eq!([1, 64, 128, 1_000_000].map(for_a_file), [256 << 10, 256 << 10, 128 << 10, 24 << 10]);
+        assert_eq!([1, 64, 128, 1_000_000].map(max_file_answer), [256 << 10, 256 << 10, 128 << 10, 24 << 10]);
         let mut full = asset(100);
         full.renditions = (0..64)
             .map(|number| types::Rendition {
@@ -132,7 +134,7 @@ mod tests {
     fn an_answer_for_a_batch_grows_with_the_batch() {
         assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 60).is_ok());
         assert!(checked_outcome(outcome(vec![asset(300 << 10)]), 1).is_err());
-        assert_eq!([1, 60, 1_000_000].map(for_a_batch), [260 << 10, 496 << 10, 4 << 20]);
+        assert_eq!([1, 60, 1_000_000].map(max_batch_answer), [260 << 10, 496 << 10, 4 << 20]);
     }
 
     #[test]

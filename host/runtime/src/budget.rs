@@ -18,7 +18,7 @@ use crate::lock::lock;
 /// list may refer to the same guest bytes many times, so the guest's memory limit does not bound this.
 pub(crate) const MAX_LIFTED: usize = (4 << 20) + (256 << 10);
 
-/// What every call takes without asking: its stacks (2 MiB), handles and the end of its output; and [`MAX_LIFTED`] or the
+/// What is set aside for every call: its stacks (2 MiB), handles and the end of its output; and [`MAX_LIFTED`] or the
 /// result of a read, whichever is more. A list of texts of one byte takes 2.25 times what is counted, because each text
 /// is an allocation of 32 bytes.
 const SET_ASIDE: usize = (5 << 19) + MAX_LIFTED / 4 * 9;
@@ -38,7 +38,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Held {
     bytes: usize,
-    /// The part of it that is freed without a further step of the guest: bytes on their way to the store.
+    /// Bytes on their way to the store, which are a part of it and are freed without a further step of the guest.
     in_transit: usize,
 }
 
@@ -139,7 +139,8 @@ impl Charge {
         Bytes::from_owner(Charged { bytes, _charge: self })
     }
 
-    /// The same, for bytes that are now sent and freed without a further step of the guest.
+    /// Returns these bytes as [`attach`](Self::attach) does, and notes that they are in transit: they are sent and
+    /// freed without a further step of the guest.
     pub fn attach_in_transit(mut self, bytes: Bytes) -> Bytes {
         lock(&self.budget.0.held).in_transit += self.bytes;
         self.in_transit = true;

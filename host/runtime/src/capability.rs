@@ -154,8 +154,8 @@ pub trait Objects: Send + Sync + 'static {
     async fn delete(&self, _key: &str, _if_match: &str, _stage: &str) -> Result<(), Failure> {
         Err(Failure::new(Case::Unsupported, "this host cannot delete objects"))
     }
-    /// Returns the same store for one call: what it buffers for that call is charged to the call's budget. `None` if it
-    /// buffers nothing of its own.
+    /// Returns this store for one call, with what it buffers charged to the call's budget. `None` if it buffers nothing
+    /// of its own.
     fn charged_to(&self, _budget: &HostBudget) -> Option<Arc<dyn Objects>> {
         None
     }

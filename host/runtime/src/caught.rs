@@ -1,4 +1,4 @@
-//! Work whose panic is caught, as that of a task of its own is.
+//! Catches the panic of work, as tokio catches that of a spawned task.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::lock::lock;
 
 /// How long a call that has waited for the host then waits for a core. After that it goes on without one, so that calls
-/// which only compute cannot use up its time; all share the cores, because guests yield at every tick of the epoch.
+/// which only compute cannot use up its time. The calls then share the cores, because guests yield at every tick of the
+/// epoch.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A permit to run. Cheap to clone; all clones are the same permit.

@@ -1,4 +1,4 @@
-//! The end of objects that a call has left unfinished.
+//! Discards the objects that a call has left unfinished.
 
 use std::time::{Duration, Instant};
 
@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 
 use crate::capability::ObjectWriter;
 
-/// How long a call's answer waits for this at most. A store that does not answer must not hold it for minutes.
+/// The longest that a call's answer waits for this. A store that does not answer must not delay it for minutes.
 const WAIT: Duration = Duration::from_secs(5);
-/// How long it waits although the caller's deadline is here: the caller keeps a margin for such ends.
+/// How long it waits even if the caller's deadline has passed: the caller keeps a margin for this.
 const AT_LEAST: Duration = Duration::from_millis(500);
 
 /// Discards unfinished objects, all at once. Returns after five seconds or at the deadline at the latest; what is not

@@ -24,7 +24,7 @@ use crate::world::Export;
 
 /// The most memory that the host holds for all calls together, in MiB.
 const HOST_MEMORY_MIB: u32 = 192;
-/// The least: one call of any world.
+/// The least host memory, in MiB: enough for one call of any world.
 const HOST_MEMORY_AT_LEAST_MIB: u32 = 32;
 
 /// Shares the machine between calls: bounds how many guests run at once, how much memory all of them use, and how much
@@ -58,9 +58,9 @@ pub struct BatchOutcome {
 }
 
 impl Fanout {
-    /// Lets at most `cores` guests run at once, not counting calls that wait for the host, in at most `memory_mib` MiB
-    /// of guest memory for all calls that have begun. The host holds 192 MiB for them at most, and no more than they have,
-    /// but always enough for one call.
+    /// Returns a fanout that lets at most `cores` guests run at once, not counting calls that wait for the host, in at
+    /// most `memory_mib` MiB of guest memory for all calls that have begun. The host holds at most 192 MiB for them,
+    /// and no more than the guests may have, but always enough for one call.
     pub fn new(cores: usize, memory_mib: u32) -> Self {
         let host = memory_mib.clamp(HOST_MEMORY_AT_LEAST_MIB, HOST_MEMORY_MIB);
         Self {
@@ -156,7 +156,11 @@ impl Fanout {
         {
             return Err(Failure::new(
                 Case::Transient,
-                format!("{} of {} files hit a passing fault, such as {first}", transient.len(), reports.len()),
+                format!(
+                    "{} of {} files failed in a way that a retry may solve, such as {first}",
+                    transient.len(),
+                    reports.len()
+                ),
             ));
         }
         batch.recount();

@@ -11,8 +11,9 @@ use crate::lock;
 /// The most bytes that are kept. What is compiled beyond that is compiled again the next time.
 const MOST_BYTES: usize = 512 << 20;
 
-/// Keeps what the compiler made of each function, by a digest of all that it depends on. A component that differs little from
-/// an earlier one, as a stage with an interpreter does after a change of its script, is then compiled in a fraction of the time.
+/// Keeps the compiled code of each function, by a digest of all that it depends on. A component that differs little
+/// from an earlier one, as a stage with an interpreter does after a change of its script, is then compiled in a
+/// fraction of the time.
 #[derive(Debug, Default)]
 pub(crate) struct FunctionCache(Mutex<Kept>);
 

@@ -39,7 +39,7 @@ pub struct HttpSecret {
     pub host: String,
     /// The header that it goes into: `Authorization`.
     pub header: String,
-    /// What stands before it in the header: `Bearer `.
+    /// The text before the value in the header: `Bearer `.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub prefix: String,
 }
@@ -183,7 +183,7 @@ impl ListingGrants {
         Err(Failure::new(
             Case::Denied,
             format!(
-                "the pin does not grant HTTP calls to {}; granted in `grants.http`: {:?}",
+                "the pin does not allow HTTP calls to {}; granted in `grants.http`: {:?}",
                 quoted(authority),
                 self.http
             ),
@@ -219,7 +219,7 @@ impl ListingGrants {
         Err(Failure::new(
             Case::Denied,
             format!(
-                "the pin does not grant to set the tag {}; granted in `grants.tags`: {:?}",
+                "the pin does not allow the stage to set the tag {}; granted in `grants.tags`: {:?}",
                 quoted(name),
                 self.tags
             ),
@@ -235,7 +235,7 @@ fn secret_fault(secret: &HttpSecret, http: &[String]) -> Option<String> {
     }
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !(1..=64).contains(&header.len()) || !header.bytes().all(token) {
-        return Some(format!("{} is no name of a header", quoted(header)));
+        return Some(format!("{} is not the name of a header", quoted(header)));
     }
     if is_connection_header(header) {
         return Some(format!("the host sets the header {} itself", quoted(header)));
@@ -284,14 +284,14 @@ fn safe(rest: &str) -> bool {
     !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// The same for the beginning of a rest, whose last segment may be incomplete.
+/// Returns whether the beginning of a rest stays below its prefix. Its last segment may be incomplete.
 fn safe_beginning(rest: &str) -> bool {
     rest.rsplit_once('/').is_none_or(|(folders, _)| safe(folders))
 }
 
 fn denied(verb: &str, key: &str, prefixes: &[String]) -> Failure {
     let key = quoted(key);
-    let message = format!("the pin does not grant to {verb} {key}; granted in `grants.{verb}`: {prefixes:?}");
+    let message = format!("the pin does not allow the stage to {verb} {key}; granted in `grants.{verb}`: {prefixes:?}");
     Failure::new(Case::Denied, message)
 }
 
@@ -356,7 +356,8 @@ mod tests {
         assert!(grants().may_tag("51/raw/photo/vertical/a.jpg", "lifecycle").is_ok());
         assert!(grants().may_tag("52/raw/photo/vertical/a.jpg", "lifecycle").is_err());
         let refused = grants().may_tag("51/raw/photo/vertical/a.jpg", "tier").err();
-        let message = "the pin does not grant to set the tag \"tier\"; granted in `grants.tags`: [\"lifecycle\"]";
+        let message =
+            "the pin does not allow the stage to set the tag \"tier\"; granted in `grants.tags`: [\"lifecycle\"]";
         assert_eq!(refused, Some(Failure::new(Case::Denied, message)));
     }
 
@@ -388,7 +389,7 @@ mod tests {
         let good = secret("chat-token", "chat.example", "X-Key", "");
         assert_eq!(reason(vec![good.clone()]), "Ok(())");
         assert!(reason(vec![secret("Chat", "chat.example", "X-Key", "")]).contains("its name must have"));
-        assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("no name of a header"));
+        assert!(reason(vec![secret("chat", "chat.example", "X Key", "")]).contains("not the name of a header"));
         assert!(reason(vec![secret("chat", "chat.example", "HOST", "")]).contains("the host sets the header"));
         assert!(reason(vec![secret("chat", "chat.example", "X-Key", "a\r\nb: ")]).contains("its prefix must have"));
         assert!(

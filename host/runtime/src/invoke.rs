@@ -86,7 +86,7 @@ pub(crate) async fn invoke(
     Ended { outcome, report, printed, unfinished }
 }
 
-/// Passes what the call measured to the observer, and says in the log what there was no room for.
+/// Passes what the call measured to the observer, and logs how many lines and numbers were dropped.
 fn pass_measures(state: &mut CallState) {
     let (measures, numbers) = state.measures.take();
     if !measures.is_empty() {

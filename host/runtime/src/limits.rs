@@ -65,7 +65,7 @@ impl Meter {
         Self { limit: limits.memory_bytes(), used: 0, memory: 0, peak: 0, refused: None }
     }
 
-    /// Returns whether the guest was refused memory or a table and has not gone on since.
+    /// Returns whether the last thing that the guest asked for, memory or a table, was refused.
     pub(crate) fn refused(&self) -> bool {
         self.refused.is_some()
     }

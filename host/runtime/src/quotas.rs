@@ -22,7 +22,7 @@ pub struct Quotas {
 }
 
 impl Default for Quotas {
-    /// Several times what the shipped stages need for the largest batch of the default limits.
+    /// Returns several times what the shipped stages need for the largest batch of the default limits.
     fn default() -> Self {
         Self {
             objects_written: 256,

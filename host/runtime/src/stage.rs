@@ -51,7 +51,7 @@ pub enum LoadError {
     World {
         /// The stage's name.
         stage: String,
-        /// The world it is pinned under.
+        /// The world that its pin names.
         world: World,
         /// All mismatches.
         findings: Vec<Finding>,

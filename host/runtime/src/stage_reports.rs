@@ -34,7 +34,7 @@ impl Logged {
         room
     }
 
-    /// Returns how many lines there was no room for.
+    /// Returns how many lines were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }

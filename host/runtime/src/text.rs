@@ -4,7 +4,8 @@ use stagehost_batch::{Case, Failure, KEY_MAX};
 
 /// The longest message of a guest that is kept, in bytes. It ends up in documents with a size limit.
 const MAX_GUEST_MESSAGE: usize = 500;
-/// The longest failure message that is recorded on a file, in bytes. Those of traps have the guest's last words and frames.
+/// The longest failure message that is recorded on a file, in bytes. Those of traps have the end of the guest's output
+/// and frames.
 const MAX_MESSAGE: usize = 2000;
 /// How much of a guest's text a message quotes, in bytes.
 const MAX_QUOTED: usize = 200;

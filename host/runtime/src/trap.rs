@@ -7,7 +7,7 @@ use stagehost_batch::{Case, Failure};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::budget::MAX_LIFTED;
-use crate::last_words::last_words;
+use crate::crash_message::crash_message;
 use crate::limits::Limits;
 use crate::output_tail::OutputTail;
 use crate::text::{recorded, shorten};
@@ -32,7 +32,7 @@ pub(crate) fn timed_out(allowed: Duration) -> Failure {
     Failure::new(Case::Timeout, message)
 }
 
-/// Returns the failure of a call for which there was no room before its deadline.
+/// Returns the failure of a call that waited for memory and a core until its deadline.
 pub(crate) fn never_began(waited: Duration) -> Failure {
     let message = format!(
         "the call never began: it waited {} ms for memory and a core, and its deadline passed",
@@ -73,7 +73,7 @@ pub(crate) fn classify(
         None => error.root_cause().to_string(),
     };
     let mut message = format!("the stage broke: {}", shorten(cause));
-    if let Some(printed) = last_words(&output.text()) {
+    if let Some(printed) = crash_message(&output.text()) {
         let _ = write!(message, "; it printed: {printed}");
     }
     let frames = frames(error);

@@ -1,4 +1,4 @@
-//! Clean vector registers for guests.
+//! Clears the upper halves of the vector registers before a guest runs.
 //!
 //! A guest's vector code is compiled to instructions that use the lower half of a register. If other code on the same thread
 //! used AVX and left something in the upper halves, each of these instructions also has to preserve it, and decoding and

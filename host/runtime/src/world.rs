@@ -31,9 +31,9 @@ pub enum World {
     Zip,
     /// Delivers the result to the backend.
     Callback,
-    /// A stage of one's own, called per asset.
+    /// A stage of another author for a state of its own, called per asset.
     Custom,
-    /// A stage of one's own, called once per batch.
+    /// A stage of another author for a state of its own, called once per batch.
     CustomBatch,
 }
 
@@ -299,8 +299,8 @@ fn check_import(import: &str, world: World, names: &Names) -> Option<Finding> {
     None
 }
 
-/// Returns the finding about a component that was built for a version of the contract which this host does not serve. Then
-/// nothing else about it needs to be said.
+/// Returns the finding about a component that was built for a version of the contract which this host does not serve;
+/// `None` if the host serves it. No other finding matters then.
 fn other_contract(names: &Names) -> Option<Finding> {
     let all = names.imports.iter().chain(&names.exports).filter_map(|name| contract_interface(name));
     let version = all.map(|(_, version)| version).find(|version| !served(version))?;

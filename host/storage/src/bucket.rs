@@ -25,7 +25,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// The documents below `prefix`. New ones are encrypted with this KMS key, or without one by the bucket's default.
+    /// Returns the documents below `prefix`. New ones are encrypted with this KMS key, or without one by the bucket's
+    /// default.
     pub fn new(
         client: aws_sdk_s3::Client,
         bucket: impl Into<String>,

@@ -25,7 +25,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The documents below `root`. The folder is created with the first document.
+    /// Returns the documents below `root`. The folder is created with the first document.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }

@@ -10,7 +10,7 @@ pub trait GrowingNumber: Send + Sync + 'static {
     /// Returns the number; `None` if none was ever set.
     ///
     /// # Errors
-    /// If it cannot be read, or is no number.
+    /// If it cannot be read, or is not a number.
     async fn read(&self) -> Result<Option<u64>, StorageError>;
 
     /// Raises the number to `least` unless it is that or higher. Returns the number afterwards.

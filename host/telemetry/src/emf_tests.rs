@@ -99,7 +99,7 @@ fn any_name_of_a_stage_becomes_a_valid_dimension() {
     }
 }
 
-/// The template's text up to the widgets, and the widgets.
+/// Returns the template's text up to the widgets, and the widgets.
 fn dashboard() -> &'static str {
     include_str!("../../../statemachine/template.yaml").split_once("DashboardBody").unwrap().1
 }

@@ -24,7 +24,7 @@ const MAX_VALUES: usize = 1000;
 /// The most values of one name in one line.
 const VALUES_IN_A_LINE: usize = 100;
 
-/// Fields of the line that are no metrics. A metric with such a name is left out.
+/// Fields of the line that are not metrics. A metric with such a name is left out.
 const OWN_FIELDS: [&str; 9] =
     ["level", "_aws", "Environment", "Stage", "Version", "state", "listing", "execution", "digest"];
 

@@ -39,7 +39,7 @@ pub(crate) fn begin() -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(1_764_000_000_250)
 }
 
-/// A call that began `offset` milliseconds after [`begin`] and took `duration`.
+/// Returns a call that began `offset` milliseconds after [`begin`] and took `duration`.
 pub(crate) fn report(offset: u64, duration: u64) -> CallReport {
     CallReport {
         started_at: begin() + Duration::from_millis(offset),

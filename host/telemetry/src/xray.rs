@@ -28,7 +28,7 @@ pub struct XRay {
 }
 
 impl XRay {
-    /// A sender to the daemon at `AWS_XRAY_DAEMON_ADDRESS`; `None` if the variable is not set.
+    /// Returns a sender to the daemon at `AWS_XRAY_DAEMON_ADDRESS`; `None` if the variable is not set.
     ///
     /// # Errors
     /// [`DaemonError`]. The host can run without traces.
@@ -39,7 +39,8 @@ impl XRay {
         }
     }
 
-    /// A sender to the daemon at `address`: `HOST:PORT`, or the daemon's own notation with `udp:HOST:PORT` in it.
+    /// Returns a sender to the daemon at `address`: `HOST:PORT`, or the daemon's own notation with `udp:HOST:PORT` in
+    /// it.
     ///
     /// # Errors
     /// [`DaemonError`] if the address is invalid or no socket can be opened.

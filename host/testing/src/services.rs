@@ -64,7 +64,7 @@ impl Http for MemoryServices {
 }
 
 impl HttpAnswer {
-    /// Whether it is the answer to this request.
+    /// Returns whether it is the answer to this request.
     fn fits(&self, method: &str, url: &str) -> bool {
         let named = self.method.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(method));
         named && self.url.strip_suffix('*').map_or(self.url == url, |begin| url.starts_with(begin))

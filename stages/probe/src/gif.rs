@@ -105,7 +105,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe, verify_end};
 
-    /// A GIF with a comment, a colour table and one picture of the given size at (2, 3).
+    /// Returns a GIF with a comment, a colour table and one picture of the given size at (2, 3).
     pub(crate) fn gif(screen: (u16, u16), picture: (u16, u16)) -> Vec<u8> {
         let mut file = b"GIF89a".to_vec();
         file.extend([screen.0.to_le_bytes(), screen.1.to_le_bytes()].concat());

@@ -164,7 +164,7 @@ pub(crate) mod tests {
     use crate::bmff::tests::boxed;
     use crate::{Pixels, probe, verify_end};
 
-    /// A HEIC whose primary picture (item 2) has the given properties, beside a thumbnail (item 1).
+    /// Returns a HEIC whose primary picture (item 2) has the given properties, beside a thumbnail (item 1).
     pub(crate) fn heic(brand: &[u8; 4], properties: &[Vec<u8>]) -> Vec<u8> {
         let thumbnail_size = size(320, 240);
         let ipco = boxed(b"ipco", &[&thumbnail_size, &properties.concat()]);

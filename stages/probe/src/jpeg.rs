@@ -162,7 +162,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe, verify_end};
 
-    /// A JPEG with EXIF before the frame header. Its scan data cannot be decoded.
+    /// Returns a JPEG with EXIF before the frame header. Its scan data cannot be decoded.
     pub(crate) fn jpeg(width: u16, height: u16, orientation: Option<u8>, sof: u8) -> Vec<u8> {
         let mut file = b"\xff\xd8".to_vec();
         if let Some(orientation) = orientation {

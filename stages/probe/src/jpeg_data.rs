@@ -250,7 +250,7 @@ impl<S: Source> Bits<'_, '_, S> {
                 return Ok(*value);
             }
         }
-        Err(ProbeError::corrupt("data that is no code", self.at))
+        Err(ProbeError::corrupt("data that is not a code", self.at))
     }
 
     fn block(&mut self, first: &Codes, others: &Codes) -> Result<(), ProbeError<S::Error>> {

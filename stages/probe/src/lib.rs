@@ -64,7 +64,7 @@ pub use source::{Reader, Source};
 
 use source::Window;
 
-/// Reads a file's headers and returns what they say. A file that is cut off after its headers is no error here; see
+/// Reads a file's headers and returns what they say. A file that is cut off after its headers is not an error here; see
 /// [`verify_end`].
 ///
 /// # Errors

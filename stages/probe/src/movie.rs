@@ -250,7 +250,7 @@ impl Coded {
 }
 
 /// Returns the `pasp` box of the first sample description of a picture track. `None` if there is none, or if what follows the
-/// description's fields is no list of boxes: a sound track has other fields.
+/// description's fields is not a list of boxes: a sound track has other fields.
 fn pixel_spacing<S: Source>(window: &mut Window<'_, S>, stsd: Box) -> Option<(u32, u32)> {
     let start = stsd.body + 8;
     let length = u64::from(window.u32(start, WITHIN).ok()?);

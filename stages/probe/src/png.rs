@@ -68,7 +68,7 @@ pub(crate) fn verify_end<S: Source>(source: &mut S, body: u64) -> Result<(), Pro
         let kind: [u8; 4] = window.array(at + 4, WITHIN)?;
         let next = at + 12 + length;
         match &kind {
-            // The checksum is no part of the picture.
+            // The checksum is not a part of the picture.
             b"IDAT" if next - 4 > window.len() => {
                 return Err(ProbeError::Truncated { what: WITHIN, offset: window.len() });
             }
@@ -163,7 +163,7 @@ pub(crate) mod tests {
         chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &depth_to_interlace].concat())
     }
 
-    /// A PNG whose data cannot be inflated.
+    /// Returns a PNG whose data cannot be inflated.
     pub(crate) fn png(width: u32, height: u32, orientation: u8) -> Vec<u8> {
         let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
         let chunks = [

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_contains_a_pdf_is_no_pdf() {
+    fn a_page_that_contains_a_pdf_is_not_a_pdf() {
         assert_eq!(sniff(b"\xef\xbb\xbf\r\n%PDF-1.7"), Some(Format::Pdf));
         assert_eq!(sniff(b"<html><script>%PDF-1.7"), None);
     }

@@ -31,7 +31,7 @@ pub(crate) struct Exif {
 }
 
 /// Returns what the EXIF between the offsets `base` and `end` of a file says, with or without `Exif\0\0` before it. Broken EXIF
-/// is common in good photos, so it is no error.
+/// is common in good photos, so it is not an error.
 ///
 /// # Errors
 /// [`ProbeError::Read`] if the source fails; nothing else.
@@ -216,7 +216,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Pixels, probe};
 
-    /// A little-endian TIFF with one directory of (tag, type, value).
+    /// Returns a little-endian TIFF with one directory of (tag, type, value).
     pub(crate) fn tiff(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
         file.extend((entries.len() as u16).to_le_bytes());

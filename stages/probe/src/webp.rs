@@ -134,7 +134,7 @@ pub(crate) mod tests {
         [b"\x10\0\0\x9d\x01\x2a".as_slice(), &width.to_le_bytes(), &height.to_le_bytes(), b"data"].concat()
     }
 
-    /// A lossy WebP in the extended form with an EXIF chunk.
+    /// Returns a lossy WebP in the extended form with an EXIF chunk.
     pub(crate) fn webp(canvas: (u32, u32), picture: (u16, u16), orientation: u8) -> Vec<u8> {
         let mut header = vec![0x08, 0, 0, 0];
         header.extend(&(canvas.0 - 1).to_le_bytes()[..3]);

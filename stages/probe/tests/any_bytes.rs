@@ -62,7 +62,7 @@ fn samples() -> Vec<Vec<u8>> {
     names.into_iter().map(shortened).collect()
 }
 
-/// A small, complete file of each format.
+/// Returns a small, complete file of each format.
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = samples();
     seeds.push(b"GIF89a\x40\x00\x30\x00\x00\x00\x00\x2c\0\0\0\0\x40\x00\x30\x00\x00\x02\x02\x4c\x01\x00\x3b".to_vec());

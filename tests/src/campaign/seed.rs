@@ -35,7 +35,7 @@ pub struct SeedReport {
 /// Runs one seed: its batches under faults, the checks, the same batches undisturbed, the checks of that.
 ///
 /// # Errors
-/// If a part of the surroundings does not start, or cannot be read. What the host does wrong is no error of this function.
+/// If a part of the surroundings does not start, or cannot be read. What the host does wrong is not an error of this function.
 pub async fn run(seed: u64, bite: Option<Bite>) -> Result<SeedReport> {
     let reference = reference().await.context("the undisturbed run")?;
     let started = Instant::now();

@@ -120,7 +120,7 @@ impl Process {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let line = line.with_context(|| format!("no {name} in {file}"))?;
         let kib: u64 =
-            line.trim().trim_end_matches("kB").trim().parse().with_context(|| format!("{name} is no number"))?;
+            line.trim().trim_end_matches("kB").trim().parse().with_context(|| format!("{name} is not a number"))?;
         Ok(kib << 10)
     }
 

@@ -30,7 +30,7 @@ besieged!(
         &[
             fails("boast", "Stage.TooLarge", AT_ONCE),
             fails("brag", "Stage.TooLarge", ANSWER),
-            fails("exaggerate", "Stage.Internal", "claims 1000 renditions; at most 64 are taken"),
+            fails("exaggerate", "Stage.Internal", "claims 1000 renditions; at most 64 are accepted"),
         ]
     )
     .limits(large)

@@ -81,8 +81,8 @@ besieged!(
         "meddler",
         World::Custom,
         &[
-            fails("freeze", "Stage.Denied", "does not grant to set the tag \"storage-class\""),
-            fails("label", "Stage.Denied", "does not grant to set the tag \"storage-class\""),
+            fails("freeze", "Stage.Denied", "does not allow the stage to set the tag \"storage-class\""),
+            fails("label", "Stage.Denied", "does not allow the stage to set the tag \"storage-class\""),
         ]
     )
 );

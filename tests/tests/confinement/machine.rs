@@ -38,7 +38,7 @@ besieged!(
 );
 
 besieged!(
-    a_panic_and_an_exit_are_traps_with_the_last_words,
+    a_panic_and_an_exit_are_traps_with_the_crash_message,
     Case::new(
         "hostile",
         World::Thumbnails,

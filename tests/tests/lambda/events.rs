@@ -100,7 +100,7 @@ fn create_machine(host: &Host) {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused_and_the_process_lives_on() {
+async fn what_is_not_an_event_is_refused_and_the_process_lives_on() {
     let host = started().await;
     let deep = "[".repeat(200_000);
     let long = format!("{{\"x\":\"{}\"}}", "x".repeat(5 << 20));

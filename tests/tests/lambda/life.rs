@@ -8,7 +8,7 @@ use stagehost_tests::runtime_api::Deadline;
 
 use crate::surroundings::started;
 
-/// Emulators send such deadlines. (A missing header, or one that is no number, ends `lambda_runtime` itself.)
+/// Emulators send such deadlines. (A missing header, or one that is not a number, ends `lambda_runtime` itself.)
 #[tokio::test]
 async fn a_stage_works_in_spite_of_an_impossible_deadline() {
     let host = started().await;

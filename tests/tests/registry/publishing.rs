@@ -89,7 +89,7 @@ async fn an_interrupted_publication_is_invisible_and_can_be_completed() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_its_world_or_is_no_component_is_not_published() {
+async fn what_does_not_fit_its_world_or_is_not_a_component_is_not_published() {
     let [one, _] = stages();
     let bench = in_a_folder();
     let mut unfit = draft("x@1.0.0", &one.component);

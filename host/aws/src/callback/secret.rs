@@ -33,7 +33,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Secret {
-    /// The secret `text`, without white space around it, such as the line end of a file.
+    /// Returns the secret `text`, without white space around it, such as the line end of a file.
     ///
     /// # Errors
     /// [`SecretError`] if it is empty, or begins with `whsec_` and is not base64.

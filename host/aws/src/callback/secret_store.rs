@@ -37,7 +37,7 @@ impl SecretArn {
         Self::of_variable("CALLBACK_SECRET_ARN", text)
     }
 
-    /// The same for the variable of another secret, which the error names.
+    /// Returns the same for the variable of another secret, which the error names.
     pub(crate) fn of_variable(variable: &'static str, text: &str) -> Result<Self, ConfigError> {
         Self::read(text).ok_or_else(|| {
             let shown = if text.starts_with("arn:") { format!("{text:?}") } else { "not an ARN".to_owned() };
@@ -63,7 +63,7 @@ impl fmt::Display for SecretArn {
 }
 
 impl SecretService {
-    /// The operation, for `X-Amz-Target`.
+    /// Returns the operation, for `X-Amz-Target`.
     fn target(self) -> &'static str {
         match self {
             SecretService::SecretsManager => "secretsmanager.GetSecretValue",
@@ -71,7 +71,7 @@ impl SecretService {
         }
     }
 
-    /// The permission that the operation needs.
+    /// Returns the permission that the operation needs.
     fn permission(self) -> &'static str {
         match self {
             SecretService::SecretsManager => "secretsmanager:GetSecretValue",

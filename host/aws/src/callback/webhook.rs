@@ -9,17 +9,17 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use reqwest::{Client, Url};
-use stagehost_batch::{Case, Failure, TraceParent};
+use stagehost_batch::{Case, Failure, TraceParent, list_digest};
 use stagehost_runtime::capability::{CallScope, Webhook, WebhookReply};
 
 use crate::callback::secret::Secret;
 use crate::callback::secret_rotation::SecretSource;
 use crate::error::ConfigError;
-use crate::ids::hash;
 use crate::outside::address::{UrlHost, url_host};
 use crate::outside::client::{self, causes, shown};
 
-/// The longest time for one attempt. `stages/callback/src/config.rs` reckons with it, and `wit/capabilities.wit` promises it.
+/// The longest time for one attempt. `stages/callback/src/config.rs` relies on it, and `wit/capabilities.wit` promises
+/// it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait that is taken from the backend's `Retry-After`.
@@ -51,8 +51,8 @@ pub struct SignedWebhook {
 }
 
 impl SignedWebhook {
-    /// A webhook with these options. A missing URL or secret is an error of each delivery and not of this function, so
-    /// that a host without a backend can run all other states.
+    /// Returns a webhook with these options. A missing URL or secret is an error of each delivery and not of this
+    /// function, so that a host without a backend can run all other states.
     ///
     /// # Errors
     /// [`ConfigError`] if the trace header's name is invalid or the machine has no usable root certificates.
@@ -133,7 +133,7 @@ impl SignedWebhook {
 /// Returns the id of the message. It is the same for all attempts of a state, so that the backend recognises a
 /// repetition.
 fn message_id(scope: &CallScope) -> String {
-    let mut id = hash(["message", scope.execution.as_str(), scope.state.as_str()]);
+    let mut id = list_digest(["message", scope.execution.as_str(), scope.state.as_str()]);
     id.truncate(40);
     format!("msg_{id}")
 }

@@ -16,7 +16,7 @@ use super::*;
 
 type Deliveries = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
-/// A backend that answers with `status`.
+/// Returns a backend that answers with `status`.
 async fn backend(status: u16) -> (String, Deliveries) {
     let deliveries = Deliveries::default();
     let app = Router::new().route(

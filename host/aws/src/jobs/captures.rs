@@ -26,7 +26,7 @@ const SHARE: u64 = 3;
 /// JPEG quality as the service counts it, 1 to 100.
 const QUALITY: i32 = 90;
 
-/// Returns the name of a picture without number and extension; `None` if this is no picture.
+/// Returns the name of a picture without number and extension; `None` if the output is not a picture.
 pub(crate) fn base(output: &TranscodeOutput) -> Option<&str> {
     base_of(&output.key)
 }
@@ -35,7 +35,7 @@ fn base_of(key: &str) -> Option<&str> {
     key.strip_suffix(NAMED).filter(|base| !base.is_empty() && !base.ends_with('/'))
 }
 
-/// Returns the keys of all captures of a picture, the preferred one first; `None` if this is no picture.
+/// Returns the keys of all captures of a picture, the preferred one first; `None` if the output is not a picture.
 pub(crate) fn captured(key: &str) -> Option<[String; PREFERRED.len()]> {
     base_of(key).map(|base| PREFERRED.map(|number| format!("{base}.{number:07}.jpg")))
 }

@@ -18,7 +18,7 @@ pub struct JobRecorder {
 }
 
 impl JobRecorder {
-    /// A recorder in front of `inner`.
+    /// Returns a recorder in front of `inner`.
     pub fn new(inner: Arc<dyn Transcoder>) -> Self {
         Self { inner, jobs: Arc::default() }
     }

@@ -294,7 +294,7 @@ mod tests {
         vec!["1080p".into(), "720p".into()]
     }
 
-    /// The keys that MediaConvert writes to, by its naming rule.
+    /// Returns the keys that MediaConvert writes to, by its naming rule.
     fn written(settings: &JobSettings) -> Vec<String> {
         let mut keys = Vec::new();
         for group in settings.output_groups() {

@@ -26,7 +26,8 @@ fn of_group(wanted: &OutputGroup, made: &OutputGroup) -> Option<String> {
         of_files.or(of_stream).filter(|to| !to.is_empty()).map(str::to_owned)
     };
     if place(wanted) != place(made) {
-        return Some(format!("the destination {:?} in place of {:?}", place(made), place(wanted)));
+        let shown = |group: &OutputGroup| place(group).unwrap_or_else(|| "none".to_owned());
+        return Some(format!("the destination {} in place of {}", shown(made), shown(wanted)));
     }
     if wanted.outputs().len() != made.outputs().len() {
         return Some(format!("{} outputs in place of {}", made.outputs().len(), wanted.outputs().len()));
@@ -38,9 +39,22 @@ fn of_output(wanted: &Output, made: &Output) -> Option<String> {
     let name = |output: &Output| (output.name_modifier().map(str::to_owned), output.extension().map(str::to_owned));
     let size = |output: &Output| output.video_description().map(|video| (video.width(), video.height()));
     if name(wanted) != name(made) {
-        return Some(format!("the file {:?} in place of {:?}", name(made), name(wanted)));
+        return Some(format!("the file {} in place of {}", shown_name(made), shown_name(wanted)));
     }
-    (size(wanted) != size(made)).then(|| format!("the size {:?} in place of {:?}", size(made), size(wanted)))
+    (size(wanted) != size(made)).then(|| format!("the size {} in place of {}", shown_size(made), shown_size(wanted)))
+}
+
+/// Returns the end of an output's file name for messages: `…_1080p.mp4`.
+fn shown_name(output: &Output) -> String {
+    let extension = output.extension().map(|extension| format!(".{extension}")).unwrap_or_default();
+    format!("…{}{extension}", output.name_modifier().unwrap_or_default())
+}
+
+/// Returns the size of an output for messages: `1920×1080`, with `auto` for a side that the settings leave open.
+fn shown_size(output: &Output) -> String {
+    let side = |side: Option<i32>| side.map_or_else(|| "auto".to_owned(), |side| side.to_string());
+    let video = output.video_description();
+    format!("{}×{}", side(video.and_then(|video| video.width())), side(video.and_then(|video| video.height())))
 }
 
 #[cfg(test)]
@@ -64,15 +78,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_template_adds_to_an_output_is_no_difference_but_another_output_or_place_is() {
+    fn what_the_template_adds_to_an_output_is_not_a_difference_but_another_output_or_place_is() {
         let wanted = settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 720)]);
         assert_eq!(difference(&wanted, &wanted), None);
         assert_eq!(difference(&wanted, &JobSettings::builder().build()), None, "an answer without settings");
         for (made, said) in [
             (settings("s3://b/51/v", &[("_1080p", 1080)]), "1 outputs in place of 2"),
-            (settings("s3://b/51/v", &[("_1080p", 1080), ("_480p", 720)]), "_480p"),
-            (settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 480)]), "480"),
-            (settings("s3://other/v", &[("_1080p", 1080), ("_720p", 720)]), "s3://other/v"),
+            (
+                settings("s3://b/51/v", &[("_1080p", 1080), ("_480p", 720)]),
+                "the file …_480p.mp4 in place of …_720p.mp4",
+            ),
+            (settings("s3://b/51/v", &[("_1080p", 1080), ("_720p", 480)]), "the size auto×480 in place of auto×720"),
+            (
+                settings("s3://other/v", &[("_1080p", 1080), ("_720p", 720)]),
+                "the destination s3://other/v in place of s3://b/51/v",
+            ),
         ] {
             assert!(difference(&wanted, &made).unwrap().contains(said), "{said}");
         }

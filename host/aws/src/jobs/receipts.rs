@@ -6,9 +6,8 @@
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use stagehost_batch::{Batch, Case, Failure, Rendition};
+use stagehost_batch::{Batch, Case, Failure, Rendition, list_digest};
 
-use crate::ids;
 use crate::jobs::captures;
 use crate::jobs::segments;
 use crate::jobs::ticket::TicketOutput;
@@ -40,7 +39,7 @@ struct Receipt {
 }
 
 impl Transcoding<'_> {
-    /// The receipt's key, derived from the source's content and everything that shapes the outputs.
+    /// Returns the receipt's key, derived from the source's content and everything that shapes the outputs.
     ///
     /// A file that is uploaded again unchanged keeps its SHA-256, but gets another entity tag where the bucket encrypts
     /// with a KMS key. So the SHA-256 is used if the batch has it, else the entity tag.
@@ -61,7 +60,7 @@ impl Transcoding<'_> {
                 output.audio_bitrate.map_or_else(|| "silent".to_owned(), |rate| rate.to_string()),
             ]);
         }
-        format!("pipeline/receipts/{}.json", ids::hash(parts.iter().map(String::as_str)))
+        format!("pipeline/receipts/{}.json", list_digest(parts.iter().map(String::as_str)))
     }
 }
 

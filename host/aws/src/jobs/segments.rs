@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use stagehost_batch::Failure;
+use stagehost_batch::{Failure, list_digest};
 
-use crate::ids;
 use crate::jobs::streams::PLAYLIST;
 use crate::jobs::ticket::TicketOutput;
 use crate::objects::bucket::MediaBucket;
@@ -21,7 +20,7 @@ pub(crate) async fn digest(bucket: &MediaBucket, outputs: &[TicketOutput]) -> Re
     segments.retain(|(key, _)| stem_of(key).is_some_and(|stem| stems.contains(stem)));
     segments.sort();
     let parts = segments.iter().flat_map(|(key, etag)| [key.as_str(), etag.as_str()]);
-    Ok(Some(ids::hash(std::iter::once("segments").chain(parts))))
+    Ok(Some(list_digest(std::iter::once("segments").chain(parts))))
 }
 
 /// Returns what is in front of a segment's number: `{stem}_00001.ts`.

@@ -55,7 +55,7 @@ pub(crate) enum Sound {
     Unknown,
     /// This track, counted from 1.
     Track(u32),
-    /// There is none that can be decoded.
+    /// The film has no sound that can be decoded.
     Missing,
 }
 

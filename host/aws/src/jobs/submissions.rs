@@ -26,11 +26,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, list_digest};
 use stagehost_storage::{Found, Storage as _, StorageError, Tag};
 use time::OffsetDateTime;
 
-use crate::ids::{hash, ticket_id};
+use crate::ids::ticket_id;
 use crate::jobs::ticket::TicketOutput;
 use crate::objects::bucket::MediaBucket;
 
@@ -71,18 +71,18 @@ pub(crate) enum Phase {
 }
 
 impl SubmissionRecord {
-    /// The first round of a submission that begins now.
+    /// Returns the first round of a submission that begins now.
     pub(crate) fn new(execution: &str, state: &str, source: &str) -> Self {
         let (execution, state, source) = (execution.to_owned(), state.to_owned(), source.to_owned());
         Self { execution, state, source, round: 0, began: now(), phase: Phase::Intended }
     }
 
-    /// The next round, which begins now.
+    /// Returns the next round, which begins now.
     pub(crate) fn next(&self) -> Self {
         Self { round: self.round.saturating_add(1), began: now(), phase: Phase::Intended, ..self.clone() }
     }
 
-    /// The same round in another phase.
+    /// Returns the same round in another phase.
     pub(crate) fn with(&self, phase: Phase) -> Self {
         Self { phase, ..self.clone() }
     }
@@ -96,7 +96,7 @@ impl SubmissionRecord {
         Duration::from_millis(u64::try_from(now() - self.began).unwrap_or_default())
     }
 
-    /// The ticket of the state that submitted it.
+    /// Returns the ticket of the state that submitted it.
     pub(crate) fn ticket(&self) -> String {
         ticket_id(&self.execution, &self.state)
     }
@@ -119,12 +119,12 @@ pub(crate) fn submission_id(
             format!("{} {:?}", output.video_bitrate, output.audio_bitrate),
         ]);
     }
-    hash(parts.iter().map(String::as_str))
+    list_digest(parts.iter().map(String::as_str))
 }
 
 /// Returns the token of a round: 64 hexadecimal digits, the most that MediaConvert takes.
 pub(crate) fn round_token(id: &str, round: u32) -> String {
-    hash(["round", id, &round.to_string()])
+    list_digest(["round", id, &round.to_string()])
 }
 
 /// Returns the key of a record.

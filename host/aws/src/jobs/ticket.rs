@@ -62,7 +62,7 @@ pub struct TicketOutput {
 }
 
 impl TicketJob {
-    /// The submitted `job` under MediaConvert's `id`.
+    /// Returns the submitted `job` under MediaConvert's `id`.
     pub fn new(id: impl Into<String>, job: &TranscodeJob) -> Self {
         Self {
             id: id.into(),

@@ -8,10 +8,10 @@ use aws_sdk_mediaconvert::config::retry::RetryConfig;
 use aws_sdk_mediaconvert::config::timeout::TimeoutConfig;
 use aws_sdk_mediaconvert::error::SdkError;
 use aws_sdk_mediaconvert::types::{Job, JobSettings, StatusUpdateInterval};
-use stagehost_batch::{Case, Failure};
+use stagehost_batch::{Case, Failure, list_digest};
 use stagehost_runtime::capability::{CallScope, Submission, TranscodeJob, Transcoder};
 
-use crate::ids::{hash, ticket_id};
+use crate::ids::ticket_id;
 use crate::jobs::events::{JobReport, SUBMITTED};
 use crate::jobs::media_jobs::{self, MediaJobs, SUBMISSION};
 use crate::jobs::receipts::{self, Transcoding};
@@ -215,7 +215,7 @@ impl MediaConvertTranscoder {
             .user_metadata("ticket", ticket_id(&scope.execution, &scope.state))
             .user_metadata(SUBMITTED, submissions::now().to_string())
             .user_metadata(SUBMISSION, token)
-            .user_metadata("source", hash([job.source_key.as_str()]))
+            .user_metadata("source", list_digest([job.source_key.as_str()]))
             .user_metadata("state", clipped(&scope.state))
             .user_metadata("listing", clipped(&scope.batch.listing.id.to_string()))
             .user_metadata("stage", clipped(&format!("{} {}", scope.provenance.stage, scope.provenance.version)))

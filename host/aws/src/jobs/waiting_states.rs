@@ -58,6 +58,19 @@ pub enum TicketProgress {
     Foreign,
 }
 
+impl TicketProgress {
+    /// Returns its name, for answers and log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ended => "Ended",
+            Self::Waiting { .. } => "Waiting",
+            Self::Gone => "Gone",
+            Self::NoTicket => "NoTicket",
+            Self::Foreign => "Foreign",
+        }
+    }
+}
+
 /// The tickets of all waiting states.
 #[derive(Clone)]
 pub struct Tickets {

@@ -5,7 +5,7 @@
 //! finished first, or that the answer to an own earlier try was lost: this is a success, and the stored object is the result.
 //! Anything else is newer than what the call has seen and stays.
 //!
-//! The first writer wins even if all write the same bytes. With SSE-KMS an entity tag is no digest: the same bytes written
+//! The first writer wins even if all write the same bytes. With SSE-KMS an entity tag is not a digest: the same bytes written
 //! twice have two tags, so an archive that is being composed of the first object would not find it any more.
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct Replacing<'a> {
 }
 
 impl<'a> Replacing<'a> {
-    /// A write of `object`, which has `bytes` bytes with this CRC-32, if that is known.
+    /// Returns a write of `object`, which has `bytes` bytes with this CRC-32, if that is known.
     pub(crate) fn new(bucket: &'a MediaBucket, object: &'a NewObject, bytes: u64, crc32: Option<u32>) -> Self {
         let expected = match &object.replaces {
             // Usually nothing is there. If something is, the first refusal tells which version.

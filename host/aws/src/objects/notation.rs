@@ -19,7 +19,7 @@ pub(crate) fn decode_crc32(value: &str) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// The inverse of [`decode_crc32`].
+/// Returns the inverse of [`decode_crc32`].
 pub(crate) fn encode_crc32(crc32: u32) -> String {
     STANDARD.encode(crc32.to_be_bytes())
 }

@@ -43,7 +43,7 @@ struct OpenStream {
 }
 
 impl S3Reader {
-    /// A reader that is charged to `budget`. Edges that do not fit into it are dropped.
+    /// Returns a reader that is charged to `budget`. Edges that do not fit into it are dropped.
     pub(crate) fn new(bucket: MediaBucket, budget: HostBudget, info: ObjectInfo, edges: Edges) -> Self {
         let charge = budget.try_charge(edges.len(), DIGEST_BYTES);
         let edges = if charge.is_some() { edges } else { Edges::default() };

@@ -29,8 +29,8 @@ pub struct S3Objects {
 }
 
 impl S3Objects {
-    /// The objects of `bucket`. New objects are encrypted with the key `kms_key_id`, or without one by the bucket's
-    /// default.
+    /// Returns the objects of `bucket`. New objects are encrypted with the key `kms_key_id`, or without one by the
+    /// bucket's default.
     pub fn new(client: aws_sdk_s3::Client, bucket: impl Into<String>, kms_key_id: Option<String>) -> Self {
         Self::of(MediaBucket::new(client, bucket.into(), kms_key_id))
     }

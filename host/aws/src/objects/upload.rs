@@ -59,7 +59,7 @@ pub(crate) struct Completed {
 }
 
 impl MultipartUpload {
-    /// An upload of `object`. Nothing is sent before the first part. Must be called within a tokio runtime.
+    /// Returns an upload of `object`. Nothing is sent before the first part. Must be called within a tokio runtime.
     pub(crate) fn new(bucket: MediaBucket, object: &NewObject, metadata: HashMap<String, String>) -> Self {
         Self {
             bucket,

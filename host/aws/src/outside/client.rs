@@ -20,7 +20,8 @@ pub(crate) fn shown(url: &Url) -> String {
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
-/// The causes below an error, the nearest first. reqwest's own text names the URL, so messages are made of these.
+/// Returns the causes below an error, the nearest first. reqwest's own text names the URL, so messages are made of
+/// these.
 pub(crate) fn causes(error: &dyn Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }

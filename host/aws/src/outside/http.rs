@@ -29,7 +29,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that keeps the rules above.
+    /// Returns a client that keeps the rules above.
     ///
     /// # Errors
     /// [`ConfigError::Tls`] if the machine has no usable root certificates.
@@ -37,8 +37,8 @@ impl HttpClient {
         Self::with_loopback(true)
     }
 
-    /// A client for Lambda. It does not call this machine either: whoever reaches the runtime API there can read events
-    /// and answer them, whatever the pin grants.
+    /// Returns a client for Lambda. It does not call this machine either: a request that reaches the runtime API there
+    /// can read events and answer them, whatever the pin grants.
     ///
     /// # Errors
     /// As [`new`](Self::new).

@@ -73,7 +73,7 @@ impl LogLines {
         until: i64,
     ) -> Result<FoundLines<Value>, Failure> {
         let place = Arn::parse(execution).ok_or_else(|| {
-            Failure::new(Case::InvalidInput, format!("FilterLogEvents of {group}: {execution:?} is no ARN"))
+            Failure::new(Case::InvalidInput, format!("FilterLogEvents of {group}: {execution:?} is not an ARN"))
         })?;
         // An ARN of an execution has no quotes in it.
         let pattern = format!("{{ $.execution = \"{}\" }}", execution.replace('"', ""));

@@ -1,8 +1,9 @@
 //! A number in SSM's Parameter Store that only grows.
 //!
-//! `PutParameter` has no condition, but it numbers every value that is written (Systems Manager User Guide, "Working with
-//! parameter versions"). So whoever wrote a lower number over a higher one sees it by the versions in between, and raises it
-//! again. The operations need `ssm:GetParameter`, and `ssm:PutParameter` to raise it.
+//! `PutParameter` has no condition, but it numbers every value that is written (Systems Manager User Guide, "Working
+//! with parameter versions"). So a process that has written a lower number over a higher one sees that from the
+//! versions in between, and raises it again. The operations need `ssm:GetParameter`, and `ssm:PutParameter` to raise
+//! it.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -125,7 +126,7 @@ impl ParameterNumber {
         };
         let GetResponse { parameter } = read(&answer)?;
         let value = parameter.value.trim().parse();
-        let value = value.map_err(|_| unreadable(&format!("its value {:?} is no whole number", parameter.value)))?;
+        let value = value.map_err(|_| unreadable(&format!("its value {:?} is not a whole number", parameter.value)))?;
         Ok(Some(Versioned { value, version: parameter.version }))
     }
 

@@ -97,10 +97,10 @@ async fn a_higher_number_that_was_written_meanwhile_is_restored() {
 }
 
 #[tokio::test]
-async fn what_is_no_number_or_may_not_be_read_is_an_error_that_names_the_parameter() {
+async fn what_is_not_a_number_or_may_not_be_read_is_an_error_that_names_the_parameter() {
     let (number, service) = number(Service { values: values(&["latest"]), ..Service::default() }).await;
     let said = number.read().await.unwrap_err().to_string();
-    assert!(said.contains(ARN) && said.contains("\"latest\" is no whole number"), "{said}");
+    assert!(said.contains(ARN) && said.contains("\"latest\" is not a whole number"), "{said}");
     service.lock().unwrap().denied = true;
     let said = number.read().await.unwrap_err().to_string();
     assert!(said.contains(ARN) && said.contains("needs ssm:GetParameter"), "{said}");

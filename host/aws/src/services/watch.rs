@@ -27,7 +27,7 @@ pub struct AlarmState {
     pub alarm_name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state_value: String,
-    /// Whether it does anything when it rings.
+    /// Whether it does anything when it goes off.
     #[serde(default = "enabled")]
     pub actions_enabled: bool,
     /// ARNs of what it does then.
@@ -51,7 +51,7 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Looks where the resource with this ARN is; `None` if the text is no ARN.
+    /// Looks where the resource with this ARN is; `None` if the text is not an ARN.
     pub fn beside(config: &SdkConfig, arn: &str) -> Option<Self> {
         Some(Self {
             place: Arn::parse(arn)?,
@@ -170,7 +170,7 @@ mod tests {
         CloudWatch::beside(&config.build(), MACHINE).unwrap()
     }
 
-    /// A service that gives each operation's answers in turn, the last one again and again.
+    /// Returns a service that gives each operation's answers in turn, the last one again and again.
     async fn service(answers: Value) -> (CloudWatch, Requests) {
         let requests = Requests::default();
         let seen = requests.clone();

@@ -120,7 +120,7 @@ impl Fixture {
         }
     }
 
-    /// The batches that ended a state.
+    /// Returns the batches that ended a state.
     pub fn answers(&self) -> Vec<Value> {
         let answers = self.services.calls("SendTaskSuccess");
         answers.iter().map(|call| serde_json::from_str(call["output"].as_str().unwrap()).unwrap()).collect()

@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns a trace context in the W3C form. Anything else counts as absent: the text goes into HTTP headers, and an
-    /// invalid trace is no reason to refuse a batch.
+    /// invalid trace is not a reason to refuse a batch.
     pub fn trace(&self, name: &str) -> Option<String> {
         self.get(name).and_then(Value::as_str).filter(|text| is_traceparent(text)).map(str::to_owned)
     }

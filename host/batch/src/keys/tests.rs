@@ -191,7 +191,7 @@ fn files_that_differ_in_their_extension_only_keep_it_in_derived_names_and_no_oth
             "hall_320x240.jpg",
         ]
     );
-    // A file of the same name in another folder is no twin.
+    // A file of the same name in another folder is not a twin.
     let mut apart = batch_of(&["kitchen.jpg".to_owned()]);
     apart.assets.push(Asset::new("51/raw/photo/vertical/2025-11-28/kitchen.png", MediaType::PhotoVertical));
     let key = derive_key_in(&apart, &apart.assets[0].key, Area::Thumb, "320x240", "jpg").unwrap();

@@ -3,9 +3,9 @@
 use serde_json::Value;
 use stagehost_asl::inspect::{self, Piece, Type};
 
-use super::finding::below;
 use super::flow::{Flow, Here};
 use super::shape::Shape;
+use crate::json_pointer::below;
 
 impl<'a> Flow<'a> {
     /// Returns the states that a Choice state leads to, with what is known on each way.

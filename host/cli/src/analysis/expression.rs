@@ -3,10 +3,11 @@
 use serde_json::Value;
 use stagehost_asl::inspect::{self, Argument, Call, Expression, Piece, Type};
 
-use super::finding::{Finding, Kind, below};
+use super::finding::{Finding, Kind};
 use super::flow::{Flow, Here};
 use super::schema::of_value;
 use super::shape::{Field, Lookup, Object, Shape};
+use crate::json_pointer::below;
 
 /// What an argument of an intrinsic function must be.
 #[derive(Clone, Copy)]
@@ -18,7 +19,7 @@ enum Takes {
 }
 
 impl Flow<'_> {
-    /// `InputPath` or `OutputPath`.
+    /// Returns the part of the document that `InputPath` or `OutputPath` selects; the document if the field is absent.
     pub(super) fn filter(&mut self, state: &Value, field: &str, here: &Here<'_>, document: &Shape) -> Shape {
         match state.get(field) {
             None => document.clone(),
@@ -27,7 +28,7 @@ impl Flow<'_> {
         }
     }
 
-    /// A field that holds a path to a value of one type.
+    /// Checks a field that holds a path, and that its value is of the wanted type.
     pub(super) fn field(
         &mut self,
         state: &Value,
@@ -44,7 +45,7 @@ impl Flow<'_> {
         }
     }
 
-    /// A path in a field of the state itself.
+    /// Returns what a path in a field of the state itself selects.
     pub(super) fn path(&mut self, text: &str, field: &str, here: &Here<'_>, document: &Shape) -> Shape {
         self.compute(text, &below(here.place, field), here, document)
     }

@@ -101,8 +101,3 @@ impl Findings {
         self.0
     }
 }
-
-/// Returns a JSON pointer with one more step.
-pub fn below(pointer: &str, step: impl fmt::Display) -> String {
-    format!("{pointer}/{}", step.to_string().replace('~', "~0").replace('/', "~1"))
-}

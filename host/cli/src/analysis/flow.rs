@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde_json::Value;
 use stagehost_asl::inspect;
 
-use super::finding::{Finding, Findings, Kind, below};
+use super::finding::{Finding, Findings, Kind};
 use super::machine::{Machine, entries, inner_flows, kind, next, resource, waits};
 use super::schema::{Documents, misfits, of_value};
 use super::shape::{Field, Object, Shape};
+use crate::json_pointer::below;
 
 /// An input with more shapes than this is in a loop that lets it grow; it is not followed further.
 const MOST_SHAPES: usize = 64;
@@ -39,7 +40,7 @@ pub struct Here<'a> {
     pub place: &'a str,
     /// The state that its input comes from.
     pub from: &'a str,
-    /// Returns the context object's shape.
+    /// The context object's shape.
     pub context: Shape,
     /// The item, within a Map state.
     pub item: Option<&'a Shape>,
@@ -228,7 +229,7 @@ impl<'a> Flow<'a> {
         Shape::list(Shape::one_of(ends))
     }
 
-    /// `ResultSelector` and `ResultPath`.
+    /// Returns the document after `ResultSelector` and `ResultPath`.
     fn finish(&mut self, state: &Value, here: &Here<'_>, input: &Shape, result: Shape) -> Shape {
         let result = match state.get("ResultSelector") {
             Some(_) => self.parameters(state, "ResultSelector", here, &result),
@@ -237,7 +238,7 @@ impl<'a> Flow<'a> {
         self.place(state, here, input, &result, &below(here.place, "ResultPath"))
     }
 
-    /// `ResultPath` of a state or of one of its catchers.
+    /// Returns the input with the result in it, where `ResultPath` of a state or of one of its catchers says.
     fn place(&mut self, of: &Value, here: &Here<'_>, input: &Shape, result: &Shape, place: &str) -> Shape {
         let path = match of.get("ResultPath") {
             None => return result.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use stagehost_asl::{Pattern, Resource};
 
-use super::finding::below;
+use crate::json_pointer::below;
 
 /// The part of a pin that the state machine depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<'a> Machine<'a> {
         Self { definition, states, pins, dispatched }
     }
 
-    /// Whether a state calls the host, even with missing fields.
+    /// Returns whether a state calls the host, even with missing fields.
     pub fn calls_host(&self, name: &str) -> bool {
         let Some(node) = self.states.get(name) else { return false };
         let named = node.state.pointer("/Parameters/FunctionName").or_else(|| node.state.get("Resource"));
@@ -54,19 +54,19 @@ impl<'a> Machine<'a> {
         self.dispatched.contains(name) || is_host
     }
 
-    /// Whether a state delivers the result: to the backend, or to the dead-letter queue.
+    /// Returns whether a state delivers the result: to the backend, or to the dead-letter queue.
     pub fn delivers(&self, name: &str) -> bool {
         let callback = self.pins.get(name).is_some_and(|pin| pin.world == "callback") && self.calls_host(name);
         callback || self.is_last_resort(name)
     }
 
-    /// Whether a state's expressions are JSONata.
+    /// Returns whether a state's expressions are JSONata.
     pub fn is_jsonata(&self, state: &Value) -> bool {
         let language = |of: &Value| of.get("QueryLanguage").and_then(Value::as_str).map(|name| name == "JSONata");
         language(state).or_else(|| language(self.definition)).unwrap_or(false)
     }
 
-    /// Whether a state puts the result into the dead-letter queue.
+    /// Returns whether a state puts the result into the dead-letter queue.
     pub fn is_last_resort(&self, name: &str) -> bool {
         let resource = self.states.get(name).and_then(|node| resource(node.state));
         resource.is_some_and(|resource| {
@@ -106,7 +106,7 @@ pub fn resource(state: &Value) -> Option<Resource> {
     state.get("Resource").and_then(Value::as_str).and_then(|text| Resource::parse(text).ok())
 }
 
-/// Whether a Task state waits for its token.
+/// Returns whether a Task state waits for its token.
 pub fn waits(state: &Value) -> bool {
     resource(state).is_some_and(|resource| resource.pattern() == Pattern::WaitForTaskToken)
 }

@@ -72,7 +72,7 @@ impl Lookup {
         Shape::one_of(self.shapes)
     }
 
-    /// Whether it never finds anything.
+    /// Returns whether it never finds anything.
     pub fn never(&self) -> bool {
         self.shapes.is_empty()
     }

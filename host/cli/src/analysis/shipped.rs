@@ -37,7 +37,7 @@ impl Shipped {
     /// Returns the text of the `named` file, or else of this one.
     ///
     /// # Errors
-    /// If a file cannot be read, or `STAGEHOST_HOME` is no checkout.
+    /// If a file cannot be read, or `STAGEHOST_HOME` is not a checkout.
     pub fn or(&self, named: Option<&Path>) -> Result<Source> {
         let home = if named.is_some() { None } else { Checkout::if_any()? };
         self.read(named, home.as_ref().map(Checkout::root))

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use stagehost_batch::Case;
 
-use super::finding::{Finding, Findings, Kind, below};
+use super::finding::{Finding, Findings, Kind};
 use super::machine::{Machine, Node, entries, errors, inner_flows, kind, next, waits};
+use crate::json_pointer::below;
 
 /// The fields of a call of the host: the part of the context object that each must be, and why.
 const ENVELOPE: [(&str, &str, &str); 5] = [
@@ -208,7 +209,7 @@ fn timeout(machine: &Machine<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-/// Whether a state is, or holds, one that calls the host.
+/// Returns whether a state is, or holds, one that calls the host.
 fn holds_host(machine: &Machine<'_>, name: &str) -> bool {
     let Some(node) = machine.states.get(name) else { return false };
     let inner = inner_flows(node.state, "").into_iter();

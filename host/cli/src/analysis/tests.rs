@@ -381,7 +381,7 @@ fn an_id_is_a_number_or_a_text_until_it_is_asked_which() {
     assert_eq!(of_rule(json!({"And": [present, is_number, compared]})), []);
 }
 
-/// A machine without any host, of which only paths and types are of interest here.
+/// Returns a machine without any host, of which only paths and types are of interest here.
 fn of_states(states: Value) -> Vec<(Kind, String, String)> {
     let start = states.as_object().unwrap().keys().next().unwrap().clone();
     let definition = json!({"StartAt": start, "States": states}).to_string();

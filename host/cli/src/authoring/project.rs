@@ -72,7 +72,7 @@ impl Project {
     /// Reads the project in a folder. A folder without `stage.json` is known by the files of its language's tool.
     ///
     /// # Errors
-    /// If it is no project, or its description cannot be read.
+    /// If it is not a project, or its description cannot be read.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(usage!("{} is not a folder; name that of a stage's project", folder.display()));
@@ -117,7 +117,7 @@ impl Project {
     /// Checks that the project is described as it was when it was opened.
     ///
     /// # Errors
-    /// If it is described otherwise now, or is no project any more.
+    /// If it is described otherwise now, or is not a project any more.
     pub fn ensure_unchanged(&self) -> Result<()> {
         if Self::open(&self.folder)? == *self {
             return Ok(());
@@ -128,7 +128,7 @@ impl Project {
 
 fn unknown(folder: &Path) -> anyhow::Error {
     usage!(
-        "{} is no project of a stage: it has no {DESCRIPTION}, Cargo.toml, package.json or src/app.py; make one with \
+        "{} is not the project of a stage: it has no {DESCRIPTION}, Cargo.toml, package.json or src/app.py; make one with \
          `stagehost stage new NAME --lang rust`",
         folder.display()
     )

@@ -82,7 +82,7 @@ async fn build_rust(project: &Project, printer: &Printer) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics", "--quiet"]);
-    // RUSTFLAGS for this machine are none for WebAssembly; those of the project's .cargo/config.toml count.
+    // Flags for this machine's compiler do not fit WebAssembly. Those of the project's .cargo/config.toml count.
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
     let missing = "cargo is not installed; see https://rustup.rs, then run `rustup target add wasm32-wasip2`";
     let Output { stdout, stderr, succeeded } = run(project, command, missing).await?;
@@ -200,7 +200,7 @@ fn add_schema(project: &Project, component: &Path) -> Result<()> {
     let mut bytes = std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
     let schema = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let wanted: serde_json::Value =
-        serde_json::from_slice(&schema).with_context(|| format!("{} is no JSON", file.display()))?;
+        serde_json::from_slice(&schema).with_context(|| format!("{} is not JSON", file.display()))?;
     if let Some(carried) = embedded(&bytes, component)? {
         // A command such as make may leave the component as it was when only the schema has changed.
         ensure!(

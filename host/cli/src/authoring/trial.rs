@@ -58,7 +58,7 @@ pub struct Trial {
     pub host: MemoryHost,
 }
 
-/// What came of a trial.
+/// The result of a trial.
 pub struct Tried {
     /// The batch with everything merged into it, or why the state failed.
     pub outcome: Result<BatchOutcome, Failure>,
@@ -132,7 +132,7 @@ impl TrialStage {
         let fanout = Fanout::new(cores, memory).intercepted(Arc::new(SameTime));
         let observed = Arc::new(Observed::of(&self.state));
         let began = Instant::now();
-        // A passing fault stays with its file, so that a person sees which one it was.
+        // A transient failure is recorded on its file, so that a person sees which one it was.
         let request = FanoutRequest { call, transient_fails: false };
         let outcome = fanout.run(self.stage.clone(), request, batch, observed.clone()).await;
         Tried { outcome, calls: observed.take(), took: began.elapsed() }

@@ -39,7 +39,7 @@ impl Checkout {
     /// Returns the checkout, or `None` if there is none: for commands that can work without it.
     ///
     /// # Errors
-    /// If `STAGEHOST_HOME` is set, but is no checkout.
+    /// If `STAGEHOST_HOME` is set, but is not a checkout.
     pub fn if_any() -> Result<Option<Self>> {
         if let Some(root) = std::env::var_os("STAGEHOST_HOME") {
             let root = PathBuf::from(root);

@@ -1,7 +1,11 @@
 //! Which states of a state machine call the host.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::exit::usage;
 
 /// Returns the states that call the host, also those inside Parallel and Map.
 ///
@@ -14,6 +18,14 @@ pub fn host_states(definition: &str) -> Result<Vec<String>> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Returns the states that call the host of the state machine in `file`, whose text is `definition`.
+///
+/// # Errors
+/// Wrong usage that names the file, if the definition is not JSON.
+pub fn host_states_in(file: &Path, definition: &str) -> Result<Vec<String>> {
+    host_states(definition).map_err(|error| usage!("the state machine {}: {error}", file.display()))
 }
 
 fn collect(machine: &Value, found: &mut Vec<String>) {

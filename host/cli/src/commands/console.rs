@@ -20,7 +20,7 @@ use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::pinning::change::ChangeMeans;
 use crate::signals::Signals;
-use crate::stack_outputs::StackOutputs;
+use crate::stack_outputs::{StackOutputs, region_of};
 use crate::web::candidates::HostReports;
 use crate::web::desk::StoreDesk;
 use crate::web::intake::StartedBatches;
@@ -82,8 +82,7 @@ pub struct ConsoleArgs {
 pub async fn console(args: ConsoleArgs, printer: &Printer) -> Result<Exit> {
     let mut signals = Signals::listen()?;
     let Place { title, machine, bucket, dead_letters, logs } = place(&args).await?;
-    let region = machine.split(':').nth(3).filter(|region| !region.is_empty());
-    let region = region.with_context(|| format!("{machine} is no ARN of a state machine"))?.to_owned();
+    let region = region_of(&machine)?;
     let address = SocketAddr::from((IpAddr::V4(Ipv4Addr::LOCALHOST), args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot use {address}"))?;
     let address = listener.local_addr()?;

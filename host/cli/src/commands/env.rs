@@ -3,15 +3,15 @@
 //! Names that were copied by hand once differed from the deployed ones. So they come from the stack itself, and a missing
 //! one is an error.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::console::printer::Printer;
-use crate::exit::{Exit, read_named_text, usage};
+use crate::exit::Exit;
+use crate::stack_outputs::StackOutputs;
 
 /// An output of the template: its name in the backend's `env.yaml` and its purpose.
 struct Setting {
@@ -79,77 +79,47 @@ pub struct EnvArgs {
 /// # Errors
 /// If the input cannot be read, or an output is missing.
 pub fn env(args: EnvArgs, printer: &Printer) -> Result<Exit> {
-    let place = &args.stack_outputs;
-    let text = read(place)?;
-    let document: Value =
-        serde_json::from_str(&text).map_err(|e| usage!("--stack-outputs {}: not JSON: {e}", place.display()))?;
-    let stack = stack(&document).map_err(|e| usage!("--stack-outputs {}: {e}", place.display()))?;
-    let settings = settings(stack)?;
+    let outputs = StackOutputs::read(&args.stack_outputs)?;
+    let settings = settings(&outputs)?;
     if args.json {
         printer.document(&json!({ BLOCK: settings }));
     } else {
-        printer.line(yaml(stack, &settings));
+        printer.line(yaml(&outputs, &settings));
     }
     Ok(Exit::Success)
 }
 
-fn read(place: &Path) -> Result<String> {
-    if place != Path::new("-") {
-        return read_named_text("--stack-outputs", place);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|e| usage!("cannot read standard input: {e}"))?;
-    Ok(text)
-}
-
-/// Returns the only stack in an answer of DescribeStacks, or the stack if the document is one.
-fn stack(document: &Value) -> Result<&Value> {
-    match document.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([stack]) => Ok(stack),
-        Some([]) => bail!("it holds no stack"),
-        Some(several) => bail!("it holds {} stacks; name one with --stack-name", several.len()),
-        None if document.get("Outputs").is_some() => Ok(document),
-        None => {
-            bail!("expected the answer of `aws cloudformation describe-stacks`: {{\"Stacks\": [{{\"Outputs\": […]}}]}}")
-        }
-    }
-}
-
-fn settings(stack: &Value) -> Result<Map<String, Value>> {
-    let outputs = stack.get("Outputs").and_then(Value::as_array).context("the stack has no outputs")?;
-    let value = |name: &str| {
-        let output = outputs.iter().find(|output| output.get("OutputKey").and_then(Value::as_str) == Some(name))?;
-        output.get("OutputValue").and_then(Value::as_str).filter(|value| !value.is_empty())
-    };
+/// Returns the backend's settings in the order of [`SETTINGS`], after the region.
+///
+/// # Errors
+/// If the stack lacks outputs. The error names all of them.
+fn settings(outputs: &StackOutputs) -> Result<Map<String, Value>> {
     let mut found = Map::new();
     let mut missing = Vec::new();
     for setting in &SETTINGS {
-        match (setting.name, value(setting.output)) {
-            (Some(name), Some(value)) => drop(found.insert(name.to_owned(), value.into())),
-            (Some(_), None) => missing.push(setting.output),
+        match (setting.name, outputs.value(setting.output)) {
+            (Some(name), Ok(value)) => drop(found.insert(name.to_owned(), value.into())),
+            (Some(_), Err(_)) => missing.push(setting.output),
             (None, _) => {}
         }
     }
     if !missing.is_empty() {
-        let status = stack.get("StackStatus").and_then(Value::as_str).unwrap_or("of unknown status");
+        let status = outputs.status().unwrap_or("of unknown status");
         return Err(anyhow!(
             "the stack ({status}) has no output {}; deploy it with the template of this release (statemachine/template.yaml), \
              and ask again when that is complete",
             missing.join(", ")
         ));
     }
-    let region = found.get("stateMachineArn").and_then(Value::as_str).and_then(|arn| arn.split(':').nth(3));
-    let region = region.filter(|region| !region.is_empty()).context("the output StateMachineArn is no ARN")?.to_owned();
-    let mut all = Map::from_iter([("region".to_owned(), Value::from(region))]);
+    let mut all = Map::from_iter([("region".to_owned(), Value::from(outputs.region()?))]);
     all.extend(found);
     Ok(all)
 }
 
 /// Returns the block, with the purpose of each setting. Strings of JSON are strings of YAML.
-fn yaml(stack: &Value, settings: &Map<String, Value>) -> String {
-    let name = stack.get("StackName").and_then(Value::as_str).unwrap_or("the stack");
-    let mut text =
-        format!("# From the outputs of {}, by `stagehost env`.\n{BLOCK}:\n", name.replace(['\n', '\r'], " "));
+fn yaml(outputs: &StackOutputs, settings: &Map<String, Value>) -> String {
+    let name = outputs.name().replace(['\n', '\r'], " ");
+    let mut text = format!("# From the outputs of {name}, by `stagehost env`.\n{BLOCK}:\n");
     for (name, value) in settings {
         let about = SETTINGS.iter().find(|setting| setting.name == Some(name)).map_or("", |setting| setting.about);
         let about = if about.is_empty() { String::new() } else { format!("  # {about}") };
@@ -168,7 +138,8 @@ mod tests {
 
     const TEMPLATE: &str = include_str!("../../../../statemachine/template.yaml");
 
-    /// The names under `Outputs:`, which is the template's last section but for others that begin in the first column.
+    /// Returns the names under `Outputs:`, which is the template's last section but for others that begin in the first
+    /// column.
     fn declared() -> BTreeSet<&'static str> {
         let section = TEMPLATE.split("\nOutputs:\n").nth(1).unwrap();
         let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
@@ -178,7 +149,7 @@ mod tests {
             .collect()
     }
 
-    fn stack_with(outputs: impl IntoIterator<Item = &'static str>) -> Value {
+    fn stack_with(outputs: impl IntoIterator<Item = &'static str>) -> StackOutputs {
         let output = |name: &str| {
             let value = match name {
                 "StateMachineArn" => {
@@ -189,7 +160,8 @@ mod tests {
             json!({"OutputKey": name, "OutputValue": value, "Description": "…"})
         };
         let outputs: Vec<Value> = outputs.into_iter().map(output).collect();
-        json!({"StackName": "listing-media-staging", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs})
+        let stack = json!({"StackName": "listing-media-staging", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs});
+        StackOutputs::parse(&json!({ "Stacks": [stack] }).to_string()).unwrap()
     }
 
     #[test]
@@ -200,13 +172,12 @@ mod tests {
 
     #[test]
     fn what_the_template_declares_gives_the_whole_block() {
-        let document = json!({"Stacks": [stack_with(declared())]});
-        let stack = stack(&document).unwrap();
-        let settings = settings(stack).unwrap();
+        let stack = stack_with(declared());
+        let settings = settings(&stack).unwrap();
         assert_eq!(settings["region"], "eu-west-1");
         assert_eq!(settings["queueUrl"], "value of QueueUrl");
         assert_eq!(settings.len(), 1 + SETTINGS.iter().filter(|setting| setting.name.is_some()).count());
-        let text = yaml(stack, &settings);
+        let text = yaml(&stack, &settings);
         assert!(text.starts_with("# From the outputs of listing-media-staging, by `stagehost env`.\nmediaProcessing:\n  region: \"eu-west-1\"\n"), "{text}");
         assert!(text.contains("\n  queueUrl: \"value of QueueUrl\"  # one message"), "{text}");
     }
@@ -217,17 +188,6 @@ mod tests {
             let stack = stack_with(declared().into_iter().filter(|name| *name != needed));
             let error = settings(&stack).unwrap_err().to_string();
             assert!(error.contains(&format!("has no output {needed};")), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_the_answer_of_describe_stacks_is_refused() {
-        for (document, part) in [
-            (json!({}), "expected the answer"),
-            (json!({"Stacks": []}), "no stack"),
-            (json!({"Stacks": [{}, {}]}), "2 stacks"),
-        ] {
-            assert!(stack(&document).unwrap_err().to_string().contains(part));
         }
     }
 }

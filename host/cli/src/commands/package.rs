@@ -16,7 +16,7 @@ use zip::{CompressionMethod, ZipWriter};
 use crate::build::bootstrap;
 use crate::build::checkout::Checkout;
 use crate::build::components::Components;
-use crate::build::host_states::host_states;
+use crate::build::host_states::host_states_in;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
 use crate::console::units::mib;
@@ -87,8 +87,7 @@ pub async fn package(args: PackageArgs, printer: &Printer) -> Result<Exit> {
     }
     let definition_file = args.state_machine.clone().unwrap_or_else(|| checkout.state_machine());
     let definition = read_named_text("the state machine", &definition_file)?;
-    let states =
-        host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
+    let states = host_states_in(&definition_file, &definition)?;
     let config = ConfigFile::read(args.config.as_deref(), &states, &args.stages_named)?;
     let stages = match &args.stages {
         Some(folder) => folder.clone(),

@@ -18,12 +18,12 @@ pub fn help_columns() -> usize {
     columns().map_or(100, |columns| usize::from(columns).clamp(NARROWEST_HELP, WIDEST_HELP))
 }
 
-/// Whether colours may be used (<https://no-color.org>).
+/// Returns whether colours may be used (<https://no-color.org>).
 pub fn has_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) && !is_dumb()
 }
 
-/// Whether bars may move. Where colours are unwanted, no other escape sequence is sent either.
+/// Returns whether bars may move. Where colours are unwanted, no other escape sequence is sent either.
 pub fn moves_cursor() -> bool {
     has_colour()
 }

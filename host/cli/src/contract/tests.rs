@@ -125,7 +125,7 @@ fn a_changed_export_is_told() {
 }
 
 #[test]
-fn bytes_that_are_no_component_say_what_they_are() {
+fn bytes_that_are_not_a_component_say_what_they_are() {
     let said = super::fit(b"\0asm\x01\0\0\0", None).unwrap_err();
     assert!(said.starts_with("a core WebAssembly module, not a component"), "{said}");
     assert!(super::fit(b"hello", None).unwrap_err().starts_with("not a WebAssembly component"));

@@ -23,7 +23,7 @@ use crate::registry::versions::find_version;
 use crate::settings::stage_override::StageOverride;
 use crate::signing::args::{KeyArgs, TrustArgs};
 
-/// How old known pins may be: whoever changes them expects the next execution to use them.
+/// How old known pins may be. A person who changes them expects the next execution to use them.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
 /// What a pipeline follows.

@@ -1,7 +1,8 @@
 //! The whole system in one process: the local AWS, and the host that reaches it by the AWS SDK.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use stagehost_aws::{
     AwsOptions, Clients, Endpoints, MediaConvertOptions, Secret, SignedWebhook, StageSecretsSetting, WebhookOptions,
 };
 use stagehost_dispatch::{Dispatcher, DispatcherParts, JobAdmission, NoQueue, StageSource, StateMachineExecutions};
-use stagehost_local::{CREDENTIALS, Function, FunctionError, LocalAws, LocalOptions};
-use stagehost_pins::{FilePins, PinSource, PinsEvent, PinsWatcher};
+use stagehost_local::{CREDENTIALS, ForeignFunction, Function, FunctionError, LocalAws, LocalOptions};
+use stagehost_pins::{FilePins, PinSource, Pins, PinsEvent, PinsWatcher};
 use stagehost_runtime::{Fanout, Observer, StageEngine};
 
 use crate::build::checkout::Checkout;
 use crate::build::components::{ComponentStore, Components};
-use crate::build::host_states::host_states;
+use crate::build::host_states::host_states_in;
 use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
 use crate::console::printer::Printer;
@@ -125,49 +126,9 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         printer: &Printer,
     ) -> Result<Self> {
-        let definition_file = match &args.state_machine {
-            Some(file) => file.clone(),
-            None => Checkout::find()?.state_machine(),
-        };
-        let definition = read_named_text("the state machine", &definition_file)?;
-        let states =
-            host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
-        if let Some(url) = &args.callback_url {
-            callbacks::check(url)?;
-        }
-        // Before anything is installed, built or started.
         let own = args.out.join(".stagehost");
-        let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
-        let mut config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
-        let functions = std::mem::take(&mut config.settings.functions);
-        if args.setup {
-            tokio::task::block_in_place(|| install_missing(printer))?;
-        }
-        // Versions of a named component differ little from each other.
-        let engine = if named.is_empty() { StageEngine::new()? } else { StageEngine::remembering()? };
-        let mut components = Components::default();
-        let pins = match &args.follow.pins {
-            Some(_) => None,
-            None => {
-                let stages = match &args.stages {
-                    Some(folder) => folder.clone(),
-                    None => Checkout::find()?.built_stages(printer).await?,
-                };
-                Some(pin(&states, &stages, &named, config.settings, &mut components)?)
-            }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
-        if let Some(folder) = &args.record {
-            fanout = fanout.intercepted(Arc::new(recorder(folder)));
-        }
-        let store = Arc::new(ComponentStore::new(engine.clone(), components, printer.clone())?);
-        if let Some(pins) = &pins {
-            // Compiled before the first execution, so that the time is not counted as that of a state.
-            for pin in named.iter().filter_map(|named| pins.states.get(&named.state)) {
-                store.stage(pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
-            }
-        }
+        let Prepared { definition_file, definition, functions, named, engine, pins, store } =
+            Prepared::new(args, &own, printer).await?;
 
         let mut options = LocalOptions::new(&args.out);
         options.bind = bind;
@@ -191,6 +152,11 @@ impl Pipeline {
             })
             .map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
 
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut fanout = Fanout::new(cores, GUEST_MEMORY_MIB);
+        if let Some(folder) = &args.record {
+            fanout = fanout.intercepted(Arc::new(recorder(folder)));
+        }
         let clients = clients(&aws)?;
         let mut capabilities = clients.capabilities()?;
         if let Some(url) = &args.callback_url {
@@ -232,7 +198,7 @@ impl Pipeline {
             watcher,
             canaries,
             // On one machine no call is refused.
-            passing_faults: None,
+            failed_tries: None,
             sampler,
         });
         leftovers::delete(&clients.s3, &aws.options().bucket).await?;
@@ -243,8 +209,8 @@ impl Pipeline {
             let parts = SwapParts { store, pins, file: pins_file.clone(), named };
             Arc::new(Swapper::new(parts))
         });
-        let followed = swapper.clone().filter(|_| !args.swap_on_request);
-        let swapping = followed.map(|swapper| swap::follow(swapper, printer.clone()));
+        let by_file = swapper.clone().filter(|_| !args.swap_on_request);
+        let swapping = by_file.map(|swapper| swap::follow(swapper, printer.clone()));
         Ok(Self {
             aws,
             clients,
@@ -256,6 +222,65 @@ impl Pipeline {
             pins: pins_file,
             canaries: canaries_folder,
         })
+    }
+}
+
+/// What is read, built and compiled before any service starts.
+struct Prepared {
+    definition_file: PathBuf,
+    definition: String,
+    /// Functions that are not the host, by the settings.
+    functions: BTreeMap<String, ForeignFunction>,
+    named: Vec<StageOverride>,
+    engine: StageEngine,
+    /// `None` if the pins of a store are followed.
+    pins: Option<Pins>,
+    store: Arc<ComponentStore>,
+}
+
+impl Prepared {
+    /// Reads the state machine and the settings, and builds and pins the stages. The command line is checked before
+    /// anything is installed or built.
+    ///
+    /// # Errors
+    /// If the command line is wrong, or a stage cannot be built or compiled; the text names it.
+    async fn new(args: &PipelineArgs, own: &Path, printer: &Printer) -> Result<Self> {
+        let definition_file = match &args.state_machine {
+            Some(file) => file.clone(),
+            None => Checkout::find()?.state_machine(),
+        };
+        let definition = read_named_text("the state machine", &definition_file)?;
+        let states = host_states_in(&definition_file, &definition)?;
+        if let Some(url) = &args.callback_url {
+            callbacks::check(url)?;
+        }
+        let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
+        let mut config = ConfigFile::read(args.config.as_deref(), &states, &named)?;
+        let functions = std::mem::take(&mut config.settings.functions);
+        if args.setup {
+            tokio::task::block_in_place(|| install_missing(printer))?;
+        }
+        // Versions of a named component differ little from each other.
+        let engine = if named.is_empty() { StageEngine::new()? } else { StageEngine::remembering()? };
+        let mut components = Components::default();
+        let pins = match &args.follow.pins {
+            Some(_) => None,
+            None => {
+                let stages = match &args.stages {
+                    Some(folder) => folder.clone(),
+                    None => Checkout::find()?.built_stages(printer).await?,
+                };
+                Some(pin(&states, &stages, &named, config.settings, &mut components)?)
+            }
+        };
+        let store = Arc::new(ComponentStore::new(engine.clone(), components, printer.clone())?);
+        if let Some(pins) = &pins {
+            // Compiled before the first execution, so that the time is not counted as that of a state.
+            for pin in named.iter().filter_map(|named| pins.states.get(&named.state)) {
+                store.stage(pin).await.map_err(|error| anyhow!("{}", error.error_message))?;
+            }
+        }
+        Ok(Self { definition_file, definition, functions, named, engine, pins, store })
     }
 }
 

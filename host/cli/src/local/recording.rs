@@ -19,7 +19,8 @@ use tokio::sync::Mutex;
 
 use crate::build::components::ComponentStore;
 
-/// The longest that a call's answer waits until its record is stored. Whoever asks for `--record` waits for the records.
+/// The longest that a call's answer waits until its record is stored. A person who asks for `--record` waits for the
+/// records.
 const RECORDING: Duration = Duration::from_secs(600);
 
 /// Returns a recorder into a folder.

@@ -22,7 +22,7 @@ pub struct RegistryArgs {
 }
 
 impl RegistryArgs {
-    /// Whether a registry is named.
+    /// Returns whether a registry is named.
     pub fn is_named(&self) -> bool {
         self.registry.is_some()
     }

@@ -16,7 +16,7 @@ use docker_credential::DockerCredential;
 use futures::{Stream, TryStreamExt as _};
 use oci_client::Reference;
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use serde_json::json;
@@ -109,7 +109,7 @@ impl Session {
             Ok((OciManifest::ImageIndex(_), _)) => bail!("{reference} is an index of images, not a component"),
             Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(None),
             Err(OciDistributionError::RegistryError { envelope, .. })
-                if envelope.errors.iter().any(|e| format!("{:?}", e.code).contains("Unknown")) =>
+                if envelope.errors.iter().any(|error| is_unknown(&error.code)) =>
             {
                 Ok(None)
             }
@@ -249,6 +249,12 @@ async fn component_manifest(
         "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer], "annotations": annotations,
     });
     Ok(manifest.to_string().into())
+}
+
+/// Returns whether a registry answers this if it does not have what it is asked for.
+fn is_unknown(code: &OciErrorCode) -> bool {
+    use OciErrorCode::{BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, ManifestUnknown, NameUnknown};
+    matches!(code, BlobUnknown | BlobUploadUnknown | ManifestBlobUnknown | ManifestUnknown | NameUnknown)
 }
 
 /// Returns the component at `oci://host/path:tag` (or `@sha256:…`). Its signatures are not checked.

@@ -22,9 +22,9 @@ impl FromStr for RegistryPlace {
         if text.starts_with("oci://") {
             return text.parse().map(Self::Oci);
         }
-        text.parse()
-            .map(Self::Store)
-            .map_err(|_| format!("{text:?} is no registry; expected a folder, s3://bucket/prefix or oci://host/path"))
+        text.parse().map(Self::Store).map_err(|_| {
+            format!("{text:?} is not a registry; expected a folder, s3://bucket/prefix or oci://host/path")
+        })
     }
 }
 

@@ -118,10 +118,10 @@ mod tests {
 
     use super::*;
 
-    /// What stands before the name of a variable where it is read.
+    /// The texts before the name of a variable where it is read.
     const READS: [&str; 5] = ["env::var(", "env::var_os(", "env = ", "get(", "number("];
 
-    /// How names begin that are variables wherever they stand.
+    /// Beginnings of names that are variables wherever they occur.
     const PREFIXES: [&str; 9] = [
         "AWS_ENDPOINT_",
         "AWS_LAMBDA_",

@@ -9,7 +9,8 @@ use serde_json::Value;
 use stagehost_runtime::Grants;
 
 use crate::exit::usage;
-use crate::settings::position::{Position, below, locate};
+use crate::json_pointer::{below, steps};
+use crate::settings::position::{Position, locate};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,8 +157,7 @@ fn names_at<'a>(schema: &'a Value, pointer: &str) -> Vec<&'a str> {
 /// Returns the part of the schema that describes the value at a JSON Pointer; `None` where nothing is known of it.
 pub fn at<'a>(schema: &'a Value, pointer: &str) -> Option<&'a Value> {
     let mut part = schema;
-    for name in pointer.split('/').skip(1) {
-        let name = name.replace("~1", "/").replace("~0", "~");
+    for name in steps(pointer) {
         part = resolved(part, schema)?;
         part = part["properties"].get(&name).or_else(|| part.get("items"))?;
     }

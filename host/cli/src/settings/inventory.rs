@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::json_pointer::below;
 use crate::settings::environment::{Reader, VARIABLES, Variable};
 use crate::settings::file::ConfigFile;
 use crate::settings::finding::at;
-use crate::settings::position::{Position, below, locate};
+use crate::settings::position::{Position, locate};
 use crate::settings::stage_schema::{StageSettings, StageSource};
 use crate::settings::state_defaults;
 

@@ -128,7 +128,7 @@ fn of_one(state: &str, source: &StageSource, config: Value) -> Value {
     })
 }
 
-/// The name of a stage's schema among the definitions. It is part of a URI, which a state's name need not fit.
+/// Returns the name of a stage's schema among the definitions. It is part of a URI, which a state's name need not fit.
 fn definition_name(source: &StageSource, overrides: &[StageOverride]) -> String {
     match source {
         StageSource::Release(stage) => (*stage).to_owned(),
@@ -152,8 +152,8 @@ fn config(settings: &StageSettings, name: &str) -> Value {
     }
 }
 
-/// A stage's schema as a part of another one. One that refers to parts of itself keeps or gets an identifier, so that its
-/// references hold.
+/// Returns a stage's schema as a part of another one. One that refers to parts of itself keeps or gets an identifier,
+/// so that its references hold.
 fn embeddable(mut schema: Value, name: &str) -> Value {
     if let Some(fields) = schema.as_object_mut() {
         if fields.get("$schema").and_then(Value::as_str) == Some(DRAFT) {

@@ -37,7 +37,7 @@ fn examples() -> Vec<Value> {
     examples
 }
 
-/// The document again and again, each time with another name misspelt.
+/// Returns the document again and again, each time with another name misspelt.
 fn misspelt(document: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     match document {

@@ -94,7 +94,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// A component without anything but a custom section.
+    /// Returns a component without anything but a custom section.
     fn component(section: &str, data: &str) -> Vec<u8> {
         let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
         let length = 1 + section.len() + data.len();

@@ -92,7 +92,7 @@ fn checked(text: &str) -> Result<Value, String> {
     if length > LONGEST_INPUT {
         return Err(format!("the input has {length} bytes; Step Functions takes {LONGEST_INPUT}"));
     }
-    stagehost_batch::parse(&input).map_err(|error| format!("the input is no batch: {error}"))?;
+    stagehost_batch::parse(&input).map_err(|error| format!("the input is not a batch: {error}"))?;
     Ok(input)
 }
 

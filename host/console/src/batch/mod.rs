@@ -1,4 +1,4 @@
-//! One batch: what happened in which state, what became of each file, and what can be done.
+//! One batch: what happened in which state, the result of each file, and what can be done.
 
 pub mod actions;
 mod archives;

@@ -134,7 +134,7 @@ fn drawing(loaded: &Loaded, url: &impl Fn(i64) -> String) -> Markup {
     }
 }
 
-/// Returns what became of each state; of one that was entered several times, the last.
+/// Returns the result of each state; of one that was entered several times, that of the last visit.
 fn marks(visits: &Visits, url: &impl Fn(i64) -> String) -> BTreeMap<String, Mark> {
     let marks = visits.all.iter().map(|visit| {
         let (class, word) = ending(visit.ending);

@@ -9,7 +9,7 @@ use crate::html::format::{between, clock, duration};
 /// The width of the whole time, in units of the drawing.
 const WIDTH: f64 = 1000.0;
 
-/// Returns class and word of how a visit went.
+/// Returns the class and the word for the ending of a visit.
 pub(super) fn ending(ending: Ending) -> (&'static str, &'static str) {
     match ending {
         Ending::Running => ("run", "running"),
@@ -59,7 +59,7 @@ fn beginning(cause: &str) -> String {
     }
 }
 
-/// A bar for the visit, with a mark for each failed try.
+/// Returns a bar for the visit, with a mark for each failed try.
 fn bar(visit: &Visit, began: OffsetDateTime, until: OffsetDateTime, whole: f64, class: &str) -> Markup {
     let at = |time: OffsetDateTime| (between(began, time) / whole * WIDTH).clamp(0.0, WIDTH).round();
     let Some(entered) = visit.entered else { return html! {} };

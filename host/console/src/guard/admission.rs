@@ -20,7 +20,7 @@ const LONGEST_FORM: usize = 1 << 20;
 pub struct Admission {
     /// The names under which the pages can be opened.
     pub hosts: AcceptedHosts,
-    /// Changes are accepted at all.
+    /// Whether changes are accepted at all.
     pub allow_changes: bool,
     /// What changes must carry.
     pub token: SessionToken,

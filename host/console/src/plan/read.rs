@@ -56,7 +56,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads a definition; `None` if it is none.
+    /// Reads a definition; `None` if the text is not a state machine.
     pub fn read(definition: &str) -> Option<Self> {
         Self::of(&serde_json::from_str(definition).ok()?, 0)
     }

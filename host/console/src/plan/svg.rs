@@ -15,7 +15,7 @@ const ASIDE: f64 = 6.0;
 /// The room that a letter of a label takes.
 const LETTER: f64 = 6.5;
 
-/// What became of a state.
+/// The result of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The class in the style sheet: `ok`, `run`, `bad`, `caught`, `off`.
@@ -82,7 +82,7 @@ fn node(state: &Drawn, mark: Option<&Mark>) -> Markup {
     }
 }
 
-/// Returns the second line of a state: its type, what became of it, retries and catches.
+/// Returns the second line of a state: its type, its result, retries and catches.
 fn kind(state: &Drawn, mark: Option<&Mark>) -> String {
     let mut words = vec![state.kind.to_lowercase()];
     match mark {

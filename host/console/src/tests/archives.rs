@@ -56,7 +56,7 @@ async fn a_directory_of_the_large_format_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_is_refused_with_a_reason_and_a_bounded_number_of_ranges() {
+async fn what_is_not_an_archive_is_refused_with_a_reason_and_a_bounded_number_of_ranges() {
     let good = archive(["a.jpg".into()], 100_000);
     assert!(read(good.clone()).await.0.is_ok());
     let mut endless = good.clone();

@@ -293,7 +293,7 @@ async fn a_batch_is_run_again_with_a_changed_input_and_stopped() {
     assert!(page(&router, &format!("/console/batch/{NAME}/again")).await.contains("walk.mp4"));
     let refused = post(&router, &format!("/console/batch/{NAME}/again"), &token, &[("input", "{\"assets\": 1}")]).await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
-    assert!(text(refused).await.contains("the input is no batch"));
+    assert!(text(refused).await.contains("the input is not a batch"));
     assert!(memory.started.lock().unwrap().is_empty());
     let changed = json!({"listingId": 51, "assets": ["51/raw/photo/horizontal/2026-01-02/hall.jpg"]}).to_string();
     let started = post(&router, &format!("/console/batch/{NAME}/again"), &token, &[("input", &changed)]).await;
@@ -398,7 +398,7 @@ async fn a_job_among_the_dead_letters_is_started_again_and_other_messages_are_no
     memory.letters.lock().unwrap().extend([letter("job", &input().to_string()), letter("noise", "no json <b>")]);
     let (router, token) = console(&memory, true);
     let letters = page(&router, "/console/dead-letters").await;
-    assert!(letters.contains("A job that was not started") && letters.contains("A message that is no JSON"));
+    assert!(letters.contains("A job that was not started") && letters.contains("A message that is not JSON"));
     assert_eq!(letters.matches("Start the job again").count(), 1);
     let sent = post(&router, "/console/dead-letters/send", &token, &[("id", "job")]).await;
     assert_eq!(sent.status(), StatusCode::SEE_OTHER);

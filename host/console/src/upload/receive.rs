@@ -40,9 +40,13 @@ fn intake(app: &App) -> Result<&dyn BatchIntake, Fault> {
 pub(crate) async fn file(State(app): State<Shared>, Query(named): Query<Named>, body: Body) -> Result<Response, Fault> {
     let intake = intake(&app)?;
     if !is_listing(&named.listing) {
-        return Err(Fault::refused(format!("{:?} is no listing: use letters, digits, - and _", named.listing)));
+        return Err(Fault::refused(format!(
+            "{:?} is not the id of a listing: use letters, digits, - and _",
+            named.listing
+        )));
     }
-    let name = plain(&named.path).ok_or_else(|| Fault::refused(format!("{:?} is no name of a file", named.path)))?;
+    let name =
+        plain(&named.path).ok_or_else(|| Fault::refused(format!("{:?} is not the name of a file", named.path)))?;
     let failed = |error: std::io::Error| {
         Fault::from(SourceError::Failed(format!("{name} cannot be kept until it is stored: {error}")))
     };

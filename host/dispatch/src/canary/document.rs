@@ -74,8 +74,8 @@ impl HealthDocument {
         }
     }
 
-    /// Takes over the number of looks of another one, so that none of them is made again.
-    pub(crate) fn has_looked_as_often_as(&mut self, other: &Self) {
+    /// Takes over the number of looks of another document, if that has more, so that no look is made twice.
+    pub(crate) fn adopt_looks(&mut self, other: &Self) {
         self.looks = self.looks.max(other.looks);
     }
 }

@@ -17,12 +17,12 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// The runs of both stages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Both {
+struct BothTallies {
     canary: RunTally,
     pinned: RunTally,
 }
 
-impl Both {
+impl BothTallies {
     fn is_empty(self) -> bool {
         self.canary.is_empty() && self.pinned.is_empty()
     }
@@ -38,9 +38,9 @@ pub(crate) struct Known {
     /// Its version; `None` if none was read.
     pub(crate) tag: Option<Tag>,
     /// Runs that are not in the document.
-    fresh: Both,
-    /// A write without a known result: what was written, and the runs that were new in it.
-    unsure: Option<(Bytes, Both)>,
+    unsent: BothTallies,
+    /// A write whose answer has not arrived: what was written, and the runs that were new in it.
+    unconfirmed: Option<(Bytes, BothTallies)>,
     /// When the last exchange began.
     exchanged: Option<SystemTime>,
     exchanging: bool,
@@ -61,8 +61,8 @@ impl Known {
             canary: canary.clone(),
             document: HealthDocument::new(state, &canary.pin),
             tag: None,
-            fresh: Both::default(),
-            unsure: None,
+            unsent: BothTallies::default(),
+            unconfirmed: None,
             exchanged: None,
             exchanging: false,
             unusable: false,
@@ -79,20 +79,20 @@ impl Known {
     /// Counts runs. Those of a canary that is given up do not matter any more.
     pub(crate) fn count(&mut self, canary: RunTally, pinned: RunTally) {
         if !self.is_given_up() {
-            self.fresh = Both { canary: self.fresh.canary + canary, pinned: self.fresh.pinned + pinned };
+            self.unsent = BothTallies { canary: self.unsent.canary + canary, pinned: self.unsent.pinned + pinned };
         }
     }
 
-    /// Judges by the own runs, where there is no store.
-    pub(crate) fn keep_to_itself(&mut self) {
-        let fresh = std::mem::take(&mut self.fresh);
-        self.document.add(fresh.canary, fresh.pinned, self.canary.abort_above_percent);
+    /// Judges the canary by this process's own runs alone, for a function without a store.
+    pub(crate) fn judge_alone(&mut self) {
+        let unsent = std::mem::take(&mut self.unsent);
+        self.document.add(unsent.canary, unsent.pinned, self.canary.abort_above_percent);
         self.given_up |= self.document.given_up;
     }
 
     /// Returns whether it is time for an exchange with the store, which begins then.
     pub(crate) fn begin_exchange(&mut self) -> bool {
-        let wait = if self.fresh.canary.defects > 0 { SOON } else { LATER };
+        let wait = if self.unsent.canary.defects > 0 { SOON } else { LATER };
         // Wall-clock time, because a frozen Lambda's monotonic clock may stand still. It may also be set back.
         let waited = |at: SystemTime| at.elapsed().map_or(true, |age| age >= wait);
         if self.exchanging || self.given_up || !self.exchanged.is_none_or(waited) {
@@ -103,15 +103,15 @@ impl Known {
         true
     }
 
-    /// Takes over the stored document and its version; `None` if there is none.
+    /// Takes over the stored document and its version; `None` if nothing is stored.
     pub(crate) fn note_read(&mut self, found: Option<(Bytes, Tag)>) {
-        let unsure = self.unsure.take();
+        let unconfirmed = self.unconfirmed.take();
         let (document, tag) = match found {
             None => (None, None),
             Some((bytes, tag)) => {
-                // The write succeeded although its answer was lost. If another process has written since, it cannot be
-                // told, and the runs are counted twice.
-                if let Some((_, runs)) = unsure.filter(|(written, _)| *written == bytes) {
+                // The write succeeded although its answer was lost. If another process has written since, this cannot
+                // be noticed, and the runs are counted twice.
+                if let Some((_, runs)) = unconfirmed.filter(|(written, _)| *written == bytes) {
                     self.subtract(runs);
                 }
                 (HealthDocument::read(&bytes), Some(tag))
@@ -124,13 +124,13 @@ impl Known {
 
     /// Returns the document with the new runs, and the version that it replaces; `None` if there is nothing to write.
     pub(crate) fn begin_write(&mut self) -> Option<(Bytes, Option<Tag>)> {
-        if self.given_up || self.fresh.is_empty() {
+        if self.given_up || self.unsent.is_empty() {
             return None;
         }
         let mut document = self.document.clone();
-        document.add(self.fresh.canary, self.fresh.pinned, self.canary.abort_above_percent);
+        document.add(self.unsent.canary, self.unsent.pinned, self.canary.abort_above_percent);
         let bytes = Bytes::from(document.written_now());
-        self.unsure = Some((bytes.clone(), self.fresh));
+        self.unconfirmed = Some((bytes.clone(), self.unsent));
         Some((bytes, self.tag.clone()))
     }
 
@@ -139,7 +139,7 @@ impl Known {
         // Without the version, the next read returns the document in any case.
         self.tag = None;
         let Some(tag) = written else { return };
-        if let Some((bytes, runs)) = self.unsure.take() {
+        if let Some((bytes, runs)) = self.unconfirmed.take() {
             self.subtract(runs);
             self.note_read(Some((bytes, tag)));
         }
@@ -150,9 +150,9 @@ impl Known {
         self.exchanging = false;
         if !succeeded {
             let mut alone = self.document.clone();
-            alone.add(self.fresh.canary, self.fresh.pinned, self.canary.abort_above_percent);
+            alone.add(self.unsent.canary, self.unsent.pinned, self.canary.abort_above_percent);
             self.given_up |= alone.given_up;
-            self.document.has_looked_as_often_as(&alone);
+            self.document.adopt_looks(&alone);
         }
     }
 
@@ -162,13 +162,13 @@ impl Known {
             return None;
         }
         let mut document = self.document.clone();
-        document.add(self.fresh.canary, self.fresh.pinned, None);
+        document.add(self.unsent.canary, self.unsent.pinned, None);
         Some((self.state.clone(), self.canary.clone(), document))
     }
 
     /// Makes the next exchange due. Tests cannot wait for it.
     #[cfg(test)]
-    pub(crate) fn hurry(&mut self) {
+    pub(crate) fn make_exchange_due(&mut self) {
         self.exchanged = None;
     }
 
@@ -177,7 +177,8 @@ impl Known {
         self.exchanging
     }
 
-    fn subtract(&mut self, runs: Both) {
-        self.fresh = Both { canary: self.fresh.canary - runs.canary, pinned: self.fresh.pinned - runs.pinned };
+    fn subtract(&mut self, runs: BothTallies) {
+        self.unsent =
+            BothTallies { canary: self.unsent.canary - runs.canary, pinned: self.unsent.pinned - runs.pinned };
     }
 }

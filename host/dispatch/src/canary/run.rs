@@ -1,4 +1,4 @@
-//! What a run says about its stage.
+//! Whether a run shows a defect of its stage.
 
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::BatchOutcome;
@@ -7,8 +7,8 @@ use stagehost_runtime::BatchOutcome;
 /// `Stage.OutOfMemory` or `Stage.Timeout`, for the batch or for any of its files. All other failures are the stage's
 /// verdict on a file, or the pin's settings.
 ///
-/// Returns `None` if the run says nothing about the stage: it did not call it, or was ended by a passing fault and will be
-/// tried again. `calls` is how many calls the run should have made.
+/// Returns `None` if the run says nothing about the stage: it did not call it, or ended with a transient failure and
+/// will be tried again. `calls` is how many calls the run should have made.
 pub(crate) fn defect_in(state: &str, calls: usize, outcome: Result<&BatchOutcome, &Failure>) -> Option<bool> {
     match outcome {
         Err(failure) if failure.case == Case::Transient => None,

@@ -1,4 +1,4 @@
-//! How a canary does, for people.
+//! The state of a canary, for people.
 
 use stagehost_pins::Pin;
 use stagehost_storage::{Found, Storage, StorageError};
@@ -16,7 +16,8 @@ pub struct CanaryStanding {
     pub given_up: bool,
 }
 
-/// Returns how the canary `pin` of a state does; `None` if nothing is counted yet. `store` is the one that the hosts count in.
+/// Returns the runs of the canary `pin` of a state; `None` if nothing is counted yet. `store` is the one that the hosts
+/// count in.
 ///
 /// # Errors
 /// If the store does not answer.

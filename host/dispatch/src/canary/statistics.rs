@@ -16,7 +16,7 @@ const FIRST_LOOK: f64 = 4.0;
 /// How many times more runs of the canary each look needs than the one before.
 const GROWTH: f64 = 1.5;
 
-/// A canary with fewer defects goes on in any case: two damaged files that both stages would choke on are no evidence.
+/// A canary with fewer defects goes on in any case: two damaged files on which both stages would fail are not evidence.
 const FEWEST_DEFECTS: u64 = 3;
 
 /// More looks than a canary can have: the last one would need more runs than can be counted.

@@ -95,7 +95,7 @@ fn a_canary_that_always_fails_is_given_up_after_a_handful_of_runs() {
 }
 
 #[test]
-fn two_bad_photos_are_no_evidence_however_many_runs_the_pinned_stage_had_without_one() {
+fn two_bad_photos_are_not_evidence_however_many_runs_the_pinned_stage_had_without_one() {
     let pinned = RunTally { runs: 1_000_000, defects: 0 };
     for runs in 2..50 {
         assert!(!is_worse(1, RunTally { runs, defects: 2 }, pinned, 0), "2 of {runs}");

@@ -25,7 +25,7 @@ pub struct Inspection {
     pub has_role: bool,
 }
 
-/// What became of the state's failure.
+/// How the state's failure was handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handling {
     /// An entry of Retry would try again.
@@ -72,7 +72,7 @@ impl Inspector {
         self.0.seen.lock().notes.clone()
     }
 
-    /// Returns what became of the state's failure; `None` if it did not fail or nothing handles it.
+    /// Returns how the state's failure was handled; `None` if it did not fail or nothing handles it.
     pub fn handling(&self) -> Option<Handling> {
         self.0.seen.lock().handling.clone()
     }

@@ -13,27 +13,27 @@ pub struct MediaConvertError {
 }
 
 impl MediaConvertError {
-    /// The request is malformed, or uses a feature that is not supported here.
+    /// Returns `BadRequestException`: the request is malformed, or uses a feature that is not supported here.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self { code: "BadRequestException", status: 400, message: message.into() }
     }
 
-    /// The job or template does not exist.
+    /// Returns `NotFoundException`: the job or template does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self { code: "NotFoundException", status: 404, message: message.into() }
     }
 
-    /// The request conflicts with an existing job or template.
+    /// Returns `ConflictException`: the request conflicts with an existing job or template.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self { code: "ConflictException", status: 409, message: message.into() }
     }
 
-    /// Too many jobs are waiting.
+    /// Returns `TooManyRequestsException`: too many jobs are waiting.
     pub fn too_many(message: impl Into<String>) -> Self {
         Self { code: "TooManyRequestsException", status: 429, message: message.into() }
     }
 
-    /// The service is shutting down.
+    /// Returns `InternalServerErrorException`: the service is shutting down.
     pub fn closing() -> Self {
         Self { code: "InternalServerErrorException", status: 500, message: "The service is shutting down".into() }
     }

@@ -51,13 +51,13 @@ fn assert_standard(video: &Value) {
     }
 }
 
-/// Whether this ffmpeg has a filter or an encoder; not every build has all.
+/// Returns whether this ffmpeg has a filter or an encoder; not every build has all.
 fn has(list: &str, name: &str) -> bool {
     let output = Command::new("ffmpeg").args(["-hide_banner", list]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().nth(1) == Some(name))
 }
 
-/// Whether HDR films can be made and converted here.
+/// Returns whether HDR films can be made and converted here.
 fn hdr() -> bool {
     ffmpeg() && has("-filters", "zscale") && has("-encoders", "libx265")
 }

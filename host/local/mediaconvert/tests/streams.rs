@@ -10,7 +10,7 @@ use common::{Bench, bench, ffmpeg, job, output, probe, turn_by_90};
 use serde_json::{Value, json};
 use stagehost_mediaconvert::Options;
 
-/// A rendition with a key frame every two seconds.
+/// Returns a rendition with a key frame every two seconds.
 fn rendition(modifier: &str, width: u32, height: u32) -> Value {
     let mut output = output(modifier, width, height);
     output["containerSettings"] = json!({"container": "M3U8", "m3u8Settings": {}});

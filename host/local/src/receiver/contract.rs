@@ -143,7 +143,7 @@ impl CallbackBody {
         Ok(callback)
     }
 
-    /// The listing, in whichever field it came.
+    /// Returns the listing, in whichever field it came.
     pub fn listing(&self) -> Option<&Id> {
         self.listing_id.as_ref().or(self.listing_identity_id.as_ref())
     }

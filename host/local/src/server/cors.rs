@@ -34,7 +34,7 @@ impl CrossOrigin {
         Some(Self { origin, preflight: asks.then(wanted) })
     }
 
-    /// Returns the answer to a preflight; `None` if this is none.
+    /// Returns the answer to a preflight; `None` if the request is not one.
     pub(super) fn preflight(&self) -> Option<Response> {
         let wanted = self.preflight.as_ref()?;
         let mut response = Response::new(Body::empty());

@@ -14,7 +14,7 @@ pub(crate) struct Diagnostic {
     pub severity: &'static str,
     pub code: &'static str,
     pub message: String,
-    /// `/States/Work/Catch[0]/Next`; `None` if the definition is no object at all.
+    /// `/States/Work/Catch[0]/Next`; `None` if the definition is not an object.
     pub location: Option<String>,
 }
 

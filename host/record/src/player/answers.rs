@@ -194,7 +194,8 @@ impl Player {
     /// In a replay, which has no real objects; and as the store's.
     pub(super) async fn real_page(&self, prefix: &str, after: Option<&str>, most: u16) -> Result<ObjectPage, Failure> {
         let Fallback::Shadow { objects, hidden } = &self.fallback else {
-            return Err(self.diverges(format!("list {prefix} after {after:?}")));
+            let after = after.map(|key| format!(" after {key}")).unwrap_or_default();
+            return Err(self.diverges(format!("list {prefix}{after}")));
         };
         let mut page = self.charged.get().unwrap_or(objects).list(prefix, after, most).await?;
         page.objects.retain(|object| !hidden.contains(&object.key));

@@ -64,12 +64,13 @@ impl RecordedWriter {
     }
 
     fn inner(&mut self) -> Result<&mut Box<dyn ObjectWriter>, Failure> {
-        self.inner.as_mut().ok_or_else(over)
+        self.inner.as_mut().ok_or_else(used_after_end)
     }
 }
 
-/// The error of a writer that was used after its end. Cannot happen: both ways to end it consume it.
-fn over() -> Failure {
+/// Returns the error of a writer that was used after its end. This cannot happen, because both ways to end it consume
+/// it.
+fn used_after_end() -> Failure {
     Failure::new(stagehost_batch::Case::Internal, "the writer is gone")
 }
 
@@ -102,7 +103,7 @@ impl ObjectWriter for RecordedWriter {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<ObjectInfo, Failure> {
-        let answer = self.inner.take().ok_or_else(over)?.finish().await;
+        let answer = self.inner.take().ok_or_else(used_after_end)?.finish().await;
         self.ended(WriteEnd::Finished { answer: Answer::of(&answer) });
         if answer.is_ok() {
             self.log.finish(&self.key);

@@ -62,7 +62,7 @@ impl CallState {
     /// Checks that bytes may be appended.
     fn may_append(&mut self, len: usize) -> Result<(), Failure> {
         if len > MAX_APPEND {
-            let message = format!("{len} bytes appended at once; at most {MAX_APPEND} are taken");
+            let message = format!("{len} bytes appended at once; at most {MAX_APPEND} are accepted");
             return Err(Failure::new(Case::TooLarge, message));
         }
         self.effects.count(Effect::Bytes(len as u64))

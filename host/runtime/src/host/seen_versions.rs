@@ -16,7 +16,8 @@ const MAX_ETAG: usize = 256;
 pub(crate) struct SeenKeys(VecDeque<(String, Replaces)>);
 
 impl SeenKeys {
-    /// Remembers the answer to a look at `key`. An answer that says nothing about the object changes nothing.
+    /// Remembers the answer to a request about `key`. An answer that says nothing about the object, such as a timeout,
+    /// changes nothing.
     pub(crate) fn found(&mut self, key: &str, answer: Result<&ObjectInfo, &Failure>) {
         let there = match answer {
             Ok(info) if (1..=MAX_ETAG).contains(&info.etag.len()) => Replaces::Version(info.etag.clone()),

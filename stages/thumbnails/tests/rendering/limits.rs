@@ -39,7 +39,7 @@ fn a_rendition_that_takes_too_much_memory_to_write_is_refused_before_anything_is
     assert!(rendered(&file, r#"{"boxes":["32x32"],"maxMemory":67108864}"#).is_ok());
 }
 
-/// A drawing as high as a long page: a format that cannot hold it is no reason to leave out the sizes that it can hold.
+/// A drawing as high as a long page: a format that cannot hold it is not a reason to leave out the sizes that it can hold.
 #[test]
 fn a_rendition_that_its_format_cannot_hold_is_named_and_the_others_are_made() {
     let (width, height) = (20usize, 16_400usize);

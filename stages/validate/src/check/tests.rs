@@ -120,7 +120,7 @@ fn media_type(segment: &str) -> MediaType {
     all.into_iter().find(|each| media_name(*each) == segment).unwrap()
 }
 
-/// An asset before validation.
+/// Returns an asset before validation.
 fn asset(key: &str) -> Asset {
     let segments: Vec<&str> = key.split('/').collect();
     Asset {

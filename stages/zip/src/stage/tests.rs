@@ -186,7 +186,8 @@ fn rendition(host: &Memory, key: &str, bytes: &[u8], crc32: Option<u32>) -> Rend
     Rendition { bytes, etag, crc32, ..fixtures::rendition("any", key, "any/any", None) }
 }
 
-/// A photo with a thumbnail, a video transcoded by a service that gives no checksum, with a stream, and a document.
+/// Returns a photo with a thumbnail, a video transcoded by a service that gives no checksum, with a stream, and a
+/// document.
 fn listing(host: &Memory) -> Batch {
     let mut photo = asset(host, "51/raw/photo/vertical/2025-11-27/a.jpg", b"photo");
     photo.renditions = vec![rendition(

@@ -52,7 +52,7 @@ pub fn check(bytes: &[u8]) {
     same_from_a_disk(bytes, &answer);
     if let (Ok(found), true) = (&answer, whole) {
         more_bytes_change_nothing(bytes, found);
-        a_cut_file_is_no_other_file(bytes, found);
+        a_cut_file_is_not_another_file(bytes, found);
     }
 }
 
@@ -102,7 +102,7 @@ fn more_bytes_change_nothing(bytes: &[u8], found: &Probe) {
     assert!(whole, "16 more bytes make it incomplete");
 }
 
-fn a_cut_file_is_no_other_file(bytes: &[u8], found: &Probe) {
+fn a_cut_file_is_not_another_file(bytes: &[u8], found: &Probe) {
     // A box of length 0 reaches to the end of the file, wherever that is.
     if has_boxes(found.format) {
         return;

@@ -6,8 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::analysis::shipped::STATE_MACHINE;
-use crate::build::host_states::host_states;
-use crate::exit::usage;
+use crate::build::host_states::host_states_in;
 use crate::settings::stage_override::StageOverride;
 
 #[derive(Args)]
@@ -28,6 +27,6 @@ impl StatesArgs {
     /// If the state machine cannot be read.
     pub fn states(&self) -> Result<Vec<String>> {
         let machine = STATE_MACHINE.or(self.state_machine.as_deref())?;
-        host_states(&machine.text).map_err(|e| usage!("the state machine {}: {e}", machine.place.display()))
+        host_states_in(&machine.place, &machine.text)
     }
 }

@@ -124,7 +124,7 @@ fn value(setting: &Setting) -> String {
     }
 }
 
-/// A value as one writes it, but texts without quotes and lists without brackets.
+/// Returns a value as one writes it, but texts without quotes and lists without brackets.
 fn plain(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "–".to_owned(),

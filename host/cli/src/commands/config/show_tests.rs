@@ -16,7 +16,7 @@ const FILE: &str = r#"{
   }
 }"#;
 
-/// A part of a real inventory: some states, and variables that need no machine's value.
+/// Returns a part of a real inventory: some states, and variables that need no machine's value.
 fn shown(width: u16) -> String {
     let states = ["GenerateThumbnails".to_owned(), "AddNotes".to_owned()];
     // No such file has to be read: what is known of it is said here.

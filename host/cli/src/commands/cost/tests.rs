@@ -184,7 +184,7 @@ fn every_assumption_can_be_replaced() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
-/// The states on the way of a batch with videos in which nothing fails.
+/// Returns the states on the way of a batch with videos in which nothing fails.
 fn entered(flow: &Value) -> usize {
     let mut count = 0;
     let mut name = flow["StartAt"].as_str();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::Table;
 use serde_json::json;
-use stagehost_pins::{Difference, Pin, Pins, differences};
+use stagehost_pins::{Difference, Pin, Pins, differences, short_digest};
 
 use crate::console::printer::Printer;
 use crate::console::table;
@@ -106,7 +106,7 @@ fn stages(pins: &Pins) -> Table {
             pin.world.to_string(),
             format!("{} MiB", pin.limits.memory_mib),
             format!("{} s", pin.limits.deadline_ms as f64 / 1e3),
-            short(&pin.digest).to_owned(),
+            short_digest(&pin.digest).to_owned(),
         ]);
     }
     table
@@ -114,11 +114,7 @@ fn stages(pins: &Pins) -> Table {
 
 /// Returns name, version and the digest's beginning.
 fn named(pin: &Pin) -> String {
-    format!("{pin} ({})", short(&pin.digest))
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+    format!("{pin} ({})", short_digest(&pin.digest))
 }
 
 pub async fn history(args: HistoryArgs, printer: &Printer) -> Result<Exit> {

@@ -30,7 +30,7 @@ impl Finished {
         (!parts.is_empty()).then(|| parts.join(": "))
     }
 
-    /// Whether the host has accepted the batch, so that there is something to report to the backend.
+    /// Returns whether the host has accepted the batch, so that there is something to report to the backend.
     pub fn was_handled(&self) -> bool {
         self.document.is_some()
     }
@@ -57,7 +57,7 @@ impl Finished {
     }
 }
 
-/// Reads a document that the host has written; `None` if it is none.
+/// Reads the batch in a document; `None` if the host has not written the document.
 async fn batch_of(document: &Value, documents: &Documents) -> Result<Option<Batch>> {
     let whole = documents.unpack(document.clone()).await.map_err(|failure| anyhow!("{}", failure.message))?;
     let Some(execution) = stamp(&whole) else { return Ok(None) };
@@ -104,7 +104,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
     Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings, passed }
 }
 
-/// Whether work is done in a state of this type.
+/// Returns whether work is done in a state of this type.
 fn does_work(kind: &str) -> bool {
     matches!(kind, "Task" | "Map" | "Wait")
 }

@@ -115,7 +115,7 @@ impl Names {
     }
 }
 
-/// Files that desktops leave in folders, in lower case; they are no media.
+/// Files that desktops leave in folders, in lower case; they are not media.
 const DESKTOP_FILES: [&str; 5] = ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r"];
 
 /// Collects the files below a folder. Links to files are followed, hidden files are not media.
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_no_batch_document() {
+    fn an_empty_list_is_not_a_batch_document() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), " []\n").unwrap();
         let error = read(file.path(), None, "1", file.path(), "2026-01-02").unwrap_err();

@@ -45,7 +45,7 @@ fn sentence<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
     }
 }
 
-/// Whether two files hold the same bytes.
+/// Returns whether two files hold the same bytes.
 fn same_bytes(a: &Path, b: &Path) -> std::io::Result<bool> {
     use std::io::Read;
     let (mut a, mut b) = (std::fs::File::open(a)?, std::fs::File::open(b)?);

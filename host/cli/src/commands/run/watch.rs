@@ -57,7 +57,7 @@ impl Watch {
         }
     }
 
-    /// A state began.
+    /// Shows a state that began.
     pub fn entered(&self, state: &str) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = self.screen.add(ProgressBar::new_spinner());
@@ -72,7 +72,7 @@ impl Watch {
         states.insert(state.to_owned(), line);
     }
 
-    /// A state ended.
+    /// Shows a state that ended, with its time and its files.
     pub fn exited(&self, state: &str) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(line) = states.remove(state) else { return };
@@ -98,7 +98,7 @@ impl Watch {
         std::mem::take(&mut *self.outputs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A call ended.
+    /// Counts a call that ended. Keeps what the stage printed, if the call failed.
     fn ended(&self, state: &str, key: Option<&str>, failed: bool, printed: &str) {
         self.with_line(state, |line| {
             line.running.remove(&key.map_or_else(|| "batch".into(), short));
@@ -122,7 +122,7 @@ impl Watch {
         }
     }
 
-    /// A transcoding job reported; only a running one knows its percentage.
+    /// Shows the progress of a transcoding job; only a running one has a percentage.
     fn job(&self, id: &str, percent: Option<u64>) {
         let running = percent.filter(|percent| *percent < 100);
         self.with_line(TRANSCODING, |line| {

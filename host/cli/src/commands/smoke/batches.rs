@@ -7,7 +7,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use serde_json::Value;
 
 use super::deployed::{Deployed, SampleFile};
-use super::expectations::{Expectations, Expected};
+use super::expectations::{Expectations, Expected, listed};
 
 const GOOD: SampleFile = SampleFile::photo("kitchen.jpg", include_bytes!("../../../../../samples/listing/kitchen.jpg"));
 const DAMAGED: SampleFile =
@@ -29,24 +29,24 @@ pub struct Sent {
     /// The execution's status.
     pub status: &'static str,
     /// The state that tells the backend.
-    told_by: &'static str,
-    /// The state after it, if the backend took the callback. Else the result is kept in the dead-letter queue.
-    ends_in: &'static str,
+    callback_state: &'static str,
+    /// The state after it, if the backend accepted the callback. Otherwise the result is kept in the dead-letter queue.
+    last_state: &'static str,
     /// Files that failed.
     failed: u64,
 }
 
 impl Sent {
     fn succeeding(about: &'static str, files: Vec<SampleFile>, failed: u64) -> Self {
-        let (status, told_by, ends_in) = ("SUCCEEDED", "FinalizeAndCallback", "ProcessingSucceeded");
-        Self { about, files, status, told_by, ends_in, failed }
+        let (status, callback_state, last_state) = ("SUCCEEDED", "FinalizeAndCallback", "ProcessingSucceeded");
+        Self { about, files, status, callback_state, last_state, failed }
     }
 }
 
 /// The batch whose damaged file is looked for among the metrics.
 pub const DAMAGED_ONE: &str = "one damaged";
 
-/// The batches that are sent to the queue.
+/// Returns the batches that are sent to the queue.
 pub fn of_the_queue() -> [Sent; 4] {
     [
         Sent::succeeding("all good", vec![GOOD], 0),
@@ -55,25 +55,26 @@ pub fn of_the_queue() -> [Sent; 4] {
             about: "none valid",
             files: vec![DAMAGED],
             status: "FAILED",
-            told_by: "ReportValidationFailed",
-            ends_in: "ValidationFailed",
+            callback_state: "ReportValidationFailed",
+            last_state: "ValidationFailed",
             failed: 1,
         },
         Sent::succeeding("failed job", vec![GOOD, FILM, film_without_frames()], 1),
     ]
 }
 
-/// The batch in whose execution the host is killed.
+/// Returns the batch in whose execution the host is killed.
 pub fn of_the_killed_host() -> Sent {
     Sent::succeeding("killed host", vec![GOOD], 0)
 }
 
-/// The files of the execution that is stopped.
+/// Returns the files of the execution that is stopped.
 pub fn of_the_stopped() -> Vec<SampleFile> {
     vec![GOOD]
 }
 
-/// A film whose headers are good and whose frames are zeros, so that it is valid for this system, and no transcoder can use it.
+/// Returns a film whose headers are good and whose frames are zeros, so that it is valid for this system, and no
+/// transcoder can use it.
 fn film_without_frames() -> SampleFile {
     let mut film: Vec<u8> = include_bytes!("../../../../../samples/listing/staircase.mp4").to_vec();
     let mut at = 0;
@@ -102,21 +103,21 @@ pub async fn compare(
     expectations.add(Expected::End, about, sent.status, expect(end.status().as_str(), sent.status));
     let told = deployed.states_of(end.execution_arn()).await.and_then(|states| {
         let last: Vec<&str> = states.iter().rev().take(2).rev().map(String::as_str).collect();
-        ensure!(last == [sent.told_by, sent.ends_in], "the last states are {}", last.join(", "));
-        Ok(format!("{} after {}", sent.ends_in, sent.told_by))
+        ensure!(last == [sent.callback_state, sent.last_state], "the last states are {}", last.join(", "));
+        Ok(format!("{} after {}", sent.last_state, sent.callback_state))
     });
-    expectations.add(Expected::Callback, about, "the backend took the callback", told);
+    expectations.add(Expected::Callback, about, "the backend accepted the callback", told);
     if sent.status != "SUCCEEDED" {
         return;
     }
     let first = batch["assets"][0].as_str().unwrap_or_default();
     let tagged = deployed.tags(first).await.and_then(|tags| {
-        ensure!(tags.iter().any(|tag| tag == "lifecycle=raw"), "the tags are {tags:?}");
+        ensure!(tags.iter().any(|tag| tag == "lifecycle=raw"), "its tags are {}", listed(&tags));
         Ok(tags.join(", "))
     });
     expectations.add(Expected::Tags, about, "the upload has the tag lifecycle=raw", tagged);
     let output = end.output().context("the execution has no output");
-    let output = output.and_then(|text| serde_json::from_str::<Value>(text).context("its output is no JSON"));
+    let output = output.and_then(|text| serde_json::from_str::<Value>(text).context("its output is not JSON"));
     match output {
         Ok(output) => {
             let failed = output["counts"]["failed"].as_u64();
@@ -164,8 +165,10 @@ async fn made(deployed: &Deployed, output: &Value) -> Result<String> {
     ensure!(!bundles.is_empty(), "no archive");
     for file in renditions.iter().chain(&bundles) {
         let key = file["key"].as_str().context("a file without a key")?;
-        let (there, said) = (deployed.bytes(key).await?, file["bytes"].as_i64());
-        ensure!(said == Some(there), "{key} has {there} bytes, and the output says {said:?}");
+        let there = deployed.bytes(key).await?;
+        let said =
+            file["bytes"].as_i64().with_context(|| format!("the output does not say how many bytes {key} has"))?;
+        ensure!(said == there, "{key} has {there} bytes, and the output says {said}");
     }
     Ok(format!("{} renditions, {} archives", renditions.len(), bundles.len()))
 }
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_that_failed_before_its_job_is_no_failed_job() {
+    fn a_film_that_failed_before_its_job_is_not_a_failed_job() {
         let with = |state: &str, message: &str| {
             json!({"assets": [
                 {"key": "1/raw/video/horizontal/2026-01-02/walk-through.mp4", "renditions": [{}]},

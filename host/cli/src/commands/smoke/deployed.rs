@@ -32,13 +32,13 @@ pub struct SampleFile {
 }
 
 impl SampleFile {
-    /// A JPEG.
+    /// Returns a JPEG.
     pub const fn photo(name: &'static str, bytes: &'static [u8]) -> Self {
         let (media_type, content_type) = ("photo/horizontal", "image/jpeg");
         Self { name, media_type, content_type, bytes: Cow::Borrowed(bytes) }
     }
 
-    /// An MP4.
+    /// Returns an MP4.
     pub const fn film(name: &'static str, bytes: Cow<'static, [u8]>) -> Self {
         Self { name, media_type: "video/horizontal", content_type: "video/mp4", bytes }
     }
@@ -71,7 +71,8 @@ impl Deployed {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere).build();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock is before 1970")?;
         Ok(Self {
-            cloudwatch: CloudWatch::beside(&config, &stack.machine).context("the output StateMachineArn is no ARN")?,
+            cloudwatch: CloudWatch::beside(&config, &stack.machine)
+                .context("the output StateMachineArn is not an ARN")?,
             s3: aws_sdk_s3::Client::from_conf(s3),
             begun: SystemTime::now(),
             listings: AtomicU64::new(0),
@@ -191,11 +192,11 @@ impl Deployed {
         Ok(found.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect())
     }
 
-    /// Returns how large an object is.
+    /// Returns the size of an object in bytes.
     pub async fn bytes(&self, key: &str) -> Result<i64> {
         let found = self.s3.head_object().bucket(&self.stack.bucket).key(key).send().await;
         let found = found.map_err(|error| anyhow::anyhow!("looking at {key}: {}", DisplayErrorContext(error)))?;
-        found.content_length().context("S3 does not tell its size")
+        found.content_length().context("S3 does not say how large the object is")
     }
 
     /// Waits for a message with each of these texts in the dead-letter queue, and deletes it. Others come back by themselves.

@@ -27,7 +27,7 @@ pub enum Expected {
     KilledHost,
     /// What no state can catch, and what nobody can read, is kept.
     DeadLetters,
-    /// Alarms ring, and somebody hears them.
+    /// Alarms go off, and notify somebody.
     Alarms,
     /// Failures are metrics.
     Metrics,
@@ -54,7 +54,7 @@ pub struct Expectation {
 pub struct Expectations(Vec<Expectation>);
 
 impl Expectations {
-    /// Adds an expectation that holds if `found` is no error.
+    /// Adds an expectation that holds if `found` is not an error.
     pub fn add(&mut self, kind: Expected, about: &'static str, expected: impl Into<String>, found: Result<String>) {
         let (found, passed) = match found {
             Ok(found) => (found, true),
@@ -63,7 +63,7 @@ impl Expectations {
         self.0.push(Expectation { kind, about, expected: expected.into(), found, passed });
     }
 
-    /// Returns whether everything is as expected. Nothing looked at is not.
+    /// Returns whether there are expectations, and all of them hold.
     pub fn passed(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|expectation| expectation.passed)
     }
@@ -84,6 +84,11 @@ impl Expectations {
     }
 }
 
+/// Returns texts in one line; `none` if there are none.
+pub fn listed(texts: &[String]) -> String {
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
@@ -91,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_expectation_that_fails_fails_the_whole_and_nothing_looked_at_is_no_success() {
+    fn one_expectation_that_fails_fails_the_whole_and_nothing_looked_at_is_not_a_success() {
         let mut expectations = Expectations::default();
         assert!(!expectations.passed());
         expectations.add(Expected::End, "good", "SUCCEEDED", Ok("SUCCEEDED".into()));

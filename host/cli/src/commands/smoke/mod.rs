@@ -1,4 +1,4 @@
-//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks what became of them.
+//! `stagehost smoke`: sends small batches through a deployed stack, one for each ending, and checks their results.
 
 mod batches;
 mod clean_up;

@@ -64,7 +64,8 @@ impl Stack {
         format!("/aws/lambda/{}", self.function)
     }
 
-    /// Returns the names of all alarms of the template, first those that ring in a run: for dead letters, for failed executions.
+    /// Returns the names of all alarms of the template, first those that go off in a run: for dead letters, for failed
+    /// executions.
     pub fn alarms(&self) -> [String; 5] {
         ALARMS.map(|name| format!("{name}-{}", self.environment()))
     }

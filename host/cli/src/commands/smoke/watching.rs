@@ -11,34 +11,38 @@ use super::deployed::{Deployed, PAUSE};
 /// The time that CloudWatch may take for a metric or a log line, apart from the patience for an execution.
 const LATE: Duration = Duration::from_secs(60);
 
-/// How many of the stack's alarms ring in a run; they are the first ones.
-const RINGING: usize = 2;
+/// How many of the stack's alarms go off in a run. They are the first ones in the list.
+const GOING_OFF: usize = 2;
 
 impl Deployed {
-    /// Looks whether each alarm of the stack exists and tells the topic when it rings.
-    pub async fn alarms_are_heard(&self) -> Result<String> {
+    /// Checks that each alarm of the stack exists and notifies the topic when it goes off. Returns how many there are,
+    /// in words.
+    pub async fn check_alarms(&self) -> Result<String> {
         let names = self.stack.alarms();
         let found = self.cloudwatch.alarms(&names).await?;
         for name in &names {
             let alarm = found.iter().find(|alarm| alarm.alarm_name == *name);
             let alarm = alarm.with_context(|| format!("there is no alarm {name}"))?;
-            ensure!(alarm.actions_enabled, "{name} tells nobody: its actions are disabled");
-            ensure!(alarm.alarm_actions.contains(&self.stack.topic), "{name} does not tell {}", self.stack.topic);
+            ensure!(
+                alarm.actions_enabled,
+                "{name} notifies nobody: its actions are disabled; enable them (EnableAlarmActions)"
+            );
+            ensure!(alarm.alarm_actions.contains(&self.stack.topic), "{name} does not notify {}", self.stack.topic);
         }
         Ok(format!("{} alarms", names.len()))
     }
 
-    /// Waits until the alarms for dead letters and for failed executions ring.
-    pub async fn alarms_rang(&self) -> Result<String> {
-        let names: Vec<String> = self.stack.alarms().into_iter().take(RINGING).collect();
+    /// Waits until the alarms for dead letters and for failed executions have gone off. Returns their names.
+    pub async fn wait_for_alarms(&self) -> Result<String> {
+        let names: Vec<String> = self.stack.alarms().into_iter().take(GOING_OFF).collect();
         let begun = Instant::now();
         loop {
             let found: Vec<AlarmState> = self.cloudwatch.alarms(&names).await?;
-            let rings =
+            let went_off =
                 |name: &String| found.iter().any(|alarm| alarm.alarm_name == *name && alarm.state_value == "ALARM");
-            let Some(silent) = names.iter().find(|name| !rings(name)) else { return Ok(names.join(", ")) };
+            let Some(silent) = names.iter().find(|name| !went_off(name)) else { return Ok(names.join(", ")) };
             if begun.elapsed() >= self.patience {
-                bail!("after {} s {silent} does not ring", self.patience.as_secs());
+                bail!("{silent} did not go off within {} s", self.patience.as_secs());
             }
             tokio::time::sleep(PAUSE).await;
         }

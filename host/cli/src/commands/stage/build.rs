@@ -41,7 +41,7 @@ pub struct BuildArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the folder is no project, a tool is missing, or the project does not compile.
+/// If the folder is not a project, a tool is missing, or the project does not compile.
 pub async fn build_command(args: BuildArgs, printer: &Printer) -> Result<Exit> {
     let project = Project::open(&args.folder)?;
     let since = Instant::now();

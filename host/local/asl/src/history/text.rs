@@ -11,7 +11,7 @@ use serde_json::Value;
 pub struct JsonText(Arc<str>);
 
 impl JsonText {
-    /// The text of a value.
+    /// Returns the text of a value.
     pub(crate) fn of(value: &Value) -> Self {
         Self(value.to_string().into())
     }

@@ -68,7 +68,7 @@ struct Waiter {
 }
 
 impl TokenBoard {
-    /// An empty board.
+    /// Returns an empty board.
     pub fn new() -> Self {
         Self::default()
     }

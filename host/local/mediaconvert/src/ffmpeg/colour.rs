@@ -40,7 +40,7 @@ impl ColourTags {
         }
     }
 
-    /// Whether converting needs ffmpeg's filter `zscale`, which not every build has.
+    /// Returns whether converting needs ffmpeg's filter `zscale`, which not every build has.
     pub(crate) fn needs_zscale(&self) -> bool {
         self.conversion() != Conversion::Standard
     }

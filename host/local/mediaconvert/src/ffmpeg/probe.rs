@@ -63,7 +63,7 @@ fn refused_codec(stderr: &str) -> Option<String> {
     (!name.is_empty() && name.len() <= 32 && name.chars().all(plain)).then(|| name.to_owned())
 }
 
-/// Reads ffprobe's JSON. Missing or invalid values count as absent; `None` if it is no JSON.
+/// Reads ffprobe's JSON. Missing or invalid values count as absent; `None` if it is not JSON.
 fn read(answer: &[u8]) -> Option<Media> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let mut media = Media { duration: seconds(&answer["format"]["duration"]), ..Media::default() };

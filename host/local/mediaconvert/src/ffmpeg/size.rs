@@ -130,7 +130,7 @@ mod tests {
         PictureSize { width, height, scaling }
     }
 
-    /// The chain without what all have: the colours, the shape of pixels, the format.
+    /// Returns the chain without what all have: the colours, the shape of pixels, the format.
     fn chain(size: &PictureSize, rotate: Rotate, stream: &VideoStream) -> String {
         let chain = filters(*size, rotate, stream, Target::Film);
         let chain = chain.strip_suffix(",setsar=1,format=yuv420p").unwrap_or(&chain);

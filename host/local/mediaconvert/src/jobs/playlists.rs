@@ -49,7 +49,7 @@ pub(super) fn files(stream: &Stream, name: &Path) -> io::Result<Made> {
     };
     let path = name.with_file_name(format!("{prefix}-stored.m3u8"));
     std::fs::write(&path, renamed)?;
-    // Last, so that whoever finds the playlist finds the segments.
+    // Last, so that a reader who finds the playlist finds the segments.
     files.push(MadeFile { path, location: stream.playlist(), content_type: PLAYLIST });
     let (bytes, seconds) = sizes.iter().fold((0, 0.0), |(bytes, sum), (more, length)| (bytes + more, sum + length));
     let (peak, average) = (peak(&sizes, stream.segment), rate(bytes, seconds));

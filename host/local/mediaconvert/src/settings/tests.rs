@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The job that the transcoding stage sends for one rendition.
+/// Returns the job that the transcoding stage sends for one rendition.
 fn settings() -> Value {
     json!({
         "inputs": [{

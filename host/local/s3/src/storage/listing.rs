@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(page(&tree, &bucket, &query).unwrap(), Page::default());
     }
 
-    /// A simple implementation of what S3 documents.
+    /// Returns the items that S3 documents, by a simple implementation.
     fn expected(keys: &BTreeSet<String>, prefix: &str, delimiter: &str) -> Vec<String> {
         let mut items: Vec<String> = Vec::new();
         for key in keys.iter().filter(|key| key.starts_with(prefix)) {

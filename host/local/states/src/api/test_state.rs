@@ -97,7 +97,7 @@ impl Drop for Stop {
     }
 }
 
-/// Waits until the state has been left and returns what became of it.
+/// Waits until the state has been left, and returns its result as the API answers it.
 async fn outcome(execution: &Execution, inspector: &Inspector) -> Value {
     let _stop = Stop(execution.clone());
     let (mut events, mut exited) = (execution.subscribe(), false);

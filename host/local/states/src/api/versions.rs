@@ -23,7 +23,7 @@ impl States {
         let arn = &request.state_machine_arn;
         let name = arn::machine_name(arn)?;
         let page = Page::read(json!(["versions", arn]), request.max_results, request.next_token.as_deref())?;
-        // Of another region or account there are none.
+        // There are no machines of other regions or accounts here.
         let name = if self.is_own(arn) { name } else { "" };
         let (versions, next) = self.read_published(name, |published| {
             let all = published.versions.iter().rev();

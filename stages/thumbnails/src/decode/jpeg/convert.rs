@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn full_ink_is_255_whoever_wrote_it() {
+    fn full_ink_is_255_in_every_writers_files() {
         let row = |sample: u8| [sample; 3];
         let inks = |colours, [a, b, c, d]: [u8; 4]| {
             let mut line = [0; 12];

@@ -11,7 +11,7 @@ use super::transform::{eight, flat, four, middle, room, two};
 use crate::error::PictureError;
 
 /// Decodes scans until every channel has its samples, which are those of whole blocks. What follows the last of these scans
-/// is no part of the picture.
+/// is not a part of the picture.
 ///
 /// # Errors
 /// If the data of a scan ends early or is damaged, or the picture ends before every channel had its scan.

@@ -99,7 +99,7 @@ impl<'a> Directory<'a> {
     /// Returns up to `at_most` of a tag's values, which are whole numbers. Without the tag, there are none.
     ///
     /// # Errors
-    /// If the values do not lie in the file or are no whole numbers.
+    /// If the values do not lie in the file or are not whole numbers.
     pub(super) fn numbers(&self, tag: u16, at_most: u64) -> Result<Vec<u64>, PictureError> {
         let Some(entry) = self.entry(tag) else { return Ok(Vec::new()) };
         let size = length(entry.kind);

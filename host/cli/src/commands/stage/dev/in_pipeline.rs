@@ -259,7 +259,7 @@ async fn forget(pipeline: &Pipeline) -> Result<()> {
     Ok(())
 }
 
-/// Whether a key is that of an upload: `51/raw/…`.
+/// Returns whether a key is that of an upload: `51/raw/…`.
 fn is_upload(key: &str) -> bool {
     key.split('/').nth(1) == Some("raw")
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::authoring::project::Project;
 use crate::build::checkout::Checkout;
-use crate::build::host_states::host_states;
+use crate::build::host_states::host_states_in;
 use crate::exit::{read_named_text, usage};
 
 /// The project's own states, to be added to a state machine.
@@ -24,10 +24,7 @@ pub fn machine(project: &Project, named: Option<&Path>, folder: &Path) -> Result
         None => Checkout::find()?.state_machine(),
     };
     let text = read_named_text("the state machine", &file)?;
-    let has_state = |text: &str| -> Result<bool> {
-        let states = host_states(text).map_err(|e| usage!("the state machine {}: {e}", file.display()))?;
-        Ok(states.contains(&project.state))
-    };
+    let has_state = |text: &str| host_states_in(&file, text).map(|states| states.contains(&project.state));
     if has_state(&text)? {
         return Ok(file);
     }

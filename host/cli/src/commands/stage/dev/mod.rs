@@ -101,7 +101,7 @@ impl DevArgs {
 /// Runs the command. A signal ends it.
 ///
 /// # Errors
-/// If the folder is no project, or a file cannot be read.
+/// If the folder is not a project, or a file cannot be read.
 pub async fn dev(args: DevArgs, printer: &Printer) -> Result<Exit> {
     let project = Project::open(&args.dir)?;
     if args.in_pipeline {

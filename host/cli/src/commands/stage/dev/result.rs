@@ -105,7 +105,7 @@ fn made(rendition: &Rendition, out: &Path) -> String {
 }
 
 fn write(out: &Path, key: &str, bytes: &[u8]) -> Result<()> {
-    let place = place_of(out, key).with_context(|| format!("the key {key:?} is no path below {}", out.display()))?;
+    let place = place_of(out, key).with_context(|| format!("the key {key:?} is not a path below {}", out.display()))?;
     let folder = place.parent().unwrap_or(out);
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::write(&place, bytes).with_context(|| format!("cannot write {}", place.display()))

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::ran::Ran;
+use super::case_result::CaseResult;
 
 /// Returns the report.
-pub fn junit(suite: &str, cases: &[Ran]) -> String {
+pub fn junit(suite: &str, cases: &[CaseResult]) -> String {
     let failed = cases.iter().filter(|case| !case.passed()).count();
     let seconds: f64 = cases.iter().map(|case| case.took.as_secs_f64()).sum();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_report_has_every_case_and_is_well_formed_whatever_a_stage_prints() {
-        let case = |name: &str, differences: &[&str], printed: &str| Ran {
+        let case = |name: &str, differences: &[&str], printed: &str| CaseResult {
             name: name.into(),
             took: Duration::from_millis(3),
             differences: differences.iter().map(|text| (*text).to_owned()).collect(),

@@ -1,11 +1,11 @@
 //! `stagehost stage test`: a stage's cases, in memory.
 
 mod case_file;
+mod case_result;
 mod differences;
 mod expectation;
 mod junit;
 mod picture;
-mod ran;
 mod recorded;
 mod snapshot;
 
@@ -17,7 +17,7 @@ use serde_json::json;
 use stagehost_runtime::StageEngine;
 
 use self::case_file::{Case, CaseFolder};
-use self::ran::Ran;
+use self::case_result::CaseResult;
 use crate::authoring::defaults::project_settings;
 use crate::authoring::project::Project;
 use crate::authoring::toolchain::build_if_stale;
@@ -142,7 +142,7 @@ pub async fn test(args: TestArgs, printer: &Printer) -> Result<Exit> {
     Ok(if failed == 0 { Exit::Success } else { Exit::Failure })
 }
 
-async fn run(case: &Case, stage: &TrialStage, settings: Option<&StateSettings>, update: bool) -> Result<Ran> {
+async fn run(case: &Case, stage: &TrialStage, settings: Option<&StateSettings>, update: bool) -> Result<CaseResult> {
     let trial = case.trial(&stage.state, settings)?;
     let (before, host) = (trial.batch.clone(), trial.host.clone());
     let tried = stage.run(trial).await;
@@ -154,10 +154,10 @@ async fn run(case: &Case, stage: &TrialStage, settings: Option<&StateSettings>, 
         differences.clear();
     }
     let printed = tried.calls.iter().map(|call| call.printed.clone()).filter(|printed| !printed.is_empty());
-    Ok(Ran { name: case.name.clone(), took: tried.took, differences, printed: printed.collect(), updated })
+    Ok(CaseResult { name: case.name.clone(), took: tried.took, differences, printed: printed.collect(), updated })
 }
 
-fn show(case: &Ran, printer: &Printer) {
+fn show(case: &CaseResult, printer: &Printer) {
     let (mark, updated) =
         (if case.passed() { '✓' } else { '✗' }, if case.updated { ", expectation written" } else { "" });
     printer.line(format_args!("{mark} {} ({:.1} ms{updated})", case.name, case.took.as_secs_f64() * 1e3));

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use stagehost_record::{Difference, StoredRecord, replay};
 use stagehost_runtime::Stage;
 
-use super::ran::Ran;
+use super::case_result::CaseResult;
 use crate::commands::replay::record_files;
 use crate::exit::usage;
 
@@ -23,7 +23,7 @@ pub struct RecordedCase {
     pub folder: PathBuf,
 }
 
-/// Whether `stagehost run --record` wrote the folder.
+/// Returns whether `stagehost run --record` wrote the folder.
 pub fn is_recorded(folder: &Path) -> bool {
     folder.join(RECORDS).is_dir()
 }
@@ -33,7 +33,7 @@ impl RecordedCase {
     ///
     /// # Errors
     /// If a record cannot be read, or there is none of the state.
-    pub async fn run(&self, state: &str, stage: &Stage) -> Result<Vec<Ran>> {
+    pub async fn run(&self, state: &str, stage: &Stage) -> Result<Vec<CaseResult>> {
         let mut all = Vec::new();
         for file in record_files(std::slice::from_ref(&self.folder))? {
             let stored = StoredRecord::open(&file)?;
@@ -42,7 +42,7 @@ impl RecordedCase {
             }
             let what = file.file_stem().unwrap_or_default().to_string_lossy();
             let replayed = replay(stored, stage, None).await.map_err(|error| anyhow!("{}: {error}", file.display()))?;
-            all.push(Ran {
+            all.push(CaseResult {
                 name: format!("{}/{what}", self.name),
                 took: replayed
                     .now

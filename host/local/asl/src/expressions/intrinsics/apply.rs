@@ -73,7 +73,7 @@ fn integer(value: &Value) -> Result<i64, String> {
     let number = value.as_f64().ok_or_else(fail)?;
     // The sum of 0.5 and the number just below it would be 1.
     let number = if number.fract() == -0.5 { number.ceil() } else { number.round() };
-    // Beyond 2^53 a floating-point number is no exact integer.
+    // Beyond 2^53 a floating-point number is not an exact integer.
     if number.abs() > 9.0e15 {
         return Err(fail());
     }
@@ -99,7 +99,7 @@ fn short(text: &str) -> Result<&str, String> {
     }
 }
 
-/// Equality as in JSON: `1` and `1.0` are the same number.
+/// Returns whether values are equal as in JSON: `1` and `1.0` are the same number.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare(left, right) == Some(Ordering::Equal),
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_what_is_no_array_is_reported_in_the_words_of_the_service_s_library() {
+    fn an_index_of_what_is_not_an_array_is_reported_in_the_words_of_the_service_s_library() {
         assert_eq!(
             run("States.Format('{}', $.other[0])", json!({"other": 1})).unwrap_err(),
             "States.Runtime: The function 'States.Format('{}', $.other[0])' had the following error: Filter: [0] can only \

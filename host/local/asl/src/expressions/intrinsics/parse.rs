@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_characters_stand_for_themselves_and_an_escaped_brace_is_no_placeholder() {
+    fn escaped_characters_stand_for_themselves_and_an_escaped_brace_is_not_a_placeholder() {
         let call = call(r"States.Format('it\'s \{\} {} \\')").unwrap();
         assert_eq!(call.arguments[0], Argument::Text(Text { pieces: vec!["it's {} ".into(), " \\".into()] }));
     }

@@ -131,7 +131,7 @@ fn contains(items: &[Value], wanted: Option<&Value>, work: &Work) -> Result<bool
     Ok(false)
 }
 
-/// Equality of the library: a number equals its text, and a missing value equals nothing.
+/// Returns whether values are equal as in the library: a number equals its text, and a missing value equals nothing.
 fn equal(left: Option<&Value>, right: Option<&Value>, work: &Work) -> Result<bool, Exhausted> {
     Ok(match (left, right) {
         (Some(Value::Number(left)), Some(Value::Number(right))) => {

@@ -98,7 +98,7 @@ impl Function {
             }
             _ => sum,
         };
-        Number::from_f64(result).map(Value::Number).ok_or_else(|| "the result is no finite number".into())
+        Number::from_f64(result).map(Value::Number).ok_or_else(|| "the result is not a finite number".into())
     }
 }
 

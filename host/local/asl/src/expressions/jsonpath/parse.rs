@@ -122,7 +122,7 @@ fn numbers(reader: &mut Reader<'_>) -> Result<Segment, String> {
     if reader.peek().is_none() {
         return Err("a bracket is not closed".into());
     }
-    let fail = || format!("'{text}' in brackets is no index, slice, quoted name, '*' or filter");
+    let fail = || format!("'{text}' in brackets is not an index, slice, quoted name, '*' or filter");
     let number = |text: &str| text.trim().parse::<i64>().map_err(|_| fail());
     if !text.contains(':') {
         return text.split(',').map(number).collect::<Result<_, _>>().map(Segment::Indices);

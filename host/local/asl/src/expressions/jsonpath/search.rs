@@ -123,7 +123,7 @@ fn check_slice(value: &Value, segments: &[Segment]) -> Result<(), Failure> {
     }
 }
 
-/// Returns the failure of an index or a slice, the segment `at`, of a value that is no array.
+/// Returns the failure of an index or a slice, the segment `at`, of a value that is not an array.
 fn no_array(segments: &[Segment], at: usize, value: &Value) -> Failure {
     let fragment = normal(&segments[at..=at]);
     let fragment = fragment.strip_prefix('$').unwrap_or_default();

@@ -335,7 +335,7 @@ async fn an_index_after_the_end_is_null_in_a_template_and_missing_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_concurrency_that_is_no_number_has_the_services_cause() {
+async fn a_concurrency_that_is_not_a_number_has_the_services_cause() {
     for (most, part) in [
         (json!({}), "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: $.most"),
         (json!("NoNumber"), "refers to value \"NoNumber\" which is not a valid integer: $.most"),

@@ -385,7 +385,7 @@ async fn a_map_goes_over_its_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_are_no_array_fail_the_map_with_the_recorded_history() {
+async fn items_that_are_not_an_array_fail_the_map_with_the_recorded_history() {
     let processor = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}});
     for (items, problem) in [
         ("1", "returned an unexpected result type. Expected 'array', but was 'number' for value: 1"),

@@ -1,9 +1,9 @@
-//! What came of one case.
+//! The result of one case.
 
 use std::time::Duration;
 
-/// A case that was run.
-pub struct Ran {
+/// What a case did, compared with what is expected.
+pub struct CaseResult {
     /// Its name.
     pub name: String,
     /// The time of its calls.
@@ -16,8 +16,8 @@ pub struct Ran {
     pub updated: bool,
 }
 
-impl Ran {
-    /// Whether it did what is expected.
+impl CaseResult {
+    /// Returns whether it did what is expected.
     pub fn passed(&self) -> bool {
         self.differences.is_empty()
     }

@@ -1,9 +1,10 @@
-//! On how many tries a state has failed by a passing fault of a file.
+//! Counts the tries on which a state has failed because of a transient failure of a file.
 //!
-//! A passing fault fails the state on its first tries, so that Step Functions tries again; later it is recorded on the file.
-//! `$$.State.RetryCount` cannot tell which try this is: it also counts calls that Lambda refused because all reserved ones were in
-//! use, and calls in which the process died. In a burst the first call of a stage may be the tenth try. So each failure of this kind
-//! is counted in a small document, which is written only then, and read only if `RetryCount` is so high that it matters.
+//! A transient failure of a file fails the state on its first tries, so that Step Functions tries again; later it is
+//! recorded on the file. `$$.State.RetryCount` cannot tell which try this is: it also counts calls that Lambda refused
+//! because all reserved ones were in use, and calls in which the process died. In a burst the first call of a stage may
+//! be the tenth try. So each failure of this kind is counted in a small document, which is written only then, and read
+//! only if `RetryCount` is so high that it matters.
 //!
 //! The count is never above `RetryCount`, because an execution that is redriven counts from zero again.
 
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stagehost_storage::{Found, Storage, StorageError, Tag};
 
-/// The longest wait for the store. Without an answer, `RetryCount` counts.
+/// The longest wait for the store. Without an answer, `RetryCount` is used.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// How often a write is tried if another process was faster.
@@ -23,38 +24,39 @@ const ROUNDS: u32 = 3;
 /// The document of one state of one execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FailedTries {
+struct StoredTries {
     /// For people only; the name of the document follows from both.
     execution: String,
     state: String,
     failed: u32,
 }
 
-/// Counts these tries. All processes of a function share the store.
-pub(crate) struct PassingFaults {
-    /// Without it, `RetryCount` counts.
+/// The failed tries of all states. All processes of a function share the store.
+pub(crate) struct FailedTries {
+    /// Without a store, `RetryCount` is used.
     store: Option<Arc<dyn Storage>>,
 }
 
-impl PassingFaults {
+impl FailedTries {
     pub(crate) fn new(store: Option<Arc<dyn Storage>>) -> Self {
         Self { store }
     }
 
-    /// Returns how often this state has failed by a passing fault before, which matters only up to `most`; `retry` is `RetryCount`.
+    /// Returns how many earlier tries of this state have failed because of a transient failure of a file. Where fewer
+    /// than `most` retries were made, that is `retry`, the `RetryCount` of Step Functions.
     pub(crate) async fn before(&self, execution: &str, state: &str, retry: u32, most: u32) -> u32 {
         let Some(store) = self.store.as_ref().filter(|_| retry >= most) else { return retry };
         match tokio::time::timeout(ANSWER, read(store.as_ref(), execution, state)).await {
             Ok(Ok((failed, _))) => failed.min(retry),
             Ok(Err(error)) => {
-                tracing::warn!(execution, state, %error, "RetryCount counts as the number of failed tries");
+                tracing::warn!(execution, state, %error, "the failed tries cannot be read; RetryCount is used instead");
                 retry
             }
             Err(_) => retry,
         }
     }
 
-    /// Counts one more. Does not wait beyond `until`.
+    /// Counts one more failed try. Waits for the store until `until` at the latest. An error is logged.
     pub(crate) async fn count(&self, execution: &str, state: &str, retry: u32, until: Option<Instant>) {
         let Some(store) = &self.store else { return };
         let work = async {
@@ -69,17 +71,17 @@ impl PassingFaults {
         let wait = until.map_or(ANSWER, |until| until.saturating_duration_since(Instant::now()).min(ANSWER));
         match tokio::time::timeout(wait, work).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(execution, state, %error, "a failed try is not counted"),
-            Err(_) => tracing::warn!(execution, state, "a failed try is not counted: the store does not answer"),
+            Ok(Err(error)) => tracing::warn!(execution, state, %error, "a failed try cannot be counted"),
+            Err(_) => tracing::warn!(execution, state, "a failed try cannot be counted: the store does not answer"),
         }
     }
 }
 
-/// Returns the stored count. A document that is none counts as zero, and is replaced.
+/// Returns the stored count and its version. An unreadable document counts as zero, and is replaced.
 async fn read(store: &dyn Storage, execution: &str, state: &str) -> Result<(u32, Option<Tag>), StorageError> {
     Ok(match store.get(&name_of(execution, state), None).await? {
         Found::Found { bytes, tag } => {
-            let document = serde_json::from_slice::<FailedTries>(&bytes);
+            let document = serde_json::from_slice::<StoredTries>(&bytes);
             (document.map_or(0, |document| document.failed), Some(tag))
         }
         Found::Missing | Found::Unchanged => (0, None),
@@ -94,7 +96,7 @@ async fn write(
     failed: u32,
     was: Option<&Tag>,
 ) -> Result<bool, StorageError> {
-    let document = FailedTries { execution: execution.to_owned(), state: state.to_owned(), failed };
+    let document = StoredTries { execution: execution.to_owned(), state: state.to_owned(), failed };
     // Texts and numbers always have a JSON form.
     let bytes = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let name = name_of(execution, state);
@@ -119,17 +121,17 @@ mod tests {
     const EXECUTION: &str = "arn:aws:states:eu-west-1:1:execution:m:e";
     const MOST: u32 = 2;
 
-    fn counted() -> (PassingFaults, tempfile::TempDir) {
+    fn counted() -> (FailedTries, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        (PassingFaults::new(Some(Arc::new(Folder::new(folder.path())))), folder)
+        (FailedTries::new(Some(Arc::new(Folder::new(folder.path())))), folder)
     }
 
-    async fn before(faults: &PassingFaults, state: &str, retry: u32) -> u32 {
+    async fn before(faults: &FailedTries, state: &str, retry: u32) -> u32 {
         faults.before(EXECUTION, state, retry, MOST).await
     }
 
     #[tokio::test]
-    async fn calls_that_were_refused_are_no_failed_tries() {
+    async fn calls_that_were_refused_are_not_failed_tries() {
         let (faults, _folder) = counted();
         // Nine calls were refused before the first one reached the stage.
         assert_eq!(before(&faults, "GenerateThumbnails", 9).await, 0);
@@ -164,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_nothing_can_be_counted_step_functions_count_decides() {
-        assert_eq!(before(&PassingFaults::new(None), "GenerateThumbnails", 9).await, 9);
+        assert_eq!(before(&FailedTries::new(None), "GenerateThumbnails", 9).await, 9);
         let (broken, folder) = counted();
         // A folder in place of the document.
         std::fs::create_dir(folder.path().join(name_of(EXECUTION, "GenerateThumbnails"))).unwrap();
