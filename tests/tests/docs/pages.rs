@@ -8,7 +8,7 @@ use stagehost_tests::file;
 use crate::blocks::{Block, blocks};
 
 /// The pages whose blocks are run. Those of `tests/` are for people who change the tests, and long to run.
-pub const PAGES: [&str; 23] = [
+pub const PAGES: [&str; 24] = [
     "README.md",
     "docs/run-pipelines.md",
     "docs/write-stages.md",

@@ -137,7 +137,7 @@ fn whole_fractions(value: &Value, pointer: &str, schema: &Value, found: &mut Vec
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                whole_fractions(item, &below(pointer, &index.to_string()), schema, found);
+                whole_fractions(item, &below(pointer, index.to_string()), schema, found);
             }
         }
         Value::Object(fields) => {
