@@ -61,7 +61,7 @@ impl Resources for LocalResources {
             }
             Resource::LambdaFunction { arn } => {
                 let answer = self.functions.invoke(arn, payload(&call.parameters)).await.map_err(invoke_failed)?;
-                read(&answer.map_err(function_failed)?)
+                read(&answer.map_err(|error| function_failed(&error, error.payload()))?)
             }
             Resource::Service { service, action, .. } => match (service.as_str(), action.as_str()) {
                 ("lambda", "invoke") => self.invoke(call.parameters).await,
@@ -97,7 +97,7 @@ impl LocalResources {
             return Ok(with_metadata(json!({"Payload": "", "StatusCode": 202}), 202));
         }
         let answer = self.functions.invoke(&name, payload(&input)).await.map_err(invoke_failed)?;
-        let result = read(&answer.map_err(function_failed)?)?;
+        let result = read(&answer.map_err(|error| function_failed(&error, compact(error.payload())))?)?;
         Ok(with_metadata(json!({"ExecutedVersion": "$LATEST", "Payload": result, "StatusCode": 200}), 200))
     }
 
@@ -146,10 +146,19 @@ fn read(payload: &[u8]) -> Result<Value, TaskError> {
         .map_err(|error| TaskError::new("States.Runtime", format!("The function's result is not JSON: {error}")))
 }
 
-/// Returns the error of a failed function: its name, and the error document as the cause.
-fn function_failed(error: FunctionError) -> TaskError {
-    let name = if error.error_type.is_empty() { "Lambda.Unknown" } else { &error.error_type };
-    TaskError::new(name, error.document().to_string())
+/// Returns the error of a failed function: its name, and the payload that reports it as the cause.
+fn function_failed(error: &FunctionError, payload: String) -> TaskError {
+    if error.error_type.is_empty() {
+        let cause = "The cause could not be determined because Lambda did not return an error type. Returned payload: ";
+        return TaskError::new("Lambda.Unknown", cause.to_owned() + &payload);
+    }
+    TaskError::new(&error.error_type, payload)
+}
+
+/// Returns a payload without its spaces, as `lambda:invoke` has it: there, the service reads the response. A function that
+/// is called by its ARN is quoted as it is.
+fn compact(payload: String) -> String {
+    serde_json::from_str::<Value>(&payload).map(|document| document.to_string()).unwrap_or(payload)
 }
 
 /// Returns the error of a call that did not reach the function.
@@ -175,4 +184,30 @@ fn with_metadata(mut result: Value, status: u16) -> Value {
     result["SdkHttpMetadata"] = json!({"HttpStatusCode": status});
     result["SdkResponseMetadata"] = json!({"RequestId": uuid::Uuid::new_v4().to_string()});
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_failed_function_is_what_it_reported() {
+        let error =
+            FunctionError::reported("{\"errorMessage\": \"no\", \"errorType\": \"Mine\", \"requestId\": \"r\"}\n");
+        let failed = function_failed(&error, compact(error.payload()));
+        assert_eq!(failed.error, "Mine");
+        assert_eq!(failed.cause.as_deref(), Some(r#"{"errorMessage":"no","errorType":"Mine","requestId":"r"}"#));
+        let called = function_failed(&error, error.payload()).cause;
+        assert_eq!(called.as_deref(), Some(r#"{"errorMessage": "no", "errorType": "Mine", "requestId": "r"}"#));
+    }
+
+    #[test]
+    fn a_function_that_names_no_error_failed_for_an_unknown_cause() {
+        let error = FunctionError::reported(r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#);
+        let failed = function_failed(&error, compact(error.payload()));
+        assert_eq!(failed.error, "Lambda.Unknown");
+        let cause = "The cause could not be determined because Lambda did not return an error type. Returned payload: \
+                     {\"errorMessage\":\"Task timed out after 3.00 seconds\"}";
+        assert_eq!(failed.cause.as_deref(), Some(cause));
+    }
 }

@@ -27,6 +27,7 @@ pub mod names {
     pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
     pub const PERMISSIONS: &str = "States.Permissions";
     pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
+    pub const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
     pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
     pub const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
     pub const RUNTIME: &str = "States.Runtime";
@@ -115,9 +116,10 @@ impl StateError {
         Self { aliases: vec![names::PARAMETER_PATH_FAILURE], ..Self::runtime(cause) }
     }
 
-    /// Returns the failure of a `ResultPath` that does not fit the input.
-    pub fn result_path(cause: impl Into<String>) -> Self {
-        Self::found(names::RESULT_PATH_MATCH_FAILURE, cause)
+    /// Returns the failure of a reference path that does not fit a document. `documented` is the name that the
+    /// documentation has for it; the service reports `States.ReferencePathConflict`, and its cause names no state.
+    pub fn reference_path(documented: &'static str, cause: String) -> Self {
+        Self { aliases: vec![documented], ..Self::reported(names::REFERENCE_PATH_CONFLICT, Some(cause)) }
     }
 
     /// Returns the failure of an intrinsic function.

@@ -20,8 +20,6 @@ pub enum Severity {
 /// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The text is empty.
-    MissingDescription,
     /// The text is not JSON. The location is the place in the text.
     InvalidJson,
     /// The text is JSON, but not an object. It has no location.
@@ -67,7 +65,6 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidJson => "INVALID_JSON_DESCRIPTION",
-            Self::MissingDescription => "MISSING_DESCRIPTION",
             Self::Schema | Self::NotAnObject => "SCHEMA_VALIDATION_FAILED",
             Self::Transition => "MISSING_TRANSITION_TARGET",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",

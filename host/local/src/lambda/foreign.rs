@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
@@ -77,7 +76,7 @@ impl Function for Posted {
         let request = self.client.post(self.url.clone()).header("content-type", "application/json").body(payload);
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
-        let has_failed = status.as_u16() >= 300 || response.headers().contains_key("x-amz-function-error");
+        let failed_itself = response.headers().contains_key("x-amz-function-error");
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_PAYLOAD {
@@ -85,13 +84,17 @@ impl Function for Posted {
             }
             body.extend_from_slice(&chunk);
         }
-        match has_failed {
-            false => Ok(body.into()),
-            true => Err(reported(&body).unwrap_or_else(|| {
+        if !failed_itself && status.as_u16() < 300 {
+            return Ok(body.into());
+        }
+        Err(match reported(&body) {
+            Some(error) => error,
+            None if failed_itself => FunctionError::reported(&String::from_utf8_lossy(&body)),
+            None => {
                 let text = quoted(&body);
                 FunctionError::new("Lambda.Unknown", format!("{} answered with {status}: {text}", self.url))
-            })),
-        }
+            }
+        })
     }
 }
 
@@ -153,11 +156,10 @@ async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> Option<Vec<u8>> {
     Some(read)
 }
 
-/// Returns the error that a function reports in its result.
+/// Returns the error that a function reports by name in its result.
 fn reported(body: &[u8]) -> Option<FunctionError> {
-    let document: Value = serde_json::from_slice(body).ok()?;
-    let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(FunctionError::new(text("errorType")?, text("errorMessage").unwrap_or_default()))
+    let error = FunctionError::reported(std::str::from_utf8(body).ok()?);
+    Some(error).filter(|error| !error.error_type.is_empty())
 }
 
 fn quoted(bytes: &[u8]) -> String {
@@ -199,8 +201,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_fails_reports_its_own_error_or_what_it_said() {
-        let own = call(&shell("echo '{\"errorType\": \"Mine\", \"errorMessage\": \"no\"}'; exit 1"), "{}").await;
-        assert_eq!(own.unwrap_err(), FunctionError::new("Mine", "no"));
+        let payload = r#"{"errorMessage": "no", "errorType": "Mine", "stackTrace": ["here"]}"#;
+        let own = call(&shell(&format!("echo '{payload}'; exit 1")), "{}").await.unwrap_err();
+        assert_eq!((own.error_type.as_str(), own.error_message.as_str()), ("Mine", "no"));
+        assert_eq!(own.payload(), payload);
         let said = call(&shell("echo broken >&2; exit 3"), "{}").await.unwrap_err();
         assert_eq!(said.error_type, "Runtime.ExitError");
         assert!(said.error_message.contains("exit status: 3: broken"), "{said}");
@@ -213,9 +217,11 @@ mod tests {
     #[tokio::test]
     async fn a_url_gets_the_payload_and_its_response_is_the_result() {
         let failed = || async { ([("x-amz-function-error", "Unhandled")], r#"{"errorType": "Theirs"}"#) };
+        let nameless = || async { ([("x-amz-function-error", "Unhandled")], r#"{"errorMessage":"late"}"#) };
         let router = Router::new()
             .route("/echo", post(|body: Bytes| async move { body }))
             .route("/failed", post(failed))
+            .route("/nameless", post(nameless))
             .route("/broken", post(|| async { (StatusCode::BAD_GATEWAY, "out of order") }))
             .route("/moved", post(|| async { Redirect::temporary("/echo") }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -223,7 +229,9 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let at = |path: &str| ForeignFunction::Url(format!("{base}{path}"));
         assert_eq!(call(&at("/echo"), "[1]").await.unwrap(), "[1]");
-        assert_eq!(call(&at("/failed"), "{}").await.unwrap_err(), FunctionError::new("Theirs", ""));
+        assert_eq!(call(&at("/failed"), "{}").await.unwrap_err().error_type, "Theirs");
+        let nameless = call(&at("/nameless"), "{}").await.unwrap_err();
+        assert_eq!((nameless.error_type.as_str(), nameless.payload()), ("", r#"{"errorMessage":"late"}"#.to_owned()));
         let broken = call(&at("/broken"), "{}").await.unwrap_err();
         assert_eq!(broken.error_type, "Lambda.Unknown");
         assert!(broken.error_message.ends_with("502 Bad Gateway: out of order"), "{broken}");

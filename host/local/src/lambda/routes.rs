@@ -35,7 +35,7 @@ async fn invoke(
     match kind {
         "RequestResponse" => Ok(match functions.invoke(&name, body).await? {
             Ok(payload) => response(payload, None),
-            Err(error) => response(error.document().to_string().into(), Some("Unhandled")),
+            Err(error) => response(error.payload().into(), Some("Unhandled")),
         }),
         "Event" => {
             functions.enqueue(&name, body)?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::jsonpath::position;
 use super::path::{Path, PathError};
 use super::token::Step;
+use crate::error::quoted;
 
 /// A path to one place that can be written: names and indices only, in the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,10 +14,51 @@ pub(crate) struct ReferencePath {
     steps: Vec<Step>,
 }
 
-/// The document has no place for the path. `step` is the first one that does not fit.
+/// A document has no place for a reference path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoPlace {
-    pub step: String,
+    /// The step that cannot be applied; none, if the document itself is a plain value.
+    step: Option<Step>,
+}
+
+impl NoPlace {
+    /// Returns the cause that the service reports.
+    pub fn cause(&self, path: &str, document: &Value) -> String {
+        let document = quoted(document);
+        match &self.step {
+            Some(step) => format!("Unable to apply step \"{step}\" to input {document}"),
+            None => format!("Unable to apply ReferencePath {path} to input {document}"),
+        }
+    }
+}
+
+/// Returns why `document` has no value at a path that can be read as a reference path into it; nothing, if it has one or
+/// the path is of another kind.
+pub(crate) fn absent(path: &Path, document: &Value) -> Option<NoPlace> {
+    if path.is_context() || path.variable().is_some() || document.is_null() {
+        return None;
+    }
+    let (mut place, mut before) = (document, None);
+    for step in path.steps()? {
+        let next = match (&step, place) {
+            (Step::Name(name), Value::Object(fields)) => fields.get(name),
+            (Step::Index(index), Value::Array(items)) => position(*index, items.len()).and_then(|at| items.get(at)),
+            _ => None,
+        };
+        match next {
+            Some(next) => (place, before) = (next, Some(step)),
+            None => return Some(NoPlace { step: unfit(place, before, step) }),
+        }
+    }
+    None
+}
+
+/// Returns the step to blame if `step` cannot be applied to `place`: the one before it, if that leads to a plain value.
+fn unfit(place: &Value, before: Option<Step>, step: Step) -> Option<Step> {
+    match place {
+        Value::Object(_) | Value::Array(_) => Some(step),
+        _ => before,
+    }
 }
 
 impl ReferencePath {
@@ -46,9 +88,9 @@ impl ReferencePath {
     /// [`NoPlace`], if an index does not exist or a step does not fit the type of its value.
     pub fn write(&self, document: Value, value: Value) -> Result<Value, NoPlace> {
         let mut document = document;
-        let mut place = &mut document;
+        let (mut place, mut before) = (&mut document, None);
         for step in &self.steps {
-            let fail = || NoPlace { step: step.to_string() };
+            let fail = || NoPlace { step: Some(step.clone()) };
             place = match (step, place) {
                 (Step::Name(name), Value::Object(fields)) => {
                     fields.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()))
@@ -57,8 +99,9 @@ impl ReferencePath {
                     let at = position(*index, items.len()).ok_or_else(fail)?;
                     items.get_mut(at).ok_or_else(fail)?
                 }
-                _ => return Err(fail()),
+                (_, place) => return Err(NoPlace { step: unfit(place, before, step.clone()) }),
             };
+            before = Some(step.clone());
         }
         *place = value;
         Ok(document)
@@ -84,11 +127,32 @@ mod tests {
 
     #[test]
     fn a_reference_path_cannot_step_into_a_plain_value() {
-        let path = ReferencePath::parse("$.a.b").unwrap();
-        assert_eq!(path.write(json!({"a": 5}), json!(1)).unwrap_err().step, "[\"b\"]");
-        let path = ReferencePath::parse("$.list[2]").unwrap();
-        assert!(path.write(json!({"list": [1, 2]}), json!(9)).is_err());
-        assert!(path.write(json!("text"), json!(9)).is_err());
+        for (path, document, cause) in [
+            ("$.a.b", json!({"a": 5}), "Unable to apply step \"a\" to input {\"a\":5}"),
+            ("$.sum", json!([1, 2]), "Unable to apply step \"sum\" to input [1,2]"),
+            ("$.list[2]", json!({"list": [1]}), "Unable to apply step \"2\" to input {\"list\":[1]}"),
+            ("$.sum", json!("text"), "Unable to apply ReferencePath $.sum to input \"text\""),
+        ] {
+            let no_place = ReferencePath::parse(path).unwrap().write(document.clone(), json!(9)).unwrap_err();
+            assert_eq!(no_place.cause(path, &document), cause);
+        }
+    }
+
+    #[test]
+    fn a_path_that_finds_nothing_names_the_step_that_is_absent() {
+        let cause = |path: &str, document: Value| {
+            absent(&Path::parse(path).unwrap(), &document).map(|no_place| no_place.cause(path, &document))
+        };
+        let step = |step: &str, document: &str| Some(format!("Unable to apply step \"{step}\" to input {document}"));
+        assert_eq!(cause("$.found.words", json!({"found": {}})), step("words", "{\"found\":{}}"));
+        assert_eq!(cause("$.words", json!({"found": 1})), step("words", "{\"found\":1}"));
+        assert_eq!(cause("$.found.words", json!({"found": 1})), step("found", "{\"found\":1}"));
+        assert_eq!(cause("$.words", json!(7)), Some("Unable to apply ReferencePath $.words to input 7".into()));
+        for (path, document) in
+            [("$.a", json!({"a": null})), ("$.a[*]", json!({})), ("$$.a", json!({})), ("$v.a", json!({}))]
+        {
+            assert_eq!(cause(path, document), None, "{path}");
+        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
 /// A name or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -13,12 +11,11 @@ pub(crate) enum Step {
 }
 
 impl fmt::Display for Step {
-    /// The normalised form of the JSONPath standard.
+    /// The name or the index alone, as causes have it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Index(index) => write!(out, "[{index}]"),
-            // A JSON string is a JSONPath string.
-            Self::Name(name) => write!(out, "[{}]", Value::from(name.as_str())),
+            Self::Index(index) => write!(out, "{index}"),
+            Self::Name(name) => out.write_str(name),
         }
     }
 }

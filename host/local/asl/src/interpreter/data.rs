@@ -9,9 +9,10 @@ use super::run::Around;
 use crate::clock::{self, Clock};
 use crate::definition::model::{FailText, Wait};
 use crate::definition::settings::{Filter, ResultPath, Setting};
-use crate::error::{StateError, quoted};
+use crate::error::{StateError, names, quoted};
 use crate::expressions::intrinsics::{Budget, Expression, not_found};
 use crate::expressions::path::{Failure, Path, Scope};
+use crate::expressions::reference_path;
 use crate::expressions::template::Template;
 use crate::limits::{self, SECONDS};
 
@@ -80,14 +81,19 @@ pub(super) fn place<'a>(
         ResultPath::Replace => Ok(result),
         ResultPath::Discard => Ok(Cow::Borrowed(input)),
         ResultPath::Path(path) => path.write(input.clone(), result.into_owned()).map(Cow::Owned).map_err(|no_place| {
-            StateError::result_path(format!(
-                "Unable to apply the ResultPath '{}': its step {} does not fit the input '{}'",
-                path.text(),
-                no_place.step,
-                quoted(input)
-            ))
+            StateError::reference_path(names::RESULT_PATH_MATCH_FAILURE, no_place.cause(path.text(), input))
         }),
     }
+}
+
+/// Returns the value of `ItemsPath`. The service reads it step by step, as a reference path.
+pub(super) fn items_at<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, StateError> {
+    path.find_or(scope, |_| match reference_path::absent(path, scope.input) {
+        Some(no_place) => {
+            StateError::reference_path(names::PARAMETER_PATH_FAILURE, no_place.cause(path.text(), scope.input))
+        }
+        None => not_found(path, "ItemsPath", scope),
+    })
 }
 
 /// Returns the value.

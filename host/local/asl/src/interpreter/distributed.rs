@@ -88,8 +88,8 @@ impl Run {
                 drop(ending);
                 self.history.record(cursor, Detail::MapRunSucceeded);
                 self.history.note(cursor, Detail::MapStateSucceeded);
-                if visit.state.query.is_some() {
-                    // After a JSONata state, the service goes on from the start of the run.
+                if visit.state.query.is_some() || !visit.variables.is_empty() {
+                    // In recorded executions with JSONata or variables, the service goes on from the start of the run.
                     cursor.set(begun);
                 }
                 Ok(value)

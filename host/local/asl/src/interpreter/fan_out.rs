@@ -241,7 +241,7 @@ impl Run {
         let scope = Scope { input, context, variables: visit.variables };
         let found = match &map.items {
             _ if reads => Cow::Owned(Value::Array(Vec::new())),
-            Some(path) => Cow::Owned(data::look_up(path, "ItemsPath", scope)?.into_owned()),
+            Some(path) => Cow::Owned(data::items_at(path, scope)?.into_owned()),
             None => Cow::Borrowed(input),
         };
         let concurrency = data::concurrency(&map.concurrency, scope)?;

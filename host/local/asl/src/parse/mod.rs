@@ -138,7 +138,7 @@ fn read(definition: &str, notes: &mut Collector) -> Option<StateMachine> {
         Ok(document) => document,
         Err(error) => {
             if definition.trim().is_empty() {
-                notes.error(Code::MissingDescription, "the definition is empty");
+                notes.error(Code::NotAnObject, "Definition must be a valid JSON object");
                 return None;
             }
             let (message, place) = json_errors::describe(definition, &format!("the definition is not JSON: {error}"));

@@ -45,7 +45,7 @@ const TASK: &str = "arn:aws:states:::lambda:invoke";
 #[test]
 fn a_definition_must_be_an_object_with_states_and_a_start() {
     let parse = |text: &str| StateMachine::parse(text).unwrap_err().findings;
-    assert_eq!(parse("").first().unwrap().code, Code::MissingDescription);
+    assert_eq!(parse("").first().unwrap().code, Code::NotAnObject);
     assert_eq!(parse("not a definition").first().unwrap().code, Code::InvalidJson);
     assert_eq!(parse("[]").first().unwrap().message, "Definition must be a valid JSON object");
     let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Succeed"}}}"#;

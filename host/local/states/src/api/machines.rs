@@ -124,7 +124,8 @@ pub(super) fn describe_machine(machine: &Machine) -> Value {
         "stateMachineArn": machine.arn, "name": machine.name, "status": "ACTIVE", "type": machine.kind.as_str(),
         "definition": &*machine.definition, "roleArn": machine.role_arn,
         "creationDate": epoch_seconds(machine.created_at),
-        "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing
+        "loggingConfiguration": machine.logging, "tracingConfiguration": machine.tracing,
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"}
     });
     if let Some(revision) = &machine.revision {
         answer["revisionId"] = revision.as_str().into();

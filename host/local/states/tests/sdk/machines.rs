@@ -1,7 +1,8 @@
 //! State machines: created, refused, changed, tagged and deleted.
 
 use aws_sdk_sfn::types::{
-    ExecutionStatus, Tag, ValidateStateMachineDefinitionResultCode, ValidateStateMachineDefinitionSeverity,
+    EncryptionType, ExecutionStatus, Tag, ValidateStateMachineDefinitionResultCode,
+    ValidateStateMachineDefinitionSeverity,
 };
 use serde_json::json;
 use stagehost_states::NewMachine;
@@ -112,6 +113,7 @@ async fn variables_are_in_the_description_and_in_the_history() {
     let client = &service.client;
     let described = client.describe_state_machine().state_machine_arn(&machine).send().await.unwrap();
     assert_eq!(described.variable_references.unwrap()["B"], ["x"]);
+    assert_eq!(described.encryption_configuration.unwrap().r#type, EncryptionType::AwsOwnedKey);
     assert_eq!(service.run(&machine, json!({"n": 2})).await, (ExecutionStatus::Succeeded, json!(3)));
 
     let (status, _) = service.run(&machine, json!({})).await;

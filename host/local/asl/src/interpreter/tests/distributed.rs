@@ -145,6 +145,20 @@ async fn after_a_jsonata_state_the_history_goes_on_from_the_start_of_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_variables_the_history_goes_on_from_the_start_of_the_run_too() {
+    let mut machine = machine(json!({"ItemsPath": "$words"}));
+    let first = machine["StartAt"].as_str().unwrap().to_owned();
+    machine["States"]["Keep"] = json!({"Type": "Pass", "Assign": {"words": ["a"]}, "Next": first});
+    machine["StartAt"] = json!("Keep");
+    let (execution, _) = begin(&machine, json!({}), Bucket::default());
+    assert_eq!(execution.wait().await.output, Some(json!(["a"])));
+    assert_eq!(
+        chain(&execution.history())[5..9],
+        ["6 5 MapRunStarted", "7 6 MapRunSucceeded", "8 7 MapStateSucceeded", "9 6 MapStateExited"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn items_are_read_from_a_bucket_and_the_state_starts_without_knowing_how_many() {
     let objects = [("b/file.csv", "x,y\n1,2\n3,4\n"), ("b/file.json", "[1, 2, 3]"), ("b/file.jsonl", "1\n{}\n")];
     let input = |key: &str| json!({"bucket": "b", "key": key, "most": 1});

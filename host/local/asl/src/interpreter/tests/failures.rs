@@ -73,11 +73,6 @@ async fn each_field_with_a_path_has_its_own_error_text() {
             "does not reference a valid ISO-8601 extended offset date-time format string: $.text == later",
         ),
         (
-            json!({"Type": "Pass", "ResultPath": "$.text.deep", "End": true}),
-            "States.ResultPathMatchFailure",
-            "ResultPath '$.text.deep'",
-        ),
-        (
             json!({"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.text, 1)"}, "End": true}),
             "States.IntrinsicFailure",
             "The function 'States.MathAdd($.text, 1)' had the following error: expected an integer",
@@ -127,6 +122,25 @@ async fn each_field_with_a_path_has_its_own_error_text() {
         assert_eq!(found, error, "{state}");
         assert!(cause.starts_with("An error occurred while executing the state 'S' (entered at the event id #2). "));
         assert!(cause.contains(part), "{state}: {cause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_path_that_does_not_fit_the_input_conflicts_with_it_and_its_documented_name_catches_that() {
+    let pass = json!({"S": {"Type": "Pass", "Result": 1, "ResultPath": "$.sum", "End": true}});
+    let conflict = |cause: &str| ("States.ReferencePathConflict".to_owned(), cause.to_owned());
+    assert_eq!(failure(pass.clone(), json!([1])).await, conflict("Unable to apply step \"sum\" to input [1]"));
+    assert_eq!(failure(pass, json!("x")).await, conflict("Unable to apply ReferencePath $.sum to input \"x\""));
+    let branch = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}});
+    for name in ["States.ReferencePathConflict", "States.ResultPathMatchFailure", "States.ALL"] {
+        let states = json!({
+            "S": {
+                "Type": "Parallel", "Branches": [branch], "ResultPath": "$.sum", "End": true,
+                "Catch": [{"ErrorEquals": [name], "Next": "Caught"}]
+            },
+            "Caught": {"Type": "Pass", "End": true}
+        });
+        assert_eq!(output(states, json!([1])).await["Cause"], "Unable to apply step \"sum\" to input [1]", "{name}");
     }
 }
 

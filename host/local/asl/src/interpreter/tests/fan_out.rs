@@ -123,8 +123,18 @@ async fn a_map_of_an_empty_array_returns_one_and_a_map_of_another_type_fails() {
     let (error, cause) = failure(each(json!({"ItemsPath": "$.list"})), json!({"list": "x"})).await;
     assert_eq!(error, "States.Runtime");
     assert!(cause.contains("Reference path \"$.list\" must point to array"), "{cause}");
-    let (_, cause) = failure(each(json!({"ItemsPath": "$.gone"})), json!({})).await;
-    assert!(cause.contains("The JSONPath '$.gone' specified for the field 'ItemsPath' could not be found"), "{cause}");
+    let (_, cause) = failure(each(json!({"ItemsPath": "$$.gone"})), json!({})).await;
+    assert!(cause.contains("The JSONPath '$$.gone' specified for the field 'ItemsPath' could not be found"), "{cause}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_map_whose_items_are_absent_conflicts_with_its_input_and_can_catch_that() {
+    let expected =
+        ("States.ReferencePathConflict".to_owned(), "Unable to apply step \"gone\" to input {\"a\":1}".to_owned());
+    assert_eq!(failure(each(json!({"ItemsPath": "$.gone"})), json!({"a": 1})).await, expected);
+    let mut states = each(json!({"ItemsPath": "$.gone", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}));
+    states["Caught"] = json!({"Type": "Pass", "End": true});
+    assert_eq!(output(states, json!({"a": 1})).await, json!({"Error": expected.0, "Cause": expected.1}));
 }
 
 #[tokio::test(start_paused = true)]
