@@ -109,7 +109,11 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
     };
 
     let body = callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
-    let error = finished.error();
+    // Without a callback nobody else says why the backend was not told.
+    let untold =
+        finished.failed_call().filter(|_| body.is_none()).map(|call| format!("the last call that failed: {call}"));
+    let reasons: Vec<_> = finished.error().into_iter().chain(untold).collect();
+    let error = (!reasons.is_empty()).then(|| reasons.join("\n"));
     let outputs = watch.take_outputs();
     let report = Report {
         outputs: &outputs,
