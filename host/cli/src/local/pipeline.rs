@@ -28,7 +28,7 @@ use crate::exit::{read_named_text, usage};
 use crate::local::callbacks::{self, BothCallbacks};
 use crate::local::following::{FollowArgs, Followed, LocalMachine};
 use crate::local::leftovers;
-use crate::local::recording::{ComponentBytes, RecordedStages, recorder};
+use crate::local::recording::{ComponentBytes, RecordedStages, prepare, recorder};
 use crate::local::swap::{self, SwapParts, Swapper, Swapping};
 use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
@@ -133,6 +133,9 @@ impl Pipeline {
             host_states(&definition).map_err(|e| usage!("the state machine {}: {e}", definition_file.display()))?;
         if let Some(url) = &args.callback_url {
             callbacks::check(url)?;
+        }
+        if let Some(folder) = &args.record {
+            prepare(folder)?;
         }
         // Before anything is installed, built or started.
         let own = args.out.join(".stagehost");
