@@ -134,6 +134,9 @@ impl Pipeline {
         if let Some(url) = &args.callback_url {
             callbacks::check(url)?;
         }
+        if let Some(secret) = &args.webhook_secret {
+            Secret::new(secret.as_str()).map_err(|e| usage!("--webhook-secret: {e}"))?;
+        }
         if let Some(folder) = &args.record {
             prepare(folder)?;
         }
