@@ -153,7 +153,7 @@ pub async fn run_batch(
         .input(intake.batch.to_string())
         .send()
         .await
-        .map_err(|e| anyhow!("the execution does not start: {}", aws_sdk_sfn::error::DisplayErrorContext(e)))?;
+        .map_err(|e| anyhow!("the execution does not start: {}", stagehost_storage::sdk_reason(&e)))?;
     let execution = pipeline.aws.states().execution(started.execution_arn()).map_err(|e| anyhow!("{e}"))?;
     let finished = follow(&execution, watch).await;
     let mut callback = None;
