@@ -79,6 +79,33 @@ fn the_sandbox_makes_the_same_bytes_as_native_code() {
     }
 }
 
+#[test]
+fn renditions_that_their_format_cannot_hold_are_named_beside_those_that_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out, config) = (dir.path().join("in"), dir.path().join("out"), dir.path().join("config.json"));
+    std::fs::create_dir(&input).unwrap();
+    image::GrayImage::new(800, 17_000).save(input.join("long-page.jpg")).unwrap();
+    image::GrayImage::new(800, 600).save(input.join("page.jpg")).unwrap();
+    let settings = r#"{"states":{"GenerateThumbnails":{"config":{"widths":[200,800],"format":"webp"}}}}"#;
+    std::fs::write(&config, settings).unwrap();
+    let arguments = [input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--config".as_ref(), config.as_os_str()];
+    for _ in 0..2 {
+        let ran = run(arguments).unwrap();
+        assert_eq!(
+            (ran.code, ran.json["status"].as_str()),
+            (3, Some("PARTIAL_SUCCESS")),
+            "{:#}\n{}",
+            ran.json,
+            ran.stderr
+        );
+        let made = |name: &str| ran.output(name)["outputs"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(made("page.jpg"), ["w200", "w800"]);
+        assert_eq!(made("long-page.jpg"), ["w200"]);
+        assert_eq!(ran.output("long-page.jpg")["errorCode"], "Stage.TooLarge");
+        assert!(ran.output("page.jpg").get("errorCode").is_none());
+    }
+}
+
 /// What may be wrong with a file. Anything else would be a defect of a stage or of the host.
 const REFUSALS: [&str; 3] = ["Stage.Corrupt", "Stage.Unsupported", "Stage.TooLarge"];
 

@@ -4,8 +4,9 @@
 //! the reason behind a general status, from the error code.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use stagehost_batch::{Case, Failure};
+use stagehost_storage::sdk_reason;
 
 /// Returns the failure for an SDK error; `what` names the action and the thing, as in "reading 51/raw/a.jpg".
 pub(crate) fn failure<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
@@ -16,7 +17,6 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let code = service.err().code();
-            let message = service.err().message().unwrap_or("no message");
             let case = classify(status, code);
             let hint = match (case, code) {
                 (_, Some("InvalidObjectState")) => "; the object is archived: restore it from Glacier first",
@@ -24,14 +24,12 @@ where
                 (Case::Mismatch, _) => "; it was replaced since it was looked up",
                 _ => "",
             };
-            let code = code.map_or_else(|| format!("HTTP {status}"), |code| format!("{code}, HTTP {status}"));
-            Failure::new(case, format!("{what}: {message} ({code}){hint}"))
+            Failure::new(case, format!("{what}: {}{hint}", sdk_reason(error)))
         }
-        SdkError::ConstructionFailure(_) => Failure::new(
-            Case::Internal,
-            format!("{what}: the request could not be built: {}", DisplayErrorContext(error)),
-        ),
-        other => Failure::new(Case::Transient, format!("{what}: no answer: {}", DisplayErrorContext(other))),
+        SdkError::ConstructionFailure(_) => {
+            Failure::new(Case::Internal, format!("{what}: the request could not be built: {}", sdk_reason(error)))
+        }
+        other => Failure::new(Case::Transient, format!("{what}: no answer: {}", sdk_reason(other))),
     }
 }
 

@@ -11,11 +11,11 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use stagehost_aws::Documents;
 use stagehost_batch::{Attributes, Case, Failure, InputError, TraceParent, parse_with_attributes};
+use stagehost_storage::sdk_reason;
 
 use crate::event::QueueRecord;
 use crate::job_admission::JobAdmission;
@@ -92,10 +92,10 @@ impl Executions for StateMachineExecutions {
         });
         match request.send().await {
             Ok(_) => Ok(StartOutcome::Started),
-            Err(error) => match error.into_service_error() {
-                error if error.is_execution_already_exists() => self.state_of(name).await,
-                error => Err(format!("StartExecution of {name}: {}", DisplayErrorContext(error))),
-            },
+            Err(error) if error.as_service_error().is_some_and(|one| one.is_execution_already_exists()) => {
+                self.state_of(name).await
+            }
+            Err(error) => Err(format!("StartExecution of {name}: {}", sdk_reason(&error))),
         }
     }
 
@@ -103,7 +103,7 @@ impl Executions for StateMachineExecutions {
         let machine = machine_of(&self.state_machine).unwrap_or(&self.state_machine);
         let request = self.client.list_executions().state_machine_arn(machine);
         let page = request.status_filter(ExecutionStatus::Running).max_results(1000).send().await;
-        let page = page.map_err(|error| format!("ListExecutions of {machine}: {}", DisplayErrorContext(error)))?;
+        let page = page.map_err(|error| format!("ListExecutions of {machine}: {}", sdk_reason(&error)))?;
         Ok(page.executions.into_iter().map(|execution| execution.name).collect())
     }
 }
@@ -113,8 +113,7 @@ impl StateMachineExecutions {
         let arn = execution_arn(&self.state_machine, name)
             .ok_or_else(|| format!("{} is not the ARN of a state machine", self.state_machine))?;
         let described = self.client.describe_execution().execution_arn(&arn).send().await;
-        let described =
-            described.map_err(|error| format!("DescribeExecution of {arn}: {}", DisplayErrorContext(error)))?;
+        let described = described.map_err(|error| format!("DescribeExecution of {arn}: {}", sdk_reason(&error)))?;
         Ok(match described.status() {
             ExecutionStatus::Running | ExecutionStatus::PendingRedrive | ExecutionStatus::Succeeded => {
                 StartOutcome::AlreadyStarted

@@ -32,7 +32,10 @@ pub enum EngineError {
     /// wasmtime refused the configuration.
     #[error("wasmtime refused the engine's configuration: {0}")]
     Configuration(String),
-    /// The component does not compile.
+    /// The component does not compile for this machine.
+    #[error("the component does not compile: {0}")]
+    Component(String),
+    /// The component does not compile for another target.
     #[error("the component does not compile for {target}: {reason}")]
     Compile {
         /// The processor to compile for.
@@ -214,7 +217,7 @@ impl StageEngine {
     /// If the bytes are not a component that this engine accepts.
     #[cfg(feature = "compiler")]
     pub fn precompile(&self, component: &[u8]) -> Result<Vec<u8>, EngineError> {
-        self.engine.precompile_component(component).map_err(|e| EngineError::Configuration(format!("{e:#}")))
+        self.engine.precompile_component(component).map_err(|e| EngineError::Component(format!("{e:#}")))
     }
 
     /// Returns a text that is equal for two engines exactly if one can load what the other compiled. It is part of a
@@ -320,6 +323,17 @@ mod tests {
         for _ in 0..2 {
             assert!(remembering.precompile(&component).unwrap() == expected);
         }
+    }
+
+    #[test]
+    fn code_that_is_invalid_is_the_components_fault_and_not_the_engines() {
+        let mut component = wat_component();
+        // The second parameter becomes one that does not exist.
+        let local = component.len() - 3;
+        assert_eq!(component[local], 1);
+        component[local] = 9;
+        let refused = StageEngine::new().unwrap().precompile(&component).unwrap_err().to_string();
+        assert!(refused.starts_with("the component does not compile: "), "{refused}");
     }
 
     /// `(component (core module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)))`

@@ -8,7 +8,7 @@ use stagehost_batch::{Batch, Case, Failure};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::additions::{merge_asset, merge_batch, problem};
+use crate::additions::{merge_batch, problem};
 use crate::admission::{Admission, Place, Room};
 use crate::budget::HostBudget;
 use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
@@ -18,6 +18,7 @@ use crate::discard::discard;
 use crate::interceptor::Interceptor;
 use crate::invoke::{Ended, invoke};
 use crate::observer::{AssetEvent, Observer};
+use crate::settle::settle;
 use crate::stage::Stage;
 use crate::trap;
 use crate::world::Export;
@@ -137,18 +138,10 @@ impl Fanout {
             let Ok((index, answer, report)) = joined else { continue };
             reports.push(report);
             let Some(asset) = batch.assets.get_mut(index) else { continue };
-            let merged = answer.and_then(|output| match output {
-                CallOutput::Asset(additions) => merge_asset(asset, *additions, &grants),
-                CallOutput::Batch(_) => Err(Failure::new(Case::Internal, "an asset stage answered for a batch")),
-            });
-            match merged {
-                Ok(()) => asset.problem = None,
-                Err(failure) => {
-                    if failure.case == Case::Transient {
-                        transient.push(format!("{}: {}", asset.key, failure.message));
-                    }
-                    asset.problem = Some(problem(&state, &failure));
-                }
+            if let Some(failure) = settle(asset, answer, &state, &grants)
+                && failure.case == Case::Transient
+            {
+                transient.push(format!("{}: {}", asset.key, failure.message));
             }
         }
         if let Some(first) = transient.first()

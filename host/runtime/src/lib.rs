@@ -32,6 +32,7 @@ mod lock;
 mod observer;
 mod output_tail;
 mod quotas;
+mod settle;
 mod stage;
 mod stage_reports;
 mod text;

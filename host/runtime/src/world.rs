@@ -196,6 +196,11 @@ impl fmt::Display for Finding {
 /// If the bytes are not a component. The text says what they are.
 pub fn names_of(component: &[u8]) -> Result<Names, String> {
     use wasmparser::{Encoding, Parser, Payload};
+    // The parser's own text for this is a list of bytes.
+    if !component.starts_with(b"\0asm") {
+        let what = if component.is_empty() { "the file is empty" } else { "it does not begin as WebAssembly does" };
+        return Err(format!("not a WebAssembly component: {what}"));
+    }
     let mut names = Names::default();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {

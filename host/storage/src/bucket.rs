@@ -2,7 +2,8 @@
 //! preconditions to S3 operations with conditional requests").
 
 use async_trait::async_trait;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use crate::document::{Found, MAX_BYTES, Tag};
 use crate::error::StorageError;
 use crate::name;
+use crate::sdk_reason::{causes, sdk_reason};
 use crate::storage::Storage;
 
 /// How often a write is repeated that S3 refuses because of another write (409 ConditionalRequestConflict).
@@ -40,8 +42,11 @@ impl Bucket {
         if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
     }
 
-    fn failed(&self, doing: &'static str, name: &str, error: impl std::error::Error) -> StorageError {
-        StorageError::Failed { doing, place: self.place(name), reason: DisplayErrorContext(error).to_string() }
+    fn failed<E>(&self, doing: &'static str, name: &str, error: &SdkError<E, HttpResponse>) -> StorageError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        StorageError::Failed { doing, place: self.place(name), reason: sdk_reason(error) }
     }
 
     /// Writes a document if the request's condition holds; else returns `None`.
@@ -70,7 +75,7 @@ impl Bucket {
                     conflicts += 1;
                     tokio::time::sleep(std::time::Duration::from_millis(50 << conflicts)).await;
                 }
-                Err(error) => return Err(self.failed("cannot write", name, error)),
+                Err(error) => return Err(self.failed("cannot write", name, &error)),
             }
         }
     }
@@ -85,14 +90,18 @@ impl Storage for Bucket {
             Ok(output) => output,
             Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 304 => return Ok(Found::Unchanged),
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => return Ok(Found::Missing),
-            Err(error) => return Err(self.failed("cannot read", name, error)),
+            Err(error) => return Err(self.failed("cannot read", name, &error)),
         };
         let bytes = output.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(u64::MAX);
         if bytes > MAX_BYTES {
             return Err(StorageError::TooLarge { place: self.place(name), bytes });
         }
         let tag = Tag(output.e_tag.unwrap_or_default());
-        let body = output.body.collect().await.map_err(|error| self.failed("cannot read", name, error))?;
+        let body = output.body.collect().await.map_err(|error| StorageError::Failed {
+            doing: "cannot read",
+            place: self.place(name),
+            reason: causes(&error),
+        })?;
         Ok(Found::Found { bytes: body.into_bytes(), tag })
     }
 
@@ -110,7 +119,7 @@ impl Storage for Bucket {
         let mut pages = request.into_paginator().send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("cannot list", prefix, error))?;
+            let page = page.map_err(|error| self.failed("cannot list", prefix, &error))?;
             let keys = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
             names.extend(keys.filter_map(|key| key.strip_prefix(&below).map(str::to_owned)));
         }

@@ -11,6 +11,7 @@ mod folder;
 mod growing;
 mod location;
 mod name;
+mod sdk_reason;
 mod storage;
 
 pub use bucket::Bucket;
@@ -19,4 +20,5 @@ pub use error::StorageError;
 pub use folder::Folder;
 pub use growing::GrowingNumber;
 pub use location::{Location, LocationError};
+pub use sdk_reason::{causes, sdk_reason};
 pub use storage::Storage;

@@ -162,13 +162,13 @@ fn thumbnail(asset: &Asset) -> Option<&Rendition> {
     asset.renditions.iter().filter(|made| made.content_type.starts_with("image/")).min_by_key(|made| size(made))
 }
 
-/// Returns what renditions are compared by: their pixels, then the size in their names (`320x240`, `1080p`). Pixels can be
-/// equal, because a small source is never enlarged.
-fn size(rendition: &Rendition) -> (u64, u64) {
+/// Returns what renditions are compared by: their pixels, then the numbers in their names (`320x240`, `w800`, `1080p`), the
+/// first one first: the width of a picture, the height of a film. Pixels can be equal, because a small source is never enlarged.
+fn size(rendition: &Rendition) -> (u64, Option<u32>, Option<u32>) {
     let pixels = rendition.pixels.map_or(0, |size| u64::from(size.width) * u64::from(size.height));
-    let numbers = rendition.name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u32>().ok());
-    let nominal = numbers.map(u64::from).take(2).reduce(|width, height| width * height);
-    (pixels, nominal.unwrap_or(0))
+    let mut numbers =
+        rendition.name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u32>().ok());
+    (pixels, numbers.next(), numbers.next())
 }
 
 fn details(batch: &Batch) -> Vec<Detail<'_>> {

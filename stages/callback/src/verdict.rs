@@ -10,9 +10,9 @@ use crate::bindings::toq::media::types::{Asset, Batch, Problem};
 pub enum Status {
     /// No file and no state failed.
     Succeeded,
-    /// Some files failed, and at least one is good.
+    /// Some files failed, and at least one is good, or there are renditions of it.
     PartialSuccess,
-    /// Some files passed validation, but every one failed later.
+    /// Some files passed validation, but every one failed later, and nothing was made of any.
     Failed,
     /// No file passed validation.
     ValidationFailed,
@@ -80,7 +80,7 @@ pub fn judge(batch: &Batch) -> Verdict {
         (Status::ValidationFailed, "The batch has no files".to_owned())
     } else if failed.is_empty() {
         return Verdict { status: Status::Succeeded, fault: None };
-    } else if failed.len() < total {
+    } else if failed.len() < total || failed.iter().any(|asset| asset.verified && !asset.renditions.is_empty()) {
         (Status::PartialSuccess, format!("{} of {total} files failed", failed.len()))
     } else if batch.assets.iter().any(|asset| asset.verified) {
         (Status::Failed, format!("All {total} files failed, and some of them after validation"))
@@ -128,7 +128,7 @@ mod tests {
     use stage_sdk::testing::batch;
 
     use super::*;
-    use crate::fixtures::{asset, problem};
+    use crate::fixtures::{asset, problem, rendition};
 
     fn status(batch: &Batch) -> &'static str {
         judge(batch).status.name()
@@ -175,6 +175,14 @@ mod tests {
         let all = batch(vec![late("1/raw/a.jpg"), bad("1/raw/b.jpg", "Stage.Missing")]);
         assert_eq!(status(&all), "FAILED");
         assert_eq!(judge(&all).fault.unwrap().code, "Stage.Corrupt");
+    }
+
+    #[test]
+    fn a_file_of_which_a_part_was_made_is_a_partial_success() {
+        let part = Asset { renditions: vec![rendition("w200", "p_w200.webp", "image/webp", None)], ..late("p.jpg") };
+        let both = batch(vec![part, late("q.jpg")]);
+        assert_eq!(status(&both), "PARTIAL_SUCCESS");
+        assert_eq!(reason(&both), "2 of 2 files failed: p.jpg (Stage.Corrupt), q.jpg (Stage.Corrupt)");
     }
 
     #[test]

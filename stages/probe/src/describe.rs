@@ -54,6 +54,9 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (4, b"JXL \r\n\x87\n", "a JPEG XL picture"),
     (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\xff\xd8\xff\xf7", "a JPEG-LS picture"),
+    (0, b"II\xbc", "a JPEG XR picture"),
+    (12, b"CgBI", "a PNG in the form of Apple's apps (CgBI), which few programs can read"),
     (0, b"IIU\0", "a Panasonic raw picture"),
     (0, b"FUJIFILMCCD-RAW", "a Fujifilm raw picture"),
     (0, b"8BPS", "a Photoshop document"),
@@ -102,6 +105,11 @@ mod tests {
         assert_eq!(describe(b""), "an empty file");
         assert_eq!(describe(b"PK\x03\x04\x14\0"), "a ZIP archive, or a document made of one (DOCX, XLSX, PPTX)");
         assert_eq!(describe(b"\x1a\x45\xdf\xa3\x01"), "a Matroska or WebM video");
+        assert_eq!(describe(b"\xff\xd8\xff\xf7\0\x11\x08"), "a JPEG-LS picture");
+        assert_eq!(
+            describe(b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI"),
+            "a PNG in the form of Apple's apps (CgBI), which few programs can read"
+        );
         assert_eq!(describe(b"\n<!DOCTYPE html><title>403"), "an HTML page");
         assert_eq!(describe(b"<?xml version='1.0'?><svg>"), "an SVG drawing");
         assert_eq!(describe("Grüße aus dem Haus\n".as_bytes()), "plain text");

@@ -11,6 +11,9 @@ pub const SNIFF_BYTES: usize = 512;
 /// endings is still recognised, so that its error can say so.
 pub fn sniff(first: &[u8]) -> Option<Format> {
     match first {
+        // JPEG-LS and Apple's own kind of PNG are other formats behind the same first bytes.
+        [0xff, 0xd8, 0xff, 0xf7, ..] => None,
+        [0x89, b'P', b'N', b'G', ..] if first.get(12..16).is_some_and(|kind| kind == b"CgBI") => None,
         [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
@@ -90,6 +93,14 @@ mod tests {
         assert_eq!(ftyp(&[b"avif", b"mif1", b"miaf"]), Some(Format::Avif));
         assert_eq!(ftyp(&[b"crx "]), None, "a Canon raw picture is not a video");
         assert_eq!(ftyp(&[b"M4A "]), None, "nor is an audio file");
+    }
+
+    #[test]
+    fn formats_that_only_begin_like_a_jpeg_or_a_png_are_neither() {
+        assert_eq!(sniff(b"\xff\xd8\xff\xe0\0\x10JFIF"), Some(Format::Jpeg));
+        assert_eq!(sniff(b"\xff\xd8\xff\xf7\0\x11\x08"), None, "JPEG-LS");
+        assert_eq!(sniff(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), Some(Format::Png));
+        assert_eq!(sniff(b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI"), None, "an app's PNG");
     }
 
     #[test]

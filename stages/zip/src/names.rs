@@ -3,12 +3,14 @@
 //! A name comes from an upload, so it is text from outside, and it becomes a path on an unknown desktop. A character that is
 //! harmless on one system means a drive, a device or a parent directory on another. So names are made safe for all of them:
 //! the result is a relative path with forward slashes, every segment is allowed on Windows, macOS and Linux, and no two
-//! names of an archive are equal on a file system that ignores case.
+//! names of an archive are equal on a file system that ignores case or Unicode's normal forms.
 //!
-//! Names are not converted to a Unicode normal form: an archive keeps the spelling of the upload. Two names that differ only
-//! in their normal form are both kept; on macOS, where they are equal, extractors ask before they overwrite.
+//! Names are not converted to a normal form: an archive keeps the spelling of the upload. But an `é` of one character and an
+//! `é` of two are equal on macOS, so the second of two such names is renamed.
 
 use std::collections::{HashMap, HashSet};
+
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The longest segment of a path, in bytes: the limit of ext4, APFS (255 bytes) and NTFS (255 UTF-16 units).
 pub const SEGMENT_LIMIT: usize = 255;
@@ -31,7 +33,7 @@ pub fn safe_segment(text: &str) -> String {
     shorten(&segment, "")
 }
 
-/// The names of one archive. No two are equal when case is ignored.
+/// The names of one archive. No two are equal when case and Unicode's normal forms are ignored.
 #[derive(Debug, Default)]
 pub struct Names {
     taken: HashSet<String>,
@@ -72,9 +74,10 @@ impl Names {
 }
 
 /// Returns the form in which names are compared. Upper case comes first, so that letters with two lower-case forms (`ς` and
-/// `σ`) or with a longer upper-case form (`ß`) are equal, too. An unnecessary rename does no harm.
+/// `σ`) or with a longer upper-case form (`ß`) are equal, too. Letters are taken apart from their marks before and after that.
+/// An unnecessary rename does no harm.
 fn fold(name: &str) -> String {
-    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    name.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfd().collect()
 }
 
 /// Returns whether some desktop refuses this character, treats it as a separator, or displays it misleadingly.
@@ -226,6 +229,15 @@ mod tests {
         assert!(all.contains("x/same (10000).jpg"));
     }
 
+    #[test]
+    fn names_that_are_one_file_on_macos_are_renamed_and_keep_their_spelling() {
+        let mut names = Names::new();
+        assert_eq!(names.claim(&["p"], "caf\u{e9}.jpg"), "p/caf\u{e9}.jpg");
+        assert_eq!(names.claim(&["p"], "cafe\u{301}.jpg"), "p/cafe\u{301} (2).jpg");
+        assert_eq!(names.claim(&["p"], "CAFE\u{301}.JPG"), "p/CAFE\u{301} (3).JPG");
+        assert_eq!(names.claim(&["p"], "cafe.jpg"), "p/cafe.jpg");
+    }
+
     proptest! {
         #[test]
         fn any_text_becomes_a_safe_segment_that_stays_unchanged(text in any::<String>()) {
@@ -233,6 +245,18 @@ mod tests {
             prop_assert!(!safe.contains('/'));
             assert_safe(&safe);
             prop_assert_eq!(safe_segment(&safe), safe.clone());
+        }
+
+        #[test]
+        fn any_names_become_ones_that_differ_in_more_than_their_normal_form(
+            texts in prop::collection::vec("[aAeéÉ\u{301}Å\u{30a}\u{212b}]{0,5}", 0..40),
+        ) {
+            let mut names = Names::new();
+            let mut seen = HashSet::new();
+            for text in &texts {
+                let name = names.claim(&["d"], text);
+                prop_assert!(seen.insert(name.nfc().collect::<String>().to_lowercase()), "{} twice", name);
+            }
         }
 
         #[test]

@@ -128,5 +128,10 @@ fn a_changed_export_is_told() {
 fn bytes_that_are_not_a_component_say_what_they_are() {
     let said = super::fit(b"\0asm\x01\0\0\0", None).unwrap_err();
     assert!(said.starts_with("a core WebAssembly module, not a component"), "{said}");
-    assert!(super::fit(b"hello", None).unwrap_err().starts_with("not a WebAssembly component"));
+    for (bytes, said) in [
+        (&b"hello"[..], "not a WebAssembly component: it does not begin as WebAssembly does"),
+        (b"", "not a WebAssembly component: the file is empty"),
+    ] {
+        assert_eq!(super::fit(bytes, None).unwrap_err(), said);
+    }
 }

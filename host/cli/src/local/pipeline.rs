@@ -29,7 +29,7 @@ use crate::exit::{read_named_text, usage};
 use crate::local::callbacks::{self, BothCallbacks};
 use crate::local::following::{FollowArgs, Followed, LocalMachine};
 use crate::local::leftovers;
-use crate::local::recording::{ComponentBytes, RecordedStages, recorder};
+use crate::local::recording::{ComponentBytes, RecordedStages, prepare, recorder};
 use crate::local::swap::{self, SwapParts, Swapper, Swapping};
 use crate::local::waiting::WaitingStates;
 use crate::settings::file::ConfigFile;
@@ -253,6 +253,12 @@ impl Prepared {
         let states = host_states_in(&definition_file, &definition)?;
         if let Some(url) = &args.callback_url {
             callbacks::check(url)?;
+        }
+        if let Some(secret) = &args.webhook_secret {
+            Secret::new(secret.as_str()).map_err(|e| usage!("--webhook-secret: {e}"))?;
+        }
+        if let Some(folder) = &args.record {
+            prepare(folder)?;
         }
         let named = args.follow.fetched(&args.stages_named, &own.join("fetched")).await?;
         let mut config = ConfigFile::read(args.config.as_deref(), &states, &named)?;

@@ -18,10 +18,20 @@ use stagehost_storage::{Folder, Storage};
 use tokio::sync::Mutex;
 
 use crate::build::components::ComponentStore;
+use crate::exit::usage;
 
 /// The longest that a call's answer waits until its record is stored. A person who asks for `--record` waits for the
 /// records.
 const RECORDING: Duration = Duration::from_secs(600);
+
+/// Makes the folder for records, if it is not there.
+///
+/// # Errors
+/// If nothing can be written there: a run whose records are wanted does not begin without them.
+pub fn prepare(folder: &Path) -> Result<()> {
+    let prepared = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    prepared.map(drop).map_err(|error| usage!("--record {}: {error}", folder.display()))
+}
 
 /// Returns a recorder into a folder.
 pub fn recorder(folder: &Path) -> CallRecorder {
@@ -95,5 +105,26 @@ impl StageSource for RecordedStages {
 
     fn retain(&self, digests: &HashSet<String>) {
         self.stages.retain(digests);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::prepare;
+    use crate::exit::UsageError;
+
+    #[test]
+    fn a_place_that_is_no_folder_for_records_is_refused_before_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("some/records");
+        prepare(&folder).unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let refused = prepare(&file).unwrap_err();
+        assert!(refused.downcast_ref::<UsageError>().is_some(), "{refused}");
+        assert!(refused.to_string().starts_with("--record "), "{refused}");
     }
 }

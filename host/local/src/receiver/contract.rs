@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stagehost_batch::{Id, attribute_fault};
+use stagehost_batch::{Id, KeyParts, attribute_fault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -202,10 +202,10 @@ impl CallbackOutput {
             return rule(format!("{} has an errorCode, but status is SUCCEEDED", self.raw_key));
         }
         // A processed video that is a picture occurred in production. A schema cannot express this rule.
-        let ends = |key: &str, extensions: [&str; 2]| extensions.iter().any(|extension| key.ends_with(extension));
-        if ends(&self.raw_key, [".mp4", ".mov"])
-            && self.processed_key.as_ref().is_some_and(|key| ends(key, [".jpg", ".jpeg"]))
-        {
+        // What a file is follows from its folder: the extension of an upload says little.
+        let film = KeyParts::parse(&self.raw_key).is_ok_and(|parts| parts.media_type.is_video());
+        let picture = |key: &String| [".jpg", ".jpeg", ".webp", ".png"].iter().any(|end| key.ends_with(end));
+        if film && self.processed_key.as_ref().is_some_and(picture) {
             return rule(format!("the processedKey of the video {} is a picture", self.raw_key));
         }
         Ok(())
@@ -278,6 +278,18 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_whose_name_ends_like_that_of_a_film_has_pictures() {
+        for name in ["a.mp4", "a.MOV", "a.mov"] {
+            let mut body = body();
+            body["outputs"][0] = json!({
+                "rawKey": format!("51/raw/photo/horizontal/{name}"), "processedKey": "51/thumb/photo/horizontal/a_1280x960.jpg",
+                "outputs": {"1280x960": "51/thumb/photo/horizontal/a_1280x960.jpg"},
+            });
+            read(&body).unwrap();
+        }
+    }
+
+    #[test]
     fn a_field_outside_of_the_contract_is_refused_by_name() {
         for (field, value, named) in [
             ("surprise", json!(1), "surprise"),
@@ -286,7 +298,16 @@ mod tests {
             ("outputs", json!(null), "null"),
             ("outputs", json!([{"rawKey": "a", "outputs": {}, "size": 1}]), "size"),
             ("outputs", json!([{"rawKey": "a"}]), "outputs"),
-            ("outputs", json!([{"rawKey": "a.mp4", "outputs": {}, "processedKey": "a.jpg"}]), "picture"),
+            (
+                "outputs",
+                json!([{"rawKey": "51/raw/video/vertical/a.mov", "outputs": {}, "processedKey": "a.webp"}]),
+                "picture",
+            ),
+            (
+                "outputs",
+                json!([{"rawKey": "51/raw/video/vertical/a", "outputs": {}, "processedKey": "a.jpg"}]),
+                "picture",
+            ),
             ("batchId", json!(null), "Id"),
             ("startedAt", json!("yesterday"), "startedAt"),
             ("zipSizeBytes", json!("10"), "10"),

@@ -137,6 +137,12 @@ fn a_photo_smaller_than_its_boxes_still_has_a_large_and_a_small_rendition() {
     let body = composed(&batch(vec![photo]));
     assert_eq!(body["outputs"][0]["processedKey"], "p_1280x960.jpg");
     assert_eq!(body["outputs"][0]["thumbnailKey"], "p_320x240.jpg");
+
+    // Boxes beside widths.
+    let photo = Asset { renditions: vec![made("320x240"), made("w800"), made("w200")], ..asset("p.jpg") };
+    let body = composed(&batch(vec![photo]));
+    assert_eq!(body["outputs"][0]["processedKey"], "p_w800.jpg");
+    assert_eq!(body["outputs"][0]["thumbnailKey"], "p_w200.jpg");
 }
 
 #[test]

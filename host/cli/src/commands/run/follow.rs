@@ -16,6 +16,8 @@ pub struct Finished {
     pub status: Status,
     error: Option<String>,
     cause: Option<String>,
+    /// The last call that failed, also one that the state machine went on after.
+    failed_call: Option<String>,
     /// The batch as the last state left it: the document itself, or the head of one that is in the bucket.
     document: Option<Value>,
     pub timings: Vec<Timing>,
@@ -28,6 +30,11 @@ impl Finished {
     pub fn error(&self) -> Option<String> {
         let parts: Vec<_> = [self.error.as_deref(), self.cause.as_deref()].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(": "))
+    }
+
+    /// Returns the failure of the last call that failed; `None` if every call succeeded.
+    pub fn failed_call(&self) -> Option<&str> {
+        self.failed_call.as_deref()
     }
 
     /// Returns whether the host has accepted the batch, so that there is something to report to the backend.
@@ -70,7 +77,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
     let mut events = execution.subscribe();
     let mut entered = HashMap::new();
     let (mut timings, mut passed) = (Vec::new(), HashMap::new());
-    let mut last = None;
+    let (mut last, mut failed_call) = (None, None);
     while let Some(event) = events.next().await {
         let Event { timestamp, detail, .. } = event.as_ref();
         match detail {
@@ -94,6 +101,7 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
                 }
                 remember(&mut last, output);
             }
+            Detail::TaskFailed { error, cause, .. } => failed_call = Some(failure(error, cause.as_deref())),
             _ => {}
         }
         if event.is_last() {
@@ -101,7 +109,16 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
         }
     }
     let outcome = execution.wait().await;
-    Finished { status: outcome.status, error: outcome.error, cause: outcome.cause, document: last, timings, passed }
+    let (status, error, cause) = (outcome.status, outcome.error, outcome.cause);
+    Finished { status, error, cause, failed_call, document: last, timings, passed }
+}
+
+/// Returns a call's failure as a sentence. The cause of one that Lambda reports is a document with the message.
+fn failure(error: &str, cause: Option<&str>) -> String {
+    let cause = cause.unwrap_or("it says no more");
+    let document = serde_json::from_str::<Value>(cause).ok();
+    let message = document.as_ref().and_then(|document| document.get("errorMessage")?.as_str());
+    format!("{error}: {}", message.unwrap_or(cause))
 }
 
 /// Returns whether work is done in a state of this type.
@@ -120,4 +137,20 @@ fn remember(last: &mut Option<Value>, document: Value) {
 fn stamp(document: &Value) -> Option<&Value> {
     let places = ["/execution", "/branches/0/execution", "/0/execution"];
     places.iter().find_map(|place| document.pointer(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failure;
+
+    #[test]
+    fn a_call_that_failed_is_said_with_the_message_of_its_host() {
+        let cause = r#"{"errorType":"Stage.InvalidInput","errorMessage":"the backend refused the callback with 400"}"#;
+        assert_eq!(
+            failure("Stage.InvalidInput", Some(cause)),
+            "Stage.InvalidInput: the backend refused the callback with 400"
+        );
+        assert_eq!(failure("States.Timeout", Some("910 s are over")), "States.Timeout: 910 s are over");
+        assert_eq!(failure("States.Timeout", None), "States.Timeout: it says no more");
+    }
 }

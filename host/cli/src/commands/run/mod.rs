@@ -109,7 +109,11 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit> {
     };
 
     let body = callback.as_deref().map(serde_json::from_str::<Value>).transpose()?;
-    let error = finished.error();
+    // Without a callback nobody else says why the backend was not told.
+    let untold =
+        finished.failed_call().filter(|_| body.is_none()).map(|call| format!("the last call that failed: {call}"));
+    let reasons: Vec<_> = finished.error().into_iter().chain(untold).collect();
+    let error = (!reasons.is_empty()).then(|| reasons.join("\n"));
     let outputs = watch.take_outputs();
     let report = Report {
         outputs: &outputs,
@@ -149,7 +153,7 @@ pub async fn run_batch(
         .input(intake.batch.to_string())
         .send()
         .await
-        .map_err(|e| anyhow!("the execution does not start: {}", aws_sdk_sfn::error::DisplayErrorContext(e)))?;
+        .map_err(|e| anyhow!("the execution does not start: {}", stagehost_storage::sdk_reason(&e)))?;
     let execution = pipeline.aws.states().execution(started.execution_arn()).map_err(|e| anyhow!("{e}"))?;
     let finished = follow(&execution, watch).await;
     let mut callback = None;

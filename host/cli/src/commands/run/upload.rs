@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use stagehost_storage::sdk_reason;
 
 use super::intake::Intake;
 use crate::console::printer::Printer;
@@ -41,7 +42,7 @@ fn sentence<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
     match (error.code(), error.message()) {
         (Some("StorageFull"), Some(message)) => format!("{message}; make room, and run it again"),
         (_, Some(message)) => message.to_owned(),
-        (_, None) => DisplayErrorContext(error).to_string(),
+        (_, None) => sdk_reason(error),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::types::ObjectVersion;
+use stagehost_storage::sdk_reason;
 
 use super::deployed::Deployed;
 
@@ -21,7 +21,7 @@ impl Deployed {
         loop {
             let page = self.states.list_executions().state_machine_arn(&self.stack.machine);
             let page = page.status_filter("RUNNING".into()).set_next_token(token).send().await;
-            let page = page.map_err(|error| anyhow::anyhow!("ListExecutions: {}", DisplayErrorContext(error)))?;
+            let page = page.map_err(|error| anyhow::anyhow!("ListExecutions: {}", sdk_reason(&error)))?;
             for execution in page.executions() {
                 let own = |listing| execution.name().starts_with(&format!("listing-{listing}_"));
                 if self.listings().any(own) {
@@ -70,7 +70,7 @@ impl Deployed {
         loop {
             let listed = self.s3.list_object_versions().bucket(&self.stack.bucket).prefix(prefix);
             let listed = listed.set_key_marker(next.0).set_version_id_marker(next.1).send().await;
-            let listed = listed.map_err(|error| anyhow::anyhow!("listing {prefix}: {}", DisplayErrorContext(error)))?;
+            let listed = listed.map_err(|error| anyhow::anyhow!("listing {prefix}: {}", sdk_reason(&error)))?;
             let versions = listed.versions().iter().filter(|version| is_new(version));
             let versions = versions.map(|version| (version.key(), version.version_id()));
             let markers = listed.delete_markers().iter().filter(|_| since.is_none());
@@ -86,7 +86,7 @@ impl Deployed {
 
     async fn delete(&self, key: &str, version: Option<String>) -> Result<()> {
         let delete = self.s3.delete_object().bucket(&self.stack.bucket).key(key).set_version_id(version);
-        delete.send().await.map_err(|error| anyhow::anyhow!("deleting {key}: {}", DisplayErrorContext(error)))?;
+        delete.send().await.map_err(|error| anyhow::anyhow!("deleting {key}: {}", sdk_reason(&error)))?;
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Deployed {
         let get =
             self.s3.get_object().bucket(&self.stack.bucket).key(receipt).set_version_id(version.map(str::to_owned));
         let got = get.send().await;
-        let got = got.map_err(|error| anyhow::anyhow!("reading {receipt}: {}", DisplayErrorContext(error)))?;
+        let got = got.map_err(|error| anyhow::anyhow!("reading {receipt}: {}", sdk_reason(&error)))?;
         if got.content_length().is_none_or(|bytes| bytes > LARGEST_RECEIPT) {
             return Ok(false);
         }

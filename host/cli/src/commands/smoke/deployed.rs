@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use aws_config::BehaviorVersion;
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::HistoryEvent;
 use serde_json::{Value, json};
 use stagehost_aws::{AwsOptions, Clients, CloudWatch, KeptMessage, Queues};
+use stagehost_storage::sdk_reason;
 
 use super::stack::Stack;
 
@@ -108,7 +108,7 @@ impl Deployed {
             let key = format!("{listing}/raw/{media_type}/2026-01-02/{name}");
             let put = self.s3.put_object().bucket(&self.stack.bucket).key(&key).content_type(*content_type);
             let sent = put.body(bytes.to_vec().into()).send().await;
-            sent.map_err(|error| anyhow::anyhow!("uploading {key}: {}", DisplayErrorContext(error)))?;
+            sent.map_err(|error| anyhow::anyhow!("uploading {key}: {}", sdk_reason(&error)))?;
             keys.push(key);
         }
         Ok(json!({
@@ -125,7 +125,7 @@ impl Deployed {
     pub async fn start(&self, batch: &Value) -> Result<String> {
         let started = self.states.start_execution().state_machine_arn(&self.stack.machine).name(name_of(batch)?);
         let started = started.input(batch.to_string()).send().await;
-        let started = started.map_err(|error| anyhow::anyhow!("StartExecution: {}", DisplayErrorContext(error)))?;
+        let started = started.map_err(|error| anyhow::anyhow!("StartExecution: {}", sdk_reason(&error)))?;
         Ok(started.execution_arn)
     }
 
@@ -133,7 +133,7 @@ impl Deployed {
     pub async fn stop(&self, arn: &str) -> Result<()> {
         let stopped =
             self.states.stop_execution().execution_arn(arn).error("Smoke").cause("stagehost smoke").send().await;
-        stopped.map_err(|error| anyhow::anyhow!("StopExecution: {}", DisplayErrorContext(error)))?;
+        stopped.map_err(|error| anyhow::anyhow!("StopExecution: {}", sdk_reason(&error)))?;
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl Deployed {
                 Ok(found) if found.status().as_str() != "RUNNING" => return Ok(found),
                 Ok(_) => seen = "still runs",
                 Err(error) if error.as_service_error().is_some_and(|error| error.is_execution_does_not_exist()) => {}
-                Err(error) => bail!("DescribeExecution of {arn}: {}", DisplayErrorContext(error)),
+                Err(error) => bail!("DescribeExecution of {arn}: {}", sdk_reason(&error)),
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -176,7 +176,7 @@ impl Deployed {
         loop {
             let page = self.states.get_execution_history().execution_arn(arn).include_execution_data(false);
             let page = page.set_next_token(token).send().await;
-            let page = page.map_err(|error| anyhow::anyhow!("GetExecutionHistory: {}", DisplayErrorContext(error)))?;
+            let page = page.map_err(|error| anyhow::anyhow!("GetExecutionHistory: {}", sdk_reason(&error)))?;
             events.extend(page.events);
             token = page.next_token;
             if token.is_none() {
@@ -188,14 +188,14 @@ impl Deployed {
     /// Returns the tags of an object, as `KEY=VALUE`.
     pub async fn tags(&self, key: &str) -> Result<Vec<String>> {
         let found = self.s3.get_object_tagging().bucket(&self.stack.bucket).key(key).send().await;
-        let found = found.map_err(|error| anyhow::anyhow!("the tags of {key}: {}", DisplayErrorContext(error)))?;
+        let found = found.map_err(|error| anyhow::anyhow!("the tags of {key}: {}", sdk_reason(&error)))?;
         Ok(found.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect())
     }
 
     /// Returns the size of an object in bytes.
     pub async fn bytes(&self, key: &str) -> Result<i64> {
         let found = self.s3.head_object().bucket(&self.stack.bucket).key(key).send().await;
-        let found = found.map_err(|error| anyhow::anyhow!("looking at {key}: {}", DisplayErrorContext(error)))?;
+        let found = found.map_err(|error| anyhow::anyhow!("looking at {key}: {}", sdk_reason(&error)))?;
         found.content_length().context("S3 does not say how large the object is")
     }
 

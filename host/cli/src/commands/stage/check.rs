@@ -60,7 +60,7 @@ pub fn check(args: CheckArgs, printer: &Printer) -> Result<Exit> {
         printer.document(&document);
     } else {
         let size = kib(bytes.len() as u64);
-        printer.line(format_args!("{} ({size}), contract {CONTRACT_VERSION}", args.file.display()));
+        printer.line(format_args!("{} ({size}), compared with the contract {CONTRACT_VERSION}", args.file.display()));
         print_names(printer, &names.imports, &names.exports);
         for finding in &findings {
             printer.line(format_args!("✗ {}\n    {}\n    fix: {}", finding.item, finding.problem, finding.fix));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use aws_sdk_s3::error::DisplayErrorContext;
 use serde_json::Value;
 use stagehost_runtime::{AssetEvent, Observer};
+use stagehost_storage::sdk_reason;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::changes::next_change;
@@ -250,10 +250,10 @@ async fn forget(pipeline: &Pipeline) -> Result<()> {
     let s3 = &pipeline.clients.s3;
     let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| anyhow!("cannot list what was made: {}", DisplayErrorContext(&error)))?;
+        let page = page.map_err(|error| anyhow!("cannot list what was made: {}", sdk_reason(&error)))?;
         for key in page.contents().iter().filter_map(|object| object.key()).filter(|key| !is_upload(key)) {
             let deleted = s3.delete_object().bucket(bucket).key(key).send().await;
-            deleted.map_err(|error| anyhow!("cannot delete {key}: {}", DisplayErrorContext(&error)))?;
+            deleted.map_err(|error| anyhow!("cannot delete {key}: {}", sdk_reason(&error)))?;
         }
     }
     Ok(())
