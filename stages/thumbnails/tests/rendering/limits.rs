@@ -1,7 +1,7 @@
 //! Pictures and renditions that are too large, and those that are not.
 
 use image::ExtendedColorType as Colour;
-use stage_thumbnails::bindings::toq::media::types::Failure;
+use stage_sdk::Failure;
 
 use crate::pictures::png;
 use crate::stage::{Bucket, KEY, STATE, run};
