@@ -128,9 +128,6 @@ impl ChunkRows<'_> {
             self.packed.resize(self.width.div_ceil(across) * unit, 0);
             let unpacked = self.planes.first_mut().ok_or(Fault::Ends)?;
             unpacked.read(&mut self.packed)?;
-            if self.conversion.page.differences {
-                return Err(Fault::Broken);
-            }
             // In reverse, because rows are taken from the end.
             for line in (0..down).rev() {
                 let mut row = Vec::with_capacity(3 * self.width + 3 * across);
