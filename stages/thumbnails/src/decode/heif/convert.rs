@@ -206,8 +206,8 @@ mod tests {
     fn the_matrix_of_primaries_is_nearly_that_of_their_standard() {
         for (primaries, matrix) in [(1, 1), (2, 1), (9, 9)] {
             let (derived, standard) = (of(12, primaries).unwrap(), of(matrix, primaries).unwrap());
-            let pairs = derived.as_flattened().iter().zip(standard.as_flattened());
-            assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-3), "{derived:?}");
+            let mut pairs = derived.as_flattened().iter().zip(standard.as_flattened());
+            assert!(pairs.all(|(a, b)| (a - b).abs() < 1e-3), "{derived:?}");
         }
         // Constant luminance is not linear, and nothing follows from unknown primaries.
         assert_eq!((of(10, 9), of(13, 1), of(12, 99)), (None, None, None));

@@ -16,7 +16,6 @@ mod page;
 mod unpacked;
 
 use self::chunk_rows::Conversion;
-use self::colours::Colours;
 use self::directory::Directory;
 use self::fault::{Fault, NAME};
 use self::page::{Packing, Page};
