@@ -156,6 +156,26 @@ pub fn profile_of_cicp(primaries: u8, transfer: u8) -> Option<Vec<u8>> {
     stated.with_curve(curve)
 }
 
+/// Returns the same profile with the curve of sRGB, if its samples are the light itself. `None` for any other profile.
+pub fn with_curve_of_srgb(profile: &[u8]) -> Option<Vec<u8>> {
+    let mut profile = ColorProfile::new_from_slice(profile).ok()?;
+    let is_light = |curve: &Option<ToneReprCurve>| match curve {
+        // No numbers, or a single one in 1/256, are a power.
+        Some(ToneReprCurve::Lut(numbers)) => matches!(numbers.as_slice(), [] | [256]),
+        Some(ToneReprCurve::Parametric(numbers)) => numbers.as_slice() == [1.0],
+        None => false,
+    };
+    let tables = [&profile.lut_a_to_b_perceptual, &profile.lut_a_to_b_colorimetric, &profile.lut_a_to_b_saturation];
+    let by_curves = tables.iter().all(|table| table.is_none());
+    if !by_curves || ![&profile.red_trc, &profile.green_trc, &profile.blue_trc].into_iter().all(is_light) {
+        return None;
+    }
+    let srgb = ColorProfile::new_srgb();
+    (profile.red_trc, profile.green_trc, profile.blue_trc) = (srgb.red_trc, srgb.green_trc, srgb.blue_trc);
+    profile.cicp = None;
+    profile.encode().ok()
+}
+
 /// Returns the profile of Adobe RGB (1998), which cameras state in EXIF. `None` if it cannot be made.
 pub fn adobe_rgb() -> Option<Vec<u8>> {
     ColorProfile::new_adobe_rgb().encode().ok()
@@ -267,6 +287,26 @@ mod tests {
             assert_eq!((at(0.0), at(1.0)), (0, 255));
             assert!(table.is_sorted());
         }
+    }
+
+    #[test]
+    fn only_a_profile_of_light_gets_the_curve_of_srgb() {
+        let mut light = ColorProfile::new_display_p3();
+        for curve in [vec![], vec![256]] {
+            let curve = Some(ToneReprCurve::Lut(curve));
+            (light.red_trc, light.green_trc, light.blue_trc) = (curve.clone(), curve.clone(), curve);
+            let encoded = with_curve_of_srgb(&light.encode().unwrap()).unwrap();
+            assert_eq!(with_curve_of_srgb(&encoded), None);
+            let raster = Raster::new(Size::new(1, 1), Layout::Rgb, vec![200, 100, 50]).unwrap();
+            // As for the primaries of P3 with the curve of sRGB, above.
+            let shown = to_srgb(raster, Some(&encoded)).unwrap();
+            assert!(
+                shown.samples().iter().zip([215u8, 93, 31]).all(|(got, want)| got.abs_diff(want) <= 2),
+                "{shown:?}"
+            );
+        }
+        assert_eq!(with_curve_of_srgb(&ColorProfile::new_srgb().encode().unwrap()), None);
+        assert_eq!(with_curve_of_srgb(b"no profile"), None);
     }
 
     #[test]

@@ -167,6 +167,16 @@ for bits in (1, 2, 4):
     colours = (palette >> 8).reshape(3, -1).T
     write(f'palette{bits}', colours[index], strips(bits_of(index, bits), 16),
           basic(3, 1, bits, rows=16, tags={320: (3, palette.tolist())}))
+scaled = rgb / 255
+light = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
+for bits in (16, 32, 64):
+    for order in '<>':
+        mark = 'little' if order == '<' else 'big'
+        write(f'light{bits}-{mark}', rgb, strips(light.astype(f'{order}f{bits // 8}'), 32),
+              basic(2, 3, bits, rows=32, tags={339: (3, [3] * 3)}), order)
+    apart = light.astype(f'>f{bits // 8}').view(np.uint8).reshape(H, 3 * W, -1).transpose(0, 2, 1).reshape(H, -1)
+    write(f'light{bits}-differences', rgb, strips(difference(apart, 3).reshape(H, -1), 32, zlib.compress),
+          basic(2, 3, bits, 8, 32, tags={339: (3, [3] * 3), 317: (3, [3])}))
 planes = [np.ascontiguousarray(rgb[..., channel]) for channel in range(3)]
 write('planar', None, [s for plane in planes for s in strips(plane, 32, zlib.compress)],
       basic(2, 3, 8, 8, 32, tags={284: (3, [2])}))

@@ -10,6 +10,7 @@ mod colours;
 mod directory;
 mod fault;
 mod fax;
+mod floats;
 mod jpeg;
 mod old_jpeg;
 mod page;
@@ -24,7 +25,7 @@ use super::decoded::Decoded;
 use super::limits::Limits;
 use super::rows::{self, Rows};
 use super::target::stored_target;
-use crate::colour::MAX_PROFILE;
+use crate::colour::{MAX_PROFILE, with_curve_of_srgb};
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
@@ -68,7 +69,16 @@ pub(super) fn decode(
         limits.check_size(Format::Tiff, Size::new(page.chunks.width, page.chunks.height))?;
     }
     let profile = directory.bytes(ICC_PROFILE).filter(|profile| profile.len() <= MAX_PROFILE).map(<[u8]>::to_vec);
-    let file = File { directory: &directory, page: &page, conversion: Conversion::new(&page), limits };
+    // Floating-point numbers are light, unless a profile says something else.
+    let (profile, are_light) = match (page.floats, profile) {
+        (false, profile) => (profile, false),
+        (true, None) => (None, true),
+        (true, Some(profile)) => match with_curve_of_srgb(&profile) {
+            Some(encoded) => (Some(encoded), true),
+            None => (Some(profile), false),
+        },
+    };
+    let file = File { directory: &directory, page: &page, conversion: Conversion::new(&page, are_light), limits };
     let taken = rows::memory(size, layout, factor);
     let decoding = (source.len() as u64).saturating_add(taken).saturating_add(file.memory());
     limits.check_memory(Format::Tiff, size, decoding.max(taken + rows::resizing(size, layout, factor, target)))?;
@@ -79,6 +89,7 @@ pub(super) fn decode(
     } else {
         file.strips(&mut rows)?
     }
+    file.conversion.seen.check()?;
     rows.finish(orientation, profile)
 }
 

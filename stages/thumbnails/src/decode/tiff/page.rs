@@ -75,6 +75,8 @@ pub(super) struct Page {
     pub(super) samples: usize,
     /// Bits of a sample.
     pub(super) bits: u32,
+    /// Whether samples are floating-point numbers.
+    pub(super) floats: bool,
     /// Whether every sample has a plane of its own.
     pub(super) planar: bool,
     /// The planes that are read: one, or one for each sample that means something.
@@ -148,6 +150,7 @@ impl Page {
         }
         let old_jpeg = packing == Packing::OldJpeg;
         let bits = if old_jpeg && directory.count(tag::BITS) == 0 { 8 } else { depth(directory, samples)? };
+        let floats = are_floats(directory, samples)?;
         // Readers take a picture without this tag as drawn in black on white, or as RGB.
         let photometric = directory.number(tag::PHOTOMETRIC)?.unwrap_or(if samples < 3 { 0 } else { 2 });
         let samples = samples as usize;
@@ -159,6 +162,17 @@ impl Page {
         let says_ycbcr = photometric == 6 && packing == Packing::Jpeg || matches!(photometric, 2 | 6) && old_jpeg;
         let ycbcr_in_jpeg = says_ycbcr && samples == 3 && !planar;
         let colours = if ycbcr_in_jpeg { Colours::Rgb } else { colours(directory, photometric, bits)? };
+        if floats && colours != Colours::Rgb {
+            return Err(refused(
+                "floating-point samples that are not RGB, so that it does not say which number is white",
+            ));
+        }
+        if floats && !matches!(bits, 16 | 32 | 64) {
+            return Err(refused(&format!("floating-point samples of {bits} bits")));
+        }
+        if !floats && bits > 32 {
+            return Err(refused(&format!("samples of {bits} bits")));
+        }
         let coloured = colours.samples();
         if samples < coloured {
             let what = format!("its pixels have {samples} samples, and its colours need {coloured}");
@@ -171,6 +185,9 @@ impl Page {
         }
         let differences = match directory.number(tag::PREDICTOR)? {
             Some(2) if packing.has_predictor() => {
+                if floats {
+                    return Err(refused("differences of floating-point samples as whole numbers"));
+                }
                 if !matches!(bits, 8 | 16 | 32) {
                     return Err(refused(&format!("differences of samples of {bits} bits")));
                 }
@@ -179,9 +196,10 @@ impl Page {
                 }
                 true
             }
-            Some(3) if packing.has_predictor() => {
-                return Err(refused("differences of floating-point samples"));
+            Some(3) if packing.has_predictor() && !floats => {
+                return Err(refused("differences of floating-point samples, and samples that are none"));
             }
+            Some(3) if packing.has_predictor() => true,
             _ => false,
         };
         if matches!(packing, Packing::Fax(_)) && (samples != 1 || bits != 1) {
@@ -209,6 +227,7 @@ impl Page {
             opacity,
             samples,
             bits,
+            floats,
             planar,
             planes,
             packing,
@@ -286,15 +305,21 @@ fn depth(directory: &Directory<'_>, samples: u64) -> Result<u32, PictureError> {
     if depths.iter().any(|other| *other != bits) {
         return Err(refused("samples of different depths"));
     }
-    match directory.numbers(tag::SAMPLE_FORMAT, samples)?.iter().find(|format| !matches!(format, 1 | 4)) {
-        None => {}
-        Some(2) => return Err(refused("samples that can be negative")),
-        Some(3) => return Err(refused("floating-point samples")),
-        Some(_) => return Err(refused("complex numbers as samples")),
-    }
     match u32::try_from(bits) {
-        Ok(bits @ (1..=16 | 32)) => Ok(bits),
+        Ok(bits @ (1..=16 | 32 | 64)) => Ok(bits),
         _ => Err(refused(&format!("samples of {bits} bits"))),
+    }
+}
+
+/// Returns whether samples are floating-point numbers, and not whole ones.
+fn are_floats(directory: &Directory<'_>, samples: u64) -> Result<bool, PictureError> {
+    let formats = directory.numbers(tag::SAMPLE_FORMAT, samples)?;
+    match formats.iter().find(|format| !matches!(format, 1 | 4)) {
+        None => Ok(false),
+        Some(2) => Err(refused("samples that can be negative")),
+        Some(3) if formats.iter().all(|format| *format == 3) => Ok(true),
+        Some(3) => Err(refused("floating-point samples beside others")),
+        Some(_) => Err(refused("complex numbers as samples")),
     }
 }
 
