@@ -27,6 +27,15 @@ impl NewObject {
         Ok(Self { handle: sys::create(key, content_type, fingerprint)?, buffer: Vec::new() })
     }
 
+    /// Appends bytes without gathering them first, so that bytes which are all there are not copied within the stage.
+    ///
+    /// # Errors
+    /// As `writer.append` of the contract.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.send()?;
+        bytes.chunks(BUFFER).try_for_each(|piece| self.handle.append(piece))
+    }
+
     /// Appends `len` bytes of a stored object from `offset`, which do not pass through the stage.
     ///
     /// # Errors

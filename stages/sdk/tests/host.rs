@@ -132,8 +132,13 @@ fn a_replaced_object_is_a_mismatch_and_an_unfinished_one_is_not_there() {
     new.write_all(b"<").unwrap();
     new.append_object(KEY, None, 0, 2).unwrap();
     new.write_all(b">").unwrap();
-    assert_eq!(new.finish().unwrap().bytes, 4);
-    assert_eq!(host.bytes(NOTE).unwrap(), b"<\x02\x02>");
+    new.append(b"!").unwrap();
+    assert_eq!(new.finish().unwrap().bytes, 5);
+    assert_eq!(host.bytes(NOTE).unwrap(), b"<\x02\x02>!");
+    // Longer than the host takes at once.
+    let mut new = NewObject::create(NOTE, "text/plain", None).unwrap();
+    new.append(&vec![b'a'; 5 << 20]).unwrap();
+    assert_eq!(new.finish().unwrap().bytes, 5 << 20);
 }
 
 /// Tells a chat how many files there are.

@@ -1,8 +1,3 @@
-//! The contract in Rust, generated from `wit/` for the world `thumbnails`.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! The contract in Rust, as `stage-sdk` has it.
 
-wit_bindgen::generate!({
-    world: "thumbnails",
-    path: "../../wit",
-    additional_derives: [PartialEq],
-});
+pub use stage_sdk::bindings::toq;

@@ -8,7 +8,7 @@ mod curve;
 mod stated;
 
 pub use curve::srgb_encoded;
-pub use stated::{StatedColours, adobe_rgb, profile_of_cicp};
+pub use stated::{StatedColours, adobe_rgb, luminance_of_primaries, profile_of_cicp, with_curve_of_srgb};
 
 use black_point::Compensated;
 use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, TransformOptions};

@@ -68,7 +68,8 @@ pub fn render<E: From<PictureError>>(
     };
     if let Some(upright) = decode::upright_size(&source) {
         let size = cascade(upright).largest();
-        limits.check_writing(size, encode::memory(size, config.format, halved))?;
+        // A JPEG has no opacity; what other files have is not known yet.
+        limits.check_writing(size, encode::memory(size, config, halved, format != Format::Jpeg))?;
     }
     let decoded = decode::decode(format, source, limits, &largest)?;
     let upright = decoded.orientation.apply(decoded.full);

@@ -2,7 +2,8 @@
 //!
 //! The code uses the trait [`Host`], so that it is tested without a host.
 
-use crate::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize, Problem, Rendition};
+use stage_sdk::{Asset, Failure, Made, MediaType, ObjectInfo, PixelSize, Problem, Rendition};
+
 use crate::config::{Config, Subsampling};
 use crate::error::PictureError;
 use crate::format::recognise;
@@ -13,33 +14,20 @@ use crate::render::{Unmade, render};
 /// The largest read that the contract allows, in bytes.
 const CHUNK: u32 = 8 << 20;
 
-/// What this stage needs to know of a stored object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// The length in bytes.
-    pub bytes: u64,
-    /// The entity tag without quotes.
-    pub etag: String,
-    /// The CRC-32 of all bytes, if the store knows it.
-    pub crc32: Option<u32>,
-    /// The fingerprint of what it was made from.
-    pub fingerprint: Option<String>,
-}
-
 /// What the stage needs of its host. One method for each import that it uses.
 pub trait Host {
     /// An object opened for reading.
     type Object;
     /// Calls `objects.stat`; `missing` if there is no such object.
-    fn stat(&mut self, key: &str) -> Result<Stored, Failure>;
+    fn stat(&mut self, key: &str) -> Result<ObjectInfo, Failure>;
     /// Calls `object.open` for the version with the entity tag `if_match`.
-    fn open(&mut self, key: &str, if_match: Option<&str>) -> Result<(Self::Object, Stored), Failure>;
+    fn open(&mut self, key: &str, if_match: Option<&str>) -> Result<(Self::Object, ObjectInfo), Failure>;
     /// Calls `object.read`: at most `len` bytes from `offset`.
     fn read(&mut self, object: &Self::Object, offset: u64, len: u32) -> Result<Vec<u8>, Failure>;
     /// Calls `keys.derive`, in the area of thumbnails.
     fn derive_key(&mut self, source: &str, suffix: &str, extension: &str) -> Result<String, Failure>;
     /// Writes an object by `writer.create`, `append` and `finish`.
-    fn write(&mut self, key: &str, content_type: &str, fingerprint: &str, bytes: &[u8]) -> Result<Stored, Failure>;
+    fn write(&mut self, key: &str, content_type: &str, fingerprint: &str, bytes: &[u8]) -> Result<ObjectInfo, Failure>;
     /// Calls `progress.report`, in renditions and one for reading the photo.
     fn progress(&mut self, done: u64, total: u64);
 }
@@ -85,8 +73,8 @@ pub fn process(host: &mut impl Host, state: &str, config: &str, mut asset: Asset
     let mut plans = Vec::with_capacity(config.renditions.len());
     for &bounds in &config.renditions {
         let key = host.derive_key(&asset.key, &bounds.to_string(), config.format.extension())?;
-        let made = existing(host, &recipe, bounds, &key)?
-            .map(|(size, stored)| rendition(&bounds, &key, &config, size, stored, true));
+        let made =
+            existing(host, &recipe, bounds, &key)?.map(|(size, stored)| rendition(bounds, &config, size, stored, true));
         plans.push(Plan { bounds, key, made });
     }
     let stale: Vec<Bounds> = plans.iter().filter(|plan| plan.made.is_none()).map(|plan| plan.bounds).collect();
@@ -101,7 +89,7 @@ pub fn process(host: &mut impl Host, state: &str, config: &str, mut asset: Asset
             let plan = plans.iter_mut().find(|plan| plan.bounds == rendered.bounds).ok_or_else(unexpected)?;
             let fingerprint = recipe.fingerprint(rendered.picture, rendered.bounds).ok_or_else(unexpected)?;
             let stored = write(host, &asset, &plan.key, &config, &fingerprint, rendered.bytes)?;
-            plan.made = Some(rendition(&plan.bounds, &plan.key, &config, rendered.size, stored, false));
+            plan.made = Some(rendition(plan.bounds, &config, rendered.size, stored, false));
             done += 1;
             host.progress(done, total);
             Ok(())
@@ -119,7 +107,7 @@ pub fn process(host: &mut impl Host, state: &str, config: &str, mut asset: Asset
         }
     }
     // In the order of the configuration: what was there before must not change the document or the callback.
-    plans.into_iter().filter_map(|plan| plan.made).for_each(|made| add(&mut asset, made));
+    plans.into_iter().filter_map(|plan| plan.made).for_each(|made| asset.set_rendition(made));
     Ok(asset)
 }
 
@@ -144,7 +132,7 @@ fn write(
     config: &Config,
     fingerprint: &str,
     bytes: &[u8],
-) -> Result<Stored, Failure> {
+) -> Result<ObjectInfo, Failure> {
     let content_type = config.format.content_type();
     let conflict = match host.write(key, content_type, fingerprint, bytes) {
         Err(Failure::Mismatch(conflict)) => conflict,
@@ -183,7 +171,7 @@ fn existing(
     recipe: &Recipe<'_>,
     bounds: Bounds,
     key: &str,
-) -> Result<Option<(Size, Stored)>, Failure> {
+) -> Result<Option<(Size, ObjectInfo)>, Failure> {
     let stored = match host.stat(key) {
         Ok(stored) => stored,
         Err(Failure::Missing(_)) => return Ok(None),
@@ -228,25 +216,10 @@ fn read<H: Host>(host: &mut H, asset: &Asset, config: &Config) -> Result<Vec<u8>
     Ok(photo)
 }
 
-fn rendition(bounds: &Bounds, key: &str, config: &Config, size: Size, stored: Stored, reused: bool) -> Rendition {
-    Rendition {
-        name: bounds.to_string(),
-        key: key.to_owned(),
-        content_type: config.format.content_type().to_owned(),
-        pixels: Some(PixelSize { width: size.width, height: size.height }),
-        bytes: stored.bytes,
-        etag: stored.etag,
-        crc32: stored.crc32,
-        reused,
-    }
-}
-
-/// Adds a rendition, or replaces the one of the same name.
-fn add(asset: &mut Asset, rendition: Rendition) {
-    match asset.renditions.iter_mut().find(|r| r.name == rendition.name) {
-        Some(earlier) => *earlier = rendition,
-        None => asset.renditions.push(rendition),
-    }
+fn rendition(bounds: Bounds, config: &Config, size: Size, info: ObjectInfo, reused: bool) -> Rendition {
+    let made = Made { info, content_type: config.format.content_type().to_owned(), reused };
+    let pixels = Some(PixelSize { width: size.width, height: size.height });
+    Rendition { pixels, ..made.rendition(&bounds.to_string()) }
 }
 
 /// Why rendering stopped.

@@ -68,21 +68,8 @@ impl StatedColours {
             18 => Curve::Hlg,
             _ => return None,
         };
-        const D65: [f64; 2] = [0.3127, 0.3290];
-        const C: [f64; 2] = [0.310, 0.316];
-        let chromaticities = match primaries {
-            1 | 2 => SRGB,
-            4 => [C, [0.67, 0.33], [0.21, 0.71], [0.14, 0.08]],
-            5 => [D65, [0.64, 0.33], [0.29, 0.60], [0.15, 0.06]],
-            6 | 7 => [D65, [0.630, 0.340], [0.310, 0.595], [0.155, 0.070]],
-            8 => [C, [0.681, 0.319], [0.243, 0.692], [0.145, 0.049]],
-            9 => [D65, [0.708, 0.292], [0.170, 0.797], [0.131, 0.046]],
-            11 => [[0.314, 0.351], [0.680, 0.320], [0.265, 0.690], [0.150, 0.060]],
-            12 => [D65, [0.680, 0.320], [0.265, 0.690], [0.150, 0.060]],
-            22 => [D65, [0.630, 0.340], [0.295, 0.605], [0.155, 0.077]],
-            _ => return None,
-        };
-        Some(Self { curve, narrow_range: !full_range, chromaticities: different_from_srgb(chromaticities) })
+        let chromaticities = different_from_srgb(chromaticities_of(primaries)?);
+        Some(Self { curve, narrow_range: !full_range, chromaticities })
     }
 
     /// Returns the byte, with the curve of sRGB, of every sample of 8 bits, or of 16 if `wide`. `None` if they have that curve
@@ -127,6 +114,35 @@ impl StatedColours {
     }
 }
 
+/// Returns the chromaticities of a code point for primaries (ITU-T H.273, table 2). `None` if it is unknown.
+fn chromaticities_of(primaries: u8) -> Option<Chromaticities> {
+    const D65: [f64; 2] = [0.3127, 0.3290];
+    const C: [f64; 2] = [0.310, 0.316];
+    Some(match primaries {
+        1 | 2 => SRGB,
+        4 => [C, [0.67, 0.33], [0.21, 0.71], [0.14, 0.08]],
+        5 => [D65, [0.64, 0.33], [0.29, 0.60], [0.15, 0.06]],
+        6 | 7 => [D65, [0.630, 0.340], [0.310, 0.595], [0.155, 0.070]],
+        8 => [C, [0.681, 0.319], [0.243, 0.692], [0.145, 0.049]],
+        9 => [D65, [0.708, 0.292], [0.170, 0.797], [0.131, 0.046]],
+        11 => [[0.314, 0.351], [0.680, 0.320], [0.265, 0.690], [0.150, 0.060]],
+        12 => [D65, [0.680, 0.320], [0.265, 0.690], [0.150, 0.060]],
+        22 => [D65, [0.630, 0.340], [0.295, 0.605], [0.155, 0.077]],
+        _ => return None,
+    })
+}
+
+/// Returns the shares of red and blue in the luminance of white, for a code point for primaries (ITU-T H.273, equations 39 to
+/// 45). `None` if it is unknown.
+pub fn luminance_of_primaries(primaries: u8) -> Option<[f64; 2]> {
+    let [white, red, green, blue] = chromaticities_of(primaries)?.map(|[x, y]| [x, y, 1.0 - x - y]);
+    let cross =
+        |a: [f64; 3], b: [f64; 3]| [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    let dot = |a: [f64; 3], b: [f64; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+    let whole = white[1] * dot(red, cross(green, blue));
+    Some([red[1] * dot(white, cross(green, blue)) / whole, blue[1] * dot(white, cross(red, green)) / whole])
+}
+
 /// Returns the profile of samples with these code points. `None` if they are sRGB or unknown.
 pub fn profile_of_cicp(primaries: u8, transfer: u8) -> Option<Vec<u8>> {
     let stated = StatedColours::by_cicp(primaries, transfer, true)?;
@@ -138,6 +154,26 @@ pub fn profile_of_cicp(primaries: u8, transfer: u8) -> Option<Vec<u8>> {
         }
     };
     stated.with_curve(curve)
+}
+
+/// Returns the same profile with the curve of sRGB, if its samples are the light itself. `None` for any other profile.
+pub fn with_curve_of_srgb(profile: &[u8]) -> Option<Vec<u8>> {
+    let mut profile = ColorProfile::new_from_slice(profile).ok()?;
+    let is_light = |curve: &Option<ToneReprCurve>| match curve {
+        // No numbers, or a single one in 1/256, are a power.
+        Some(ToneReprCurve::Lut(numbers)) => matches!(numbers.as_slice(), [] | [256]),
+        Some(ToneReprCurve::Parametric(numbers)) => numbers.as_slice() == [1.0],
+        None => false,
+    };
+    let tables = [&profile.lut_a_to_b_perceptual, &profile.lut_a_to_b_colorimetric, &profile.lut_a_to_b_saturation];
+    let by_curves = tables.iter().all(|table| table.is_none());
+    if !by_curves || ![&profile.red_trc, &profile.green_trc, &profile.blue_trc].into_iter().all(is_light) {
+        return None;
+    }
+    let srgb = ColorProfile::new_srgb();
+    (profile.red_trc, profile.green_trc, profile.blue_trc) = (srgb.red_trc, srgb.green_trc, srgb.blue_trc);
+    profile.cicp = None;
+    profile.encode().ok()
 }
 
 /// Returns the profile of Adobe RGB (1998), which cameras state in EXIF. `None` if it cannot be made.
@@ -251,6 +287,36 @@ mod tests {
             assert_eq!((at(0.0), at(1.0)), (0, 255));
             assert!(table.is_sorted());
         }
+    }
+
+    #[test]
+    fn only_a_profile_of_light_gets_the_curve_of_srgb() {
+        let mut light = ColorProfile::new_display_p3();
+        for curve in [vec![], vec![256]] {
+            let curve = Some(ToneReprCurve::Lut(curve));
+            (light.red_trc, light.green_trc, light.blue_trc) = (curve.clone(), curve.clone(), curve);
+            let encoded = with_curve_of_srgb(&light.encode().unwrap()).unwrap();
+            assert_eq!(with_curve_of_srgb(&encoded), None);
+            let raster = Raster::new(Size::new(1, 1), Layout::Rgb, vec![200, 100, 50]).unwrap();
+            // As for the primaries of P3 with the curve of sRGB, above.
+            let shown = to_srgb(raster, Some(&encoded)).unwrap();
+            assert!(
+                shown.samples().iter().zip([215u8, 93, 31]).all(|(got, want)| got.abs_diff(want) <= 2),
+                "{shown:?}"
+            );
+        }
+        assert_eq!(with_curve_of_srgb(&ColorProfile::new_srgb().encode().unwrap()), None);
+        assert_eq!(with_curve_of_srgb(b"no profile"), None);
+    }
+
+    #[test]
+    fn the_luminance_of_primaries_is_that_of_their_standards() {
+        // ITU-R BT.709, BT.601 with the primaries of SMPTE 170M as SMPTE 240M has them, and BT.2020.
+        for (primaries, [red, blue]) in [(1, [0.2126, 0.0722]), (7, [0.212, 0.087]), (9, [0.2627, 0.0593])] {
+            let found = luminance_of_primaries(primaries).unwrap();
+            assert!((found[0] - red).abs() < 6e-4 && (found[1] - blue).abs() < 6e-4, "{primaries}: {found:?}");
+        }
+        assert_eq!(luminance_of_primaries(99), None);
     }
 
     #[test]

@@ -2,21 +2,17 @@
 
 pub mod jpeg;
 
-use crate::config::OutputFormat;
+use crate::config::{Config, OutputFormat};
 use crate::error::PictureError;
 use crate::geometry::Size;
+use crate::webp;
 
-/// Returns the most bytes that writing a picture of this size takes. With `halved`, a JPEG has its colours at half the columns
-/// and half the rows.
-pub fn memory(size: Size, format: OutputFormat, halved: bool) -> u64 {
-    // Measured on noise at quality 100. A sample of a JPEG: itself, up to 6 bytes of symbols until their codes are known, and a
-    // byte of the file. A photo at quality 85 takes a third of it.
-    const SAMPLE_OF_JPEG: u64 = 8;
-    const PIXEL_OF_WEBP: u64 = 13;
-    match format {
-        OutputFormat::Jpeg if halved => SAMPLE_OF_JPEG * (size.pixels() + 2 * size.halved().pixels()),
-        OutputFormat::Jpeg => SAMPLE_OF_JPEG * 3 * size.pixels(),
-        OutputFormat::Webp => PIXEL_OF_WEBP * size.pixels(),
+/// Returns the most bytes that writing a picture of this size takes, whatever is in it; the picture itself is included. With
+/// `halved`, a JPEG has its colours at half the columns and half the rows; `opacity` says whether the picture may have it.
+pub fn memory(size: Size, config: &Config, halved: bool, opacity: bool) -> u64 {
+    match config.format {
+        OutputFormat::Jpeg => jpeg::memory(size, halved),
+        OutputFormat::Webp => webp::memory(size, config.lossless, opacity),
     }
 }
 

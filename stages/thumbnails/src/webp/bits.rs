@@ -1,7 +1,13 @@
 //! The arithmetic coder of VP8 (RFC 6386, section 7).
 
-/// Writes bits, each with the probability of being 0.
+/// The bytes of a piece.
+const PIECE: usize = 1 << 18;
+
+/// Writes bits, each with the probability of being 0. The bytes are in pieces, because a list that grows in one piece has room
+/// for twice its bytes and is copied.
 pub(super) struct Writer {
+    /// The pieces that are full.
+    full: Vec<Vec<u8>>,
     out: Vec<u8>,
     /// The bits that are not written yet: `held` of them above the eight of the window, and maybe a carry above these.
     low: u64,
@@ -11,7 +17,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { out: Vec::new(), low: 0, held: 0, range: 255 }
+        Self { full: Vec::new(), out: Vec::new(), low: 0, held: 0, range: 255 }
     }
 
     /// Writes a bit which is 0 with a probability of `zero` of 256.
@@ -44,12 +50,15 @@ impl Writer {
             let byte = self.low >> self.held;
             if byte > 255 {
                 // A carry: all ones before it become zeros.
-                for earlier in self.out.iter_mut().rev() {
+                for earlier in self.full.iter_mut().flatten().chain(&mut self.out).rev() {
                     *earlier = earlier.wrapping_add(1);
                     if *earlier != 0 {
                         break;
                     }
                 }
+            }
+            if self.out.len() == PIECE {
+                self.full.push(std::mem::replace(&mut self.out, Vec::with_capacity(PIECE)));
             }
             self.out.push(byte as u8);
             self.low &= (1 << self.held) - 1;
@@ -57,12 +66,41 @@ impl Writer {
         }
     }
 
-    /// Returns all bytes.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// Returns all bytes, in pieces.
+    pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         self.flush();
         self.low <<= 16;
         self.held += 16;
         self.flush();
-        self.out
+        self.full.push(self.out);
+        self.full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carry_reaches_the_pieces_before() {
+        let mut writer = Writer::new();
+        writer.full = vec![vec![7; PIECE], vec![255; PIECE]];
+        writer.out = vec![255; 3];
+        (writer.low, writer.held) = (0x100 << 8, 8);
+        writer.flush();
+        assert_eq!(writer.full[0].last(), Some(&8));
+        assert_eq!(writer.full[0].first(), Some(&7));
+        assert!(writer.full[1].iter().chain(&writer.out).all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn all_pieces_but_the_last_are_full() {
+        let mut writer = Writer::new();
+        // A bit of either value at even odds takes about a bit.
+        for number in 0..5 * PIECE as u32 / 2 {
+            writer.number(number, 8);
+        }
+        let lengths: Vec<usize> = writer.finish().iter().map(Vec::len).collect();
+        assert_eq!((lengths.len(), &lengths[..2]), (3, &[PIECE; 2][..]));
     }
 }

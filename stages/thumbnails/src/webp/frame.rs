@@ -29,26 +29,44 @@ fn encode_with(source: &Planes, size: Size, index: u8, subblocks: bool) -> Optio
     each(&blocks, columns, |block, above, left| emit_block(block, above, left, &mut counts));
     let probabilities = counts.best();
     let modes = write_modes(&blocks, columns, &quantiser, &probabilities);
-    if modes.len() > MOST_MODES {
+    let length: usize = modes.iter().map(Vec::len).sum();
+    if length > MOST_MODES {
         return None;
     }
     let mut tokens = Tokens { writer: Writer::new(), probabilities };
     each(&blocks, columns, |block, above, left| emit_block(block, above, left, &mut tokens));
+    drop(blocks);
     let tokens = tokens.writer.finish();
 
-    let mut out = Vec::with_capacity(10 + modes.len() + tokens.len());
+    let mut out = Vec::with_capacity(10 + length + tokens.iter().map(Vec::len).sum::<usize>());
     // A key frame of version 0 that is shown, and how long its first part is.
-    out.extend(&((modes.len() as u32) << 5 | 1 << 4).to_le_bytes()[..3]);
+    out.extend(&((length as u32) << 5 | 1 << 4).to_le_bytes()[..3]);
     out.extend([0x9d, 0x01, 0x2a]);
     out.extend((size.width as u16).to_le_bytes());
     out.extend((size.height as u16).to_le_bytes());
-    out.extend(modes);
-    out.extend(tokens);
+    // Each piece is freed when it is copied.
+    modes.into_iter().chain(tokens).for_each(|piece| out.extend_from_slice(&piece));
     Some(out)
 }
 
-/// Returns all blocks, row by row.
-fn choose(source: &Planes, quantiser: &Quantiser, (columns, rows): (usize, usize), subblocks: bool) -> Vec<Block> {
+/// Returns the most bytes that making a frame of this size takes, the planes of its source included: those, what a decoder makes
+/// of them or what is written, and the blocks.
+pub(super) fn memory(size: Size) -> u64 {
+    let blocks = u64::from(size.width.div_ceil(16)) * u64::from(size.height.div_ceil(16));
+    blocks * (PLANES + PLANES.max(MOST_OF_BLOCK) + size_of::<Block>() as u64) + (2 << 20)
+}
+
+/// The bytes of a block in all planes.
+const PLANES: u64 = 16 * 16 + 2 * 8 * 8;
+
+/// The most bytes of a block in a frame. Noise at the best quality takes less.
+pub(super) const MOST_OF_BLOCK: u64 = 400;
+
+/// The blocks of a picture, row by row. Each row is a list of its own, which finds room where a list of all does not.
+type Blocks = Vec<Vec<Block>>;
+
+/// Returns all blocks.
+fn choose(source: &Planes, quantiser: &Quantiser, (columns, rows): (usize, usize), subblocks: bool) -> Blocks {
     let modes = ModeCosts::new();
     let chooser = Chooser { quantiser, modes: &modes, subblocks };
     let mut decoded =
@@ -57,20 +75,23 @@ fn choose(source: &Planes, quantiser: &Quantiser, (columns, rows): (usize, usize
     let mut counts = Counts::new();
     let mut costs = Costs::new(&DEFAULTS);
     let lesson = (columns * rows / 24).max(32);
-    let mut blocks = Vec::with_capacity(columns * rows);
+    let (mut blocks, mut chosen) = (Vec::with_capacity(rows), 0);
     let mut above = vec![([0; 9], [MEAN; 4]); columns];
     for y in 0..rows {
+        let mut row = Vec::with_capacity(columns);
         let mut left = ([0; 9], [MEAN; 4]);
         for (x, above) in above.iter_mut().enumerate() {
             let near = Neighbours { above: above.0, left: left.0, modes_above: above.1, modes_left: left.1 };
             let block = chooser.block(source, &mut decoded, (x, y), &near, &costs);
             emit_block(&block, &mut above.0, &mut left.0, &mut counts);
             (above.1, left.1) = edge_modes(block.luma);
-            blocks.push(block);
-            if blocks.len() % lesson == 0 {
+            row.push(block);
+            chosen += 1;
+            if chosen % lesson == 0 {
                 costs = Costs::new(&counts.best());
             }
         }
+        blocks.push(row);
     }
     blocks
 }
@@ -84,16 +105,21 @@ fn edge_modes(luma: Luma) -> ([u8; 4], [u8; 4]) {
 }
 
 /// Calls `f` with every block and the sides of its neighbours.
-fn each(blocks: &[Block], columns: usize, mut f: impl FnMut(&Block, &mut [u8; 9], &mut [u8; 9])) {
+fn each(blocks: &[Vec<Block>], columns: usize, mut f: impl FnMut(&Block, &mut [u8; 9], &mut [u8; 9])) {
     let mut above = vec![[0; 9]; columns];
-    for row in blocks.chunks(columns) {
+    for row in blocks {
         let mut left = [0; 9];
         row.iter().zip(&mut above).for_each(|(block, above)| f(block, above, &mut left));
     }
 }
 
 /// Returns the first part of a frame: its header and the modes of all blocks.
-fn write_modes(blocks: &[Block], columns: usize, quantiser: &Quantiser, probabilities: &TokenProbabilities) -> Vec<u8> {
+fn write_modes(
+    blocks: &[Vec<Block>],
+    columns: usize,
+    quantiser: &Quantiser,
+    probabilities: &TokenProbabilities,
+) -> Vec<Vec<u8>> {
     let mut out = Writer::new();
     // The colours of section 9.2, and samples that must be limited to bytes.
     out.number(0b00, 2);
@@ -117,12 +143,13 @@ fn write_modes(blocks: &[Block], columns: usize, quantiser: &Quantiser, probabil
             out.number(new.into(), 8);
         }
     }
-    let empty = blocks.iter().filter(|block| block.is_empty()).count();
-    let filled = (((blocks.len() - empty) * 256 / blocks.len().max(1)).clamp(1, 255)) as u8;
+    let all = blocks.len() * columns;
+    let empty = blocks.iter().flatten().filter(|block| block.is_empty()).count();
+    let filled = (((all - empty) * 256 / all.max(1)).clamp(1, 255)) as u8;
     out.number(1, 1);
     out.number(filled.into(), 8);
     let mut above = vec![[MEAN; 4]; columns];
-    for row in blocks.chunks(columns) {
+    for row in blocks {
         let mut left = [MEAN; 4];
         for (block, above) in row.iter().zip(&mut above) {
             out.put(block.is_empty(), filled);

@@ -24,6 +24,7 @@ mod ycc;
 use image_webp::{ColorType, WebPEncoder};
 
 use crate::error::PictureError;
+use crate::geometry::Size;
 use crate::raster::{Layout, Raster};
 
 /// The longest side of a WebP.
@@ -60,23 +61,37 @@ pub fn lossy(picture: &Raster, quality: u8) -> Result<Vec<u8>, PictureError> {
         return Err(PictureError::defect(format!("a picture of {size} pixels cannot be written as WebP")));
     }
     let frame = frame::encode(&ycc::planes(picture), size, index(quality));
-    let mut chunks = Vec::new();
+    let mut out = b"RIFF\0\0\0\0WEBP".to_vec();
     if let Some(opacity) = ycc::opacity(picture) {
         let mut extended = vec![1 << 4, 0, 0, 0];
         extended.extend(&(size.width - 1).to_le_bytes()[..3]);
         extended.extend(&(size.height - 1).to_le_bytes()[..3]);
-        chunk(&mut chunks, b"VP8X", &extended);
+        chunk(&mut out, b"VP8X", &extended);
         let stored = lossless(&Raster::new(size, Layout::Gray, opacity)?)?;
         // Without the header of a lossless file's only chunk, which has five bytes after the twenty of two lengths and names.
         let stream = stored.get(25..).unwrap_or_default();
-        chunk(&mut chunks, b"ALPH", &[&[1], stream].concat());
+        chunk(&mut out, b"ALPH", &[&[1], stream].concat());
     }
-    chunk(&mut chunks, b"VP8 ", &frame);
-    let mut out = b"RIFF".to_vec();
-    out.extend((chunks.len() as u32 + 4).to_le_bytes());
-    out.extend(b"WEBP");
-    out.extend(chunks);
+    chunk(&mut out, b"VP8 ", &frame);
+    let length = out.len() as u32 - 8;
+    out[4..8].copy_from_slice(&length.to_le_bytes());
     Ok(out)
+}
+
+/// Returns the most bytes that writing a picture of this size takes, its pixels included, which have opacity or not.
+pub fn memory(size: Size, is_lossless: bool, opacity: bool) -> u64 {
+    let (pixels, channels) = (size.pixels(), if opacity { 4 } else { 3 });
+    // The library copies the pixels to four samples each. What it writes grows by doubling; a sample has hardly more than 8
+    // bits. The rest are tables.
+    let library = |samples: u64| 4 * pixels + (samples + samples / 32 + 4096).next_power_of_two() + (1 << 16);
+    if is_lossless {
+        return channels * pixels + library(channels * pixels);
+    }
+    let frame = frame::memory(size);
+    let blocks = u64::from(size.width.div_ceil(16)) * u64::from(size.height.div_ceil(16));
+    // The opacity is written when the frame is made.
+    let beside = if opacity { blocks * frame::MOST_OF_BLOCK + pixels + library(pixels) } else { 0 };
+    channels * pixels + frame.max(beside)
 }
 
 fn chunk(out: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {

@@ -72,6 +72,53 @@ fn every_kind_of_tiff_that_scanners_write_has_the_pixels_that_libtiff_reads() {
     assert!(wrong.is_empty(), "{} of {count} files:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Returns a file of one directory, whose tags have one number each, and what follows it.
+fn with_tags(tags: &[(u16, u32)], data: &[u8]) -> Vec<u8> {
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((tags.len() as u16).to_le_bytes());
+    for (tag, value) in tags {
+        file.extend([&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0], &value.to_le_bytes()].concat());
+    }
+    file.extend([0; 4]);
+    file.extend(data);
+    file
+}
+
+/// Which number is black and which is white, the file does not say, and programs disagree.
+#[test]
+fn samples_without_a_known_white_are_refused_by_name() {
+    // Two by two pixels from byte 134.
+    let file = |bits: u32, photometric: u32, samples: u32, format: u32, data: &[u8]| {
+        let length = data.len() as u32;
+        let tags: [(u16, u32); 10] = [
+            (256, 2),
+            (257, 2),
+            (258, bits),
+            (259, 1),
+            (262, photometric),
+            (273, 134),
+            (277, samples),
+            (278, 2),
+            (279, length),
+            (339, format),
+        ];
+        with_tags(&tags, data)
+    };
+    for (file, why) in [
+        (file(32, 1, 1, 3, &[0; 16]), "floating-point samples that are not RGB"),
+        (file(16, 1, 1, 2, &[0; 8]), "samples that can be negative"),
+        (file(32, 2, 3, 3, &255f32.to_le_bytes().repeat(12)), "floating-point samples that are mostly above 1"),
+    ] {
+        match rendered(&file, AS_IT_IS) {
+            Err(PictureError::Unsupported(message)) => assert!(message.contains(why), "{message}"),
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+    let light = one(&file(32, 2, 3, 3, &0.5f32.to_le_bytes().repeat(12)), AS_IT_IS);
+    // IEC 61966-2-1: half of the light is 188 of 255.
+    assert_eq!(light.samples, [188; 12]);
+}
+
 /// What is there is a picture; what is missing is named by its line.
 #[test]
 fn a_tiff_that_is_cut_off_is_refused_with_the_first_line_that_is_missing() {
@@ -92,12 +139,7 @@ fn a_tiff_that_is_cut_off_is_refused_with_the_first_line_that_is_missing() {
         }
     }
     // A strip whose data is shorter than its rows.
-    let mut file = b"II*\0\x08\0\0\0\x07\0".to_vec();
     let tags: [(u16, u32); 7] = [(256, 10), (257, 10), (258, 8), (259, 1), (262, 1), (273, 98), (279, 35)];
-    for (tag, value) in tags {
-        file.extend([&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0], &value.to_le_bytes()].concat());
-    }
-    file.resize(98 + 100, 128);
-    let refused = rendered(&file, AS_IT_IS).unwrap_err();
+    let refused = rendered(&with_tags(&tags, &[128; 100]), AS_IT_IS).unwrap_err();
     assert_eq!(refused.to_string(), "is cut off: the TIFF data ends in line 4 of 10, before the picture is complete");
 }

@@ -227,6 +227,14 @@ for orientation in range(2, 9):
     let source = format!("{}/../../samples/listing/front.jpg", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(&python).arg("-c").arg(make).arg(&folder).arg(source).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The same samples with another meaning: YCgCo, and the matrix that follows from the primaries. The box says it.
+    let plain = std::fs::read(folder.join("444.avif")).unwrap();
+    let stated = 4 + plain.windows(4).position(|name| name == b"nclx").unwrap();
+    for (primaries, matrix) in [(1, 8), (1, 12), (2, 12)] {
+        let mut changed = plain.clone();
+        (changed[stated + 1], changed[stated + 5]) = (primaries, matrix);
+        std::fs::write(folder.join(format!("matrix-{matrix}-of-{primaries}.avif")), changed).unwrap();
+    }
     for entry in std::fs::read_dir(&folder).unwrap() {
         looks_as_pillow_shows_it(&python, &entry.unwrap().path(), 1.0);
     }

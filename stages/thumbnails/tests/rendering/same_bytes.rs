@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image::ExtendedColorType as Colour;
 use jpeg_encoder::ColorType;
-use stage_thumbnails::bindings::toq::media::types::{Asset, Failure, MediaType};
+use stage_sdk::{Asset, Failure, MediaType};
 use stage_thumbnails::stage::{Host as _, process};
 
 use crate::pictures::png;

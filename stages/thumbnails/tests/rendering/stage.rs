@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jpeg_encoder::ColorType;
-use stage_thumbnails::bindings::toq::media::types::{Asset, Failure, MediaType, PixelSize};
-use stage_thumbnails::stage::{Host, Stored, process};
+use stage_sdk::{Asset, Failure, MediaType, ObjectInfo, PixelSize};
+use stage_thumbnails::stage::{Host, process};
 
 use crate::fixtures;
 use crate::support::*;
@@ -12,7 +12,7 @@ use crate::support::*;
 /// A host with objects in memory that records the calls.
 #[derive(Default)]
 pub struct Bucket {
-    pub objects: BTreeMap<String, (Vec<u8>, Stored)>,
+    pub objects: BTreeMap<String, (Vec<u8>, ObjectInfo)>,
     opened: u32,
     pub written: Vec<String>,
     reads: Vec<(u64, u32)>,
@@ -28,8 +28,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    pub fn put(&mut self, key: &str, bytes: Vec<u8>, fingerprint: Option<&str>) -> Stored {
-        let stored = Stored {
+    pub fn put(&mut self, key: &str, bytes: Vec<u8>, fingerprint: Option<&str>) -> ObjectInfo {
+        let stored = ObjectInfo {
+            key: key.to_owned(),
+            content_type: None,
             bytes: bytes.len() as u64,
             etag: format!("etag-{key}-{}", bytes.iter().map(|&b| u64::from(b)).sum::<u64>()),
             crc32: Some(7),
@@ -43,11 +45,11 @@ impl Bucket {
 impl Host for Bucket {
     type Object = String;
 
-    fn stat(&mut self, key: &str) -> Result<Stored, Failure> {
+    fn stat(&mut self, key: &str) -> Result<ObjectInfo, Failure> {
         self.objects.get(key).map(|(_, stored)| stored.clone()).ok_or_else(|| Failure::Missing(key.to_owned()))
     }
 
-    fn open(&mut self, key: &str, if_match: Option<&str>) -> Result<(String, Stored), Failure> {
+    fn open(&mut self, key: &str, if_match: Option<&str>) -> Result<(String, ObjectInfo), Failure> {
         self.opened += 1;
         let stored = self.stat(key)?;
         match if_match {
@@ -69,7 +71,7 @@ impl Host for Bucket {
         Ok(format!("{}_{suffix}.{extension}", stem.rsplit_once('.').map_or(stem.as_str(), |(stem, _)| stem)))
     }
 
-    fn write(&mut self, key: &str, content_type: &str, fingerprint: &str, bytes: &[u8]) -> Result<Stored, Failure> {
+    fn write(&mut self, key: &str, content_type: &str, fingerprint: &str, bytes: &[u8]) -> Result<ObjectInfo, Failure> {
         if self.broken.as_deref() == Some(key) {
             return Err(Failure::Transient("the store is busy".to_owned()));
         }

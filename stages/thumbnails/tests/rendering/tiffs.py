@@ -4,7 +4,7 @@ cannot read that either, the pixels that were written are expected."""
 import io, struct, sys, zlib
 from pathlib import Path
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 out = Path(sys.argv[1])
 W, H = 203, 157
@@ -45,11 +45,13 @@ def number(order, kind, values):
     return struct.pack(order + code * len(values), *values)
 
 
-def write(name, expected, chunks, tags, order='<', big=False, tiled=None, strip_tags=False, lengths=True, after=()):
-    """Writes a file of these chunks and tags (tag: (type, values)). `after`: further directories, as (tags, chunks)."""
+def write(name, expected, chunks, tags, order='<', big=False, tiled=None, strip_tags=False, lengths=True, after=(),
+          before=b''):
+    """Writes a file of these chunks and tags (tag: (type, values)). `after`: further directories, as (tags, chunks);
+    `before`: bytes right after the header."""
     offset = 16 if big else 8
     word = 'Q' if big else 'I'
-    body, directories = bytearray(), []
+    body, directories = bytearray(before), []
     for tags, chunks in [(tags, chunks), *after]:
         tags = dict(tags)
         places = []
@@ -165,6 +167,16 @@ for bits in (1, 2, 4):
     colours = (palette >> 8).reshape(3, -1).T
     write(f'palette{bits}', colours[index], strips(bits_of(index, bits), 16),
           basic(3, 1, bits, rows=16, tags={320: (3, palette.tolist())}))
+scaled = rgb / 255
+light = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
+for bits in (16, 32, 64):
+    for order in '<>':
+        mark = 'little' if order == '<' else 'big'
+        write(f'light{bits}-{mark}', rgb, strips(light.astype(f'{order}f{bits // 8}'), 32),
+              basic(2, 3, bits, rows=32, tags={339: (3, [3] * 3)}), order)
+    apart = light.astype(f'>f{bits // 8}').view(np.uint8).reshape(H, 3 * W, -1).transpose(0, 2, 1).reshape(H, -1)
+    write(f'light{bits}-differences', rgb, strips(difference(apart, 3).reshape(H, -1), 32, zlib.compress),
+          basic(2, 3, bits, 8, 32, tags={339: (3, [3] * 3), 317: (3, [3])}))
 planes = [np.ascontiguousarray(rgb[..., channel]) for channel in range(3)]
 write('planar', None, [s for plane in planes for s in strips(plane, 32, zlib.compress)],
       basic(2, 3, 8, 8, 32, tags={284: (3, [2])}))
@@ -213,6 +225,81 @@ picture.save(stream, 'JPEG', quality=95, subsampling=0)
 unstated = {**basic(6, 1, compression=6), 513: (4, [8])}
 del unstated[277]
 write('jpeg-of-1992-without-samples', rgb, [stream.getvalue()], unstated)
+# Kinds of JPEG within TIFF.
+def saved(name, image, expected, **options):
+    image.save(out / (name + '.tif'), **options)
+    expect(name, expected)
+
+
+gray_and_alpha, with_alpha = Image.fromarray(gray), picture.copy()
+gray_and_alpha.putalpha(Image.fromarray(alpha))
+with_alpha.putalpha(Image.fromarray(alpha))
+by_pillow('pillow-jpeg-gray-opacity', gray_and_alpha, compression='jpeg', quality=95)
+by_pillow('pillow-jpeg-opacity', with_alpha, compression='jpeg', quality=95)
+by_pillow('pillow-jpeg-rgb', picture, compression='jpeg', quality=95, tiffinfo={262: 2})
+saved('pillow-jpeg-inks', Image.fromarray(inks, 'CMYK'), rgb, compression='jpeg', quality=95)
+srgb, lab = ImageCms.createProfile('sRGB'), ImageCms.createProfile('LAB')
+saved('pillow-jpeg-cielab', ImageCms.profileToProfile(picture, srgb, lab, outputMode='LAB'), rgb, compression='jpeg',
+      quality=100)
+# libtiff writes the rows from multiples of 16 bits of its memory, and does not read them again.
+saved('pillow-rows-of-words', Image.fromarray(ink), np.dstack([ink * 255] * 3), compression='tiff_raw_16')
+
+
+def old_jpeg(name, image, rows, options, tags, expected=None):
+    """Strips of nothing but coded data, each begun anew, and the tables in tags. libtiff reads them if they are in colour."""
+    tables, data = {}, []
+    for top in range(0, H, rows):
+        stream = io.BytesIO()
+        image.crop((0, top, W, min(top + rows, H))).save(stream, 'JPEG', quality=95, **options)
+        stream, at = stream.getvalue(), 2
+        while stream[at + 1] != 0xDA:
+            size = int.from_bytes(stream[at + 2:at + 4], 'big')
+            body = stream[at + 4:at + 2 + size]
+            while body and stream[at + 1] in (0xDB, 0xC4):
+                length = 65 if stream[at + 1] == 0xDB else 17 + sum(body[1:17])
+                tables[stream[at + 1], body[0]] = body[1:length]
+                body = body[length:]
+            at += 2 + size
+        data.append(stream[at + 2 + int.from_bytes(stream[at + 2:at + 4], 'big'):-2])
+    blob, places = bytearray(), {}
+    for key, table in tables.items():
+        places[key] = 8 + len(blob)
+        blob += table + b'\0' * (len(table) % 2)
+    samples = len(image.getbands())
+    numbers = [0, 1, 1][:samples]
+    kinds = {519: 0xDB, 520: 0xC4, 521: 0xC4}
+    lists = {tag: (4, [places[kind, number | (0x10 if tag == 521 else 0)] for number in numbers])
+             for tag, kind in kinds.items()}
+    write(name, expected, data, {**basic(6 if samples == 3 else 1, samples, compression=6, rows=rows),
+                                 512: (3, [1]), **lists, **tags}, before=bytes(blob))
+
+
+old_jpeg('jpeg-of-1992-in-strips', picture, 32, {'subsampling': 2}, {530: (3, [2, 2])})
+old_jpeg('jpeg-of-1992-in-one-strip', picture, H, {'subsampling': 0}, {530: (3, [1, 1])})
+old_jpeg('jpeg-of-1992-gray', Image.fromarray(gray), 64, {}, {}, np.dstack([gray] * 3))
+# Runs, differences and values of ThunderScan.
+levels = (gray >> 4).astype(int)
+levels[:, 100:140] = (x[:, 100:140] // 5 + y[:, 100:140]) % 16
+packed = bytearray()
+for line in levels:
+    last = at = 0
+    while at < W:
+        run = next((n for n in range(min(63, W - at)) if line[at + n] != last), min(63, W - at))
+        steps = [int((b - a + 8) % 16 - 8) for a, b in zip([last, *line[at:at + 2]], line[at:at + 3])]
+        if run > 1:
+            packed.append(run)
+            at += run
+        elif len(steps) == 3 and all(-1 <= step <= 1 for step in steps):
+            packed.append(0x40 | (steps[0] & 3) << 4 | (steps[1] & 3) << 2 | steps[2] & 3)
+            at += 3
+        elif len(steps) > 1 and all(-3 <= step <= 3 for step in steps[:2]):
+            packed.append(0x80 | (steps[0] & 7) << 3 | steps[1] & 7)
+            at += 2
+        else:
+            packed.append(0xC0 | int(line[at]))
+            at += 1
+        last = line[at - 1]
+write('thunderscan', None, [bytes(packed)], basic(1, 1, 4, 32_809))
 ycbcr = np.asarray(picture.convert('YCbCr'))
 for across, down in ((1, 1), (2, 1), (2, 2), (4, 2)):
     height, width = -(-H // down) * down, -(-W // across) * across

@@ -2,6 +2,7 @@
 
 use super::container::Container;
 use super::frame::{Chroma, Colours, Frame, Siting};
+use crate::colour::luminance_of_primaries;
 use crate::error::PictureError;
 use crate::geometry::Size;
 
@@ -41,23 +42,17 @@ pub(super) fn write_rgb(
     if colours.matrix == 0 {
         return write_identity(container, frame, chroma, colours.full_range, part, target);
     }
-    // The weights of red and blue in lightness.
-    let (red, blue) = match colours.matrix {
-        1 => (0.2126, 0.0722),
-        4 => (0.30, 0.11),
-        // What is unspecified is taken for BT.601, as by other readers.
-        2 | 5 | 6 => (0.299, 0.114),
-        7 => (0.212, 0.087),
-        9 => (0.2627, 0.0593),
-        other => return Err(container.unsupported(&format!("whose colours are coded by matrix {other}"))),
+    let Some(shares) = shares(colours) else {
+        let matrix = colours.matrix;
+        return Err(container.unsupported(&format!("whose colours are coded by matrix {matrix}")));
     };
-    let green = 1.0 - red - blue;
     let Scale { base, factor } = Scale::of_lightness(frame.depth[0], colours.full_range);
-    let unit = Scale::of_colour(frame.depth[1], colours.full_range) / f64::from(WEIGHTS);
-    let fixed = |weight: f64| (weight * unit).round() as i32;
-    let (to_red, to_blue) = (fixed(2.0 * (1.0 - red)), fixed(2.0 * (1.0 - blue)));
-    let (red_to_green, blue_to_green) =
-        (fixed(2.0 * red * (1.0 - red) / green), fixed(2.0 * blue * (1.0 - blue) / green));
+    let unit = match colours.matrix {
+        YCGCO => f64::from(Scale::of_lightness(frame.depth[1], colours.full_range).factor),
+        _ => Scale::of_colour(frame.depth[1], colours.full_range),
+    };
+    let [to_red, to_green, to_blue] =
+        shares.map(|pair| pair.map(|share| (share * unit / f64::from(WEIGHTS)).round() as i32));
     let middle = WEIGHTS << (frame.depth[1] - 1);
 
     let width = part.width as usize;
@@ -73,12 +68,35 @@ pub(super) fn write_rgb(
         for (((pixel, &lightness), &b), &r) in pixels.iter_mut().zip(row).zip(&colour[0]).zip(&colour[1]) {
             let lightness = (i32::from(lightness) - base) * factor;
             let (b, r) = (b - middle, r - middle);
-            pixel[0] = byte(lightness + r * to_red);
-            pixel[1] = byte(lightness - r * red_to_green - b * blue_to_green);
-            pixel[2] = byte(lightness + b * to_blue);
+            pixel[0] = byte(lightness + b * to_red[0] + r * to_red[1]);
+            pixel[1] = byte(lightness + b * to_green[0] + r * to_green[1]);
+            pixel[2] = byte(lightness + b * to_blue[0] + r * to_blue[1]);
         }
     }
     Ok(())
+}
+
+/// The matrix of YCgCo, whose two colour planes have the scale of lightness.
+const YCGCO: u16 = 8;
+
+/// Returns how much of the two colour planes is added to lightness for red, for green and for blue. `None` for a matrix that is
+/// not known, or not linear.
+fn shares(colours: Colours) -> Option<[[f64; 2]; 3]> {
+    // The weights of red and blue in lightness.
+    let [red, blue] = match colours.matrix {
+        1 => [0.2126, 0.0722],
+        4 => [0.30, 0.11],
+        // What is unspecified is taken for BT.601, as by other readers.
+        2 | 5 | 6 => [0.299, 0.114],
+        7 => [0.212, 0.087],
+        YCGCO => return Some([[-1.0, 1.0], [1.0, 0.0], [-1.0, -1.0]]),
+        9 => [0.2627, 0.0593],
+        12 => luminance_of_primaries(u8::try_from(colours.primaries).ok()?)?,
+        _ => return None,
+    };
+    let green = 1.0 - red - blue;
+    let (to_red, to_blue) = (2.0 * (1.0 - red), 2.0 * (1.0 - blue));
+    Some([[0.0, to_red], [-to_blue * blue / green, -to_red * red / green], [to_blue, 0.0]])
 }
 
 /// Writes a frame whose planes are green, blue and red.
@@ -161,5 +179,37 @@ fn widen(row: &[i32], halved: Option<Siting>, out: &mut [i32]) {
                 pair.iter_mut().zip([3 * this + before, 3 * this + next]).for_each(|(out, sample)| *out = sample);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn of(matrix: u16, primaries: u16) -> Option<[[f64; 2]; 3]> {
+        shares(Colours { primaries, transfer: 13, matrix, full_range: true })
+    }
+
+    #[test]
+    fn ycgco_becomes_the_colours_that_it_is_made_of() {
+        for [red, green, blue] in [[200.0, 30.0, 60.0], [0.0, 255.0, 0.0], [7.0, 7.0, 7.0]] {
+            // ITU-T H.273, section 8.3, for matrix 8.
+            let lightness = 0.5 * green + 0.25 * (red + blue);
+            let (cg, co) = (0.5 * green - 0.25 * (red + blue), 0.5 * (red - blue));
+            let back = of(8, 1).unwrap().map(|[by_cg, by_co]| lightness + cg * by_cg + co * by_co);
+            assert_eq!(back, [red, green, blue]);
+        }
+    }
+
+    #[test]
+    fn the_matrix_of_primaries_is_nearly_that_of_their_standard() {
+        for (primaries, matrix) in [(1, 1), (2, 1), (9, 9)] {
+            let (derived, standard) = (of(12, primaries).unwrap(), of(matrix, primaries).unwrap());
+            let mut pairs = derived.as_flattened().iter().zip(standard.as_flattened());
+            assert!(pairs.all(|(a, b)| (a - b).abs() < 1e-3), "{derived:?}");
+        }
+        // Constant luminance is not linear, and nothing follows from unknown primaries.
+        assert_eq!((of(10, 9), of(13, 1), of(12, 99)), (None, None, None));
     }
 }

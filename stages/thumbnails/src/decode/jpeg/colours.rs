@@ -18,6 +18,8 @@ pub enum Colours {
     Cmyk,
     /// Three inks as the complement of YCbCr, and black.
     Ycck,
+    /// One to four channels as they are: the file that the picture is in says what they mean.
+    Stored,
 }
 
 impl Colours {

@@ -24,12 +24,18 @@ pub fn interleaved(
         Colours::Gray => Layout::Gray,
         Colours::YCbCr | Colours::Rgb => Layout::Rgb,
         Colours::Cmyk | Colours::Ycck => Layout::Cmyk,
+        Colours::Stored => match planes.len() {
+            1 => Layout::Gray,
+            2 => Layout::GrayAlpha,
+            3 => Layout::Rgb,
+            _ => Layout::Rgba,
+        },
     };
     let channels = layout.channels();
     if planes.len() != channels || planes.iter().any(|plane| plane.samples.len() as u64 != plane.size.pixels()) {
         return Err(defect());
     }
-    if let ([gray], Colours::Gray) = (planes.as_slice(), colours)
+    if let [gray] = planes.as_slice()
         && gray.size == size
     {
         return Raster::new(size, layout, planes.into_iter().next().ok_or_else(defect)?.samples);
@@ -40,6 +46,12 @@ pub fn interleaved(
         rows.iter_mut().for_each(|channel| channel.advance(y));
         match rows.as_slice() {
             [gray] => line.copy_from_slice(gray.row()),
+            all if colours == Colours::Stored => {
+                for (channel, row) in all.iter().enumerate() {
+                    let places = line.iter_mut().skip(channel).step_by(channels);
+                    places.zip(row.row()).for_each(|(place, sample)| *place = *sample);
+                }
+            }
             [a, b, c] => rgb(colours, [a.row(), b.row(), c.row()], line),
             [a, b, c, d] => inks(colours, [a.row(), b.row(), c.row(), d.row()], line),
             _ => return Err(defect()),

@@ -44,7 +44,7 @@ pub(super) fn decode(
     orientation: Orientation,
     wanted: &dyn Fn(Size) -> WantedScale,
 ) -> Result<Decoded, PictureError> {
-    let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
+    let Opened { header, mut shape, colours } = Opened::new(&source, limits, Colours::of)?;
     let full = shape.full;
     let wanted = wanted(orientation.apply(full));
     let target = orientation.apply(wanted.size);
@@ -78,9 +78,15 @@ pub(super) fn decode(
     Ok(Decoded { pixels, full, orientation, profile })
 }
 
-/// Decodes a picture at its full size to interleaved samples: gray, RGB or inks.
-pub(super) fn decode_raster(source: Vec<u8>, limits: Limits) -> Result<Raster, PictureError> {
-    let Opened { header, mut shape, colours } = Opened::new(&source, limits)?;
+/// Decodes a picture within a file of another format at its full size. Of YCbCr it makes RGB; all other channels, of which
+/// there are at most four, are returned as they are stored.
+pub(super) fn decode_within(source: Vec<u8>, is_ycbcr: bool, limits: Limits) -> Result<Raster, PictureError> {
+    let meaning = |_: &Header, frame: &Frame| match frame.components.len() {
+        3 if is_ycbcr => Ok(Colours::YCbCr),
+        1..=4 => Ok(Colours::Stored),
+        many => Err(unsupported(&format!("{many} colour channels"))),
+    };
+    let Opened { header, mut shape, colours } = Opened::new(&source, limits, meaning)?;
     let full = shape.full;
     let scale = shape.scale_together(full);
     let pixels = full.pixels() * shape.channels.len() as u64;
@@ -111,12 +117,17 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(source: &[u8], limits: Limits) -> Result<Self, PictureError> {
+    /// Reads the headers. `meaning` returns what the channels mean.
+    fn new(
+        source: &[u8],
+        limits: Limits,
+        meaning: impl FnOnce(&Header, &Frame) -> Result<Colours, PictureError>,
+    ) -> Result<Self, PictureError> {
         let header = Header::read(source)?;
         let frame = header.frame.as_ref().ok_or_else(|| damaged("it has no frame header"))?;
         limits.check_size(Format::Jpeg, Size::new(frame.width.into(), frame.height.into()))?;
         check_kind(frame)?;
-        let (shape, colours) = (Shape::new(frame)?, Colours::of(&header, frame)?);
+        let (shape, colours) = (Shape::new(frame)?, meaning(&header, frame)?);
         Ok(Self { header, shape, colours })
     }
 }

@@ -80,7 +80,7 @@ fn memory_is_known_before_anything_is_decoded() {
         let wanted = |_| WantedScale { size, halved_chroma: true };
         decode(file.clone(), Limits { memory, ..LIMITS }, Orientation::Upright, &wanted)
     };
-    let Opened { mut shape, .. } = Opened::new(&file, LIMITS).unwrap();
+    let Opened { mut shape, .. } = Opened::new(&file, LIMITS, Colours::of).unwrap();
     shape.scale_apart((166.0, 111.0), (83.0, 55.5));
     let needed = file.len() as u64 + shape.bytes();
     assert!(decode(needed, half).is_ok());
@@ -95,7 +95,7 @@ fn kinds_that_are_not_decoded_are_named() {
     let refused = |place: usize, byte: u8| {
         let mut file = file.clone();
         file[frame + place] = byte;
-        decode_raster(file, LIMITS).unwrap_err().to_string()
+        decode_within(file, false, LIMITS).unwrap_err().to_string()
     };
     for (place, byte, what) in [
         (1, 0xC3, "lossless coding"),
@@ -143,7 +143,7 @@ fn with_scans(scans: &[[u8; 3]], end: &[u8]) -> Vec<u8> {
 #[test]
 fn a_progressive_picture_is_shown_if_its_scans_follow_from_each_other_and_none_is_missing() {
     const END: &[u8] = b"\xFF\xD9";
-    let outcome = |scans: &[[u8; 3]], end: &[u8]| decode_raster(with_scans(scans, end), LIMITS);
+    let outcome = |scans: &[[u8; 3]], end: &[u8]| decode_within(with_scans(scans, end), false, LIMITS);
     for (scans, end) in [
         (&[[0, 0, 0], [1, 63, 0]][..], END),
         (&[[0, 0, 0], [1, 63, 0]], b""),
@@ -179,6 +179,6 @@ fn a_progressive_picture_with_thousands_of_scans_is_refused() {
         let bits = if missing == 13 { 13 } else { (missing + 1) << 4 | missing };
         scans.extend((1..64).map(|place| [place, place, bits]));
     }
-    let refused = decode_raster(with_scans(&scans, b""), LIMITS).unwrap_err();
+    let refused = decode_within(with_scans(&scans, b""), false, LIMITS).unwrap_err();
     assert!(refused.to_string().contains("more than 500 scans"), "{refused}");
 }

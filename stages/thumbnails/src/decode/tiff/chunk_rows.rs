@@ -2,8 +2,10 @@
 
 use super::colours::{Colours, YCbCr, lab_to_srgb};
 use super::fault::Fault;
+use super::floats::{self, Seen};
 use super::page::{Opacity, Page};
 use super::unpacked::Unpacked;
+use crate::colour::srgb_encoded;
 
 /// What all chunks of a picture have in common.
 pub(super) struct Conversion<'a> {
@@ -14,6 +16,8 @@ pub(super) struct Conversion<'a> {
     highest: u32,
     /// Whether the samples are stored as they are returned.
     plain: bool,
+    /// The floating-point numbers that were read.
+    pub(super) seen: Seen,
 }
 
 /// The rows of a chunk.
@@ -30,12 +34,16 @@ pub(super) struct ChunkRows<'a> {
 }
 
 impl<'a> Conversion<'a> {
-    pub(super) fn new(page: &'a Page) -> Self {
+    /// Returns the conversion. If samples `are_light`, they get the curve of sRGB.
+    pub(super) fn new(page: &'a Page, are_light: bool) -> Self {
         // Of samples of 32 bits, the upper half is used.
-        let bits = page.bits.min(16);
+        let bits = if page.floats { floats::BITS } else { page.bits.min(16) };
         let highest = (1u32 << bits) - 1;
         let inverted = page.colours == Colours::Gray { white_is_zero: true };
         let narrow = |value: u32| {
+            if are_light {
+                return (srgb_encoded(f64::from(value) / f64::from(highest)) * 255.0).round() as u8;
+            }
             let byte = (value * 255 + highest / 2) / highest;
             (if inverted { 255 - byte } else { byte }) as u8
         };
@@ -46,12 +54,13 @@ impl<'a> Conversion<'a> {
         };
         let plain =
             stored && !page.planar && page.opacity != Opacity::Associated && page.samples == page.layout().channels();
-        Self { page, narrow: (0..=highest).map(narrow).collect(), highest, plain }
+        Self { page, narrow: (0..=highest).map(narrow).collect(), highest, plain, seen: Seen::default() }
     }
 
     /// Returns the bytes that reading a chunk of this width takes, beside the unpacked data.
     pub(super) fn memory(&self, width: u32) -> u64 {
-        u64::from(width) * (16 * self.page.samples as u64 + 16)
+        let sample = if self.page.floats { 32 } else { 16 };
+        u64::from(width) * (sample * self.page.samples as u64 + 16)
     }
 
     /// Returns the rows of a chunk.
@@ -99,9 +108,18 @@ impl ChunkRows<'_> {
                 return Ok(&self.packed);
             }
             let places = self.values.iter_mut().skip(plane).step_by(if page.planar { page.samples } else { 1 });
-            spread(&self.packed, page.bits, page.little, places);
+            if page.floats {
+                if page.differences {
+                    add_differences(&mut self.packed, samples);
+                    floats::gather(&mut self.packed, page.bits as usize / 8);
+                }
+                let little = page.little && !page.differences;
+                floats::spread(&self.packed, page.bits, little, &self.conversion.seen, places);
+            } else {
+                spread(&self.packed, page.bits, page.little, places);
+            }
         }
-        if page.differences {
+        if page.differences && !page.floats {
             let mask = u32::MAX >> (32 - page.bits);
             for at in page.samples..self.values.len() {
                 let before = self.values.get(at - page.samples).copied().unwrap_or(0);
@@ -110,7 +128,7 @@ impl ChunkRows<'_> {
                 }
             }
         }
-        if page.bits == 32 {
+        if page.bits == 32 && !page.floats {
             self.values.iter_mut().for_each(|value| *value >>= 16);
         }
         self.row.clear();
@@ -128,9 +146,6 @@ impl ChunkRows<'_> {
             self.packed.resize(self.width.div_ceil(across) * unit, 0);
             let unpacked = self.planes.first_mut().ok_or(Fault::Ends)?;
             unpacked.read(&mut self.packed)?;
-            if self.conversion.page.differences {
-                return Err(Fault::Broken);
-            }
             // In reverse, because rows are taken from the end.
             for line in (0..down).rev() {
                 let mut row = Vec::with_capacity(3 * self.width + 3 * across);

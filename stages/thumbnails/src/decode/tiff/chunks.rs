@@ -32,7 +32,8 @@ mod tag {
 }
 
 impl Chunks {
-    /// Returns the chunks of a picture of `planes` planes. With `one_stream`, all data is in one JPEG.
+    /// Returns the chunks of a picture of `planes` planes. With `may_be_one_stream`, all data is in one JPEG if a
+    /// tag gives its place.
     ///
     /// # Errors
     /// If fewer are listed than the picture needs.
@@ -40,17 +41,12 @@ impl Chunks {
         directory: &Directory<'_>,
         size: Size,
         planes: usize,
-        one_stream: bool,
+        may_be_one_stream: bool,
     ) -> Result<Self, PictureError> {
         let side = |tag| Ok(directory.number(tag)?.and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0));
         let rest = directory.file().len() as u64;
-        if one_stream {
-            let Some(at) = directory.number(tag::JPEG_STREAM)? else {
-                return Err(PictureError::Unsupported(
-                    "is a TIFF with the JPEG compression of 1992 in several pieces, of which no thumbnails can be made"
-                        .to_owned(),
-                ));
-            };
+        let stream = if may_be_one_stream { directory.number(tag::JPEG_STREAM)? } else { None };
+        if let Some(at) = stream.filter(|at| directory.slice(*at, 2).is_ok_and(|mark| mark == b"\xFF\xD8")) {
             // The length that writers give often leaves out the data; the stream says itself where it ends.
             let places = vec![(at, rest.saturating_sub(at))];
             return Ok(Self { tiled: false, width: size.width, height: size.height, across: 1, down: 1, places });

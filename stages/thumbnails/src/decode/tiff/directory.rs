@@ -74,7 +74,11 @@ impl<'a> Directory<'a> {
         self.file
     }
 
-    fn slice(&self, at: u64, bytes: u64) -> Result<&'a [u8], PictureError> {
+    /// Returns the bytes of the file at an offset.
+    ///
+    /// # Errors
+    /// If the file does not have all of them.
+    pub(super) fn slice(&self, at: u64, bytes: u64) -> Result<&'a [u8], PictureError> {
         let end = at.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
         let start = usize::try_from(at).ok();
         let found = start.zip(end).and_then(|(start, end)| self.file.get(start..end));

@@ -1,33 +1,23 @@
 //! JPEG within TIFF (Technical Note 2): every strip or tile is a stream of its own, and the tables of all may stand in a tag.
 
 use super::fault::Fault;
-use crate::decode::jpeg::decode_raster;
+use crate::decode::jpeg::decode_within;
 use crate::decode::limits::Limits;
 use crate::error::PictureError;
-use crate::raster::{Layout, Raster};
+use crate::raster::Raster;
 
-/// How the tags say that the samples of a stream become colours. Nothing in the stream itself says it reliably.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transform {
-    /// Gray or inks: as they are.
-    None,
-    /// Three samples that are RGB.
-    Rgb,
-    /// Three samples that are YCbCr.
-    YCbCr,
-}
-
-/// Decodes a stream, with the tables that go before its own.
+/// Decodes a stream, with the tables that go before its own. What its samples mean is said by the tags of the TIFF: if they are
+/// YCbCr, they become RGB.
 ///
 /// # Errors
 /// If the stream has no end of its header, or the decoder refuses it.
 pub(super) fn decode(
     tables: Option<&[u8]>,
     stream: &[u8],
-    transform: Transform,
+    is_ycbcr: bool,
     limits: Limits,
 ) -> Result<Raster, PictureError> {
-    let complete = complete(tables, stream, transform).map_err(|fault| {
+    let complete = complete(tables, stream).map_err(|fault| {
         PictureError::damaged(
             super::fault::NAME,
             match fault {
@@ -36,29 +26,12 @@ pub(super) fn decode(
             },
         )
     })?;
-    let raster = decode_raster(complete, limits)?;
-    if raster.layout() != Layout::Cmyk {
-        return Ok(raster);
-    }
-    // The inks of a JPEG file are inverted, those of TIFF are not.
-    let size = raster.size();
-    let samples = raster.into_samples().into_iter().map(|ink| 255 - ink).collect();
-    Raster::new(size, Layout::Cmyk, samples)
+    decode_within(complete, is_ycbcr, limits)
 }
 
-/// Returns the stream as a file of its own. Segments of applications are left out, because they say what a file's colours
-/// are; Adobe's segment says it in their place.
-fn complete(tables: Option<&[u8]>, stream: &[u8], transform: Transform) -> Result<Vec<u8>, Fault> {
+/// Returns the stream as a file of its own, without segments of applications.
+fn complete(tables: Option<&[u8]>, stream: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut file = b"\xFF\xD8".to_vec();
-    let transform = match transform {
-        Transform::None => None,
-        Transform::Rgb => Some(0),
-        Transform::YCbCr => Some(1),
-    };
-    if let Some(transform) = transform {
-        file.extend(b"\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0");
-        file.push(transform);
-    }
     if let Some(tables) = tables {
         segments(tables, &mut file)?;
     }
@@ -105,13 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_gets_its_tables_and_the_segment_that_names_its_colours() {
+    fn a_stream_gets_its_tables() {
         let tables = b"\xFF\xD8\xFF\xDB\0\x03T\xFF\xD9";
         let stream = b"\xFF\xD8\xFF\xE0\0\x04JF\xFF\xC0\0\x03F\xFF\xDA\0\x02data";
-        let file = complete(Some(tables), stream, Transform::YCbCr).unwrap();
-        let want = b"\xFF\xD8\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\x01\xFF\xDB\0\x03T\xFF\xC0\0\x03F\xFF\xDA\0\x02data";
+        let file = complete(Some(tables), stream).unwrap();
+        let want = b"\xFF\xD8\xFF\xDB\0\x03T\xFF\xC0\0\x03F\xFF\xDA\0\x02data";
         assert_eq!(file, want);
-        assert_eq!(complete(None, b"\xFF\xD8\xFF\xC0\0\x09", Transform::None), Err(Fault::Ends));
-        assert_eq!(complete(None, b"\xFF\xD8xy", Transform::None), Err(Fault::Broken));
+        assert_eq!(complete(None, b"\xFF\xD8\xFF\xC0\0\x09"), Err(Fault::Ends));
+        assert_eq!(complete(None, b"\xFF\xD8xy"), Err(Fault::Broken));
     }
 }

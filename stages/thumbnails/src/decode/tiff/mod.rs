@@ -10,27 +10,26 @@ mod colours;
 mod directory;
 mod fault;
 mod fax;
+mod floats;
 mod jpeg;
+mod old_jpeg;
 mod page;
 mod unpacked;
 
 use self::chunk_rows::Conversion;
-use self::colours::Colours;
 use self::directory::Directory;
 use self::fault::{Fault, NAME};
-use self::jpeg::Transform;
 use self::page::{Packing, Page};
 use self::unpacked::Unpacked;
 use super::decoded::Decoded;
 use super::limits::Limits;
 use super::rows::{self, Rows};
 use super::target::stored_target;
-use crate::colour::MAX_PROFILE;
+use crate::colour::{MAX_PROFILE, with_curve_of_srgb};
 use crate::error::PictureError;
 use crate::format::Format;
 use crate::geometry::{Orientation, Size};
 
-const PHOTOMETRIC: u16 = 262;
 const JPEG_TABLES: u16 = 347;
 const ICC_PROFILE: u16 = 34_675;
 
@@ -70,7 +69,16 @@ pub(super) fn decode(
         limits.check_size(Format::Tiff, Size::new(page.chunks.width, page.chunks.height))?;
     }
     let profile = directory.bytes(ICC_PROFILE).filter(|profile| profile.len() <= MAX_PROFILE).map(<[u8]>::to_vec);
-    let file = File { directory: &directory, page: &page, conversion: Conversion::new(&page), limits };
+    // Floating-point numbers are light, unless a profile says something else.
+    let (profile, are_light) = match (page.floats, profile) {
+        (false, profile) => (profile, false),
+        (true, None) => (None, true),
+        (true, Some(profile)) => match with_curve_of_srgb(&profile) {
+            Some(encoded) => (Some(encoded), true),
+            None => (Some(profile), false),
+        },
+    };
+    let file = File { directory: &directory, page: &page, conversion: Conversion::new(&page, are_light), limits };
     let taken = rows::memory(size, layout, factor);
     let decoding = (source.len() as u64).saturating_add(taken).saturating_add(file.memory());
     limits.check_memory(Format::Tiff, size, decoding.max(taken + rows::resizing(size, layout, factor, target)))?;
@@ -81,6 +89,7 @@ pub(super) fn decode(
     } else {
         file.strips(&mut rows)?
     }
+    file.conversion.seen.check()?;
     rows.finish(orientation, profile)
 }
 
@@ -142,19 +151,21 @@ impl File<'_> {
     /// Decodes the picture that a chunk is, whose samples are then stored ones.
     fn stream<'b>(&self, stream: &[u8], line: u32) -> Result<Unpacked<'b>, PictureError> {
         let page = self.page;
-        let transform = match &page.colours {
-            Colours::Rgb if page.planar || page.samples != 3 => Transform::None,
-            Colours::Rgb if self.directory.number(PHOTOMETRIC)? == Some(6) => Transform::YCbCr,
-            Colours::Rgb => Transform::Rgb,
-            _ => Transform::None,
-        };
-        let tables = if page.packing == Packing::Jpeg { self.directory.bytes(JPEG_TABLES) } else { None };
         if stream.is_empty() {
             return Err(self.fault(Fault::Ends, line * page.chunks.height));
         }
         let raster = match page.packing {
             Packing::WebP => super::webp::decode_raster(stream, page.samples == 4, self.limits)?,
-            _ => jpeg::decode(tables, stream, transform, self.limits)?,
+            // Without the mark that begins a stream, it is data alone.
+            Packing::OldJpeg if !stream.starts_with(b"\xFF\xD8") => {
+                let size = Size::new(page.chunks.width, page.chunks.rows(line, page.size));
+                let file = old_jpeg::file(self.directory, size, page.samples, page.ycbcr_in_jpeg, stream)?;
+                jpeg::decode(None, &file, page.ycbcr_in_jpeg, self.limits)?
+            }
+            packing => {
+                let tables = if packing == Packing::Jpeg { self.directory.bytes(JPEG_TABLES) } else { None };
+                jpeg::decode(tables, stream, page.ycbcr_in_jpeg, self.limits)?
+            }
         };
         let (size, samples) = (raster.size(), raster.layout().channels());
         if samples != if page.planar { 1 } else { page.samples } {

@@ -20,8 +20,10 @@ pub(super) enum Packing {
     /// LZMA2 in the format of xz, a stream for every strip or tile.
     Lzma,
     Fax(Fax),
+    /// ThunderScan: rows of samples of 4 bits, as runs and differences.
+    Thunder,
     Jpeg,
-    /// JPEG as TIFF 6.0 described it first: one stream for the whole picture.
+    /// JPEG as TIFF 6.0 described it first: one stream for the whole picture, or data alone in every strip or tile.
     OldJpeg,
     /// A WebP file for every strip or tile.
     WebP,
@@ -66,11 +68,15 @@ pub(super) enum Opacity {
 pub(super) struct Page {
     pub(super) size: Size,
     pub(super) colours: Colours,
+    /// Whether JPEG data is YCbCr, of which its decoder makes RGB.
+    pub(super) ycbcr_in_jpeg: bool,
     pub(super) opacity: Opacity,
     /// Samples of a pixel, those that mean nothing included.
     pub(super) samples: usize,
     /// Bits of a sample.
     pub(super) bits: u32,
+    /// Whether samples are floating-point numbers.
+    pub(super) floats: bool,
     /// Whether every sample has a plane of its own.
     pub(super) planar: bool,
     /// The planes that are read: one, or one for each sample that means something.
@@ -142,17 +148,36 @@ impl Page {
         if !(1..=32).contains(&samples) {
             return Err(PictureError::damaged(NAME, &format!("its pixels have {samples} samples")));
         }
-        let bits = depth(directory, samples)?;
+        let old_jpeg = packing == Packing::OldJpeg;
+        let bits = if old_jpeg && directory.count(tag::BITS) == 0 { 8 } else { depth(directory, samples)? };
+        let floats = are_floats(directory, samples)?;
         // Readers take a picture without this tag as drawn in black on white, or as RGB.
         let photometric = directory.number(tag::PHOTOMETRIC)?.unwrap_or(if samples < 3 { 0 } else { 2 });
-        let colours = colours(directory, photometric, bits, packing)?;
-        let coloured = colours.samples();
         let samples = samples as usize;
+        let planar = directory.number(tag::PLANAR)? == Some(2) && samples > 1;
+        if old_jpeg && planar {
+            return Err(refused("the JPEG compression of 1992 and planes"));
+        }
+        // Old writers of JPEG say RGB where they mean YCbCr, and all readers take it so.
+        let says_ycbcr = photometric == 6 && packing == Packing::Jpeg || matches!(photometric, 2 | 6) && old_jpeg;
+        let ycbcr_in_jpeg = says_ycbcr && samples == 3 && !planar;
+        let colours = if ycbcr_in_jpeg { Colours::Rgb } else { colours(directory, photometric, bits)? };
+        if floats && colours != Colours::Rgb {
+            return Err(refused(
+                "floating-point samples that are not RGB, so that it does not say which number is white",
+            ));
+        }
+        if floats && !matches!(bits, 16 | 32 | 64) {
+            return Err(refused(&format!("floating-point samples of {bits} bits")));
+        }
+        if !floats && bits > 32 {
+            return Err(refused(&format!("samples of {bits} bits")));
+        }
+        let coloured = colours.samples();
         if samples < coloured {
             let what = format!("its pixels have {samples} samples, and its colours need {coloured}");
             return Err(PictureError::damaged(NAME, &what));
         }
-        let planar = directory.number(tag::PLANAR)? == Some(2) && samples > 1;
         if let Colours::YCbCr(ycbcr) = &colours
             && (planar && ycbcr.is_subsampled() || samples > 3 || bits != 8)
         {
@@ -160,18 +185,28 @@ impl Page {
         }
         let differences = match directory.number(tag::PREDICTOR)? {
             Some(2) if packing.has_predictor() => {
+                if floats {
+                    return Err(refused("differences of floating-point samples as whole numbers"));
+                }
                 if !matches!(bits, 8 | 16 | 32) {
                     return Err(refused(&format!("differences of samples of {bits} bits")));
                 }
+                if matches!(&colours, Colours::YCbCr(ycbcr) if ycbcr.is_subsampled()) {
+                    return Err(refused("differences of samples that share colours"));
+                }
                 true
             }
-            Some(3) if packing.has_predictor() => {
-                return Err(refused("differences of floating-point samples"));
+            Some(3) if packing.has_predictor() && !floats => {
+                return Err(refused("differences of floating-point samples, and samples that are none"));
             }
+            Some(3) if packing.has_predictor() => true,
             _ => false,
         };
         if matches!(packing, Packing::Fax(_)) && (samples != 1 || bits != 1) {
             return Err(refused("fax coding of more than black and white"));
+        }
+        if packing == Packing::Thunder && (samples != 1 || bits != 4) {
+            return Err(refused("ThunderScan compression of other samples than one of 4 bits"));
         }
         if packing.is_picture() && bits != 8 {
             return Err(refused(&format!("pictures within it and {bits} bits per sample")));
@@ -182,15 +217,17 @@ impl Page {
         let opacity = opacity(directory, &colours, samples)?;
         let used = coloured + usize::from(opacity != Opacity::None);
         let planes = if planar { used } else { 1 };
-        let chunks = Chunks::read(directory, size, planes, packing == Packing::OldJpeg)?;
+        let chunks = Chunks::read(directory, size, planes, old_jpeg)?;
         let reversed = directory.number(tag::FILL_ORDER)? == Some(2);
         let little = directory.little();
         Ok(Self {
             size,
             colours,
+            ycbcr_in_jpeg,
             opacity,
             samples,
             bits,
+            floats,
             planar,
             planes,
             packing,
@@ -244,12 +281,12 @@ fn packing(directory: &Directory<'_>) -> Result<Packing, PictureError> {
         8 | 32_946 => return Ok(Packing::Deflate),
         32_771 => return Ok(Packing::Fax(Fax::Runs { align: 16 })),
         32_773 => return Ok(Packing::PackBits),
+        32_809 => return Ok(Packing::Thunder),
         34_925 => return Ok(Packing::Lzma),
         34_926 | 50_000 => return Ok(Packing::Zstandard),
         34_927 | 50_001 => return Ok(Packing::WebP),
         9 | 10 | 34_661 => "JBIG",
         32_766 => "NeXT",
-        32_809 => "ThunderScan",
         32_908 | 32_909 => "Pixar",
         33_003 | 33_005 | 34_712 => "JPEG 2000",
         34_676 | 34_677 => "SGI LogLuv",
@@ -268,19 +305,25 @@ fn depth(directory: &Directory<'_>, samples: u64) -> Result<u32, PictureError> {
     if depths.iter().any(|other| *other != bits) {
         return Err(refused("samples of different depths"));
     }
-    match directory.numbers(tag::SAMPLE_FORMAT, samples)?.iter().find(|format| !matches!(format, 1 | 4)) {
-        None => {}
-        Some(2) => return Err(refused("samples that can be negative")),
-        Some(3) => return Err(refused("floating-point samples")),
-        Some(_) => return Err(refused("complex numbers as samples")),
-    }
     match u32::try_from(bits) {
-        Ok(bits @ (1..=16 | 32)) => Ok(bits),
+        Ok(bits @ (1..=16 | 32 | 64)) => Ok(bits),
         _ => Err(refused(&format!("samples of {bits} bits"))),
     }
 }
 
-fn colours(directory: &Directory<'_>, photometric: u64, bits: u32, packing: Packing) -> Result<Colours, PictureError> {
+/// Returns whether samples are floating-point numbers, and not whole ones.
+fn are_floats(directory: &Directory<'_>, samples: u64) -> Result<bool, PictureError> {
+    let formats = directory.numbers(tag::SAMPLE_FORMAT, samples)?;
+    match formats.iter().find(|format| !matches!(format, 1 | 4)) {
+        None => Ok(false),
+        Some(2) => Err(refused("samples that can be negative")),
+        Some(3) if formats.iter().all(|format| *format == 3) => Ok(true),
+        Some(3) => Err(refused("floating-point samples beside others")),
+        Some(_) => Err(refused("complex numbers as samples")),
+    }
+}
+
+fn colours(directory: &Directory<'_>, photometric: u64, bits: u32) -> Result<Colours, PictureError> {
     let what = match photometric {
         0 | 1 => return Ok(Colours::Gray { white_is_zero: photometric == 0 }),
         2 => return Ok(Colours::Rgb),
@@ -291,8 +334,6 @@ fn colours(directory: &Directory<'_>, photometric: u64, bits: u32, packing: Pack
                 _ => Err(refused("inks other than cyan, magenta, yellow and black")),
             };
         }
-        // The JPEG decoder makes RGB of it.
-        6 if matches!(packing, Packing::Jpeg | Packing::OldJpeg) => return Ok(Colours::Rgb),
         6 => return ycbcr(directory),
         8 | 9 if matches!(bits, 8 | 16) => return Ok(Colours::Lab { signed: photometric == 8 }),
         8..=10 => "CIELAB colours of an unusual kind",
@@ -319,13 +360,20 @@ fn palette(directory: &Directory<'_>, bits: u32) -> Result<Colours, PictureError
     Ok(Colours::Palette((0..entries).map(|at| [byte(at), byte(at + entries), byte(at + 2 * entries)]).collect()))
 }
 
+/// Returns how many pixels share a colour of YCbCr, across and down.
+///
+/// # Errors
+/// If the tag for it has other numbers than 1, 2 and 4.
+pub(super) fn subsampling(directory: &Directory<'_>) -> Result<(u32, u32), PictureError> {
+    match directory.numbers(tag::YCBCR_SUBSAMPLING, 2)?.as_slice() {
+        [] => Ok((2, 2)),
+        [across @ (1 | 2 | 4), down @ (1 | 2 | 4)] => Ok((*across as u32, *down as u32)),
+        _ => Err(PictureError::damaged(NAME, "its subsampling is none of 1, 2 and 4")),
+    }
+}
+
 fn ycbcr(directory: &Directory<'_>) -> Result<Colours, PictureError> {
-    let factors = directory.numbers(tag::YCBCR_SUBSAMPLING, 2)?;
-    let (across, down) = match factors.as_slice() {
-        [] => (2, 2),
-        [across @ (1 | 2 | 4), down @ (1 | 2 | 4)] => (*across as u32, *down as u32),
-        _ => return Err(PictureError::damaged(NAME, "its subsampling is none of 1, 2 and 4")),
-    };
+    let (across, down) = subsampling(directory)?;
     let coefficients = directory.fractions(tag::YCBCR_COEFFICIENTS).unwrap_or([0.299, 0.587, 0.114]);
     let reference = directory.fractions(tag::REFERENCE_BLACK_WHITE);
     let reference = reference.unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0]);

@@ -47,6 +47,10 @@ pub(super) enum Unpacked<'a> {
         decoder: Box<Decompress>,
     },
     Fax(FaxRows<'a>),
+    Thunder {
+        source: Packed<'a>,
+        width: usize,
+    },
     Stream(Box<dyn Read + 'a>),
     /// Data that ends or breaks in its header.
     Unusable(Fault),
@@ -124,10 +128,11 @@ impl<'a> Unpacked<'a> {
                 Self::Stream(Box::new(XzReader::new_mem_limit(source, false, most as u32)))
             }
             Packing::Fax(kind) => Self::Fax(FaxRows::new(bytes, kind, width)),
+            Packing::Thunder => Self::Thunder { source, width: width as usize },
         }
     }
 
-    /// Fills `out`, which is a row for fax data.
+    /// Fills `out`, which is a row for data of fax machines and of ThunderScan.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<(), Fault> {
         match self {
             Self::Stored(source) => source.copy(out),
@@ -135,6 +140,7 @@ impl<'a> Unpacked<'a> {
             Self::Lzw { source, decoder } => lzw(source, decoder, out),
             Self::Deflate { source, decoder } => deflate(source, decoder, out),
             Self::Fax(rows) => rows.read(out),
+            Self::Thunder { source, width } => thunder(source, *width, out),
             Self::Stream(reader) => reader.read_exact(out).map_err(|error| match error.kind() {
                 ErrorKind::UnexpectedEof => Fault::Ends,
                 ErrorKind::OutOfMemory => Fault::Memory,
@@ -168,6 +174,52 @@ fn pack_bits(
                 128 => {}
                 head => (*count, *value) = (257 - usize::from(head), source.byte()?),
             }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a row of `width` samples of 4 bits, two in a byte. The two highest bits of a byte of the data say what the others are.
+fn thunder(source: &mut Packed<'_>, width: usize, out: &mut [u8]) -> Result<(), Fault> {
+    out.fill(0);
+    let (mut at, mut last) = (0, 0);
+    let mut put = |value: u8| -> Result<(usize, u8), Fault> {
+        last = value & 15;
+        let byte = if at < width { out.get_mut(at / 2) } else { None };
+        *byte.ok_or(Fault::Broken)? |= if at % 2 == 0 { last << 4 } else { last };
+        at += 1;
+        Ok((at, last))
+    };
+    let mut now = (0, 0);
+    while now.0 < width {
+        let code = source.byte()?;
+        match code >> 6 {
+            // The last sample again, as often as the other bits say.
+            0 => {
+                for _ in 0..code & 63 {
+                    now = put(now.1)?;
+                }
+            }
+            // Three differences of two bits, or two of three bits; of these numbers the lowest means nothing.
+            1 => {
+                for shift in [4, 2, 0] {
+                    match code >> shift & 3 {
+                        2 => {}
+                        3 => now = put(now.1.wrapping_sub(1))?,
+                        more => now = put(now.1 + more)?,
+                    }
+                }
+            }
+            2 => {
+                for shift in [3, 0] {
+                    match code >> shift & 7 {
+                        4 => {}
+                        less @ 5.. => now = put(now.1.wrapping_sub(8 - less))?,
+                        more => now = put(now.1 + more)?,
+                    }
+                }
+            }
+            _ => now = put(code)?,
         }
     }
     Ok(())
@@ -273,12 +325,24 @@ mod tests {
             Packing::Fax(Fax::Group4),
             Packing::Fax(Fax::Group3 { two_dimensional: true }),
             Packing::Fax(Fax::Runs { align: 8 }),
+            Packing::Thunder,
         ] {
             for bytes in [&[][..], &[0; 4], &[255; 4], &[0x80, 0, 1, 2, 3]] {
                 let _ = unpacked(bytes, packing, 3000);
             }
             assert_eq!(unpacked(&[], packing, 1), Err(Fault::Ends), "{packing:?}");
         }
+    }
+
+    #[test]
+    fn thunderscan_is_unpacked_row_by_row() {
+        // 5; twice the same; 1 more, nothing, 1 less; 3 more, 3 less; 15. Then a row of one run that is too long.
+        let packed = [0xC5, 2, 0b0101_1011, 0b1001_1101, 0xCF, 9];
+        let mut unpacked = Unpacked::new(&packed, Packing::Thunder, 8);
+        let mut row = [0; 4];
+        unpacked.read(&mut row).unwrap();
+        assert_eq!(row, [0x55, 0x56, 0x58, 0x5F]);
+        assert_eq!(unpacked.read(&mut row), Err(Fault::Broken));
     }
 
     #[test]

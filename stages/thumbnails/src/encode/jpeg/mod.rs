@@ -24,6 +24,7 @@ use self::tables::{Kind, steps, zigzag};
 use self::tokens::{SECOND, Tokens};
 use self::transform::{Block, Quantiser};
 use crate::error::PictureError;
+use crate::geometry::Size;
 use crate::planes::{Plane, Planes};
 
 /// Returns the file of a picture, for a quality of 1 to 100.
@@ -42,7 +43,8 @@ pub fn encode(picture: &Planes, quality: u8) -> Result<Vec<u8>, PictureError> {
         Some(_) => return Err(failed("its channels have different sizes")),
     };
 
-    let luma = Luma::new(&picture.luma, quality).ok_or_else(|| failed("a channel is incomplete"))?;
+    let Luma { firsts, bands, refinement } =
+        Luma::new(&picture.luma, quality).ok_or_else(|| failed("a channel is incomplete"))?;
     let chroma = match &picture.chroma {
         None => None,
         Some([cb, cr]) => {
@@ -69,22 +71,45 @@ pub fn encode(picture: &Planes, quality: u8) -> Result<Vec<u8>, PictureError> {
     frame.extend([[1, factors, 0], [2, 0x11, 1], [3, 0x11, 1]].into_iter().take(channels).flatten());
     segment(0xC2, &frame, &mut out);
 
-    let first = first_coefficients(&luma, chroma.as_ref(), halved);
+    let first = first_coefficients(&firsts, chroma.as_ref(), halved);
     let codes: Vec<_> = [0, SECOND].into_iter().take(channels).map(|code| (code, first.code(code))).collect();
     let members: Vec<u8> = [[1, 0x00], [2, 0x10], [3, 0x10]].into_iter().take(channels).flatten().collect();
-    scan(&first, 0x00, &codes, &members, [0, 0, 0], &mut out);
-    let ac = |scan: &First, member: u8, out: &mut Vec<u8>| {
+    scan(first, 0x00, &codes, &members, [0, 0, 0], &mut out);
+    let ac = |scan: First, member: u8, out: &mut Vec<u8>| {
         let code = (0, scan.tokens.code(0));
-        self::scan(&scan.tokens, 0x10, &[code], &[member, 0], [scan.start, scan.end, scan.low], out);
+        self::scan(scan.tokens, 0x10, &[code], &[member, 0], [scan.start, scan.end, scan.low], out);
     };
-    luma.bands.iter().for_each(|band| ac(band, 1, &mut out));
-    for (member, chroma) in (2..).zip(chroma.iter().flatten()) {
-        ac(&chroma.band, member, &mut out);
+    bands.into_iter().for_each(|band| ac(band, 1, &mut out));
+    for (member, chroma) in (2..).zip(chroma.into_iter().flatten()) {
+        ac(chroma.band, member, &mut out);
     }
-    let refinement = &luma.refinement.tokens;
-    scan(refinement, 0x10, &[(0, refinement.code(0))], &[1, 0], [1, 63, 0x10], &mut out);
+    let code = (0, refinement.tokens.code(0));
+    scan(refinement.tokens, 0x10, &[code], &[1, 0], [1, 63, 0x10], &mut out);
     out.extend([0xFF, 0xD9]);
     Ok(out)
+}
+
+/// Returns the most bytes that writing a picture of this size takes, its planes included. With `halved`, Cb and Cr have half the
+/// columns and half the rows.
+pub fn memory(size: Size, halved: bool) -> u64 {
+    /// The most symbols of a block of Y. A coefficient has one: in the first scan of its band if it is above one, in the last
+    /// scan if it is one. Before each of the latter there may be the lowest bits of the former, at most sixteen in a symbol, and
+    /// four scans may have the block's end.
+    const LUMA: u64 = 63 + 63 / 2 + 63 / 16 + 1 + 4;
+    /// The most symbols of a block of Cb or Cr: its coefficients and its end.
+    const CHROMA: u64 = 64;
+    let channel = |size: Size, symbols: u64| {
+        let blocks = u64::from(size.width.div_ceil(8)) * u64::from(size.height.div_ceil(8));
+        size.pixels() + tokens::memory(blocks * symbols) + 2 * blocks
+    };
+    let chroma = if halved { size.halved() } else { size };
+    // Of the first coefficients a unit has six symbols, or three; the last units may go beyond the edges.
+    let side = if halved { 16 } else { 8 };
+    let units = u64::from(size.width.div_ceil(side)) * u64::from(size.height.div_ceil(side));
+    // Y has four scans, and the bits of the last one are also apart for a while.
+    let pieces = 4 * tokens::memory(0);
+    let file = size.pixels() / 4 + 1024;
+    channel(size, LUMA) + 2 * channel(chroma, CHROMA) + tokens::memory(6 * units) + pieces + file
 }
 
 /// The first coefficients of all blocks of a channel, row by row.
@@ -186,14 +211,14 @@ fn each_block(plane: &Plane, mut each: impl FnMut([&[u8; 8]; 8]) -> i16) -> Opti
 
 /// Returns the scan of the first coefficients, in minimum coded units: four blocks of Y for each of Cb and Cr where these
 /// are halved.
-fn first_coefficients(luma: &Luma, chroma: Option<&[Chroma; 2]>, halved: bool) -> Tokens {
-    let mut tokens = Tokens::new(2 * luma.firsts.numbers.len());
+fn first_coefficients(luma: &Firsts, chroma: Option<&[Chroma; 2]>, halved: bool) -> Tokens {
+    let mut tokens = Tokens::new(2 * luma.numbers.len());
     let each = if halved { 2 } else { 1 };
     let mut before = [0; 3];
-    for y in 0..luma.firsts.down.div_ceil(each) {
-        for x in 0..luma.firsts.across.div_ceil(each) {
+    for y in 0..luma.down.div_ceil(each) {
+        for x in 0..luma.across.div_ceil(each) {
             for at in 0..each * each {
-                let now = luma.firsts.at(each * x + at % each, each * y + at / each);
+                let now = luma.at(each * x + at % each, each * y + at / each);
                 put_difference(now - before[0], 0, &mut tokens);
                 before[0] = now;
             }
@@ -210,7 +235,7 @@ fn first_coefficients(luma: &Luma, chroma: Option<&[Chroma; 2]>, halved: bool) -
 /// Writes a scan with its codes, whose tables have the class `class`. `members` are channels with their tables; `selection`
 /// is the first and the last coefficient, and from which bit to which one.
 fn scan(
-    tokens: &Tokens,
+    tokens: Tokens,
     class: u8,
     codes: &[(u32, Code)],
     members: &[u8],

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::geometry::Size;
 use crate::raster::{Layout, Raster};
 use jpeg_decoder::{CodingProcess, Decoder};
 use proptest::prelude::*;

@@ -12,8 +12,11 @@ pub const SECOND: u32 = 256;
 /// The symbol of bits that follow another symbol's without a code of their own.
 const NONE: u32 = SYMBOLS as u32 - 1;
 
-/// The symbols of one scan.
+/// The symbols of one scan. They are in pieces, because a list that grows in one piece has room for twice its symbols and is
+/// copied.
 pub struct Tokens {
+    /// The pieces that are full, with their symbols.
+    full: Vec<Vec<u32>>,
     /// Symbol, number of additional bits, and these: 9, 5 and 16 bits of each number. What is behind `used` means nothing.
     list: Vec<u32>,
     used: usize,
@@ -23,6 +26,16 @@ pub struct Tokens {
 /// The most symbols of a block, with bits that have none: all but the first coefficient have a symbol at most, and before
 /// each of these and at the end there may be bits.
 pub const BLOCK: usize = 192;
+
+/// The room of a piece, in symbols. The first ones have less.
+const PIECE: usize = 1 << 15;
+
+/// Returns the most bytes that a list of at most `symbols` takes. A piece is full if it has no room for another block.
+pub const fn memory(symbols: u64) -> u64 {
+    let pieces = symbols / (PIECE - BLOCK) as u64 + 10;
+    let all = (symbols + pieces * BLOCK as u64) * size_of::<u32>() as u64;
+    all + PIECE as u64 * size_of::<u32>() as u64
+}
 
 /// A number of symbols that is copied at once.
 const FEW: usize = 8;
@@ -69,22 +82,28 @@ impl Added<'_> {
 impl Tokens {
     /// Returns an empty list with room for `expected` symbols.
     pub fn new(expected: usize) -> Self {
-        Self { list: vec![0; expected + BLOCK], used: 0, frequencies: [0; SYMBOLS] }
+        let list = vec![0; expected.min(PIECE - BLOCK) + BLOCK];
+        Self { full: Vec::new(), list, used: 0, frequencies: [0; SYMBOLS] }
     }
 
     /// Begins a block.
     #[inline(always)]
     pub fn block(&mut self) -> Added<'_> {
         if self.list.len() < self.used + BLOCK {
-            self.grow();
+            self.begin_piece(BLOCK);
         }
         let (rooms, _) = self.list[self.used..].as_chunks_mut::<BLOCK>();
         Added { room: &mut rooms[0], used: 0, all: &mut self.used, frequencies: &mut self.frequencies }
     }
 
+    /// Begins a piece, which has room for at least this many symbols.
     #[cold]
-    fn grow(&mut self) {
-        self.list.resize(2 * self.list.len() + BLOCK, 0);
+    fn begin_piece(&mut self, room: usize) {
+        let room = room.max(PIECE.min(2 * self.list.len()));
+        let mut full = std::mem::replace(&mut self.list, vec![0; room]);
+        full.truncate(self.used);
+        self.full.push(full);
+        self.used = 0;
     }
 
     /// Adds a symbol with `count` additional bits, at most 16.
@@ -105,8 +124,12 @@ impl Tokens {
 
     /// Adds the bits without symbols that were collected in another list, and empties that.
     pub fn append_bits(&mut self, bits: &mut Tokens) {
-        while self.list.len() < self.used + bits.used + FEW {
-            self.grow();
+        if !bits.full.is_empty() {
+            self.begin_piece(BLOCK);
+            self.full.append(&mut bits.full);
+        }
+        if self.list.len() < self.used + bits.used + FEW {
+            self.begin_piece(bits.used + FEW);
         }
         if bits.used <= FEW {
             // Nearly always. The sandbox calls the host for a copy of any other length; what is behind the end does no harm.
@@ -125,8 +148,9 @@ impl Tokens {
         Code::new(self.frequencies.get(first..first + 255).unwrap_or_default())
     }
 
-    /// Writes all with these codes, each for the symbols from a number on, and fills the last byte with ones.
-    pub fn write(&self, codes: &[(u32, &Code)], out: &mut Vec<u8>) {
+    /// Writes all with these codes, each for the symbols from a number on, and fills the last byte with ones. What is written
+    /// is freed.
+    pub fn write(self, codes: &[(u32, &Code)], out: &mut Vec<u8>) {
         // The bits of every symbol's code, and above them their number.
         let mut table = [0u32; SYMBOLS];
         for (first, code) in codes {
@@ -135,24 +159,27 @@ impl Tokens {
             });
         }
         let (mut held, mut count) = (0u64, 0u32);
-        let list = self.list.get(..self.used).unwrap_or_default();
+        let Self { full, mut list, used, .. } = self;
+        list.truncate(used);
         // At most four bytes for each of them, and a zero after each byte.
         let mut bytes = [0; 8 * WRITTEN + 8];
-        for tokens in list.chunks(WRITTEN) {
-            let mut at = 0;
-            for &token in tokens {
-                let code = table[(token >> 21) as usize % SYMBOLS];
-                let (length, more) = (code >> 16, token >> 16 & 31);
-                // Fewer than 32 bits are held, and at most 32 are added.
-                held = held << length | u64::from(code & 0xFFFF);
-                held = held << more | u64::from(token & 0xFFFF);
-                count += length + more;
-                if count >= 32 {
-                    count -= 32;
-                    at = put_word((held >> count) as u32, &mut bytes, at);
+        for piece in full.into_iter().chain([list]) {
+            for tokens in piece.chunks(WRITTEN) {
+                let mut at = 0;
+                for &token in tokens {
+                    let code = table[(token >> 21) as usize % SYMBOLS];
+                    let (length, more) = (code >> 16, token >> 16 & 31);
+                    // Fewer than 32 bits are held, and at most 32 are added.
+                    held = held << length | u64::from(code & 0xFFFF);
+                    held = held << more | u64::from(token & 0xFFFF);
+                    count += length + more;
+                    if count >= 32 {
+                        count -= 32;
+                        at = put_word((held >> count) as u32, &mut bytes, at);
+                    }
                 }
+                out.extend_from_slice(&bytes[..at]);
             }
-            out.extend_from_slice(&bytes[..at]);
         }
         let ones = (8 - count % 8) % 8;
         held = held << ones | ((1 << ones) - 1);
@@ -204,7 +231,8 @@ mod tests {
         tokens.put(5, 3, 0b101);
         tokens.put_bits(40, 0xFF_0123_4567);
         let mut out = Vec::new();
-        tokens.write(&[(0, &tokens.code(0))], &mut out);
+        let code = tokens.code(0);
+        tokens.write(&[(0, &code)], &mut out);
         // A code of one zero, the three bits, 40 bits, and four ones.
         assert_eq!(out, [0b0101_1111, 0b1111_0000, 0b0001_0010, 0b0011_0100, 0b0101_0110, 0b0111_1111]);
     }
@@ -223,6 +251,22 @@ mod tests {
                 .collect();
             assert_eq!(out, want);
         }
+    }
+
+    #[test]
+    fn pieces_are_written_one_after_the_other() {
+        let (mut tokens, mut bits) = (Tokens::new(0), Tokens::new(0));
+        tokens.put_bits(8, 1);
+        // Three pieces, and a few symbols in a fourth.
+        let many = 2 * PIECE + 7;
+        (0..many).for_each(|at| bits.put_bits(8, at as u64 & 127));
+        tokens.append_bits(&mut bits);
+        tokens.put_bits(8, 2);
+        let mut out = Vec::new();
+        tokens.write(&[], &mut out);
+        let want: Vec<u8> = [1].into_iter().chain((0..many).map(|at| (at & 127) as u8)).chain([2]).collect();
+        assert!(out == want, "{} of {} bytes", out.len(), want.len());
+        assert_eq!((bits.used, bits.full.len()), (0, 0));
     }
 
     #[test]
