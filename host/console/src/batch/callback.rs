@@ -30,8 +30,8 @@ pub(super) async fn shown(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
     })
 }
 
-/// Shows the tries of a task.
-pub(super) fn attempts(attempts: &[Attempt]) -> Markup {
+/// Shows the tries of a state, which is in it now or not.
+pub(super) fn attempts(attempts: &[Attempt], runs: bool) -> Markup {
     html! {
         ol.attempts {
             @for attempt in attempts {
@@ -39,9 +39,10 @@ pub(super) fn attempts(attempts: &[Attempt]) -> Markup {
                     @if let Some(began) = attempt.began { span { "from " (clock(began)) } }
                     @if let (Some(began), Some(ended)) = (attempt.began, attempt.ended) { span { (duration(between(began, ended))) } }
                     @match (&attempt.fault, attempt.ended) {
-                        (Some((error, cause)), _) => { span.badge.bad { "failed" } strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } },
+                        (Some((error, cause)), _) => { span.badge.bad { "failed" } @if error.is_empty() { span { "because of a state inside" } } strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } },
                         (None, Some(_)) => span.badge.ok { "done" },
-                        (None, None) => span.badge.run { "not ended" },
+                        (None, None) if runs => span.badge.run { "not ended" },
+                        (None, None) => span.badge.off { "stopped" },
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use stagehost_batch::Batch;
 
+use super::reading::visits;
 use super::visits::Visits;
 use crate::app::App;
 use crate::fault::Fault;
@@ -49,7 +50,7 @@ pub(super) async fn load_run(app: &App, name: &str) -> Result<Run, Fault> {
     let source: &dyn ExecutionSource = app.parts.executions.as_ref();
     let (facts, events, definition) =
         futures::try_join!(source.facts(&arn), source.history(&arn), async { found(source.definition(&arn).await) })?;
-    let visits = Visits::of(&events, facts.listed.status);
+    let visits = visits(&events, facts.listed.status);
     Ok(Run { plan: definition.as_deref().and_then(Plan::read), facts, visits, events })
 }
 

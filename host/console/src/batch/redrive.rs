@@ -77,9 +77,9 @@ pub(crate) async fn go_on(State(app): State<Shared>, Path(name): Path<String>) -
 mod tests {
     use time::OffsetDateTime;
 
-    use crate::source::executions::{ExecutionStatus, PastEvent};
-
+    use super::super::reading::visits;
     use super::*;
+    use crate::source::executions::{ExecutionStatus, PastEvent};
 
     /// Returns the names of the states in which an execution with this history goes on: number, previous, kind, state.
     fn goes_on_in(events: &[(i64, i64, &str, &str)], status: ExecutionStatus) -> Vec<String> {
@@ -92,7 +92,7 @@ mod tests {
             ..PastEvent::default()
         };
         let events: Vec<PastEvent> = events.iter().map(event).collect();
-        let visits = Visits::of(&events, status);
+        let visits = visits(&events, status);
         stopped(&visits).iter().map(|visit| visit.state.clone()).collect()
     }
 
@@ -141,5 +141,21 @@ mod tests {
             (10, 9, "ExecutionFailed", ""),
         ];
         assert_eq!(goes_on_in(&events, ExecutionStatus::Failed), ["GiveUp"]);
+    }
+
+    #[test]
+    fn it_goes_on_in_the_last_try_of_a_state_that_was_tried_again() {
+        let events = [
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Both"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "TaskStateEntered", "Left"),
+            (5, 3, "TaskStateEntered", "Right"),
+            (6, 5, "TaskFailed", ""),
+            (7, 6, "ParallelStateStarted", ""),
+            (8, 7, "TaskStateEntered", "Right"),
+            (9, 0, "ExecutionAborted", ""),
+        ];
+        assert_eq!(goes_on_in(&events, ExecutionStatus::Aborted), ["Right"]);
     }
 }

@@ -9,7 +9,7 @@ use super::loaded::{load_run, whole};
 use super::signature::Signature;
 use super::stages_that_ran::unread;
 use super::timeline::ending;
-use super::visits::Visit;
+use super::visits::{Ending, Visit};
 use crate::app::Shared;
 use crate::fault::Fault;
 use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
@@ -43,6 +43,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         }
         div.heading {
             h1 { (visit.state) } span class={ "badge " (class) } { (word) }
+            @if visit.earlier_try { span.badge.off { "earlier try" } }
             @if app.options.allow_changes && visit.input.is_some() {
                 div.actions { a.button href={ (batch_url(&name)) "/again?event=" (event) } { "Run again with this input" } }
             }
@@ -52,7 +53,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         @if let Some((error, cause)) = &visit.fault {
             div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
         }
-        @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
+        @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts, visit.ending == Ending::Running)) } }
         @if let Some(problem) = problem { (problem) }
         @if !calls.is_empty() || (visit.kind == "Task" && !known.gaps.is_empty()) {
             section {
@@ -85,7 +86,7 @@ fn facts(visit: &Visit) -> Markup {
             div { dt { "Type" } dd { (visit.kind) } }
             @if let Some(entered) = visit.entered {
                 div { dt { "Entered" } dd { (time(entered)) } }
-                @if let Some(left) = visit.left { div { dt { "Took" } dd { (duration(between(entered, left))) } } }
+                @if let Some(left) = visit.end() { div { dt { "Took" } dd { (duration(between(entered, left))) } } }
             }
         }
     }

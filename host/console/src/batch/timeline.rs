@@ -36,6 +36,7 @@ pub(super) fn timeline(
                     a href=(url(visit.event)) {
                         span.state { (visit.state) }
                         span class={ "badge " (class) } { (word) }
+                        @if visit.earlier_try { span.again { "earlier try" } }
                         span.took { (took(visit, until)) }
                     }
                     (bar(visit, began, until, whole, class))
@@ -49,7 +50,7 @@ pub(super) fn timeline(
 }
 
 fn took(visit: &Visit, until: OffsetDateTime) -> String {
-    visit.entered.map_or_else(String::new, |entered| duration(between(entered, visit.left.unwrap_or(until))))
+    visit.entered.map_or_else(String::new, |entered| duration(between(entered, visit.end().unwrap_or(until))))
 }
 
 fn beginning(cause: &str) -> String {
@@ -64,7 +65,7 @@ fn bar(visit: &Visit, began: OffsetDateTime, until: OffsetDateTime, whole: f64, 
     let at = |time: OffsetDateTime| (between(began, time) / whole * WIDTH).clamp(0.0, WIDTH).round();
     let Some(entered) = visit.entered else { return html! {} };
     let left = at(entered);
-    let width = (at(visit.left.unwrap_or(until)) - left).max(4.0).min(WIDTH - left + 4.0);
+    let width = (at(visit.end().unwrap_or(until)) - left).max(4.0).min(WIDTH - left + 4.0);
     let from = clock(entered);
     html! {
         svg.bar viewBox="0 0 1004 10" preserveAspectRatio="none" aria-hidden="true" {

@@ -114,11 +114,11 @@ pub struct PastEvent {
     pub at: Option<OffsetDateTime>,
     /// The kind, as the API names it: `TaskStateEntered`.
     pub kind: String,
-    /// The state that was entered or left.
+    /// The state that was entered or left, or of which an iteration began or ended.
     pub state: Option<String>,
     /// The input, as JSON.
     pub input: Option<String>,
-    /// The output, as JSON.
+    /// The output of a state that was left, as JSON.
     pub output: Option<String>,
     /// The name of an error.
     pub error: Option<String>,
