@@ -42,9 +42,8 @@ pub(crate) async fn edit(
         return Ok(form(&app, &name, &input, None));
     };
     let run = load_run(&app, &name).await?;
-    let visit = run.visits.at(event);
-    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (input, _) = pretty(&whole(&app, visit.input.as_deref()).await, usize::MAX);
+    let visit = run.visit(event)?;
+    let (input, _) = pretty(&whole(&app, visit.input.as_deref()).await?, usize::MAX);
     Ok(form(&app, &name, &input, None))
 }
 

@@ -5,19 +5,22 @@ use maud::{Markup, html};
 use super::loaded::Loaded;
 use super::visits::Attempt;
 use crate::app::App;
-use crate::fault::Fault;
 use crate::html::format::{between, clock, duration};
 use crate::html::parts::document;
+use crate::patience::in_time;
 
-/// Shows the callbacks of an execution.
-///
-/// # Errors
-/// If they cannot be read.
-pub(super) async fn shown(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
-    let Some(journal) = &app.parts.callbacks else { return Ok(html! {}) };
+/// Shows the callbacks of an execution, or says why they cannot be read.
+pub(super) async fn shown(app: &App, loaded: &Loaded) -> Markup {
+    let Some(journal) = &app.parts.callbacks else { return html! {} };
     let listing = loaded.batch.as_ref().map(|batch| batch.listing.id.to_string());
-    let callbacks = journal.callbacks(&loaded.facts.listed.arn, listing.as_deref()).await?;
-    Ok(html! {
+    let callbacks = in_time("the callbacks", journal.callbacks(&loaded.facts.listed.arn, listing.as_deref())).await;
+    let callbacks = match callbacks {
+        Ok(callbacks) => callbacks,
+        Err(error) => {
+            return html! { h2 { "Callback" } p.problem { "What the backend got cannot be read: " (error.to_string()) } };
+        }
+    };
+    html! {
         @for (at, callback) in callbacks.iter().enumerate() {
             h2 { "Callback" @if callbacks.len() > 1 { " " (at + 1) } }
             p { "The backend accepted it at " (callback.at) "." }
@@ -27,7 +30,7 @@ pub(super) async fn shown(app: &App, loaded: &Loaded) -> Result<Markup, Fault> {
                 tbody { @for (name, value) in &callback.headers { tr { td { code { (name) } } td { code { (value) } } } } }
             }
         }
-    })
+    }
 }
 
 /// Shows the tries of a state, which is in it now or not.

@@ -35,17 +35,21 @@ pub(crate) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Markup, Fault> {
     let loaded = load(&app, &name).await?;
-    let body = body(&app, &name, &loaded, wanted.files).await?;
+    let body = body(&app, &name, &loaded, wanted.files).await;
     let runs = !loaded.facts.listed.status.is_over();
     let live = runs.then(|| format!("/console/live/{}", encoded(&name)));
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &name, live, body }))
 }
 
-async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Result<Markup, Fault> {
+/// Returns the page's content. What needs other services is asked for at the same time, and each costs its own section at most.
+async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Markup {
     let listed = &loaded.facts.listed;
     let until = listed.stopped.unwrap_or_else(OffsetDateTime::now_utc);
     let url = |event: i64| format!("{}/state/{event}", batch_url(name));
-    Ok(html! {
+    let bundles = loaded.batch.as_ref().map(|batch| batch.bundles.as_slice()).unwrap_or_default();
+    let (archives, stages, callback) =
+        futures::join!(archives(app, bundles), stages_that_ran(app, loaded), callback::shown(app, loaded));
+    html! {
         nav.crumbs aria-label="Where you are" { a href="/console" { "Batches" } }
         div.heading data-part="heading" {
             h1 { (name) } (badge(listed.status))
@@ -58,13 +62,17 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
         }
         section data-part="timeline" {
             h2 { "Timeline" }
-            @if loaded.visits.all.is_empty() { (empty("No state was entered yet.")) }
+            @match &loaded.unread {
+                Some(error) => p.problem { "The history cannot be read, so nothing is known about the states: " (error.to_string()) },
+                None if loaded.visits.all.is_empty() => (empty("No state was entered yet.")),
+                None => {},
+            }
             (timeline(&loaded.visits, listed.started, until, url))
         }
         section data-part="files" { (all_files(name, loaded, first_file)) }
-        section data-part="archives" { @if let Some(batch) = &loaded.batch { (archives(app, &batch.bundles).await) } }
-        section data-part="stages" { (stages_that_ran(app, loaded).await) }
-        section data-part="callback" { (callback::shown(app, loaded).await?) }
+        section data-part="archives" { (archives) }
+        section data-part="stages" { (stages) }
+        section data-part="callback" { (callback) }
         section {
             h2 { "AWS CLI" }
             (command("cli-history", &cli::history(app, &listed.arn)))
@@ -73,7 +81,7 @@ async fn body(app: &App, name: &str, loaded: &Loaded, first_file: usize) -> Resu
             @if loaded.facts.redrive.possible { (command("cli-redrive", &cli::redrive(app, &listed.arn))) }
             @if !listed.status.is_over() { (command("cli-stop", &cli::stop(app, &listed.arn))) }
         }
-    })
+    }
 }
 
 fn actions(app: &App, name: &str, facts: &ExecutionFacts) -> Markup {
@@ -124,7 +132,10 @@ fn facts(loaded: &Loaded, until: OffsetDateTime) -> Markup {
 }
 
 fn drawing(loaded: &Loaded, url: &impl Fn(i64) -> String) -> Markup {
-    let Some(plan) = &loaded.plan else { return empty("The state machine is not there any more.") };
+    let plan = match &loaded.plan {
+        Ok(plan) => plan,
+        Err(why) => return empty(why),
+    };
     let marks = marks(&loaded.visits, url);
     match svg(plan, &marks, &loaded.visits.taken) {
         Some(drawing) => {

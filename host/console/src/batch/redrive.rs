@@ -22,7 +22,10 @@ pub(crate) async fn ask(State(app): State<Shared>, Path(name): Path<String>) -> 
         let why = run.facts.redrive.why_not.as_deref().unwrap_or("Step Functions does not say why");
         return Err(Fault::refused(format!("{name} cannot go on from where it stopped: {why}")));
     }
-    Ok(page(&app, &name, &run))
+    match &run.unread {
+        Some(error) => Err(error.clone().into()),
+        None => Ok(page(&app, &name, &run)),
+    }
 }
 
 fn page(app: &App, name: &str, run: &Run) -> Markup {

@@ -9,7 +9,7 @@ use super::loaded::Loaded;
 use super::signature::{Signature, signed_by};
 use crate::app::App;
 use crate::html::format::{bytes, duration, short_digest};
-use crate::source::error::SourceError;
+use crate::html::parts::no_calls;
 use crate::source::journal::{KnownCalls, LoggedCall};
 use crate::source::pins::SignedPins;
 
@@ -26,11 +26,11 @@ struct Calls {
 /// Shows the stages that ran, as their calls say or else as the pins of the batch's revision have them.
 pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
     let revision = loaded.batch.as_ref().and_then(|batch| batch.revision);
-    let signature = Signature::of_revision(app, revision).await;
-    let KnownCalls { calls, gaps } = match app.calls(&loaded.facts.listed.arn).await {
+    let (signature, known) = futures::join!(Signature::of_revision(app, revision), app.calls(&loaded.facts.listed.arn));
+    let KnownCalls { calls, gaps } = match known {
         Ok(known) => known,
         // The rest of the page does not need them, as when a person may not read the log.
-        Err(error) => return html! { (unread(&error)) (by_pins(loaded, &signature)) },
+        Err(error) => return html! { (no_calls(&error)) (by_pins(loaded, &signature)) },
     };
     if calls.is_empty() {
         return by_pins(loaded, &signature);
@@ -73,11 +73,6 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
             }
         }
     }
-}
-
-/// Says why the calls are not shown.
-pub(super) fn unread(error: &SourceError) -> Markup {
-    html! { p.problem { "The calls of stages cannot be read: " (error.to_string()) } }
 }
 
 fn by_pins(loaded: &Loaded, signature: &Signature) -> Markup {

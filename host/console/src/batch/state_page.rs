@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::callback::attempts;
 use super::loaded::{load_run, whole};
 use super::signature::Signature;
-use super::stages_that_ran::unread;
 use super::timeline::ending;
 use super::visits::{Ending, Visit};
 use crate::app::Shared;
 use crate::fault::Fault;
 use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
 use crate::html::frame::{Sheet, Tab, framed};
-use crate::html::parts::{document, empty, time};
+use crate::html::parts::{document, empty, no_calls, time};
+use crate::source::error::SourceError;
 use crate::source::journal::{KnownCalls, LoggedCall};
 
 /// The most calls on a page.
@@ -22,20 +22,20 @@ const MOST_CALLS: usize = 500;
 
 pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(String, i64)>) -> Result<Markup, Fault> {
     let run = load_run(&app, &name).await?;
-    let visit = run.visits.at(event);
-    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (known, problem) = match app.calls(&run.facts.listed.arn).await {
+    let visit = run.visit(event)?;
+    let (known, signature, input, output) = futures::join!(
+        app.calls(&run.facts.listed.arn),
+        Signature::of_revision(&app, revision(visit)),
+        whole(&app, visit.input.as_deref()),
+        whole(&app, visit.output.as_deref()),
+    );
+    let (known, problem) = match known {
         Ok(known) => (known, None),
-        Err(error) => (KnownCalls::default(), Some(unread(&error))),
+        Err(error) => (KnownCalls::default(), Some(no_calls(&error))),
     };
     let calls: Vec<_> = known.calls.into_iter().filter(|call| call.state == visit.state).collect();
-    let signature = match calls.is_empty() {
-        true => Signature::default(),
-        false => Signature::of_revision(&app, revision(visit)).await,
-    };
-    let input = whole(&app, visit.input.as_deref()).await;
-    let output = whole(&app, visit.output.as_deref()).await;
-    let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
+    let signature = if calls.is_empty() { Signature::default() } else { signature };
+    let comment = run.plan.as_ref().ok().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
     let (class, word) = ending(visit.ending);
     let body = html! {
         nav.crumbs aria-label="Where you are" {
@@ -67,11 +67,24 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
             }
         }
         section.columns {
-            (document("input", "Input", &input))
-            (document("output", "Output", &output))
+            (part("input", "Input", visit.input.as_deref(), &input))
+            (part("output", "Output", visit.output.as_deref(), &output))
         }
     };
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &visit.state, live: None, body }))
+}
+
+/// Shows a document; of a large one that cannot be read, its head and the reason.
+fn part(name: &str, title: &str, head: Option<&str>, whole: &Result<String, SourceError>) -> Markup {
+    html! {
+        @match whole {
+            Ok(whole) => (document(name, title, whole)),
+            Err(error) => div {
+                (document(name, title, head.unwrap_or_default()))
+                p.problem { "This is only the head of a large document, and the rest cannot be read: " (error.to_string()) }
+            },
+        }
+    }
 }
 
 /// Returns the revision of the pins that the state's document names, also in the head of a large one.

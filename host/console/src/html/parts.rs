@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use time::OffsetDateTime;
 
 use super::format::{moment, pretty, rfc3339};
+use crate::source::error::SourceError;
 use crate::source::executions::ExecutionStatus;
 use crate::source::pins::PinsSigner;
 
@@ -56,6 +57,11 @@ pub fn command(name: &str, text: &str) -> Markup {
 /// Shows a key that signed pins: its name among the person's keys, with its id.
 pub fn signer(key: &PinsSigner) -> Markup {
     html! { @if let Some(name) = &key.name { strong { (name) } " " } code { (key.id) } }
+}
+
+/// Says why the calls of stages are not shown.
+pub fn no_calls(error: &SourceError) -> Markup {
+    html! { p.problem { "The calls of stages cannot be read: " (error.to_string()) } }
 }
 
 /// Shows a sentence where nothing else is to be shown.

@@ -6,3 +6,4 @@ mod hostile;
 mod memory;
 mod pages;
 mod protection;
+mod sources;
