@@ -6,6 +6,7 @@ use bytes::Bytes;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
+use stagehost_batch::ExecutionArn;
 use time::OffsetDateTime;
 
 use crate::app::{App, Shared};
@@ -102,7 +103,7 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
     let arn = ["/execution/arn", "/executionArn", "/batch/execution/arn"]
         .iter()
         .find_map(|place| body.pointer(place)?.as_str())?;
-    let name = arn.rsplit(':').next()?;
+    let name = ExecutionArn::parse(arn)?.name();
     (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionRedriveStatus, ExecutionStatus as SdkStatus};
 use serde_json::Value;
+use stagehost_batch::ExecutionArn;
 use time::OffsetDateTime;
 
 use super::events::past_event;
@@ -32,6 +33,11 @@ impl StateMachineSource {
 
 fn started(of: &DateTime) -> OffsetDateTime {
     time(of).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Returns the name of an execution. Step Functions leaves it out of some answers.
+fn named(arn: &str) -> Option<String> {
+    ExecutionArn::parse(arn).map(|arn| arn.name().to_owned())
 }
 
 /// Returns a document of an execution; a text that is no JSON stays a text.
@@ -75,7 +81,7 @@ impl ExecutionSource for StateMachineSource {
         let found = found.map_err(|error| SourceError::of_sdk("the execution cannot be read", &error))?;
         Ok(ExecutionFacts {
             listed: ListedExecution {
-                name: found.name.clone().unwrap_or_else(|| arn.rsplit(':').next().unwrap_or_default().to_owned()),
+                name: found.name.clone().or_else(|| named(arn)).unwrap_or_default(),
                 arn: found.execution_arn,
                 status: ExecutionStatus::named(found.status.as_str()),
                 started: started(&found.start_date),
