@@ -7,6 +7,7 @@ use stagehost_batch::Bundle;
 use super::files;
 use crate::app::App;
 use crate::archive::listing;
+use crate::html::parts::empty;
 use crate::patience::in_time;
 
 /// How many archives are read; a batch has three.
@@ -22,8 +23,9 @@ pub(super) async fn archives(app: &App, bundles: &[Bundle]) -> Markup {
         bundles.iter().take(READ).map(|bundle| in_time("its directory", listing(media, &bundle.key))).collect();
     let listings: Vec<_> = stream::iter(readings).buffered(AT_ONCE).collect().await;
     html! {
-        @if !bundles.is_empty() {
-            h2 { "Archives" }
+        @if bundles.is_empty() {
+            (empty("The batch has no archive."))
+        } @else {
             ul.bundles { @for (bundle, listing) in bundles.iter().zip(&listings) { li { (files::bundle(bundle, listing)) } } }
             @if bundles.len() > READ { p.note { "The first " (READ) " of " (bundles.len()) " archives are shown." } }
         }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use time::OffsetDateTime;
 
 use super::visits::{Ending, Visit, Visits};
-use crate::html::format::{between, clock, duration};
+use crate::html::format::{between, clipped, clock, duration};
 
 /// The width of the whole time, in units of the drawing.
 const WIDTH: f64 = 1000.0;
@@ -20,9 +20,13 @@ pub(super) fn ending(ending: Ending) -> (&'static str, &'static str) {
     }
 }
 
-/// Shows the visits, each with a link to its page.
+/// How many visits a page shows. A history can have 25,000 events.
+pub(super) const ON_A_PAGE: usize = 200;
+
+/// Shows the visits from `first` on, each with a link to its page.
 pub(super) fn timeline(
     visits: &Visits,
+    first: usize,
     began: OffsetDateTime,
     until: OffsetDateTime,
     url: impl Fn(i64) -> String,
@@ -30,7 +34,7 @@ pub(super) fn timeline(
     let whole = between(began, until).max(1.0);
     html! {
         ol.timeline {
-            @for visit in &visits.all {
+            @for visit in visits.all.iter().skip(first).take(ON_A_PAGE) {
                 @let (class, word) = ending(visit.ending);
                 li class={ "depth" (visit.depth.min(4)) } {
                     a href=(url(visit.event)) {
@@ -41,7 +45,7 @@ pub(super) fn timeline(
                     }
                     (bar(visit, began, until, whole, class))
                     @if let Some((error, cause)) = &visit.fault {
-                        p.fault { strong { (error) } @if !cause.is_empty() { " " (beginning(cause)) } }
+                        p.fault { strong { (clipped(error, 300)) } @if !cause.is_empty() { " " (clipped(cause, 300)) } }
                     }
                 }
             }
@@ -51,13 +55,6 @@ pub(super) fn timeline(
 
 fn took(visit: &Visit, until: OffsetDateTime) -> String {
     visit.entered.map_or_else(String::new, |entered| duration(between(entered, visit.end().unwrap_or(until))))
-}
-
-fn beginning(cause: &str) -> String {
-    match cause.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &cause[..end]),
-        None => cause.to_owned(),
-    }
 }
 
 /// A bar for the visit, with a mark for each failed try.
