@@ -89,7 +89,8 @@ async fn every_event_of_a_batch_arrives_by_the_stream_of_its_page() -> Result<()
     let mut arrivals = Vec::new();
     let (events, last_page) = loop {
         let (kind, arrived) = news.next().await?;
-        ensure!(kind == if arrivals.is_empty() { "ready" } else { "change" }, "{kind}");
+        let expected = if arrivals.is_empty() { "ready" } else { "change" };
+        ensure!(kind == expected, "{kind}");
         arrivals.push(arrived);
         let page =
             client.get(format!("{endpoint}/console/batch/{NAME}")).send().await?.error_for_status()?.text().await?;
