@@ -9,6 +9,7 @@ use stagehost_batch::ExecutionArn;
 use time::OffsetDateTime;
 
 use super::events::past_event;
+use super::kept_events::KeptEvents;
 use super::times::time;
 use crate::source::error::SourceError;
 use crate::source::executions::{
@@ -100,16 +101,16 @@ impl ExecutionSource for StateMachineSource {
     }
 
     async fn history(&self, arn: &str) -> Result<Vec<PastEvent>, SourceError> {
-        let (mut events, mut token) = (Vec::new(), None);
+        let (mut events, mut token) = (KeptEvents::default(), None);
         loop {
             let request =
                 self.client.get_execution_history().execution_arn(arn).max_results(1000).set_next_token(token.take());
             let page = request.send().await;
             let page = page.map_err(|error| SourceError::of_sdk("the history cannot be read", &error))?;
-            events.extend(page.events.iter().map(past_event));
+            page.events.iter().map(past_event).for_each(|event| events.push(event));
             token = page.next_token;
             if token.is_none() || events.len() >= MOST_EVENTS {
-                return Ok(events);
+                return Ok(events.into_events());
             }
         }
     }

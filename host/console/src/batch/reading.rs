@@ -209,6 +209,7 @@ impl Reading {
             left: None,
             input: event.input.clone(),
             output: None,
+            left_out: event.left_out,
             earlier_try: false,
             ended: None,
             attempts: Vec::new(),
@@ -227,6 +228,7 @@ impl Reading {
             .or_else(|| self.visits.all.iter().enumerate().rev().find(|(_, visit)| open(visit)).map(|(at, _)| at))?;
         let visit = &mut self.visits.all[owner];
         (visit.left, visit.output) = (event.at, event.output.clone());
+        visit.left_out |= event.left_out;
         self.exits.insert(event.id, owner);
         Some(owner)
     }

@@ -181,11 +181,12 @@ fn a_history_that_makes_no_sense_is_read_to_its_end() {
 /// which it ended.
 fn stays(visits: &Visits) -> Vec<(&str, usize, usize, bool, Ending, Option<i64>)> {
     let second = |visit: &Visit| visit.end().map(|at| at.unix_timestamp() - 1_700_000_000);
-    let short = |visit| {
+    let all = visits.all.iter();
+    all.map(|visit| {
         let Visit { state, depth, attempts, earlier_try, ending, .. } = visit;
         (state.as_str(), *depth, attempts.len(), *earlier_try, *ending, second(visit))
-    };
-    visits.all.iter().map(short).collect()
+    })
+    .collect()
 }
 
 #[test]

@@ -12,8 +12,12 @@ use super::timeline::ending;
 use super::visits::{Visit, Visits};
 use crate::app::{App, Shared};
 use crate::fault::Fault;
-use crate::html::format::batch_url;
+use crate::html::format::{batch_url, clipped};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
+use crate::html::parts::LONGEST_LINE;
+
+/// How many of the states the page shows; a Map state can have thousands of items.
+const MOST: usize = 200;
 
 /// Shows where the execution would go on.
 pub(crate) async fn ask(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, Fault> {
@@ -37,15 +41,16 @@ fn page(app: &App, name: &str, run: &Run) -> Markup {
         h1 { "Go on from where it stopped" }
         p { "The same execution goes on. States that have succeeded keep their results; these begin again, with the input that they had:" }
         ul.stopped {
-            @for visit in &stopped {
+            @for visit in stopped.iter().take(MOST) {
                 li {
                     a href={ (batch_url(name)) "/state/" (visit.event) } { (visit.state) }
                     @let (class, word) = ending(visit.ending);
                     " " span class={ "badge " (class) } { (word) }
-                    @if let Some((error, _)) = &visit.fault { " " strong { (error) } }
+                    @if let Some((error, _)) = &visit.fault { " " strong { (clipped(error, LONGEST_LINE)) } }
                 }
             }
         }
+        @if stopped.len() > MOST { p.note { "The first " (MOST) " of " (stopped.len()) " states are shown." } }
         @if stopped.iter().any(|visit| visit.kind == "Fail") {
             p.problem { "It ended in a Fail state, so it would fail there again: what went wrong was caught before. Run the batch again instead." }
         }

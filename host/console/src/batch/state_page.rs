@@ -11,11 +11,14 @@ use super::timeline::ending;
 use super::visits::{Ending, Visit};
 use crate::app::Shared;
 use crate::fault::Fault;
-use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
+use crate::html::format::{batch_url, between, bytes, clipped, duration, file_name, short_digest};
 use crate::html::frame::{Sheet, Tab, framed};
-use crate::html::parts::{document, empty, no_calls, time};
+use crate::html::parts::{document, empty, fault, no_calls, time};
 use crate::source::error::SourceError;
 use crate::source::journal::{KnownCalls, LoggedCall};
+
+/// How much of what a call said is shown, in bytes. The host keeps 8 KiB of what a stage printed.
+const LONGEST_TEXT: usize = 16 << 10;
 
 /// The most calls on a page.
 const MOST_CALLS: usize = 500;
@@ -51,7 +54,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         @if let Some(comment) = comment { p.comment { (comment) } }
         (facts(visit))
         @if let Some((error, cause)) = &visit.fault {
-            div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
+            div.problem { (fault(error, cause)) }
         }
         @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts, visit.ending == Ending::Running)) } }
         @if let Some(problem) = problem { (problem) }
@@ -65,6 +68,9 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
                 }
                 @if calls.is_empty() { (empty("No call of this state is known.")) } @else { (table(&calls)) }
             }
+        }
+        @if visit.left_out {
+            p.note { "This history has more input and output than a page can hold, so that of its first states is left out here. Step Functions has it; the page of the batch has the command." }
         }
         section.columns {
             (part("input", "Input", visit.input.as_deref(), &input))
@@ -121,7 +127,7 @@ pub(crate) fn table(calls: &[LoggedCall]) -> Markup {
                                 Some(key) => span title=(key) { (file_name(key)) },
                                 None => "the whole batch",
                             }
-                            @if !call.text.is_empty() { pre.log tabindex="0" { (call.text) } }
+                            @if !call.text.is_empty() { pre.log tabindex="0" { (clipped(&call.text, LONGEST_TEXT)) } }
                         }
                         td {
                             @match &call.failure {

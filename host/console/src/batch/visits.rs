@@ -49,6 +49,8 @@ pub struct Visit {
     pub input: Option<String>,
     /// Its output.
     pub output: Option<String>,
+    /// Input or output are not here, because the history has too much of them.
+    pub left_out: bool,
     /// It belongs to a try of a state around it that failed and was repeated.
     pub earlier_try: bool,
     /// When it ended, if it was never left: when the state around it ended or failed.

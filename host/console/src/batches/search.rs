@@ -19,6 +19,8 @@ const READ: usize = 200;
 const SEARCHED: u16 = 100;
 /// How many executions one search looks at, before it asks whether to go on.
 const LOOKED_AT: usize = 1_000;
+/// How many words of a search count.
+const MOST_WORDS: usize = 16;
 /// How many executions are read at once.
 const AT_ONCE: usize = 8;
 
@@ -45,7 +47,7 @@ pub(super) async fn find(
     after: Option<&str>,
     size: u16,
 ) -> Result<Found, SourceError> {
-    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let words: Vec<String> = words.split_whitespace().take(MOST_WORDS).map(str::to_lowercase).collect();
     let source = app.parts.executions.as_ref();
     if words.is_empty() {
         let page = in_time("the list", source.list(status, after, size)).await?;

@@ -10,6 +10,8 @@ use super::read::{Plan, Way};
 
 /// The most states that are drawn. A larger machine is listed only.
 const MOST: usize = 300;
+/// The most ways that are drawn. Each can pass every layer, and what passes is sorted.
+const MOST_WAYS: usize = 1_000;
 /// How far a label is from the middle of its line.
 const ASIDE: f64 = 6.0;
 /// The room that a letter of a label takes.
@@ -30,7 +32,7 @@ pub struct Mark {
 
 /// Draws a plan. `marks` are the states that were entered, `taken` the ways that were gone. `None` if it is too large.
 pub fn svg(plan: &Plan, marks: &BTreeMap<String, Mark>, taken: &BTreeSet<(String, String)>) -> Option<Markup> {
-    if plan.size() > MOST {
+    if plan.size() > MOST || plan.ways() > MOST_WAYS {
         return None;
     }
     let drawing = drawn(plan);

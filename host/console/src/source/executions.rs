@@ -120,6 +120,8 @@ pub struct PastEvent {
     pub input: Option<String>,
     /// The output of a state that was left, as JSON.
     pub output: Option<String>,
+    /// It has input or output that is not here, because the history has too much of them.
+    pub left_out: bool,
     /// The name of an error.
     pub error: Option<String>,
     /// Its explanation.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+mod bounds;
 mod hostile;
 mod memory;
 mod pages;
