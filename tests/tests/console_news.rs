@@ -77,13 +77,15 @@ async fn every_event_of_a_batch_arrives_by_the_stream_of_its_page() -> Result<()
     // The name of the execution follows from the job, so its page can be opened before there is one.
     let mut news = News::of(&client, &format!("{endpoint}/console/live/{NAME}")).await?;
     let mut list = News::of(&client, &format!("{endpoint}/console/live")).await?;
-    ensure!(list.next().await?.0 == "ready");
+    let (first, _) = list.next().await?;
+    ensure!(first == "ready", "{first}");
     let batch = json!({"jobId": 4, "batchId": 5, "assets": [KEY]}).to_string();
     let posted = client.post(format!("{endpoint}/api/v1/listings/{LISTING}/media/batch")).body(batch).send().await?;
     let posted: Value = serde_json::from_slice(&posted.error_for_status()?.bytes().await?)?;
     let arn = posted["executionArn"].as_str().context("no execution")?;
     ensure!(arn.ends_with(&format!(":{NAME}")), "{arn}");
-    ensure!(list.next().await?.0 == "change", "the list is told of the new batch");
+    let (told, _) = list.next().await?;
+    ensure!(told == "change", "the list is told of the new batch: {told}");
 
     // What the page's script does: at each event of the stream it asks for the page.
     let mut arrivals = Vec::new();
