@@ -289,7 +289,29 @@ def reading_works_without_a_script(browser, batch):
     page.goto(batch)
     expect(page.locator(".plan")).to_be_visible()
     expect(page.locator(".timeline li").first).to_be_visible()
+    # Parts of the page close and open, and the links at its top lead to closed ones too.
+    page.locator("summary", has_text="Timeline").click()
+    expect(page.locator(".timeline")).to_be_hidden()
+    page.click(".contents a[href='#timeline']")
+    expect(page.locator(".timeline")).to_be_visible()
+    expect(page.locator("#cli-history")).to_be_hidden()
+    page.click(".contents a[href='#cli']")
+    expect(page.locator("#cli-history")).to_be_visible()
     context.close()
+
+
+def the_drawing_is_seen_whole(browser, batch):
+    for size in [WIDE, PHONE]:
+        context = browser.new_context(viewport=size, java_script_enabled=False)
+        page = context.new_page()
+        page.goto(batch)
+        drawing, around = page.locator(".plan").bounding_box(), page.locator(".canvas").bounding_box()
+        holds(drawing["x"] >= around["x"] and drawing["width"] <= around["width"], f"it is as wide as its frame at most: {drawing}")
+        holds(drawing["height"] <= size["height"], f"it is as high as the screen at most: {drawing}")
+        page.check(".full input")
+        full = page.locator(".plan").bounding_box()
+        holds(full["width"] >= drawing["width"] and full["height"] >= drawing["height"], f"full size is not smaller: {full}")
+        context.close()
 
 
 def main():
@@ -312,6 +334,7 @@ def main():
             (text_from_outside_stays_text, [browser, home]),
             (another_page_reads_and_changes_nothing, [browser, home]),
             (reading_works_without_a_script, [browser, batch]),
+            (the_drawing_is_seen_whole, [browser, batch]),
             (pages_are_accessible_and_pictured, [browser, home, batch, pictures, axe]),
             (a_batch_is_run_again, [page, batch, name]),
         ]

@@ -1,9 +1,10 @@
 """Changes pins on the page of `stagehost console`, or of `stagehost serve` that follows a store of pins, in Chromium.
 
-    console_pins.py URL PICTURES TOOLS
+    console_pins.py URL PICTURE TOOLS
 
-URL is the console of an environment whose state GenerateThumbnails has version 1.5.0 of its stage in the registry. TOOLS and
-PICTURES are those of console_pages.py. The exit code is 1 if something is not as it should be.
+URL is the console of an environment whose state GenerateThumbnails has version 1.5.0 of its stage in the registry. A
+screenshot of a canary is written to the file PICTURE. TOOLS is that of console_pages.py. The exit code is 1 if something is not
+as it should be.
 """
 
 import json
@@ -27,8 +28,8 @@ def confirmed(page, why):
 
 
 def main():
-    url, pictures, tools = sys.argv[1], Path(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
-    pictures.mkdir(parents=True, exist_ok=True)
+    url, picture, tools = sys.argv[1], Path(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
+    picture.parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=tools["chromium"], args=flags)
@@ -47,7 +48,9 @@ def main():
         expect(stage.locator(".candidate")).to_contain_text("1.5.0 for 5 %")
         expect(page.locator(".history > li").first).to_contain_text("Ana <script>")
         expect(page.locator(".history > li").first.locator(".differences")).to_contain_text("canaries")
-        page.screenshot(path=pictures / "canary-1440-light.png", full_page=True)
+        expect(page.locator(".signature")).to_contain_text("release")
+        expect(page.locator(".signature")).to_contain_text("staging")
+        page.screenshot(path=picture, full_page=True)
         page.click("text=Roll back >> nth=0")
         confirmed(page, "colours are off")
         page.goto(f"{url}/pins")

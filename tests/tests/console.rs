@@ -129,10 +129,11 @@ impl Operator {
         Ok(())
     }
 
-    /// Changes the pins by click at this address.
-    fn clicks(&self, (python, tools): &(PathBuf, Tools), url: &str) -> Result<()> {
+    /// Changes the pins by click at this address. The picture of the page has this name.
+    fn clicks(&self, (python, tools): &(PathBuf, Tools), url: &str, picture: &str) -> Result<()> {
         let (url, folder) = (PathBuf::from(url), self.folder.path());
-        run_script(python, "console_pins.py", &[&url, &pictures(folder), &tools.write(folder)?])
+        let picture = pictures(folder).join(picture);
+        run_script(python, "console_pins.py", &[&url, &picture, &tools.write(folder)?])
     }
 }
 
@@ -148,7 +149,7 @@ fn an_operator_sets_a_canary_and_rolls_it_back_by_click() -> Result<()> {
     let mut line = String::new();
     BufReader::new(console.0.stdout.take().context("no standard output")?).read_line(&mut line)?;
     let facts: Value = serde_json::from_str(&line).with_context(|| format!("console printed {line:?}"))?;
-    operator.clicks(&browser, facts["url"].as_str().unwrap_or_default())
+    operator.clicks(&browser, facts["url"].as_str().unwrap_or_default(), "canary-1440-light.png")
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn serve_changes_the_pins_that_it_follows_by_click() -> Result<()> {
     let Some(browser) = browser()? else { return Ok(()) };
     let operator = Operator::begin()?;
     let follows = operator.followed()?;
-    operator.clicks(&browser, follows.facts["console"].as_str().unwrap_or_default())
+    operator.clicks(&browser, follows.facts["console"].as_str().unwrap_or_default(), "canary-in-serve-1440-light.png")
 }
 
 #[test]

@@ -14,6 +14,7 @@
 
 mod attribute_rules;
 mod document;
+mod execution_arn;
 mod failure;
 mod id;
 mod input;
@@ -30,6 +31,7 @@ mod schema_test;
 
 pub use attribute_rules::{MAX_ATTRIBUTES, attribute_fault, is_plain_name};
 pub use document::{Asset, Batch, Bundle, Counts, Execution, Listing, ListingField, PixelSize, Problem, Rendition};
+pub use execution_arn::ExecutionArn;
 pub use failure::{Case, Failure};
 pub use id::Id;
 pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attributes, resume};

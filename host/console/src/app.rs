@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::batches::summary::Summaries;
 use crate::guard::{AcceptedHosts, SessionToken};
+use crate::patience::in_time;
 use crate::source::bench::StageBench;
 use crate::source::error::SourceError;
 use crate::source::executions::ExecutionSource;
@@ -67,10 +68,10 @@ impl App {
     /// Returns the calls of an execution; none where no calls are kept.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If they cannot be read, or not in time.
     pub(crate) async fn calls(&self, execution_arn: &str) -> Result<KnownCalls, SourceError> {
         match &self.parts.calls {
-            Some(journal) => journal.calls(execution_arn).await,
+            Some(journal) => in_time("the log", journal.calls(execution_arn)).await,
             None => Ok(KnownCalls::default()),
         }
     }

@@ -13,7 +13,8 @@ use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::{duration, rfc3339};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
-use crate::html::parts::document;
+use crate::html::parts::{document, no_calls};
+use crate::patience::in_time;
 use crate::source::bench::{StageBench, TriedAs};
 use crate::source::error::SourceError;
 use crate::source::executions::execution_arn;
@@ -24,6 +25,8 @@ struct Tried {
     millis: f64,
     result: Result<Value, String>,
     calls: Vec<LoggedCall>,
+    /// Why the calls cannot be read.
+    unread: Option<SourceError>,
 }
 
 fn bench(app: &App) -> Result<&dyn StageBench, Fault> {
@@ -56,13 +59,19 @@ pub(crate) async fn run(State(app): State<Shared>, body: Bytes) -> Result<Markup
         result => result,
     };
     let millis = (OffsetDateTime::now_utc() - now).as_seconds_f64() * 1e3;
-    let calls = app.calls(&tried_as.arn).await?.calls;
+    let (calls, unread) = match app.calls(&tried_as.arn).await {
+        Ok(known) => (known.calls, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let result = match result {
-        Ok(document) => Ok(app.parts.media.unpacked(document).await?),
+        Ok(document) => {
+            let whole = in_time("the document", app.parts.media.unpacked(document)).await;
+            whole.map_err(|error| format!("The stage has ended, and what it made cannot be read: {error}"))
+        }
         Err(SourceError::Refused(why)) => Err(why),
         Err(error) => return Err(error.into()),
     };
-    Ok(page(&app, &states, state, Some(Tried { millis, result, calls })))
+    Ok(page(&app, &states, state, Some(Tried { millis, result, calls, unread })))
 }
 
 fn page(app: &App, states: &[(String, String)], chosen: &str, tried: Option<Tried>) -> Markup {
@@ -103,6 +112,7 @@ fn outcome(tried: &Tried) -> Markup {
                 Err(why) => div.problem { pre tabindex="0" { (why) } },
             }
         }
+        @if let Some(error) = &tried.unread { (no_calls(error)) }
         @if !tried.calls.is_empty() { section { h2 { "Calls" } (state_page::table(&tried.calls)) } }
         @if let Ok(result) = &tried.result { section { (document("output", "Output", &result.to_string())) } }
     }

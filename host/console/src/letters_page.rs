@@ -6,6 +6,7 @@ use bytes::Bytes;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
+use stagehost_batch::ExecutionArn;
 use time::OffsetDateTime;
 
 use crate::app::{App, Shared};
@@ -14,12 +15,19 @@ use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::batch_url;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
-use crate::html::parts::{document, empty};
+use crate::html::parts::{beginning, empty};
+use crate::patience::in_time;
 use crate::source::executions::execution_arn;
 use crate::source::journal::{DeadLetter, DeadLetterQueue, SeenLetters};
 
 /// How many messages the page can look at. A queue has no pages: to see more, more are received.
 const LOOKS: [usize; 3] = [20, 100, 500];
+
+/// How much of all messages together the page shows, in bytes.
+const MOST_BYTES: usize = 4 << 20;
+
+/// How much of one message the page shows, in bytes; a message of SQS has at most 1 MiB.
+const LONGEST_BODY: usize = 256 << 10;
 
 /// How many messages are asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -35,12 +43,13 @@ fn look(wanted: Option<usize>) -> usize {
 
 pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
     let look = look(wanted.look);
-    let SeenLetters { letters, more } = queue(&app)?.letters(look).await?;
+    let SeenLetters { letters, more } = in_time("the messages", queue(&app)?.letters(look)).await?;
     let body = html! {
         h1 { "Dead letters" }
         p { "Jobs that could not be read or started, and results that the backend did not accept." }
         @if letters.is_empty() { (empty("There is none that can be seen now.")) }
-        @for (at, letter) in letters.iter().enumerate() { (shown(&app, look, at, letter)) }
+        @let each = (MOST_BYTES / letters.len().max(1)).min(LONGEST_BODY);
+        @for (at, letter) in letters.iter().enumerate() { (shown(&app, (look, each), at, letter)) }
         @if more {
             p.note { "There may be more than the " (letters.len()) " messages above." }
             @if let Some(next) = LOOKS.into_iter().find(|next| *next > look) {
@@ -55,7 +64,8 @@ fn queue(app: &App) -> Result<&dyn DeadLetterQueue, Fault> {
     app.parts.dead_letters.as_deref().ok_or_else(|| Fault::missing("no dead-letter queue is known here"))
 }
 
-fn shown(app: &App, look: usize, at: usize, letter: &DeadLetter) -> Markup {
+/// Shows a message, at most `each` bytes of it.
+fn shown(app: &App, (look, each): (usize, usize), at: usize, letter: &DeadLetter) -> Markup {
     let execution = execution_of(app, &letter.body);
     html! {
         article.letter {
@@ -64,7 +74,7 @@ fn shown(app: &App, look: usize, at: usize, letter: &DeadLetter) -> Markup {
                 p { @if let Some(at) = &letter.at { (at) " · " } code { (letter.id) } }
             }
             @if let Some(name) = &execution { p { "Of the batch " a href=(batch_url(name)) { (name) } "." } }
-            (document(&format!("letter-{at}"), "Message", &letter.body))
+            (beginning(&format!("letter-{at}"), "Message", &letter.body, each))
             @if app.options.allow_changes && job(&letter.body).is_some() {
                 form method="post" action="/console/dead-letters/send" data-confirm="Start this job again?" {
                     (token_field(app))
@@ -102,7 +112,7 @@ fn execution_of(app: &App, body: &str) -> Option<String> {
     let arn = ["/execution/arn", "/executionArn", "/batch/execution/arn"]
         .iter()
         .find_map(|place| body.pointer(place)?.as_str())?;
-    let name = arn.rsplit(':').next()?;
+    let name = ExecutionArn::parse(arn)?.name();
     (execution_arn(app.parts.executions.machine(), name)? == arn).then(|| name.to_owned())
 }
 

@@ -6,12 +6,13 @@
 //! | module | content |
 //! |---|---|
 //! | `router` | The addresses of all pages |
-//! | `batches`, `batch`, `pins_page`, `shadows`, `letters_page`, `upload`, `bench_page` | The pages |
+//! | `batches`, `batch`, `pins_page`, `pins_signature`, `shadows`, `letters_page`, `upload`, `bench_page` | The pages |
 //! | `media_route`, `live`, `statics` | Files of the bucket, news, style and script |
 //! | `plan` | The state machine as a drawing |
 //! | `archive` | What is in an archive of the bucket |
 //! | `html` | What all pages share |
 //! | `guard` | Who may use them |
+//! | `patience` | How long a page waits for a source |
 //! | `aws` | The sources over the AWS SDK |
 //! | `source` | What the pages are made of |
 //!
@@ -30,7 +31,9 @@ mod html;
 mod letters_page;
 mod live;
 mod media_route;
+mod patience;
 mod pins_page;
+mod pins_signature;
 mod plan;
 mod router;
 mod shadows;

@@ -11,6 +11,7 @@ use futures::{Stream, stream};
 
 use crate::app::Shared;
 use crate::fault::Fault;
+use crate::patience::in_time;
 use crate::source::error::SourceError;
 use crate::source::executions::execution_arn;
 
@@ -47,7 +48,7 @@ fn news(app: Shared, watched: Watched) -> Sse<impl Stream<Item = Result<Event, I
                 return None;
             }
             // A service that does not answer now is asked again.
-            if let Ok(now) = fingerprint(&app, &watched).await
+            if let Ok(now) = in_time("the news", fingerprint(&app, &watched)).await
                 && last != Some(now)
             {
                 let name = if last.is_none() { "ready" } else { "change" };

@@ -1,9 +1,10 @@
 //! Stages and pins: what runs for which state, who changed it and why, and changing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Query, State};
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use maud::{Markup, html};
 use serde::Deserialize;
 use stagehost_pins::{Difference, Pin, Pins, differences};
@@ -14,12 +15,17 @@ use crate::html::form::Fields;
 use crate::html::format::short_digest;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::html::parts::{document, signer};
+use crate::patience::in_time;
+use crate::pins_signature::signature;
 use crate::shadows;
 use crate::source::error::SourceError;
 use crate::source::pins::{CandidateNews, PastRevision, PinsDesk, PinsOutlook, PinsWish, SignedPins};
 
 /// How many revisions the page shows.
 const REVISIONS: usize = 20;
+
+/// For how many states canaries and shadows are looked up at once.
+const AT_ONCE: usize = 8;
 
 /// Which pins are asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -29,41 +35,75 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn show(State(app): State<Shared>, Query(wanted): Query<Wanted>) -> Result<Markup, Fault> {
     let desk = desk(&app)?;
-    let signed = desk.current().await?;
-    let history = desk.history(REVISIONS + 1).await?;
-    let current = signed.pins.clone();
-    let SignedPins { pins, signer: key } = match wanted.revision.filter(|revision| *revision != current.revision) {
-        Some(revision) => desk.revision(revision).await?,
-        None => signed,
+    let (current, history) =
+        futures::join!(in_time("the pins", desk.current()), in_time("the history", desk.history(REVISIONS + 1)));
+    let in_force = current.as_ref().ok().map(|signed| signed.pins.revision);
+    let shown = match wanted.revision.filter(|revision| Some(*revision) != in_force) {
+        Some(revision) => in_time("the pins", desk.revision(revision)).await,
+        None => current.clone(),
     };
-    let in_force = pins.revision == current.revision;
+    let shown = match shown {
+        Err(error @ SourceError::Missing(_)) => return Err(error.into()),
+        shown => shown,
+    };
+    let news = match &shown {
+        Ok(signed) => news(desk, &signed.pins).await,
+        Err(_) => BTreeMap::new(),
+    };
     let may_change = app.options.allow_changes && desk.fixed().is_none();
-    let mut news = BTreeMap::new();
-    for state in pins.canaries.keys().chain(pins.shadows.keys()) {
-        // The page is complete without them.
-        let unknown =
-            |error: SourceError| CandidateNews { sentences: vec![error.to_string()], ..CandidateNews::default() };
-        let known = desk.candidates(&pins, state).await.unwrap_or_else(unknown);
-        news.insert(state.as_str(), known);
-    }
     let body = html! {
+        (heading(desk, &shown, in_force))
+        @if let (true, Some(why)) = (app.options.allow_changes, desk.fixed()) { p.note { (why) } }
+        @if let Ok(SignedPins { pins, .. }) = &shown {
+            @let may_change = may_change && in_force == Some(pins.revision);
+            ul.stages { @for (state, pin) in &pins.states { li { (stage(pins, state, pin, news.get(state.as_str()), may_change)) } } }
+            @if may_change { (change_form()) }
+        }
+        (signature(shown.as_ref()))
+        section {
+            h2 { "History" }
+            @match (&history, &current) {
+                (Ok(history), Ok(current)) => (past(history, &current.pins, may_change)),
+                (Err(error), _) | (_, Err(error)) => p.problem { "The history cannot be shown: " (error.to_string()) },
+            }
+        }
+        @if let Ok(SignedPins { pins, .. }) = &shown {
+            (document("pins", "The whole document", &serde_json::to_string(pins).unwrap_or_default()))
+        }
+    };
+    Ok(framed(&app, Sheet { tab: Tab::Pins, title: "Stages and pins", live: None, body }))
+}
+
+fn heading(desk: &dyn PinsDesk, shown: &Result<SignedPins, SourceError>, in_force: Option<u64>) -> Markup {
+    html! {
         div.heading {
             h1 { "Stages and pins" }
-            span class=(if in_force { "badge ok" } else { "badge off" }) {
-                "revision " (pins.revision) @if in_force { ", in force" } @else { ", not in force" }
+            @match shown {
+                Ok(SignedPins { pins, .. }) if in_force == Some(pins.revision) => span.badge.ok { "revision " (pins.revision) ", in force" },
+                Ok(SignedPins { pins, .. }) => span.badge.off { "revision " (pins.revision) ", not in force" },
+                Err(_) => span.badge.bad { "not verified" },
             }
         }
         p.comment {
-            (desk.place()) @if let Some(environment) = &pins.environment { " · " (environment) }
-            " · " @match &key { Some(key) => { "signed by " (signer(key)) }, None => "not signed" }
+            (desk.place())
+            @if let Ok(SignedPins { pins, signer: key }) = shown {
+                @if let Some(environment) = &pins.environment { " · " (environment) }
+                " · " @match key { Some(key) => { "signed by " (signer(key)) }, None => "not signed" }
+            }
         }
-        @if let (true, Some(why)) = (app.options.allow_changes, desk.fixed()) { p.note { (why) } }
-        ul.stages { @for (state, pin) in &pins.states { li { (stage(&pins, state, pin, news.get(state.as_str()), may_change && in_force)) } } }
-        @if may_change && in_force { (change_form()) }
-        section { h2 { "History" } (past(&history, &current, may_change)) }
-        (document("pins", "The whole document", &serde_json::to_string(&pins).unwrap_or_default()))
-    };
-    Ok(framed(&app, Sheet { tab: Tab::Pins, title: "Stages and pins", live: None, body }))
+    }
+}
+
+/// Returns what is known about canaries and shadows, by state. The page is complete without it.
+async fn news<'a>(desk: &dyn PinsDesk, pins: &'a Pins) -> BTreeMap<&'a str, CandidateNews> {
+    let states: BTreeSet<&str> = pins.canaries.keys().chain(pins.shadows.keys()).map(String::as_str).collect();
+    let unknown = |error: SourceError| CandidateNews { sentences: vec![error.to_string()], ..CandidateNews::default() };
+    let known = states.into_iter().map(|state| async move {
+        let news = in_time("what is known about it", desk.candidates(pins, state)).await;
+        (state, news.unwrap_or_else(unknown))
+    });
+    let known: Vec<_> = known.collect();
+    stream::iter(known).buffered(AT_ONCE).collect().await
 }
 
 fn desk(app: &App) -> Result<&dyn PinsDesk, Fault> {

@@ -1,6 +1,7 @@
 //! What a shadow does otherwise than the pinned stage, with both pictures side by side.
 
 use maud::{Markup, html};
+use stagehost_batch::ExecutionArn;
 
 use crate::html::format::{batch_url, bytes, file_name, media_url};
 use crate::media_route::{Shown, shown_as};
@@ -12,10 +13,14 @@ pub(crate) fn differing_calls(calls: &[DifferingCall]) -> Markup {
         details.differing {
             summary { "What the shadow did otherwise, in its last " (calls.len()) " calls that differ" }
             @for call in calls {
-                @let execution = call.execution.rsplit(':').next().unwrap_or_default();
                 section {
                     h3 title=(call.subject) { (file_name(&call.subject)) }
-                    p.note { "In " a href=(batch_url(execution)) { (execution) } }
+                    p.note {
+                        "In " @match ExecutionArn::parse(&call.execution).map(ExecutionArn::name) {
+                            Some(name) => a href=(batch_url(name)) { (name) },
+                            None => (call.execution),
+                        }
+                    }
                     @for pair in &call.pictures { (side_by_side(pair)) }
                     ul.differences { @for difference in &call.differences { li { pre tabindex="0" { (difference) } } } }
                 }

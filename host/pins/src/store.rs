@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stagehost_registry::{KeyRole, PublicKey, SigningKey, TrustedKeys, open_signed, seal};
+use stagehost_registry::{KeyRole, KeyRoles, PublicKey, SigningKey, TrustedKeys, open_signed, seal};
 use stagehost_storage::{Found, Storage, Tag};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -102,6 +102,11 @@ impl PinStore {
     /// Returns where the pins in force are, for messages.
     pub fn place(&self) -> String {
         self.storage.place(CURRENT)
+    }
+
+    /// Returns what a key is trusted for here; `None` if it is not trusted.
+    pub fn roles_of(&self, signer: &PublicKey) -> Option<KeyRoles> {
+        self.trusted.get(&signer.id()).map(|known| known.roles)
     }
 
     /// Returns the pins in force; `None` if they are the version `unless`, which the caller has already.

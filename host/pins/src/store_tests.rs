@@ -35,6 +35,16 @@ fn trusting(key: &SigningKey) -> TrustedKeys {
     key.public().to_string().parse().unwrap()
 }
 
+#[test]
+fn the_roles_of_a_key_are_those_that_it_is_trusted_for_here() {
+    let place = Place::new();
+    assert_eq!(place.store.roles_of(&place.key.public()), Some(KeyRoles::Both));
+    let trusted = format!("pins:{}", place.key.public()).parse().unwrap();
+    let strict = PinStore::new(Arc::new(Folder::new(place.folder.path())), trusted);
+    assert_eq!(strict.roles_of(&place.key.public()), Some(KeyRoles::Pins));
+    assert_eq!(strict.roles_of(&SigningKey::generate().unwrap().public()), None);
+}
+
 fn version(pins: &Pins) -> &str {
     &pins.states["X"].version
 }

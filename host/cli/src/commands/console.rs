@@ -25,8 +25,9 @@ use crate::web::candidates::HostReports;
 use crate::web::desk::StoreDesk;
 use crate::web::intake::StartedBatches;
 
-/// How often Step Functions is asked for news while a page is open. It allows some five such requests a second.
-const POLL: Duration = Duration::from_secs(2);
+/// How often Step Functions is asked for news while a page is open, so that an event is on the page within a second. It allows some
+/// five such requests a second (Step Functions Developer Guide, "Service quotas").
+const POLL: Duration = Duration::from_millis(800);
 
 /// How long requests may go on after a signal.
 const GRACE: Duration = Duration::from_secs(5);

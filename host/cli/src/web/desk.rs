@@ -46,7 +46,8 @@ impl StoreDesk {
         let id = key.id();
         let keys = self.means.pins.trust.keyring.open().and_then(|keyring| keyring.public()).unwrap_or_default();
         let name = keys.into_iter().find(|(_, known)| known.key.id() == id).map(|(name, _)| name);
-        PinsSigner { id, name }
+        let trusted_for = self.store.roles_of(key).map(|roles| roles.name().to_owned());
+        PinsSigner { id, name, trusted_for }
     }
 
     async fn changed(&self, wish: &PinsWish, by_whom: Option<(&str, &str)>) -> Result<PinsOutlook> {

@@ -1,25 +1,29 @@
-//! The directory of a ZIP archive in the bucket (APPNOTE.TXT, section 4.3.6: it is the last part of the file).
+//! The directory of a ZIP archive, read from the archive's end (APPNOTE.TXT, section 4.3.6: it is the last part of the file).
+//!
+//! Nothing here reads anything: [`Directory`] says which bytes it needs, and is given them.
 
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt as _;
 use zip::ZipArchive;
 
 use super::window::FileEnd;
-use crate::source::error::SourceError;
-use crate::source::media::MediaFiles;
-
-/// How much of the end is read at first, in bytes: what leads to the directory, with the longest comment, is within 64 KiB
-/// and some bytes, and so are the directories of some six hundred files.
-const TAIL: u64 = 72 << 10;
 
 /// The longest directory that is read, in bytes.
-const LONGEST: u64 = 8 << 20;
+pub(super) const LONGEST: u64 = 8 << 20;
 
-/// How often a range is read. A directory that begins before the tail takes two.
-const RANGES: usize = 3;
+/// How often bytes are asked for. A directory that begins before the tail takes two.
+pub(super) const RANGES: usize = 3;
 
 /// How many entries are kept.
-const KEPT: usize = 1_000;
+pub(super) const KEPT: usize = 1_000;
+
+/// The longest name that is kept, in bytes; a format of 64 KiB allows 65,535.
+pub(super) const LONGEST_NAME: usize = 512;
+
+/// The shortest header of an entry, in bytes (APPNOTE.TXT, section 4.3.12).
+const SHORTEST_HEADER: u64 = 46;
+
+/// How the record at the end of an archive of the large format begins (APPNOTE.TXT, section 4.3.14).
+const LARGE_FORMAT: [u8; 4] = *b"PK\x06\x06";
 
 /// A file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,81 +43,87 @@ pub struct ArchiveListing {
     pub all: usize,
 }
 
-/// The last bytes of an object, and which version of it they are of.
-struct End {
-    start: u64,
-    bytes: Bytes,
-    etag: Option<String>,
+/// Bytes of an archive, and where they begin.
+pub(super) struct Part {
+    pub(super) start: u64,
+    pub(super) bytes: Bytes,
 }
 
-/// Reads what is in an archive.
-///
-/// # Errors
-/// [`SourceError::Missing`]. [`SourceError::Refused`] if it is no archive or its directory is too long.
-pub async fn listing(media: &dyn MediaFiles, key: &str) -> Result<ArchiveListing, SourceError> {
-    let mut end = read(media, key, &format!("bytes=-{TAIL}"), TAIL).await?;
-    for ranges in 1..=RANGES {
-        let (window, missed) = FileEnd::new(end.start, end.bytes.clone());
-        // A long directory takes some milliseconds.
-        let parsed = tokio::task::spawn_blocking(move || entries(window)).await;
-        let why = match parsed.map_err(|error| SourceError::Failed(format!("{key} cannot be read: {error}")))? {
-            Ok(listing) => return Ok(listing),
-            Err(why) => why,
-        };
-        let Some(from) = missed.at() else {
-            return Err(SourceError::Refused(format!("{key} is no archive that can be read: {why}")));
-        };
-        let missing = end.start.saturating_sub(from);
-        if missing == 0 || missing.saturating_add(end.bytes.len() as u64) > LONGEST {
-            return Err(SourceError::Refused(format!(
-                "the directory of {key} is longer than {} MiB, or it is no archive: {why}",
-                LONGEST >> 20
-            )));
-        }
-        if ranges < RANGES {
-            end = prepended(media, key, from, missing, end).await?;
-        }
-    }
-    Err(SourceError::Refused(format!("the directory of {key} is not where the archive says")))
+/// What comes next.
+pub(super) enum Step {
+    /// `count` bytes are needed, from this place to the bytes that are known.
+    Read { from: u64, count: u64 },
+    /// The directory was read.
+    Done(ArchiveListing),
 }
 
-/// Reads the bytes from `from` to the ones that are known.
-async fn prepended(media: &dyn MediaFiles, key: &str, from: u64, count: u64, end: End) -> Result<End, SourceError> {
-    let before = read(media, key, &format!("bytes={from}-{}", end.start - 1), count).await?;
-    if before.start != from || before.bytes.len() as u64 != count || before.etag != end.etag {
-        return Err(SourceError::Failed(format!(
-            "{key} was replaced while its directory was read; load the page again"
-        )));
+/// Why a directory is not read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// The bytes are none of an archive.
+    #[error("it is no archive that can be read: {0}")]
+    NoArchive(String),
+    /// It is too long, or something else is in its place.
+    #[error("its directory is longer than {} MiB, or it is no archive", LONGEST >> 20)]
+    TooLong,
+    /// The places in the archive lead further and further back.
+    #[error("its directory is not where the archive says")]
+    Elsewhere,
+}
+
+/// A directory that is being read.
+#[derive(Default)]
+pub(super) struct Directory {
+    /// All bytes of the archive from a place on.
+    known: Option<Part>,
+    parts: usize,
+}
+
+impl Directory {
+    /// Takes the last bytes of the archive and, afterwards, what was asked for.
+    pub(super) fn add(&mut self, part: Part) -> Result<Step, Refusal> {
+        let known = match self.known.take() {
+            Some(end) => joined(&part, &end)?,
+            None => part,
+        };
+        self.parts += 1;
+        if declares_too_many(&known.bytes) {
+            return Err(Refusal::TooLong);
+        }
+        let (window, missed) = FileEnd::new(known.start, known.bytes.clone());
+        let read = entries(window);
+        let Some(from) = missed.at() else { return read.map(Step::Done).map_err(Refusal::NoArchive) };
+        // Bytes were missing, so what was found without them may be another directory than the archive's.
+        let count = known.start.saturating_sub(from);
+        if count == 0 || count.saturating_add(known.bytes.len() as u64) > LONGEST {
+            return Err(Refusal::TooLong);
+        }
+        if self.parts >= RANGES {
+            return Err(Refusal::Elsewhere);
+        }
+        self.known = Some(known);
+        Ok(Step::Read { from, count })
     }
-    let mut bytes = BytesMut::with_capacity(before.bytes.len() + end.bytes.len());
-    bytes.extend_from_slice(&before.bytes);
+}
+
+fn joined(part: &Part, end: &Part) -> Result<Part, Refusal> {
+    if part.start.checked_add(part.bytes.len() as u64) != Some(end.start) {
+        return Err(Refusal::Elsewhere);
+    }
+    let mut bytes = BytesMut::with_capacity(part.bytes.len() + end.bytes.len());
+    bytes.extend_from_slice(&part.bytes);
     bytes.extend_from_slice(&end.bytes);
-    Ok(End { start: from, bytes: bytes.freeze(), etag: end.etag })
+    Ok(Part { start: part.start, bytes: bytes.freeze() })
 }
 
-/// Reads a range of at most `most` bytes.
-async fn read(media: &dyn MediaFiles, key: &str, range: &str, most: u64) -> Result<End, SourceError> {
-    let failed = |why: &str| SourceError::Failed(format!("{key} cannot be read: {why}"));
-    let mut file = media.open(key, Some(range), None).await?.ok_or_else(|| failed("the store has not sent it"))?;
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = file.body.try_next().await.map_err(|error| failed(&error.to_string()))? {
-        if bytes.len() as u64 + chunk.len() as u64 > most {
-            return Err(failed("the store has sent more than was asked for"));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    // A store may send the whole of a short object.
-    let start = match file.range.as_deref().map(first_byte) {
-        Some(Some(start)) => start,
-        Some(None) => return Err(failed("the store does not say which part it is")),
-        None => 0,
-    };
-    Ok(End { start, bytes: bytes.freeze(), etag: file.etag })
-}
-
-/// Returns the first byte's place from `bytes 17-99/100` (RFC 9110, section 14.4).
-fn first_byte(content_range: &str) -> Option<u64> {
-    content_range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+/// Returns whether a record of the large format declares more entries than a directory that is read can have. The library
+/// reserves memory for the declared number before it reads the first of them.
+fn declares_too_many(bytes: &[u8]) -> bool {
+    let records = bytes.windows(LARGE_FORMAT.len()).enumerate().filter(|(_, four)| *four == LARGE_FORMAT);
+    records.filter_map(|(at, _)| bytes.get(at + 32..at + 40)?.try_into().ok().map(u64::from_le_bytes)).any(
+        // The number of entries in the whole archive is 32 bytes behind the beginning of the record.
+        |count| count > LONGEST / SHORTEST_HEADER,
+    )
 }
 
 fn entries(window: FileEnd) -> Result<ArchiveListing, String> {
@@ -122,21 +132,18 @@ fn entries(window: FileEnd) -> Result<ArchiveListing, String> {
     let entries = (0..metadata.len().min(KEPT)).map(|at| {
         let entry = metadata.entry(at).map_err(|error| error.to_string())?;
         let name = match entry.name() {
-            Ok(name) => name.into_owned(),
-            Err(_) => String::from_utf8_lossy(entry.name_raw()).into_owned(),
+            Ok(name) => clipped(&name),
+            Err(_) => clipped(&String::from_utf8_lossy(entry.name_raw())),
         };
         Ok(ArchiveEntry { name, bytes: entry.size() })
     });
     Ok(ArchiveListing { entries: entries.collect::<Result<_, String>>()?, all: metadata.len() })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_place_of_a_range_is_read() {
-        let places = ["bytes 17-99/100", "bytes 0-0/1", "bytes */100", "items 1-2/3", ""].map(first_byte);
-        assert_eq!(places, [Some(17), Some(0), None, None, None]);
+/// Returns a name, or the beginning of a long one.
+fn clipped(name: &str) -> String {
+    match name.len() > LONGEST_NAME {
+        true => format!("{}…", &name[..name.floor_char_boundary(LONGEST_NAME - '…'.len_utf8())]),
+        false => name.to_owned(),
     }
 }

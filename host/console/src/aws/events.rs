@@ -22,11 +22,14 @@ pub(super) fn past_event(event: &HistoryEvent) -> PastEvent {
         past.state = Some(details.name.clone());
         past.output = details.output.clone();
     }
-    if let Some(details) = &event.task_succeeded_event_details {
-        past.output = details.output.clone();
-    }
-    if let Some(details) = &event.lambda_function_succeeded_event_details {
-        past.output = details.output.clone();
+    let iterations = [
+        &event.map_iteration_started_event_details,
+        &event.map_iteration_succeeded_event_details,
+        &event.map_iteration_failed_event_details,
+        &event.map_iteration_aborted_event_details,
+    ];
+    if let Some(details) = iterations.into_iter().flatten().next() {
+        past.state = details.name.clone();
     }
     if let Some((error, cause)) = failure(event) {
         (past.error, past.cause) = (error, cause);

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod events;
+mod kept_events;
 mod letters;
 mod log_lines;
 mod states;

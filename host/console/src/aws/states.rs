@@ -5,9 +5,11 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionRedriveStatus, ExecutionStatus as SdkStatus};
 use serde_json::Value;
+use stagehost_batch::ExecutionArn;
 use time::OffsetDateTime;
 
 use super::events::past_event;
+use super::kept_events::KeptEvents;
 use super::times::time;
 use crate::source::error::SourceError;
 use crate::source::executions::{
@@ -32,6 +34,11 @@ impl StateMachineSource {
 
 fn started(of: &DateTime) -> OffsetDateTime {
     time(of).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Returns the name of an execution. Step Functions leaves it out of some answers.
+fn named(arn: &str) -> Option<String> {
+    ExecutionArn::parse(arn).map(|arn| arn.name().to_owned())
 }
 
 /// Returns a document of an execution; a text that is no JSON stays a text.
@@ -75,7 +82,7 @@ impl ExecutionSource for StateMachineSource {
         let found = found.map_err(|error| SourceError::of_sdk("the execution cannot be read", &error))?;
         Ok(ExecutionFacts {
             listed: ListedExecution {
-                name: found.name.clone().unwrap_or_else(|| arn.rsplit(':').next().unwrap_or_default().to_owned()),
+                name: found.name.clone().or_else(|| named(arn)).unwrap_or_default(),
                 arn: found.execution_arn,
                 status: ExecutionStatus::named(found.status.as_str()),
                 started: started(&found.start_date),
@@ -94,16 +101,16 @@ impl ExecutionSource for StateMachineSource {
     }
 
     async fn history(&self, arn: &str) -> Result<Vec<PastEvent>, SourceError> {
-        let (mut events, mut token) = (Vec::new(), None);
+        let (mut events, mut token) = (KeptEvents::default(), None);
         loop {
             let request =
                 self.client.get_execution_history().execution_arn(arn).max_results(1000).set_next_token(token.take());
             let page = request.send().await;
             let page = page.map_err(|error| SourceError::of_sdk("the history cannot be read", &error))?;
-            events.extend(page.events.iter().map(past_event));
+            page.events.iter().map(past_event).for_each(|event| events.push(event));
             token = page.next_token;
             if token.is_none() || events.len() >= MOST_EVENTS {
-                return Ok(events);
+                return Ok(events.into_events());
             }
         }
     }

@@ -20,6 +20,9 @@ use crate::source::error::SourceError;
 /// The longest input of an execution, in bytes (Step Functions Developer Guide, "Service quotas").
 const LONGEST_INPUT: usize = 256 << 10;
 
+/// The longest text in the form, in bytes. Encoded, it must fit into what a request may have.
+const LONGEST_FORM: usize = 320 << 10;
+
 /// The longest part of the earlier name that the new one begins with.
 const NAME_START: usize = 60;
 
@@ -38,14 +41,28 @@ pub(crate) async fn edit(
 ) -> Result<Markup, Fault> {
     let Some(event) = wanted.event else {
         let facts = app.parts.executions.facts(&arn_of(&app, &name)?).await?;
-        let input = serde_json::to_string_pretty(&facts.input).unwrap_or_default();
-        return Ok(form(&app, &name, &input, None));
+        return Ok(form(&app, &name, &editable(&facts.input.to_string())?, None));
     };
     let run = load_run(&app, &name).await?;
-    let visit = run.visits.at(event);
-    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (input, _) = pretty(&whole(&app, visit.input.as_deref()).await, usize::MAX);
+    let visit = run.visit(event)?;
+    let input = editable(&whole(&app, visit.input.as_deref()).await?)?;
     Ok(form(&app, &name, &input, None))
+}
+
+/// Returns an input in lines, or in one line where lines would make it too long for the form.
+///
+/// # Errors
+/// If it is too long to be started.
+fn editable(input: &str) -> Result<String, Fault> {
+    let length = input.len();
+    if length > LONGEST_INPUT {
+        return Err(Fault::refused(format!(
+            "this input has {length} bytes, and Step Functions takes {LONGEST_INPUT}; run the batch again with the input of the \
+             execution"
+        )));
+    }
+    let (lines, cut) = pretty(input, LONGEST_FORM);
+    Ok(if cut { input.to_owned() } else { lines })
 }
 
 fn form(app: &App, name: &str, input: &str, problem: Option<&str>) -> Markup {

@@ -4,9 +4,13 @@ use maud::{Markup, html};
 use stagehost_batch::{Asset, Batch, Bundle, PixelSize, Rendition};
 
 use crate::archive::ArchiveListing;
-use crate::html::format::{bytes, duration, file_name, media_url};
+use crate::html::format::{bytes, clipped, duration, file_name, media_url};
+use crate::html::parts::LONGEST_LINE;
 use crate::media_route::{Shown, shown_as};
 use crate::source::error::SourceError;
+
+/// The longest sentence about a file that is shown, in bytes.
+const LONGEST_MESSAGE: usize = 4 << 10;
 
 /// How many files a page shows.
 pub(super) const ON_A_PAGE: usize = 60;
@@ -25,11 +29,11 @@ fn card(asset: &Asset) -> Markup {
     html! {
         article class=(if asset.problem.is_some() { "file bad" } else { "file" }) {
             header {
-                h3 { (asset.title.as_deref().unwrap_or(name)) }
+                h3 { (clipped(asset.title.as_deref().unwrap_or(name), LONGEST_LINE)) }
                 p.key { (asset.key) }
             }
             @if let Some(problem) = &asset.problem {
-                p.problem { strong { (problem.code) } " in " (problem.state) ": " (problem.message) }
+                p.problem { strong { (problem.code) } " in " (problem.state) ": " (clipped(&problem.message, LONGEST_MESSAGE)) }
             }
             div.strip tabindex="0" role="group" aria-label={ "Upload and results of " (name) } {
                 (figure(&asset.key, asset.content_type.as_deref(), asset.pixels, asset.bytes, "upload", poster(asset)))

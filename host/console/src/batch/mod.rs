@@ -7,6 +7,7 @@ mod cli;
 pub mod files;
 mod loaded;
 pub mod page;
+mod reading;
 pub mod redrive;
 mod signature;
 mod stages_that_ran;

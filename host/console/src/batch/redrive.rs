@@ -12,8 +12,12 @@ use super::timeline::ending;
 use super::visits::{Visit, Visits};
 use crate::app::{App, Shared};
 use crate::fault::Fault;
-use crate::html::format::batch_url;
+use crate::html::format::{batch_url, clipped};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
+use crate::html::parts::LONGEST_LINE;
+
+/// How many of the states the page shows; a Map state can have thousands of items.
+const MOST: usize = 200;
 
 /// Shows where the execution would go on.
 pub(crate) async fn ask(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, Fault> {
@@ -22,7 +26,10 @@ pub(crate) async fn ask(State(app): State<Shared>, Path(name): Path<String>) -> 
         let why = run.facts.redrive.why_not.as_deref().unwrap_or("Step Functions does not say why");
         return Err(Fault::refused(format!("{name} cannot go on from where it stopped: {why}")));
     }
-    Ok(page(&app, &name, &run))
+    match &run.unread {
+        Some(error) => Err(error.clone().into()),
+        None => Ok(page(&app, &name, &run)),
+    }
 }
 
 fn page(app: &App, name: &str, run: &Run) -> Markup {
@@ -34,15 +41,16 @@ fn page(app: &App, name: &str, run: &Run) -> Markup {
         h1 { "Go on from where it stopped" }
         p { "The same execution goes on. States that have succeeded keep their results; these begin again, with the input that they had:" }
         ul.stopped {
-            @for visit in &stopped {
+            @for visit in stopped.iter().take(MOST) {
                 li {
                     a href={ (batch_url(name)) "/state/" (visit.event) } { (visit.state) }
                     @let (class, word) = ending(visit.ending);
                     " " span class={ "badge " (class) } { (word) }
-                    @if let Some((error, _)) = &visit.fault { " " strong { (error) } }
+                    @if let Some((error, _)) = &visit.fault { " " strong { (clipped(error, LONGEST_LINE)) } }
                 }
             }
         }
+        @if stopped.len() > MOST { p.note { "The first " (MOST) " of " (stopped.len()) " states are shown." } }
         @if stopped.iter().any(|visit| visit.kind == "Fail") {
             p.problem { "It ended in a Fail state, so it would fail there again: what went wrong was caught before. Run the batch again instead." }
         }
@@ -77,9 +85,9 @@ pub(crate) async fn go_on(State(app): State<Shared>, Path(name): Path<String>) -
 mod tests {
     use time::OffsetDateTime;
 
-    use crate::source::executions::{ExecutionStatus, PastEvent};
-
+    use super::super::reading::visits;
     use super::*;
+    use crate::source::executions::{ExecutionStatus, PastEvent};
 
     /// Returns the names of the states in which an execution with this history goes on: number, previous, kind, state.
     fn goes_on_in(events: &[(i64, i64, &str, &str)], status: ExecutionStatus) -> Vec<String> {
@@ -92,7 +100,7 @@ mod tests {
             ..PastEvent::default()
         };
         let events: Vec<PastEvent> = events.iter().map(event).collect();
-        let visits = Visits::of(&events, status);
+        let visits = visits(&events, status);
         stopped(&visits).iter().map(|visit| visit.state.clone()).collect()
     }
 
@@ -141,5 +149,21 @@ mod tests {
             (10, 9, "ExecutionFailed", ""),
         ];
         assert_eq!(goes_on_in(&events, ExecutionStatus::Failed), ["GiveUp"]);
+    }
+
+    #[test]
+    fn it_goes_on_in_the_last_try_of_a_state_that_was_tried_again() {
+        let events = [
+            (1, 0, "ExecutionStarted", ""),
+            (2, 0, "ParallelStateEntered", "Both"),
+            (3, 2, "ParallelStateStarted", ""),
+            (4, 3, "TaskStateEntered", "Left"),
+            (5, 3, "TaskStateEntered", "Right"),
+            (6, 5, "TaskFailed", ""),
+            (7, 6, "ParallelStateStarted", ""),
+            (8, 7, "TaskStateEntered", "Right"),
+            (9, 0, "ExecutionAborted", ""),
+        ];
+        assert_eq!(goes_on_in(&events, ExecutionStatus::Aborted), ["Right"]);
     }
 }

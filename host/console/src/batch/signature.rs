@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::app::App;
 use crate::html::parts::signer;
+use crate::patience::in_time;
 use crate::source::error::SourceError;
 use crate::source::pins::SignedPins;
 
@@ -21,7 +22,7 @@ impl Signature {
     /// them.
     pub(super) async fn of_revision(app: &App, revision: Option<u64>) -> Self {
         let (Some(desk), Some(revision)) = (&app.parts.pins, revision) else { return Self::default() };
-        match desk.revision(revision).await {
+        match in_time("the pins", desk.revision(revision)).await {
             Ok(signed) => Self { pins: Some(signed), refused: None },
             Err(error) => Self { pins: None, refused: Some((revision, error)) },
         }

@@ -1,6 +1,6 @@
 //! Which stage, in which version and with which bytes, ran for which state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use stagehost_pins::Role;
@@ -9,9 +9,12 @@ use super::loaded::Loaded;
 use super::signature::{Signature, signed_by};
 use crate::app::App;
 use crate::html::format::{bytes, duration, short_digest};
-use crate::source::error::SourceError;
+use crate::html::parts::{empty, no_calls};
 use crate::source::journal::{KnownCalls, LoggedCall};
 use crate::source::pins::SignedPins;
+
+/// How many stages are shown.
+const MOST_ROWS: usize = 200;
 
 /// Calls of one stage for one state.
 #[derive(Default)]
@@ -26,11 +29,11 @@ struct Calls {
 /// Shows the stages that ran, as their calls say or else as the pins of the batch's revision have them.
 pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
     let revision = loaded.batch.as_ref().and_then(|batch| batch.revision);
-    let signature = Signature::of_revision(app, revision).await;
-    let KnownCalls { calls, gaps } = match app.calls(&loaded.facts.listed.arn).await {
+    let (signature, known) = futures::join!(Signature::of_revision(app, revision), app.calls(&loaded.facts.listed.arn));
+    let KnownCalls { calls, gaps } = match known {
         Ok(known) => known,
         // The rest of the page does not need them, as when a person may not read the log.
-        Err(error) => return html! { (unread(&error)) (by_pins(loaded, &signature)) },
+        Err(error) => return html! { (no_calls(&error)) (by_pins(loaded, &signature)) },
     };
     if calls.is_empty() {
         return by_pins(loaded, &signature);
@@ -47,7 +50,7 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
         sums.memory = sums.memory.max(call.memory);
     }
     html! {
-        h2 { "Stages that ran" }
+        h3 { "Stages that ran" }
         @for gap in &gaps { p.note { (gap) } }
         (signature.sentence())
         table.list {
@@ -57,7 +60,7 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
                 th.number scope="col" { "Longest" } th.number scope="col" { "Memory" }
             } }
             tbody {
-                @for ((state, stage, version, digest), sums) in &stages {
+                @for ((state, stage, version, digest), sums) in stages.iter().take(MOST_ROWS) {
                     tr {
                         td.name { (state) }
                         td data-label="Stage" { (stage) " " (version) }
@@ -72,21 +75,20 @@ pub(super) async fn stages_that_ran(app: &App, loaded: &Loaded) -> Markup {
                 }
             }
         }
+        @if stages.len() > MOST_ROWS { p.note { "The first " (MOST_ROWS) " of " (stages.len()) " stages are shown." } }
     }
 }
 
-/// Says why the calls are not shown.
-pub(super) fn unread(error: &SourceError) -> Markup {
-    html! { p.problem { "The calls of stages cannot be read: " (error.to_string()) } }
-}
-
 fn by_pins(loaded: &Loaded, signature: &Signature) -> Markup {
-    let Some(SignedPins { pins, .. }) = &signature.pins else { return signature.sentence() };
+    let Some(SignedPins { pins, .. }) = &signature.pins else {
+        return html! { (signature.sentence()) (empty("No call of this batch is known.")) };
+    };
     let name = &loaded.facts.listed.name;
-    let mut states: Vec<&str> = loaded.visits.all.iter().map(|visit| visit.state.as_str()).collect();
-    states.dedup();
+    let mut seen = BTreeSet::new();
+    let states: Vec<&str> =
+        loaded.visits.all.iter().map(|visit| visit.state.as_str()).filter(|state| seen.insert(*state)).collect();
     html! {
-        h2 { "Stages of revision " (pins.revision) }
+        h3 { "Stages of revision " (pins.revision) }
         (signature.sentence())
         table.list {
             thead { tr { th scope="col" { "State" } th scope="col" { "Stage" } th scope="col" { "Digest" } th scope="col" { "Signed by" } } }

@@ -7,35 +7,38 @@ use serde_json::Value;
 use super::callback::attempts;
 use super::loaded::{load_run, whole};
 use super::signature::Signature;
-use super::stages_that_ran::unread;
 use super::timeline::ending;
-use super::visits::Visit;
+use super::visits::{Ending, Visit};
 use crate::app::Shared;
 use crate::fault::Fault;
-use crate::html::format::{batch_url, between, bytes, duration, file_name, short_digest};
+use crate::html::format::{batch_url, between, bytes, clipped, duration, file_name, short_digest};
 use crate::html::frame::{Sheet, Tab, framed};
-use crate::html::parts::{document, empty, time};
+use crate::html::parts::{document, empty, fault, no_calls, time};
+use crate::source::error::SourceError;
 use crate::source::journal::{KnownCalls, LoggedCall};
+
+/// How much of what a call said is shown, in bytes. The host keeps 8 KiB of what a stage printed.
+const LONGEST_TEXT: usize = 16 << 10;
 
 /// The most calls on a page.
 const MOST_CALLS: usize = 500;
 
 pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(String, i64)>) -> Result<Markup, Fault> {
     let run = load_run(&app, &name).await?;
-    let visit = run.visits.at(event);
-    let visit = visit.ok_or_else(|| Fault::missing(format!("no state of {name} was entered with event {event}")))?;
-    let (known, problem) = match app.calls(&run.facts.listed.arn).await {
+    let visit = run.visit(event)?;
+    let (known, signature, input, output) = futures::join!(
+        app.calls(&run.facts.listed.arn),
+        Signature::of_revision(&app, revision(visit)),
+        whole(&app, visit.input.as_deref()),
+        whole(&app, visit.output.as_deref()),
+    );
+    let (known, problem) = match known {
         Ok(known) => (known, None),
-        Err(error) => (KnownCalls::default(), Some(unread(&error))),
+        Err(error) => (KnownCalls::default(), Some(no_calls(&error))),
     };
     let calls: Vec<_> = known.calls.into_iter().filter(|call| call.state == visit.state).collect();
-    let signature = match calls.is_empty() {
-        true => Signature::default(),
-        false => Signature::of_revision(&app, revision(visit)).await,
-    };
-    let input = whole(&app, visit.input.as_deref()).await;
-    let output = whole(&app, visit.output.as_deref()).await;
-    let comment = run.plan.as_ref().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
+    let signature = if calls.is_empty() { Signature::default() } else { signature };
+    let comment = run.plan.as_ref().ok().and_then(|plan| plan.state(&visit.state)).map(|state| state.comment.as_str());
     let (class, word) = ending(visit.ending);
     let body = html! {
         nav.crumbs aria-label="Where you are" {
@@ -43,6 +46,7 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         }
         div.heading {
             h1 { (visit.state) } span class={ "badge " (class) } { (word) }
+            @if visit.earlier_try { span.badge.off { "earlier try" } }
             @if app.options.allow_changes && visit.input.is_some() {
                 div.actions { a.button href={ (batch_url(&name)) "/again?event=" (event) } { "Run again with this input" } }
             }
@@ -50,9 +54,9 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
         @if let Some(comment) = comment { p.comment { (comment) } }
         (facts(visit))
         @if let Some((error, cause)) = &visit.fault {
-            div.problem { strong { (error) } @if !cause.is_empty() { pre tabindex="0" { (cause) } } }
+            div.problem { (fault(error, cause)) }
         }
-        @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts)) } }
+        @if !visit.attempts.is_empty() { section { h2 { "Tries" } (attempts(&visit.attempts, visit.ending == Ending::Running)) } }
         @if let Some(problem) = problem { (problem) }
         @if !calls.is_empty() || (visit.kind == "Task" && !known.gaps.is_empty()) {
             section {
@@ -65,12 +69,28 @@ pub(crate) async fn show(State(app): State<Shared>, Path((name, event)): Path<(S
                 @if calls.is_empty() { (empty("No call of this state is known.")) } @else { (table(&calls)) }
             }
         }
+        @if visit.left_out {
+            p.note { "This history has more input and output than a page can hold, so that of its first states is left out here. Step Functions has it; the page of the batch has the command." }
+        }
         section.columns {
-            (document("input", "Input", &input))
-            (document("output", "Output", &output))
+            (part("input", "Input", visit.input.as_deref(), &input))
+            (part("output", "Output", visit.output.as_deref(), &output))
         }
     };
     Ok(framed(&app, Sheet { tab: Tab::Batches, title: &visit.state, live: None, body }))
+}
+
+/// Shows a document; of a large one that cannot be read, its head and the reason.
+fn part(name: &str, title: &str, head: Option<&str>, whole: &Result<String, SourceError>) -> Markup {
+    html! {
+        @match whole {
+            Ok(whole) => (document(name, title, whole)),
+            Err(error) => div {
+                (document(name, title, head.unwrap_or_default()))
+                p.problem { "This is only the head of a large document, and the rest cannot be read: " (error.to_string()) }
+            },
+        }
+    }
 }
 
 /// Returns the revision of the pins that the state's document names, also in the head of a large one.
@@ -85,7 +105,7 @@ fn facts(visit: &Visit) -> Markup {
             div { dt { "Type" } dd { (visit.kind) } }
             @if let Some(entered) = visit.entered {
                 div { dt { "Entered" } dd { (time(entered)) } }
-                @if let Some(left) = visit.left { div { dt { "Took" } dd { (duration(between(entered, left))) } } }
+                @if let Some(left) = visit.end() { div { dt { "Took" } dd { (duration(between(entered, left))) } } }
             }
         }
     }
@@ -107,7 +127,7 @@ pub(crate) fn table(calls: &[LoggedCall]) -> Markup {
                                 Some(key) => span title=(key) { (file_name(key)) },
                                 None => "the whole batch",
                             }
-                            @if !call.text.is_empty() { pre.log tabindex="0" { (call.text) } }
+                            @if !call.text.is_empty() { pre.log tabindex="0" { (clipped(&call.text, LONGEST_TEXT)) } }
                         }
                         td {
                             @match &call.failure {

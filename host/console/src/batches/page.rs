@@ -121,9 +121,9 @@ fn list(found: &Found, wanted: &Wanted, now: OffsetDateTime) -> Markup {
                 } }
                 tbody { @for (listed, summary) in &found.rows { (row(listed, summary.as_deref(), now)) } }
             }
-            @if found.unread > 0 {
-                p.note { "Of " (found.unread) " batches only the name and the times are known yet; the page reads more each time that it is loaded." }
-            }
+        }
+        @if found.unread > 0 {
+            p.note { "Of " (found.unread) " batches only the name and the times are known yet; the page reads more each time that it is loaded." }
         }
         @if wanted.after.is_some() || found.next.is_some() {
             nav.pages aria-label="Pages" {

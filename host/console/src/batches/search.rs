@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 
 use super::summary::BatchSummary;
 use crate::app::App;
+use crate::patience::in_time;
 use crate::source::error::SourceError;
 use crate::source::executions::{ExecutionStatus, ListedExecution};
 
@@ -18,6 +19,8 @@ const READ: usize = 200;
 const SEARCHED: u16 = 100;
 /// How many executions one search looks at, before it asks whether to go on.
 const LOOKED_AT: usize = 1_000;
+/// How many words of a search count.
+const MOST_WORDS: usize = 16;
 /// How many executions are read at once.
 const AT_ONCE: usize = 8;
 
@@ -29,7 +32,7 @@ pub(super) struct Found {
     pub(super) next: Option<String>,
     /// How many were looked at, if it was a search.
     pub(super) looked_at: Option<usize>,
-    /// How many of the rows are still to be read.
+    /// How many executions are still to be read.
     pub(super) unread: usize,
 }
 
@@ -44,36 +47,44 @@ pub(super) async fn find(
     after: Option<&str>,
     size: u16,
 ) -> Result<Found, SourceError> {
-    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let words: Vec<String> = words.split_whitespace().take(MOST_WORDS).map(str::to_lowercase).collect();
     let source = app.parts.executions.as_ref();
     if words.is_empty() {
-        let page = source.list(status, after, size).await?;
-        let unknown = page.executions.iter().filter(|listed| app.summaries.known(listed).is_none()).count();
-        let rows = summarized(app, page.executions, READ).await?;
-        return Ok(Found { rows, next: page.next, looked_at: None, unread: unknown.saturating_sub(READ) });
+        let page = in_time("the list", source.list(status, after, size)).await?;
+        let read = summarized(app, page.executions, READ).await;
+        let unread = read.iter().filter(|row| row.unread).count();
+        let rows = read.into_iter().map(|row| (row.listed, row.summary)).collect();
+        return Ok(Found { rows, next: page.next, looked_at: None, unread });
     }
-    let (mut rows, mut looked_at, mut token) = (Vec::new(), 0, after.map(str::to_owned));
+    let (mut rows, mut looked_at, mut unread, mut token) = (Vec::new(), 0, 0, after.map(str::to_owned));
     loop {
-        let page = source.list(status, token.as_deref(), SEARCHED).await?;
+        let page = in_time("the list", source.list(status, token.as_deref(), SEARCHED)).await?;
         looked_at += page.executions.len();
-        let read = summarized(app, page.executions, usize::MAX).await?;
-        rows.extend(read.into_iter().filter(|(listed, summary)| {
+        for Row { listed, summary, unread: now_unread } in summarized(app, page.executions, usize::MAX).await {
+            unread += usize::from(now_unread);
             let text = summary.as_ref().map_or_else(|| listed.name.to_lowercase(), |summary| summary.text.clone());
-            words.iter().all(|word| text.contains(word))
-        }));
+            if words.iter().all(|word| text.contains(word)) {
+                rows.push((listed, summary));
+            }
+        }
         token = page.next;
         if token.is_none() || rows.len() >= usize::from(size) || looked_at >= LOOKED_AT {
-            return Ok(Found { rows, next: token, looked_at: Some(looked_at), unread: 0 });
+            return Ok(Found { rows, next: token, looked_at: Some(looked_at), unread });
         }
     }
 }
 
+/// An execution with what is in it.
+struct Row {
+    listed: ListedExecution,
+    summary: Option<Arc<BatchSummary>>,
+    /// It was not read, or could not be read now.
+    unread: bool,
+}
+
 /// Returns executions with what is in them, in the same order. At most `most` are read; of the others what is remembered counts.
-async fn summarized(
-    app: &App,
-    executions: Vec<ListedExecution>,
-    mut most: usize,
-) -> Result<Vec<(ListedExecution, Option<Arc<BatchSummary>>)>, SourceError> {
+/// One that cannot be read now, as when Step Functions is asked too often, costs what is in it and not the list.
+async fn summarized(app: &App, executions: Vec<ListedExecution>, mut most: usize) -> Vec<Row> {
     let known = executions.into_iter().map(|listed| {
         let summary = app.summaries.known(&listed);
         let read = summary.is_none() && most > 0;
@@ -83,16 +94,16 @@ async fn summarized(
     stream::iter(known.collect::<Vec<_>>())
         .map(|(listed, summary, read)| async move {
             if !read {
-                return Ok((listed, summary));
+                return Row { unread: summary.is_none(), listed, summary };
             }
-            match app.summaries.of(app.parts.executions.as_ref(), &listed).await {
-                Ok(summary) => Ok((listed, Some(summary))),
+            let source = app.parts.executions.as_ref();
+            match in_time("the execution", app.summaries.of(source, &listed)).await {
+                Ok(summary) => Row { listed, summary: Some(summary), unread: false },
                 // Step Functions forgets executions 90 days after their end.
-                Err(SourceError::Missing(_)) => Ok((listed, None)),
-                Err(error) => Err(error),
+                Err(error) => Row { listed, summary: None, unread: !matches!(error, SourceError::Missing(_)) },
             }
         })
         .buffered(AT_ONCE)
-        .try_collect()
+        .collect()
         .await
 }

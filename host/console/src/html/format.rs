@@ -1,5 +1,8 @@
 //! Numbers, times and names as people read them.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -95,18 +98,52 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// Returns JSON in lines; a text that is no JSON stays as it is. At most `most` bytes are kept.
-pub fn pretty(text: &str, most: usize) -> (String, bool) {
-    let mut lines = match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),
-        Err(_) => text.to_owned(),
-    };
-    let cut = lines.len() > most;
-    if cut {
-        let end = (0..=most).rev().find(|at| lines.is_char_boundary(*at)).unwrap_or_default();
-        lines.truncate(end);
+/// Returns a text, or the beginning of one that is longer than `most` bytes.
+pub fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    match text.len() > most {
+        true => Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(most)])),
+        false => Cow::Borrowed(text),
     }
-    (lines, cut)
+}
+
+/// Returns JSON in lines; a text that is no JSON stays as it is. At most `most` bytes are kept, and no more are made: the indentation
+/// of deep JSON can be a hundred times as long as itself. Also returns whether something is missing.
+pub fn pretty(text: &str, most: usize) -> (String, bool) {
+    let mut lines = Lines { kept: Vec::new(), most };
+    // What is much longer than the page can show is not read as JSON.
+    let value = Some(text).filter(|text| text.len() <= most.saturating_mul(4));
+    let value = value.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let cut = match value {
+        Some(value) => serde_json::to_writer_pretty(&mut lines, &value).is_err(),
+        None => lines.write_all(text.as_bytes()).is_err(),
+    };
+    let mut kept = lines.kept;
+    // A character may have been cut through.
+    let whole = std::str::from_utf8(&kept).map_or_else(|error| error.valid_up_to(), str::len);
+    kept.truncate(whole);
+    (String::from_utf8(kept).unwrap_or_default(), cut)
+}
+
+/// Takes what fits into `most` bytes.
+struct Lines {
+    kept: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.most - self.kept.len();
+        if room == 0 && !bytes.is_empty() {
+            return Err(io::Error::other("the page has no room for more"));
+        }
+        let taken = &bytes[..bytes.len().min(room)];
+        self.kept.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -127,5 +164,17 @@ mod tests {
         assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
         assert_eq!(quoted(""), "''");
         assert_eq!(pretty("ääää", 3), ("ä".to_owned(), true));
+        assert_eq!(pretty("ä", 2), ("ä".to_owned(), false));
+        assert_eq!(clipped("ääää", 3), "ä…");
+        assert_eq!(clipped("ä", 2), "ä");
+    }
+
+    #[test]
+    fn json_is_shown_in_lines_and_no_more_of_it_is_made_than_is_shown() {
+        assert_eq!(pretty(r#"{"a":[1]}"#, 100), ("{\n  \"a\": [\n    1\n  ]\n}".to_owned(), false));
+        let deep = format!("{}{}{}", "[".repeat(120), vec!["0"; 50_000].join(","), "]".repeat(120));
+        let (shown, cut) = pretty(&deep, 100_000);
+        assert!(cut && shown.len() == 100_000, "{}", shown.len());
+        assert_eq!(pretty(&"[".repeat(1_000), 10), ("[".repeat(10), true));
     }
 }

@@ -5,6 +5,9 @@ use serde_json::Value;
 /// How deep states can be nested in states.
 const DEEPEST: usize = 16;
 
+/// How many ways on from a state are read. A machine with more is not drawn.
+const MOST_STEPS: usize = 1_000;
+
 /// Why a state is followed by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -75,6 +78,12 @@ impl Plan {
         self.states.iter().map(|state| 1 + state.inner.iter().map(Plan::size).sum::<usize>()).sum()
     }
 
+    /// Returns the number of ways between states, also inside others.
+    pub fn ways(&self) -> usize {
+        let inside = |state: &PlannedState| state.inner.iter().map(Plan::ways).sum::<usize>();
+        self.states.iter().map(|state| state.steps.len() + inside(state)).sum()
+    }
+
     /// Returns the state with this name, at any depth.
     pub fn state(&self, name: &str) -> Option<&PlannedState> {
         self.states.iter().find_map(|state| {
@@ -90,6 +99,7 @@ fn planned(name: &str, state: &Value, depth: usize) -> PlannedState {
     let mut add = |to: Option<&str>, way: Way, label: String| {
         // Several rules to one state are one line.
         if let Some(to) = to
+            && steps.len() < MOST_STEPS
             && !steps.iter().any(|step| step.to == to && step.way == way)
         {
             steps.push(Step { to: to.to_owned(), way, label });

@@ -10,6 +10,8 @@ use super::read::{Plan, Way};
 
 /// The most states that are drawn. A larger machine is listed only.
 const MOST: usize = 300;
+/// The most ways that are drawn. Each can pass every layer, and what passes is sorted.
+const MOST_WAYS: usize = 400;
 /// How far a label is from the middle of its line.
 const ASIDE: f64 = 6.0;
 /// The room that a letter of a label takes.
@@ -30,7 +32,7 @@ pub struct Mark {
 
 /// Draws a plan. `marks` are the states that were entered, `taken` the ways that were gone. `None` if it is too large.
 pub fn svg(plan: &Plan, marks: &BTreeMap<String, Mark>, taken: &BTreeSet<(String, String)>) -> Option<Markup> {
-    if plan.size() > MOST {
+    if plan.size() > MOST || plan.ways() > MOST_WAYS {
         return None;
     }
     let drawing = drawn(plan);
@@ -151,4 +153,28 @@ fn path(points: &[(f64, f64)], back: bool) -> String {
         };
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    /// Returns a machine of states that all lead to the first `ways` of them.
+    fn machine(states: usize, ways: usize) -> Plan {
+        let choices: Vec<Value> = (0..ways).map(|to| json!({"Next": format!("S{to}")})).collect();
+        let state = |at: usize| (format!("S{at}"), json!({"Type": "Choice", "Choices": choices}));
+        let states: Map<String, Value> = (0..states).map(state).collect();
+        Plan::read(&json!({"StartAt": "S0", "States": states}).to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_machine_with_very_many_states_or_ways_is_not_drawn() {
+        let is_drawn = |plan: &Plan| svg(plan, &BTreeMap::new(), &BTreeSet::new()).is_some();
+        assert!(is_drawn(&machine(20, 20)));
+        assert!(!is_drawn(&machine(21, 20)), "420 ways");
+        assert!(!is_drawn(&machine(301, 1)), "301 states");
+    }
 }

@@ -114,12 +114,14 @@ pub struct PastEvent {
     pub at: Option<OffsetDateTime>,
     /// The kind, as the API names it: `TaskStateEntered`.
     pub kind: String,
-    /// The state that was entered or left.
+    /// The state that was entered or left, or of which an iteration began or ended.
     pub state: Option<String>,
     /// The input, as JSON.
     pub input: Option<String>,
-    /// The output, as JSON.
+    /// The output of a state that was left, as JSON.
     pub output: Option<String>,
+    /// It has input or output that is not here, because the history has too much of them.
+    pub left_out: bool,
     /// The name of an error.
     pub error: Option<String>,
     /// Its explanation.

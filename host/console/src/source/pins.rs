@@ -75,6 +75,8 @@ pub struct PinsSigner {
     pub id: String,
     /// Its name among the keys of the person at the console, if it has one there.
     pub name: Option<String>,
+    /// What the key is trusted for: `pins`, or `both` if it may publish stages too.
+    pub trusted_for: Option<String>,
 }
 
 /// What is known about a state's candidates.

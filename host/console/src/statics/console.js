@@ -39,9 +39,13 @@ async function refresh() {
       if (playing) continue;
       const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       const scrolled = part.querySelector(".canvas")?.scrollLeft ?? 0;
+      const opened = new Set([...part.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
       part.dataset.was = next.innerHTML;
       part.replaceChildren(...next.childNodes);
       copyButtons(part);
+      for (const summary of part.querySelectorAll("details > summary")) {
+        if (opened.has(summary.textContent)) summary.parentElement.open = true;
+      }
       if (part.querySelector(".canvas")) part.querySelector(".canvas").scrollLeft = scrolled;
       if (focused) part.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     }

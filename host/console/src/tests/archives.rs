@@ -1,9 +1,12 @@
 //! The directories of archives, read in ranges.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Write as _};
 
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::memory::Memory;
 use crate::archive::{ArchiveListing, listing};
@@ -87,5 +90,63 @@ async fn an_archive_whose_end_leads_anywhere_is_read_in_a_bounded_number_of_rang
                 assert!(listing.entries.iter().all(|entry| entry.name == "a.jpg"), "{place} {size}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn an_archive_that_declares_more_entries_than_it_can_have_reserves_no_memory_for_them() {
+    let (directory, end) = (250_000_u64, 300_000_u64);
+    let mut bytes = vec![0; 300_000];
+    // The record of the large format, its locator, and the end that refers to them (APPNOTE.TXT, sections 4.3.14 to 4.3.16).
+    bytes.extend(b"PK\x06\x06");
+    bytes.extend([&44_u64.to_le_bytes()[..], &[45, 0, 45, 0], &[0; 8]].concat());
+    for number in [200_000, 200_000, 1 << 40, directory] {
+        bytes.extend(u64::to_le_bytes(number));
+    }
+    bytes.extend(b"PK\x06\x07");
+    bytes.extend([&[0; 4][..], &end.to_le_bytes(), &[1, 0, 0, 0]].concat());
+    bytes.extend(b"PK\x05\x06");
+    bytes.extend([&[0; 4][..], &[255; 12], &[0; 2]].concat());
+    let (refused, ranges) = read(bytes).await;
+    assert!(refused.unwrap_err().to_string().contains("longer than 8 MiB"));
+    assert_eq!(ranges.len(), 1);
+}
+
+#[tokio::test]
+async fn of_a_long_name_the_beginning_is_kept() {
+    let (long, _) = read(archive(["ä".repeat(20_000)], 1)).await;
+    let name = &long.unwrap().entries[0].name;
+    assert!(name.len() <= 512 && name.starts_with("ää") && name.ends_with('…'), "{name}");
+}
+
+proptest! {
+    #[test]
+    fn any_archive_has_what_the_library_finds_in_the_whole(
+        names in btree_set("[a-zäß☃ _-]{1,60}(\\.jpg)?", 0..300),
+        comment in vec(any::<u8>(), 0..400),
+        before in 0_usize..200_000,
+        cut in 0_usize..400,
+    ) {
+        let made = archive(names.iter().cloned(), 3);
+        // A program in front of an archive makes it unpack itself.
+        let mut bytes = vec![b'#'; before];
+        bytes.extend(&made[..made.len() - 2]);
+        bytes.extend(u16::try_from(comment.len()).unwrap().to_le_bytes());
+        bytes.extend(&comment);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (listing, ranges) = runtime.block_on(read(bytes.clone()));
+        prop_assert!(ranges.len() <= 3, "{:?}", ranges);
+        match ZipArchive::new(Cursor::new(&bytes)) {
+            Ok(whole) => {
+                let listing = listing.unwrap();
+                let found: BTreeSet<String> = listing.entries.iter().map(|entry| entry.name.clone()).collect();
+                prop_assert_eq!(found, whole.file_names().map(|name| name.unwrap().into_owned()).collect::<BTreeSet<_>>());
+                prop_assert_eq!(listing.all, whole.len());
+            }
+            Err(_) => prop_assert!(listing.is_err()),
+        }
+        // Whatever is left of it, there is an answer.
+        let (_, ranges) = runtime.block_on(read(bytes[..bytes.len().saturating_sub(cut)].to_vec()));
+        prop_assert!(ranges.len() <= 3, "{:?}", ranges);
     }
 }

@@ -45,6 +45,15 @@ pub(super) fn at(second: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_790_000_000 + second).unwrap()
 }
 
+/// What is wrong with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It answers with an error.
+    Denied,
+    /// It never answers.
+    Hangs,
+}
+
 /// The content type and the bytes of each object.
 type Objects = BTreeMap<String, (Option<String>, Vec<u8>)>;
 
@@ -65,6 +74,8 @@ pub(super) struct Memory {
     pub(super) pins: Mutex<Option<Pins>>,
     pub(super) wishes: Mutex<Vec<(PinsWish, bool)>>,
     pub(super) read: Mutex<usize>,
+    /// Sources with which something is wrong, by the names of their methods.
+    pub(super) wrong: Mutex<BTreeMap<&'static str, Wrong>>,
 }
 
 impl Memory {
@@ -93,6 +104,16 @@ impl Memory {
             false => RedriveFacts { why_not, ..RedriveFacts::default() },
         };
         executions.push((ExecutionFacts { listed, input, output, error: None, cause: None, redrive }, events));
+    }
+
+    /// Answers for a method with which something is wrong.
+    async fn may(&self, method: &'static str) -> Result<(), SourceError> {
+        let wrong = self.wrong.lock().unwrap().get(method).copied();
+        match wrong {
+            None => Ok(()),
+            Some(Wrong::Denied) => Err(SourceError::Failed(format!("{method}: you are not authorized (AccessDenied)"))),
+            Some(Wrong::Hangs) => std::future::pending().await,
+        }
     }
 
     fn found(&self, arn: &str) -> Result<(ExecutionFacts, Vec<PastEvent>), SourceError> {
@@ -125,11 +146,13 @@ impl ExecutionSource for Memory {
     }
 
     async fn facts(&self, arn: &str) -> Result<ExecutionFacts, SourceError> {
+        self.may("facts").await?;
         *self.read.lock().unwrap() += 1;
         Ok(self.found(arn)?.0)
     }
 
     async fn history(&self, arn: &str) -> Result<Vec<PastEvent>, SourceError> {
+        self.may("history").await?;
         Ok(self.found(arn)?.1)
     }
 
@@ -138,6 +161,7 @@ impl ExecutionSource for Memory {
     }
 
     async fn definition(&self, _: &str) -> Result<String, SourceError> {
+        self.may("definition").await?;
         Ok(DEFINITION.to_owned())
     }
 
@@ -169,6 +193,7 @@ impl MediaFiles for Memory {
         range: Option<&str>,
         unless: Option<&str>,
     ) -> Result<Option<MediaFile>, SourceError> {
+        self.may("open").await?;
         let objects = self.objects.lock().unwrap();
         let (content_type, bytes) =
             objects.get(key).cloned().ok_or_else(|| SourceError::Missing(format!("there is no {key}")))?;
@@ -202,6 +227,7 @@ impl MediaFiles for Memory {
     async fn unpacked(&self, document: Value) -> Result<Value, SourceError> {
         let Some(digest) = document.pointer("/spilled/sha256").and_then(Value::as_str) else { return Ok(document) };
         let key = format!("pipeline/documents/{digest}.json");
+        self.may("unpacked").await?;
         let objects = self.objects.lock().unwrap();
         let (_, bytes) = objects.get(&key).ok_or_else(|| SourceError::Missing(format!("there is no {key}")))?;
         Ok(serde_json::from_slice(bytes).unwrap())
@@ -211,6 +237,7 @@ impl MediaFiles for Memory {
 #[async_trait]
 impl CallJournal for Memory {
     async fn calls(&self, _: &str) -> Result<KnownCalls, SourceError> {
+        self.may("calls").await?;
         Ok(KnownCalls { calls: self.calls.lock().unwrap().clone(), gaps: self.gaps.lock().unwrap().clone() })
     }
 }
@@ -218,6 +245,7 @@ impl CallJournal for Memory {
 #[async_trait]
 impl CallbackJournal for Memory {
     async fn callbacks(&self, _: &str, _: Option<&str>) -> Result<Vec<SeenCallback>, SourceError> {
+        self.may("callbacks").await?;
         Ok(self.callbacks.lock().unwrap().clone())
     }
 }
@@ -271,13 +299,19 @@ impl PinsDesk for Memory {
     }
 
     async fn current(&self) -> Result<SignedPins, SourceError> {
+        self.may("pins").await?;
         let pins = self.pins.lock().unwrap().clone();
         let pins = pins.ok_or_else(|| SourceError::Missing("there are no pins".into()))?;
-        let signer = Some(PinsSigner { id: "0123456789abcdef".into(), name: Some("release".into()) });
+        let signer = Some(PinsSigner {
+            id: "0123456789abcdef".into(),
+            name: Some("release".into()),
+            trusted_for: Some("pins".into()),
+        });
         Ok(SignedPins { pins, signer })
     }
 
     async fn revision(&self, revision: u64) -> Result<SignedPins, SourceError> {
+        self.may("revision").await?;
         let signed = self.current().await?;
         if signed.pins.revision == revision {
             Ok(signed)
@@ -287,11 +321,13 @@ impl PinsDesk for Memory {
     }
 
     async fn history(&self, _: usize) -> Result<Vec<PastRevision>, SourceError> {
+        self.may("past").await?;
         let SignedPins { pins, .. } = self.current().await?;
         Ok(vec![PastRevision { revision: pins.revision, pins: Ok(pins) }])
     }
 
     async fn candidates(&self, _: &Pins, state: &str) -> Result<CandidateNews, SourceError> {
+        self.may("candidates").await?;
         let picture = PicturePair {
             key: "51/thumb/photo/horizontal/2026-01-02/hall_320x240.jpg".into(),
             shadow: "pipeline/shadow/GenerateThumbnails/0123456789ab/pictures/77.jpg".into(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stagehost_batch::Id;
+use stagehost_batch::{ExecutionArn, Id};
 use time::OffsetDateTime;
 use tokio::io::AsyncWriteExt as _;
 
@@ -114,7 +114,10 @@ pub(crate) async fn batch(State(app): State<Shared>, body: Bytes) -> Result<Resp
     let document =
         json!({"listingId": Id::from_text(&files.listing), "batchId": id, "jobId": id, "retry": 0, "assets": assets});
     let arn = intake.start(&files.listing, &document).await?;
-    Ok(json_answer(&json!({"page": batch_url(arn.rsplit(':').next().unwrap_or_default())})))
+    let begun = ExecutionArn::parse(&arn).ok_or_else(|| {
+        SourceError::Failed(format!("the batch has begun, but {arn:?} is not the ARN of an execution"))
+    })?;
+    Ok(json_answer(&json!({"page": batch_url(begun.name())})))
 }
 
 fn json_answer(document: &Value) -> Response {

@@ -6,6 +6,7 @@
 //! `tests/corpora.rs` with the files of `corpus/`.
 
 pub mod archive;
+pub mod archive_directory;
 pub mod batch;
 pub mod chunked;
 #[cfg(feature = "registry")]
@@ -30,6 +31,7 @@ pub type Check = fn(&[u8]);
 /// Every target: its name, which is that of its folder in `corpus/` and of its file in `fuzz_targets/`, and its property.
 pub const TARGETS: &[(&str, Check)] = &[
     ("archive", archive::check),
+    ("archive_directory", archive_directory::check),
     ("batch", batch::check),
     ("chunked", chunked::check),
     #[cfg(feature = "registry")]

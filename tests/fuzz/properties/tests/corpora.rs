@@ -106,7 +106,7 @@ macro_rules! corpora {
 }
 
 corpora! {
-    archive batch chunked envelope exif expressions jpeg keys object_paths pictures pins probe states transcoding
+    archive archive_directory batch chunked envelope exif expressions jpeg keys object_paths pictures pins probe states transcoding
 }
 
 /// Real and hostile files, whole and cut.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use stagehost_aws::AlarmState;
+use stagehost_batch::ExecutionArn;
 
 use super::deployed::{Deployed, PAUSE};
 
@@ -50,7 +51,7 @@ impl Deployed {
 
     /// Waits for the line of the host's log in which a failure of this execution is a metric. Returns the stage that it counts for.
     pub async fn failure_in_log(&self, execution: &str) -> Result<String> {
-        let name = execution.rsplit(':').next().unwrap_or_default();
+        let name = ExecutionArn::parse(execution).map_or(execution, ExecutionArn::name);
         let begun = Instant::now();
         loop {
             let lines = self.cloudwatch.log_lines(&self.stack.log_group(), name, self.begun).await?;
