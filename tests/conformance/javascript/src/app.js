@@ -310,7 +310,7 @@ function exchangeRefusals(asset, ctx, config) {
     ['cut', answered('/cut', (exchange) => exchange.read(100))],
     ['cut-object', answered('/cut', (exchange) => exchange.store(MADE, 'text/plain', undefined))],
     ['upload', answered('/film', (exchange) => exchange.store(asset.key, 'text/plain', undefined))],
-    ['secret', answered('/echo', (exchange) => exchange.read(1))],
+    ['secret', answered('/echo', (exchange) => exchange.read(100))],
   ]) {
     note(asset, name, refused(attempt));
   }

@@ -320,7 +320,7 @@ def exchange_refusals(ctx, config, asset):
         ("cut", answered("/cut", lambda exchange: exchange.read(100))),
         ("cut-object", answered("/cut", lambda exchange: exchange.store(MADE, "text/plain", None))),
         ("upload", answered("/film", lambda exchange: exchange.store(asset.key, "text/plain", None))),
-        ("secret", answered("/echo", lambda exchange: exchange.read(1))),
+        ("secret", answered("/echo", lambda exchange: exchange.read(100))),
     ):
         note(asset, name, refused(attempt))
 
