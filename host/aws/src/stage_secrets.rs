@@ -12,14 +12,17 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use stagehost_batch::{Case, Failure};
-use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
-use stagehost_runtime::is_secret_name;
+use stagehost_runtime::capability::{Http, HttpExchange, HttpHead, HttpRequest, HttpResponse};
+use stagehost_runtime::{HttpSecret, is_secret_name};
 use zeroize::Zeroizing;
 
 use crate::callback::refreshed::Refreshed;
 use crate::callback::secret_store::{Purpose, SecretArn, SecretStore};
 use crate::error::ConfigError;
 use crate::services::endpoints::Endpoints;
+use watched::{SentSecrets, WatchedExchange};
+
+mod watched;
 
 /// The shortest secret, in bytes. A shorter one might be found in an answer by chance.
 const SHORTEST: usize = 8;
@@ -132,47 +135,38 @@ impl<T: Http> HttpWithSecrets<T> {
     pub(crate) fn new(inner: T, secrets: Arc<StageSecrets>) -> Self {
         Self { inner, secrets }
     }
+
+    /// Puts the secrets' values into headers. Errors: as for [`StageSecrets::value`].
+    async fn put_in(
+        &self,
+        secrets: Vec<HttpSecret>,
+        headers: &mut Vec<(String, String)>,
+    ) -> Result<SentSecrets, Failure> {
+        let mut sent = Vec::new();
+        for secret in secrets {
+            let value = self.secrets.value(&secret.name).await?;
+            headers.push((secret.header, format!("{}{}", secret.prefix, value.as_str())));
+            sent.push((secret.name, value));
+        }
+        Ok(SentSecrets(sent))
+    }
 }
 
 #[async_trait]
 impl<T: Http> Http for HttpWithSecrets<T> {
     async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let mut sent = Vec::new();
-        for secret in std::mem::take(&mut request.secrets) {
-            let value = self.secrets.value(&secret.name).await?;
-            request.headers.push((secret.header, format!("{}{}", secret.prefix, value.as_str())));
-            sent.push((secret.name, value));
-        }
+        let sent = self.put_in(std::mem::take(&mut request.secrets), &mut request.headers).await?;
         let response = self.inner.send(request).await?;
-        if let (false, Some(encoding)) = (sent.is_empty(), encoding(&response)) {
-            return Err(Failure::new(
-                Case::Denied,
-                format!(
-                    "the service's answer is encoded ({encoding:?}), so the host cannot see whether it contains a secret; \
-                     ask for it without Accept-Encoding"
-                ),
-            ));
-        }
-        match sent.iter().find(|(_, value)| contains(&response, value.as_bytes())) {
-            None => Ok(response),
-            Some((name, _)) => Err(Failure::new(
-                Case::Denied,
-                format!("the service's answer contains the secret {name:?}, so the stage does not get it"),
-            )),
-        }
+        sent.check_headers(&response.headers)?;
+        sent.check(&response.body)?;
+        Ok(response)
     }
-}
 
-/// Returns the encoding of a response's body; `None` if it is as it is.
-fn encoding(response: &HttpResponse) -> Option<&str> {
-    let encodings = response.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
-    encodings.map(|(_, value)| value.trim()).find(|value| !value.is_empty() && !value.eq_ignore_ascii_case("identity"))
-}
-
-/// Returns whether a response contains a secret as it is.
-fn contains(response: &HttpResponse, secret: &[u8]) -> bool {
-    let within = |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret);
-    within(&response.body) || response.headers.iter().any(|(_, value)| within(value.as_bytes()))
+    async fn begin(&self, mut head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        let sent = self.put_in(std::mem::take(&mut head.secrets), &mut head.headers).await?;
+        let exchange = self.inner.begin(head).await?;
+        Ok(if sent.0.is_empty() { exchange } else { Box::new(WatchedExchange::new(exchange, sent)) })
+    }
 }
 
 #[cfg(test)]
@@ -181,7 +175,6 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use stagehost_runtime::HttpSecret;
 
     use super::*;
 

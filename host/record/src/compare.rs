@@ -347,6 +347,7 @@ fn requests(record: &Record) -> Vec<&Request> {
         .iter()
         .filter_map(|call| match call {
             HostCall::Http { request, .. } => Some(request),
+            HostCall::Exchange(pieces) => Some(&pieces.request),
             _ => None,
         })
         .collect()

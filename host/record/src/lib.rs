@@ -41,8 +41,9 @@ pub use error::RecordError;
 pub use log::RecordLimits;
 pub use pictures::ShadowPicture;
 pub use record_format::{
-    Answer, AssetFailure, BatchAdditions, BlobRef, Content, Context, FORMAT, HostCall, Outcome, Part, Payload, Problem,
-    Range, Read, Record, Report, Request, Response, SeedAndReadings, StageRef, Step, Write, WriteEnd, WriteFailure,
+    Answer, AssetFailure, BatchAdditions, BlobRef, Content, Context, FORMAT, HostCall, HttpPieces, Outcome, Part,
+    Payload, Problem, Range, Read, Record, Report, Request, Response, ResponseHead, SeedAndReadings, StageRef, Step,
+    Write, WriteEnd, WriteFailure,
 };
 pub use recorder::CallRecorder;
 pub use recording::Recording;

@@ -223,6 +223,7 @@ pub enum HostCall {
         request: Request,
         answer: Answer<Response>,
     },
+    Exchange(HttpPieces),
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -376,6 +377,35 @@ impl Response {
     pub(crate) fn with_body(&self, body: bytes::Bytes) -> HttpResponse {
         HttpResponse { status: self.status, headers: self.headers.clone(), body }
     }
+}
+
+/// A request to another service whose body, and whose answer's body, came in pieces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpPieces {
+    /// The request. Of its body only length and digest are recorded, as far as the service has taken it.
+    pub request: Request,
+    /// The head of the answer; absent if the stage has not asked for it, or the service failed before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub answer: Option<Answer<ResponseHead>>,
+    /// What the stage has read of the answer's body, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pieces: Vec<Payload>,
+    /// Whether it has read the body to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub complete: bool,
+    /// How the service failed: at the body of the request if there is no answer, otherwise at the body of the answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed: Option<Problem>,
+}
+
+/// The head of the answer to a [`Request`], without credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ResponseHead {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
 }
 
 /// The recorded bytes of one version of an object.

@@ -37,5 +37,6 @@ wasmtime::component::bindgen!({
     with: {
         "toq:media/objects.object": crate::host::handles::OpenObject,
         "toq:media/object-writer.writer": crate::host::handles::OpenWriter,
+        "toq:media/http.exchange": crate::host::open_exchange::OpenExchange,
     },
 });

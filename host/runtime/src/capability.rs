@@ -273,9 +273,52 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
+/// The head of a request whose body follows in pieces.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct HttpHead {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    /// As in [`HttpRequest`].
+    pub secrets: Vec<HttpSecret>,
+    /// The length of the body in bytes; `None` if it is not known.
+    pub body_bytes: Option<u64>,
+    /// How long to wait for the service without any progress.
+    pub timeout: std::time::Duration,
+}
+
+/// The head of the answer to an [`HttpHead`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct HttpAnswerHead {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+}
+
+/// One request and its answer, both in pieces. The runtime calls in this order: `write` any number of times, `answer` once,
+/// `read` until the end; it calls nothing more after a failure. Dropping an exchange cancels its request, and a body that
+/// `answer` has not ended must never arrive as a complete one.
+///
+/// Errors: `Transient` if the service breaks off or makes no progress within the time allowed.
+#[async_trait]
+pub trait HttpExchange: Send {
+    /// Sends the next bytes of the body. Returns when there is room for more, so that a service that is slow to take them
+    /// slows the stage down.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Failure>;
+    /// Ends the body and returns the head of the answer, whatever its status is.
+    async fn answer(&mut self) -> Result<HttpAnswerHead, Failure>;
+    /// Returns the next `len` bytes of the answer's body, fewer only at its end.
+    async fn read(&mut self, len: usize) -> Result<Bytes, Failure>;
+}
+
 /// Other HTTP services. The runtime checks the host against the pin's grants before it calls this.
 #[async_trait]
 pub trait Http: Send + Sync + 'static {
     /// Sends one request. Redirects are not followed.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure>;
+    /// Begins a request whose body, and whose answer's body, come in pieces. Redirects are not followed.
+    async fn begin(&self, _head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        Err(Failure::new(Case::Unsupported, "this host cannot exchange bodies in pieces"))
+    }
 }

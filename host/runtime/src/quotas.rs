@@ -15,6 +15,8 @@ pub struct Quotas {
     pub storage_requests: u64,
     /// Requests to other services over HTTP.
     pub http_requests: u64,
+    /// Bytes of bodies sent to other services over HTTP, and of the answers' bodies.
+    pub http_bytes: u64,
     /// Transcoding jobs submitted.
     pub jobs: u64,
     /// Attempts to deliver the callback.
@@ -29,6 +31,7 @@ impl Default for Quotas {
             bytes_written: 4 << 30,
             storage_requests: 100_000,
             http_requests: 1_000,
+            http_bytes: 4 << 30,
             jobs: 256,
             deliveries: 32,
         }
@@ -48,6 +51,7 @@ pub(crate) enum Effect {
     Bytes(u64),
     StorageRequest,
     HttpRequest,
+    HttpBytes(u64),
     Job,
     Delivery,
 }
@@ -66,6 +70,7 @@ impl Effects {
             bytes_written: 0,
             storage_requests: 0,
             http_requests: 0,
+            http_bytes: 0,
             jobs: 0,
             deliveries: 0,
         };
@@ -81,6 +86,7 @@ impl Effects {
             Effect::Bytes(bytes) => ("bytesWritten", quotas.bytes_written, &mut used.bytes_written, bytes),
             Effect::StorageRequest => ("storageRequests", quotas.storage_requests, &mut used.storage_requests, 1),
             Effect::HttpRequest => ("httpRequests", quotas.http_requests, &mut used.http_requests, 1),
+            Effect::HttpBytes(bytes) => ("httpBytes", quotas.http_bytes, &mut used.http_bytes, bytes),
             Effect::Job => ("jobs", quotas.jobs, &mut used.jobs, 1),
             Effect::Delivery => ("deliveries", quotas.deliveries, &mut used.deliveries, 1),
         };
@@ -131,6 +137,7 @@ mod tests {
             (Effect::Bytes(1), "bytesWritten"),
             (Effect::StorageRequest, "storageRequests"),
             (Effect::HttpRequest, "httpRequests"),
+            (Effect::HttpBytes(1), "httpBytes"),
             (Effect::Job, "jobs"),
             (Effect::Delivery, "deliveries"),
         ];

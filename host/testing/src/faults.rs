@@ -15,7 +15,7 @@ pub enum HostUse {
     Digest,
     /// `objects.object.open`
     Open,
-    /// `objects.object.read`
+    /// `objects.object.read` and `http.exchange.read`
     Read,
     /// `object-writer.writer.create`
     Create,
@@ -33,8 +33,10 @@ pub enum HostUse {
     Submit,
     /// `webhook.deliver`
     Deliver,
-    /// `http.send`
+    /// `http.send` and `http.exchange.answer`
     Send,
+    /// `http.exchange.write` and `write-object`
+    Write,
 }
 
 /// What goes wrong.

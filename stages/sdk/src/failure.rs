@@ -27,6 +27,15 @@ impl Failure {
         *text = format!("{context}: {text}");
         self
     }
+
+    /// Returns a failure for every status of an answer that is not from 200 to 299.
+    pub(crate) fn of_status(host: &str, status: u16) -> Result<(), Self> {
+        match status {
+            200..=299 => Ok(()),
+            408 | 425 | 429 | 500.. => Err(Self::Transient(format!("{host} answered with {status}"))),
+            _ => Err(Self::Denied(format!("{host} answered with {status}"))),
+        }
+    }
 }
 
 fn text_mut(failure: &mut Failure) -> &mut String {

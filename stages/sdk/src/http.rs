@@ -1,9 +1,11 @@
 //! Requests to other services.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use crate::bindings::toq::media::http;
 use crate::bindings::toq::media::types::Failure;
+use crate::exchange::RequestBody;
 use crate::sys;
 
 pub use http::Response;
@@ -49,7 +51,7 @@ impl Request {
     /// # Errors
     /// As `http.send` of the contract.
     pub fn send(&self) -> Result<Response, Failure> {
-        sys::http(&self.request, u32::try_from(self.timeout.as_millis()).unwrap_or(u32::MAX))
+        sys::http(&self.request, self.milliseconds())
     }
 
     /// Sends it and returns an answer with a status from 200 to 299.
@@ -58,12 +60,30 @@ impl Request {
     /// `transient` for 408, 425, 429 and from 500 on; `denied` for every other status; as for [`send`](Self::send).
     pub fn send_ok(&self) -> Result<Response, Failure> {
         let response = self.send()?;
-        // The address may have a secret in its path or query.
-        let host = self.request.url.split('/').nth(2).unwrap_or_default();
-        match response.status {
-            200..=299 => Ok(response),
-            status @ (408 | 425 | 429 | 500..) => Err(Failure::Transient(format!("{host} answered with {status}"))),
-            status => Err(Failure::Denied(format!("{host} answered with {status}"))),
-        }
+        Failure::of_status(self.host(), response.status)?;
+        Ok(response)
+    }
+
+    /// Begins a request whose body is written in pieces, and whose answer is read in pieces: for films and other long bodies.
+    /// `bytes` is the length of the body, 0 for none; without it the body is sent in chunks, which not every service takes. A
+    /// body that was set by [`body`](Self::body) is its beginning. The timeout is how long the service may take for a step.
+    ///
+    /// # Errors
+    /// As `exchange.begin` of the contract.
+    pub fn begin(&self, bytes: Option<u64>) -> Result<RequestBody, Failure> {
+        let http::Request { method, url, headers, body } = self.request.clone();
+        let head = http::RequestHead { method, url, headers, body_bytes: bytes };
+        let mut exchange = RequestBody::new(sys::begin(&head, self.milliseconds())?, self.host());
+        exchange.write_all(&body)?;
+        Ok(exchange)
+    }
+
+    fn milliseconds(&self) -> u32 {
+        u32::try_from(self.timeout.as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// The host of the address. The rest of it may have a secret.
+    fn host(&self) -> &str {
+        self.request.url.split('/').nth(2).unwrap_or_default()
     }
 }

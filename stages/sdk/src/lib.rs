@@ -38,6 +38,7 @@
 //! | You want | Here |
 //! |---|---|
 //! | to read and write objects by `std::io` | [`Object`], [`NewObject`], [`write_if_stale`] |
+//! | to send a film to a service, and to read one | [`Request::begin`], [`RequestBody`], [`ResponseBody`] |
 //! | settings with errors that name the field | [`Call::config`] |
 //! | `?` | [`Failure`] is made from `std::io::Error`; [`FailureContext::context`] adds a place |
 //! | lines for the log | the macros of the crate `log`, which is set up before `process` is called |
@@ -48,6 +49,7 @@
 
 pub mod bindings;
 mod call;
+mod exchange;
 mod failure;
 mod http;
 mod logger;
@@ -71,6 +73,7 @@ pub use bindings::toq::media::types::{
 };
 pub use bindings::toq::media::webhook::Reply;
 pub use call::{Call, parse_config};
+pub use exchange::{RequestBody, ResponseBody};
 pub use failure::FailureContext;
 pub use http::{Request, Response};
 pub use made::Made;

@@ -43,6 +43,45 @@ impl Writer {
     }
 }
 
+pub(crate) struct Exchange(http::Exchange);
+
+pub(crate) fn begin(head: &http::RequestHead, timeout_ms: u32) -> Result<Exchange, Failure> {
+    http::Exchange::begin(head, timeout_ms).map(Exchange)
+}
+
+impl Exchange {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.0.write(bytes)
+    }
+
+    pub(crate) fn write_object(
+        &mut self,
+        key: &str,
+        if_match: Option<&str>,
+        offset: u64,
+        len: u64,
+    ) -> Result<(), Failure> {
+        self.0.write_object(key, if_match, offset, len)
+    }
+
+    pub(crate) fn answer(&mut self) -> Result<(u16, Vec<(String, String)>), Failure> {
+        self.0.answer().map(|head| (head.status, head.headers))
+    }
+
+    pub(crate) fn read(&mut self, len: u32) -> Result<Vec<u8>, Failure> {
+        self.0.read(len)
+    }
+
+    pub(crate) fn store(
+        &mut self,
+        key: &str,
+        content_type: &str,
+        fingerprint: Option<&str>,
+    ) -> Result<ObjectInfo, Failure> {
+        self.0.store(key, content_type, fingerprint)
+    }
+}
+
 pub(crate) fn log(level: log::Level, message: &str, fields: &[(&str, &str)]) {
     let level = match level {
         log::Level::Error => host_log::Level::Error,

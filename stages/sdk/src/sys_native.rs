@@ -1,6 +1,6 @@
 //! The host behind this crate's functions: natively, the objects in memory of [`testing`](crate::testing).
 
-use crate::bindings::toq::media::http::{Request, Response};
+use crate::bindings::toq::media::http::{Request, RequestHead, Response};
 use crate::bindings::toq::media::objects::{Digests, ObjectInfo};
 use crate::bindings::toq::media::types::Failure;
 use crate::bindings::toq::media::webhook::Reply;
@@ -96,6 +96,81 @@ pub(crate) fn http(request: &Request, _timeout_ms: u32) -> Result<Response, Fail
         host.requests.push(request.clone());
         host.responses.pop_front().unwrap_or_else(|| Err(Failure::Denied("the test host has no response left".into())))
     })
+}
+
+/// A request in pieces: its head and what was written of its body; then its answer, how much of it was read, and how it ends.
+pub(crate) struct Exchange {
+    request: Request,
+    declared: Option<u64>,
+    answer: Vec<u8>,
+    read: usize,
+    end: Result<(), Failure>,
+}
+
+pub(crate) fn begin(head: &RequestHead, _timeout_ms: u32) -> Result<Exchange, Failure> {
+    let RequestHead { method, url, headers, body_bytes } = head.clone();
+    let request = Request { method, url, headers, body: Vec::new() };
+    with(|host| host.fault(&request.url))?;
+    Ok(Exchange { request, declared: body_bytes, answer: Vec::new(), read: 0, end: Ok(()) })
+}
+
+impl Exchange {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let after = (self.request.body.len() + bytes.len()) as u64;
+        if self.declared.is_some_and(|declared| after > declared) {
+            return Err(Failure::InvalidInput(format!("{after} bytes are more than the head says")));
+        }
+        self.request.body.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn write_object(
+        &mut self,
+        key: &str,
+        if_match: Option<&str>,
+        offset: u64,
+        len: u64,
+    ) -> Result<(), Failure> {
+        let object = with(|host| host.found(key, if_match).cloned())?;
+        let bytes = object.range(offset, len);
+        if (bytes.len() as u64) < len {
+            return Err(Failure::InvalidInput(format!("{key} ends before {len} bytes from {offset}")));
+        }
+        self.write(bytes)
+    }
+
+    pub(crate) fn answer(&mut self) -> Result<(u16, Vec<(String, String)>), Failure> {
+        let written = self.request.body.len() as u64;
+        if self.declared.is_some_and(|declared| written < declared) {
+            return Err(Failure::InvalidInput(format!("{written} bytes are fewer than the head says")));
+        }
+        let Response { status, headers, body } = http(&self.request, 0)?;
+        self.end = with(|host| host.breaks.remove(&self.request.url)).map_or(Ok(()), Err);
+        self.answer = body;
+        Ok((status, headers))
+    }
+
+    pub(crate) fn read(&mut self, len: u32) -> Result<Vec<u8>, Failure> {
+        let end = self.answer.len().min(self.read + len.min(4 << 20) as usize);
+        let piece = self.answer[self.read..end].to_vec();
+        if piece.len() < len.min(4 << 20) as usize {
+            self.end.clone()?;
+        }
+        self.read = end;
+        Ok(piece)
+    }
+
+    pub(crate) fn store(
+        &mut self,
+        key: &str,
+        content_type: &str,
+        fingerprint: Option<&str>,
+    ) -> Result<ObjectInfo, Failure> {
+        let mut writer = create(key, content_type, fingerprint)?;
+        self.end.clone()?;
+        writer.new.bytes = self.answer.split_off(self.read);
+        writer.finish()
+    }
 }
 
 pub(crate) fn deliver(body: &str) -> Result<Reply, Failure> {

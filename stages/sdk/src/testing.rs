@@ -67,9 +67,14 @@ impl Host {
         with(|host| host.objects.keys().cloned().collect())
     }
 
-    /// Lets every function of the host fail that is about this object.
+    /// Lets every function of the host fail that is about this object, or that begins a request in pieces to this URL.
     pub fn fail(&self, key: &str, failure: Failure) {
         with(|host| host.faults.insert(key.to_owned(), failure));
+    }
+
+    /// Lets the next answer of this URL that is read in pieces break off behind the last byte that it has.
+    pub fn break_answer(&self, url: &str, failure: Failure) {
+        with(|host| host.breaks.insert(url.to_owned(), failure));
     }
 
     /// Sets the stage's configuration, a JSON object.

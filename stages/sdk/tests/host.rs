@@ -173,3 +173,67 @@ fn answers_are_queued_and_requests_are_seen() {
     host.remaining_ms(999);
     assert!(matches!(host.process_batch::<Tell>(batch(Vec::new())), Err(Failure::Transient(_))));
 }
+
+const FILM: &str = "51/raw/video/vertical/2025-11-27/kitchen.mp4";
+const MADE: &str = "51/processed/video/vertical/2025-11-27/kitchen_still.mp4";
+const SERVICE: &str = "https://films.example/stabilize";
+
+/// Sends a film to a service, and writes what comes back.
+fn exchange(bytes: Option<u64>) -> Result<(), Failure> {
+    let mut body = Request::new("POST", SERVICE).header("content-type", "video/mp4").begin(bytes)?;
+    std::io::copy(&mut Object::open(FILM)?, &mut body)?;
+    let mut answer = body.answer_ok()?;
+    let mut object = NewObject::create(MADE, "video/mp4", None)?;
+    std::io::copy(&mut answer, &mut object)?;
+    object.finish()?;
+    Ok(())
+}
+
+fn long(first: u8) -> Vec<u8> {
+    (0..5_000_001u32).map(|at| (at % 251) as u8 ^ first).collect()
+}
+
+#[test]
+fn long_bodies_go_out_and_come_back_by_std_io() {
+    let host = Host::new();
+    host.put(FILM, &long(1));
+    host.respond(Ok(Response { status: 200, headers: Vec::new(), body: long(2) }));
+    exchange(Some(5_000_001)).unwrap();
+    let request = host.requests().remove(0);
+    assert_eq!((&*request.method, &*request.url), ("POST", SERVICE));
+    assert_eq!(request.headers, [("content-type".to_owned(), "video/mp4".to_owned())]);
+    assert!(request.body == long(1) && host.bytes(MADE).unwrap() == long(2), "other bytes");
+}
+
+#[test]
+fn the_bytes_of_objects_need_not_pass_through_the_stage() {
+    let host = Host::new();
+    host.put(FILM, b"shaken");
+    host.respond(Ok(Response { status: 200, headers: Vec::new(), body: b"still".to_vec() }));
+    let mut body = Request::new("POST", SERVICE).body("<").begin(None).unwrap();
+    body.write_object(FILM, None, 0, 6).unwrap();
+    body.write_all(b">").unwrap();
+    let answer = body.answer().unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.store(MADE, "video/mp4", Some("still 1")).unwrap().bytes, 5);
+    assert_eq!(host.requests()[0].body, b"<shaken>");
+    assert_eq!(host.bytes(MADE).unwrap(), b"still");
+}
+
+#[test]
+fn no_body_is_shorter_or_longer_than_it_should_be() {
+    let host = Host::new();
+    host.put(FILM, b"shaken");
+    for bytes in [5, 7] {
+        assert!(matches!(exchange(Some(bytes)), Err(Failure::InvalidInput(_))), "{bytes}");
+    }
+    assert!(host.requests().is_empty());
+    host.respond(Ok(Response { status: 200, headers: Vec::new(), body: long(2) }));
+    host.break_answer(SERVICE, Failure::Transient("the connection was closed".into()));
+    assert_eq!(exchange(None), Err(Failure::Transient("the connection was closed".into())));
+    assert_eq!(host.bytes(MADE), None);
+    host.respond(Ok(Response { status: 503, headers: Vec::new(), body: Vec::new() }));
+    assert_eq!(exchange(None), Err(Failure::Transient("films.example answered with 503".into())));
+    host.fail(SERVICE, Failure::Denied("not granted".into()));
+    assert_eq!(exchange(None), Err(Failure::Denied("not granted".into())));
+}

@@ -9,11 +9,11 @@ use stagehost_testing::StoredObject;
 use crate::calling::KEY;
 use crate::trial::{Language, Seen, Trial, photo};
 
-const MADE: &str = "51/processed/photo/vertical/a_made.bin";
+pub const MADE: &str = "51/processed/photo/vertical/a_made.bin";
 /// The length of a large file: 128 MiB.
 const LARGE: usize = 128 << 20;
 /// How much memory the stage may have while it copies one, in MiB.
-const MEMORY: u32 = 112;
+pub const MEMORY: u32 = 112;
 
 pub fn trials() -> Vec<Trial> {
     vec![ranges(), digest(), compose(), compose_of_another_version(), tidy(), list_on(), abandon(), copy(), pass_on()]
@@ -33,7 +33,7 @@ fn info(seen: &Seen, key: &str) -> [(&'static str, String); 6] {
 }
 
 /// Panics if the stage did not note what the host has of an object, and `more`.
-fn noted_with_info(seen: &Seen, key: &str, more: &[(&str, &str)]) {
+pub fn noted_with_info(seen: &Seen, key: &str, more: &[(&str, &str)]) {
     let info = info(seen, key);
     let all: Vec<_> = info.iter().map(|(name, value)| (*name, &**value)).chain(more.iter().copied()).collect();
     seen.noted(&all);
@@ -115,7 +115,7 @@ fn abandon() -> Trial {
 }
 
 /// The bytes of a large file, made once.
-fn large() -> Bytes {
+pub fn large() -> Bytes {
     static LARGE_FILE: OnceLock<Bytes> = OnceLock::new();
     LARGE_FILE.get_or_init(|| (0..LARGE).map(|at| (at % 251) as u8).collect()).clone()
 }

@@ -6,6 +6,7 @@ mod bytes;
 #[path = "../../fixtures/calling.rs"]
 mod calling;
 mod endings;
+mod exchanges;
 mod heard;
 mod outside;
 #[path = "../../fixtures/secret_service.rs"]
@@ -22,7 +23,10 @@ use trial::{Language, Trial};
 
 /// All exercises.
 fn trials() -> Vec<Trial> {
-    [told::trials(), bytes::trials(), outside::trials(), endings::trials()].into_iter().flatten().collect()
+    [told::trials(), bytes::trials(), outside::trials(), exchanges::trials(), endings::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Fails with the names of all exercises in which the stage does not do what the contract says.

@@ -41,7 +41,7 @@ fn refusals() -> Trial {
 }
 
 /// Asks the service at a path.
-fn at(setting: &mut Setting, path: &str) {
+pub fn at(setting: &mut Setting, path: &str) {
     setting.config["url"] = format!("http://{}{path}", setting.service).into();
 }
 

@@ -119,6 +119,31 @@ async fn a_listing_and_a_deletion_are_answered_from_the_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_pieces_is_answered_from_the_record_without_its_credentials() {
+    let dir = tempfile::tempdir().unwrap();
+    let actor = stage("actor", World::Custom);
+    let record = recorded(dir.path(), &actor, "{\"do\":\"pieces\"}", RecordLimits::default()).await.unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    assert!(text.contains("202 this is  and 33 bytes"), "{text}");
+    for secret in ["path-secret", "header-secret", "answer-secret"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let calls = document["calls"].as_array().unwrap();
+    let exchange = calls.iter().find(|call| call["call"] == "exchange").unwrap();
+    assert_eq!((&exchange["request"]["method"], &exchange["request"]["body"]["bytes"]), (&json!("PUT"), &json!(25)));
+    assert_eq!((&exchange["answer"]["ok"]["status"], &exchange["complete"]), (&json!(202), &json!(true)));
+    assert_eq!(again(&record, &actor, None).await.differences, []);
+
+    // Other pieces of the same bytes get the same answer; other bytes have none.
+    let replayed = again(&record, &actor, Some("{\"do\":\"pieces other-steps\"}")).await;
+    assert_eq!(replayed.differences, []);
+    let replayed = again(&record, &actor, Some("{\"do\":\"pieces other-bytes\"}")).await;
+    let unrecorded: Vec<_> = replayed.differences.iter().filter(|one| one.kind == Kind::Unrecorded).collect();
+    assert!(unrecorded.iter().any(|one| one.what.contains("with 17 bytes in pieces")), "{unrecorded:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chance_and_both_clocks_come_from_the_record() {
     let dir = tempfile::tempdir().unwrap();
     let actor = stage("actor", World::Custom);

@@ -78,6 +78,19 @@ async fn a_candidate_that_writes_other_bytes_is_reported_as_different() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_s_requests_in_pieces_are_answered_and_not_sent() {
+    let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
+    let served = bench.serve(&actor, "{\"do\":\"pieces\"}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"pieces\"}"), served, None).await;
+    assert_eq!(report.calls[0].differences, []);
+    assert_eq!(report.calls[0].verdict, Verdict::Same);
+    let served = bench.serve(&actor, "{}", RecordLimits::default()).await;
+    let report = bench.follow(candidate(&actor, "{\"do\":\"pieces\"}"), served, None).await;
+    assert_eq!(report.calls[0].verdict, Verdict::Different);
+    assert!(report.calls[0].differences.iter().any(|d| d.kind == Kind::Http), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_the_candidate_made_otherwise_is_kept_beside_the_report() {
     let (bench, actor) = (Bench::new(), stage("actor", World::Custom));
     let pictures = |report: ShadowReport| report.calls.into_iter().flat_map(|call| call.pictures).collect::<Vec<_>>();

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use stagehost_batch::{Asset, Batch, Case, Failure, Id, Listing, ListingField, MediaType};
 use stagehost_runtime::capability::{
-    CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, ListedObject, NewObject, ObjectInfo, ObjectPage,
-    ObjectReader, ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    CallScope, Capabilities, Digests, Http, HttpAnswerHead, HttpExchange, HttpHead, HttpRequest, HttpResponse,
+    ListedObject, NewObject, ObjectInfo, ObjectPage, ObjectReader, ObjectWriter, Objects, Submission, TranscodeJob,
+    Transcoder, Webhook, WebhookReply,
 };
 use stagehost_runtime::{CallRequest, Fanout, FanoutRequest, Grants, Limits, Stage, StageEngine, StageIdentity, World};
 use stagehost_tests::guest;
@@ -188,6 +189,38 @@ impl Http for Shared {
             header("location", "https://api.example.org/looked/location-secret"),
         ];
         Ok(HttpResponse { status: 201, headers, body: Bytes::from_static(b"looked at") })
+    }
+
+    async fn begin(&self, head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        Ok(Box::new(Film { world: self.clone(), head, bytes: BytesMut::new() }))
+    }
+}
+
+/// A service that answers with what it gets, after three words.
+struct Film {
+    world: Shared,
+    head: HttpHead,
+    bytes: BytesMut,
+}
+
+#[async_trait]
+impl HttpExchange for Film {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
+        self.bytes.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<HttpAnswerHead, Failure> {
+        let got = self.bytes.split().freeze();
+        self.world.0.did(format!("{} {} with {} bytes in pieces", self.head.method, self.head.url, got.len()));
+        self.bytes.extend_from_slice(b"this is made of ");
+        self.bytes.extend_from_slice(&got);
+        let headers = vec![("set-cookie".to_owned(), "session=answer-secret".to_owned())];
+        Ok(HttpAnswerHead { status: 202, headers })
+    }
+
+    async fn read(&mut self, len: usize) -> Result<Bytes, Failure> {
+        Ok(self.bytes.split_to(len.min(self.bytes.len())).freeze())
     }
 }
 

@@ -6,17 +6,17 @@
 
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use async_trait::async_trait;
 use bytes::BytesMut;
-use reqwest::{Client, Url};
+use reqwest::Client;
 use stagehost_batch::{Case, Failure};
-use stagehost_runtime::capability::{Http, HttpRequest, HttpResponse};
-use stagehost_runtime::is_connection_header;
+use stagehost_runtime::capability::{Http, HttpExchange, HttpHead, HttpRequest, HttpResponse};
 
 use crate::error::ConfigError;
-use crate::outside::address::{GuardedResolver, NoPublicAddress, UrlHost, url_host};
-use crate::outside::client::{self, causes, shown};
+use crate::outside::address::GuardedResolver;
+use crate::outside::client;
+use crate::outside::exchange::ServiceExchange;
+use crate::outside::rules::{Checked, failed, readable};
 
 /// The longest time for one request; a stage cannot extend it.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -58,15 +58,8 @@ impl HttpClient {
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let url = checked_url(&request.url, self.loopback)?;
-        let what = format!("{} {}", request.method, shown(&url));
-        let invalid = |why: &str| Failure::new(Case::InvalidInput, format!("{what}: {why}"));
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| invalid("the method is not a valid HTTP method"))?;
-        if method == Method::CONNECT || method == Method::TRACE {
-            return Err(Failure::new(Case::Denied, format!("{what}: stages must not use this method")));
-        }
-        let headers = checked_headers(&request.headers).map_err(|why| invalid(&why))?;
+        let Checked { what, method, url, headers } =
+            Checked::new(&request.method, &request.url, &request.headers, self.loopback)?;
         let exchange = async {
             let mut response = self
                 .client
@@ -105,60 +98,14 @@ impl Http for HttpClient {
             }
         }
     }
-}
 
-/// Returns the URL if a stage may call it.
-///
-/// Errors: `InvalidInput` if it is not a URL, `Denied` if it must not be called.
-fn checked_url(text: &str, loopback: bool) -> Result<Url, Failure> {
-    let url = Url::parse(text)
-        .map_err(|error| Failure::new(Case::InvalidInput, format!("{text:?} is not a valid URL: {error}")))?;
-    let denied = |why: &str| Failure::new(Case::Denied, format!("{}: {why}", shown(&url)));
-    let host = url_host(&url).ok_or_else(|| denied("the URL has no host"))?;
-    match (url.scheme(), host) {
-        ("https", UrlHost::Internal) | ("http", UrlHost::Internal) => {
-            Err(denied("private, link-local and reserved addresses are not allowed"))
-        }
-        (_, UrlHost::Loopback) if !loopback => Err(denied(
-            "on Lambda no stage may call its own machine, where the runtime API is, whatever its pin grants",
-        )),
-        ("https", _) | ("http", UrlHost::Loopback) => Ok(url),
-        ("http", _) => Err(denied("plain http is allowed only to this machine; use https")),
-        _ => Err(denied("only https is allowed")),
+    async fn begin(&self, head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        let Checked { what, method, url, headers } =
+            Checked::new(&head.method, &head.url, &head.headers, self.loopback)?;
+        let request = self.client.request(method, url).headers(headers);
+        let timeout = head.timeout.min(MAX_TIMEOUT);
+        Ok(Box::new(ServiceExchange::new(request, what, head.body_bytes, timeout)))
     }
-}
-
-/// Returns the headers of a request. Errors: if a header is invalid or set by the host.
-fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, String> {
-    let mut checked = HeaderMap::new();
-    for (name, value) in headers {
-        let header =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a valid header name"))?;
-        if is_connection_header(header.as_str()) {
-            return Err(format!("the host sets the header {header} itself; remove it"));
-        }
-        let invalid = |_| format!("the value of the header {header} is invalid");
-        let mut value = HeaderValue::from_str(value).map_err(invalid)?;
-        // It may be a secret of the pin or of the stage, so whoever prints the request leaves it out.
-        value.set_sensitive(true);
-        checked.append(header, value);
-    }
-    Ok(checked)
-}
-
-/// Returns the headers whose values are text.
-fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
-}
-
-/// Returns the failure for an error of the client. The request was valid, so the failure is transient, unless the name
-/// resolves to a private address.
-fn failed(what: &str, error: &reqwest::Error) -> Failure {
-    let denied = causes(error).any(|cause| cause.is::<NoPublicAddress>());
-    let case = if denied { Case::Denied } else { Case::Transient };
-    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
-    let text = if texts.is_empty() { "the connection failed".to_owned() } else { texts.join(": ") };
-    Failure::new(case, format!("{what}: {text}"))
 }
 
 #[cfg(test)]
@@ -166,6 +113,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::net::SocketAddr;
 
+    use ::http::{HeaderMap, HeaderName};
     use axum::Router;
     use axum::response::Redirect;
     use axum::routing::{any, get};

@@ -223,6 +223,7 @@ fn quotas() -> Value {
             "bytesWritten": quota("Bytes", "The most bytes that one call writes or copies.", left_out.bytes_written),
             "storageRequests": quota("Requests to the store", "The most requests to the store.", left_out.storage_requests),
             "httpRequests": quota("Requests over HTTP", "The most requests to other services.", left_out.http_requests),
+            "httpBytes": quota("Bytes over HTTP", "The most bytes of bodies that one call sends to other services and reads from them.", left_out.http_bytes),
             "jobs": quota("Jobs", "The most transcoding jobs that one call submits.", left_out.jobs),
             "deliveries": quota("Deliveries", "The most attempts to deliver the callback.", left_out.deliveries)
         },

@@ -7,6 +7,7 @@
 //! [`Fallback`].
 
 mod answers;
+mod exchange;
 mod objects;
 mod questions;
 mod services;

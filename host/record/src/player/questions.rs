@@ -36,6 +36,11 @@ pub(super) fn questions(call: &HostCall) -> Vec<String> {
         HostCall::Submit { job, .. } => vec![about_job(job), "submit".to_owned()],
         HostCall::Deliver { body, .. } => vec![question(&["deliver", &body.sha256]), "deliver".to_owned()],
         HostCall::Http { request, .. } => vec![about_request(request)],
+        HostCall::Exchange(pieces) => match (&pieces.answer, &pieces.failed) {
+            (Some(_), _) => vec![about_answer(&pieces.request)],
+            (None, Some(_)) => vec![about_broken_body(&pieces.request)],
+            (None, None) => Vec::new(),
+        },
     }
 }
 
@@ -56,7 +61,21 @@ pub(super) fn about_job(job: &TranscodeJob) -> String {
 }
 
 pub(super) fn about_request(request: &Request) -> String {
+    about_http("http", request)
+}
+
+/// Returns the question for the answer to a request in pieces.
+pub(super) fn about_answer(request: &Request) -> String {
+    about_http("exchange", request)
+}
+
+/// Returns the question whether a service breaks off at this place of a request's body.
+pub(super) fn about_broken_body(request: &Request) -> String {
+    about_http("broken-body", request)
+}
+
+fn about_http(what: &str, request: &Request) -> String {
     let headers = serde_json::to_string(&request.headers).unwrap_or_default();
     // Earlier hosts recorded whole URLs.
-    question(&["http", &request.method, &scrub::url(&request.url), &headers, &request.body.sha256])
+    question(&[what, &request.method, &scrub::url(&request.url), &headers, &request.body.sha256])
 }

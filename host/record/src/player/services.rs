@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{
-    CallScope, Http, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    CallScope, Http, HttpExchange, HttpHead, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook,
+    WebhookReply,
 };
 
 use super::answers::{Fallback, ReplayCapabilities};
+use super::exchange::ReplayedExchange;
 use super::questions::{about_job, about_request, question};
 use crate::record_format::{Answer, HostCall, Payload};
 use crate::requests;
@@ -66,5 +68,9 @@ impl Http for ReplayCapabilities {
             (_, Fallback::Shadow { .. }) => Ok(HttpResponse { status: 200, headers: Vec::new(), body: Bytes::new() }),
             (_, Fallback::Refuse) => Err(player.diverges(format!("{} {}", request.method, request.url))),
         }
+    }
+
+    async fn begin(&self, head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        ReplayedExchange::begin(&self.0, head)
     }
 }

@@ -2,6 +2,7 @@
 
 mod call_recorder;
 mod capabilities;
+mod exchange;
 mod objects;
 mod record;
 mod replay_recorder;

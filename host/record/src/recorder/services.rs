@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stagehost_batch::Failure;
 use stagehost_runtime::capability::{
-    CallScope, Http, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    CallScope, Http, HttpExchange, HttpHead, HttpRequest, HttpResponse, Submission, TranscodeJob, Transcoder, Webhook,
+    WebhookReply,
 };
 
+use super::exchange::RecordedExchange;
 use crate::log::CallLog;
 use crate::record_format::{Answer, HostCall, Response};
 use crate::{requests, scrub};
@@ -51,5 +53,10 @@ impl Http for RecordedService<dyn Http> {
         });
         self.log.add(HostCall::Http { request: recorded, answer: Answer::of(&response) });
         answer
+    }
+
+    async fn begin(&self, head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        let inner = self.inner.begin(head.clone()).await;
+        RecordedExchange::begun(inner, head, self.log.clone())
     }
 }

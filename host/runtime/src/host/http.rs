@@ -1,4 +1,4 @@
-//! `http`: requests to other services.
+//! `http`: requests to other services with whole bodies. Those in pieces are in `http_exchange`.
 
 use std::time::Duration;
 
@@ -29,11 +29,12 @@ impl http::Host for CallState {
     ) -> wasmtime::Result<Result<http::Response, types::Failure>> {
         let core = self.enter();
         Ok(host_call(&core, async {
-            check(&request)?;
+            check_head(&request.method, &request.url, &request.headers)?;
             let authority = authority(&request.url)?;
             self.grants.may_call(authority)?;
             let secrets = self.grants.secrets_for(authority, &request.headers)?;
             self.effects.count(Effect::HttpRequest)?;
+            self.effects.count(Effect::HttpBytes(request.body.len() as u64))?;
             let _response = self.budget.charge(MAX_RESPONSE, "the response of an HTTP service")?;
             let response = self
                 .capabilities
@@ -44,25 +45,32 @@ impl http::Host for CallState {
                     headers: request.headers,
                     secrets,
                     body: request.body.into(),
-                    timeout: MAX_TIMEOUT.min(Duration::from_millis(timeout_ms.into())),
+                    timeout: allowed(timeout_ms),
                     max_response: MAX_RESPONSE,
                 })
                 .await?;
+            self.effects.count(Effect::HttpBytes(response.body.len() as u64))?;
             Ok(http::Response { status: response.status, headers: response.headers, body: response.body.into() })
         })
         .await)
     }
 }
 
-fn check(request: &http::Request) -> Result<(), Failure> {
-    check_length("method", &request.method, MAX_METHOD)?;
-    check_length("URL", &request.url, MAX_URL)?;
-    let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+/// Returns how long the host waits for a service where a stage asks for `timeout_ms`.
+pub(super) fn allowed(timeout_ms: u32) -> Duration {
+    MAX_TIMEOUT.min(Duration::from_millis(timeout_ms.into()))
+}
+
+/// Checks the lengths of a request's head.
+pub(super) fn check_head(method: &str, url: &str, headers: &[(String, String)]) -> Result<(), Failure> {
+    check_length("method", method, MAX_METHOD)?;
+    check_length("URL", url, MAX_URL)?;
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     let (most_bytes, most) = MAX_HEADERS;
-    if bytes > most_bytes || request.headers.len() > most {
+    if bytes > most_bytes || headers.len() > most {
         let message = format!(
             "{} headers of {bytes} bytes; a request has at most {most} of {most_bytes} bytes together",
-            request.headers.len()
+            headers.len()
         );
         return Err(Failure::new(Case::InvalidInput, message));
     }
@@ -72,7 +80,7 @@ fn check(request: &http::Request) -> Result<(), Failure> {
 /// Returns the host and port of a URL: `https://api.example.org:8443/x` → `api.example.org:8443`.
 ///
 /// Refuses every form that another URL parser might read differently, so that the host checked here is the host called.
-fn authority(url: &str) -> Result<&str, Failure> {
+pub(super) fn authority(url: &str) -> Result<&str, Failure> {
     let refuse = |why: &str| Failure::new(Case::InvalidInput, format!("the URL {} {why}", quoted(url)));
     let rest = url
         .strip_prefix("https://")
@@ -100,15 +108,12 @@ mod tests {
 
     #[test]
     fn a_request_s_texts_are_bounded() {
-        let request = |url: usize, headers: usize| http::Request {
-            method: "GET".into(),
-            url: "u".repeat(url),
-            headers: vec![("name".into(), "v".repeat(1020)); headers],
-            body: Vec::new(),
+        let check = |url: usize, headers: usize| {
+            check_head("GET", &"u".repeat(url), &vec![("name".into(), "v".repeat(1020)); headers])
         };
-        assert!(check(&request(8192, 64)).is_ok());
-        assert!(check(&request(8193, 0)).unwrap_err().message.starts_with("a URL has at most 8192 bytes"));
-        assert!(check(&request(1, 65)).unwrap_err().message.contains("66560 bytes"));
+        assert!(check(8192, 64).is_ok());
+        assert!(check(8193, 0).unwrap_err().message.starts_with("a URL has at most 8192 bytes"));
+        assert!(check(1, 65).unwrap_err().message.contains("66560 bytes"));
     }
 
     #[test]

@@ -28,7 +28,12 @@ impl CallState {
     }
 
     /// Checks that a writer may be created.
-    fn may_create(&mut self, key: &str, content_type: &str, fingerprint: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn may_create(
+        &mut self,
+        key: &str,
+        content_type: &str,
+        fingerprint: Option<&str>,
+    ) -> Result<(), Failure> {
         check_key(key)?;
         self.grants.may_write(key)?;
         check_header("content type", content_type, CONTENT_TYPE_LENGTH)?;
@@ -160,7 +165,7 @@ impl object_writer::HostWriter for CallState {
 }
 
 /// Discards an unfinished object. A task of its own goes on if the call ends meanwhile.
-async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
+pub(super) async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
     let _ended = core.free_while(tokio::spawn(writer.abort())).await;
 }
 

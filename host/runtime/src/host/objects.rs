@@ -12,7 +12,7 @@ use crate::text::{check_key, check_length, quoted};
 /// The most bytes that one read returns. Room for them is set aside in every call's budget.
 const MAX_READ: u32 = 8 << 20;
 /// The most objects that a call may have open. Each one may hold a connection and what is read ahead.
-const MAX_OPEN_OBJECTS: usize = 16;
+pub(super) const MAX_OPEN_OBJECTS: usize = 16;
 /// The longest entity tag, in bytes.
 const MAX_ETAG: usize = 128;
 

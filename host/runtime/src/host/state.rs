@@ -64,6 +64,8 @@ pub(crate) struct CallState {
     pub(crate) traffic: Traffic,
     /// How many objects are open for reading.
     pub(crate) open_objects: usize,
+    /// How many exchanges with HTTP services are open.
+    pub(crate) open_exchanges: usize,
     /// Open writers by number. They are not in the table, so that the ones a failed call leaves open can be discarded.
     pub(crate) writers: HashMap<u32, Box<dyn ObjectWriter>>,
     pub(crate) next_writer: u32,
@@ -98,6 +100,7 @@ impl CallState {
             measures: Measures::default(),
             traffic: Traffic::default(),
             open_objects: 0,
+            open_exchanges: 0,
             writers: HashMap::new(),
             next_writer: 0,
             seen: SeenKeys::default(),

@@ -93,6 +93,8 @@ impl StoredObject {
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, StoredObject>,
     pub(crate) faults: BTreeMap<String, Failure>,
+    /// How answers break off behind their last byte, by URL.
+    pub(crate) breaks: BTreeMap<String, Failure>,
     pub(crate) config: String,
     pub(crate) listing: String,
     pub(crate) remaining_ms: u64,
@@ -110,6 +112,7 @@ impl Default for State {
         Self {
             objects: BTreeMap::new(),
             faults: BTreeMap::new(),
+            breaks: BTreeMap::new(),
             config: "{}".to_owned(),
             listing: "51".to_owned(),
             remaining_ms: 60_000,

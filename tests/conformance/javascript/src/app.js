@@ -234,6 +234,88 @@ function ask(asset, ctx, config) {
   note(asset, 'body', new TextDecoder().decode(answer.body));
 }
 
+function begin(url, bodyBytes) {
+  const head = { method: 'POST', url, headers: [['content-type', 'video/mp4']], bodyBytes };
+  return http.Exchange.begin(head, 30000);
+}
+
+/** Sends a large object to a service and stores the answer, piece by piece. */
+function relay(asset, ctx, config) {
+  const source = objects.Object.open(asset.key, asset.etag);
+  const end = source.info().bytes;
+  const exchange = begin(`${config.url}/film`, end);
+  for (let at = 0n; at < end; ) {
+    const window = source.read(at, WINDOW);
+    at += BigInt(window.length);
+    exchange.write(window);
+  }
+  note(asset, 'status', exchange.answer().status);
+  const writer = Writer.create(MADE, 'video/mp4', undefined);
+  for (;;) {
+    const window = exchange.read(WINDOW);
+    if (window.length === 0) break;
+    writer.append(window);
+  }
+  info(asset, Writer.finish(writer));
+}
+
+/** The same without a byte of it in the stage's memory. */
+function relayObject(asset, ctx, config) {
+  const end = objects.stat(asset.key).bytes;
+  const exchange = begin(`${config.url}/film`, end);
+  exchange.writeObject(asset.key, asset.etag, 0n, end);
+  note(asset, 'status', exchange.answer().status);
+  info(asset, exchange.store(MADE, 'video/mp4', 'relayed 1'));
+}
+
+function exchangeRefusals(asset, ctx, config) {
+  const film = `${config.url}/film`;
+  const using = (exchange, use) => {
+    try {
+      use(exchange);
+    } finally {
+      close(exchange);
+    }
+  };
+  const asking = (bodyBytes, use) => () => using(begin(film, bodyBytes), use);
+  const answered = (path, use) => () =>
+    using(begin(config.url + path, 0n), (exchange) => {
+      exchange.answer();
+      use(exchange);
+    });
+  const withTheSecretsHeader = () => {
+    const headers = [['Authorization', 'Bearer mine']];
+    http.Exchange.begin({ method: 'POST', url: film, headers, bodyBytes: undefined }, 5000);
+  };
+  const fifth = () => {
+    const open = [];
+    try {
+      for (let count = 0; count < 5; count += 1) open.push(begin(film, undefined));
+    } finally {
+      open.forEach(close);
+    }
+  };
+  for (const [name, attempt] of [
+    ['foreign', () => begin('https://other.example/', undefined)],
+    ['header', withTheSecretsHeader],
+    ['fifth', fifth],
+    ['long-piece', asking(undefined, (exchange) => exchange.write(new Uint8Array((4 << 20) + 1)))],
+    ['longer', asking(3n, (exchange) => exchange.write(utf8('four')))],
+    ['shorter', asking(3n, (exchange) => exchange.answer())],
+    ['past-the-end', asking(undefined, (exchange) => exchange.writeObject(asset.key, undefined, 999n, 2n))],
+    ['foreign-object',
+      asking(undefined, (exchange) => exchange.writeObject('52/raw/photo/vertical/a.jpg', undefined, 0n, 1n))],
+    ['early-read', asking(undefined, (exchange) => exchange.read(1))],
+    ['late-write', answered('/film', (exchange) => exchange.write(utf8('more')))],
+    ['cut', answered('/cut', (exchange) => exchange.read(100))],
+    ['cut-object', answered('/cut', (exchange) => exchange.store(MADE, 'text/plain', undefined))],
+    ['upload', answered('/film', (exchange) => exchange.store(asset.key, 'text/plain', undefined))],
+    ['secret', answered('/echo', (exchange) => exchange.read(100))],
+  ]) {
+    note(asset, name, refused(attempt));
+  }
+}
+
 function derive(asset) {
   note(asset, 'derived', keys.derive(asset.key, 'thumb', 'small', 'png'));
   note(asset, 'bundle', keys.bundle('complete'));
@@ -248,6 +330,9 @@ function derive(asset) {
 
 const EXERCISES = {
   facts, talk, ranges, digest, compose, tidy, abandon, refusals, fail, spin, hoard, copy, ask,
+  relay,
+  'relay-object': relayObject,
+  'exchange-refusals': exchangeRefusals,
   'list-on': listOn,
   'pass-on': passOn,
   echo() {},

@@ -248,6 +248,83 @@ def ask(ctx, config, asset):
     note(asset, "body", answer.body.decode())
 
 
+def begin(url, body_bytes):
+    head = http.RequestHead(
+        method="POST", url=url, headers=[("content-type", "video/mp4")], body_bytes=body_bytes
+    )
+    return http.Exchange.begin(head, 30000)
+
+
+def relay(ctx, config, asset):
+    """Sends a large object to a service and stores the answer, piece by piece."""
+    with objects.Object.open(asset.key, asset.etag) as source:
+        at, end = 0, source.info().bytes
+        exchange = begin(config["url"] + "/film", end)
+        while at < end:
+            window = source.read(at, WINDOW)
+            at += len(window)
+            exchange.write(window)
+    note(asset, "status", exchange.answer().status)
+    writer = Writer.create(MADE, "video/mp4", None)
+    while window := exchange.read(WINDOW):
+        writer.append(window)
+    info(asset, Writer.finish(writer))
+
+
+def relay_object(ctx, config, asset):
+    """The same without a byte of it in the stage's memory."""
+    end = objects.stat(asset.key).bytes
+    with begin(config["url"] + "/film", end) as exchange:
+        exchange.write_object(asset.key, asset.etag, 0, end)
+        note(asset, "status", exchange.answer().status)
+        info(asset, exchange.store(MADE, "video/mp4", "relayed 1"))
+
+
+def exchange_refusals(ctx, config, asset):
+    film = config["url"] + "/film"
+
+    def with_the_secrets_header():
+        headers = [("Authorization", "Bearer mine")]
+        with http.Exchange.begin(http.RequestHead("POST", film, headers, None), 5000):
+            pass
+
+    def asking(body_bytes, use):
+        def attempt():
+            with begin(film, body_bytes) as exchange:
+                use(exchange)
+        return attempt
+
+    def answered(path, use):
+        def attempt():
+            with begin(config["url"] + path, 0) as exchange:
+                exchange.answer()
+                use(exchange)
+        return attempt
+
+    def fifth():
+        with begin(film, None), begin(film, None), begin(film, None), begin(film, None), begin(film, None):
+            pass
+
+    for name, attempt in (
+        ("foreign", lambda: begin("https://other.example/", None)),
+        ("header", with_the_secrets_header),
+        ("fifth", fifth),
+        ("long-piece", asking(None, lambda exchange: exchange.write(bytes((4 << 20) + 1)))),
+        ("longer", asking(3, lambda exchange: exchange.write(b"four"))),
+        ("shorter", asking(3, lambda exchange: exchange.answer())),
+        ("past-the-end", asking(None, lambda exchange: exchange.write_object(asset.key, None, 999, 2))),
+        ("foreign-object",
+         asking(None, lambda exchange: exchange.write_object("52/raw/photo/vertical/a.jpg", None, 0, 1))),
+        ("early-read", asking(None, lambda exchange: exchange.read(1))),
+        ("late-write", answered("/film", lambda exchange: exchange.write(b"more"))),
+        ("cut", answered("/cut", lambda exchange: exchange.read(100))),
+        ("cut-object", answered("/cut", lambda exchange: exchange.store(MADE, "text/plain", None))),
+        ("upload", answered("/film", lambda exchange: exchange.store(asset.key, "text/plain", None))),
+        ("secret", answered("/echo", lambda exchange: exchange.read(100))),
+    ):
+        note(asset, name, refused(attempt))
+
+
 def derive(ctx, config, asset):
     note(asset, "derived", keys.derive(asset.key, keys.Area.THUMB, "small", "png"))
     note(asset, "bundle", keys.bundle("complete"))
@@ -267,5 +344,6 @@ def tag(ctx, config, asset):
 EXERCISES = {
     "facts": facts, "echo": echo, "talk": talk, "ranges": ranges, "digest": digest, "compose": compose, "tidy": tidy, "list-on": list_on,
     "abandon": abandon, "refusals": refusals, "fail": fail, "break": break_, "spin": spin, "wait": wait,
-    "hoard": hoard, "copy": copy, "pass-on": pass_on, "ask": ask, "keys": derive, "tag": tag,
+    "hoard": hoard, "copy": copy, "pass-on": pass_on, "ask": ask, "relay": relay,
+    "relay-object": relay_object, "exchange-refusals": exchange_refusals, "keys": derive, "tag": tag,
 }

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
+use toq::media::http::Exchange;
 use toq::media::object_writer::Writer;
 use toq::media::objects::Object;
 use toq::media::types::Rendition;
@@ -70,6 +71,29 @@ impl Guest for Actor {
             1000,
         )?;
 
+        if asked("pieces") {
+            // Sent in one piece or in two, and read in other pieces.
+            let (first, read) = if asked("other-steps") { (4, 3) } else { (7, 5) };
+            let exchange = Exchange::begin(
+                &http::RequestHead {
+                    method: "PUT".into(),
+                    url: "https://api.example.org/film/path-secret".into(),
+                    headers: vec![("Authorization".into(), "Bearer header-secret".into())],
+                    body_bytes: None,
+                },
+                1000,
+            )?;
+            let sent = if asked("other-bytes") { b"others".repeat(2) } else { bytes.clone() };
+            exchange.write(&sent[..first])?;
+            exchange.write(&sent[first..])?;
+            exchange.write_object(&asset.key, Some(&source.etag), 4, 5)?;
+            let head = exchange.answer()?;
+            let begins = [exchange.read(read)?, exchange.read(8 - read)?].concat();
+            let key = keys::derive(&asset.key, keys::Area::Processed, "film", "mp4")?;
+            let stored = exchange.store(&key, "video/mp4", None)?;
+            let begins = String::from_utf8_lossy(&begins);
+            asset.title = Some(format!("{} {begins} and {} bytes", head.status, stored.bytes));
+        }
         if asked("flood") {
             flood();
         }

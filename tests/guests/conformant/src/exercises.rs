@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::exports::toq::media::asset_stage::{Asset, Context, Failure};
-use crate::toq::media::http::Request;
+use crate::toq::media::http::{Exchange, Request, RequestHead};
 use crate::toq::media::object_writer::Writer;
 use crate::toq::media::objects::{Object, ObjectInfo};
 use crate::toq::media::types::Rendition;
@@ -42,6 +42,9 @@ pub fn run(ctx: &Context, config: &Value, mut asset: Asset) -> Result<Asset, Fai
         "copy" => copy(&mut asset)?,
         "pass-on" => pass_on(&mut asset)?,
         "ask" => ask(text("url"), &mut asset)?,
+        "relay" => relay(text("url"), &mut asset)?,
+        "relay-object" => relay_object(text("url"), &mut asset)?,
+        "exchange-refusals" => exchange_refusals(text("url"), &mut asset)?,
         "keys" => derive(&mut asset)?,
         "tag" => tags::set(&asset.key, "kept", "no")?,
         other => return Err(Failure::InvalidInput(format!("no exercise {other:?}"))),
@@ -286,6 +289,89 @@ fn ask(url: &str, asset: &mut Asset) -> Result<(), Failure> {
     let answer = http::send(&request, 5000)?;
     note(asset, "status", answer.status);
     note(asset, "body", String::from_utf8_lossy(&answer.body));
+    Ok(())
+}
+
+fn begin(url: &str, body_bytes: Option<u64>) -> Result<Exchange, Failure> {
+    let headers = vec![("content-type".to_owned(), "video/mp4".to_owned())];
+    Exchange::begin(&RequestHead { method: "POST".to_owned(), url: url.to_owned(), headers, body_bytes }, 30_000)
+}
+
+/// Sends a large object to a service and stores the answer, piece by piece.
+fn relay(url: &str, asset: &mut Asset) -> Result<(), Failure> {
+    let object = Object::open(&asset.key, asset.etag.as_deref())?;
+    let end = object.info().bytes;
+    let exchange = begin(&format!("{url}/film"), Some(end))?;
+    let mut at = 0;
+    while at < end {
+        let window = object.read(at, WINDOW)?;
+        at += window.len() as u64;
+        exchange.write(&window)?;
+    }
+    note(asset, "status", exchange.answer()?.status);
+    let writer = Writer::create(MADE, "video/mp4", None)?;
+    loop {
+        let window = exchange.read(WINDOW)?;
+        if window.is_empty() {
+            break;
+        }
+        writer.append(&window)?;
+    }
+    info(asset, &Writer::finish(writer)?);
+    Ok(())
+}
+
+/// The same without a byte of it in the stage's memory.
+fn relay_object(url: &str, asset: &mut Asset) -> Result<(), Failure> {
+    let end = objects::stat(&asset.key)?.bytes;
+    let exchange = begin(&format!("{url}/film"), Some(end))?;
+    exchange.write_object(&asset.key, asset.etag.as_deref(), 0, end)?;
+    note(asset, "status", exchange.answer()?.status);
+    info(asset, &exchange.store(MADE, "video/mp4", Some("relayed 1"))?);
+    Ok(())
+}
+
+fn exchange_refusals(url: &str, asset: &mut Asset) -> Result<(), Failure> {
+    type Use<'a> = &'a dyn Fn(&Exchange) -> Result<(), Failure>;
+    let film = format!("{url}/film");
+    let asking = |body_bytes: Option<u64>, act: Use<'_>| {
+        let exchange = begin(&film, body_bytes)?;
+        act(&exchange)
+    };
+    let answered = |path: &str, act: Use<'_>| {
+        let exchange = begin(&format!("{url}{path}"), Some(0))?;
+        exchange.answer()?;
+        act(&exchange)
+    };
+    let headers = vec![("Authorization".to_owned(), "Bearer mine".to_owned())];
+    let secrets_header = RequestHead { method: "POST".to_owned(), url: film.clone(), headers, body_bytes: None };
+    let mut open = Vec::new();
+    let fifth = loop {
+        match begin(&film, None) {
+            Ok(exchange) if open.len() < 5 => open.push(exchange),
+            end => break end.map(drop),
+        }
+    };
+    drop(open);
+    let (key, theirs) = (asset.key.clone(), "52/raw/photo/vertical/a.jpg");
+    for (name, answer) in [
+        ("foreign", begin("https://other.example/", None).map(drop)),
+        ("header", Exchange::begin(&secrets_header, 5000).map(drop)),
+        ("fifth", fifth),
+        ("long-piece", asking(None, &|exchange| exchange.write(&vec![0; (4 << 20) + 1]))),
+        ("longer", asking(Some(3), &|exchange| exchange.write(b"four"))),
+        ("shorter", asking(Some(3), &|exchange| exchange.answer().map(drop))),
+        ("past-the-end", asking(None, &|exchange| exchange.write_object(&key, None, 999, 2))),
+        ("foreign-object", asking(None, &|exchange| exchange.write_object(theirs, None, 0, 1))),
+        ("early-read", asking(None, &|exchange| exchange.read(1).map(drop))),
+        ("late-write", answered("/film", &|exchange| exchange.write(b"more"))),
+        ("cut", answered("/cut", &|exchange| exchange.read(100).map(drop))),
+        ("cut-object", answered("/cut", &|exchange| exchange.store(MADE, "text/plain", None).map(drop))),
+        ("upload", answered("/film", &|exchange| exchange.store(&key, "text/plain", None).map(drop))),
+        ("secret", answered("/echo", &|exchange| exchange.read(100).map(drop))),
+    ] {
+        note(asset, name, answer.err().map_or("nothing", |failure| case(&failure)));
+    }
     Ok(())
 }
 

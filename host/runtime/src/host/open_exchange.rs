@@ -1,0 +1,234 @@
+//! One exchange with an HTTP service: the order of its steps, its lengths, its quotas, and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stagehost_batch::{Case, Failure};
+
+use crate::budget::{Charge, HostBudget};
+use crate::capability::{HttpAnswerHead, HttpExchange, NewObject, ObjectReader, ObjectWriter, Objects};
+use crate::quotas::{Effect, Effects};
+
+/// The most bytes that are written or read at once.
+pub(super) const MAX_PIECE: usize = 4 << 20;
+/// How many bytes are moved at once between an object and a service.
+const MOVED: u32 = 1 << 20;
+
+/// Behind an `exchange` handle.
+pub struct OpenExchange {
+    step: Step,
+    /// The length of the body that the head says.
+    declared: Option<u64>,
+    written: u64,
+    timeout: Duration,
+    /// What the client holds for the connection.
+    _buffers: Charge,
+}
+
+/// How far it is.
+enum Step {
+    /// The body is being written.
+    Asking(Box<dyn HttpExchange>),
+    /// The answer is being read.
+    Answered(Box<dyn HttpExchange>, HttpAnswerHead),
+    /// It has failed; the request is cancelled.
+    Over(Failure),
+}
+
+impl OpenExchange {
+    pub(super) fn new(
+        exchange: Box<dyn HttpExchange>,
+        declared: Option<u64>,
+        timeout: Duration,
+        buffers: Charge,
+    ) -> Self {
+        Self { step: Step::Asking(exchange), declared, written: 0, timeout, _buffers: buffers }
+    }
+
+    /// Checks that `len` bytes may be written.
+    pub(super) fn may_write(&self, len: u64) -> Result<(), Failure> {
+        match &self.step {
+            Step::Over(failure) => return Err(failure.clone()),
+            Step::Answered(..) => return Err(invalid("the request has ended already: its answer was asked for")),
+            Step::Asking(_) => {}
+        }
+        let after = self.written.saturating_add(len);
+        match self.declared {
+            Some(declared) if after > declared => {
+                Err(invalid(&format!("the head says that the body has {declared} bytes, and this would be {after}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the next bytes of the body.
+    pub(super) async fn write(
+        &mut self,
+        bytes: Bytes,
+        budget: &HostBudget,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        let len = bytes.len();
+        self.may_write(len as u64)?;
+        if len > MAX_PIECE {
+            return Err(too_long(len));
+        }
+        effects.count(Effect::HttpBytes(len as u64))?;
+        if len == 0 {
+            return Ok(());
+        }
+        let charged = budget.charge_in_turn(len, "bytes for an HTTP service");
+        let sent = match tokio::time::timeout(self.timeout, charged).await {
+            // What does not fit is the stage's affair; the service has seen nothing of it.
+            Ok(charge) => {
+                let piece = charge?.attach_in_transit(bytes);
+                match &mut self.step {
+                    Step::Asking(exchange) => exchange.write(piece).await,
+                    Step::Answered(..) | Step::Over(_) => Err(gone()),
+                }
+            }
+            Err(_) => Err(Failure::new(Case::Transient, "the service did not take the body within the time allowed")),
+        };
+        self.noted(sent)?;
+        self.written = self.written.saturating_add(len as u64);
+        Ok(())
+    }
+
+    /// Sends a range of an object. The range is within the object. A failure ends the exchange, because nobody would know how
+    /// much of the range the service has.
+    pub(super) async fn write_from(
+        &mut self,
+        object: Box<dyn ObjectReader>,
+        range: (u64, u64),
+        budget: &HostBudget,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        let sent = self.write_all_from(object, range, budget, effects).await;
+        self.noted(sent)
+    }
+
+    async fn write_all_from(
+        &mut self,
+        mut object: Box<dyn ObjectReader>,
+        (mut offset, len): (u64, u64),
+        budget: &HostBudget,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        let end = offset.saturating_add(len);
+        while offset < end {
+            effects.count(Effect::StorageRequest)?;
+            let wanted = u64::from(MOVED).min(end - offset);
+            let bytes = object.read(offset, wanted as u32).await?;
+            if bytes.len() as u64 != wanted {
+                let message = format!("{} of {wanted} bytes came from the store at {offset}", bytes.len());
+                return Err(Failure::new(Case::Transient, message));
+            }
+            self.write(bytes, budget, effects).await?;
+            offset += wanted;
+        }
+        Ok(())
+    }
+
+    /// Ends the body and returns the head of the answer.
+    pub(super) async fn answer(&mut self) -> Result<HttpAnswerHead, Failure> {
+        let exchange = match &mut self.step {
+            Step::Over(failure) => return Err(failure.clone()),
+            Step::Answered(_, head) => return Ok(head.clone()),
+            Step::Asking(exchange) => exchange,
+        };
+        let answer = match self.declared {
+            Some(declared) if declared != self.written => Err(invalid(&format!(
+                "the head says that the body has {declared} bytes, and {} were written; the request is cancelled",
+                self.written
+            ))),
+            _ => exchange.answer().await,
+        };
+        let head = self.noted(answer)?;
+        match std::mem::replace(&mut self.step, Step::Over(gone())) {
+            Step::Asking(exchange) => self.step = Step::Answered(exchange, head.clone()),
+            other => self.step = other,
+        }
+        Ok(head)
+    }
+
+    /// Returns the next bytes of the answer.
+    pub(super) async fn read(&mut self, len: usize, effects: &mut Effects) -> Result<Bytes, Failure> {
+        self.may_read()?;
+        let bytes = match &mut self.step {
+            Step::Answered(exchange, _) => exchange.read(len.min(MAX_PIECE)).await,
+            Step::Asking(_) | Step::Over(_) => Err(gone()),
+        };
+        // Bytes that the quota refuses are lost, so nothing may be read behind them.
+        let counted = bytes.and_then(|bytes| {
+            effects.count(Effect::HttpBytes(bytes.len() as u64))?;
+            Ok(bytes)
+        });
+        self.noted(counted)
+    }
+
+    /// Checks that the answer may be read.
+    pub(super) fn may_read(&self) -> Result<(), Failure> {
+        match &self.step {
+            Step::Answered(..) => Ok(()),
+            Step::Over(failure) => Err(failure.clone()),
+            Step::Asking(_) => Err(invalid("the answer has not come yet: call `answer` first")),
+        }
+    }
+
+    /// Writes the rest of the answer into a new object. Returns the writer, which is not finished, and how many bytes it has;
+    /// a failure leaves nothing.
+    pub(super) async fn read_into(
+        &mut self,
+        objects: Arc<dyn Objects>,
+        object: NewObject,
+        effects: &mut Effects,
+    ) -> Result<(Box<dyn ObjectWriter>, u64), Failure> {
+        let mut writer = objects.create(object).await?;
+        match self.append_rest(&mut writer, effects).await {
+            Ok(bytes) => Ok((writer, bytes)),
+            Err(failure) => {
+                // A task of its own goes on if the call ends meanwhile.
+                let _ended = tokio::spawn(writer.abort()).await;
+                self.noted(Err(failure))
+            }
+        }
+    }
+
+    async fn append_rest(&mut self, writer: &mut Box<dyn ObjectWriter>, effects: &mut Effects) -> Result<u64, Failure> {
+        let mut all = 0u64;
+        loop {
+            let bytes = self.read(MOVED as usize, effects).await?;
+            let len = bytes.len();
+            if len > 0 {
+                effects.count(Effect::Bytes(len as u64))?;
+                writer.append(bytes).await?;
+                all = all.saturating_add(len as u64);
+            }
+            if len < MOVED as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Ends the exchange if a step has failed.
+    fn noted<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.inspect_err(|failure| self.step = Step::Over(failure.clone()))
+    }
+}
+
+/// The failure of a step that is out of order. Cannot happen: every step is checked before.
+fn gone() -> Failure {
+    Failure::new(Case::Internal, "the exchange is gone")
+}
+
+fn invalid(why: &str) -> Failure {
+    Failure::new(Case::InvalidInput, why.to_owned())
+}
+
+fn too_long(len: usize) -> Failure {
+    Failure::new(Case::TooLarge, format!("{len} bytes written at once; at most {MAX_PIECE} are taken"))
+}
+
+#[cfg(test)]
+mod tests;
