@@ -166,10 +166,10 @@ fn reported(header: Option<&HeaderValue>, body: &[u8]) -> FunctionError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |field: &str| body[field].as_str().map(str::to_owned);
     let in_header = || header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    FunctionError {
-        error_type: text("errorType").or_else(in_header).unwrap_or_else(|| "Unknown".to_owned()),
-        error_message: text("errorMessage").unwrap_or_default(),
-    }
+    FunctionError::new(
+        text("errorType").or_else(in_header).unwrap_or_else(|| "Unknown".to_owned()),
+        text("errorMessage").unwrap_or_default(),
+    )
 }
 
 async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {

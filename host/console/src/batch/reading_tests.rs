@@ -177,9 +177,10 @@ fn a_history_that_makes_no_sense_is_read_to_its_end() {
     assert!(visits(&events, ExecutionStatus::Failed).all.is_empty());
 }
 
-/// Returns each visit in short: state, depth, tries, whether it belongs to an earlier try, how it went, and the event at the time of
-/// which it ended.
-fn stays(visits: &Visits) -> Vec<(&str, usize, usize, bool, Ending, Option<i64>)> {
+/// A visit in short: state, depth, tries, whether it belongs to an earlier try, how it ended, and the event at whose time it ended.
+type Stay<'a> = (&'a str, usize, usize, bool, Ending, Option<i64>);
+
+fn stays(visits: &Visits) -> Vec<Stay<'_>> {
     let second = |visit: &Visit| visit.end().map(|at| at.unix_timestamp() - 1_700_000_000);
     let all = visits.all.iter();
     all.map(|visit| {
