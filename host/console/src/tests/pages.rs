@@ -145,7 +145,8 @@ async fn a_batch_shows_states_files_archives_stages_callback_and_commands() {
     assert!(!batch.contains("data-live"), "it has ended");
     assert!(!batch.contains("/again") && !batch.contains("name=\"token\""), "nothing can be changed");
     let state = page(&router, &format!("/console/batch/{NAME}/state/2")).await;
-    for part in ["the stage printed this", "Stage.Transient", "busy", "&quot;listingId&quot;: 51", "Checks every file"]
+    for part in
+        ["the stage printed this", "Stage.Transient", "busy", "&quot;listingId&quot;: 51", "Checks that every file"]
     {
         assert!(state.contains(part), "{part} is missing in {state}");
     }

@@ -161,13 +161,13 @@ fn every_assumption_can_be_replaced() {
     assert!(error.contains("kmsRequest"), "{error}");
 
     let mut measured = serde_json::to_value(Measured::read(&[]).unwrap()).unwrap();
-    measured["host"]["thumbnailPhoto"] = json!({"ms": 100, "measured": true});
+    measured["host"]["thumbnailPhoto"] = json!({"ms": 50, "measured": true});
     let file = write("measured.json", measured);
     let faster = Measured::read(std::slice::from_ref(&file)).unwrap();
     // A benchmark writes its own durations only.
     let some = write("waits.json", json!({"host": {"callback": {"ms": 7.5, "measured": true, "waitsMs": 250}}}));
     let both = Measured::read(&[file, some]).unwrap();
-    assert_eq!((both.host.callback.total(), both.host.thumbnail_photo.ms), (257.5, 100.0));
+    assert_eq!((both.host.callback.total(), both.host.thumbnail_photo.ms), (257.5, 50.0));
     let slow = write("slow.json", json!({"host": {"validateFile": {"ms": 6.4, "measured": true, "waitsMs": 500}}}));
     let slow = model::lines(&work(&[]), &Measured::read(&[slow]).unwrap(), &Prices::read(None).unwrap());
     assert!(line(&slow, "Lambda GB-seconds").columns[1].0 > line(&lines(&[]), "Lambda GB-seconds").columns[1].0);
@@ -179,7 +179,7 @@ fn every_assumption_can_be_replaced() {
     assert!(line(&fast, "Lambda GB-seconds").columns[1].0 < line(&own, "Lambda GB-seconds").columns[1].0);
     assert!(
         text(&work(&[]), &faster, &doubled, &fast)
-            .contains("host, measured: cold start 25.8 ms, validating a file 6.4 ms, thumbnails of a photo 100 ms")
+            .contains("host, measured: cold start 25.8 ms, validating a file 6.4 ms, thumbnails of a photo 50 ms")
     );
     std::fs::remove_dir_all(&dir).unwrap();
 }

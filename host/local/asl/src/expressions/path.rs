@@ -285,7 +285,7 @@ mod tests {
             ("$.a.concat('x')", "use an intrinsic function"),
             ("$.a[?(@.b =~ /(/)]", "is not a regular expression"),
             ("$.a[?(1)]", "a filter needs a path or a comparison"),
-            ("$.a[:]", "no index, slice"),
+            ("$.a[:]", "is not an index, slice"),
             ("$.books.first().price", "expected '.' or '['"),
             (&format!("$[?{}", "(".repeat(40)), "nested too deeply"),
             (&format!("$[?(@.a{}", "[?(@.a".repeat(40)), "nested too deeply"),
