@@ -8,6 +8,7 @@ pub(crate) mod handles;
 mod http;
 mod http_exchange;
 mod keys;
+pub(crate) mod known_objects;
 mod log;
 mod metrics;
 mod object_writer;

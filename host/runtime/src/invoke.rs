@@ -11,6 +11,7 @@ use crate::bindings::toq::media::types;
 use crate::budget::{HostBudget, MAX_LIFTED};
 use crate::call::{CallInput, CallOutput, CallReport, CallRequest};
 use crate::capability::ObjectWriter;
+use crate::claims::{add_input, check_stored};
 use crate::convert::failure_from_guest;
 use crate::cores::Core;
 use crate::host::state::{CallFacts, CallState};
@@ -57,13 +58,17 @@ pub(crate) async fn invoke(
         deadline,
         clocks: clocks_and_random.as_ref().map(|replacement| replacement.clocks.clone()),
     };
-    let state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, facts, observer);
+    let mut state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, facts, observer);
+    add_input(&mut state.known, &input);
     let mut store = store(stage, state, deadline);
 
     let mut instantiate = Duration::ZERO;
     let running = with_clean_registers(run(stage, &mut store, request, input, started, &mut instantiate));
     let outcome = match tokio::time::timeout_at(deadline.into(), running).await {
-        Ok(Ok(Ok(output))) => Ok(output),
+        Ok(Ok(Ok(output))) => {
+            let CallState { known, grants, .. } = store.data();
+            check_stored(&output, known, grants).map(|()| output)
+        }
         Ok(Ok(Err(failure))) => Err(failure_from_guest(failure)),
         Ok(Err(error)) => Err(trap::classify(&error, store.data().meter.refused(), &request.limits, allowed, &output)),
         Err(_elapsed) => Err(trap::timed_out(allowed)),

@@ -15,6 +15,7 @@ mod bindings;
 mod budget;
 mod call;
 mod caught;
+mod claims;
 mod convert;
 mod cores;
 mod crash_message;

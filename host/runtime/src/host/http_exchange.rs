@@ -163,6 +163,7 @@ impl http::HostExchange for CallState {
         if let Ok(info) = &finished {
             self.traffic.written = self.traffic.written.saturating_add(bytes);
             self.seen.found(&info.key, Ok(info));
+            self.known.add(&info.key, &info.etag);
         }
         Ok(finished.map(Into::into).map_err(Into::into))
     }

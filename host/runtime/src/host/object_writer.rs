@@ -151,6 +151,7 @@ impl object_writer::HostWriter for CallState {
         let finished = core.free_while(writer.finish()).await;
         if let Ok(info) = &finished {
             self.seen.found(&info.key, Ok(info));
+            self.known.add(&info.key, &info.etag);
         }
         Ok(finished.map(Into::into).map_err(Into::into))
     }

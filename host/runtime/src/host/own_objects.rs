@@ -28,8 +28,10 @@ impl own_objects::Host for CallState {
             let _page = self.budget.charge(PAGE_BYTES, "a page of a listing")?;
             let page = self.capabilities.objects.list(&prefix, after.as_deref(), PAGE).await?;
             // What could not be read is not shown: a key that leads out of its prefix, such as one with `..`.
-            let readable = page.objects.into_iter().filter(|object| self.grants.may_read(&object.key).is_ok());
-            Ok(own_objects::Page { objects: readable.map(Into::into).collect(), next: page.next })
+            let mut readable = page.objects;
+            readable.retain(|object| self.grants.may_read(&object.key).is_ok());
+            readable.iter().for_each(|object| self.known.add(&object.key, &object.etag));
+            Ok(own_objects::Page { objects: readable.into_iter().map(Into::into).collect(), next: page.next })
         })
         .await)
     }
@@ -51,6 +53,7 @@ impl own_objects::Host for CallState {
             self.capabilities.objects.delete(&key, &if_match, stage).await?;
             let gone = Failure::new(Case::Missing, "deleted");
             self.seen.found(&key, Err(&gone));
+            self.known.remove(&key, &if_match);
             Ok(())
         })
         .await)

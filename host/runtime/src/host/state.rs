@@ -14,6 +14,7 @@ use crate::call::CallRequest;
 use crate::capability::{CallScope, Capabilities, ObjectWriter};
 use crate::cores::Core;
 use crate::grants::ListingGrants;
+use crate::host::known_objects::KnownObjects;
 use crate::host::poll::Waits;
 use crate::host::seen_versions::SeenKeys;
 use crate::host::wasi::Clocks;
@@ -70,6 +71,7 @@ pub(crate) struct CallState {
     pub(crate) writers: HashMap<u32, Box<dyn ObjectWriter>>,
     pub(crate) next_writer: u32,
     pub(crate) seen: SeenKeys,
+    pub(crate) known: KnownObjects,
 }
 
 impl CallState {
@@ -104,6 +106,7 @@ impl CallState {
             writers: HashMap::new(),
             next_writer: 0,
             seen: SeenKeys::default(),
+            known: KnownObjects::default(),
         }
     }
 

@@ -1,0 +1,66 @@
+//! Which stored objects a call knows of from the host, so that a rendition is only believed if it is stored.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+
+/// How many objects a call may know of. Only a hash of each is kept, about 2 MiB in all; a batch of 2,000 files with ten
+/// renditions each needs a third of it.
+const MAX_OBJECTS: usize = 1 << 17;
+
+/// The stored objects that the host has told a call of: those of its input, and those that it wrote, looked at, opened or listed.
+#[derive(Default)]
+pub(crate) struct KnownObjects {
+    /// Hashes with a key that the guest cannot know. One for the object's key, one for the key with the entity tag.
+    hashes: HashSet<u64>,
+    random: RandomState,
+}
+
+impl KnownObjects {
+    /// Remembers an object.
+    pub(crate) fn add(&mut self, key: &str, etag: &str) {
+        if self.hashes.len() + 2 <= 2 * MAX_OBJECTS {
+            self.hashes.insert(self.hash(key, None));
+            self.hashes.insert(self.hash(key, Some(etag)));
+        }
+    }
+
+    /// Forgets an object that the call has deleted.
+    pub(crate) fn remove(&mut self, key: &str, etag: &str) {
+        for hash in [self.hash(key, None), self.hash(key, Some(etag))] {
+            self.hashes.remove(&hash);
+        }
+    }
+
+    /// Returns whether the call knows of an object at this key; with an entity tag, of one that has it.
+    pub(crate) fn contains(&self, key: &str, etag: Option<&str>) -> bool {
+        self.hashes.contains(&self.hash(key, etag))
+    }
+
+    fn hash(&self, key: &str, etag: Option<&str>) -> u64 {
+        self.random.hash_one((key, etag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_known_by_its_key_and_by_its_entity_tag() {
+        let mut known = KnownObjects::default();
+        known.add("51/thumb/a.jpg", "1");
+        assert!(known.contains("51/thumb/a.jpg", None) && known.contains("51/thumb/a.jpg", Some("1")));
+        assert!(!known.contains("51/thumb/a.jpg", Some("2")) && !known.contains("51/thumb/b.jpg", None));
+        known.remove("51/thumb/a.jpg", "1");
+        assert!(!known.contains("51/thumb/a.jpg", None) && !known.contains("51/thumb/a.jpg", Some("1")));
+    }
+
+    #[test]
+    fn what_a_call_knows_is_bounded() {
+        let mut known = KnownObjects::default();
+        for number in 0..2 * MAX_OBJECTS {
+            known.add(&number.to_string(), "1");
+        }
+        assert_eq!(known.hashes.len(), 2 * MAX_OBJECTS);
+    }
+}
