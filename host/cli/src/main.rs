@@ -1,18 +1,18 @@
 //! The `stagehost` command: the whole pipeline on one machine, and the tools around stages.
 //!
 //! `commands/` has one file or folder per command; the other folders are what several of them share. Commands know the
-//! shared folders, and those never know a command. Everything is written through [`console::printer::Printer`].
+//! shared folders, and those never know a command. Everything is written through [`output::printer::Printer`].
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod analysis;
 mod authoring;
 mod build;
 mod commands;
-mod console;
 mod contract;
 mod exit;
 mod json_pointer;
 mod local;
+mod output;
 mod pinning;
 mod registry;
 mod settings;
@@ -31,9 +31,9 @@ use anyhow::Result;
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, smoke, stage};
-use self::console::printer::Printer;
 use self::console::{logs, problem, terminal};
 use self::exit::Exit;
+use self::output::printer::Printer;
 use self::signals::stoppable;
 
 /// A WebAssembly-component plugin runtime for media stages.

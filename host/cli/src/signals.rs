@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 
 /// The signals that ask this process to stop, from now on. While one of these exists, a signal does nothing by itself.
 pub struct Signals {

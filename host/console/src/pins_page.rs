@@ -7,12 +7,11 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use maud::{Markup, html};
 use serde::Deserialize;
-use stagehost_pins::{Difference, Pin, Pins, differences};
+use stagehost_pins::{Difference, Pin, Pins, differences, short_digest};
 
 use crate::app::{App, Shared};
 use crate::fault::Fault;
 use crate::html::form::Fields;
-use crate::html::format::short_digest;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::html::parts::{document, signer};
 use crate::patience::in_time;

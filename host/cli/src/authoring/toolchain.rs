@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::language::Language;
 use super::project::{Builder, Project};
 use crate::build::checkout::{TARGET, newest_in};
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 use crate::settings::stage_schema::{SECTION, embedded};
 
 /// The world of a project's own in `wit/world.wit`.

@@ -22,9 +22,9 @@ use super::observed::{Observed, TriedCall};
 use super::project::Project;
 use super::world::world_of_project;
 use crate::build::components::{ComponentStore, Components};
-use crate::console::printer::Printer;
 use crate::exit::read_named;
 use crate::local::media_areas::media_type;
+use crate::output::printer::Printer;
 use crate::settings::state_defaults;
 
 /// The day in the keys of uploaded files.

@@ -8,8 +8,8 @@ use stagehost_runtime::Target;
 use tokio::process::Command;
 
 use super::checkout::Checkout;
-use crate::console::printer::Printer;
 use crate::exit::read_named;
+use crate::output::printer::Printer;
 
 /// The newest version of the GNU C library that Amazon Linux 2023 has, which `provided.al2023` is.
 const NEWEST_GLIBC: (u32, u32) = (2, 34);

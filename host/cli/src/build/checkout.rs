@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-use crate::console::printer::Printer;
 use crate::exit::usage;
+use crate::output::printer::Printer;
 
 /// The stages of a release, by the name of their package's folder.
 pub const STAGES: [&str; 5] = ["validate", "thumbnails", "transcode", "zip", "callback"];

@@ -13,9 +13,9 @@ use stagehost_runtime::{LoadError, Stage, StageEngine, StageIdentity, World, loc
 use tokio::sync::Mutex;
 
 use super::artifact_folder::ArtifactFolder;
-use crate::console::printer::Printer;
 use crate::contract::{contract_checksum, fit};
 use crate::exit::read_named;
+use crate::output::printer::Printer;
 
 /// Components by digest. They are in memory from the start, so that building a stage again does not disturb a running
 /// server.
@@ -79,7 +79,7 @@ impl ComponentStore {
         let bytes = self
             .get(&pin.digest)
             .ok_or_else(|| refuse(format!("no component with the pinned digest {} is known here", pin.digest)))?;
-        let identity = identity(pin);
+        let identity = pin.identity();
         match compiled_before(&self.engine, &self.artifacts, &identity, pin.world) {
             Ok(Some(stage)) => return Ok(stage),
             Ok(None) => {}
@@ -102,7 +102,7 @@ impl StageSource for ComponentStore {
     async fn stage(&self, pin: &Pin) -> Result<Arc<Stage>, DispatchError> {
         // Held while loading, so that two calls of one state do not compile it twice.
         let mut loaded = self.loaded.lock().await;
-        let key = (identity(pin), pin.world);
+        let key = (pin.identity(), pin.world);
         if let Some(stage) = loaded.get(&key) {
             return Ok(stage.clone());
         }
@@ -140,8 +140,4 @@ pub fn compiled_before(
             Ok(None)
         }
     }
-}
-
-fn identity(pin: &Pin) -> StageIdentity {
-    StageIdentity { name: pin.stage.clone(), version: pin.version.clone(), digest: pin.digest.clone() }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::checkout::TARGET;
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 
 /// Installs the compile target for stages and ffmpeg, where missing.
 ///

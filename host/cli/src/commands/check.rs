@@ -13,8 +13,8 @@ use crate::analysis::machine::Pinned;
 use crate::analysis::{findings, pinned, shipped};
 use crate::build::host_states::host_states;
 use crate::build::release_pins::release_pins;
-use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named_text, usage};
+use crate::output::printer::Printer;
 
 /// Check that the state machine, the pins and the batch's schema fit together
 ///

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 
 /// Print the script with which a shell completes commands and options
 #[derive(Args)]

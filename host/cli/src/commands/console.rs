@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
 use crate::pinning::change::ChangeMeans;
 use crate::signals::Signals;
 use crate::stack_outputs::{StackOutputs, region_of};

@@ -9,8 +9,8 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 use crate::stack_outputs::StackOutputs;
 
 /// An output of the template: its name in the backend's `env.yaml` and its purpose.

@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use stagehost_registry::{KeyRoles, TrustedKey};
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 use crate::signing::args::KeyringArgs;
 
 #[derive(Subcommand)]

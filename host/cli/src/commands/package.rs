@@ -18,9 +18,9 @@ use crate::build::checkout::Checkout;
 use crate::build::components::Components;
 use crate::build::host_states::host_states_in;
 use crate::build::release_pins::pin;
-use crate::console::printer::Printer;
-use crate::console::units::mib;
 use crate::exit::{Exit, read_named_text, usage};
+use crate::output::printer::Printer;
+use crate::output::units::mib;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
 

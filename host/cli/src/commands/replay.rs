@@ -15,8 +15,8 @@ use stagehost_storage::Found;
 
 use crate::build::checkout::{Checkout, TARGET};
 use crate::build::components::{ComponentStore, Components};
-use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named, usage};
+use crate::output::printer::Printer;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\

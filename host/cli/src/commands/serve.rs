@@ -16,9 +16,9 @@ use stagehost_local::receiver::BatchStarter;
 use stagehost_states::NewExecution;
 use stagehost_storage::Location;
 
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
+use crate::output::printer::Printer;
 use crate::signals::Signals;
 use crate::signing::args::KeyArgs;
 use crate::web::bench::LocalBench;

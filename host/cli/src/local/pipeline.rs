@@ -24,7 +24,6 @@ use crate::build::components::{ComponentStore, Components};
 use crate::build::host_states::host_states_in;
 use crate::build::install::install_missing;
 use crate::build::release_pins::pin;
-use crate::console::printer::Printer;
 use crate::exit::{read_named_text, usage};
 use crate::local::callbacks::{self, BothCallbacks};
 use crate::local::following::{FollowArgs, Followed, LocalMachine};
@@ -32,6 +31,7 @@ use crate::local::leftovers;
 use crate::local::recording::{ComponentBytes, RecordedStages, prepare, recorder};
 use crate::local::swap::{self, SwapParts, Swapper, Swapping};
 use crate::local::waiting::WaitingStates;
+use crate::output::printer::Printer;
 use crate::settings::file::ConfigFile;
 use crate::settings::stage_override::StageOverride;
 

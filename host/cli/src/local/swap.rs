@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 
 use crate::build::components::ComponentStore;
 use crate::build::release_pins::world_of;
-use crate::console::printer::Printer;
-use crate::console::problem::sentence;
 use crate::exit::read_named;
+use crate::output::printer::Printer;
+use crate::output::problem::sentence;
 use crate::settings::file::StateSettings;
 use crate::settings::stage_override::StageOverride;
 use crate::settings::state_defaults;

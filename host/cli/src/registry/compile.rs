@@ -4,7 +4,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use stagehost_runtime::{Target, precompile_for};
 
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 
 /// Compiles a component for each target.
 ///

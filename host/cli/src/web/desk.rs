@@ -10,7 +10,7 @@ use stagehost_console::{
 use stagehost_pins::{PinError, PinStore, Pins};
 use stagehost_registry::PublicKey;
 
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 use crate::pinning::change::{ChangeMeans, NextPins, PinsChange};
 use crate::pinning::wanted;
 use crate::web::candidates::{HostReports, candidates};

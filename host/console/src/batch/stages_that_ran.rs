@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use stagehost_pins::Role;
+use stagehost_pins::{Role, short_digest};
 
 use super::loaded::Loaded;
 use super::signature::{Signature, signed_by};
 use crate::app::App;
-use crate::html::format::{bytes, duration, short_digest};
+use crate::html::format::{bytes, duration};
 use crate::html::parts::{empty, no_calls};
 use crate::source::journal::{KnownCalls, LoggedCall};
 use crate::source::pins::SignedPins;

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use serde_json::Value;
+use stagehost_pins::short_digest;
 
 use super::callback::attempts;
 use super::loaded::{load_run, whole};
@@ -11,7 +12,7 @@ use super::timeline::ending;
 use super::visits::{Ending, Visit};
 use crate::app::Shared;
 use crate::fault::Fault;
-use crate::html::format::{batch_url, between, bytes, clipped, duration, file_name, short_digest};
+use crate::html::format::{batch_url, between, bytes, clipped, duration, file_name};
 use crate::html::frame::{Sheet, Tab, framed};
 use crate::html::parts::{document, empty, fault, no_calls, time};
 use crate::source::error::SourceError;

@@ -7,8 +7,8 @@ mod show;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 
 #[derive(Subcommand)]
 #[command(after_help = "\

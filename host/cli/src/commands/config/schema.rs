@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::args::StatesArgs;
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 use crate::settings::schema::schema;
 
 #[derive(Args)]

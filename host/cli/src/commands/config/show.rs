@@ -8,9 +8,9 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::args::StatesArgs;
-use crate::console::printer::Printer;
-use crate::console::table::{self, table};
 use crate::exit::Exit;
+use crate::output::printer::Printer;
+use crate::output::table::{self, table};
 use crate::settings::file::{ConfigFile, unknown_state};
 use crate::settings::inventory::{Group, KnownState, Origin, Setting, of_environment, of_file};
 use crate::settings::schema::schema;

@@ -18,10 +18,10 @@ use self::amount::amount;
 use self::inputs::{Measured, Prices, Workload};
 use self::model::{CostKind, Design, Line};
 use self::scales::Scale;
-use crate::console::bars::Ink;
-use crate::console::printer::Printer;
-use crate::console::{table, terminal};
 use crate::exit::Exit;
+use crate::output::bars::Ink;
+use crate::output::printer::Printer;
+use crate::output::{table, terminal};
 
 /// Print what 1,000 batches cost, compared with the four functions that the host replaces
 ///

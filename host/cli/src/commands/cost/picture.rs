@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::amount::amount;
 use super::model::Design;
 use super::scales::{PARTS, Scale, short};
-use crate::console::bars::{Ink, bar};
+use crate::output::bars::{Ink, bar};
 
 /// The width of everything before a bar.
 const BEFORE: usize = 51;

@@ -6,8 +6,8 @@ use serde_json::json;
 use stagehost_pins::{CurrentPins, Difference, Pins};
 
 use super::show::print_differences;
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 use crate::pinning::change::{ChangeMeans, NextPins, PinsChange};
 
 /// The options of every change.

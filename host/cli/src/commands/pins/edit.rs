@@ -9,8 +9,8 @@ use stagehost_pins::{Pin, Pins};
 use stagehost_runtime::{HttpSecret, Quotas};
 
 use super::change::ChangeArgs;
-use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named, read_named_text, usage};
+use crate::output::printer::Printer;
 use crate::pinning::change::{ChangeKind, NextPins, current};
 use crate::pinning::wanted;
 

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
 use crate::pinning::args::{FloorArgs, PinsArgs};
 use crate::pinning::change::current;
 

@@ -10,8 +10,8 @@ use stagehost_aws::storage_from_env;
 use stagehost_record::{CandidateSummary, Ratio, SHADOW_PREFIX, read_reports, summarize};
 use stagehost_storage::{Location, Storage};
 
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\

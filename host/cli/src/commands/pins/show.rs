@@ -6,9 +6,9 @@ use comfy_table::Table;
 use serde_json::json;
 use stagehost_pins::{Difference, Pin, Pins, differences, short_digest};
 
-use crate::console::printer::Printer;
-use crate::console::table;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
+use crate::output::table;
 use crate::pinning::args::PinsArgs;
 use crate::pinning::change::current;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::console::untrusted::harmless;
+use crate::output::untrusted::harmless;
 
 /// How many calls are shown, and how many lines of each.
 const CALLS: usize = 5;

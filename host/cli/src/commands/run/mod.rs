@@ -24,9 +24,9 @@ use self::intake::Intake;
 use self::report::Report;
 use self::upload::upload;
 use self::watch::Watch;
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
 use crate::local::pipeline::{Pipeline, PipelineArgs};
+use crate::output::printer::Printer;
 use crate::signals::Signals;
 
 /// How long after the end of the execution its callback may still be in progress.

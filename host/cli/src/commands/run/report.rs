@@ -9,10 +9,10 @@ use stagehost_batch::{Asset, Batch, MediaType, Problem};
 
 use super::last_output::{LastOutput, last_outputs};
 use super::timing::Timing;
-use crate::console::table::{self, table};
-use crate::console::units::seconds;
-use crate::console::untrusted::harmless;
 use crate::exit::Exit;
+use crate::output::table::{self, table};
+use crate::output::units::seconds;
+use crate::output::untrusted::harmless;
 
 /// A finished run.
 pub struct Report<'a> {

@@ -9,8 +9,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use stagehost_storage::sdk_reason;
 
 use super::intake::Intake;
-use crate::console::printer::Printer;
 use crate::local::pipeline::Pipeline;
+use crate::output::printer::Printer;
 
 /// Uploads the files, except those that the bucket has already.
 ///

@@ -8,10 +8,10 @@ use indicatif::{MultiProgress, ProgressBar};
 use stagehost_runtime::{AssetEvent, Observer};
 
 use super::last_output::LastOutput;
-use crate::console::printer::Printer;
-use crate::console::progress::style;
-use crate::console::units::seconds;
-use crate::console::untrusted::harmless;
+use crate::output::printer::Printer;
+use crate::output::progress::style;
+use crate::output::units::seconds;
+use crate::output::untrusted::harmless;
 use crate::stage_log::log_line;
 
 /// The state that waits for transcoding jobs.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::console::table;
+use crate::output::table;
 
 /// What is expected of a deployed stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

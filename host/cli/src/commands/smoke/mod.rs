@@ -19,8 +19,8 @@ use self::deployed::Deployed;
 use self::expectations::{Expectations, Expected};
 use self::run::Looks;
 use self::stack::Stack;
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 use crate::signals::Signals;
 
 /// How long calls may still write after a run was interrupted, or failed.

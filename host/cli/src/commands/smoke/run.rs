@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::batches::{self, DAMAGED_ONE, Sent, compare, expect};
 use super::deployed::Deployed;
 use super::expectations::{Expectations, Expected, listed};
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 
 /// The errors of a task whose host died, or could not be called.
 const HOST_DIED: [&str; 8] = [

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::authoring::project::Project;
 use crate::authoring::toolchain::build;
 use crate::authoring::world::world_of_project;
-use crate::console::printer::Printer;
 use crate::exit::{Exit, read_named};
+use crate::output::printer::Printer;
 
 #[derive(Args)]
 #[command(after_help = "\

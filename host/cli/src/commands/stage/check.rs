@@ -10,10 +10,10 @@ use stagehost_runtime::{CONTRACT_VERSION, Finding, Stage, StageEngine, StageIden
 use super::names::print_names;
 use crate::build::artifact_folder::ArtifactFolder;
 use crate::build::components::{artifact_name, compiled_before};
-use crate::console::printer::Printer;
-use crate::console::units::kib;
 use crate::contract::{Fit, fit};
 use crate::exit::{Exit, read_named};
+use crate::output::printer::Printer;
+use crate::output::units::kib;
 
 #[derive(Args)]
 #[command(after_help = "\

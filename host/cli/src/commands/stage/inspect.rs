@@ -8,9 +8,9 @@ use serde_json::json;
 use stagehost_runtime::{StageIdentity, World, names_of};
 
 use super::names::print_names;
-use crate::console::printer::Printer;
-use crate::console::units::kib;
 use crate::exit::{Exit, read_named};
+use crate::output::printer::Printer;
+use crate::output::units::kib;
 use crate::registry::args::ReadArgs;
 use crate::registry::metadata;
 use crate::registry::versions::find_version;

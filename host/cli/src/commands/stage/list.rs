@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::console::printer::Printer;
-use crate::console::table;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
+use crate::output::table;
 use crate::registry::args::ReadArgs;
 
 #[derive(Args)]

@@ -19,8 +19,8 @@ mod yank;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::console::printer::Printer;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
 
 #[derive(Subcommand)]
 #[command(after_help = "Examples: from nothing to a version that can be pinned

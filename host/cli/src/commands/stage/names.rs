@@ -1,6 +1,6 @@
 //! The imports and exports of a component, as people read them.
 
-use crate::console::printer::Printer;
+use crate::output::printer::Printer;
 
 /// Prints a component's imports and exports. Those of WASI are counted only.
 pub fn print_names(printer: &Printer, imports: &[String], exports: &[String]) {

@@ -10,8 +10,8 @@ use super::templates::{File, files};
 use crate::authoring::kind::StageKind;
 use crate::authoring::language::Language;
 use crate::authoring::project::state_name;
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
 
 /// The longest name.
 const LONGEST: usize = 40;

@@ -10,10 +10,10 @@ use stagehost_registry::{Draft, Published, Registry, SigningKey, StageId};
 use stagehost_runtime::{Target, World};
 use stagehost_storage::Location;
 
-use crate::console::printer::Printer;
-use crate::console::units::kib;
 use crate::contract::fit;
 use crate::exit::{Exit, read_named, usage};
+use crate::output::printer::Printer;
+use crate::output::units::kib;
 use crate::registry::args::{WriteArgs, open};
 use crate::registry::compile::{compile, targets};
 use crate::registry::metadata::{Embedded, embed, read};

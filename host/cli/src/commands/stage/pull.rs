@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 use stagehost_runtime::StageIdentity;
 
-use crate::console::printer::Printer;
-use crate::console::units::kib;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
+use crate::output::units::kib;
 use crate::registry::args::ReadArgs;
 use crate::registry::oci;
 use crate::registry::versions::find_version;

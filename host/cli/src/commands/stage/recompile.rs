@@ -6,10 +6,10 @@ use serde_json::json;
 use stagehost_registry::{AddedArtifact, Registry, SigningKey, StageId};
 use stagehost_runtime::{ENGINE, Target};
 
-use crate::console::printer::Printer;
-use crate::console::problem;
-use crate::console::units::kib;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
+use crate::output::problem;
+use crate::output::units::kib;
 use crate::registry::args::WriteArgs;
 use crate::registry::compile::{compile, targets};
 use crate::registry::versions::find_version;

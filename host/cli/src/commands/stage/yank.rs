@@ -5,8 +5,8 @@ use clap::Args;
 use serde_json::json;
 use stagehost_registry::StageId;
 
-use crate::console::printer::Printer;
 use crate::exit::{Exit, usage};
+use crate::output::printer::Printer;
 use crate::registry::args::WriteArgs;
 use crate::signing::author::author;
 

@@ -23,11 +23,11 @@ use crate::authoring::world::world_of_project;
 use crate::commands::run::report::Report;
 use crate::commands::run::watch::Watch;
 use crate::commands::run::{intake, run_batch, today};
-use crate::console::printer::Printer;
-use crate::console::problem::sentence;
-use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
 use crate::local::pipeline::{DEFAULT_OUT, Pipeline, PipelineArgs};
+use crate::output::printer::Printer;
+use crate::output::problem::sentence;
+use crate::output::units::seconds;
 use crate::settings::stage_override::StageOverride;
 use crate::signals::Signals;
 

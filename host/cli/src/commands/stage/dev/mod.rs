@@ -21,11 +21,11 @@ use crate::authoring::project::Project;
 use crate::authoring::sources::Seen;
 use crate::authoring::toolchain::build_if_stale;
 use crate::authoring::trial::{Trial, TrialStage, empty_batch, uploaded};
-use crate::console::printer::Printer;
-use crate::console::problem::sentence;
-use crate::console::units::seconds;
 use crate::exit::{Exit, read_named, usage};
 use crate::local::pipeline::{DEFAULT_OUT, PipelineArgs};
+use crate::output::printer::Printer;
+use crate::output::problem::sentence;
+use crate::output::units::seconds;
 use crate::signals::stoppable;
 
 #[derive(Args)]

@@ -8,9 +8,9 @@ use stagehost_testing::Effect;
 
 use crate::authoring::observed::TriedCall;
 use crate::authoring::trial::Tried;
-use crate::console::printer::Printer;
-use crate::console::units::{kib, mib};
-use crate::console::untrusted::harmless;
+use crate::output::printer::Printer;
+use crate::output::units::{kib, mib};
+use crate::output::untrusted::harmless;
 
 /// Prints what a trial did and writes what it stored below `out`. Returns whether it succeeded.
 ///

@@ -22,9 +22,9 @@ use crate::authoring::defaults::project_settings;
 use crate::authoring::project::Project;
 use crate::authoring::toolchain::build_if_stale;
 use crate::authoring::trial::TrialStage;
-use crate::console::printer::Printer;
-use crate::console::untrusted::harmless;
 use crate::exit::Exit;
+use crate::output::printer::Printer;
+use crate::output::untrusted::harmless;
 use crate::settings::file::StateSettings;
 
 #[derive(Args)]
