@@ -31,9 +31,9 @@ use anyhow::Result;
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{check, completions, config, cost, env, keys, package, pins, replay, run, serve, smoke, stage};
-use self::console::{logs, problem, terminal};
 use self::exit::Exit;
 use self::output::printer::Printer;
+use self::output::{logs, problem, terminal};
 use self::signals::stoppable;
 
 /// A WebAssembly-component plugin runtime for media stages.
