@@ -8,7 +8,7 @@ use crate::grants::ListingGrants;
 use crate::text::{quoted, recorded, shorten};
 
 /// The most renditions of one file. A document with more would not fit Step Functions' payload limit.
-const MAX_RENDITIONS: usize = 64;
+pub(crate) const MAX_RENDITIONS: usize = 64;
 /// The most archives of one batch, for the same reason.
 const MAX_BUNDLES: usize = 64;
 /// The most files of one batch as a whole, for the same reason.

@@ -45,6 +45,11 @@ besieged!(
             fails("rename", "Stage.Internal", "`52/raw/photo/vertical/other.jpg` was returned in place of `51/raw/"),
             fails("recast", "Stage.Internal", "its media type follows from its key"),
             fails("forge", "Stage.Denied", "\"52/thumb/theirs.jpg\""),
+            fails(
+                "invent",
+                "Stage.Internal",
+                "it has neither written nor looked at \"51/thumb/photo/vertical/invented.jpg\""
+            ),
             succeeds("well-behaved"),
         ]
     )

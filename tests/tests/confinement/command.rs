@@ -41,6 +41,7 @@ fn every_breach_is_a_typed_failure_of_that_file_alone() {
         ("climb", "Stage.Denied", "pins.json"),
         ("deface", "Stage.Denied", "51/raw/"),
         ("forge", "Stage.Denied", "52/thumb/"),
+        ("invent", "Stage.Internal", "neither written nor looked at"),
         ("rename", "Stage.Internal", "52/raw/"),
         ("boast", "Stage.TooLarge", AT_ONCE),
         ("exaggerate", "Stage.Internal", "claims 1000 renditions"),

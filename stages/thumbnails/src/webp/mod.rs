@@ -81,9 +81,13 @@ pub fn lossy(picture: &Raster, quality: u8) -> Result<Vec<u8>, PictureError> {
 /// Returns the most bytes that writing a picture of this size takes, its pixels included, which have opacity or not.
 pub fn memory(size: Size, is_lossless: bool, opacity: bool) -> u64 {
     let (pixels, channels) = (size.pixels(), if opacity { 4 } else { 3 });
-    // The library copies the pixels to four samples each. A sample becomes hardly more than 8 bits; while the list of what is
-    // written grows, its old and its new memory together are less than three times that. The rest are tables.
-    let library = |samples: u64| 4 * pixels + 3 * (samples + samples / 32) + (1 << 16);
+    // The library copies the pixels to four samples each, and writes to a list that grows by doubling; a sample has hardly more
+    // than 8 bits. When the copy has been freed, that list becomes the file, whose memory may be twice its length. The rest are
+    // tables.
+    let library = |samples: u64| {
+        let most = samples + samples / 32 + 4096;
+        most.next_power_of_two() + (4 * pixels).max(2 * most) + (1 << 16)
+    };
     if is_lossless {
         return channels * pixels + library(channels * pixels);
     }

@@ -26,6 +26,11 @@ pub fn forge(asset: &mut Asset) {
     asset.renditions.push(rendition("forged", "52/thumb/theirs.jpg"));
 }
 
+/// Claims a file of its own listing that it has not written.
+pub fn invent(asset: &mut Asset) {
+    asset.renditions.push(rendition("invented", "51/thumb/photo/vertical/invented.jpg"));
+}
+
 /// Claims so many renditions.
 pub fn boast(asset: &mut Asset, renditions: u32) {
     let numbered = |number: u32| rendition(&number.to_string(), &format!("51/thumb/{number}.jpg"));

@@ -74,6 +74,7 @@ impl Guest for Hostile {
             "rename" => asset.key = "52/raw/photo/vertical/other.jpg".into(),
             "recast" => answers::recast(&mut asset),
             "forge" => answers::forge(&mut asset),
+            "invent" => answers::invent(&mut asset),
             "boast" => answers::boast(&mut asset, 100_000),
             "brag" => answers::boast(&mut asset, 5000),
             "exaggerate" => answers::boast(&mut asset, 1000),
