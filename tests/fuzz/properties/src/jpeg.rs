@@ -8,6 +8,9 @@ use stage_thumbnails::geometry::Size;
 
 const LIMITS: Limits = Limits { pixels: 1 << 20, memory: 32 << 20, held: 0 };
 
+/// Below this quality, the library is not right about every sample.
+const COARSE: u8 = 25;
+
 /// How a picture is written.
 struct Recipe {
     width: u16,
@@ -44,7 +47,7 @@ pub fn check(bytes: &[u8]) {
     let file = recipe.written(&samples);
     recipe.sizes_are_right(&file);
     if recipe.gray || matches!(recipe.sampling, SamplingFactor::F_1_1) {
-        same_as_the_library(&file);
+        same_as_the_library(&file, recipe.quality);
     }
     a_cut_picture_is_refused(&file, usize::from(*cut) << 8 | usize::from(*cut_fraction));
 }
@@ -105,7 +108,7 @@ fn decoded(file: &[u8], wanted: &dyn Fn(Size) -> Size) -> Result<Decoded, Pictur
     decode(Format::Jpeg, file.to_vec(), LIMITS, &wanted)
 }
 
-fn same_as_the_library(file: &[u8]) {
+fn same_as_the_library(file: &[u8], quality: u8) {
     let ours = match decoded(file, &|size| size).and_then(|decoded| interleaved(decoded.pixels)) {
         Ok((raster, _)) => raster.into_samples(),
         Err(error) => panic!("refused: {error}"),
@@ -115,13 +118,14 @@ fn same_as_the_library(file: &[u8]) {
         Err(error) => panic!("the library refuses it: {error}"),
     };
     assert_eq!(ours.len(), theirs.len());
-    // With the coarsest tables, the library is off by 7 in some samples where libjpeg-turbo agrees with this project
-    // (`gray-at-quality-1` in the corpus).
-    let far = |by: u8| ours.iter().zip(&theirs).enumerate().filter(move |(_, (one, other))| one.abs_diff(**other) > by);
-    if let Some((at, (one, other))) = far(8).next() {
-        panic!("sample {at} is {one} here and {other} in the library");
+    let far = ours.iter().zip(&theirs).enumerate().filter(|(_, (one, other))| one.abs_diff(**other) > 4);
+    let far: Vec<_> = far.collect();
+    // With coarse tables, sums in the library's transform do not fit its 16 bits: some samples are far off, where libjpeg-turbo agrees
+    // with this project (`gray-at-quality-1` in the corpus).
+    let off = if quality < COARSE { ours.len() / 64 } else { 0 };
+    if let Some((at, (one, other))) = far.get(off) {
+        panic!("{} samples differ; sample {at} is {one} here and {other} in the library", far.len());
     }
-    assert!(far(4).count() <= 1 + ours.len() / 256, "{} samples differ from those of the library", far(4).count());
 }
 
 fn a_cut_picture_is_refused(file: &[u8], place: usize) {
