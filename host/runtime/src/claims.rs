@@ -18,6 +18,9 @@ pub(crate) fn add_input(known: &mut KnownObjects, input: &CallInput) {
 }
 
 fn add_asset(known: &mut KnownObjects, asset: &Asset) {
+    if let Some(etag) = &asset.etag {
+        known.add(&asset.key, etag);
+    }
     asset.renditions.iter().for_each(|rendition| known.add(&rendition.key, &rendition.etag));
 }
 
@@ -81,8 +84,7 @@ mod tests {
     const MADE: &str = "51/thumb/photo/vertical/a_320x240.jpg";
 
     fn grants() -> ListingGrants {
-        Grants { write: vec!["{listingId}/thumb/".into(), "{listingId}/zip/".into()], ..Grants::default() }
-            .for_listing("51")
+        Grants { write: vec!["{listingId}/".into()], ..Grants::default() }.for_listing("51")
     }
 
     fn rendition(key: &str, etag: &str) -> Rendition {
@@ -123,6 +125,16 @@ mod tests {
         add_input(&mut known, &CallInput::Asset(photo(vec![rendition(MADE, "1")])));
         let output = CallOutput::Asset(photo(vec![rendition(MADE, "1")]));
         assert_eq!(check_stored(&output, &known, &grants()), Ok(()));
+    }
+
+    #[test]
+    fn the_upload_itself_may_be_a_rendition() {
+        let upload = Asset { etag: Some("1".into()), ..*photo(vec![]) };
+        let mut known = KnownObjects::default();
+        add_input(&mut known, &CallInput::Asset(Box::new(upload.clone())));
+        let output = CallOutput::Asset(photo(vec![rendition(&upload.key, "1")]));
+        assert_eq!(check_stored(&output, &known, &grants()), Ok(()));
+        assert!(refused(&output, &KnownObjects::default()).contains("neither written nor looked at"));
     }
 
     #[test]
