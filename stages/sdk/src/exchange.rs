@@ -5,10 +5,8 @@ use std::io::{self, Read, Write};
 use crate::bindings::toq::media::objects::ObjectInfo;
 use crate::bindings::toq::media::types::Failure;
 use crate::failure::io_error;
+use crate::gathered::{BUFFER, Gathered};
 use crate::sys;
-
-/// How many bytes are gathered for one call of the host, and read ahead, which takes and returns at most 4 MiB.
-const BUFFER: usize = 1 << 20;
 
 /// The body of a request that is being sent. One that is dropped cancels the request.
 ///
@@ -38,14 +36,14 @@ const BUFFER: usize = 1 << 20;
 /// ```
 pub struct RequestBody {
     handle: sys::Exchange,
-    buffer: Vec<u8>,
+    gathered: Gathered,
     /// The service's host, for messages.
     host: String,
 }
 
 impl RequestBody {
     pub(crate) fn new(handle: sys::Exchange, host: &str) -> Self {
-        Self { handle, buffer: Vec::new(), host: host.to_owned() }
+        Self { handle, gathered: Gathered::default(), host: host.to_owned() }
     }
 
     /// Sends `len` bytes of a stored object from `offset`, which do not pass through the stage.
@@ -79,22 +77,13 @@ impl RequestBody {
     }
 
     fn send(&mut self) -> Result<(), Failure> {
-        if !self.buffer.is_empty() {
-            self.handle.write(&self.buffer)?;
-            self.buffer.clear();
-        }
-        Ok(())
+        self.gathered.send(|bytes| self.handle.write(bytes))
     }
 }
 
 impl Write for RequestBody {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = &bytes[..bytes.len().min(BUFFER - self.buffer.len())];
-        self.buffer.extend_from_slice(taken);
-        if self.buffer.len() == BUFFER {
-            self.send().map_err(io_error)?;
-        }
-        Ok(taken.len())
+        self.gathered.write(bytes, |bytes| self.handle.write(bytes))
     }
 
     /// Passes what was gathered to the host. The body ends with [`RequestBody::answer`].

@@ -51,6 +51,7 @@ pub mod bindings;
 mod call;
 mod exchange;
 mod failure;
+mod gathered;
 mod http;
 mod logger;
 mod made;

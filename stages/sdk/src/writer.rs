@@ -5,17 +5,15 @@ use std::io::{self, Write};
 use crate::bindings::toq::media::objects::ObjectInfo;
 use crate::bindings::toq::media::types::Failure;
 use crate::failure::io_error;
+use crate::gathered::{BUFFER, Gathered};
 use crate::made::Made;
 use crate::sys;
-
-/// How many bytes are gathered for one call of the host, which takes at most 4 MiB.
-const BUFFER: usize = 1 << 20;
 
 /// An object that is being written. Nothing is visible until [`finish`](Self::finish); one that is dropped leaves nothing
 /// behind.
 pub struct NewObject {
     handle: sys::Writer,
-    buffer: Vec<u8>,
+    gathered: Gathered,
 }
 
 impl NewObject {
@@ -24,7 +22,7 @@ impl NewObject {
     /// # Errors
     /// As `writer.create` of the contract.
     pub fn create(key: &str, content_type: &str, fingerprint: Option<&str>) -> Result<Self, Failure> {
-        Ok(Self { handle: sys::create(key, content_type, fingerprint)?, buffer: Vec::new() })
+        Ok(Self { handle: sys::create(key, content_type, fingerprint)?, gathered: Gathered::default() })
     }
 
     /// Appends bytes without gathering them first, so that bytes which are all there are not copied within the stage.
@@ -55,22 +53,13 @@ impl NewObject {
     }
 
     fn send(&mut self) -> Result<(), Failure> {
-        if !self.buffer.is_empty() {
-            self.handle.append(&self.buffer)?;
-            self.buffer.clear();
-        }
-        Ok(())
+        self.gathered.send(|bytes| self.handle.append(bytes))
     }
 }
 
 impl Write for NewObject {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = &bytes[..bytes.len().min(BUFFER - self.buffer.len())];
-        self.buffer.extend_from_slice(taken);
-        if self.buffer.len() == BUFFER {
-            self.send().map_err(io_error)?;
-        }
-        Ok(taken.len())
+        self.gathered.write(bytes, |bytes| self.handle.append(bytes))
     }
 
     /// Passes what was gathered to the host. The object is not visible before [`NewObject::finish`].

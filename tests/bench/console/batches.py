@@ -26,7 +26,7 @@ FILES = 8
 ROLE = "arn:aws:iam::000000000000:role/bench"
 
 
-def started(command, environment):
+def started(command, environment=None):
     """Starts a command that prints one JSON line when it is ready. Returns the process and the line."""
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     line = process.stdout.readline()

@@ -11,12 +11,13 @@ next event, and to the last byte of the page that is loaded then.
 import argparse
 import http.client
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from batches import percentile, started
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PHOTO = CHECKOUT / "samples/listing/kitchen.jpg"
@@ -87,12 +88,6 @@ def watched(host, bucket, number):
     return times
 
 
-def percentile(times, percent):
-    """The nearest rank."""
-    times = sorted(times)
-    return times[max(0, -(-len(times) * percent // 100) - 1)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stagehost", default=str(CHECKOUT / "target/release/stagehost"))
@@ -102,12 +97,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         command = [arguments.stagehost, "serve", "--port", "0", "--json", "--out", f"{folder}/out"]
         command += ["--stages", arguments.stages] if arguments.stages else []
-        serve = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        serve, facts = started(command)
         try:
-            line = serve.stdout.readline()
-            if not line:
-                sys.exit(f"{' '.join(command)} ended with {serve.wait()}")
-            facts = json.loads(line)
             host = urlsplit(facts["endpoint"]).netloc
             watched(host, facts["bucket"], 0)
             times = [pair for number in range(arguments.batches) for pair in watched(host, facts["bucket"], number + 1)]

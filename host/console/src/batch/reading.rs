@@ -292,4 +292,4 @@ impl Reading {
 
 #[cfg(test)]
 #[path = "reading_tests.rs"]
-mod tests;
+pub(super) mod tests;

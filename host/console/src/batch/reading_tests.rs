@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
-/// A history in short: number, previous, kind, state.
-fn history(events: &[(i64, i64, &str, &str)]) -> Vec<PastEvent> {
+/// Returns a history from its short form: number, previous, kind, state.
+pub(in crate::batch) fn history(events: &[(i64, i64, &str, &str)]) -> Vec<PastEvent> {
     let event = |&(id, previous, kind, state): &(i64, i64, &str, &str)| PastEvent {
         id,
         previous,

@@ -83,24 +83,14 @@ pub(crate) async fn go_on(State(app): State<Shared>, Path(name): Path<String>) -
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-
+    use super::super::reading::tests::history;
     use super::super::reading::visits;
     use super::*;
-    use crate::source::executions::{ExecutionStatus, PastEvent};
+    use crate::source::executions::ExecutionStatus;
 
     /// Returns the names of the states in which an execution with this history goes on: number, previous, kind, state.
     fn goes_on_in(events: &[(i64, i64, &str, &str)], status: ExecutionStatus) -> Vec<String> {
-        let event = |&(id, previous, kind, state): &(i64, i64, &str, &str)| PastEvent {
-            id,
-            previous,
-            kind: kind.to_owned(),
-            state: (!state.is_empty()).then(|| state.to_owned()),
-            at: OffsetDateTime::from_unix_timestamp(1_700_000_000 + id).ok(),
-            ..PastEvent::default()
-        };
-        let events: Vec<PastEvent> = events.iter().map(event).collect();
-        let visits = visits(&events, status);
+        let visits = visits(&history(events), status);
         stopped(&visits).iter().map(|visit| visit.state.clone()).collect()
     }
 

@@ -4,9 +4,8 @@ use stagehost_batch::{Case, Failure};
 use wasmtime::component::Resource;
 
 use crate::bindings::toq::media::{http, objects, types};
-use crate::capability::{HttpHead, NewObject};
+use crate::capability::HttpHead;
 use crate::host::http::{allowed, authority, check_head};
-use crate::host::object_writer::discard;
 use crate::host::objects::{MAX_OPEN_OBJECTS, check_texts};
 use crate::host::open_exchange::OpenExchange;
 use crate::host::state::{CallState, host_call};
@@ -146,24 +145,17 @@ impl http::HostExchange for CallState {
         if let Err(refused) = self.may_create(&key, &content_type, fingerprint.as_deref()) {
             return Ok(Err(refused.into()));
         }
-        let (objects, provenance) = (self.capabilities.objects.clone(), self.scope.provenance.clone());
-        let replaces = self.seen.replaces(&key);
-        let object = NewObject { key, content_type, fingerprint, provenance, replaces };
+        let objects = self.capabilities.objects.clone();
+        let object = self.new_object(key, content_type, fingerprint);
         let exchange = self.table.get_mut(&this)?;
         let written = core.free_while(exchange.read_into(objects, object, &mut self.effects)).await;
         let (writer, bytes) = match written {
             Ok(written) => written,
             Err(failure) => return Ok(Err(failure.into())),
         };
-        if let Err(refused) = self.effects.count(Effect::StorageRequest) {
-            discard(&core, writer).await;
-            return Ok(Err(refused.into()));
-        }
-        let finished = core.free_while(writer.finish()).await;
-        if let Ok(info) = &finished {
+        let finished = self.finish_object(&core, writer).await;
+        if finished.is_ok() {
             self.traffic.written = self.traffic.written.saturating_add(bytes);
-            self.seen.found(&info.key, Ok(info));
-            self.known.add(&info.key, &info.etag);
         }
         Ok(finished.map(Into::into).map_err(Into::into))
     }

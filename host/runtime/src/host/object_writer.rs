@@ -4,7 +4,7 @@ use stagehost_batch::{Case, Failure};
 use wasmtime::component::Resource;
 
 use crate::bindings::toq::media::{object_writer, objects, types};
-use crate::capability::{NewObject, ObjectWriter};
+use crate::capability::{NewObject, ObjectInfo, ObjectWriter};
 use crate::cores::Core;
 use crate::host::handles::OpenWriter;
 use crate::host::objects::check_texts;
@@ -49,6 +49,28 @@ impl CallState {
         self.effects.count(Effect::StorageRequest)
     }
 
+    /// Returns a new object by this stage, which replaces what the call has found under its key.
+    pub(super) fn new_object(&self, key: String, content_type: String, fingerprint: Option<String>) -> NewObject {
+        let replaces = self.seen.replaces(&key);
+        NewObject { key, content_type, fingerprint, provenance: self.scope.provenance.clone(), replaces }
+    }
+
+    /// Makes an object visible. If the quota of requests is used up, it is discarded.
+    pub(super) async fn finish_object(
+        &mut self,
+        core: &Core,
+        writer: Box<dyn ObjectWriter>,
+    ) -> Result<ObjectInfo, Failure> {
+        if let Err(refused) = self.effects.count(Effect::StorageRequest) {
+            discard(core, writer).await;
+            return Err(refused);
+        }
+        let info = core.free_while(writer.finish()).await?;
+        self.seen.found(&info.key, Ok(&info));
+        self.known.add(&info.key, &info.etag);
+        Ok(info)
+    }
+
     /// Counts bytes that the store has taken.
     fn wrote(&mut self, answer: &Result<(), types::Failure>, len: u64) {
         if answer.is_ok() {
@@ -88,9 +110,8 @@ impl object_writer::HostWriter for CallState {
             return Ok(Err(refused.into()));
         }
         // Open writers are not `Sync`, so `self` must not be borrowed across an await.
-        let (objects, provenance) = (self.capabilities.objects.clone(), self.scope.provenance.clone());
-        let replaces = self.seen.replaces(&key);
-        let object = NewObject { key, content_type, fingerprint, provenance, replaces };
+        let objects = self.capabilities.objects.clone();
+        let object = self.new_object(key, content_type, fingerprint);
         let created = host_call(&core, async move { objects.create(object).await }).await;
         Ok(match created {
             Ok(writer) => {
@@ -144,15 +165,7 @@ impl object_writer::HostWriter for CallState {
         let id = self.table.delete(this)?.0;
         let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
         let core = self.enter();
-        if let Err(refused) = self.effects.count(Effect::StorageRequest) {
-            discard(&core, writer).await;
-            return Ok(Err(refused.into()));
-        }
-        let finished = core.free_while(writer.finish()).await;
-        if let Ok(info) = &finished {
-            self.seen.found(&info.key, Ok(info));
-            self.known.add(&info.key, &info.etag);
-        }
+        let finished = self.finish_object(&core, writer).await;
         Ok(finished.map(Into::into).map_err(Into::into))
     }
 
@@ -166,7 +179,7 @@ impl object_writer::HostWriter for CallState {
 }
 
 /// Discards an unfinished object. A task of its own goes on if the call ends meanwhile.
-pub(super) async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
+async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
     let _ended = core.free_while(tokio::spawn(writer.abort())).await;
 }
 
