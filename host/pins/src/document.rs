@@ -248,7 +248,9 @@ impl Pin {
 
     /// Returns whether both pins load the same code: the same stage, version and digest, in the same world.
     pub fn loads_same_code_as(&self, other: &Pin) -> bool {
-        let code = |pin: &Pin| (pin.identity(), pin.world);
+        fn code(pin: &Pin) -> (&str, &str, &str, World) {
+            (&pin.stage, &pin.version, &pin.digest, pin.world)
+        }
         code(self) == code(other)
     }
 

@@ -8,12 +8,7 @@ use crate::scrub;
 
 /// Returns a request as it is recorded, and as it is looked up in a replay.
 pub(crate) fn recorded(request: &HttpRequest) -> Request {
-    Request {
-        method: request.method.to_ascii_uppercase(),
-        url: scrub::url(&request.url),
-        headers: scrub::headers(&request.headers),
-        body: Payload::of(&request.body),
-    }
+    request_of(&request.method, &request.url, &request.headers, Payload::of(&request.body))
 }
 
 /// The body of a request in pieces, as far as it has come.
@@ -37,10 +32,9 @@ impl BodySoFar {
 
 /// Returns a request in pieces as it is recorded when its body has come so far.
 pub(crate) fn recorded_pieces(head: &HttpHead, body: &BodySoFar) -> Request {
-    Request {
-        method: head.method.to_ascii_uppercase(),
-        url: scrub::url(&head.url),
-        headers: scrub::headers(&head.headers),
-        body: body.payload(),
-    }
+    request_of(&head.method, &head.url, &head.headers, body.payload())
+}
+
+fn request_of(method: &str, url: &str, headers: &[(String, String)], body: Payload) -> Request {
+    Request { method: method.to_ascii_uppercase(), url: scrub::url(url), headers: scrub::headers(headers), body }
 }

@@ -31,21 +31,21 @@ fn add_batch(known: &mut KnownObjects, batch: &Batch) {
 }
 
 /// Checks that the call knows each object of its answer from the host: that it was in the input, or that the call has written
-/// it, looked at it, opened it or found it. Objects that the stage may not read, and too many renditions, are left to the checks of
-/// [`crate::additions`].
+/// it, looked at it, opened it or found it. Objects that the stage may not read, and assets with too many renditions, are left to
+/// the checks of [`crate::additions`], which refuse them.
 ///
 /// # Errors
 /// `Internal`; the message names the first one that is not stored.
 pub(crate) fn check_stored(output: &CallOutput, known: &KnownObjects, grants: &ListingGrants) -> Result<(), Failure> {
-    let made = |all: &[Rendition]| match all.len() > MAX_RENDITIONS {
-        true => Ok(()),
-        false => all.iter().try_for_each(|one| check(one, known, grants)),
-    };
+    let all = |made: &[Rendition]| made.iter().try_for_each(|one| check(one, known, grants));
+    let of_asset =
+        |asset: &Asset| if asset.renditions.len() > MAX_RENDITIONS { Ok(()) } else { all(&asset.renditions) };
     match output {
-        CallOutput::Asset(asset) => made(&asset.renditions),
+        CallOutput::Asset(asset) => of_asset(asset),
         CallOutput::Batch(additions) => {
-            additions.assets.iter().try_for_each(|asset| made(&asset.renditions))?;
-            made(&additions.files)?;
+            additions.assets.iter().try_for_each(of_asset)?;
+            // However many there are: entries for names that the batch has already are not too many for it.
+            all(&additions.files)?;
             additions.bundles.iter().try_for_each(|bundle| check_bundle(bundle, known, grants))
         }
     }
@@ -141,6 +141,9 @@ mod tests {
     fn files_and_bundles_of_a_batch_are_checked_as_well() {
         let known = KnownObjects::default();
         let files = Additions { files: vec![rendition("51/thumb/sheet.jpg", "1")], ..Additions::default() };
+        assert!(refused(&CallOutput::Batch(files), &known).contains("sheet.jpg"));
+        let many = vec![rendition("51/thumb/sheet.jpg", "1"); MAX_RENDITIONS + 1];
+        let files = Additions { files: many, ..Additions::default() };
         assert!(refused(&CallOutput::Batch(files), &known).contains("sheet.jpg"));
         let key = "51/zip/photos.zip".to_owned();
         let bundle = Bundle { name: "photos".into(), key, bytes: 1, entries: 1, unpacked_bytes: 1, reused: false };

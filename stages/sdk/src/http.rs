@@ -71,10 +71,11 @@ impl Request {
     /// # Errors
     /// As `exchange.begin` of the contract.
     pub fn begin(&self, bytes: Option<u64>) -> Result<RequestBody, Failure> {
-        let http::Request { method, url, headers, body } = self.request.clone();
+        let http::Request { method, url, headers, body } = &self.request;
+        let (method, url, headers) = (method.clone(), url.clone(), headers.clone());
         let head = http::RequestHead { method, url, headers, body_bytes: bytes };
         let mut exchange = RequestBody::new(sys::begin(&head, self.milliseconds())?, self.host());
-        exchange.write_all(&body)?;
+        exchange.write_all(body)?;
         Ok(exchange)
     }
 

@@ -34,7 +34,7 @@ impl RecordedExchange {
             answer: None,
             pieces: Vec::new(),
             complete: false,
-            failed: inner.as_ref().err().map(|failure| (&scrubbed(failure)).into()),
+            failed: inner.as_ref().err().map(|failure| (&scrub::failure(failure)).into()),
         };
         let number = log.add(HostCall::Exchange(pieces));
         Ok(Box::new(Self { inner: inner?, log, number, body }))
@@ -50,13 +50,9 @@ impl RecordedExchange {
     }
 
     fn failed(&self, failure: &Failure) {
-        let failed = scrubbed(failure);
+        let failed = scrub::failure(failure);
         self.change(cost(&failed.message), |pieces| pieces.failed = Some((&failed).into()));
     }
-}
-
-fn scrubbed(failure: &Failure) -> Failure {
-    Failure::new(failure.case, scrub::text(&failure.message))
 }
 
 #[async_trait]
@@ -79,7 +75,7 @@ impl HttpExchange for RecordedExchange {
         let answer = self.inner.answer().await;
         let recorded = answer
             .as_ref()
-            .map_err(scrubbed)
+            .map_err(scrub::failure)
             .map(|head| ResponseHead { status: head.status, headers: scrub::headers(&head.headers) });
         let recorded = Answer::of(&recorded);
         self.change(cost(&recorded), |pieces| pieces.answer = Some(recorded));

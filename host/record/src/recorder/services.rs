@@ -45,8 +45,7 @@ impl Http for RecordedService<dyn Http> {
         let recorded = requests::recorded(&request);
         self.log.body(&request.body);
         let answer = self.inner.send(request).await;
-        let failed = |failure: &Failure| Failure::new(failure.case, scrub::text(&failure.message));
-        let response = answer.as_ref().map_err(failed).map(|response| Response {
+        let response = answer.as_ref().map_err(scrub::failure).map(|response| Response {
             status: response.status,
             headers: scrub::headers(&response.headers),
             body: self.log.body(&response.body),

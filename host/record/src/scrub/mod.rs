@@ -9,4 +9,4 @@ mod urls;
 pub(crate) use config::config;
 pub(crate) use headers::headers;
 pub(crate) use names::WITHHELD;
-pub(crate) use urls::{text, url};
+pub(crate) use urls::{failure, text, url};

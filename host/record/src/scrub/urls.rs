@@ -1,6 +1,7 @@
 //! URLs without what may be a credential: chat services have theirs in the path, signed URLs in the query.
 
 use sha2::{Digest as _, Sha256};
+use stagehost_batch::Failure;
 
 use super::names::{WITHHELD, is_credential};
 
@@ -31,6 +32,11 @@ pub(crate) fn url(url: &str) -> String {
         return format!("{origin}{rest}");
     }
     format!("{origin}{REDUCED}{}", hex::encode(Sha256::digest(without_credentials(rest))))
+}
+
+/// Returns a failure in whose message every URL is reduced.
+pub(crate) fn failure(failure: &Failure) -> Failure {
+    Failure::new(failure.case, text(&failure.message))
 }
 
 /// Returns a text in which every URL is reduced.

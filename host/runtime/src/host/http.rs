@@ -6,6 +6,7 @@ use stagehost_batch::{Case, Failure};
 
 use crate::bindings::toq::media::{http, types};
 use crate::capability::HttpRequest;
+use crate::grants::HttpSecret;
 use crate::host::state::{CallState, host_call};
 use crate::quotas::Effect;
 use crate::text::{check_length, quoted};
@@ -21,6 +22,21 @@ const MAX_HEADERS: (usize, usize) = (64 << 10, 128);
 /// The longest time for one request. The call's deadline may end it earlier.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
+impl CallState {
+    /// Checks that a request with this head may be sent. Returns the secrets that the pin adds to it.
+    pub(super) fn may_request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+    ) -> Result<Vec<HttpSecret>, Failure> {
+        check_head(method, url, headers)?;
+        let authority = authority(url)?;
+        self.grants.may_call(authority)?;
+        self.grants.secrets_for(authority, headers)
+    }
+}
+
 impl http::Host for CallState {
     async fn send(
         &mut self,
@@ -29,10 +45,7 @@ impl http::Host for CallState {
     ) -> wasmtime::Result<Result<http::Response, types::Failure>> {
         let core = self.enter();
         Ok(host_call(&core, async {
-            check_head(&request.method, &request.url, &request.headers)?;
-            let authority = authority(&request.url)?;
-            self.grants.may_call(authority)?;
-            let secrets = self.grants.secrets_for(authority, &request.headers)?;
+            let secrets = self.may_request(&request.method, &request.url, &request.headers)?;
             self.effects.count(Effect::HttpRequest)?;
             self.effects.count(Effect::HttpBytes(request.body.len() as u64))?;
             let _response = self.budget.charge(MAX_RESPONSE, "the response of an HTTP service")?;
@@ -62,7 +75,7 @@ pub(super) fn allowed(timeout_ms: u32) -> Duration {
 }
 
 /// Checks the lengths of a request's head.
-pub(super) fn check_head(method: &str, url: &str, headers: &[(String, String)]) -> Result<(), Failure> {
+fn check_head(method: &str, url: &str, headers: &[(String, String)]) -> Result<(), Failure> {
     check_length("method", method, MAX_METHOD)?;
     check_length("URL", url, MAX_URL)?;
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -80,7 +93,7 @@ pub(super) fn check_head(method: &str, url: &str, headers: &[(String, String)]) 
 /// Returns the host and port of a URL: `https://api.example.org:8443/x` → `api.example.org:8443`.
 ///
 /// Refuses every form that another URL parser might read differently, so that the host checked here is the host called.
-pub(super) fn authority(url: &str) -> Result<&str, Failure> {
+fn authority(url: &str) -> Result<&str, Failure> {
     let refuse = |why: &str| Failure::new(Case::InvalidInput, format!("the URL {} {why}", quoted(url)));
     let rest = url
         .strip_prefix("https://")

@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::toq::media::{http, objects, types};
 use crate::capability::HttpHead;
-use crate::host::http::{allowed, authority, check_head};
+use crate::host::http::allowed;
 use crate::host::objects::{MAX_OPEN_OBJECTS, check_texts};
 use crate::host::open_exchange::OpenExchange;
 use crate::host::state::{CallState, host_call};
@@ -40,10 +40,7 @@ impl http::HostExchange for CallState {
     ) -> wasmtime::Result<Result<Resource<OpenExchange>, types::Failure>> {
         let core = self.enter();
         let begun = host_call(&core, async {
-            check_head(&head.method, &head.url, &head.headers)?;
-            let authority = authority(&head.url)?;
-            self.grants.may_call(authority)?;
-            let secrets = self.grants.secrets_for(authority, &head.headers)?;
+            let secrets = self.may_request(&head.method, &head.url, &head.headers)?;
             if self.open_exchanges >= MAX_OPEN_EXCHANGES {
                 let message = format!("{MAX_OPEN_EXCHANGES} exchanges are open already; drop one before the next");
                 return Err(Failure::new(Case::InvalidInput, message));
