@@ -203,7 +203,7 @@ fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     let cause = match text("Cause").or(error.as_str()) {
         Some("") => NO_CAUSE.to_owned(),
-        Some(cause) => message_of(cause),
+        Some(cause) => message_of_cause(cause),
         // A timeout has no Cause.
         None if error.get("Error").is_some() => NO_CAUSE.to_owned(),
         None => error.to_string(),
@@ -217,7 +217,7 @@ fn take_error(batch: &mut Batch, document: &Map<String, Value>) {
 }
 
 /// Returns the `errorMessage` of a failed Lambda call, whose Cause is a JSON document, and any other Cause unchanged.
-fn message_of(cause: &str) -> String {
+pub fn message_of_cause(cause: &str) -> String {
     serde_json::from_str::<Value>(cause)
         .ok()
         .and_then(|cause| Some(cause.get("errorMessage")?.as_str()?.to_owned()))

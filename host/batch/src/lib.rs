@@ -34,7 +34,7 @@ pub use document::{Asset, Batch, Bundle, Counts, Execution, Listing, ListingFiel
 pub use execution_arn::ExecutionArn;
 pub use failure::{Case, Failure};
 pub use id::Id;
-pub use input::{Attributes, FIRST_STATE, InputError, parse, parse_with_attributes, resume};
+pub use input::{Attributes, FIRST_STATE, InputError, message_of_cause, parse, parse_with_attributes, resume};
 pub use keys::{Area, KEY_MAX, KeyError, KeyParts, bundle_key, derive_key, derive_key_in};
 pub use media::{Family, MediaType};
 pub use merge::{MergeError, merge_branches};

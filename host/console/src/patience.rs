@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::source::error::SourceError;
 
 /// How long a page waits for one source. A history of 25,000 events takes some seconds on AWS.
@@ -15,9 +17,26 @@ pub(crate) async fn in_time<T>(
     what: &str,
     answer: impl Future<Output = Result<T, SourceError>>,
 ) -> Result<T, SourceError> {
-    let late = |_| {
-        let seconds = PATIENCE.as_secs();
-        SourceError::Failed(format!("{what} did not come within {seconds} seconds; load the page again"))
-    };
-    tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
+    in_time_since(Instant::now(), what, answer).await
+}
+
+/// Returns one of many answers of a source, of which only some are asked for at once. They share [`PATIENCE`], which is counted
+/// from `began`; otherwise a source that never answers would be waited for again and again.
+///
+/// # Errors
+/// As those of [`in_time`].
+pub(crate) async fn in_time_since<T>(
+    began: Instant,
+    what: &str,
+    answer: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    let until = began + PATIENCE;
+    // What is too late already is not asked for.
+    if Instant::now() < until
+        && let Ok(answered) = timeout_at(until, answer).await
+    {
+        return answered;
+    }
+    let seconds = PATIENCE.as_secs();
+    Err(SourceError::Failed(format!("{what} did not come within {seconds} seconds; load the page again")))
 }

@@ -8,13 +8,14 @@ use futures::{StreamExt as _, stream};
 use maud::{Markup, html};
 use serde::Deserialize;
 use stagehost_pins::{Difference, Pin, Pins, differences, short_digest};
+use tokio::time::Instant;
 
 use crate::app::{App, Shared};
 use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::frame::{Sheet, Tab, framed, token_field};
 use crate::html::parts::{document, signer};
-use crate::patience::in_time;
+use crate::patience::{in_time, in_time_since};
 use crate::pins_signature::signature;
 use crate::shadows;
 use crate::source::error::SourceError;
@@ -97,8 +98,9 @@ fn heading(desk: &dyn PinsDesk, shown: &Result<SignedPins, SourceError>, in_forc
 async fn news<'a>(desk: &dyn PinsDesk, pins: &'a Pins) -> BTreeMap<&'a str, CandidateNews> {
     let states: BTreeSet<&str> = pins.canaries.keys().chain(pins.shadows.keys()).map(String::as_str).collect();
     let unknown = |error: SourceError| CandidateNews { sentences: vec![error.to_string()], ..CandidateNews::default() };
+    let began = Instant::now();
     let known = states.into_iter().map(|state| async move {
-        let news = in_time("what is known about it", desk.candidates(pins, state)).await;
+        let news = in_time_since(began, "what is known about it", desk.candidates(pins, state)).await;
         (state, news.unwrap_or_else(unknown))
     });
     let known: Vec<_> = known.collect();

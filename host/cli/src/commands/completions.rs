@@ -43,7 +43,8 @@ pub struct CompletionsArgs {
 
 /// Prints the script that completes `command`.
 ///
-/// # Errors Never; the type is that of all commands.
+/// # Errors
+/// Never; the type is that of all commands.
 pub fn completions(args: &CompletionsArgs, mut command: Command, printer: &Printer) -> Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "stagehost", &mut script);

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::html::form::Fields;
 use crate::html::format::{batch_url, pretty};
 use crate::html::frame::{Sheet, Tab, framed, token_field};
+use crate::patience::in_time;
 use crate::source::error::SourceError;
 
 /// The longest input of an execution, in bytes (Step Functions Developer Guide, "Service quotas").
@@ -40,7 +41,8 @@ pub(crate) async fn edit(
     Query(wanted): Query<Wanted>,
 ) -> Result<Markup, Fault> {
     let Some(event) = wanted.event else {
-        let facts = app.parts.executions.facts(&arn_of(&app, &name)?).await?;
+        let arn = arn_of(&app, &name)?;
+        let facts = in_time("the execution", app.parts.executions.facts(&arn)).await?;
         return Ok(form(&app, &name, &editable(&facts.input.to_string())?, None));
     };
     let run = load_run(&app, &name).await?;

@@ -3,12 +3,13 @@
 use futures::{StreamExt as _, stream};
 use maud::{Markup, html};
 use stagehost_batch::Bundle;
+use tokio::time::Instant;
 
 use super::files;
 use crate::app::App;
 use crate::archive::listing;
 use crate::html::parts::empty;
-use crate::patience::in_time;
+use crate::patience::in_time_since;
 
 /// How many archives are read; a batch has three.
 const READ: usize = 12;
@@ -19,8 +20,10 @@ const AT_ONCE: usize = 3;
 /// Shows the archives. Their directories are read from the bucket; one that cannot be read is said to be so.
 pub(super) async fn archives(app: &App, bundles: &[Bundle]) -> Markup {
     let media = app.parts.media.as_ref();
+    let began = Instant::now();
+    let first = bundles.iter().take(READ);
     let readings: Vec<_> =
-        bundles.iter().take(READ).map(|bundle| in_time("its directory", listing(media, &bundle.key))).collect();
+        first.map(|bundle| in_time_since(began, "its directory", listing(media, &bundle.key))).collect();
     let listings: Vec<_> = stream::iter(readings).buffered(AT_ONCE).collect().await;
     html! {
         @if bundles.is_empty() {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use super::summary::BatchSummary;
 use crate::app::App;
-use crate::patience::in_time;
+use crate::patience::{in_time, in_time_since};
 use crate::source::error::SourceError;
 use crate::source::executions::{ExecutionStatus, ListedExecution};
 
@@ -91,13 +92,14 @@ async fn summarized(app: &App, executions: Vec<ListedExecution>, mut most: usize
         most -= usize::from(read);
         (listed, summary, read)
     });
+    let began = Instant::now();
     stream::iter(known.collect::<Vec<_>>())
         .map(|(listed, summary, read)| async move {
             if !read {
                 return Row { unread: summary.is_none(), listed, summary };
             }
             let source = app.parts.executions.as_ref();
-            match in_time("the execution", app.summaries.of(source, &listed)).await {
+            match in_time_since(began, "the execution", app.summaries.of(source, &listed)).await {
                 Ok(summary) => Row { listed, summary: Some(summary), unread: false },
                 // Step Functions forgets executions 90 days after their end.
                 Err(error) => Row { listed, summary: None, unread: !matches!(error, SourceError::Missing(_)) },

@@ -1,7 +1,8 @@
 //! Why a source did not answer.
 
 use aws_sdk_sfn::config::http::HttpResponse;
-use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+use stagehost_storage::sdk_reason;
 
 /// Why something that a page needs could not be read or done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +37,35 @@ impl SourceError {
         let text = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{what}: {message} ({code})"),
             (Some(code), None) => format!("{what}: {code}"),
-            (None, _) => format!("{what}: {}", DisplayErrorContext(error)),
+            (None, _) => format!("{what}: {}", sdk_reason(error)),
         };
         match error.code() {
             Some(code) if missing.contains(&code) => Self::Missing(text),
             Some(code) if refused.contains(&code) => Self::Refused(text),
             _ => Self::Failed(text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use aws_sdk_sfn::error::ConnectorError;
+    use aws_sdk_sfn::operation::describe_execution::DescribeExecutionError;
+
+    use super::*;
+
+    #[test]
+    fn a_request_without_an_answer_is_a_sentence_without_the_sdk_s_debug_text() {
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused");
+        let error: SdkError<DescribeExecutionError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::io(Box::new(refused)));
+        assert_eq!(
+            SourceError::of_sdk("the execution cannot be read", &error),
+            SourceError::Failed(
+                "the execution cannot be read: dispatch failure: io error: Connection refused".to_owned()
+            )
+        );
     }
 }

@@ -96,6 +96,29 @@ async fn sources_that_hang_are_waited_for_at_the_same_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_answers_of_a_source_that_hangs_are_waited_for_together() {
+    let memory = Arc::new(Memory::default());
+    for number in 0..29 {
+        memory.add(&format!("listing-{number}"), ExecutionStatus::Succeeded, input(), None, Vec::new());
+    }
+    let mut batch = finished(NAME);
+    let archive = batch["bundles"][0].clone();
+    batch["bundles"] = Value::from(vec![archive; 7]);
+    memory.add(NAME, ExecutionStatus::Succeeded, input(), None, visited("ValidateRawAssets", &input(), &batch));
+    let (router, _) = console(&memory, false);
+    for (source, address, sentence, times) in [
+        ("facts", "/console".to_owned(), "Of 30 batches only the name", 1),
+        ("open", format!("/console/batch/{NAME}"), "Its entries cannot be shown", 7),
+    ] {
+        *memory.wrong.lock().unwrap() = [(source, Wrong::Hangs)].into();
+        let began = tokio::time::Instant::now();
+        let shown = page(&router, &address).await;
+        assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs(), "{source}");
+        assert_eq!(shown.matches(sentence).count(), times, "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_execution_itself_there_is_an_answer_in_time() {
     for (wrong, why) in [(Wrong::Denied, "AccessDenied"), (Wrong::Hangs, "did not come within")] {
         let memory = whole();
@@ -105,6 +128,9 @@ async fn without_the_execution_itself_there_is_an_answer_in_time() {
         let answer = send(&router, request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
         assert!(text(answer).await.contains(why));
+        let request = Request::get(format!("/console/batch/{NAME}/again")).header("host", "localhost");
+        let form = send(&router, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(form.status(), StatusCode::BAD_GATEWAY);
         // The list has its name.
         let list = page(&router, "/console").await;
         assert!(list.contains(NAME) && list.contains("Of 1 batches only the name"), "{list}");

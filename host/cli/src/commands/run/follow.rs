@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use serde_json::Value;
 use stagehost_asl::{Detail, Event, Execution, Status};
 use stagehost_aws::Documents;
-use stagehost_batch::Batch;
+use stagehost_batch::{Batch, message_of_cause};
 
 use super::timing::Timing;
 use super::watch::Watch;
@@ -115,10 +115,8 @@ pub async fn follow(execution: &Execution, watch: &Watch) -> Finished {
 
 /// Returns a call's failure as a sentence. The cause of one that Lambda reports is a document with the message.
 fn failure(error: &str, cause: Option<&str>) -> String {
-    let cause = cause.unwrap_or("it says no more");
-    let document = serde_json::from_str::<Value>(cause).ok();
-    let message = document.as_ref().and_then(|document| document.get("errorMessage")?.as_str());
-    format!("{error}: {}", message.unwrap_or(cause))
+    let message = cause.map_or_else(|| "it says no more".to_owned(), message_of_cause);
+    format!("{error}: {message}")
 }
 
 /// Returns whether work is done in a state of this type.

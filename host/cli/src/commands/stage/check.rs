@@ -98,9 +98,8 @@ fn compiled(mut fit: Fit, args: &CheckArgs, bytes: &[u8], printer: &Printer) -> 
     let name = artifact_name(&engine, &identity.digest);
     match Stage::compile(&engine, identity, world, bytes) {
         Ok(stage) => {
-            if let Some(artifacts) = artifacts
-                && let Err(error) = artifacts.store(&name, &stage.artifact()?)
-            {
+            let keep = |artifacts: ArtifactFolder| artifacts.store(&name, &stage.artifact()?);
+            if let Some(Err(error)) = artifacts.map(keep) {
                 tracing::debug!(%error, "what was compiled is not kept");
             }
         }

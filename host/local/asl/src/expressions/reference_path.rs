@@ -38,27 +38,29 @@ pub(crate) fn absent(path: &Path, document: &Value) -> Option<NoPlace> {
     if path.is_context() || path.variable().is_some() || document.is_null() {
         return None;
     }
+    let steps = path.steps()?;
     let (mut place, mut before) = (document, None);
-    for step in path.steps()? {
-        let next = match (&step, place) {
+    for step in &steps {
+        let next = match (step, place) {
             (Step::Name(name), Value::Object(fields)) => fields.get(name),
             (Step::Index(index), Value::Array(items)) => position(*index, items.len()).and_then(|at| items.get(at)),
             _ => None,
         };
         match next {
             Some(next) => (place, before) = (next, Some(step)),
-            None => return Some(NoPlace { step: unfit(place, before, step) }),
+            None => return Some(unfit(place, before, step)),
         }
     }
     None
 }
 
-/// Returns the step to blame if `step` cannot be applied to `place`: the one before it, if that leads to a plain value.
-fn unfit(place: &Value, before: Option<Step>, step: Step) -> Option<Step> {
-    match place {
+/// Returns why `step` cannot be applied to `place`. The step to blame is the one before it, if that leads to a plain value.
+fn unfit(place: &Value, before: Option<&Step>, step: &Step) -> NoPlace {
+    let blamed = match place {
         Value::Object(_) | Value::Array(_) => Some(step),
         _ => before,
-    }
+    };
+    NoPlace { step: blamed.cloned() }
 }
 
 impl ReferencePath {
@@ -99,9 +101,9 @@ impl ReferencePath {
                     let at = position(*index, items.len()).ok_or_else(fail)?;
                     items.get_mut(at).ok_or_else(fail)?
                 }
-                (_, place) => return Err(NoPlace { step: unfit(place, before, step.clone()) }),
+                (_, place) => return Err(unfit(place, before, step)),
             };
-            before = Some(step.clone());
+            before = Some(step);
         }
         *place = value;
         Ok(document)
