@@ -10,9 +10,9 @@ use crate::bindings::toq::media::types::{Asset, Batch, Problem};
 pub enum Status {
     /// No file and no state failed.
     Succeeded,
-    /// Some files failed, and at least one is good, or there are renditions of it.
+    /// Some files failed; at least one is good, or is verified and has renditions.
     PartialSuccess,
-    /// Some files passed validation, but every one failed later, and nothing was made of any.
+    /// Some files passed validation, but every one of them failed later and has no renditions.
     Failed,
     /// No file passed validation.
     ValidationFailed,

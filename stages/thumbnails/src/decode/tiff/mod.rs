@@ -160,7 +160,7 @@ impl File<'_> {
             Packing::OldJpeg if !stream.starts_with(b"\xFF\xD8") => {
                 let size = Size::new(page.chunks.width, page.chunks.rows(line, page.size));
                 let file = old_jpeg::file(self.directory, size, page.samples, page.ycbcr_in_jpeg, stream)?;
-                jpeg::decode(None, &file, page.ycbcr_in_jpeg, self.limits)?
+                super::jpeg::decode_within(file, page.ycbcr_in_jpeg, self.limits)?
             }
             packing => {
                 let tables = if packing == Packing::Jpeg { self.directory.bytes(JPEG_TABLES) } else { None };
