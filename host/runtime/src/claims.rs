@@ -4,30 +4,31 @@
 use stagehost_batch::{Asset, Batch, Bundle, Case, Failure, Rendition};
 
 use crate::additions::MAX_RENDITIONS;
+use crate::budget::HostBudget;
 use crate::call::{CallInput, CallOutput};
 use crate::grants::ListingGrants;
 use crate::host::known_objects::KnownObjects;
 use crate::text::quoted;
 
 /// Adds the objects of a call's input to those that it knows of.
-pub(crate) fn add_input(known: &mut KnownObjects, input: &CallInput) {
+pub(crate) fn add_input(known: &mut KnownObjects, budget: &HostBudget, input: &CallInput) {
     match input {
-        CallInput::Asset(asset) => add_asset(known, asset),
-        CallInput::Batch(batch) => add_batch(known, batch),
+        CallInput::Asset(asset) => add_asset(known, budget, asset),
+        CallInput::Batch(batch) => add_batch(known, budget, batch),
     }
 }
 
-fn add_asset(known: &mut KnownObjects, asset: &Asset) {
+fn add_asset(known: &mut KnownObjects, budget: &HostBudget, asset: &Asset) {
     if let Some(etag) = &asset.etag {
-        known.add(&asset.key, etag);
+        known.add(budget, &asset.key, etag);
     }
-    asset.renditions.iter().for_each(|rendition| known.add(&rendition.key, &rendition.etag));
+    asset.renditions.iter().for_each(|rendition| known.add(budget, &rendition.key, &rendition.etag));
 }
 
-fn add_batch(known: &mut KnownObjects, batch: &Batch) {
-    batch.assets.iter().for_each(|asset| add_asset(known, asset));
-    batch.files.iter().for_each(|file| known.add(&file.key, &file.etag));
-    batch.bundles.iter().for_each(|bundle| known.add(&bundle.key, ""));
+fn add_batch(known: &mut KnownObjects, budget: &HostBudget, batch: &Batch) {
+    batch.assets.iter().for_each(|asset| add_asset(known, budget, asset));
+    batch.files.iter().for_each(|file| known.add(budget, &file.key, &file.etag));
+    batch.bundles.iter().for_each(|bundle| known.add(budget, &bundle.key, ""));
 }
 
 /// Checks that the call knows each object of its answer from the host: that it was in the input, or that the call has written
@@ -87,6 +88,10 @@ mod tests {
         Grants { write: vec!["{listingId}/".into()], ..Grants::default() }.for_listing("51")
     }
 
+    fn budget() -> HostBudget {
+        HostBudget::of_call(16)
+    }
+
     fn rendition(key: &str, etag: &str) -> Rendition {
         Rendition {
             name: "320x240".into(),
@@ -113,16 +118,16 @@ mod tests {
         let output = CallOutput::Asset(photo(vec![rendition(MADE, "1")]));
         let mut known = KnownObjects::default();
         assert!(refused(&output, &known).contains("it has neither written nor looked at"));
-        known.add(MADE, "2");
+        known.add(&budget(), MADE, "2");
         assert!(refused(&output, &known).contains("has another entity tag than"));
-        known.add(MADE, "1");
+        known.add(&budget(), MADE, "1");
         assert_eq!(check_stored(&output, &known, &grants()), Ok(()));
     }
 
     #[test]
     fn what_an_earlier_stage_made_may_be_returned() {
         let mut known = KnownObjects::default();
-        add_input(&mut known, &CallInput::Asset(photo(vec![rendition(MADE, "1")])));
+        add_input(&mut known, &budget(), &CallInput::Asset(photo(vec![rendition(MADE, "1")])));
         let output = CallOutput::Asset(photo(vec![rendition(MADE, "1")]));
         assert_eq!(check_stored(&output, &known, &grants()), Ok(()));
     }
@@ -131,7 +136,7 @@ mod tests {
     fn the_upload_itself_may_be_a_rendition() {
         let upload = Asset { etag: Some("1".into()), ..*photo(vec![]) };
         let mut known = KnownObjects::default();
-        add_input(&mut known, &CallInput::Asset(Box::new(upload.clone())));
+        add_input(&mut known, &budget(), &CallInput::Asset(Box::new(upload.clone())));
         let output = CallOutput::Asset(photo(vec![rendition(&upload.key, "1")]));
         assert_eq!(check_stored(&output, &known, &grants()), Ok(()));
         assert!(refused(&output, &KnownObjects::default()).contains("neither written nor looked at"));

@@ -59,7 +59,7 @@ pub(crate) async fn invoke(
         clocks: clocks_and_random.as_ref().map(|replacement| replacement.clocks.clone()),
     };
     let mut state = CallState::new(request, wasi::context(&output, clocks_and_random), core, budget, facts, observer);
-    add_input(&mut state.known, &input);
+    add_input(&mut state.known, &state.budget, &input);
     let mut store = store(stage, state, deadline);
 
     let mut instantiate = Duration::ZERO;

@@ -67,7 +67,7 @@ impl CallState {
         }
         let info = core.free_while(writer.finish()).await?;
         self.seen.found(&info.key, Ok(&info));
-        self.known.add(&info.key, &info.etag);
+        self.known.add(&self.budget, &info.key, &info.etag);
         Ok(info)
     }
 

@@ -32,7 +32,7 @@ impl objects::Host for CallState {
             let answer = self.capabilities.objects.stat(&key).await;
             self.seen.found(&key, answer.as_ref());
             let info = answer?;
-            self.known.add(&info.key, &info.etag);
+            self.known.add(&self.budget, &info.key, &info.etag);
             Ok(info.into())
         })
         .await)
@@ -50,7 +50,7 @@ impl objects::Host for CallState {
             self.effects.count(Effect::StorageRequest)?;
             let digests = self.capabilities.objects.digest(&key, if_match.as_deref()).await?;
             self.traffic.read = self.traffic.read.saturating_add(digests.bytes);
-            self.known.add(&key, &digests.etag);
+            self.known.add(&self.budget, &key, &digests.etag);
             Ok(digests.into())
         })
         .await)
@@ -81,7 +81,7 @@ impl objects::HostObject for CallState {
         Ok(match reader {
             Ok(reader) => {
                 let info = reader.info();
-                self.known.add(&info.key, &info.etag);
+                self.known.add(&self.budget, &info.key, &info.etag);
                 let object = self.table.push(OpenObject(reader))?;
                 self.open_objects += 1;
                 Ok(object)

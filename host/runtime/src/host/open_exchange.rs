@@ -227,7 +227,7 @@ fn invalid(why: &str) -> Failure {
 }
 
 fn too_long(len: usize) -> Failure {
-    Failure::new(Case::TooLarge, format!("{len} bytes written at once; at most {MAX_PIECE} are taken"))
+    Failure::new(Case::TooLarge, format!("{len} bytes written at once; at most {MAX_PIECE} are accepted"))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl own_objects::Host for CallState {
             // What could not be read is not shown: a key that leads out of its prefix, such as one with `..`.
             let mut readable = page.objects;
             readable.retain(|object| self.grants.may_read(&object.key).is_ok());
-            readable.iter().for_each(|object| self.known.add(&object.key, &object.etag));
+            readable.iter().for_each(|object| self.known.add(&self.budget, &object.key, &object.etag));
             Ok(own_objects::Page { objects: readable.into_iter().map(Into::into).collect(), next: page.next })
         })
         .await)

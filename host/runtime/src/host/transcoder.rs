@@ -30,7 +30,7 @@ impl transcoder::Host for CallState {
             Ok(match submission {
                 Submission::Running(id) => transcoder::Submission::Running(id),
                 Submission::UpToDate(renditions) => {
-                    renditions.iter().for_each(|made| self.known.add(&made.key, &made.etag));
+                    renditions.iter().for_each(|made| self.known.add(&self.budget, &made.key, &made.etag));
                     transcoder::Submission::UpToDate(renditions.into_iter().map(Into::into).collect())
                 }
             })
