@@ -1,4 +1,5 @@
-//! The workspace's own files: no circle of imports, no file that is too long, no name for two things.
+//! The workspace's own files: no circle of imports, no file that is too long, no name for two things, no example that is
+//! not compiled.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -70,6 +71,47 @@ fn imports_between_files_go_one_way() {
         said.len(),
         said.join("\n")
     );
+}
+
+/// Returns whether rustdoc would compile a code block of a doc comment that begins on this line.
+fn begins_an_example(line: &str) -> bool {
+    let line = line.trim_start();
+    let Some(info) = ["/// ```", "//! ```"].iter().find_map(|start| line.strip_prefix(start)) else { return false };
+    let words = info.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.clone().all(|word| {
+        ["rust", "no_run", "should_panic", "compile_fail"].contains(&word)
+            || word.starts_with("edition")
+            || word.starts_with("ignore")
+    })
+}
+
+#[test]
+fn examples_in_doc_comments_are_compiled_and_rustdoc_reads_no_crate_without_one() {
+    let mut said = Vec::new();
+    for root in crates(&["host", "stages", "tests"]).iter().filter(|root| root.ends_with("lib.rs")) {
+        let source = root.parent().unwrap();
+        let manifest = std::fs::read_to_string(source.with_file_name("Cargo.toml")).unwrap();
+        if manifest.contains("\n[workspace]") {
+            continue;
+        }
+        // Closing fences look like the first line of an example in Rust, so blocks are read whole.
+        let examples = rust_files(source).iter().any(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            let fences = text.lines().filter(|line| {
+                let line = line.trim_start();
+                line.starts_with("/// ```") || line.starts_with("//! ```")
+            });
+            fences.step_by(2).any(begins_an_example)
+        });
+        let compiled = !manifest.contains("\ndoctest = false\n");
+        let name = source.parent().unwrap().strip_prefix(repository()).unwrap().display();
+        match (examples, compiled) {
+            (true, false) => said.push(format!("{name} has an example; take `doctest = false` out of its Cargo.toml")),
+            (false, true) => said.push(format!("{name} has no example; put `doctest = false` under its [lib]")),
+            _ => {}
+        }
+    }
+    assert!(said.is_empty(), "{}", said.join("\n"));
 }
 
 #[test]
