@@ -161,9 +161,7 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
         prices.region,
         prices.as_of
     );
-    // Three designs beside each other need some 80 columns; with less, figures would be cut in two.
-    let narrow = terminal::columns().is_some_and(|columns| columns < BESIDE);
-    let groups: &[&[usize]] = if narrow { &[&[0], &[1], &[2]] } else { &[&[0, 1, 2]] };
+    let groups: &[&[usize]] = if terminal::is_narrow() { &[&[0], &[1], &[2]] } else { &[&[0, 1, 2]] };
     for designs in groups {
         let _ = writeln!(text, "\n{}", table::text(costs(lines, designs)));
     }
@@ -185,9 +183,6 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
     }
     text
 }
-
-/// The fewest columns of a terminal for the table of all designs.
-const BESIDE: u16 = 80;
 
 /// Returns the table of these designs, by their place in [`Design::ALL`].
 fn costs(lines: &[Line], designs: &[usize]) -> Table {
