@@ -102,6 +102,7 @@ fn a_terminal_without_colours_gets_no_escape_sequence_and_narrow_tables() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("floor-plan.png") && !text.contains('\x1b'), "{text:?}");
+    assert!(text.contains("640x480"), "no name of a rendition is cut in two: {text}");
     let table = text.lines().skip_while(|line| !line.contains("File ")).take_while(|line| !line.trim().is_empty());
     assert!(table.map(|line| line.trim_end().chars().count()).all(|width| width <= 60), "{text}");
 }

@@ -3,6 +3,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use stagehost_pins::PinError;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -40,9 +42,10 @@ macro_rules! usage {
 }
 pub(crate) use usage;
 
-/// Returns the exit code of an error: wrong usage differs from failure.
+/// Returns the exit code of an error: wrong usage, or a place that has no pins, differs from failure.
 pub fn of_error(error: &anyhow::Error) -> Exit {
-    if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failure }
+    let no_pins = matches!(error.downcast_ref::<PinError>(), Some(PinError::None { .. }));
+    if no_pins || error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failure }
 }
 
 /// The largest file that a command reads into memory, in bytes. A component from Python has some 20 MiB.
@@ -70,4 +73,20 @@ pub fn read_named(option: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
 pub fn read_named_text(option: &str, file: &Path) -> anyhow::Result<String> {
     let bytes = read_named(option, file)?;
     String::from_utf8(bytes).map_err(|_| usage!("{} is not a text in UTF-8", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_place_without_pins_is_a_missing_file_and_a_lost_revision_a_failure() {
+        let place = || "pins/pins.json".to_owned();
+        let none = Err::<(), _>(PinError::None { place: place() }).context("to roll back").map_err(|e| of_error(&e));
+        assert_eq!(none, Err(Exit::Usage));
+        assert_eq!(of_error(&PinError::Lost { revision: 3, place: place() }.into()), Exit::Failure);
+        assert_eq!(of_error(&usage!("no pins are named")), Exit::Usage);
+    }
 }

@@ -59,9 +59,18 @@ fn a_full_disk_is_one_sentence_and_exit_code_1() {
 fn tables_fit_60_columns() {
     let output = stagehost(&["cost"]).env("COLUMNS", "60").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let table = text.split("\n\n").nth(1).unwrap();
-    let widest = table.lines().map(|line| line.chars().count()).max().unwrap();
-    assert!(widest <= 60, "{widest} columns:\n{table}");
+    let tables: Vec<&str> = text.split("\n\n").skip(1).take(3).collect();
+    for (table, design) in tables.iter().zip(["four", "one host", "one host"]) {
+        let widest = table.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 60, "{widest} columns:\n{table}");
+        assert!(table.contains(design) && table.contains("Lambda GB-seconds"), "{table}");
+        // A line per row: no figure is cut in two.
+        let rows = table.lines().filter(|line| line.ends_with(|last: char| last.is_ascii_digit()));
+        assert!(
+            rows.clone().count() > 10 && rows.clone().all(|row| row.trim_start().starts_with(char::is_alphabetic)),
+            "{table}"
+        );
+    }
     let wide = stagehost(&["cost"]).output().unwrap().stdout;
     assert!(String::from_utf8(wide).unwrap().lines().any(|line| line.chars().count() > 60), "a file has no width");
 }

@@ -217,6 +217,29 @@ async fn a_stored_object_is_a_file_in_the_folder() {
     bench.aws.shutdown().await;
 }
 
+/// Sends the bytes of a request and returns the response up to the end of the connection.
+async fn until_closed(aws: &LocalAws, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = aws.endpoint().trim_start_matches("http://").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_before_its_body_announces_the_end_of_the_connection() {
+    let bench = bench().await;
+    let put = s3(&bench.aws).put_object().bucket("media").key("a.txt");
+    put.body(ByteStream::from_static(b"text")).send().await.unwrap();
+    let asked = "PUT /media/a.txt HTTP/1.1\r\nhost: 127.0.0.1\r\nif-none-match: *\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+    let answer = until_closed(&bench.aws, asked).await;
+    assert!(answer.starts_with("HTTP/1.1 412 ") && answer.contains("PreconditionFailed"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    bench.aws.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_video_is_transcoded_in_the_bucket_and_the_function_gets_the_event() {
     if !stagehost_needs::ffmpeg() {
@@ -285,6 +308,11 @@ async fn the_lambda_api_answers_as_lambda_does() {
     let url = |name: &str| format!("{}/2015-03-31/functions/{name}/invocations", bench.aws.endpoint());
     let done = client.post(url("host")).body("{\"number\": 2}").send().await.unwrap();
     assert_eq!((done.status().as_u16(), done.text().await.unwrap().as_str()), (200, "{\"number\":4}"));
+    for bytes in [6_291_457, 7_000_000] {
+        let refused = client.post(url("host")).body(vec![b' '; bytes]).send().await.unwrap();
+        assert_eq!(refused.status(), 413, "{bytes}");
+        assert_eq!(refused.headers()["x-amzn-errortype"], "RequestTooLargeException", "{bytes}");
+    }
 
     let failed = client.post(url("host")).body("{}").send().await.unwrap();
     assert_eq!(

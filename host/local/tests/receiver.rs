@@ -248,6 +248,10 @@ async fn a_callback_that_arrives_twice_counts_once() {
         let found = get(&receiver, &format!("/internal/media-processing/callbacks?listing={listing}")).await;
         assert_eq!(found["callbacks"].as_array().unwrap().len(), expected, "of listing {listing}");
     }
+    let misspelt = Request::get("/internal/media-processing/callbacks?listng=52").body(Body::empty()).unwrap();
+    let (status, answer) = send(&receiver, misspelt).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "not the rows of all listings: {answer}");
+    assert!(answer["error"].as_str().unwrap().contains("use listing=ID"), "{answer}");
     // The tables also contain an execution whose batch was not posted.
     assert_eq!(get(&receiver, "/internal/media-processing/jobs").await["jobs"][0]["status"], "PARTIAL_SUCCESS");
 }

@@ -140,12 +140,16 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         }
         printer.line("Ctrl-C stops it.");
     }
-    signals.stopped().await;
-    printer.note("stagehost: stopping");
+    // Whoever started it waits for these lines: without them nobody knows the port, so it does not go on.
+    let shown = printer.finish();
+    if shown.is_ok() {
+        signals.stopped().await;
+        printer.note("stagehost: stopping");
+    }
     console.close();
     // A second signal ends at once.
     let _ = signals.or(pipeline.aws.shutdown()).await;
-    Ok(Exit::Success)
+    shown.map(|()| Exit::Success)
 }
 
 /// Returns the pins that the pipeline runs with: those of the store that it follows, or those of the components that were built.

@@ -13,6 +13,14 @@ pub fn columns() -> Option<u16> {
     set.or_else(|| comfy_table::Table::new().width())
 }
 
+/// The fewest columns for a table with many columns.
+const WIDE: u16 = 80;
+
+/// Returns whether a table with many columns would be cut, in the middle of its figures. It then shows fewer columns.
+pub fn is_narrow() -> bool {
+    columns().is_some_and(|columns| columns < WIDE)
+}
+
 /// Returns how many columns a line of `--help` may have.
 pub fn help_columns() -> usize {
     columns().map_or(100, |columns| usize::from(columns).clamp(NARROWEST_HELP, WIDEST_HELP))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use stagehost_pins::{Author, CurrentPins, Difference, PinStore, Pins, differences};
+use stagehost_pins::{Author, CurrentPins, Difference, PinError, PinStore, Pins, differences};
 use stagehost_registry::{KeyRole, Registry};
 use stagehost_runtime::Target;
 
@@ -253,4 +253,21 @@ impl PinsChange<'_> {
 /// If there are none, or no trusted key has signed them.
 pub async fn current(store: &PinStore) -> Result<CurrentPins> {
     store.current(None).await?.with_context(|| format!("there are no pins at {}", store.place()))
+}
+
+/// Returns a revision that the command line names.
+///
+/// # Errors
+/// If there is no such revision (wrong usage) or it was lost, or if no trusted key has signed it.
+pub async fn revision(store: &PinStore, revision: u64) -> Result<Pins> {
+    match store.revision(revision).await {
+        Err(lost @ PinError::Lost { .. }) => {
+            let newest = current(store).await?.pins.revision;
+            if (1..=newest).contains(&revision) {
+                return Err(lost.into());
+            }
+            Err(usage!("there is no revision {revision} of the pins at {}: the newest is {newest}", store.place()))
+        }
+        found => Ok(found?),
+    }
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -30,9 +31,11 @@ pub fn router(service: MediaConvert) -> Router {
 }
 
 type Reply = Result<Response, MediaConvertError>;
+/// A body, or why it was not read.
+type Received = Result<Bytes, BytesRejection>;
 
-async fn create_job(State(service): State<MediaConvert>, body: Bytes) -> Reply {
-    let job = service.create_job(read(&body)?)?;
+async fn create_job(State(service): State<MediaConvert>, body: Received) -> Reply {
+    let job = service.create_job(read(body)?)?;
     Ok(reply(StatusCode::CREATED, &json!({"job": job})))
 }
 
@@ -74,8 +77,8 @@ async fn list_jobs(State(service): State<MediaConvert>, query: Query<Vec<(String
     Ok(reply(StatusCode::OK, &answer))
 }
 
-async fn create_template(State(service): State<MediaConvert>, body: Bytes) -> Reply {
-    Ok(reply(StatusCode::CREATED, &json!({"jobTemplate": service.create_template(read(&body)?)?})))
+async fn create_template(State(service): State<MediaConvert>, body: Received) -> Reply {
+    Ok(reply(StatusCode::CREATED, &json!({"jobTemplate": service.create_template(read(body)?)?})))
 }
 
 async fn get_template(State(service): State<MediaConvert>, Path(name): Path<String>) -> Reply {
@@ -95,8 +98,12 @@ async fn unknown(method: axum::http::Method, uri: Uri) -> Reply {
     )))
 }
 
-fn read(body: &[u8]) -> Result<Value, MediaConvertError> {
-    serde_json::from_slice(body)
+fn read(body: Received) -> Result<Value, MediaConvertError> {
+    let body = body.map_err(|refused| MediaConvertError {
+        status: refused.status().as_u16(),
+        ..MediaConvertError::bad_request(format!("{}: at most {LARGEST_REQUEST} bytes are read", refused.body_text()))
+    })?;
+    serde_json::from_slice(&body)
         .map_err(|error| MediaConvertError::bad_request(format!("The request is not JSON: {error}")))
 }
 

@@ -12,7 +12,7 @@ use s3s::{Body, HttpError, S3ErrorCode, S3Result, StdError};
 
 use crate::api::{Api, Operations};
 use crate::error::{AtPath, FolderError, refuse};
-use crate::http::unsigned;
+use crate::http::{ranges, unsigned};
 use crate::storage::store::ObjectStore;
 
 /// Which requests are accepted.
@@ -133,7 +133,9 @@ impl S3Service {
         response
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+        ranges::ignore_invalid(request.headers_mut());
+        let method = request.method().clone();
         if let Some(forms) = self.forms.as_ref().filter(|_| is_form(&request)) {
             return finished(forms.call(request).await);
         }
@@ -142,7 +144,9 @@ impl S3Service {
             Ok(request) => self.protocol.call(request).await,
             Err(error) => error.to_http_response().map_err(|error| HttpError::new(Box::new(error))),
         };
-        finished(answered)
+        let mut response = finished(answered);
+        ranges::mark_partial(&method, &mut response);
+        response
     }
 
     /// Creates a bucket unless it exists.

@@ -11,3 +11,14 @@ pub(crate) struct InvokeError {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
 }
+
+impl InvokeError {
+    /// Returns the error for a payload of more than `largest` bytes.
+    pub(crate) fn too_large(largest: usize) -> Self {
+        Self {
+            code: "RequestTooLargeException",
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            message: format!("Request must be smaller than {largest} bytes for the InvokeFunction operation"),
+        }
+    }
+}

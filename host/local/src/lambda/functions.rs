@@ -180,11 +180,7 @@ fn function_name(reference: &str) -> &str {
 /// Checks that a payload is JSON and not too large. An empty payload is an empty object.
 fn checked(payload: Bytes, largest: usize) -> Result<Bytes, InvokeError> {
     if payload.len() > largest {
-        return Err(InvokeError {
-            code: "RequestTooLargeException",
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            message: format!("{} byte payload is too large for this call (limit {largest} bytes)", payload.len()),
-        });
+        return Err(InvokeError::too_large(largest));
     }
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,14 +15,17 @@ use super::functions::{Functions, MAX_PAYLOAD};
 /// The only version of the function.
 const VERSION: &str = "$LATEST";
 
+/// The largest body that is read, in bytes. A payload that is somewhat too long is read to its end, because a client that is
+/// still sending when the connection is closed may not see the response.
+const MAX_READ: usize = 4 * MAX_PAYLOAD;
+
 /// Returns the route `POST /2015-03-31/functions/{name}/invocations`.
 pub(crate) fn router(functions: Functions) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        // One byte more, so that the limit is answered with Lambda's error.
-        .layer(DefaultBodyLimit::max(MAX_PAYLOAD + 1))
+        .layer(DefaultBodyLimit::max(MAX_READ))
         .with_state(functions)
 }
 
@@ -29,8 +33,9 @@ async fn invoke(
     State(functions): State<Functions>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, InvokeError> {
+    let body = body.map_err(|refused| unread(&refused))?;
     let kind = headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok()).unwrap_or("RequestResponse");
     match kind {
         "RequestResponse" => Ok(match functions.invoke(&name, body).await? {
@@ -50,6 +55,14 @@ async fn invoke(
             status: StatusCode::BAD_REQUEST,
             message: format!("X-Amz-Invocation-Type: {other:?} is not RequestResponse, Event or DryRun"),
         }),
+    }
+}
+
+/// Returns the error for a body that was not read: it is too long, or the connection broke.
+fn unread(refused: &BytesRejection) -> InvokeError {
+    match refused.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => InvokeError::too_large(MAX_PAYLOAD),
+        status => InvokeError { code: "InvalidRequestContentException", status, message: refused.body_text() },
     }
 }
 

@@ -231,7 +231,11 @@ async fn table(
     Path(table): Path<String>,
     query: Query<Vec<(String, String)>>,
 ) -> Reply {
-    let listing = query.0.into_iter().find(|(name, _)| name == "listing").map(|(_, listing)| listing);
+    // Without this check a misspelt filter would return the rows of all listings.
+    if let Some((other, _)) = query.iter().find(|(name, _)| name != "listing") {
+        return Err(Refusal(StatusCode::BAD_REQUEST, format!("{other:?} is not a filter of {table}; use listing=ID")));
+    }
+    let listing = query.0.into_iter().next().map(|(_, listing)| listing);
     rows(&receiver, &table, listing).await
 }
 

@@ -3,6 +3,7 @@
 mod caller;
 mod cors;
 mod service;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,7 @@ use tower::ServiceExt as _;
 
 use cors::CrossOrigin;
 use service::Service;
+use unread::BodyWatch;
 
 /// How long open requests may continue after the server begins to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -47,7 +49,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts to answer requests.
     pub(crate) fn start(listener: TcpListener, services: Services) -> Self {
-        let app = Router::new().fallback(dispatch).with_state(Arc::new(services));
+        let app = Router::new().fallback(respond).with_state(Arc::new(services));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         // Otherwise the second packet of a response waits some 40 ms for the acknowledgement of the first.
@@ -81,8 +83,16 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, S
     Ok((listener, address))
 }
 
+/// Answers a request, and announces the end of a connection that cannot be used again.
+async fn respond(State(services): State<Arc<Services>>, request: Request) -> Response {
+    let (request, watch) = BodyWatch::begin(request);
+    let mut response = dispatch(&services, request).await;
+    watch.announce(&mut response);
+    response
+}
+
 /// Passes a request to the router of its service.
-async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Response {
+async fn dispatch(services: &Services, request: Request) -> Response {
     if let Err(refused) = caller::check(request.headers(), services.remote) {
         tracing::warn!(%refused, "a request was refused");
         return error(StatusCode::FORBIDDEN, "AccessDeniedException", &refused.to_string());
@@ -96,7 +106,7 @@ async fn dispatch(State(services): State<Arc<Services>>, request: Request) -> Re
     if let Some(answer) = page.as_ref().and_then(CrossOrigin::preflight) {
         return answer;
     }
-    let mut response = answer(&services, service, request).await;
+    let mut response = answer(services, service, request).await;
     if let Some(page) = page {
         page.allow(&mut response);
     }

@@ -15,9 +15,11 @@ impl States {
     /// Creates a state machine. Creating the same one again returns the existing one.
     ///
     /// # Errors
-    /// `InvalidName`, `InvalidDefinition` (the message contains every finding), `StateMachineAlreadyExists`.
+    /// `InvalidName`, `InvalidDefinition` (the message contains every finding), `InvalidLoggingConfiguration`,
+    /// `StateMachineAlreadyExists`.
     pub fn create_state_machine(&self, new: NewMachine) -> Result<Machine, StatesError> {
         arn::check_name(&new.name)?;
+        check_logging(new.logging.as_ref())?;
         let (definition, parsed) = self.load(&new.definition, new.kind)?;
         let arn = self.machine_arn(&new.name);
         let logging = new.logging.unwrap_or_else(|| json!({"level": "OFF", "includeExecutionData": false}));
@@ -55,7 +57,7 @@ impl States {
     ///
     /// # Errors
     /// `MissingRequiredParameter` if every value is `None`, `InvalidArn`, `StateMachineDoesNotExist`,
-    /// `InvalidDefinition`.
+    /// `InvalidDefinition`, `InvalidLoggingConfiguration`.
     pub fn update_state_machine(
         &self,
         arn: &str,
@@ -70,6 +72,7 @@ impl States {
                 "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
             ));
         }
+        check_logging(logging.as_ref())?;
         let name = arn::machine_name(arn)?;
         let kind = self.state_machine(arn)?.kind;
         let loaded = definition.map(|definition| self.load(definition, kind)).transpose()?;
@@ -152,5 +155,43 @@ impl States {
             findings = machine.unsupported(self.options.resources.as_ref());
         }
         if findings.is_empty() { Ok(machine) } else { Err(LoadError { findings }) }
+    }
+}
+
+/// Checks where a state machine's log goes: to exactly one place, unless nothing is logged.
+fn check_logging(logging: Option<&Value>) -> Result<(), StatesError> {
+    let level = logging.and_then(|logging| logging["level"].as_str()).unwrap_or("OFF");
+    let destinations = logging.and_then(|logging| logging["destinations"].as_array()).map_or(0, Vec::len);
+    if destinations > 1 || (destinations == 0 && level != "OFF") {
+        let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
+        return Err(StatesError::new("InvalidLoggingConfiguration", message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_has_exactly_one_destination_unless_nothing_is_logged() {
+        let group =
+            json!({"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:g:*"}});
+        let with = |level: &str, count: usize| json!({"level": level, "destinations": vec![group.clone(); count]});
+        for (logging, accepted) in [
+            (with("ALL", 1), true),
+            (with("OFF", 0), true),
+            (json!({"level": "OFF"}), true),
+            (json!({"includeExecutionData": true}), true),
+            (with("ALL", 0), false),
+            (json!({"level": "ERROR"}), false),
+            (with("FATAL", 2), false),
+            (with("OFF", 2), false),
+        ] {
+            let name = check_logging(Some(&logging)).err().map(|error| error.name);
+            assert_eq!(name.is_none(), accepted, "{logging}");
+            assert!(name.is_none_or(|name| name == "InvalidLoggingConfiguration"), "{logging}");
+        }
+        assert!(check_logging(None).is_ok());
     }
 }

@@ -161,7 +161,11 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
         prices.region,
         prices.as_of
     );
-    let _ = writeln!(text, "\n{}\n", table::text(costs(lines)));
+    let groups: &[&[usize]] = if terminal::is_narrow() { &[&[0], &[1], &[2]] } else { &[&[0, 1, 2]] };
+    for designs in groups {
+        let _ = writeln!(text, "\n{}", table::text(costs(lines, designs)));
+    }
+    text.push('\n');
     for (name, durations) in [("host", &measured.host), ("functions", &measured.functions)] {
         for (known, is) in [("measured", true), ("assumed", false)] {
             let all = durations.all();
@@ -180,24 +184,25 @@ fn text(work: &Workload, measured: &Measured, prices: &Prices, lines: &[Line]) -
     text
 }
 
-fn costs(lines: &[Line]) -> Table {
+/// Returns the table of these designs, by their place in [`Design::ALL`].
+fn costs(lines: &[Line], designs: &[usize]) -> Table {
     let mut table = table::table(&[]);
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
     let mut header = vec![Cell::new("For 1,000 batches")];
-    for design in Design::ALL {
-        header.extend([right(design.title().to_owned()), right("USD".into())]);
+    for design in designs {
+        header.extend([right(Design::ALL[*design].title().to_owned()), right("USD".into())]);
     }
     table.set_header(header);
     for line in lines {
         let mut row = vec![Cell::new(line.label)];
-        for (quantity, usd) in line.columns {
+        for (quantity, usd) in designs.iter().map(|design| line.columns[*design]) {
             row.extend([right(amount(quantity)), right(format!("{usd:.2}"))]);
         }
         table.add_row(row);
     }
     for (label, sums) in [("Sum", totals(lines)), ("Sum without MediaConvert", without_transcoding(lines))] {
         let mut row = vec![Cell::new(label)];
-        for usd in sums {
+        for usd in designs.iter().map(|design| sums[*design]) {
             row.extend([right(String::new()), right(format!("{usd:.2}"))]);
         }
         table.add_row(row);

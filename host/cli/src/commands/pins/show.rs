@@ -10,7 +10,7 @@ use crate::exit::{Exit, usage};
 use crate::output::printer::Printer;
 use crate::output::table;
 use crate::pinning::args::PinsArgs;
-use crate::pinning::change::current;
+use crate::pinning::change::{current, revision};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n\n  stagehost pins show\n  stagehost pins show --revision 12 --json")]
@@ -50,7 +50,7 @@ pub struct DiffArgs {
 pub async fn show(args: ShowArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
     let pins = match args.revision {
-        Some(revision) => store.revision(revision).await?,
+        Some(named) => revision(&store, named).await?,
         None => current(&store).await?.pins,
     };
     if args.pins.json {
@@ -161,8 +161,8 @@ pub fn print_differences(printer: &Printer, differences: &[Difference]) {
 pub async fn diff(args: DiffArgs, printer: &Printer) -> Result<Exit> {
     let store = args.pins.open().await?;
     let (before, after) = match (args.before, args.after) {
-        (Some(before), Some(after)) => (store.revision(before).await?, store.revision(after).await?),
-        (Some(before), None) => (store.revision(before).await?, current(&store).await?.pins),
+        (Some(before), Some(after)) => (revision(&store, before).await?, revision(&store, after).await?),
+        (Some(before), None) => (revision(&store, before).await?, current(&store).await?.pins),
         _ => {
             let after = current(&store).await?.pins;
             let previous = after.change.as_ref().and_then(|change| change.previous);

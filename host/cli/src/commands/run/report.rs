@@ -11,6 +11,7 @@ use super::last_output::{LastOutput, last_outputs};
 use super::timing::Timing;
 use crate::exit::Exit;
 use crate::output::table::{self, table};
+use crate::output::terminal;
 use crate::output::units::seconds;
 use crate::output::untrusted::harmless;
 
@@ -100,15 +101,19 @@ impl Report<'_> {
 }
 
 fn assets(batch: &Batch) -> Table {
-    let mut table = table(&["File", "Type", "Size", "Pixels", "Result"]);
+    let narrow = terminal::is_narrow();
+    let headings: &[&str] =
+        if narrow { &["File", "Size", "Result"] } else { &["File", "Type", "Size", "Pixels", "Result"] };
+    let mut table = table(headings);
     for asset in &batch.assets {
-        table.add_row(vec![
-            Cell::new(asset.key.rsplit('/').next().unwrap_or(&asset.key)),
-            Cell::new(asset.content_type.as_deref().unwrap_or("?")),
-            Cell::new(asset.bytes.map_or_else(|| "?".into(), size)).set_alignment(CellAlignment::Right),
-            Cell::new(asset.pixels.map_or_else(String::new, |p| format!("{}×{}", p.width, p.height))),
-            Cell::new(result(asset, &batch.problems)),
-        ]);
+        let bytes = Cell::new(asset.bytes.map_or_else(|| "?".into(), size)).set_alignment(CellAlignment::Right);
+        let mut row = vec![Cell::new(asset.key.rsplit('/').next().unwrap_or(&asset.key)), bytes];
+        if !narrow {
+            row.insert(1, Cell::new(asset.content_type.as_deref().unwrap_or("?")));
+            row.push(Cell::new(asset.pixels.map_or_else(String::new, |p| format!("{}×{}", p.width, p.height))));
+        }
+        row.push(Cell::new(result(asset, &batch.problems)));
+        table.add_row(row);
     }
     table
 }

@@ -15,6 +15,9 @@ use crate::definition::model::Map;
 use crate::error::StateError;
 use crate::limits::json_bytes;
 
+/// `$$.Map.Item.Source` of items that are part of the state's input.
+pub(super) const STATE_DATA: &str = "STATE_DATA";
+
 /// How items are put into batches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batching {

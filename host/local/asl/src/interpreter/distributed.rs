@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
 
-use super::batches::{Batch, Batches, Batching};
+use super::batches::{Batch, Batches, Batching, STATE_DATA};
 use super::items::{self, Place};
 use super::results::Results;
 use super::run::{Run, Visit};
@@ -151,7 +151,7 @@ impl Run {
         let unstored = || StateError::runtime("There is no object storage here.");
         let read;
         let (found, source) = match &plan.reader {
-            None => (given, "STATE_DATA".to_owned()),
+            None => (given, STATE_DATA.to_owned()),
             Some((source, place)) => {
                 read = items::read(storage.clone().ok_or_else(unstored)?, source, place, plan.most).await?;
                 let source = match source {

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
+use super::batches::STATE_DATA;
 use super::data;
 use super::flow::yield_fairly;
 use super::flow_output::FlowOutput;
@@ -22,6 +23,12 @@ use crate::history::log::Cursor;
 use crate::inspector::Inspector;
 use crate::limits::{MAP_CONCURRENCY, PAYLOAD_BYTES};
 use crate::map_run::MapRunLimits;
+
+/// Returns `$$.Map.Item` of an item that is part of the state's input.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html>
+fn item_context(index: usize, item: &Value) -> Value {
+    json!({"Index": index, "Value": item, "Source": STATE_DATA})
+}
 
 impl Run {
     /// Runs all branches with the same input and returns their outputs in order. The first failure drops the others.
@@ -186,7 +193,7 @@ impl Run {
             if let Some(selector) = &map.data.parameters {
                 let mut selected = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
-                    let item = Arc::new(json!({"Index": index, "Value": item}));
+                    let item = Arc::new(item_context(index, item));
                     let branch = visit.branch.inner(Some(item), index, Some(&visit.state.name));
                     let own = Visit { branch: &branch, ..*visit };
                     let context = self.context(&own, 0, None);
@@ -259,7 +266,7 @@ impl Run {
     ) -> Result<(Branch, Value), StateError> {
         let name = visit.state.name.as_str();
         let begun = visit.branch.place.inner(index).is_begun();
-        let context = Arc::new(json!({"Index": index, "Value": item}));
+        let context = Arc::new(item_context(index, item));
         let start = match begun {
             true => Value::Null,
             false => self.selected(visit, map, input, item, &context).await?,

@@ -80,7 +80,7 @@ fn csv(headers: Option<&[String]>, delimiter: u8, object: &[u8], most: usize) ->
     let headers: Vec<String> = match headers {
         Some(headers) => headers.to_vec(),
         None => match records.next() {
-            Some(first) => first.map_err(unreadable)?.iter().map(str::to_owned).collect(),
+            Some(first) => unescaped(&first.map_err(unreadable)?, delimiter),
             None => Vec::new(),
         },
     };
@@ -89,11 +89,37 @@ fn csv(headers: Option<&[String]>, delimiter: u8, object: &[u8], most: usize) ->
         return Err(failed("CSV headers cannot contain duplicates."));
     }
     gather(records.take(most).map(|record| {
-        let record = record.map_err(unreadable)?;
+        let mut record = unescaped(&record.map_err(unreadable)?, delimiter).into_iter();
         // A missing field is empty, and a field without a header is dropped.
-        let field = |(at, header): (usize, &String)| (header.clone(), record.get(at).unwrap_or_default().into());
-        Ok(Value::Object(headers.iter().enumerate().map(field).collect::<Map<_, _>>()))
+        let field = |header: &String| (header.clone(), record.next().unwrap_or_default().into());
+        Ok(Value::Object(headers.iter().map(field).collect::<Map<_, _>>()))
     }))
+}
+
+/// Returns the fields of a record without the backslashes that escape. Before a backslash, a quotation mark or the delimiter a
+/// backslash makes it an ordinary character; before any other it is dropped.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html>
+fn unescaped(record: &csv::StringRecord, delimiter: u8) -> Vec<String> {
+    let (mut fields, mut field) = (Vec::with_capacity(record.len()), String::new());
+    let mut pieces = record.iter().peekable();
+    while let Some(piece) = pieces.next() {
+        let mut escaped = false;
+        for character in piece.chars() {
+            if character == '\\' && !escaped {
+                escaped = true;
+            } else {
+                field.push(character);
+                escaped = false;
+            }
+        }
+        if escaped && pieces.peek().is_some() {
+            // The reader has split the record at a delimiter that belongs to the field.
+            field.push(char::from(delimiter));
+        } else {
+            fields.push(std::mem::take(&mut field));
+        }
+    }
+    fields
 }
 
 /// Returns the items, as long as they fit into the memory for them.
@@ -138,6 +164,19 @@ mod tests {
                 {"a": "Null", "b": "None", "c": ""},
                 {"a": "   ", "b": "", "c": ""},
                 {"a": "q,\"r", "b": "", "c": ""}
+            ])
+        );
+        let backslashes = br"path,size
+C:\\Program Files\\App.exe,65\34532
+a\,b,\\\,
+last\,
+";
+        assert_eq!(
+            json!(parse(&first_row(), backslashes, usize::MAX).unwrap()),
+            json!([
+                {"path": r"C:\Program Files\App.exe", "size": "6534532"},
+                {"path": "a,b", "size": r"\,"},
+                {"path": "last,", "size": ""}
             ])
         );
         let given = Source::Csv { headers: Some(vec!["h".into()]), delimiter: b';' };

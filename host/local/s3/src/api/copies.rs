@@ -158,9 +158,13 @@ fn copy_range(range: &str, size: u64) -> S3Result<Range<u64>> {
     let parse = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     match bounds.and_then(|(first, last)| Some((parse(first)?, parse(last)?))) {
         Some((first, last)) if first <= last && last < size => Ok(first..last + 1),
-        Some((first, last)) if first <= last => {
-            refuse(S3ErrorCode::InvalidRange, format!("The range {range} is not in the source object of {size} bytes"))
+        Some((first, last)) if first <= last && first >= size => {
+            refuse(S3ErrorCode::InvalidRequest, "The specified copy range is invalid for the source object size")
         }
+        Some((first, last)) if first <= last => refuse(
+            S3ErrorCode::InvalidArgument,
+            format!("Range specified is not valid for source object of size: {size}"),
+        ),
         _ => refuse(
             S3ErrorCode::InvalidArgument,
             "The x-amz-copy-source-range value must be of the form bytes=first-last",
@@ -232,7 +236,8 @@ mod tests {
         assert_eq!(copy_range("bytes=0-9", 10).unwrap(), 0..10);
         assert_eq!(copy_range("bytes=3-3", 10).unwrap(), 3..4);
         for (range, code) in [
-            ("bytes=0-10", S3ErrorCode::InvalidRange),
+            ("bytes=0-10", S3ErrorCode::InvalidArgument),
+            ("bytes=10-10", S3ErrorCode::InvalidRequest),
             ("bytes=-5", S3ErrorCode::InvalidArgument),
             ("bytes=5-", S3ErrorCode::InvalidArgument),
             ("bytes=5-4", S3ErrorCode::InvalidArgument),

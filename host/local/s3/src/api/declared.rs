@@ -48,6 +48,11 @@ impl DeclaredChecksums {
         WantedAlgorithms::of(self.fields.0.keys().chain(&self.trailer_names).copied().chain(sha256).chain(others))
     }
 
+    /// Returns a declared algorithm that is not `expected`.
+    pub fn other_than(&self, expected: Algorithm) -> Option<Algorithm> {
+        self.fields.0.keys().chain(&self.trailer_names).copied().find(|algorithm| *algorithm != expected)
+    }
+
     /// Compares the declared checksums with those of the received body, and returns the declared ones.
     pub fn check(self, digests: &Digests) -> S3Result<Checksums> {
         let mut declared = self.fields;

@@ -5,12 +5,13 @@ use s3s::{S3ErrorCode, S3Result};
 
 use crate::digest::Algorithm;
 use crate::error::refuse;
+use crate::storage::record::Attributes;
 use crate::storage::uploads::PART_NUMBER_MAX;
 
-/// Returns the headers of a request that are stored with its object.
+/// Returns the headers of a request that are stored with its object, or returns the error if S3 refuses them.
 macro_rules! attributes {
     ($input:expr) => {
-        $crate::storage::record::Attributes {
+        $crate::api::request::check_attributes($crate::storage::record::Attributes {
             content_type: Some(
                 $input.content_type.as_ref().map_or("binary/octet-stream".to_owned(), ToString::to_string),
             ),
@@ -25,10 +26,49 @@ macro_rules! attributes {
             kms_key_id: $input.ssekms_key_id.clone(),
             bucket_key: $input.bucket_key_enabled,
             user: $input.metadata.clone().unwrap_or_default().into_iter().collect(),
-        }
+        })?
     };
 }
 pub(super) use attributes;
+
+/// The most bytes of all names and values of `x-amz-meta-…` together, without that prefix.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+const USER_METADATA_MAX: usize = 2048;
+
+/// The values of `x-amz-storage-class`, by S3's model.
+const STORAGE_CLASSES: [&str; 12] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "OUTPOSTS",
+    "GLACIER_IR",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+    "FSX_OPENZFS",
+];
+
+/// The values of `x-amz-server-side-encryption` for a write.
+const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
+
+/// Refuses headers that S3 would not store.
+pub fn check_attributes(attributes: Attributes) -> S3Result<Attributes> {
+    let user: usize = attributes.user.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if user > USER_METADATA_MAX {
+        let message = "Your metadata headers exceed the maximum allowed metadata size";
+        return refuse(S3ErrorCode::MetadataTooLarge, message);
+    }
+    if attributes.storage_class.as_deref().is_some_and(|class| !STORAGE_CLASSES.contains(&class)) {
+        return refuse(S3ErrorCode::InvalidStorageClass, "The storage class you specified is not valid");
+    }
+    if attributes.encryption.as_deref().is_some_and(|kind| !ENCRYPTIONS.contains(&kind)) {
+        return refuse(S3ErrorCode::InvalidArgument, "The encryption method specified is not supported");
+    }
+    Ok(attributes)
+}
 
 /// Refuses customer-provided keys: nothing is encrypted here, so accepting them would be misleading.
 macro_rules! refuse_customer_key {
@@ -71,4 +111,29 @@ pub fn stored_encoding(header: Option<&str>) -> Option<String> {
     let kept: Vec<&str> =
         header?.split(',').map(str::trim).filter(|name| *name != "aws-chunked" && !name.is_empty()).collect();
     (!kept.is_empty()).then(|| kept.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_s3_would_not_store_are_refused() {
+        let with_metadata = |bytes: usize| Attributes {
+            user: [("ab".to_owned(), "x".repeat(bytes))].into_iter().collect(),
+            ..Attributes::default()
+        };
+        assert!(check_attributes(with_metadata(2046)).is_ok());
+        let class = |class: &str| Attributes { storage_class: Some(class.to_owned()), ..Attributes::default() };
+        assert!(check_attributes(class("GLACIER_IR")).is_ok());
+        let encryption = |kind: &str| Attributes { encryption: Some(kind.to_owned()), ..Attributes::default() };
+        assert!(check_attributes(encryption("aws:kms")).is_ok());
+        for (attributes, code) in [
+            (with_metadata(2047), S3ErrorCode::MetadataTooLarge),
+            (class("COLD"), S3ErrorCode::InvalidStorageClass),
+            (encryption("rot13"), S3ErrorCode::InvalidArgument),
+        ] {
+            assert_eq!(check_attributes(attributes).map_err(|error| error.code().clone()), Err(code));
+        }
+    }
 }

@@ -71,6 +71,17 @@ impl Api {
             Ok((upload, file, scratch))
         })
         .await?;
+        if let Some(expected) = upload.algorithm
+            && let Some(actual) = declared.other_than(expected)
+        {
+            let (expected, actual) = (expected.name().to_lowercase(), actual.name().to_lowercase());
+            return refuse(
+                S3ErrorCode::InvalidRequest,
+                format!(
+                    "Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {actual}"
+                ),
+            );
+        }
         let mut digests = receive(body, input.content_length, file, declared.wanted(upload.algorithm)).await?;
         let declared = declared.check(&digests)?;
         digests.checksums = digests.checksums.only(declared.0.into_keys().chain(upload.algorithm));
@@ -118,7 +129,7 @@ impl Api {
             next_part_number_marker: shown.last().and_then(|part| part.part_number),
             part_number_marker: Some(marker),
             parts: Some(shown),
-            storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+            storage_class: Some(storage_class(&upload.attributes)),
             upload_id: Some(upload.id),
             ..Default::default()
         }))
@@ -176,7 +187,7 @@ impl Api {
                         checksum_type: upload.checksum_kind.map(ChecksumKind::to_dto),
                         initiated: Some(upload.initiated.into()),
                         key: Some(keys.encode(&upload.key)),
-                        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+                        storage_class: Some(storage_class(&upload.attributes)),
                         upload_id: Some(upload.id),
                         ..Default::default()
                     })
@@ -194,6 +205,12 @@ impl Api {
         blocking(move || store.uploads.abort(&input.upload_id, &input.bucket, &input.key)).await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
+}
+
+/// Returns the storage class that the completed object will have.
+fn storage_class(attributes: &Attributes) -> StorageClass {
+    let class = attributes.storage_class.clone();
+    class.map_or(StorageClass::from_static(StorageClass::STANDARD), StorageClass::from)
 }
 
 /// Returns the kind of checksum of the completed object, by S3's table of algorithms and kinds.

@@ -3,4 +3,5 @@
 pub mod body;
 pub mod chunk_decoder;
 pub mod chunked;
+pub mod ranges;
 pub mod unsigned;

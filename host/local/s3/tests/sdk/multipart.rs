@@ -3,6 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart, ObjectAttributes,
+    StorageClass,
 };
 
 use crate::support::{BUCKET, MIB, Server, code, crc32_base64, get, pattern, put};
@@ -168,4 +169,22 @@ async fn uploads_are_listed_until_they_are_aborted() {
     server.service.abort_all_uploads().unwrap();
     assert!(c.list_multipart_uploads().bucket(BUCKET).send().await.unwrap().uploads().is_empty());
     assert!(server.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn a_part_has_the_checksum_algorithm_of_its_upload() {
+    let server = Server::start().await;
+    let create = server.client.create_multipart_upload().bucket(BUCKET).key("k");
+    let create = create.checksum_algorithm(ChecksumAlgorithm::Sha256).storage_class(StorageClass::GlacierIr);
+    let id = create.send().await.unwrap().upload_id.unwrap();
+    let put = |algorithm: ChecksumAlgorithm| {
+        let part = server.client.upload_part().bucket(BUCKET).key("k").upload_id(&id).part_number(1);
+        part.checksum_algorithm(algorithm).body(ByteStream::from_static(b"part")).send()
+    };
+    let error = put(ChecksumAlgorithm::Crc32).await.unwrap_err();
+    assert_eq!(code(&error), "InvalidRequest");
+    let listed = server.client.list_parts().bucket(BUCKET).key("k").upload_id(&id).send().await.unwrap();
+    assert!(listed.parts().is_empty(), "a refused part is not kept");
+    assert_eq!(listed.storage_class, Some(StorageClass::GlacierIr));
+    assert!(put(ChecksumAlgorithm::Sha256).await.unwrap().checksum_sha256.is_some());
 }

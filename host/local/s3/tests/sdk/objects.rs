@@ -133,6 +133,20 @@ async fn ranges_are_read_and_unsatisfiable_ones_refused() {
     assert_eq!((code(&error), status(&error)), ("InvalidRange".to_owned(), 416));
     let whole = range("bytes=0-").await.unwrap();
     assert_eq!(whole.content_length, Some(MIB as i64));
+    // S3 ignores what is not one range of bytes.
+    for ignored in ["bytes=5-3", "bytes=0-1,4-5", "bytes=x", "items=0-1"] {
+        let got = range(ignored).await.unwrap();
+        assert_eq!((got.content_range, got.content_length), (None, Some(MIB as i64)), "{ignored}");
+    }
+    put(&server, "empty", *b"").await;
+    for asked in ["bytes=-1", "bytes=0-", "bytes=0-0"] {
+        let error = server.client.get_object().bucket(BUCKET).key("empty").range(asked).send().await.unwrap_err();
+        assert_eq!((code(&error), status(&error)), ("InvalidRange".to_owned(), 416), "{asked}");
+    }
+    let head = "HEAD /media/k HTTP/1.1\r\nhost: localhost\r\nrange: bytes=2-3\r\nconnection: close\r\n\r\n";
+    let head = server.raw(head).await;
+    assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+    assert!(head.contains("content-range: bytes 2-3/1048576\r\n") && head.contains("content-length: 2\r\n"), "{head}");
 }
 
 #[tokio::test]

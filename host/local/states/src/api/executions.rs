@@ -17,11 +17,8 @@ const STATUSES: &str = "Member must satisfy enum value set: [SUCCEEDED, TIMED_OU
 
 impl States {
     pub(super) fn start(&self, request: StartExecution, trace: Option<&str>) -> Result<Value, StatesError> {
-        let new = NewExecution {
-            name: request.name,
-            input: request.input,
-            trace_header: request.trace_header.or_else(|| trace.map(str::to_owned)),
-        };
+        let trace_header = request.trace(trace)?;
+        let new = NewExecution { name: request.name, input: request.input, trace_header };
         let execution = self.start_execution(&request.state_machine_arn, new)?;
         let info = execution.info();
         Ok(json!({"executionArn": info.arn, "startDate": epoch_seconds(info.started_at)}))

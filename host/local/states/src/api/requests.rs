@@ -70,6 +70,28 @@ pub(super) struct StartExecution {
     pub(super) included_data: Option<String>,
 }
 
+/// The most characters of a trace header, by the service's model.
+const TRACE_HEADER_MAX: usize = 256;
+
+impl StartExecution {
+    /// Returns the execution's trace header: that of the request's document, or else that of the HTTP request.
+    ///
+    /// # Errors
+    /// `ValidationException`: the document's is too long or not ASCII.
+    pub(super) fn trace(&self, http: Option<&str>) -> Result<Option<String>, StatesError> {
+        let refused = |trace: &str, rule: &str| Err(StatesError::constraint(trace, "traceHeader", rule));
+        match self.trace_header.as_deref() {
+            Some(trace) if trace.len() > TRACE_HEADER_MAX => {
+                refused(trace, "Member must have length less than or equal to 256")
+            }
+            Some(trace) if !trace.is_ascii() => {
+                refused(trace, r"Member must satisfy regular expression pattern: \p{ASCII}*")
+            }
+            own => Ok(own.or(http).map(str::to_owned)),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExecutionReference {
@@ -297,6 +319,29 @@ pub(super) fn wants_data(included: Option<&str>) -> Result<bool, StatesError> {
         Some(other) => {
             let message = format!("'{other}' is not known as includedData: ALL_DATA or METADATA_ONLY");
             Err(StatesError::validation(message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_header_is_ascii_of_at_most_256_characters() {
+        let start = |trace_header: Option<String>| StartExecution {
+            state_machine_arn: "arn".into(),
+            name: None,
+            input: None,
+            trace_header,
+            included_data: None,
+        };
+        let longest = "x".repeat(256);
+        assert_eq!(start(Some(longest.clone())).trace(Some("other")), Ok(Some(longest)));
+        assert_eq!(start(None).trace(Some("Root=1-0-0")), Ok(Some("Root=1-0-0".into())));
+        for trace in ["x".repeat(257), "é".into()] {
+            let name = start(Some(trace.clone())).trace(None).map_err(|error| error.name);
+            assert_eq!(name, Err("ValidationException"), "{trace}");
         }
     }
 }

@@ -22,11 +22,11 @@ impl States {
         if machine.kind != MachineKind::Express {
             return Err(StatesError::wrong_kind());
         }
+        let trace = request.trace(trace)?;
         let name = request.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         arn::check_name(&name)?;
         let text = request.input.unwrap_or_else(|| "{}".to_owned());
         let input = read_input(&text)?;
-        let trace = request.trace_header.or_else(|| trace.map(str::to_owned));
         let execution = self.start_express(&machine, name, input, trace.clone());
         let outcome = execution.wait().await;
         let info = execution.info();

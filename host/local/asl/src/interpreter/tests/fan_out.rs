@@ -96,14 +96,16 @@ async fn a_map_runs_its_processor_for_each_item() {
     let states = each(json!({
         "InputPath": "$.in", "ItemsPath": "$.list", "ResultPath": "$.out",
         "ItemSelector": {
-            "v.$": "$$.Map.Item.Value.v", "i.$": "$$.Map.Item.Index", "common.$": "$.common", "run.$": "$$.Execution.Name"
+            "v.$": "$$.Map.Item.Value.v", "i.$": "$$.Map.Item.Index", "common.$": "$.common", "run.$": "$$.Execution.Name",
+            "from.$": "$$.Map.Item.Source"
         }
     }));
     let outcome = run(states, json!({"in": {"list": [{"v": 7}, {"v": 8}], "common": true}}), &script).await;
     assert_eq!(
         outcome.output.unwrap()["out"],
         json!([
-            {"v": 7, "i": 0, "common": true, "run": "run-1"}, {"v": 8, "i": 1, "common": true, "run": "run-1"}
+            {"v": 7, "i": 0, "common": true, "run": "run-1", "from": "STATE_DATA"},
+            {"v": 8, "i": 1, "common": true, "run": "run-1", "from": "STATE_DATA"}
         ])
     );
 }
