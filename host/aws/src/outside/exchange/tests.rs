@@ -165,7 +165,7 @@ async fn bytes_behind_an_answer_are_no_part_of_it_or_of_the_next_one() {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answers = ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "HTTP/1.1 204 No Content\r\n\r\n"];
     tokio::spawn(async move {
-        for answer in answers.iter().cycle() {
+        for answer in answers.into_iter().cycle() {
             let mut stream = listener.accept().await.unwrap().0;
             tokio::spawn(async move {
                 read_head(&mut stream).await;
