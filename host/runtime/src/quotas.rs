@@ -80,6 +80,18 @@ impl Effects {
     /// Counts an effect that is about to be attempted. Errors: `TooLarge` if the quota does not allow it; it must not
     /// happen then.
     pub(crate) fn count(&mut self, effect: Effect) -> Result<(), Failure> {
+        let (used, after) = self.after(effect)?;
+        *used = after;
+        Ok(())
+    }
+
+    /// Checks that the quota allows an effect, without counting it. Errors: as for [`count`](Self::count).
+    pub(crate) fn check(&mut self, effect: Effect) -> Result<(), Failure> {
+        self.after(effect).map(|_| ())
+    }
+
+    /// Returns the counter of an effect, and what it would be afterwards.
+    fn after(&mut self, effect: Effect) -> Result<(&mut u64, u64), Failure> {
         let Self { quotas, used } = self;
         let (name, quota, used, amount) = match effect {
             Effect::Object => ("objectsWritten", quotas.objects_written, &mut used.objects_written, 1),
@@ -98,8 +110,7 @@ impl Effects {
             );
             return Err(Failure::new(Case::TooLarge, message));
         }
-        *used = after;
-        Ok(())
+        Ok((used, after))
     }
 }
 
@@ -126,7 +137,9 @@ mod tests {
         effects.count(Effect::Bytes(60)).unwrap();
         assert!(effects.count(Effect::Bytes(u64::MAX)).is_err());
         assert!(effects.count(Effect::Bytes(41)).is_err());
+        effects.check(Effect::Bytes(40)).unwrap();
         effects.count(Effect::Bytes(40)).unwrap();
+        assert!(effects.check(Effect::Bytes(1)).is_err());
         assert!(effects.count(Effect::Bytes(1)).is_err());
     }
 

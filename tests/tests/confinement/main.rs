@@ -24,10 +24,15 @@ mod case;
 mod command;
 mod components;
 mod effects;
+mod exchanges;
 mod handles;
 mod machine;
 mod outside;
 mod records;
 mod resident;
+#[allow(dead_code, reason = "the services here are others")]
+#[path = "../../fixtures/secret_service.rs"]
+mod secret_service;
+mod services;
 mod siege;
 mod turns;

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use stagehost_batch::{Case, Failure};
 use stagehost_runtime::capability::{
-    CallScope, Capabilities, Digests, Http, HttpRequest, HttpResponse, NewObject, ObjectInfo, ObjectReader,
-    ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook, WebhookReply,
+    CallScope, Capabilities, Digests, Http, HttpAnswerHead, HttpExchange, HttpHead, HttpRequest, HttpResponse,
+    NewObject, ObjectInfo, ObjectReader, ObjectWriter, Objects, Submission, TranscodeJob, Transcoder, Webhook,
+    WebhookReply,
 };
 
 /// The length of every uploaded photo, in bytes.
@@ -19,6 +20,8 @@ pub const PHOTO_BYTES: u64 = 100_000;
 pub const ETAG: &str = "photo-1";
 /// The listing whose calls are honest.
 pub const HONEST_LISTING: u64 = 7;
+/// What the answer without end is made of.
+static ZEROS: [u8; 4 << 20] = [0; 4 << 20];
 
 #[derive(Default)]
 pub struct Outside {
@@ -37,11 +40,18 @@ pub struct Outside {
     pub created: AtomicU64,
     pub jobs: AtomicU64,
     pub deliveries: AtomicU64,
+    /// Requests to HTTP services, whole or in pieces.
     pub requests: AtomicU64,
+    /// Bytes that exchanges sent to services.
+    pub sent: AtomicU64,
+    /// Exchanges with services that are not dropped yet.
+    pub open_exchanges: AtomicU64,
     /// Requests of hostile calls to the store, reads of open objects and appends included.
     pub storage: AtomicU64,
     /// Writers that are neither finished nor discarded.
     pub open_writers: AtomicU64,
+    /// Writers that were dropped, so that nobody waited until the store had discarded them.
+    pub lost_writers: AtomicU64,
 }
 
 fn count(counter: &AtomicU64, by: u64) {
@@ -135,7 +145,7 @@ impl Objects for Shared {
         if honest.is_none() {
             count(&self.0.created, 1);
         }
-        Ok(Box::new(Writer { world: self.0.clone(), key: object.key, bytes: 0, honest }))
+        Ok(Box::new(Writer { world: self.0.clone(), key: object.key, bytes: 0, honest, ended: false }))
     }
 
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), Failure> {
@@ -170,6 +180,8 @@ struct Writer {
     bytes: u64,
     /// The bytes, if the call is honest.
     honest: Option<Vec<u8>>,
+    /// Whether it was finished or discarded.
+    ended: bool,
 }
 
 impl Writer {
@@ -202,6 +214,7 @@ impl ObjectWriter for Writer {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<ObjectInfo, Failure> {
+        self.ended = true;
         self.world.finished.lock().unwrap().insert(self.key.clone(), self.bytes);
         if let Some(bytes) = self.honest.take() {
             self.world.honest.lock().unwrap().insert(self.key.clone(), bytes.into());
@@ -209,7 +222,8 @@ impl ObjectWriter for Writer {
         Ok(info(&self.key, self.bytes))
     }
 
-    async fn abort(self: Box<Self>) {
+    async fn abort(mut self: Box<Self>) {
+        self.ended = true;
         if self.world.hangs_on_abort.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -219,6 +233,9 @@ impl ObjectWriter for Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.world.open_writers.fetch_sub(1, Ordering::SeqCst);
+        if !self.ended {
+            count(&self.world.lost_writers, 1);
+        }
     }
 }
 
@@ -243,5 +260,51 @@ impl Http for Shared {
     async fn send(&self, _: HttpRequest) -> Result<HttpResponse, Failure> {
         count(&self.0.requests, 1);
         Ok(HttpResponse { status: 200, headers: Vec::new(), body: Bytes::from_static(b"answer") })
+    }
+
+    async fn begin(&self, head: HttpHead) -> Result<Box<dyn HttpExchange>, Failure> {
+        count(&self.0.requests, 1);
+        count(&self.0.open_exchanges, 1);
+        let path = head.url.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(Box::new(Service { world: self.0.clone(), path, reads: 0 }))
+    }
+}
+
+/// A service that takes everything, and whose answer is as the last part of the path says: it has no end, stops after two reads,
+/// breaks off or never comes. Any other path has an empty answer.
+struct Service {
+    world: Arc<Outside>,
+    path: String,
+    reads: u32,
+}
+
+#[async_trait]
+impl HttpExchange for Service {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
+        count(&self.world.sent, bytes.len() as u64);
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<HttpAnswerHead, Failure> {
+        if self.path == "silent" {
+            std::future::pending::<()>().await;
+        }
+        Ok(HttpAnswerHead { status: 200, headers: Vec::new() })
+    }
+
+    async fn read(&mut self, len: usize) -> Result<Bytes, Failure> {
+        self.reads += 1;
+        match &*self.path {
+            "broken" => Err(Failure::new(Case::Transient, "the connection was closed")),
+            "drip" if self.reads > 2 => std::future::pending().await,
+            "endless" | "drip" => Ok(Bytes::from_static(&ZEROS[..len.min(ZEROS.len())])),
+            _ => Ok(Bytes::new()),
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.world.open_exchanges.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -7,6 +7,7 @@
 //! <!-- file: settings.json -->             the block is the content of this file
 //! <!-- in the background, on port 4599 --> the command keeps running; another port takes the place of this one
 //! <!-- given: REASON -->                   the test puts something there that the page cannot make by itself
+//! <!-- part of: tests/stage.py -->         the block is a part of this file, which another test runs
 //! <!-- not run: REASON -->                 the block cannot be run by a test
 //! ```
 
@@ -38,6 +39,8 @@ pub enum Note {
     File(String),
     /// The command keeps running and listens on this port.
     Background(u16),
+    /// The block is a part of this file of the repository, word for word. Another test runs the file.
+    PartOf(String),
     /// The test prepares something first.
     Given,
     /// The block is not run, for this reason.
@@ -57,6 +60,7 @@ impl Note {
         let (kind, rest) = text.split_once(": ")?;
         match kind {
             "file" => Some(Self::File(rest.to_owned())),
+            "part of" => Some(Self::PartOf(rest.to_owned())),
             "given" => Some(Self::Given),
             "not run" => Some(Self::NotRun(rest.to_owned())),
             _ => None,
@@ -120,7 +124,8 @@ pub fn blocks(page: &str, markdown: &str) -> Result<Vec<Block>, String> {
 
 #[test]
 fn a_block_has_its_language_its_line_and_the_note_above_it() -> Result<(), String> {
-    let page = "text\n\n<!-- exits with 3 -->\n```sh\nfalse\n```\n\n```rust\n// src/lib.rs\nfn f() {}\n```\n";
+    let page = "text\n\n<!-- exits with 3 -->\n```sh\nfalse\n```\n\n```rust\n// src/lib.rs\nfn f() {}\n```\n\
+                <!-- part of: a/b.js -->\n```js\nf();\n```\n";
     let found = blocks("page.md", page)?;
     let shown: Vec<_> = found.iter().map(|b| (b.to_string(), b.language.as_str(), b.note.clone(), b.file())).collect();
     assert_eq!(
@@ -128,6 +133,7 @@ fn a_block_has_its_language_its_line_and_the_note_above_it() -> Result<(), Strin
         [
             ("page.md:4".to_owned(), "sh", Note::Exits(3), None),
             ("page.md:8".to_owned(), "rust", Note::Plain, Some("src/lib.rs")),
+            ("page.md:13".to_owned(), "js", Note::PartOf("a/b.js".into()), None),
         ]
     );
     assert!(blocks("page.md", "<!-- exits maybe -->\n```sh\n```\n").is_err(), "a misspelt note is an error");

@@ -62,6 +62,11 @@ impl Reader {
     ///
     /// Errors: if it fails, or the test does not know how to run it.
     pub fn follow(&mut self, block: &Block) -> Result<()> {
+        if let Note::PartOf(name) = &block.note {
+            let whole = fs::read_to_string(file(name)).with_context(|| name.clone())?;
+            ensure!(is_part_of(&block.text, &whole), "it is not a part of {name}, word for word");
+            return Ok(());
+        }
         let text = self.adapted(&block.text);
         if let Some(name) = block.file() {
             if block.language == "json" {
@@ -232,6 +237,18 @@ fn wait(child: &mut Child) -> Result<Option<i32>> {
 fn tail(path: &Path) -> String {
     let text = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
+}
+
+/// Returns whether a block has some lines of a file, one after the other.
+fn is_part_of(block: &str, whole: &str) -> bool {
+    !block.trim().is_empty() && format!("\n{whole}").contains(&format!("\n{block}"))
+}
+
+#[test]
+fn a_part_of_a_file_is_whole_lines_of_it() {
+    let whole = "fn f() {\n    g();\n}\n";
+    assert!(is_part_of("fn f() {\n", whole) && is_part_of("    g();\n}\n", whole));
+    assert!(!is_part_of("g();\n", whole) && !is_part_of("fn f() {\n}\n", whole) && !is_part_of("\n", whole));
 }
 
 /// Output and drawings need not be run; a command in them would never be.

@@ -24,7 +24,19 @@ impl SentSecrets {
                 ),
             ));
         }
-        headers.iter().try_for_each(|(_, value)| self.check(value.as_bytes()))
+        headers.iter().try_for_each(|(name, value)| {
+            self.check_name(name)?;
+            self.check(value.as_bytes())
+        })
+    }
+
+    /// Checks the name of a header. The client returns names in lower case.
+    fn check_name(&self, header: &str) -> Result<(), Failure> {
+        let contained = |value: &str| {
+            let value = Zeroizing::new(value.to_ascii_lowercase());
+            memmem::find(header.to_ascii_lowercase().as_bytes(), value.as_bytes()).is_some()
+        };
+        self.0.iter().find(|(_, value)| contained(value)).map_or(Ok(()), |(name, _)| Err(found(name)))
     }
 
     /// Checks a part of an answer's body.
@@ -33,10 +45,7 @@ impl SentSecrets {
     pub(super) fn check(&self, bytes: &[u8]) -> Result<(), Failure> {
         match self.0.iter().find(|(_, value)| memmem::find(bytes, value.as_bytes()).is_some()) {
             None => Ok(()),
-            Some((name, _)) => Err(Failure::new(
-                Case::Denied,
-                format!("the service's answer contains the secret {name:?}, so the stage does not get it"),
-            )),
+            Some((name, _)) => Err(found(name)),
         }
     }
 
@@ -44,6 +53,14 @@ impl SentSecrets {
     fn overlap(&self) -> usize {
         self.0.iter().map(|(_, value)| value.len().saturating_sub(1)).max().unwrap_or_default()
     }
+}
+
+/// The failure of an answer that contains the secret with this name.
+fn found(name: &str) -> Failure {
+    Failure::new(
+        Case::Denied,
+        format!("the service's answer contains the secret {name:?}, so the stage does not get it"),
+    )
 }
 
 /// Returns the encoding of a response's body; `None` if it is as it is.
@@ -159,6 +176,19 @@ mod tests {
                 let failure = end.unwrap_err();
                 assert!(failure.case == Case::Denied && failure.message.contains("chat-token"), "{failure}");
             }
+        }
+    }
+
+    #[test]
+    fn a_header_contains_a_secret_in_its_value_or_its_name() {
+        let sent = SentSecrets(vec![("key".into(), Zeroizing::new("Secret-Value".into()))]);
+        let check =
+            |name: &str, value: &str| sent.check_headers(&[("x".into(), "y".into()), (name.into(), value.into())]);
+        check("secret", "value").unwrap();
+        check("x", "secret-value").unwrap();
+        for (name, value) in [("x", "Bearer Secret-Value"), ("x-secret-value-is-wrong", "1"), ("X-Secret-Value", "1")] {
+            let failure = check(name, value).unwrap_err();
+            assert!(failure.case == Case::Denied && failure.message.contains("\"key\""), "{failure}");
         }
     }
 

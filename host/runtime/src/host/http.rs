@@ -46,9 +46,11 @@ impl http::Host for CallState {
         let core = self.enter();
         Ok(host_call(&core, async {
             let secrets = self.may_request(&request.method, &request.url, &request.headers)?;
-            self.effects.count(Effect::HttpRequest)?;
-            self.effects.count(Effect::HttpBytes(request.body.len() as u64))?;
             let _response = self.budget.charge(MAX_RESPONSE, "the response of an HTTP service")?;
+            let bytes = Effect::HttpBytes(request.body.len() as u64);
+            self.effects.check(bytes)?;
+            self.effects.count(Effect::HttpRequest)?;
+            self.effects.count(bytes)?;
             let response = self
                 .capabilities
                 .http

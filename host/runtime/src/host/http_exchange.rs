@@ -6,6 +6,7 @@ use wasmtime::component::Resource;
 use crate::bindings::toq::media::{http, objects, types};
 use crate::capability::HttpHead;
 use crate::host::http::allowed;
+use crate::host::object_writer::{discard, writer_gone};
 use crate::host::objects::{MAX_OPEN_OBJECTS, check_texts};
 use crate::host::open_exchange::OpenExchange;
 use crate::host::state::{CallState, host_call};
@@ -45,8 +46,8 @@ impl http::HostExchange for CallState {
                 let message = format!("{MAX_OPEN_EXCHANGES} exchanges are open already; drop one before the next");
                 return Err(Failure::new(Case::InvalidInput, message));
             }
-            self.effects.count(Effect::HttpRequest)?;
             let buffers = self.budget.charge(BUFFERS, "an exchange with an HTTP service")?;
+            self.effects.count(Effect::HttpRequest)?;
             let (declared, timeout) = (head.body_bytes, allowed(timeout_ms));
             let http::RequestHead { method, url, headers, .. } = head;
             let head = HttpHead { method, url, headers, secrets, body_bytes: declared, timeout };
@@ -144,11 +145,21 @@ impl http::HostExchange for CallState {
         }
         let objects = self.capabilities.objects.clone();
         let object = self.new_object(key, content_type, fingerprint);
+        let id = match host_call(&core, async move { objects.create(object).await }).await {
+            Ok(writer) => self.keep(writer),
+            Err(failure) => return Ok(Err(failure)),
+        };
+        // While the answer is read, the writer is among the open ones, so that a call that ends meanwhile discards it as those.
         let exchange = self.table.get_mut(&this)?;
-        let written = core.free_while(exchange.read_into(objects, object, &mut self.effects)).await;
-        let (writer, bytes) = match written {
-            Ok(written) => written,
-            Err(failure) => return Ok(Err(failure.into())),
+        let writer = self.writers.get_mut(&id).ok_or_else(writer_gone)?;
+        let read = core.free_while(exchange.read_into(writer.as_mut(), &mut self.effects)).await;
+        let writer = self.writers.remove(&id).ok_or_else(writer_gone)?;
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                discard(&core, writer).await;
+                return Ok(Err(failure.into()));
+            }
         };
         let finished = self.finish_object(&core, writer).await;
         if finished.is_ok() {

@@ -24,7 +24,15 @@ const FINGERPRINT_LENGTH: usize = 512;
 impl CallState {
     fn writer(&mut self, this: &Resource<OpenWriter>) -> wasmtime::Result<&mut Box<dyn ObjectWriter>> {
         let id = self.table.get(this)?.0;
-        self.writers.get_mut(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))
+        self.writers.get_mut(&id).ok_or_else(writer_gone)
+    }
+
+    /// Adds a writer to the open ones, which the end of the call discards. Returns its number.
+    pub(super) fn keep(&mut self, writer: Box<dyn ObjectWriter>) -> u32 {
+        let id = self.next_writer;
+        self.next_writer += 1;
+        self.writers.insert(id, writer);
+        id
     }
 
     /// Checks that a writer may be created.
@@ -115,9 +123,7 @@ impl object_writer::HostWriter for CallState {
         let created = host_call(&core, async move { objects.create(object).await }).await;
         Ok(match created {
             Ok(writer) => {
-                let id = self.next_writer;
-                self.next_writer += 1;
-                self.writers.insert(id, writer);
+                let id = self.keep(writer);
                 Ok(self.table.push(OpenWriter(id))?)
             }
             Err(failure) => Err(failure),
@@ -163,7 +169,7 @@ impl object_writer::HostWriter for CallState {
         this: Resource<OpenWriter>,
     ) -> wasmtime::Result<Result<objects::ObjectInfo, types::Failure>> {
         let id = self.table.delete(this)?.0;
-        let writer = self.writers.remove(&id).ok_or_else(|| wasmtime::format_err!("the writer is gone"))?;
+        let writer = self.writers.remove(&id).ok_or_else(writer_gone)?;
         let core = self.enter();
         let finished = self.finish_object(&core, writer).await;
         Ok(finished.map(Into::into).map_err(Into::into))
@@ -179,8 +185,13 @@ impl object_writer::HostWriter for CallState {
 }
 
 /// Discards an unfinished object. A task of its own goes on if the call ends meanwhile.
-async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
+pub(super) async fn discard(core: &Core, writer: Box<dyn ObjectWriter>) {
     let _ended = core.free_while(tokio::spawn(writer.abort())).await;
+}
+
+/// The defect of a handle without its writer.
+pub(super) fn writer_gone() -> wasmtime::Error {
+    wasmtime::format_err!("the writer is gone")
 }
 
 /// Refuses a text that cannot be the value of an HTTP header.

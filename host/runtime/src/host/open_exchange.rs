@@ -7,7 +7,7 @@ use bytes::Bytes;
 use stagehost_batch::{Case, Failure};
 
 use crate::budget::{Charge, HostBudget};
-use crate::capability::{HttpAnswerHead, HttpExchange, NewObject, ObjectReader, ObjectWriter, Objects};
+use crate::capability::{HttpAnswerHead, HttpExchange, ObjectReader, ObjectWriter};
 use crate::quotas::{Effect, Effects};
 
 /// The most bytes that are written or read at once.
@@ -22,8 +22,22 @@ pub struct OpenExchange {
     declared: Option<u64>,
     written: u64,
     timeout: Duration,
+    /// Has a clone in every piece that the service has not taken yet.
+    under_way: Arc<()>,
     /// What the client holds for the connection.
     _buffers: Charge,
+}
+
+/// A piece of the body on its way to the service.
+struct SentPiece {
+    bytes: Bytes,
+    _under_way: Arc<()>,
+}
+
+impl AsRef<[u8]> for SentPiece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// How far it is.
@@ -43,7 +57,7 @@ impl OpenExchange {
         timeout: Duration,
         buffers: Charge,
     ) -> Self {
-        Self { step: Step::Asking(exchange), declared, written: 0, timeout, _buffers: buffers }
+        Self { step: Step::Asking(exchange), declared, written: 0, timeout, under_way: Arc::new(()), _buffers: buffers }
     }
 
     /// Checks that `len` bytes may be written.
@@ -74,29 +88,43 @@ impl OpenExchange {
         if len > MAX_PIECE {
             return Err(too_long(len));
         }
-        effects.count(Effect::HttpBytes(len as u64))?;
+        let counted = Effect::HttpBytes(len as u64);
+        effects.check(counted)?;
         if len == 0 {
             return Ok(());
         }
         let charged = budget.charge_in_turn(len, "bytes for an HTTP service");
-        let sent = match tokio::time::timeout(self.timeout, charged).await {
-            // What does not fit is the stage's affair; the service has seen nothing of it.
-            Ok(charge) => {
-                let piece = charge?.attach_in_transit(bytes);
-                match &mut self.step {
-                    Step::Asking(exchange) => exchange.write(piece).await,
-                    Step::Answered(..) | Step::Over(_) => Err(gone()),
-                }
-            }
-            Err(_) => Err(Failure::new(Case::Transient, "the service did not take the body within the time allowed")),
+        let Ok(charge) = tokio::time::timeout(self.timeout, charged).await else { return self.no_room(len) };
+        // What does not fit is the stage's affair; the service has seen nothing of it, and it is not counted.
+        let bytes = charge?.attach_in_transit(bytes);
+        effects.count(counted)?;
+        let piece = Bytes::from_owner(SentPiece { bytes, _under_way: self.under_way.clone() });
+        let sent = match &mut self.step {
+            Step::Asking(exchange) => exchange.write(piece).await,
+            Step::Answered(..) | Step::Over(_) => Err(gone()),
         };
         self.noted(sent)?;
         self.written = self.written.saturating_add(len as u64);
         Ok(())
     }
 
-    /// Sends a range of an object. The range is within the object. A failure ends the exchange, because nobody would know how
-    /// much of the range the service has.
+    /// Returns the failure of a piece for which there was no room for as long as a step may take. It ends the exchange if its own
+    /// service has not taken what came before. If only the store or another service is slow, nothing of this exchange is lost, so
+    /// the stage may go on with it.
+    fn no_room(&mut self, len: usize) -> Result<(), Failure> {
+        if Arc::strong_count(&self.under_way) > 1 {
+            let message = "the service did not take the body within the time allowed";
+            return self.noted(Err(Failure::new(Case::Transient, message)));
+        }
+        let message = format!(
+            "within the time allowed the host got no room for the next {len} bytes: what the call has sent to the store or to \
+             another service is still on its way"
+        );
+        Err(Failure::new(Case::Transient, message))
+    }
+
+    /// Sends a range of an object. The range is within the object. Nothing is sent of a range that the quota does not allow as a
+    /// whole. A later failure ends the exchange, because nobody would know how much of the range the service has.
     pub(super) async fn write_from(
         &mut self,
         object: Box<dyn ObjectReader>,
@@ -104,6 +132,7 @@ impl OpenExchange {
         budget: &HostBudget,
         effects: &mut Effects,
     ) -> Result<(), Failure> {
+        effects.check(Effect::HttpBytes(range.1))?;
         let sent = self.write_all_from(object, range, budget, effects).await;
         self.noted(sent)
     }
@@ -176,26 +205,17 @@ impl OpenExchange {
         }
     }
 
-    /// Writes the rest of the answer into a new object. Returns the writer, which is not finished, and how many bytes it has;
-    /// a failure leaves nothing.
+    /// Appends the rest of the answer to an object. Returns how many bytes that were.
     pub(super) async fn read_into(
         &mut self,
-        objects: Arc<dyn Objects>,
-        object: NewObject,
+        writer: &mut dyn ObjectWriter,
         effects: &mut Effects,
-    ) -> Result<(Box<dyn ObjectWriter>, u64), Failure> {
-        let mut writer = objects.create(object).await?;
-        match self.append_rest(&mut writer, effects).await {
-            Ok(bytes) => Ok((writer, bytes)),
-            Err(failure) => {
-                // A task of its own goes on if the call ends meanwhile.
-                let _ended = tokio::spawn(writer.abort()).await;
-                self.noted(Err(failure))
-            }
-        }
+    ) -> Result<u64, Failure> {
+        let read = self.append_rest(writer, effects).await;
+        self.noted(read)
     }
 
-    async fn append_rest(&mut self, writer: &mut Box<dyn ObjectWriter>, effects: &mut Effects) -> Result<u64, Failure> {
+    async fn append_rest(&mut self, writer: &mut dyn ObjectWriter, effects: &mut Effects) -> Result<u64, Failure> {
         let mut all = 0u64;
         loop {
             let bytes = self.read(MOVED as usize, effects).await?;

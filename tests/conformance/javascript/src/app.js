@@ -11,6 +11,8 @@ import * as ownObjects from 'toq:media/own-objects@1.0.0';
 import * as progress from 'toq:media/progress@1.0.0';
 import * as tags from 'toq:media/tags@1.0.0';
 
+import { RequestBody } from './exchange.js';
+
 // The key of the object that some exercises write.
 const MADE = '51/processed/photo/vertical/a_made.bin';
 // How many bytes are read at once, where all are read.
@@ -239,33 +241,34 @@ function begin(url, bodyBytes) {
   return http.Exchange.begin(head, 30000);
 }
 
-/** Sends a large object to a service and stores the answer, piece by piece. */
+/** Sends a film to a service and stores what comes back. Neither is ever whole in memory. */
+function stabilize(url, film, made) {
+  const source = objects.Object.open(film, undefined);
+  const bodyBytes = source.info().bytes;
+  const headers = [['content-type', 'video/mp4']];
+  const body = new RequestBody(http.Exchange.begin({ method: 'POST', url, headers, bodyBytes }, 30000));
+  for (let at = 0n; at < bodyBytes; at += BigInt(WINDOW)) body.write(source.read(at, WINDOW));
+  const answer = body.answer();
+  const writer = Writer.create(made, 'video/mp4', undefined);
+  for (const piece of answer) writer.append(piece);
+  return [answer.status, Writer.finish(writer)];
+}
+
 function relay(asset, ctx, config) {
-  const source = objects.Object.open(asset.key, asset.etag);
-  const end = source.info().bytes;
-  const exchange = begin(`${config.url}/film`, end);
-  for (let at = 0n; at < end; ) {
-    const window = source.read(at, WINDOW);
-    at += BigInt(window.length);
-    exchange.write(window);
-  }
-  note(asset, 'status', exchange.answer().status);
-  const writer = Writer.create(MADE, 'video/mp4', undefined);
-  for (;;) {
-    const window = exchange.read(WINDOW);
-    if (window.length === 0) break;
-    writer.append(window);
-  }
-  info(asset, Writer.finish(writer));
+  const [status, made] = stabilize(`${config.url}/film`, asset.key, MADE);
+  note(asset, 'status', status);
+  info(asset, made);
 }
 
 /** The same without a byte of it in the stage's memory. */
 function relayObject(asset, ctx, config) {
   const end = objects.stat(asset.key).bytes;
-  const exchange = begin(`${config.url}/film`, end);
-  exchange.writeObject(asset.key, asset.etag, 0n, end);
-  note(asset, 'status', exchange.answer().status);
-  info(asset, exchange.store(MADE, 'video/mp4', 'relayed 1'));
+  const body = new RequestBody(begin(`${config.url}/film`, end));
+  body.writeObject(asset.key, asset.etag, 0n, end);
+  const answer = body.answer();
+  note(asset, 'status', answer.status);
+  info(asset, answer.store(MADE, 'video/mp4', 'relayed 1'));
+  answer.close();
 }
 
 function exchangeRefusals(asset, ctx, config) {

@@ -4,6 +4,7 @@ import json
 import sys
 
 from componentize_py_types import Err
+from exchange import RequestBody
 from wit_world import exports
 from wit_world.imports import call, http, keys, log, metrics, objects, own_objects, progress, tags, types
 from wit_world.imports.object_writer import Writer
@@ -255,29 +256,37 @@ def begin(url, body_bytes):
     return http.Exchange.begin(head, 30000)
 
 
+def stabilize(url, film, made):
+    """Sends a film to a service and stores what comes back. Neither is ever whole in memory."""
+    with objects.Object.open(film, None) as source:
+        length = source.info().bytes
+        head = http.RequestHead("POST", url, [("content-type", "video/mp4")], length)
+        with RequestBody(http.Exchange.begin(head, 30000)) as body:
+            for at in range(0, length, WINDOW):
+                body.write(source.read(at, WINDOW))
+            answer = body.answer()
+    with answer:
+        writer = Writer.create(made, "video/mp4", None)
+        while window := answer.read(WINDOW):
+            writer.append(window)
+    return answer.status, Writer.finish(writer)
+
+
 def relay(ctx, config, asset):
-    """Sends a large object to a service and stores the answer, piece by piece."""
-    with objects.Object.open(asset.key, asset.etag) as source:
-        at, end = 0, source.info().bytes
-        exchange = begin(config["url"] + "/film", end)
-        while at < end:
-            window = source.read(at, WINDOW)
-            at += len(window)
-            exchange.write(window)
-    note(asset, "status", exchange.answer().status)
-    writer = Writer.create(MADE, "video/mp4", None)
-    while window := exchange.read(WINDOW):
-        writer.append(window)
-    info(asset, Writer.finish(writer))
+    status, made = stabilize(config["url"] + "/film", asset.key, MADE)
+    note(asset, "status", status)
+    info(asset, made)
 
 
 def relay_object(ctx, config, asset):
     """The same without a byte of it in the stage's memory."""
     end = objects.stat(asset.key).bytes
-    with begin(config["url"] + "/film", end) as exchange:
-        exchange.write_object(asset.key, asset.etag, 0, end)
-        note(asset, "status", exchange.answer().status)
-        info(asset, exchange.store(MADE, "video/mp4", "relayed 1"))
+    with RequestBody(begin(config["url"] + "/film", end)) as body:
+        body.write_object(asset.key, asset.etag, 0, end)
+        answer = body.answer()
+    with answer:
+        note(asset, "status", answer.status)
+        info(asset, answer.store(MADE, "video/mp4", "relayed 1"))
 
 
 def exchange_refusals(ctx, config, asset):

@@ -3,6 +3,9 @@
 
 wit_bindgen::generate!({ world: "custom", path: "../../../wit", generate_all });
 
+mod exchanges;
+
+use exchanges::Target;
 use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
 use toq::media::http::{Request, send};
 use toq::media::tags;
@@ -13,9 +16,15 @@ export!(Meddler);
 const MIB: usize = 1 << 20;
 
 impl Guest for Meddler {
-    fn process(_: Context, asset: Asset) -> Result<Asset, Failure> {
+    fn process(ctx: Context, asset: Asset) -> Result<Asset, Failure> {
         let name = asset.key.rsplit('/').next().unwrap_or_default();
-        match name.split('.').next().unwrap_or_default() {
+        let word = name.split('.').next().unwrap_or_default();
+        // Of `{"service":"http://…"}`.
+        let service = ctx.config.split('"').nth(3).unwrap_or("https://api.example.org");
+        if let Some(ended) = (Target { service, key: &asset.key }).misuse(word) {
+            return ended.map(|()| asset);
+        }
+        match word {
             "requests" => loop {
                 send(&get("https://api.example.org/"), 1000)?;
             },

@@ -157,6 +157,32 @@ async fn an_answer_that_is_cut_in_the_middle_is_a_failure() {
     }
 }
 
+#[tokio::test]
+async fn bytes_behind_an_answer_are_no_part_of_it_or_of_the_next_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // It has a forged answer ready for whoever asks next on the same connection.
+    let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    let answers = ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "HTTP/1.1 204 No Content\r\n\r\n"];
+    tokio::spawn(async move {
+        for answer in answers.into_iter().cycle() {
+            let mut stream = listener.accept().await.unwrap().0;
+            tokio::spawn(async move {
+                read_head(&mut stream).await;
+                stream.write_all(format!("{answer}{forged}").as_bytes()).await.unwrap();
+                // Ends when the client closes the connection.
+                let _closed = stream.read_to_end(&mut Vec::new()).await;
+            });
+        }
+    });
+    let client = HttpClient::new().unwrap();
+    for expected in ["ok", "", "ok", ""] {
+        let mut exchange = client.begin(head("GET", url.clone(), Some(0))).await.unwrap();
+        exchange.answer().await.unwrap();
+        assert_eq!(text(&mut exchange).await, expected);
+    }
+}
+
 /// Sends a part of a body and drops the exchange. Returns all that the service got.
 async fn abandoned(declared: Option<u64>) -> String {
     let (all, got) = oneshot::channel();

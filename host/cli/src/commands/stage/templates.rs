@@ -56,24 +56,32 @@ fn of_language(language: Language, kind: StageKind) -> &'static [(&'static str, 
             ("src/app.py", template!("python/app.asset.py.in")),
             ("src/note.py", template!("python/note.asset.py.in")),
             ("tests/test_note.py", template!("python/test_note.asset.py.in")),
+            ("src/exchange.py", template!("python/exchange.py.in")),
+            ("tests/test_exchange.py", template!("python/test_exchange.py.in")),
         ],
         (Language::Python, StageKind::Batch) => &[
             ("requirements.txt", template!("python/requirements.txt.in")),
             ("src/app.py", template!("python/app.batch.py.in")),
             ("src/note.py", template!("python/note.batch.py.in")),
             ("tests/test_note.py", template!("python/test_note.batch.py.in")),
+            ("src/exchange.py", template!("python/exchange.py.in")),
+            ("tests/test_exchange.py", template!("python/test_exchange.py.in")),
         ],
         (Language::Javascript, StageKind::Asset) => &[
             ("package.json", template!("javascript/package.json.in")),
             ("src/app.js", template!("javascript/app.asset.js.in")),
             ("src/note.js", template!("javascript/note.asset.js.in")),
             ("tests/note.test.js", template!("javascript/note.test.asset.js.in")),
+            ("src/exchange.js", template!("javascript/exchange.js.in")),
+            ("tests/exchange.test.js", template!("javascript/exchange.test.js.in")),
         ],
         (Language::Javascript, StageKind::Batch) => &[
             ("package.json", template!("javascript/package.json.in")),
             ("src/app.js", template!("javascript/app.batch.js.in")),
             ("src/note.js", template!("javascript/note.batch.js.in")),
             ("tests/note.test.js", template!("javascript/note.test.batch.js.in")),
+            ("src/exchange.js", template!("javascript/exchange.js.in")),
+            ("tests/exchange.test.js", template!("javascript/exchange.test.js.in")),
         ],
     }
 }
@@ -139,6 +147,15 @@ fn values(name: &str, language: Language, kind: StageKind) -> Vec<(&'static str,
     };
     // An interpreter takes more memory than a stage in Rust.
     let memory = if language == Language::Rust { "64" } else { "256" };
+    let exchange = match language {
+        Language::Rust => "",
+        Language::Python => {
+            "| `src/exchange.py` | For long bodies over HTTP; delete it and its test if the stage has none |\n"
+        }
+        Language::Javascript => {
+            "| `src/exchange.js` | For long bodies over HTTP; delete it and its test if the stage has none |\n"
+        }
+    };
     let texts = [
         ("name", name),
         ("title", title.as_str()),
@@ -150,6 +167,7 @@ fn values(name: &str, language: Language, kind: StageKind) -> Vec<(&'static str,
         ("unit_tests", tests),
         ("logic", logic),
         ("glue", glue),
+        ("exchange", exchange),
         ("memory", memory),
         ("language_name", language.title()),
     ];

@@ -172,3 +172,33 @@ async fn what_a_service_does_not_take_is_charged_to_the_call_and_ends_by_the_tim
     assert!(trial.dropped());
     assert!(trial.budget.try_charge(sent, 0).is_some(), "what was held is free again");
 }
+
+#[tokio::test]
+async fn a_piece_for_which_the_host_has_no_room_is_not_counted() {
+    let mut trial = Trial::new(None, |_| {});
+    let kept = trial.budget.charge(9 << 20, "what is kept").unwrap();
+    for _ in 0..10 {
+        let refused = trial.write(vec![0; MAX_PIECE]).await.unwrap_err();
+        assert!(refused.case == Case::TooLarge && refused.message.contains("the host holds at most"), "{refused}");
+    }
+    drop(kept);
+    // All of the quota is left.
+    for _ in 0..8 {
+        trial.write(vec![0; MAX_PIECE]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn room_that_others_hold_is_not_blamed_on_the_service() {
+    let mut trial = Trial::new(Some(MAX_PIECE as u64), |_| {});
+    let elsewhere = trial.budget.charge(9 << 20, "a part").unwrap().attach_in_transit(Bytes::from_static(b"part"));
+    let failure = trial.write(vec![0; MAX_PIECE]).await.unwrap_err();
+    assert!(
+        failure.case == Case::Transient && failure.message.contains("to the store or to another service"),
+        "{failure}"
+    );
+    assert!(!trial.dropped(), "this service has done nothing wrong");
+    drop(elsewhere);
+    trial.write(vec![0; MAX_PIECE]).await.unwrap();
+    assert_eq!(trial.exchange.answer().await.unwrap().status, 200);
+}

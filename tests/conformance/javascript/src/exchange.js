@@ -1,0 +1,1 @@
+../../../../host/cli/templates/javascript/exchange.js.in

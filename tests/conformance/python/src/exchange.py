@@ -1,0 +1,1 @@
+../../../../host/cli/templates/python/exchange.py.in
