@@ -1,5 +1,5 @@
-//! The EXIF that a PNG has after its data: `eXIf` may be anywhere but between two chunks of data (W3C PNG, third edition,
-//! section 5.6). ImageMagick writes it there, and ExifTool may add it there.
+//! The EXIF that a PNG has after its data: `eXIf` may be anywhere but between two chunks of data (Extensions to the PNG 1.2
+//! Specification, version 1.5.0, section 3.7). ImageMagick writes it there.
 
 use crate::error::ProbeError;
 use crate::source::{Source, Window};
