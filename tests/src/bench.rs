@@ -3,11 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Returns the number of rounds among the program's arguments, or `usual`. `cargo bench` passes arguments of its own.
-pub fn rounds(usual: usize) -> usize {
-    std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 /// Returns the contenders in the order of a round. It changes, so that none always runs behind the same other.
 pub fn in_turn<T>(contenders: &[T], round: usize) -> impl Iterator<Item = &T> {
     contenders.iter().cycle().skip(round).take(contenders.len())

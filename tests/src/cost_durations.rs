@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// The arguments of a benchmark that measures such durations.
@@ -19,8 +19,11 @@ impl BenchArguments {
     /// # Errors
     /// If there is another argument.
     pub fn read(rounds: usize) -> Result<Self> {
+        Self::of(rounds, std::env::args().skip(1))
+    }
+
+    fn of(rounds: usize, mut given: impl Iterator<Item = String>) -> Result<Self> {
         let mut found = Self { rounds, json: None };
-        let mut given = std::env::args().skip(1);
         while let Some(argument) = given.next() {
             match argument.as_str() {
                 // Cargo adds it to the arguments of every benchmark.
@@ -33,6 +36,15 @@ impl BenchArguments {
             }
         }
         Ok(found)
+    }
+
+    /// Returns the number of rounds, for a benchmark that measures no such durations.
+    ///
+    /// # Errors
+    /// If a file for them was named.
+    pub fn only_rounds(self) -> Result<usize> {
+        ensure!(self.json.is_none(), "--json: this benchmark measures no durations for `stagehost cost`");
+        Ok(self.rounds)
     }
 
     /// Writes the durations to the file, if one was named.
@@ -60,4 +72,26 @@ pub fn duration_and_waits(time: Duration, how: &str, waits_ms: u32) -> Value {
 /// Returns a number with two decimals.
 fn rounded(ms: f64) -> f64 {
     (ms * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn arguments(texts: &[&str]) -> Result<BenchArguments> {
+        BenchArguments::of(9, texts.iter().map(|text| (*text).to_owned()))
+    }
+
+    #[test]
+    fn a_benchmark_takes_a_number_of_rounds_and_those_with_durations_a_file() {
+        assert_eq!(arguments(&["--bench"]).unwrap().only_rounds().unwrap(), 9);
+        assert_eq!(arguments(&["5", "--bench"]).unwrap().only_rounds().unwrap(), 5);
+        let with_file = arguments(&["--json", "durations.json", "3", "--bench"]).unwrap();
+        assert_eq!((with_file.rounds, with_file.json.as_deref()), (3, Some(std::path::Path::new("durations.json"))));
+        assert!(with_file.only_rounds().is_err());
+        for wrong in [&["five"][..], &["--json"], &["--rounds", "5"]] {
+            assert!(arguments(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod cost_durations;
 pub mod measured;
 pub mod package;
+pub mod proc_memory;
 pub mod runtime_api;
 pub mod seaweed;
 pub mod statistics;

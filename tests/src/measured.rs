@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::Ran;
+use crate::proc_memory::{PEAK, bytes_in};
 
 /// A run, and what it took.
 pub struct Measured {
@@ -52,9 +53,7 @@ fn watch(mut child: Child) -> Result<(Option<i32>, Option<u64>)> {
     loop {
         // A process that has ended but was not waited for has no such line any more.
         let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kib.map(|kib| kib.div_ceil(1024)));
+        peak = peak.max(bytes_in(&text, PEAK).map(|bytes| bytes.div_ceil(1 << 20)));
         if let Some(ended) = child.try_wait()? {
             return Ok((ended.code(), peak));
         }

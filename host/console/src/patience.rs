@@ -30,13 +30,17 @@ pub(crate) async fn in_time_since<T>(
     what: &str,
     answer: impl Future<Output = Result<T, SourceError>>,
 ) -> Result<T, SourceError> {
-    let until = began + PATIENCE;
     // What is too late already is not asked for.
-    if Instant::now() < until
-        && let Ok(answered) = timeout_at(until, answer).await
+    if !is_over(began)
+        && let Ok(answered) = timeout_at(began + PATIENCE, answer).await
     {
         return answered;
     }
     let seconds = PATIENCE.as_secs();
     Err(SourceError::Failed(format!("{what} did not come within {seconds} seconds; load the page again")))
+}
+
+/// Returns whether answers that are waited for since `began` have had their time.
+pub(crate) fn is_over(began: Instant) -> bool {
+    began.elapsed() >= PATIENCE
 }

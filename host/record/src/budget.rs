@@ -44,7 +44,7 @@ impl RecordBudget {
     }
 }
 
-/// What one call has taken from a [`RecordBudget`]. It is given back when this is dropped.
+/// What one call has taken from a [`RecordBudget`]. What it still has is given back when this is dropped.
 pub(crate) struct Share {
     budget: RecordBudget,
     memory: AtomicU64,
@@ -55,6 +55,12 @@ impl Share {
     /// Takes memory; returns whether there was enough.
     pub(crate) fn take_memory(&self, bytes: u64) -> bool {
         take(&self.budget.0.memory, &self.memory, bytes)
+    }
+
+    /// Gives back memory that was taken before.
+    pub(crate) fn give_memory_back(&self, bytes: u64) {
+        self.memory.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.0.memory.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Takes bytes of temporary files; returns whether there were enough.

@@ -18,7 +18,7 @@ use crate::budget::RecordBudget;
 use crate::compare::Difference;
 use crate::error::RecordError;
 use crate::log::RecordLimits;
-use crate::pictures::{MadePicture, PictureRoom, ShadowPicture, extension};
+use crate::pictures::{PictureRoom, ShadowPicture, extension};
 use crate::player::{Fallback, Player};
 use crate::record_format::{HostCall, Outcome, Problem, Record, StageRef};
 use crate::recorded_bytes::Contents;
@@ -233,13 +233,13 @@ impl Shadow {
         let folder = folder(state, Some(&candidate.digest));
         let until = until.unwrap_or_else(|| Instant::now() + MAX_STORING);
         let mut kept = Vec::new();
-        for (key, MadePicture { content_type, bytes }) in player.pictures() {
-            let Some(extension) = extension(&content_type) else { continue };
-            let name = format!("{folder}pictures/{}.{extension}", hex::encode(Sha256::digest(&bytes)));
-            let length = bytes.len() as u64;
+        for (key, picture) in player.pictures() {
+            let Some(extension) = extension(&picture.content_type) else { continue };
+            let name = format!("{folder}pictures/{}.{extension}", hex::encode(Sha256::digest(&picture.bytes)));
+            let bytes = picture.bytes.len() as u64;
             // If there is such a document, another call has made the same picture.
-            match tokio::time::timeout_at(until.into(), self.sink.create(&name, bytes)).await {
-                Ok(Ok(_)) => kept.push(ShadowPicture { key, content_type, bytes: length, kept: name }),
+            match tokio::time::timeout_at(until.into(), self.sink.create(&name, picture.bytes.clone())).await {
+                Ok(Ok(_)) => kept.push(ShadowPicture { key, content_type: picture.stored(), bytes, kept: name }),
                 Ok(Err(error)) => {
                     tracing::warn!(state, %error, "a shadow's picture is not stored");
                     break;

@@ -14,6 +14,7 @@
 //! | `format`, `sniff`, `describe` | the formats, how they are recognised, names for all other files |
 //! | `source` | random access to a file, and the window |
 //! | `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `movie`, `pdf` | one parser per format |
+//! | `png_late_exif` | the EXIF of a PNG that has it after its data |
 //! | `jpeg_data` | whether the data of a JPEG is complete where its end mark is missing |
 //! | `bmff` | the box structure that HEIF, MP4 and QuickTime share |
 //! | `sound` | the codecs of a film's sound tracks |
@@ -47,6 +48,7 @@ mod orientation;
 mod pdf;
 mod pixels;
 mod png;
+mod png_late_exif;
 mod probe;
 mod sniff;
 mod sound;

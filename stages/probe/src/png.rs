@@ -1,8 +1,9 @@
-//! PNG: the IHDR chunk, and the chunks before the picture's data (W3C PNG, third edition).
+//! PNG: the IHDR chunk, the chunks before the picture's data, and the EXIF after it (W3C PNG, third edition).
 
 use crate::end;
 use crate::error::ProbeError;
 use crate::format::Format;
+use crate::png_late_exif;
 use crate::probe::Probe;
 use crate::source::{Source, Window};
 use crate::tiff;
@@ -25,7 +26,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         ));
     }
     let header = Header::read(window)?;
-    let mut exif = tiff::Exif::default();
+    let mut exif = None;
     let mut at = 33;
     for _ in 0..MAX_CHUNKS {
         let length = u64::from(window.u32(at, WITHIN)?);
@@ -35,6 +36,10 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
         }
         match &kind {
             b"IDAT" => {
+                let exif = match exif {
+                    Some(exif) => exif,
+                    None => png_late_exif::read(window, at + 12 + length)?,
+                };
                 let stored = (header.width, header.height);
                 let orientation = exif.orientation.unwrap_or(1);
                 let found = Probe::picture(Format::Png, stored, orientation, header.interlaced, at);
@@ -44,7 +49,7 @@ pub(crate) fn probe<S: Source>(window: &mut Window<'_, S>) -> Result<Probe, Prob
                 return Err(ProbeError::corrupt("the picture ends before its data begins", at));
             }
             b"eXIf" => {
-                exif = tiff::exif_within(window, at + 8, at + 8 + length)?;
+                exif = Some(tiff::exif_within(window, at + 8, at + 8 + length)?);
             }
             _ => {}
         }
@@ -150,7 +155,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{Pixels, probe, verify_end};
+    use crate::{Pixels, Probe, probe, verify_end};
 
     fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
         let mut sealed = kind.to_vec();
@@ -163,16 +168,20 @@ pub(crate) mod tests {
         chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &depth_to_interlace].concat())
     }
 
+    /// Returns the signature and these chunks.
+    fn png_of(chunks: &[Vec<u8>]) -> Vec<u8> {
+        [SIGNATURE.as_slice(), &chunks.concat()].concat()
+    }
+
     /// Returns a PNG whose data cannot be inflated.
     pub(crate) fn png(width: u32, height: u32, orientation: u8) -> Vec<u8> {
         let exif = tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]);
-        let chunks = [
+        png_of(&[
             ihdr(width, height, [8, 2, 0, 0, 1]),
             chunk(b"eXIf", &exif),
             chunk(b"IDAT", b"deflated"),
             chunk(b"IEND", b""),
-        ];
-        [SIGNATURE.as_slice(), &chunks.concat()].concat()
+        ])
     }
 
     #[test]
@@ -219,6 +228,94 @@ pub(crate) mod tests {
         ];
         for (file, message) in cases {
             assert_eq!(probe(&mut file.as_slice()).unwrap_err().to_string(), message);
+        }
+    }
+
+    /// A file that counts its reads.
+    struct Counting<'a>(&'a [u8], usize);
+
+    impl Source for Counting<'_> {
+        type Error = std::convert::Infallible;
+
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Self::Error> {
+            self.1 += 1;
+            Source::read(&mut self.0, offset, len)
+        }
+    }
+
+    fn exif(orientation: u8) -> Vec<u8> {
+        chunk(b"eXIf", &tiff::tests::tiff(&[(0x0112, 3, u32::from(orientation))]))
+    }
+
+    /// Returns `bytes` of data that contain the name of their own chunk here and there, in pieces of `piece`.
+    fn data(bytes: usize, piece: usize) -> Vec<u8> {
+        let named = [b"\0\0\0\x01IDAT".as_slice(), &[7; 20_000]].concat();
+        let all: Vec<u8> = named.iter().copied().cycle().take(bytes).collect();
+        all.chunks(piece).flat_map(|piece| chunk(b"IDAT", piece)).collect()
+    }
+
+    /// Returns a PNG of 300 × 200 pixels with these chunks between its header and its end.
+    fn with(chunks: &[Vec<u8>]) -> Vec<u8> {
+        png_of(&[ihdr(300, 200, [8, 2, 0, 0, 0]), chunks.concat(), chunk(b"IEND", b"")])
+    }
+
+    fn probed(file: &[u8]) -> (Probe, usize) {
+        let mut source = Counting(file, 0);
+        let found = probe(&mut source).unwrap();
+        (found, source.1)
+    }
+
+    #[test]
+    fn exif_after_the_data_turns_the_picture_however_the_data_is_divided() {
+        let text = chunk(b"tEXt", &[b'x'; 3000]);
+        for (bytes, piece, most_reads) in [
+            (100, 100, 1),
+            (90_000, 8192, 2),
+            (3_000_000, 8192, 2),
+            (3_000_000, 64 << 10, 3),
+            (3_000_000, 3_000_000, 2),
+        ] {
+            let what = format!("{bytes} bytes in pieces of {piece}");
+            let file = with(&[data(bytes, piece), text.clone(), exif(6), text.clone()]);
+            let (found, reads) = probed(&file);
+            assert_eq!((found.pixels, found.orientation), (Some(Pixels { width: 200, height: 300 }), 6), "{what}");
+            assert!(reads <= most_reads, "{what}: {reads} reads");
+            assert_eq!(verify_end(&mut file.as_slice(), &found), Ok(()), "{what}");
+            // A camera's bytes after the end, which the file is read through for.
+            let longer = [file.as_slice(), &exif(3), &[7; 50]].concat();
+            assert_eq!(probed(&longer).0, found, "{what}");
+        }
+    }
+
+    #[test]
+    fn exif_before_the_data_counts_more_and_what_follows_the_end_does_not_count() {
+        for bytes in [100, 300_000] {
+            let data = data(bytes, 8192);
+            assert_eq!(probed(&with(&[exif(8), data.clone(), exif(6)])).0.orientation, 8);
+            let behind = [with(&[data.clone()]), exif(6), chunk(b"IEND", b"")].concat();
+            assert_eq!(probed(&behind).0.orientation, 1);
+            // A preview is a PNG of its own.
+            let preview = chunk(b"prVw", &with(&[data.clone(), exif(6)]));
+            assert_eq!(probed(&with(&[data.clone(), preview.clone()])).0.orientation, 1);
+            assert_eq!(probed(&with(&[data, preview, exif(3)])).0.orientation, 3);
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_within_its_exif_is_cut_off() {
+        for bytes in [100, 300_000] {
+            let file = with(&[data(bytes, 8192), exif(6)]);
+            // The end chunk has 12 bytes, and the checksum before it 4.
+            for left_out in 0..=16 {
+                assert_eq!(probed(&file[..file.len() - left_out]).0.orientation, 6, "without {left_out} bytes");
+            }
+            let cut = &file[..file.len() - 17];
+            let expected = ProbeError::Truncated { what: "the EXIF data", offset: cut.len() as u64 };
+            assert_eq!(probe(&mut &*cut).unwrap_err(), expected);
         }
     }
 }

@@ -96,13 +96,23 @@ impl<'s, S: Source> Window<'s, S> {
     /// Returns a window for a parser that goes through a whole file and never back. It allows the reads for that.
     pub(crate) fn to_read_through(source: &'s mut S) -> Self {
         let mut window = Self::new(source);
-        window.fetches_left += window.len / (WINDOW_BYTES as u64 / 2);
+        window.allow_reading_through();
         window
+    }
+
+    /// Allows the reads for going through the whole file from here on.
+    pub(crate) fn allow_reading_through(&mut self) {
+        self.fetches_left += self.len / (WINDOW_BYTES as u64 / 2);
     }
 
     /// Returns the file's length.
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Returns the file's last `count` bytes (at most 256 KiB), by one read of the source.
+    pub(crate) fn tail(&mut self, count: usize) -> Result<Vec<u8>, ProbeError<S::Error>> {
+        self.source.read(self.len.saturating_sub(count as u64), count).map_err(ProbeError::Read)
     }
 
     /// Returns `count` bytes from `offset`, or fewer at the end of the file.

@@ -37,6 +37,14 @@ fn every_picture_has_its_upright_size_and_orientation() {
     }
 }
 
+/// ImageMagick 6 has made it of a photo that a camera stored lying on its side, and writes the EXIF after the picture's data.
+#[test]
+fn a_png_by_imagemagick_is_turned() {
+    let (found, end) = look_at("../../tests/fuzz/corpus/probe/by-imagemagick-png");
+    assert_eq!((found.pixels, found.orientation), (Some(Pixels { width: 40, height: 60 }), 6));
+    assert!(end.is_ok(), "{end:?}");
+}
+
 #[test]
 fn the_portrait_video_is_turned_and_silent_and_the_landscape_video_is_neither() {
     let (portrait, end) = look_at("staircase.mp4");

@@ -1,7 +1,7 @@
 //! Fingerprints: everything that the bytes of a rendition follow from, and nothing else.
 //!
 //! ```text
-//! thumbnails/4 from=sha256:… of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240
+//! thumbnails/5 from=sha256:… of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240
 //! ```
 //!
 //! `of` is the photo's size, upright. It follows from the photo, but must be known when the rendition is up to date and
@@ -12,7 +12,7 @@ use crate::config::{Config, OutputFormat, Subsampling};
 use crate::geometry::{Bounds, Size};
 
 /// A number that is increased when the same photo and settings give other bytes, so that everything is rendered again.
-const GENERATION: u32 = 4;
+const GENERATION: u32 = 5;
 
 /// What all renditions of one photo have in common.
 pub struct Recipe<'a> {
@@ -77,7 +77,7 @@ mod tests {
     fn a_fingerprint_names_photo_size_format_and_way() {
         assert_eq!(
             fingerprint("{}", SMALL),
-            "thumbnails/4 from=sha256:ab of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240"
+            "thumbnails/5 from=sha256:ab of=4000x3000 as=jpeg-q85-420 px=1280x960>640x480>320x240"
         );
     }
 
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(recipe.recognise(&right, LARGE), None);
         for wrong in [
             String::new(),
-            right.replace("/4 ", "/3 "),
+            right.replace("/5 ", "/4 "),
             right.replace("sha256:ab", "sha256:ac"),
             right.replace("of=4000", "of=04000"),
             right.replace("of=4000x3000", "of=4000x0"),
@@ -139,7 +139,7 @@ mod tests {
             let config = Config::default();
             let recipe = Recipe::new("etag:1", &config);
             let _ = recipe.recognise(&text, SMALL);
-            let _ = recipe.recognise(&format!("thumbnails/4 from=etag:1 of={size} as=jpeg-q85-420 px=320x240"), SMALL);
+            let _ = recipe.recognise(&format!("thumbnails/5 from=etag:1 of={size} as=jpeg-q85-420 px=320x240"), SMALL);
         }
     }
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagehost_tests::bench::{function_command, in_turn, rounds};
+use stagehost_tests::bench::{function_command, in_turn};
+use stagehost_tests::cost_durations::BenchArguments;
 use stagehost_tests::package::{environment, released_package, state};
 use stagehost_tests::runtime_api::{Deadline, Function};
 use stagehost_tests::seaweed::{CREDENTIALS, Seaweed};
@@ -43,7 +44,7 @@ fn main() -> Result<()> {
 }
 
 async fn compare() -> Result<()> {
-    let rounds = rounds(ROUNDS);
+    let rounds = BenchArguments::read(ROUNDS)?.only_rounds()?;
     let node = node_function::installed()?;
     let server = Seaweed::start()?;
     let photos = photos::make()?;

@@ -9,6 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
 
+use crate::proc_memory::{PEAK, bytes_in};
+
 /// How long a process may take to follow a signal.
 const OBEY: Duration = Duration::from_secs(30);
 /// How long a line may take from the process to the test.
@@ -108,20 +110,15 @@ impl Process {
 
     /// Returns the sum over all mappings. The counters in `status` lag behind by some pages for each thread.
     pub(super) fn resident_bytes(&self) -> Result<u64> {
-        self.memory("smaps_rollup", "Rss:")
+        self.memory("smaps_rollup", "Rss")
     }
 
     pub(super) fn peak_bytes(&self) -> Result<u64> {
-        self.memory("status", "VmHWM:")
+        self.memory("status", PEAK)
     }
 
     fn memory(&self, file: &str, name: &str) -> Result<u64> {
-        let text = self.proc(file)?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let line = line.with_context(|| format!("no {name} in {file}"))?;
-        let kib: u64 =
-            line.trim().trim_end_matches("kB").trim().parse().with_context(|| format!("{name} is not a number"))?;
-        Ok(kib << 10)
+        bytes_in(&self.proc(file)?, name).with_context(|| format!("no {name} in {file}"))
     }
 
     pub(super) fn descriptors(&self) -> Result<usize> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::summary::BatchSummary;
 use crate::app::App;
-use crate::patience::{in_time, in_time_since};
+use crate::patience::{in_time_since, is_over};
 use crate::source::error::SourceError;
 use crate::source::executions::{ExecutionStatus, ListedExecution};
 
@@ -37,7 +37,8 @@ pub(super) struct Found {
     pub(super) unread: usize,
 }
 
-/// Returns a page of the list, of at most `size` executions, or of those that all `words` are in.
+/// Returns a page of the list, of at most `size` executions, or of those that all `words` are in. All answers of the source
+/// share the time that a page waits for one. A search that needs more returns what it has found, and its next page goes on.
 ///
 /// # Errors
 /// If the list cannot be read.
@@ -50,18 +51,19 @@ pub(super) async fn find(
 ) -> Result<Found, SourceError> {
     let words: Vec<String> = words.split_whitespace().take(MOST_WORDS).map(str::to_lowercase).collect();
     let source = app.parts.executions.as_ref();
+    let began = Instant::now();
     if words.is_empty() {
-        let page = in_time("the list", source.list(status, after, size)).await?;
-        let read = summarized(app, page.executions, READ).await;
+        let page = in_time_since(began, "the list", source.list(status, after, size)).await?;
+        let read = summarized(app, page.executions, READ, began).await;
         let unread = read.iter().filter(|row| row.unread).count();
         let rows = read.into_iter().map(|row| (row.listed, row.summary)).collect();
         return Ok(Found { rows, next: page.next, looked_at: None, unread });
     }
     let (mut rows, mut looked_at, mut unread, mut token) = (Vec::new(), 0, 0, after.map(str::to_owned));
     loop {
-        let page = in_time("the list", source.list(status, token.as_deref(), SEARCHED)).await?;
+        let page = in_time_since(began, "the list", source.list(status, token.as_deref(), SEARCHED)).await?;
         looked_at += page.executions.len();
-        for Row { listed, summary, unread: now_unread } in summarized(app, page.executions, usize::MAX).await {
+        for Row { listed, summary, unread: now_unread } in summarized(app, page.executions, usize::MAX, began).await {
             unread += usize::from(now_unread);
             let text = summary.as_ref().map_or_else(|| listed.name.to_lowercase(), |summary| summary.text.clone());
             if words.iter().all(|word| text.contains(word)) {
@@ -69,7 +71,7 @@ pub(super) async fn find(
             }
         }
         token = page.next;
-        if token.is_none() || rows.len() >= usize::from(size) || looked_at >= LOOKED_AT {
+        if token.is_none() || rows.len() >= usize::from(size) || looked_at >= LOOKED_AT || is_over(began) {
             return Ok(Found { rows, next: token, looked_at: Some(looked_at), unread });
         }
     }
@@ -83,16 +85,16 @@ struct Row {
     unread: bool,
 }
 
-/// Returns executions with what is in them, in the same order. At most `most` are read; of the others what is remembered counts.
-/// One that cannot be read now, as when Step Functions is asked too often, costs what is in it and not the list.
-async fn summarized(app: &App, executions: Vec<ListedExecution>, mut most: usize) -> Vec<Row> {
+/// Returns executions with what is in them, in the same order. At most `most` are read, and only those that come in time since
+/// `began`; of the others what is remembered counts. One that cannot be read now, as when Step Functions is asked too often,
+/// costs what is in it and not the list.
+async fn summarized(app: &App, executions: Vec<ListedExecution>, mut most: usize, began: Instant) -> Vec<Row> {
     let known = executions.into_iter().map(|listed| {
         let summary = app.summaries.known(&listed);
         let read = summary.is_none() && most > 0;
         most -= usize::from(read);
         (listed, summary, read)
     });
-    let began = Instant::now();
     stream::iter(known.collect::<Vec<_>>())
         .map(|(listed, summary, read)| async move {
             if !read {

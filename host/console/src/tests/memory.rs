@@ -135,6 +135,7 @@ impl ExecutionSource for Memory {
         token: Option<&str>,
         size: u16,
     ) -> Result<ExecutionPage, SourceError> {
+        self.may("list").await?;
         let from: usize = token.map_or(Ok(0), str::parse).map_err(|_| SourceError::Refused("invalid token".into()))?;
         let executions = self.executions.lock().unwrap();
         let all: Vec<_> = executions.iter().rev().map(|(facts, _)| facts.listed.clone()).collect();

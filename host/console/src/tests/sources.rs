@@ -119,6 +119,29 @@ async fn many_answers_of_a_source_that_hangs_are_waited_for_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_search_in_sources_that_hang_ends_in_time_and_can_go_on() {
+    let memory = Arc::new(Memory::default());
+    for number in 0..250 {
+        memory.add(&format!("listing-{number}"), ExecutionStatus::Succeeded, input(), None, Vec::new());
+    }
+    let (router, _) = console(&memory, false);
+    let began = tokio::time::Instant::now();
+    memory.wrong.lock().unwrap().insert("facts", Wrong::Hangs);
+    let shown = page(&router, "/console?q=hall").await;
+    assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    assert!(shown.contains("Nothing was found in 100 executions."), "{shown}");
+    assert!(shown.contains("Of 100 batches only the name"), "{shown}");
+    assert!(shown.contains("after=100") && shown.contains("Search on"), "{shown}");
+
+    let began = tokio::time::Instant::now();
+    memory.wrong.lock().unwrap().insert("list", Wrong::Hangs);
+    let request = Request::get("/console?q=hall").header("host", "localhost");
+    let answer = send(&router, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_execution_itself_there_is_an_answer_in_time() {
     for (wrong, why) in [(Wrong::Denied, "AccessDenied"), (Wrong::Hangs, "did not come within")] {
         let memory = whole();

@@ -77,7 +77,7 @@ pub(crate) struct Player {
     pub(super) copied: HashSet<(String, Option<String>)>,
     state: Mutex<State>,
     /// What is kept about the objects that the stage writes is charged here.
-    kept: Share,
+    pub(super) kept: Arc<Share>,
     /// What is left for pictures; `None` if none are kept.
     pub(super) picture_room: Option<PictureRoom>,
 }
@@ -112,6 +112,7 @@ impl Player {
         let state = Mutex::new(state);
         let charged = OnceLock::new();
         let questions = by_question;
+        let kept = Arc::new(kept);
         Arc::new(Self { record, contents, fallback, charged, questions, copied, state, kept, picture_room })
     }
 
@@ -211,12 +212,6 @@ impl Player {
             return Ok(());
         }
         Err(self.diverges("write more objects, or in more parts, than a repeated call may"))
-    }
-
-    /// Charges bytes of a picture; returns whether there was room. The share has them until the call is compared and its
-    /// pictures are stored.
-    pub(super) fn keep_picture(&self, bytes: usize) -> bool {
-        self.kept.take_memory(bytes as u64)
     }
 
     /// Notes that the record has no answer; returns the failure for the stage.

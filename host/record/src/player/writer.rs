@@ -38,7 +38,7 @@ impl ReplayWriter {
         };
         let failures = recorded.as_ref().map(|write| write.failures.clone()).unwrap_or_default();
         let (parts, crc32) = (PartsBuilder::default(), crc32fast::Hasher::new());
-        let picture = player.picture_room.as_ref().and_then(|room| room.begin(&object.content_type));
+        let picture = player.picture_room.as_ref().and_then(|room| room.begin(&object.content_type, &player.kept));
         let mut this = Self { player: player.clone(), object, parts, crc32, recorded, failures, picture };
         this.fails_again(Step::Create)?;
         Ok(Box::new(this))
@@ -108,9 +108,7 @@ impl ObjectWriter for ReplayWriter {
         }
         self.parts.append(&bytes);
         self.crc32.update(&bytes);
-        let player = &self.player;
-        let kept = |picture: &mut PictureBytes| picture.append(&bytes) && player.keep_picture(bytes.len());
-        self.picture = self.picture.take().and_then(|mut picture| kept(&mut picture).then_some(picture));
+        self.picture = self.picture.take().and_then(|mut picture| picture.append(&bytes).then_some(picture));
         Ok(())
     }
 

@@ -19,6 +19,8 @@ mod webp;
 pub use decoded::{Decoded, DecodedPixels, WantedScale};
 pub use limits::Limits;
 
+use stage_probe::ProbeError;
+
 use crate::colour::adobe_rgb;
 use crate::error::PictureError;
 use crate::format::Format;
@@ -46,7 +48,13 @@ pub fn decode(
 ) -> Result<Decoded, PictureError> {
     // Orientation and colours are as the probe reads them, because the validate stage has used its orientation already. Of
     // several EXIF blocks, or of broken ones, the decoders' libraries would read another.
-    let probed = stage_probe::probe(&mut source.as_slice()).ok();
+    let probed = match stage_probe::probe(&mut source.as_slice()) {
+        // The pixels may be complete, and the file ends within the EXIF after them, which may turn the picture.
+        Err(ProbeError::Truncated { .. }) if matches!(format, Format::Png | Format::WebP) => {
+            return Err(PictureError::cut_off(format.name(), source.len()));
+        }
+        answer => answer.ok(),
+    };
     let orientation = probed.as_ref().map(|found| Orientation::from_exif(found.orientation.into())).unwrap_or_default();
     let by_exif = || probed.as_ref().filter(|found| found.adobe_rgb).map(|_| adobe_rgb());
     let size = |upright: Size| wanted(upright).size;

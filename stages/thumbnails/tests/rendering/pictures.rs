@@ -29,6 +29,19 @@ pub fn png(
     out
 }
 
+/// Returns a PNG of 160 × 96 pixels whose EXIF comes after its data, as ImageMagick writes it.
+fn png_with_late_exif(samples: &[u8], orientation: u8) -> Vec<u8> {
+    let block = exif(orientation);
+    let mut file = png(samples, 160, 96, Colour::Rgb8, None, Some(block.clone()));
+    // Length, name, body and checksum.
+    let early = file.windows(4).position(|name| name == b"eXIf").unwrap() - 4;
+    let chunk: Vec<u8> = file.drain(early..early + 12 + block.len()).collect();
+    let end = file.len() - 12;
+    assert_eq!(file[end + 4..end + 8], *b"IEND");
+    file.splice(end..end, chunk);
+    file
+}
+
 fn webp(samples: &[u8], width: u32, height: u32, colour: image_webp::ColorType, exif: Option<Vec<u8>>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = image_webp::WebPEncoder::new(&mut out);
@@ -74,6 +87,7 @@ fn every_orientation_becomes_upright_in_every_format_that_has_one() {
         let files = [
             ("JPEG", Jpeg { exif: exif.clone(), ..Jpeg::default() }.encode(&samples, 160, 96, ColorType::Rgb)),
             ("PNG", png(&samples, 160, 96, Colour::Rgb8, None, exif.clone())),
+            ("PNG with its EXIF after its data", png_with_late_exif(&samples, orientation)),
             ("WebP", webp(&samples, 160, 96, image_webp::ColorType::Rgb8, exif.clone())),
             ("TIFF", tiff::<tiff::encoder::colortype::RGB8>(&samples, 160, 96, orientation.into())),
         ];
@@ -85,6 +99,17 @@ fn every_orientation_becomes_upright_in_every_format_that_has_one() {
             assert_eq!((seen.width, seen.height), if turned { (36, 60) } else { (80, 48) }, "{what}");
             corners_are(&seen, UPRIGHT[usize::from(orientation) - 1], 12, &what);
         }
+    }
+}
+
+/// Otherwise the pixels, which are all there, would be rendered lying on their side.
+#[test]
+fn a_picture_that_ends_within_the_exif_after_its_pixels_is_refused() {
+    let samples = quarters(160, 96);
+    let webp = webp(&samples, 160, 96, image_webp::ColorType::Rgb8, Some(exif(6)));
+    let png = png_with_late_exif(&samples, 6);
+    for (name, cut) in [("PNG", &png[..png.len() - 40]), ("WebP", &webp[..webp.len() - 20])] {
+        assert_eq!(rendered(cut, "{}").unwrap_err(), PictureError::cut_off(name, cut.len()));
     }
 }
 

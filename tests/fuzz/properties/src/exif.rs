@@ -8,7 +8,13 @@ pub fn check(block: &[u8]) {
     let block = block.get(..60_000).unwrap_or(block);
     let whole = orientation(block);
     let expected = whole.unwrap_or(1);
-    for (name, file) in [("JPEG", jpeg(block)), ("PNG", png(block)), ("WebP", webp(block))] {
+    let files = [
+        ("JPEG", jpeg(block)),
+        ("PNG", png([(b"eXIf", block), (b"IDAT", b"deflated")])),
+        ("PNG with its EXIF after its data", png([(b"IDAT", b"deflated"), (b"eXIf", block)])),
+        ("WebP", webp(block)),
+    ];
+    for (name, file) in files {
         match probe(&mut file.as_slice()) {
             Ok(found) => assert_eq!(found.orientation, expected, "in a {name}"),
             Err(error) => panic!("the EXIF of a {name} makes it unreadable: {error}"),
@@ -62,10 +68,11 @@ fn jpeg(block: &[u8]) -> Vec<u8> {
     file
 }
 
-fn png(block: &[u8]) -> Vec<u8> {
+fn png(chunks: [(&[u8; 4], &[u8]); 2]) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let header: &[u8] = b"\0\0\0\x04\0\0\0\x03\x08\x02\0\0\0";
-    for (kind, body) in [(b"IHDR", header), (b"eXIf", block), (b"IDAT", b"deflated"), (b"IEND", b"")] {
+    let [first, second] = chunks;
+    for (kind, body) in [(b"IHDR", header), first, second, (b"IEND", b"")] {
         file.extend((body.len() as u32).to_be_bytes());
         file.extend(kind);
         file.extend(body);

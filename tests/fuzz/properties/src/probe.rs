@@ -34,7 +34,8 @@ impl Source for Watched<'_> {
 type Answer = Result<Probe, ProbeError<Infallible>>;
 
 /// Any bytes give an answer or an error with a place within the file, by few and small reads. A file on a disk is read
-/// like one in memory. Bytes after a complete file change nothing, and a cut file is never complete with another answer.
+/// like one in memory. Bytes after a complete file change nothing, and a cut file is never complete with another answer; only
+/// a PNG without its last chunks may be complete and not turned.
 pub fn check(bytes: &[u8]) {
     let mut file = Watched { bytes, largest: 0, reads: 0 };
     let ((answer, whole), peak) = peak_of(|| answers(&mut file));
@@ -102,6 +103,12 @@ fn more_bytes_change_nothing(bytes: &[u8], found: &Probe) {
     assert!(whole, "16 more bytes make it incomplete");
 }
 
+/// Returns width and height before the picture is turned.
+fn stored(probe: &Probe) -> Option<(u32, u32)> {
+    let turned = (5..=8).contains(&probe.orientation);
+    probe.pixels.map(|size| if turned { (size.height, size.width) } else { (size.width, size.height) })
+}
+
 fn a_cut_file_is_not_another_file(bytes: &[u8], found: &Probe) {
     // A box of length 0 reaches to the end of the file, wherever that is.
     if has_boxes(found.format) {
@@ -110,6 +117,10 @@ fn a_cut_file_is_not_another_file(bytes: &[u8], found: &Probe) {
     for kept in [bytes.len() - 1, bytes.len() / 2, bytes.len() / 3] {
         let cut = bytes.get(..kept).unwrap_or_default();
         if let (Ok(other), true) = answers(&mut &*cut) {
+            // The EXIF of a PNG may come after its data, and then nothing shows that it was cut off.
+            if found.format == Format::Png && other.orientation == 1 && stored(&other) == stored(found) {
+                continue;
+            }
             assert_eq!(other, *found, "cut to {kept} bytes, it is complete and different");
         }
     }
