@@ -130,6 +130,10 @@ impl CallLog {
 
     /// Adds a host call; returns its number for [`change`](Self::change), or `None` if the log is cut.
     pub(crate) fn add(&self, call: HostCall) -> Option<usize> {
+        // Computing what a call with a long text takes is not free, and a guest may go on long after the cut.
+        if self.state().cut.is_some() {
+            return None;
+        }
         let cost = cost(&call).saturating_add(size_of::<HostCall>() as u64);
         let mut state = self.state();
         if !self.entry(&mut state, cost) {
@@ -214,6 +218,9 @@ impl CallLog {
     }
 
     fn add_read(&self, mut state: MutexGuard<'_, LogState>, number: usize, read: Read) {
+        if state.cut.is_some() {
+            return;
+        }
         let cost = cost(&read).saturating_add(PLACE);
         if self.entry(&mut state, cost)
             && let Some(HostCall::Open { reads, .. }) = state.calls.get_mut(number)

@@ -21,11 +21,14 @@ pub struct Config {
     pub max_delay_ms: u64,
     /// The most time for all attempts and waits together, in milliseconds. Must be shorter than the deadline in the pin.
     pub total_ms: u64,
+    /// Whether a 404 is tried again. By contract it is final, but while a new version of the backend is rolled out, some of its
+    /// servers may not know the address yet.
+    pub retry_not_found: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { attempts: 4, first_delay_ms: 500, max_delay_ms: 10_000, total_ms: 30_000 }
+        Self { attempts: 4, first_delay_ms: 500, max_delay_ms: 10_000, total_ms: 30_000, retry_not_found: false }
     }
 }
 

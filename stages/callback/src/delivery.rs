@@ -34,9 +34,10 @@ pub enum Meaning {
 }
 
 /// Returns what a status means. A redirect is final: it is not followed, and trying again would not change it.
-pub fn classify(status: u16) -> Meaning {
+pub fn classify(config: &Config, status: u16) -> Meaning {
     match status {
         200..=299 => Meaning::Delivered,
+        404 if config.retry_not_found => Meaning::Later,
         408 | 425 | 429 | 500..=599 => Meaning::Later,
         _ => Meaning::Never,
     }
@@ -91,7 +92,7 @@ pub fn deliver(host: &impl Host, config: &Config, body: &str) -> Result<Delivere
     loop {
         attempts += 1;
         let (reason, asked) = match host.attempt(body) {
-            Ok(Reply { status, retry_after_ms }) => match classify(status) {
+            Ok(Reply { status, retry_after_ms }) => match classify(config, status) {
                 Meaning::Delivered => return Ok(Delivered { status, attempts }),
                 Meaning::Never => return Err(refusal(status, attempts)),
                 Meaning::Later => (format!("the backend answered {status}"), retry_after_ms.map(Duration::from_millis)),

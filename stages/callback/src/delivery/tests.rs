@@ -69,7 +69,7 @@ fn a_busy_backend_is_tried_again_after_waits_that_double() {
     assert_eq!(deliver(&host, &Config::default(), "{}"), Ok(Delivered { status: 200, attempts: 4 }));
     assert_eq!(*host.waits.borrow(), [250, 500, 1000], "half of 500, 1000 and 2000, with a random part of 0");
     for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-        assert_eq!(classify(status), Meaning::Later, "{status}");
+        assert_eq!(classify(&Config::default(), status), Meaning::Later, "{status}");
     }
 }
 
@@ -82,6 +82,17 @@ fn every_other_status_is_final() {
         assert!(text.contains(&format!(" {status} ")) && text.contains("1 attempt"), "{text}");
         assert_eq!(matches!(failure, Failure::Denied(_)), matches!(status, 401 | 403), "{status}");
     }
+}
+
+#[test]
+fn a_404_is_tried_again_where_the_settings_say_so() {
+    let config = Config::parse(r#"{"retryNotFound":true}"#).unwrap();
+    let host = script(vec![reply(404), reply(200)]);
+    assert_eq!(deliver(&host, &config, "{}"), Ok(Delivered { status: 200, attempts: 2 }));
+    let host = script(vec![reply(404), reply(404), reply(404), reply(404)]);
+    let text = "the callback was not delivered in 4 attempts: the backend answered 404".to_owned();
+    assert_eq!(deliver(&host, &config, "{}"), Err(Failure::Transient(text)));
+    assert_eq!(classify(&config, 410), Meaning::Never);
 }
 
 #[test]
