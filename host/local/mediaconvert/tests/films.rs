@@ -260,6 +260,24 @@ async fn films_of_odd_times_and_of_one_frame_show_every_picture_at_its_time() {
 }
 
 #[tokio::test]
+async fn a_matrix_of_zeros_turns_nothing_and_is_not_in_the_output() {
+    if !ffmpeg() {
+        return;
+    }
+    let bench = bench(Options::default());
+    bench.landscape("camera.mp4");
+    let file = bench.store.path("media", "51/raw/camera.mp4");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The matrix of a track header of version 0 begins 40 bytes after the name of its box.
+    let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap() + 4;
+    bytes[header + 40..header + 76].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    let made = stream(&transcoded(&bench, "camera.mp4", 320, 180).await, "video").unwrap();
+    assert_eq!((&made["width"], &made["height"]), (&json!(320), &json!(180)));
+    assert!(made["side_data_list"].is_null(), "{made}");
+}
+
+#[tokio::test]
 async fn frames_are_captured_from_the_first_on_at_the_interval_of_the_job() {
     if !ffmpeg() {
         return;

@@ -97,7 +97,8 @@ fn read_video(stream: &Value) -> Option<VideoStream> {
         .into_iter()
         .flatten()
         .find_map(|data| data["rotation"].as_f64())
-        .filter(|degrees| degrees.is_finite())
+        // Of a matrix of zeros, which turns nothing, ffprobe gives the smallest whole number of 64 bits.
+        .filter(|degrees| degrees.abs() <= 360.0)
         // ffprobe gives the rotation counter-clockwise.
         .map_or(0, |degrees| (-degrees).round().rem_euclid(360.0) as u16);
     let tag = |name: &str| {
@@ -184,6 +185,17 @@ mod tests {
         {
             assert!((aspect(text) - ratio).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_rotation_of_more_than_a_turn_is_none() {
+        let rotation = |degrees: f64| {
+            let stream = json!({
+                "codec_type": "video", "width": 2, "height": 2, "side_data_list": [{"rotation": degrees}],
+            });
+            media(json!({"streams": [stream]})).video.unwrap().rotation
+        };
+        assert_eq!([rotation(i64::MIN as f64), rotation(361.0), rotation(-45.0), rotation(270.0)], [0, 0, 45, 90]);
     }
 
     #[test]
