@@ -15,6 +15,17 @@ use unicode_normalization::UnicodeNormalization as _;
 /// The longest segment of a path, in bytes: the limit of ext4, APFS (255 bytes) and NTFS (255 UTF-16 units).
 pub const SEGMENT_LIMIT: usize = 255;
 
+/// The longest path of an entry, in UTF-16 units. Windows opens paths of at most 259 (MAX_PATH), which leaves 79 for the folder
+/// that the archive is unpacked into.
+pub const PATH_LIMIT: usize = 180;
+
+/// The length of a name, in UTF-16 units, that the names of directories leave to it at least.
+const SHORTEST_ROOM: usize = 64;
+
+/// The characters at the end of a stem that are kept when a name is shortened: pictures of one camera, and the renditions of
+/// one picture, differ there.
+const END_KEPT: usize = 16;
+
 /// The longest extension, in bytes, that is kept when a name is shortened. A longer one counts as part of the name.
 const EXTENSION_LIMIT: usize = 32;
 
@@ -30,7 +41,7 @@ pub fn safe_segment(text: &str) -> String {
     if is_device(&segment) {
         segment.insert(0, '_');
     }
-    shorten(&segment, "")
+    shorten(&segment, "", SEGMENT_LIMIT)
 }
 
 /// The names of one archive. No two are equal when case and Unicode's normal forms are ignored.
@@ -47,15 +58,16 @@ impl Names {
         Self::default()
     }
 
-    /// Returns a safe name for the file `name` in the directory `segments`. The second file of a name gets ` (2)` before its
-    /// extension.
+    /// Returns a safe name for the file `name` in the directory `segments`, never longer than [`PATH_LIMIT`] unless the directory
+    /// is. The second file of a name gets ` (2)` before its extension.
     pub fn claim(&mut self, segments: &[&str], name: &str) -> String {
         let mut directory = String::new();
         for segment in segments {
             directory.push_str(&safe_segment(segment));
             directory.push('/');
         }
-        let file = safe_segment(name);
+        let room = PATH_LIMIT.saturating_sub(units(&directory)).max(SHORTEST_ROOM);
+        let file = shorten(&safe_segment(name), "", room);
         let wanted = format!("{directory}{file}");
         let folded = fold(&wanted);
         if self.taken.insert(folded.clone()) {
@@ -63,7 +75,7 @@ impl Names {
         }
         let mut number = self.next.get(&folded).copied().unwrap_or(2);
         loop {
-            let candidate = format!("{directory}{}", shorten(&file, &format!(" ({number})")));
+            let candidate = format!("{directory}{}", shorten(&file, &format!(" ({number})"), room));
             number += 1;
             if self.taken.insert(fold(&candidate)) {
                 self.next.insert(folded, number);
@@ -113,23 +125,35 @@ fn is_device(segment: &str) -> bool {
     }
 }
 
-/// Returns `name` with `suffix` before its extension, the stem cut so that the whole fits [`SEGMENT_LIMIT`].
-fn shorten(name: &str, suffix: &str) -> String {
-    if name.len() + suffix.len() <= SEGMENT_LIMIT && suffix.is_empty() {
-        return name.to_owned();
-    }
+/// Returns the length of a text in UTF-16 units, in which Windows counts.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// Returns `name` with `suffix` before its extension. If that has more than [`SEGMENT_LIMIT`] bytes or `room` UTF-16 units, a
+/// `~` takes the place of the stem's middle.
+fn shorten(name: &str, suffix: &str, room: usize) -> String {
     let (stem, extension) = match name.rfind('.') {
         // `.profile` is a name without an extension.
         Some(dot) if dot > 0 && name.len() - dot <= EXTENSION_LIMIT => name.split_at(dot),
         _ => (name, ""),
     };
-    let room = SEGMENT_LIMIT.saturating_sub(suffix.len() + extension.len());
-    let mut end = stem.len().min(room);
-    while !stem.is_char_boundary(end) {
-        end -= 1;
+    let most_bytes = SEGMENT_LIMIT.saturating_sub(suffix.len() + extension.len());
+    let most_units = room.saturating_sub(units(suffix) + units(extension));
+    if stem.len() <= most_bytes && units(stem) <= most_units {
+        return format!("{stem}{suffix}{extension}");
     }
-    let cut = if end < stem.len() { trim(&stem[..end]) } else { stem };
-    format!("{cut}{suffix}{extension}")
+    let end = stem.char_indices().rev().nth(END_KEPT - 1).map_or(stem, |(at, _)| stem.split_at(at).1);
+    let (mut bytes, mut wide) = (1 + end.len(), 1 + units(end));
+    let beginning: String = stem
+        .chars()
+        .take_while(|c| {
+            bytes += c.len_utf8();
+            wide += c.len_utf16();
+            bytes <= most_bytes && wide <= most_units
+        })
+        .collect();
+    format!("{beginning}~{end}{suffix}{extension}")
 }
 
 #[cfg(test)]
@@ -199,6 +223,25 @@ mod tests {
         names.claim(&[], &long);
         let second = names.claim(&[], &long);
         assert!(second.ends_with("é (2).jpeg") && second.len() <= SEGMENT_LIMIT, "{second}");
+    }
+
+    #[test]
+    fn a_path_is_short_enough_for_windows_and_tells_renditions_apart() {
+        let mut names = Names::new();
+        let directory = ["thumbnails", "photo", "horizontal"];
+        for long in ["x", "é", "居", "😀"] {
+            let stem: String = std::iter::repeat_n(long, 400).collect();
+            let claimed = ["320x240", "640x480"].map(|size| names.claim(&directory, &format!("{stem}_{size}.jpg")));
+            let again = names.claim(&directory, &format!("{stem}_320x240.jpg"));
+            for (path, end) in claimed.iter().chain([&again]).zip(["_320x240.jpg", "_640x480.jpg", "_320x240 (2).jpg"])
+            {
+                assert!(units(path) <= PATH_LIMIT && path.ends_with(end), "{path}");
+                assert!(path.starts_with(&format!("thumbnails/photo/horizontal/{long}{long}")), "{path}");
+                assert_safe(path);
+            }
+        }
+        let exact = format!("{}.jpg", "x".repeat(PATH_LIMIT - "photo/vertical/.jpg".len()));
+        assert_eq!(names.claim(&["photo", "vertical"], &exact), format!("photo/vertical/{exact}"), "it fits");
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! with everything that it has started.
 //!
 //! # Intended differences from the service
+//! - A film whose pictures have a codec outside that list, such as DV, ends in error 1030. Other tracks of such codecs, such as
+//!   subtitles and cover pictures, do not matter.
 //! - An output whose audio source has no sound track has no sound.
 //! - Pixels are square. Where `DEFAULT` scaling would leave a bar of at most two pixels, the picture is stretched to fill it.
 //! - `qualityTuningLevel` selects an x264 preset; there is one pass.

@@ -17,3 +17,4 @@ pub(crate) use process::{Limits, ToolError, run};
 pub(crate) use progress::Progress;
 pub(crate) use size::output_size;
 pub use tools::Tools;
+pub(crate) use tools::VIDEO_CODECS;

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::colour::ColourTags;
 use super::media::{Media, VideoStream};
 use super::process::{Limits, ToolError, file_argument, run};
-use super::tools::{AUDIO_CODECS, INPUT_OPTIONS, Tools};
+use super::tools::{AUDIO_CODECS, INPUT_OPTIONS, Tools, VIDEO_CODECS};
 
 /// The most bytes of ffprobe's output that are read.
 const LONGEST: usize = 1 << 20;
 
-/// The most sound tracks of other codecs that a file is read with.
+/// The most other codecs, of any kind of track, that a file is read with.
 const MAX_FOREIGN: usize = 8;
 
 /// Reads the headers of `file`.
@@ -30,8 +30,9 @@ pub(crate) async fn probe(tools: &Tools, file: &Path, folder: &Path, limits: &Li
     }
 }
 
-/// Runs ffprobe. It opens a decoder for every stream and gives up on the first that is not on the list. So the sound codecs
-/// in `foreign` are opened as well, with which nothing is decoded: their tracks are left out afterwards.
+/// Runs ffprobe. It opens a decoder for every stream and gives up on the first that is not on the list, which may be that of
+/// subtitles or of a cover picture. So the codecs in `foreign` are opened as well, with which nothing is decoded: their
+/// tracks are left out afterwards, and a film whose pictures have such a codec is refused.
 async fn headers(
     tools: &Tools,
     file: &Path,
@@ -42,7 +43,10 @@ async fn headers(
     let mut arguments: Vec<std::ffi::OsString> = ["-hide_banner", "-loglevel", "error"].map(Into::into).into();
     arguments.extend(INPUT_OPTIONS.map(Into::into));
     if !foreign.is_empty() {
-        arguments.extend(["-codec_whitelist:a".into(), format!("{AUDIO_CODECS},{}", foreign.join(",")).into()]);
+        let all = format!("{VIDEO_CODECS},{AUDIO_CODECS},{}", foreign.join(","));
+        for kind in ["-codec_whitelist:v", "-codec_whitelist:a", "-codec_whitelist:s"] {
+            arguments.extend([kind.into(), all.clone().into()]);
+        }
     }
     arguments.extend(["-show_streams", "-show_format", "-of", "json"].map(Into::into));
     arguments.push(file_argument(file).into());
@@ -93,7 +97,8 @@ fn read_video(stream: &Value) -> Option<VideoStream> {
         .into_iter()
         .flatten()
         .find_map(|data| data["rotation"].as_f64())
-        .filter(|degrees| degrees.is_finite())
+        // Of a matrix of zeros, which turns nothing, ffprobe gives the smallest whole number of 64 bits.
+        .filter(|degrees| degrees.abs() <= 360.0)
         // ffprobe gives the rotation counter-clockwise.
         .map_or(0, |degrees| (-degrees).round().rem_euclid(360.0) as u16);
     let tag = |name: &str| {
@@ -180,6 +185,17 @@ mod tests {
         {
             assert!((aspect(text) - ratio).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_rotation_of_more_than_a_turn_is_none() {
+        let rotation = |degrees: f64| {
+            let stream = json!({
+                "codec_type": "video", "width": 2, "height": 2, "side_data_list": [{"rotation": degrees}],
+            });
+            media(json!({"streams": [stream]})).video.unwrap().rotation
+        };
+        assert_eq!([rotation(i64::MIN as f64), rotation(361.0), rotation(-45.0), rotation(270.0)], [0, 0, 45, 90]);
     }
 
     #[test]

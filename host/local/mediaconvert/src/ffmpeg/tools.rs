@@ -31,6 +31,9 @@ macro_rules! audio_codecs {
     };
 }
 
+/// The codecs of pictures that are decoded, and the names of their decoders. A film with any other codec is refused.
+pub(crate) const VIDEO_CODECS: &str = video_codecs!();
+
 /// The decoders of sound that are used. A track of any other codec counts as one that cannot be decoded.
 pub(super) const AUDIO_CODECS: &str = audio_codecs!();
 

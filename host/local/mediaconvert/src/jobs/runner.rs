@@ -147,8 +147,12 @@ fn check(plan: &Plan, media: &Media) -> Result<(), JobError> {
     let Some(video) = &media.video else {
         return Err(fail(code::NO_VIDEO, format!("The input {source} has no video")));
     };
-    if video.codec.is_none() {
+    let Some(codec) = &video.codec else {
         return Err(fail(code::CODEC, format!("The video in {source} has a codec that ffmpeg does not know")));
+    };
+    if !ffmpeg::VIDEO_CODECS.split(',').any(|accepted| accepted == codec) {
+        let message = format!("The video in {source} has the codec {codec}, which is not decoded on this machine");
+        return Err(fail(code::CODEC, message));
     }
     if video.dolby_vision_only {
         let why = "is Dolby Vision without a base layer (profile 5), whose colours ffmpeg cannot convert";
@@ -255,11 +259,11 @@ async fn measure(
         let result = ffmpeg::probe(&jobs.options.tools, &film.path, folder, limits)
             .await
             .map_err(|error| fail(code::UNKNOWN, format!("The output {} is not readable: {error}", output.file)))?;
-        let broken = || incomplete(plan, media, result.duration);
-        let video = result.video.as_ref().ok_or_else(broken)?;
         if too_short(result.duration, media) {
-            return Err(broken());
+            return Err(incomplete(plan, media, result.duration));
         }
+        // Its sound may be whole.
+        let video = result.video.as_ref().ok_or_else(nothing)?;
         finished.push(FinishedOutput {
             path: output.file.to_string(),
             duration_ms: result.duration / 1000,

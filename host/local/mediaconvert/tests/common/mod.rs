@@ -199,3 +199,38 @@ pub fn turn_by_90(file: &Path) {
     }
     std::fs::write(file, bytes).unwrap();
 }
+
+pub fn stream(file: &Path, kind: &str) -> Option<Value> {
+    probe(file)["streams"].as_array().unwrap().iter().find(|stream| stream["codec_type"] == kind).cloned()
+}
+
+/// Returns the colour of the first frame's corner, decoded as BT.709 as a player does that knows nothing else.
+pub fn colour(file: &Path) -> [u8; 3] {
+    let output = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-i"])
+        .arg(file)
+        .args(["-frames:v", "1", "-vf", "scale=32:32:flags=area:in_color_matrix=bt709:in_range=tv,format=rgb24"])
+        .args(["-f", "rawvideo", "pipe:1"])
+        .output()
+        .unwrap();
+    output.stdout[..3].try_into().unwrap()
+}
+
+pub fn assert_near(found: [u8; 3], expected: [u8; 3], tolerance: u8) {
+    let near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= tolerance);
+    assert!(near, "{found:?} instead of {expected:?}");
+}
+
+/// Sends the film through one job and returns the file that was made.
+pub async fn transcoded(bench: &Bench, name: &str, width: u32, height: u32) -> std::path::PathBuf {
+    let id = bench.submit(job(name, &[output("_x", width, height)]));
+    let end = bench.end(&id).await;
+    assert_eq!(end.status, "COMPLETE", "{}", end.event);
+    bench.store.path("media", "51/processed/clip_x.mp4")
+}
+
+/// Returns whether this ffmpeg has a filter or an encoder; not every build has all.
+pub fn has(list: &str, name: &str) -> bool {
+    let output = Command::new("ffmpeg").args(["-hide_banner", list]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().nth(1) == Some(name))
+}
