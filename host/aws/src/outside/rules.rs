@@ -23,10 +23,12 @@ impl Checked {
     /// Errors: `InvalidInput` if it is malformed or sets a header of the host's, `Denied` if it must not be sent.
     pub(super) fn new(method: &str, url: &str, headers: &[(String, String)], loopback: bool) -> Result<Self, Failure> {
         let url = checked_url(url, loopback)?;
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
+            let message = format!("{}: {method:?} is not a valid HTTP method", shown(&url));
+            Failure::new(Case::InvalidInput, message)
+        })?;
         let what = format!("{method} {}", shown(&url));
         let invalid = |why: &str| Failure::new(Case::InvalidInput, format!("{what}: {why}"));
-        let method =
-            Method::from_bytes(method.as_bytes()).map_err(|_| invalid("the method is not a valid HTTP method"))?;
         if method == Method::CONNECT || method == Method::TRACE {
             return Err(Failure::new(Case::Denied, format!("{what}: stages must not use this method")));
         }
