@@ -161,7 +161,7 @@ async fn an_answer_is_what_its_head_says_or_a_failure() {
             "Stage.Transient",
             "; 0 came with \"\"",
         ),
-        // A length that is none.
+        // Invalid lengths.
         (closes(&["HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nforged"]), "Stage.Transient", "; 0 came with \"\""),
         // A chunk whose length overflows.
         (

@@ -140,7 +140,7 @@ pub async fn serve(args: ServeArgs, printer: &Printer) -> Result<Exit> {
         }
         printer.line("Ctrl-C stops it.");
     }
-    // Whoever started it waits for these lines: without them nobody knows the port, so it does not go on.
+    // The program that started it reads the port in these lines, so without them the command ends.
     let shown = printer.finish();
     if shown.is_ok() {
         signals.stopped().await;

@@ -161,7 +161,7 @@ async fn an_answer_that_is_cut_in_the_middle_is_a_failure() {
 async fn bytes_behind_an_answer_are_no_part_of_it_or_of_the_next_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    // It has a forged answer ready for whoever asks next on the same connection.
+    // It sends a forged answer to the next request on the same connection.
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answers = ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "HTTP/1.1 204 No Content\r\n\r\n"];
     tokio::spawn(async move {
