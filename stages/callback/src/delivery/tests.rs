@@ -132,7 +132,7 @@ proptest! {
         attempts in 1u32..20, first_delay_ms in 1u64..5_000, more in 0u64..100_000, total_ms in 10_000u64..840_000,
         takes in prop::collection::vec((0u64..=10_000, any::<Option<u64>>()), 20), random: u64,
     ) {
-        let config = Config { attempts, first_delay_ms, max_delay_ms: first_delay_ms + more, total_ms };
+        let config = Config { attempts, first_delay_ms, max_delay_ms: first_delay_ms + more, total_ms, ..Config::default() };
         let answers = takes
             .into_iter()
             .map(|(took, retry_after_ms)| (took, Ok(Reply { status: 503, retry_after_ms })))
