@@ -10,7 +10,8 @@ use s3s::dto::Range;
 pub fn ignore_invalid(headers: &mut HeaderMap) {
     let Some(value) = headers.get(RANGE) else { return };
     let text = value.to_str().unwrap_or_default();
-    if headers.get_all(RANGE).iter().count() == 1 && Range::parse(text).is_ok() {
+    // `s3s` takes a range without any bounds for the last zero bytes.
+    if headers.get_all(RANGE).iter().count() == 1 && text != "bytes=-" && Range::parse(text).is_ok() {
         return;
     }
     let open = open_range(text).and_then(|text| HeaderValue::try_from(text).ok());
