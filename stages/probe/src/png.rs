@@ -296,7 +296,7 @@ pub(crate) mod tests {
         for bytes in [100, 300_000] {
             let data = data(bytes, 8192);
             assert_eq!(probed(&with(&[exif(8), data.clone(), exif(6)])).0.orientation, 8);
-            let behind = [with(&[data.clone()]), exif(6), chunk(b"IEND", b"")].concat();
+            let behind = [with(std::slice::from_ref(&data)), exif(6), chunk(b"IEND", b"")].concat();
             assert_eq!(probed(&behind).0.orientation, 1);
             // A preview is a PNG of its own.
             let preview = chunk(b"prVw", &with(&[data.clone(), exif(6)]));
