@@ -46,10 +46,14 @@ fn orientation(block: &[u8]) -> Option<u8> {
     for index in 0..number(directory, 2)? as usize {
         let entry = directory + 2 + 12 * index;
         block.get(entry..entry + 12)?;
+        // An entry with a count of 0 has no value.
+        if number(entry + 4, 4)? == 0 {
+            continue;
+        }
         let value = match number(entry + 2, 2)? {
-            1 => number(entry + 8, 1)?,
-            3 => number(entry + 8, 2)?,
-            4 => number(entry + 8, 4)?,
+            1 | 6 => number(entry + 8, 1)?,
+            3 | 8 => number(entry + 8, 2)?,
+            4 | 9 | 13 | 16..=18 => number(entry + 8, 4)?,
             _ => continue,
         };
         if number(entry, 2)? == 0x0112 {
