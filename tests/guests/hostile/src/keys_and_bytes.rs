@@ -1,48 +1,12 @@
 //! Keys that are too long or lead elsewhere, and more bytes than a stage may write.
 
 use crate::exports::toq::media::asset_stage::Failure;
+use crate::refusals::all_refused;
 use crate::toq::media::object_writer::Writer;
 use crate::toq::media::objects::Object;
 use crate::toq::media::{keys, objects};
 
-/// The longest refusal that the host may return, in bytes.
-const LONGEST_REFUSAL: usize = 2048;
-
 const MIB: usize = 1 << 20;
-
-fn text(failure: &Failure) -> (&'static str, &str) {
-    use Failure as F;
-    match failure {
-        F::InvalidInput(m) => ("invalid-input", m),
-        F::Missing(m) => ("missing", m),
-        F::Mismatch(m) => ("mismatch", m),
-        F::Unsupported(m) => ("unsupported", m),
-        F::Corrupt(m) => ("corrupt", m),
-        F::TooLarge(m) => ("too-large", m),
-        F::Denied(m) => ("denied", m),
-        F::Transient(m) => ("transient", m),
-        F::Internal(m) => ("internal", m),
-    }
-}
-
-/// Returns a report of attempts, of which every one must have been refused with this case and a short text.
-fn all_refused(wanted: &str, attempts: Vec<(String, Result<(), Failure>)>) -> Failure {
-    let count = attempts.len();
-    let mut first = None;
-    for (name, attempt) in attempts {
-        let refusal = match attempt {
-            Ok(()) => return Failure::Internal(format!("{name} was not refused")),
-            Err(failure) => failure,
-        };
-        let (case, message) = text(&refusal);
-        if case != wanted || message.len() > LONGEST_REFUSAL {
-            let begins: String = message.chars().take(200).collect();
-            return Failure::Internal(format!("{name} was refused as {case} in {} bytes: {begins}", message.len()));
-        }
-        first.get_or_insert_with(|| message.to_owned());
-    }
-    Failure::Internal(format!("all {count} refused as {wanted}: {}", first.unwrap_or_default()))
-}
 
 /// Tries every function that takes a key with this one.
 fn every_function_of_the_store(own: &str, key: &str, attempts: &mut Vec<(String, Result<(), Failure>)>) {

@@ -7,6 +7,8 @@ mod answers;
 mod handles;
 mod keys_and_bytes;
 mod machine;
+#[path = "../../../fixtures/refusals.rs"]
+mod refusals;
 
 use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
 use toq::media::object_writer::Writer;

@@ -1,10 +1,9 @@
 //! Misuses exchanges over HTTP: requests and answers in pieces.
 
 use crate::exports::toq::media::asset_stage::Failure;
+use crate::refusals::all_refused;
 use crate::toq::media::http::{Exchange, RequestHead};
 
-/// The longest refusal that the host may return, in bytes.
-const LONGEST_REFUSAL: usize = 2048;
 const PIECE: usize = 64 << 10;
 /// What a service may take for a step, in milliseconds.
 const PATIENCE: u32 = 20_000;
@@ -25,35 +24,6 @@ struct Attempts(Vec<(String, Result<(), Failure>)>);
 impl Attempts {
     fn add<T>(&mut self, name: impl Into<String>, result: Result<T, Failure>) {
         self.0.push((name.into(), result.map(drop)));
-    }
-
-    /// Returns a report: `all 7 refused as denied`, or which attempt was not.
-    fn all_refused_as(self, wanted: &str) -> Failure {
-        let count = self.0.len();
-        for (name, result) in self.0 {
-            let Err(refusal) = result else { return Failure::Internal(format!("{name} was not refused")) };
-            let (case, message) = text(refusal);
-            if case != wanted || message.len() > LONGEST_REFUSAL {
-                let begins: String = message.chars().take(200).collect();
-                return Failure::Internal(format!("{name} was refused as {case} in {} bytes: {begins}", message.len()));
-            }
-        }
-        Failure::Internal(format!("all {count} refused as {wanted}"))
-    }
-}
-
-fn text(failure: Failure) -> (&'static str, String) {
-    use Failure as F;
-    match failure {
-        F::InvalidInput(m) => ("invalid-input", m),
-        F::Missing(m) => ("missing", m),
-        F::Mismatch(m) => ("mismatch", m),
-        F::Unsupported(m) => ("unsupported", m),
-        F::Corrupt(m) => ("corrupt", m),
-        F::TooLarge(m) => ("too-large", m),
-        F::Denied(m) => ("denied", m),
-        F::Transient(m) => ("transient", m),
-        F::Internal(m) => ("internal", m),
     }
 }
 
@@ -166,7 +136,7 @@ impl Target<'_> {
         // None of these has ended the exchange.
         late.answer()?;
         late.read(1)?;
-        Err(attempts.all_refused_as("invalid-input"))
+        Err(all_refused("invalid-input", attempts.0))
     }
 
     /// Tries every step once more after the connection has broken.
@@ -180,7 +150,7 @@ impl Target<'_> {
             attempts.add("to write an object", broken.write_object(self.key, None, 0, 1));
             attempts.add("the answer", broken.answer());
         }
-        Err(attempts.all_refused_as("transient"))
+        Err(all_refused("transient", attempts.0))
     }
 
     fn reach_for_what_is_not_granted(&self) -> Result<(), Failure> {
@@ -214,7 +184,7 @@ impl Target<'_> {
         // None of these has ended the exchanges.
         asking.answer()?;
         answered.read(1)?;
-        Err(attempts.all_refused_as("denied"))
+        Err(all_refused("denied", attempts.0))
     }
 
     /// Tries addresses that another reader might take for the granted host, and heads that are too long.
@@ -242,7 +212,7 @@ impl Target<'_> {
             let many = RequestHead { headers, ..head(self.service, None) };
             attempts.add(format!("{count} headers of {len} bytes"), Exchange::begin(&many, PATIENCE));
         }
-        attempts.all_refused_as("invalid-input")
+        all_refused("invalid-input", attempts.0)
     }
 
     /// Tries headers that would end the head of the request, or that belong to the connection.
@@ -276,7 +246,7 @@ impl Target<'_> {
             let head = RequestHead { method: method.into(), ..head(&format!("{}/", self.service), None) };
             attempts.add(format!("the method {method:?}"), Exchange::begin(&head, PATIENCE));
         }
-        attempts.all_refused_as("invalid-input")
+        all_refused("invalid-input", attempts.0)
     }
 
     /// Reads an answer in pieces of 7 bytes. Returns what came, also of one that breaks off.

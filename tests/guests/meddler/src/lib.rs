@@ -4,6 +4,8 @@
 wit_bindgen::generate!({ world: "custom", path: "../../../wit", generate_all });
 
 mod exchanges;
+#[path = "../../../fixtures/refusals.rs"]
+mod refusals;
 
 use exchanges::Target;
 use exports::toq::media::asset_stage::{Asset, Context, Failure, Guest};
